@@ -7,7 +7,7 @@ use taper::{
     format::{self, names},
     observe::swept_columns,
     plan::Metric,
-    report::{Leaderboard, Mean, Trial, interval_notes},
+    report::{Leaderboard, Mean, OutOfFold, Trial, interval_notes, replicates},
     store::RunState,
 };
 
@@ -69,15 +69,16 @@ pub fn print_those(
     if !intervals && shown.iter().any(has_interval) {
         out.leave_out("intervals");
     }
-    if layout.detail == Detail::Least && board.split != Split::Test && shown.iter().any(|t| t.test_accuracy.is_some()) {
-        out.leave_out("test accuracy");
+    if layout.detail == Detail::Least && is_tested(board, &shown) {
+        out.leave_out(if has_folds(&shown) { "out-of-fold accuracy" } else { "test accuracy" });
     }
     let header: Vec<&str> = ["#"].into_iter().chain(columns.keys.iter().chain(&header).map(String::as_str)).collect();
     let rank = |trial: &Trial| trial.rank.map_or(format::NOTHING.into(), |rank| rank.to_string());
     let rows = shown.iter().zip(columns.values).map(|(trial, values)| {
         [rank(trial)].into_iter().chain(values).chain(layout.row(trial)).collect::<Vec<String>>()
     });
-    out.fitted(&header, rows, &["test accuracy", "test acc", "seeds", "state"])?;
+    let first_left_out = ["test accuracy", "test acc", OUT_OF_FOLD, "seeds", "folds", "runs", "state"];
+    out.fitted(&header, rows, &first_left_out)?;
     if shown.len() < listed.len() {
         let more = listed.len() - shown.len();
         let all = format!("taper list {} --leaderboard", format::command::shell_word(&board.experiment));
@@ -114,8 +115,7 @@ fn arranged<'a>(
     width: Option<usize>,
 ) -> (names::Columns, Layout<'a>) {
     let all: Vec<&str> = board.trials.iter().map(|trial| trial.name.as_str()).collect();
-    // If the test split ranks, its accuracy is the ranking value itself.
-    let tested = board.split != Split::Test && shown.iter().any(|t| t.test_accuracy.is_some());
+    let tested = is_tested(board, shown);
     let seeds = shown.iter().any(|trial| trial.planned() > 1);
     let layout = |detail| Layout { board, shown, detail, tested: tested && detail != Detail::Least, seeds };
     // A column for each value, and a line for each trial, where there is room for all of them.
@@ -138,6 +138,36 @@ fn arranged<'a>(
     (names::Columns { keys: vec!["trial".into()], values }, layout(detail))
 }
 
+/// The heading of what all folds of a cross-validation say together.
+const OUT_OF_FOLD: &str = "out-of-fold";
+
+/// Whether there are results on test rows to show. If the test split ranks, its accuracy is the ranking value itself, except that with folds
+/// that is the mean over the folds.
+fn is_tested(board: &Leaderboard, shown: &[&Trial]) -> bool {
+    has_folds(shown) || board.split != Split::Test && shown.iter().any(|trial| trial.test_accuracy.is_some())
+}
+
+fn has_folds(shown: &[&Trial]) -> bool {
+    shown.iter().any(|trial| trial.out_of_fold.is_some())
+}
+
+/// The heading of the test accuracy.
+fn test_heading(shown: &[&Trial], detail: Detail) -> &'static str {
+    match detail {
+        _ if has_folds(shown) => OUT_OF_FOLD,
+        Detail::Full => "test accuracy",
+        _ => "test acc",
+    }
+}
+
+/// The accuracy on the test rows; in a cross-validation on those of all folds, or how many folds are completed.
+fn test_cell(trial: &Trial, intervals: bool) -> String {
+    match trial.out_of_fold.as_ref().and_then(OutOfFold::incomplete) {
+        Some(folds) if trial.test_accuracy.is_none() => folds,
+        _ => cell(trial.test_accuracy, Metric::Accuracy, intervals),
+    }
+}
+
 /// What a table shows of its trials beside what tells them apart.
 struct Layout<'a> {
     board: &'a Leaderboard,
@@ -153,15 +183,15 @@ impl Layout<'_> {
             (Detail::Full, metric) => metric.name(),
             (_, metric) => metric.info().short,
         };
-        let test = if self.detail == Detail::Full { "test accuracy" } else { "test acc" };
+        let test = test_heading(self.shown, self.detail);
         let value = format!("{} {metric}", word(&self.board.split));
-        let seeds = self.seeds.then(|| "seeds".to_string()).into_iter();
+        let seeds = self.seeds.then(|| replicates_of(self.shown)).into_iter();
         seeds.chain([value]).chain(self.tested.then(|| test.to_string())).chain(["state".to_string()]).collect()
     }
 
     fn row(&self, trial: &Trial) -> Vec<String> {
         let intervals = self.detail.has_intervals();
-        let test = self.tested.then(|| cell(trial.test_accuracy, Metric::Accuracy, intervals));
+        let test = self.tested.then(|| test_cell(trial, intervals));
         let seeds = self.seeds.then(|| of_seeds(trial)).into_iter();
         seeds
             .chain([value_text(trial, self.board.metric, intervals)])
@@ -202,15 +232,15 @@ fn has_room(
     };
     let word = widest(&mut names.iter().flat_map(|name| name.split_whitespace()).map(String::from));
     let full = detail == Detail::Full;
-    let heading = if full { "test accuracy" } else { "test acc" }.to_string();
+    let heading = test_heading(shown, detail).to_string();
     let values =
         |value: &dyn Fn(&Trial) -> String| widest(&mut shown.iter().map(|t| value(t)).chain([heading.clone()]));
     let mut fixed = 4 + values(&|trial| value_text(trial, metric, full));
     if seeds {
-        fixed += widest(&mut shown.iter().map(|t| of_seeds(t)).chain(["seeds".to_string()]));
+        fixed += widest(&mut shown.iter().map(|t| of_seeds(t)).chain([replicates_of(shown)]));
     }
     if tested {
-        fixed += values(&|trial| cell(trial.test_accuracy, Metric::Accuracy, full));
+        fixed += values(&|trial| test_cell(trial, full));
     }
     let state = widest(&mut shown.iter().map(|trial| state(trial, detail)));
     let left = width.saturating_sub(fixed);
@@ -220,13 +250,22 @@ fn has_room(
 
 /// Explains the intervals of these trials, and the marks.
 fn footnotes(shown: &[&Trial], metric: Metric, tested: bool, intervals: bool) -> Vec<String> {
-    let cells = |trial: &&Trial| {
-        let value = trial.value.filter(|_| intervals && trial.is_final).map(|mean| (metric, mean));
-        let test = trial.test_accuracy.filter(|_| tested).map(|mean| (Metric::Accuracy, mean));
-        [value, test]
+    let value = |trial: &&Trial| trial.value.filter(|_| intervals && trial.is_final).map(|mean| (metric, mean));
+    let test = |trial: &&Trial| trial.test_accuracy.filter(|_| tested).map(|mean| (Metric::Accuracy, mean));
+    let folds = has_folds(shown);
+    let means: Vec<(Metric, Mean)> =
+        shown.iter().flat_map(|trial| [value(trial), test(trial).filter(|_| !folds)]).flatten().collect();
+    let of = |means: &[(Metric, Mean)], replicate| {
+        interval_notes(means.iter().map(|(metric, mean)| (*metric, mean)), replicate)
     };
-    let means: Vec<(Metric, Mean)> = shown.iter().flat_map(cells).flatten().collect();
-    let mut notes = interval_notes(means.iter().map(|(metric, mean)| (*metric, mean)));
+    let mut notes = of(&means, replicates(shown.iter().copied()));
+    if folds {
+        notes.push(WHAT_IS_OUT_OF_FOLD.into());
+        let together: Vec<(Metric, Mean)> = shown.iter().filter_map(test).collect();
+        notes.extend(
+            of(&together, "seed").into_iter().map(|note| note.replacen("intervals", "out-of-fold intervals", 1)),
+        );
+    }
     if shown.iter().any(|trial| !trial.is_final && trial.value.is_some()) {
         notes.push(NOT_FINAL.into());
     }
@@ -235,6 +274,14 @@ fn footnotes(shown: &[&Trial], metric: Metric, tested: bool, intervals: bool) ->
         notes.push(if of_seeds { MARK.replacen("! ", "! at least one run ", 1) } else { MARK.into() });
     }
     notes
+}
+
+/// Explains that column.
+const WHAT_IS_OUT_OF_FOLD: &str = "out-of-fold: test accuracy on all folds together, each row predicted once, by the model that was not trained on it";
+
+/// The heading of the number of runs of each trial.
+fn replicates_of(shown: &[&Trial]) -> String {
+    format!("{}s", replicates(shown.iter().copied()))
 }
 
 /// The number of completed seeds, if not all are: `2 of 3`.
@@ -316,6 +363,8 @@ mod tests {
             steps: 12,
             best_run: None,
             test_accuracy: (completed > 0).then_some(mean),
+            out_of_fold: None,
+            replicate: "seed",
             warned: 0,
         }
     }

@@ -14,7 +14,7 @@ use taper::{
     metrics::{Metric, Score},
     observe::swept_columns,
     plan::sanity::{CHOSEN_ON_DEV, CHOSEN_ON_TEST},
-    report::{Leaderboard, Missing, kept_at, leaderboard},
+    report::{Leaderboard, Missing, kept_at, leaderboard, replicates},
     store::{EvalRecord, ExperimentRecord, RunRecord, RunState, Store},
     warning::Kind,
 };
@@ -56,8 +56,8 @@ pub struct List {
     /// last).
     #[arg(long, conflicts_with_all = ["leaderboard", "json"])]
     watch: bool,
-    /// Rank the trials of EXPERIMENT by their mean over seeds, with its 95% interval. A trial consists of the runs that
-    /// differ only in `train.seed`.
+    /// Rank the trials of EXPERIMENT by their mean over seeds or folds, with its 95% interval. A trial consists of the runs that
+    /// differ only in `train.seed` and in the fold of a cross-validation.
     #[arg(long, requires = "experiment")]
     leaderboard: bool,
 }
@@ -226,7 +226,10 @@ fn best_run(board: &Leaderboard, out: &mut Output) -> Result<()> {
             out.wrapped(&format!("best run: {} (the best one of the best trial)", format::short(key)))?
         }
         Some(key) if ranked => out.wrapped(&format!("best run: {}", format::short(key)))?,
-        _ if !ranked => out.wrapped("no trial has a rank, because none has all its seeds completed")?,
+        _ if !ranked => out.wrapped(&format!(
+            "no trial has a rank, because none has all its {}s completed",
+            replicates(&board.trials)
+        ))?,
         _ => {}
     }
     Ok(())
@@ -336,7 +339,7 @@ impl Seen {
         let board = Leaderboard::new(experiment, &runs, &listed.missing);
         let trial = board.trials.first().filter(|trial| trial.rank.is_some())?;
         let mean = trial.value?;
-        let seeds = if mean.n > 1 { format!(" (mean of {} seeds)", mean.n) } else { String::new() };
+        let seeds = if mean.n > 1 { format!(" (mean of {} {}s)", mean.n, trial.replicate) } else { String::new() };
         let value = board.metric.text(mean.mean);
         let (split, metric) = (board::word(&board.split), board.metric.name());
         let chosen = match (board.is_chosen_on_test(), trial.test_accuracy) {

@@ -123,6 +123,7 @@ impl<'a> Method<'a> {
                 at_evaluations(&self.rungs)
             )),
         }
+        lines.extend(self.folds());
         let runs = self.sweep.max_runs.map(|runs| format::counted(runs, "run"));
         let hours = self
             .sweep
@@ -133,6 +134,19 @@ impl<'a> Method<'a> {
             lines.push(format!("budget    at most {}", budget.join(" and ")));
         }
         lines
+    }
+
+    /// `folds     5: 2 trials × 5 folds = 10 runs, each row is a test row once`.
+    fn folds(&self) -> Option<String> {
+        let folds = self.sweep.folds?;
+        let seeds = self.sweep.seeds.len() as u64;
+        let trials = self.trials.all;
+        let mut factors = vec![format::counted(trials, "trial")];
+        factors.extend((seeds > 0).then(|| format::counted(seeds, "seed")));
+        factors.push(format::counted(folds, "fold"));
+        let runs = format::counted(trials * seeds.max(1) * folds, "run");
+        let of = if seeds > 0 { " for each trial and seed" } else { " for each trial" };
+        Some(format!("folds     {} = {runs}; every row is a test row once{of}", factors.join(" × ")))
     }
 
     /// The share of all steps that is trained.

@@ -155,15 +155,20 @@ fn one(store: &Store, run: &RunRecord) -> Result<Vec<String>> {
 fn best(store: &Store, board: &report::Leaderboard, runs: &[RunRecord]) -> Result<Vec<String>> {
     let Some(trial) = board.trials.first().filter(|trial| trial.rank == Some(1)) else { return Ok(Vec::new()) };
     let mut value = format!("{} {} {}", word(&board.split), board.metric.name(), cell(trial.value, board.metric, true));
-    if board.split != Split::Test && trial.test_accuracy.is_some() {
-        value += &format!(", test accuracy {}", cell(trial.test_accuracy, Metric::Accuracy, true));
+    if (board.split != Split::Test || trial.out_of_fold.is_some()) && trial.test_accuracy.is_some() {
+        let on = if trial.out_of_fold.is_some() { "out-of-fold" } else { "test" };
+        value += &format!(", {on} accuracy {}", cell(trial.test_accuracy, Metric::Accuracy, true));
     }
     if board.is_chosen_on_test() {
         value += &format!(", {CHOSEN_ON_TEST}");
     }
     let mut lines = vec![format!("best: {}", trial.name), format!("  {value}")];
     if let Some(run) = trial.best_run.as_ref().and_then(|key| runs.iter().find(|run| run.key == *key)) {
-        let which = if trial.planned() > 1 { format!(" (the best of its seeds: {})", run.name) } else { String::new() };
+        let which = if trial.planned() > 1 {
+            format!(" (the best of its {}s: {})", trial.replicate, run.name)
+        } else {
+            String::new()
+        };
         lines.push(format!("  run {}{which}", format::short(&run.key)));
     }
     // The gain is measured on rows that were not used for selection.

@@ -11,7 +11,7 @@ use taper::{
     execute::{Prepared, RunsPerDevice, Workbench, threads},
     experiment::{Planner, notes},
     format,
-    plan::{Estimate, Prune},
+    plan::{DataConfig, Estimate, Fold, Prune},
     report,
     spec::LoadedSpec,
     store::{RunRecord, RunState, Store},
@@ -201,9 +201,11 @@ fn print(
     if !spec.spec().description.is_empty() {
         out.wrapped(&spec.spec().description)?;
     }
-    let mut shown: Vec<&taper::plan::DataConfig> = Vec::new();
+    let mut shown: Vec<DataConfig> = Vec::new();
     for line in lines {
         let config = &line.run.config.data;
+        // Folds of the same rows are said once.
+        let config = DataConfig { fold: config.fold.map(Fold::first), ..config.clone() };
         if shown.contains(&config) {
             continue;
         }
@@ -451,7 +453,7 @@ fn document(
                 "missing_text_lines": c.missing_text_lines, "missing_pair_lines": c.missing_pair_lines,
                 "missing_label_lines": c.missing_label_lines, "duplicates": c.duplicates, "contradicting": c.contradicting,
                 "labels": run.dataset.labels, "rows_of_label": run.dataset.class_counts(&all),
-                "train": run.splits.train.len(), "dev": run.splits.dev.len(), "test": run.splits.test.len(),
+                "folds": run.splits.folds, "train": run.splits.train.len(), "dev": run.splits.dev.len(), "test": run.splits.test.len(),
                 "test_rows_in_train": leaks.iter().find(|leak| (leak.rows_of, leak.also_in) == (Split::Test, Split::Train)).map_or(0, |leak| leak.exact),
                 "leakage": leaks.iter().map(|leak| json!({
                     "rows_of": leak.rows_of, "also_in": leak.also_in, "exact": leak.exact, "alike": leak.alike,

@@ -1,8 +1,10 @@
 //! The part of `taper plan` about the data: rows read and dropped, labels, splits, leakage, lengths.
 
+use std::collections::HashSet;
+
 use anyhow::Result;
 use taper::{
-    data::{self, Cleaning, Leak, LengthStats},
+    data::{self, Cleaning, Leak, LengthStats, Splits},
     event::Split,
     execute::Prepared,
     format, metrics,
@@ -90,12 +92,21 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
         }
         _ => String::new(),
     };
+    let fold = data.fold.map_or(String::new(), |fold| format!(" (fold {} of {})", fold.number(), fold.of()));
     out.wrapped(&format!(
-        "split     train {}, dev {}, test {}{by}",
+        "split     train {}, dev {}, test {}{fold}{by}{}",
         size(&splits.train),
         size(&splits.dev),
-        size(&splits.test)
+        size(&splits.test),
+        groups(run, splits)
     ))?;
+    if let (Some(least), Some(most)) = (splits.folds.iter().min(), splits.folds.iter().max()) {
+        let each = match least == most {
+            true => format::counted(*least as u64, "row"),
+            false => format!("{} to {}", format::count(*least as u64), format::counted(*most as u64, "row")),
+        };
+        out.wrapped(&format!("          each of the {} folds has {each}", splits.folds.len()))?;
+    }
     for Leak { rows_of, also_in, exact, alike } in data::leaks(dataset, splits) {
         let rows = |n: usize| {
             format!(
@@ -151,6 +162,17 @@ pub fn other_lengths<'a>(mut runs: impl Iterator<Item = &'a Prepared>, out: &mut
 /// What becomes of long texts.
 fn how_long(run: &Prepared, out: &mut Output) -> Result<()> {
     out.wrapped(&format!("long      {}", long_texts(run.config.data.long_texts(), &run.texts()?)))
+}
+
+/// `; 80, 10 and 10 groups of author`: how many groups of `data.group_column` each split has.
+fn groups(run: &Prepared, splits: &Splits) -> String {
+    let Some(column) = &run.config.data.group_column else { return String::new() };
+    let of = |rows: &[u32]| {
+        let groups = rows.iter().filter_map(|row| run.dataset.groups.get(*row as usize));
+        format::count(groups.collect::<HashSet<_>>().len() as u64)
+    };
+    let counts = [&splits.train, &splits.dev, &splits.test].map(|rows| of(rows));
+    format!("; {}, {} and {} groups of `{}`", counts[0], counts[1], counts[2], data::escaped(column))
 }
 
 /// How a file is read, where that is not what its name says.

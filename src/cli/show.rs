@@ -89,6 +89,9 @@ fn print(
     }
     out.line(format!("key         {}", run.key))?;
     out.wrapped(&format!("experiment  {}", experiment(run)))?;
+    if let Some(fold) = run.config.data.fold {
+        out.line(format!("fold        {} of {}: its test rows", fold.number(), fold.of()))?;
+    }
     out.line(format!("folder      {}", whole.folder))?;
     if let Some(started) = run.started_at {
         let trained = whole.trained_s.map_or(String::new(), |s| format!(", {} of training", format::duration(s)));

@@ -193,7 +193,7 @@ fn sweep(store: &Store, experiment: &str) -> (Prune, usize, Budget) {
     }
     let Ok(spec) = LoadedSpec::load(Path::new(&record.spec_path), &options) else { return none };
     let sweep = &spec.spec().sweep;
-    (Prune::of(sweep), sweep.trials.unwrap_or(0) as usize * sweep.seeds.len().max(1), Budget::of(sweep))
+    (Prune::of(sweep), sweep.trials.unwrap_or(0) as usize * sweep.runs_of_point(), Budget::of(sweep))
 }
 
 /// The runs of a plan, for the live view.

@@ -25,6 +25,7 @@ pub(super) struct Cells {
     pub(super) text_pair: String,
     pub(super) label: String,
     pub(super) split: String,
+    pub(super) group: String,
     /// All columns, if they are kept.
     pub(super) kept: KeptColumns,
 }
@@ -35,6 +36,7 @@ impl Cells {
         self.text_pair.clear();
         self.label.clear();
         self.split.clear();
+        self.group.clear();
         self.kept.clear();
     }
 }
@@ -47,6 +49,8 @@ pub(super) struct Columns {
     pub(super) label: Option<String>,
     /// None: there is no column of splits.
     pub(super) split: Option<String>,
+    /// None: rows belong to no groups.
+    pub(super) group: Option<String>,
     /// Whether each object has to have the field of the texts (of several, one of them), be it null. Where not, one without it has no
     /// text.
     pub(super) text_in_each: bool,

@@ -49,6 +49,7 @@ pub(super) struct Delimited {
     text_pair: Option<usize>,
     label: Option<usize>,
     split: Option<usize>,
+    group: Option<usize>,
     done: bool,
 }
 
@@ -82,6 +83,7 @@ impl Delimited {
             text_pair: None,
             label: None,
             split: None,
+            group: None,
             done: false,
         };
         match rows.advance() {
@@ -96,11 +98,15 @@ impl Delimited {
         if rows.columns.keep {
             rows.kept = rows.header.iter().map(|name| name.as_str().into()).collect();
         }
-        let Columns { text, label, split, .. } = &rows.columns;
+        let Columns { text, label, split, group, .. } = &rows.columns;
         rows.texts = text.names.iter().map(|name| rows.find(name, text.key())).collect::<Result<_, _>>()?;
         let find = |name: &Option<String>, key| name.as_ref().map(|name| rows.find(name, key)).transpose();
-        (rows.text_pair, rows.label, rows.split) =
-            (find(&text.pair, "text_pair_column")?, find(label, "label_column")?, find(split, "split_column")?);
+        (rows.text_pair, rows.label, rows.split, rows.group) = (
+            find(&text.pair, "text_pair_column")?,
+            find(label, "label_column")?,
+            find(split, "split_column")?,
+            find(group, "group_column")?,
+        );
         Ok(rows)
     }
 
@@ -127,6 +133,7 @@ impl Delimited {
         cells.text_pair.push_str(self.text_pair.map_or("", |text| &self.record[text]));
         cells.label.push_str(self.label.map_or("", |label| &self.record[label]).trim());
         cells.split.push_str(self.split.map_or("", |split| &self.record[split]).trim());
+        cells.group.push_str(self.group.map_or("", |group| &self.record[group]).trim());
         let values = self.record.iter().map(|cell| Kept::Text(cell.to_owned()));
         cells.kept.extend(self.kept.iter().cloned().zip(values));
         Ok(Some(line))

@@ -56,6 +56,25 @@ pub enum DataError {
         /// What the operating system says.
         error: io::Error,
     },
+    /// Fewer rows or groups than folds.
+    #[error("{folds} folds need at least as many {what}s, and there {} {}: lower sweep.folds{}",
+        crate::format::by_number(*have as u64, "is", "are"), counted(*have as u64, what),
+        if *what == "group" { ", or name another data.group_column" } else { "" })]
+    TooFewToFold {
+        /// How many there are.
+        have: usize,
+        /// What they are.
+        what: &'static str,
+        /// The number of folds.
+        folds: usize,
+    },
+    /// All groups are held out.
+    #[error("no rows remain for training: rows of a group stay together, and data.group_column has {} to divide here; hold out fewer rows, or name \
+        another column", counted(*groups as u64, "group"))]
+    TooFewGroups {
+        /// The number of groups that were to be divided.
+        groups: usize,
+    },
     /// A Parquet file cannot be read.
     #[error("{}: it cannot be read as Parquet: {what}", path.display())]
     Parquet {

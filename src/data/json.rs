@@ -53,6 +53,7 @@ struct Seen {
     text_pair: bool,
     label: bool,
     split: bool,
+    group: bool,
 }
 
 impl JsonRows {
@@ -106,6 +107,7 @@ impl JsonRows {
         self.seen.text_pair |= row.text_pair.is_some();
         self.seen.label |= row.label.is_some();
         self.seen.split |= row.split.is_some();
+        self.seen.group |= row.group.is_some();
         if let Some((column, key)) = row.lacking(&self.columns.text).filter(|_| self.columns.text_in_each) {
             let found = fields(text);
             return Err(match first {
@@ -160,6 +162,7 @@ impl JsonRows {
             }
             Columns { label: Some(label), .. } if !self.seen.label => Err(missing(label, "label_column")),
             Columns { split: Some(split), .. } if !self.seen.split => Err(missing(split, "split_column")),
+            Columns { group: Some(group), .. } if !self.seen.group => Err(missing(group, "group_column")),
             _ => Ok(()),
         }
     }
@@ -192,6 +195,7 @@ struct Values {
     text_pair: Option<Value>,
     label: Option<Value>,
     split: Option<Value>,
+    group: Option<Value>,
 }
 
 impl Values {
@@ -214,6 +218,7 @@ impl Values {
         cells.text_pair = text(self.text_pair, &named(&columns.text.pair))?.unwrap_or_default();
         cells.label = value(self.label).map_err(|what| format!("`{}` is {what}", named(&columns.label)))?;
         cells.split = value(self.split).map_err(|what| format!("`{}` is {what}", named(&columns.split)))?;
+        cells.group = value(self.group).map_err(|what| format!("`{}` is {what}", named(&columns.group)))?;
         Ok(())
     }
 }
@@ -227,7 +232,7 @@ fn text(value: Option<Value>, name: &str) -> Result<Option<String>, String> {
     }
 }
 
-/// The value of a label or a split as text; what it is if it cannot be one.
+/// The value of a label, a split or a group as text; what it is if it cannot be one.
 fn value(value: Option<Value>) -> Result<String, String> {
     match value {
         None | Some(Value::Null) => Ok(String::new()),
@@ -300,6 +305,7 @@ impl<'de> Visitor<'de> for Object<'_> {
                 Field::TextPair => row.text_pair = Some(map.next_value()?),
                 Field::Label => row.label = Some(map.next_value()?),
                 Field::Split => row.split = Some(map.next_value()?),
+                Field::Group => row.group = Some(map.next_value()?),
                 Field::Other => {
                     map.next_value::<IgnoredAny>()?;
                 }
@@ -315,6 +321,7 @@ enum Field {
     TextPair,
     Label,
     Split,
+    Group,
     Other,
 }
 
@@ -345,6 +352,7 @@ impl Visitor<'_> for Name<'_> {
             _ if columns.pair.as_deref() == Some(name) => Field::TextPair,
             _ if self.0.label.as_deref() == Some(name) => Field::Label,
             _ if self.0.split.as_deref() == Some(name) => Field::Split,
+            _ if self.0.group.as_deref() == Some(name) => Field::Group,
             _ => Field::Other,
         })
     }

@@ -26,7 +26,7 @@ impl<'a> MissingValues<'a> {
 
     /// Empties the cells of the row on `line` that have one of the values.
     pub(super) fn clear(&mut self, cells: &mut Cells, line: u64) {
-        for cell in [&mut cells.text, &mut cells.text_pair, &mut cells.label, &mut cells.split] {
+        for cell in [&mut cells.text, &mut cells.text_pair, &mut cells.label, &mut cells.split, &mut cells.group] {
             if self.values.iter().any(|value| value == cell.trim()) {
                 cell.clear();
             }

@@ -18,7 +18,10 @@ mod dataset;
 mod delimited;
 mod encoding;
 mod error;
+mod folds;
 mod gb18030;
+mod grouped;
+mod groups;
 mod guarded;
 mod input_fault;
 mod invisible;
@@ -46,6 +49,7 @@ mod settings;
 mod source;
 mod split;
 mod split_checks;
+mod strata;
 mod streamed;
 mod text_columns;
 mod token_files;
@@ -133,6 +137,8 @@ pub struct Dataset {
     pub dev: Vec<u32>,
     /// Rows that a file or a column assigns to the test split, likewise.
     pub test: Vec<u32>,
+    /// The group of each row of `data.source`, which come first; empty without `data.group_column`.
+    pub groups: Vec<u32>,
     /// The files of single splits. All other rows are those of `data.source`.
     pub files: Vec<SplitFile>,
     /// What was dropped or noticed.
@@ -169,6 +175,8 @@ pub struct Splits {
     pub dev: Vec<u32>,
     /// Rows that are only measured.
     pub test: Vec<u32>,
+    /// The number of rows of each fold, if the test split is one of them.
+    pub folds: Vec<usize>,
     /// What is probably a mistake.
     pub warnings: Vec<Warning>,
 }

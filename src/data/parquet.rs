@@ -53,6 +53,7 @@ enum Role {
     Pair,
     Label,
     Split,
+    Group,
 }
 
 impl Parquet {
@@ -64,11 +65,12 @@ impl Parquet {
         let file = reader.metadata().file_metadata();
         let fields = file.schema().get_fields();
         let names: Vec<String> = fields.iter().map(|column| column.name().to_string()).collect();
-        let Columns { text, label, split, keep, .. } = columns;
+        let Columns { text, label, split, group, keep, .. } = columns;
         let texts = text.names.iter().enumerate().map(|(at, name)| (Role::Text(at), name, text.key()));
         let pair = text.pair.iter().map(|name| (Role::Pair, name, "text_pair_column"));
         let others = label.iter().map(|name| (Role::Label, name, "label_column"));
         let others = others.chain(split.iter().map(|name| (Role::Split, name, "split_column")));
+        let others = others.chain(group.iter().map(|name| (Role::Group, name, "group_column")));
         let mut wanted = Vec::new();
         for (role, name, key) in texts.chain(pair).chain(others) {
             if !names.contains(name) {
@@ -92,7 +94,7 @@ impl Parquet {
                         wording.name(key),
                         match role {
                             Role::Text(_) | Role::Pair => "strings",
-                            Role::Label | Role::Split => "strings, numbers or booleans",
+                            Role::Label | Role::Split | Role::Group => "strings, numbers or booleans",
                         }
                     ),
                 })?;
@@ -148,7 +150,7 @@ impl Parquet {
             let found = column.next().map_err(odd)?;
             let read = match role {
                 Role::Text(_) | Role::Pair => text(found),
-                Role::Label | Role::Split => value(found),
+                Role::Label | Role::Split | Role::Group => value(found),
             };
             match (read, role) {
                 (Ok(text), Role::Text(at)) if several => texts[*at] = text,
@@ -156,6 +158,7 @@ impl Parquet {
                 (Ok(text), Role::Pair) => cells.text_pair = text,
                 (Ok(value), Role::Label) => cells.label = value,
                 (Ok(value), Role::Split) => cells.split = value,
+                (Ok(value), Role::Group) => cells.group = value,
                 (Err(what), _) => problem = Some(format!("`{name}` is {what}")),
             }
         }
@@ -209,7 +212,7 @@ fn text(value: Value<'_>) -> Result<String, String> {
     }
 }
 
-/// The value of a label or a split as text; what it is if it cannot be one.
+/// The value of a label, a split or a group as text; what it is if it cannot be one.
 fn value(value: Value<'_>) -> Result<String, String> {
     match value {
         Value::Null | Value::Text(_) => text(value).map(|text| text.trim().to_owned()),

@@ -14,6 +14,7 @@ use super::{
     cells::{Cells, Columns, Fault},
     collected::{Collected, Collector},
     error::{Problems, shorten},
+    groups::Groups,
     invisible::escaped,
     label_checks,
     labels::Labels,
@@ -75,16 +76,18 @@ pub fn read(path: &Path, config: &DataConfig) -> Result<Dataset, DataError> {
 /// files are faulty.
 pub fn read_files(files: &DataFiles, config: &DataConfig) -> Result<Dataset, DataError> {
     let layout = &Layout::from(config);
-    let columns = |split: Option<&String>| Columns {
+    let columns = |split: Option<&String>, group: Option<&String>| Columns {
         text: config.into(),
         label: Some(config.label_column.clone()),
         split: split.cloned(),
+        group: group.cloned(),
         text_in_each: false,
         keep: false,
     };
     let origins = |paths: &[PathBuf]| paths.iter().cloned().map(Origin::File).collect::<Vec<_>>();
     let mut faults = Vec::new();
-    let read = of_source(files, layout, &columns(config.split_column.as_ref()), config);
+    let of_rows = columns(config.split_column.as_ref(), config.group_column.as_ref());
+    let read = of_source(files, layout, &of_rows, config);
     let mut read = read.map_err(|error| faults.push(error)).ok();
     for (split, paths) in [(Split::Dev, &files.dev), (Split::Test, &files.test)] {
         if paths.is_empty() {
@@ -92,12 +95,12 @@ pub fn read_files(files: &DataFiles, config: &DataConfig) -> Result<Dataset, Dat
         }
         let result = match &mut read {
             Some(Labelled { data, values }) => {
-                add_file(data, (split, &origins(paths)), layout, &columns(None), (values, files, config))
+                add_file(data, (split, &origins(paths)), layout, &columns(None, None), (values, files, config))
             }
             // It is only checked, as far as its labels are known.
             None => {
                 let known = Known { labels: &config.labels, classes: files.classes.as_deref(), of: None };
-                let read = labelled(&origins(paths), layout, &columns(None), known, None);
+                let read = labelled(&origins(paths), layout, &columns(None, None), known, None);
                 read.map(drop).map_err(|error| unlabelled(error, split, config))
             }
         };
@@ -241,6 +244,7 @@ pub fn read_labelled(
         text: text.into(),
         label: Some(label_column.to_owned()),
         split: None,
+        group: None,
         text_in_each: false,
         keep: false,
     };
@@ -285,7 +289,7 @@ fn labelled(
     splits: Option<&SplitValues>,
 ) -> Result<Labelled, DataError> {
     let mut found = Reading::default();
-    let mut assigned = Assigned::new(columns.split.as_deref(), splits);
+    let mut divided = (Assigned::new(columns.split.as_deref(), splits), Groups::new(columns.group.as_deref()));
     let (mut labels, mut given) = (None, BTreeMap::new());
     let (mut digests, mut notes) = (Vec::new(), Vec::new());
     // Names of class labels, which need not stand in the data files.
@@ -326,7 +330,7 @@ fn labelled(
             return Err(DataError::Layout { path: origin.name(), what });
         }
         let known = Known { labels: &given, ..known };
-        read_file(&mut file, &mut found, (labels, &mut assigned), (layout, columns, known))?;
+        read_file(&mut file, &mut found, (labels, &mut divided), (layout, columns, known))?;
         digests.push(file.input().digest());
         notes.extend(file.notes().into_iter().filter(|note| !notes.contains(note)).collect::<Vec<_>>());
     }
@@ -337,6 +341,8 @@ fn labelled(
     let path = origins.first().map(Origin::name).unwrap_or_default();
     let Reading { rows, cleaning, mut warnings, .. } = found;
     let Collected { mut rows, blank, misread, .. } = rows.finish();
+    let (assigned, groups) = divided;
+    let groups = groups.finish();
     let [dev, test] = assigned.finish(rows.len()).map_err(|what| DataError::Layout { path, what })?;
     if blank.rows > 0 {
         let message = format!(
@@ -371,7 +377,7 @@ fn labelled(
         true => digest,
         false => hex(&Sha256::digest(format!("{digest}\nclasses {named:?}\n"))),
     };
-    let data = Dataset { rows, labels, digest, cleaning, notes, warnings, dev, test, files: Vec::new() };
+    let data = Dataset { rows, labels, digest, cleaning, notes, warnings, dev, test, groups, files: Vec::new() };
     Ok(Labelled { data, values: given })
 }
 
@@ -379,7 +385,7 @@ fn labelled(
 fn read_file(
     file: &mut Rows,
     found: &mut Reading,
-    (labels, assigned): (&mut Labels, &mut Assigned<'_>),
+    (labels, (assigned, groups)): (&mut Labels, &mut (Assigned<'_>, Groups<'_>)),
     (layout, columns, known): (&Layout, &Columns, Known<'_>),
 ) -> Result<(), DataError> {
     let (path, has_pairs) = (file.path().to_owned(), columns.text.pair.is_some());
@@ -418,12 +424,15 @@ fn read_file(
         } else if cells.label.is_empty() {
             cleaning.missing_label += 1;
             note(&mut cleaning.missing_label_lines, counted_line);
+        } else if let Err(what) = groups.check(&cells.group) {
+            problems.push(Problem::new(line, what));
         } else if let Err(what) = assigned.add(&cells.split, found.rows.len()) {
             problems.push(Problem::new(line, what));
         } else if let Some(label) = labels.id(&cells.label) {
             let (text, target) = (mem::take(&mut cells.text), Target::Label(label));
             let row = Row { line: counted_line, text, text_pair: second(&mut cells, has_pairs), target };
             found.rows.push(row);
+            groups.add(&cells.group);
         } else {
             problems.push(Problem::new(line, unknown_label(&cells.label, known, layout.wording)));
         }
@@ -492,6 +501,7 @@ fn sample(data: &mut Dataset, limit: usize, seed: u64) {
     for row in data.dev.iter_mut().chain(&mut data.test) {
         *row = ids[*row as usize];
     }
-    let mut keep = keep.into_iter();
-    data.rows.retain(|_| keep.next().unwrap_or(false));
+    let (mut of_rows, mut of_groups) = (keep.iter(), keep.iter());
+    data.rows.retain(|_| of_rows.next() == Some(&true));
+    data.groups.retain(|_| of_groups.next() == Some(&true));
 }

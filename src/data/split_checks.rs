@@ -1,5 +1,7 @@
 //! Splits that are probably a mistake.
 
+use std::collections::HashSet;
+
 use super::{DataConfig, Dataset, Splits, alike::quoted, leaks::leaked_rows};
 use crate::{
     event::Split,
@@ -21,7 +23,9 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
     let mut found = Vec::new();
     let held_out = [("test", &splits.test), ("dev", &splits.dev)];
     for (name, rows) in held_out {
-        if !rows.is_empty() && rows.len() < FEW {
+        // The rows of all folds together are what is conclusive or not.
+        let is_fold = name == "test" && config.fold.is_some();
+        if !rows.is_empty() && rows.len() < FEW && !is_fold {
             let (n, one) = (counted(rows.len() as u64, "row"), 100.0 / rows.len() as f64);
             let share = if name == "test" { config.test.share() } else { config.dev.share() };
             let raise =
@@ -32,7 +36,10 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
             found.push(Warning::new(Kind::Split, message));
         }
     }
-    found.extend(held_out.into_iter().filter_map(|(name, rows)| known_from_training(dataset, splits, name, rows)));
+    // Texts that several folds have are said once, of all folds.
+    let one_by_one = held_out.into_iter().filter(|(name, _)| *name == "dev" || config.fold.is_none());
+    found.extend(one_by_one.filter_map(|(name, rows)| known_from_training(dataset, splits, name, rows)));
+    found.extend(split_groups(dataset, splits, config));
 
     // A column that is none of labels is warned of as such.
     if 2 * dataset.labels.len() > dataset.rows.len() {
@@ -49,7 +56,7 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
     let more_rows = |labels: &[usize]| {
         let these = by_number(labels.len() as u64, "this label", "these labels");
         // Rows of a file of their own, or that a column names, are not distributed.
-        let drawn = config.test.share() > 0.0 || config.dev.share() > 0.0;
+        let drawn = config.test.share() > 0.0 || config.dev.share() > 0.0 || config.fold.is_some();
         match config.stratify || !drawn {
             true => format!("add more rows with {these}"),
             false => {
@@ -85,7 +92,8 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
         );
         say(message, at);
     }
-    let single = labels(&|label| train[label] == 1 && total(label) == 1);
+    // In a cross-validation another run evaluates it.
+    let single = labels(&|label| train[label] == 1 && total(label) == 1 && config.fold.is_none());
     if !single.is_empty() {
         let at = with(&single, &mut splits.train.iter());
         let message = format!(
@@ -114,7 +122,7 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
             at,
         );
     }
-    for (name, counts) in &counts {
+    for (name, counts) in counts.iter().filter(|(name, _)| *name == "dev" || config.fold.is_none()) {
         let missing = labels(&|label| counts[label] == 0 && total(label) > 1);
         if !missing.is_empty() {
             let message = format!(
@@ -152,6 +160,46 @@ fn known_from_training(dataset: &Dataset, splits: &Splits, name: &str, rows: &[u
         by_number(n, "has", "have"),
     );
     Some(Warning::new(Kind::Split, message).at(lines))
+}
+
+/// With `data.group_column`: splits whose sizes are far from what was asked for, and groups that a file or a column has in several splits.
+fn split_groups(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> Vec<Warning> {
+    let Some(column) = config.group_column.as_ref().map(|column| quoted(column)) else { return Vec::new() };
+    let mut found = Vec::new();
+    let all = dataset.free_rows().len() as f64;
+    for (name, rows, share) in [("test", &splits.test, config.test.share()), ("dev", &splits.dev, config.dev.share())] {
+        let have = rows.len() as f64 / all.max(1.0);
+        if share > 0.0 && (have - share).abs() > share / 4.0 {
+            let message = format!(
+                "the {name} split has {} ({}), not the {} asked for: rows of a group stay together, and the groups of {column} are too large; \
+                 change data.{name}, or use smaller groups",
+                counted(rows.len() as u64, "row"),
+                format::percent(have),
+                format::percent(share)
+            );
+            found.push(Warning::new(Kind::Split, message));
+        }
+    }
+    let group = |row: &u32| dataset.groups.get(*row as usize).copied();
+    for (name, rows) in [("test", &splits.test), ("dev", &splits.dev)] {
+        let trained: HashSet<u32> =
+            if rows.is_empty() { HashSet::new() } else { splits.train.iter().filter_map(group).collect() };
+        let mut shared: Vec<u32> =
+            rows.iter().copied().filter(|row| group(row).is_some_and(|group| trained.contains(&group))).collect();
+        shared.sort_unstable();
+        if !shared.is_empty() {
+            let n = shared.len() as u64;
+            let message = format!(
+                "{} ({}) {} of a group of {column} that is also in the train split, where data.split_column has put both: metrics there may \
+                 measure what is known of the group",
+                counted(n, &format!("{name} row")),
+                dataset.lines_of(&shared),
+                by_number(n, "is", "are")
+            );
+            found.push(Warning::new(Kind::Split, message).at(dataset.lines_in_one_file(&shared)));
+        }
+    }
+    found
 }
 
 /// Labels in a message: the first few.

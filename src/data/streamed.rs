@@ -61,7 +61,7 @@ pub fn stream_rows(origin: &Origin, layout: &Layout, wanted: Wanted) -> Result<T
     let Wanted { text, label, keep } = wanted;
     let name = label.as_ref().map(|label| label.name.clone());
     let has_pairs = text.pair.is_some();
-    let columns = Columns { text, label: name, split: None, text_in_each: true, keep };
+    let columns = Columns { text, label: name, split: None, group: None, text_in_each: true, keep };
     let file = Rows::open(origin, layout, columns)?;
     let labels = label.map(|label| label.labels);
     Ok(Texts { has_pairs, labels, missing: layout.missing.clone(), ..Texts::new(origin.name(), layout.wording, file) })

@@ -223,6 +223,7 @@ struct Header {
     text_pair: Option<u32>,
     label: Option<u32>,
     split: Option<u32>,
+    group: Option<u32>,
     /// The columns whose values are kept: all or none.
     kept: Vec<(u32, Arc<str>)>,
 }
@@ -251,6 +252,7 @@ impl Header {
             text_pair: columns.text.pair.as_deref().map(|name| find(name, "text_pair_column")).transpose()?,
             label: columns.label.as_deref().map(|label| find(label, "label_column")).transpose()?,
             split: columns.split.as_deref().map(|split| find(split, "split_column")).transpose()?,
+            group: columns.group.as_deref().map(|group| find(group, "group_column")).transpose()?,
             kept: match columns.keep {
                 true => names.iter().map(|(at, name)| (*at, name.as_str().into())).collect(),
                 false => Vec::new(),
@@ -278,9 +280,11 @@ impl Header {
         if self.text_pair == Some(column) {
             cells.text_pair = value(columns.text.pair.as_deref().unwrap_or_default())?;
         }
-        for (at, key, cell) in
-            [(self.label, &columns.label, &mut cells.label), (self.split, &columns.split, &mut cells.split)]
-        {
+        for (at, key, cell) in [
+            (self.label, &columns.label, &mut cells.label),
+            (self.split, &columns.split, &mut cells.split),
+            (self.group, &columns.group, &mut cells.group),
+        ] {
             if at == Some(column) {
                 *cell = value(key.as_deref().unwrap_or_default())?.trim().to_owned();
             }

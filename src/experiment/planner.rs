@@ -277,7 +277,7 @@ impl Planner {
     /// The number of runs of trials that a search has yet to propose.
     pub fn to_come(&self) -> usize {
         let trials = self.trials().all as usize - self.known_trials();
-        trials * self.spec.spec().sweep.seeds.len().max(1)
+        trials * self.spec.spec().sweep.runs_of_point()
     }
 
     /// Warnings about the sweep, then those of all runs, a line each, with the number of runs if they do not apply to

@@ -10,8 +10,25 @@ pub fn common(names: &[&str], several: bool) -> String {
     let shared: Vec<&str> = first.split_whitespace().filter(in_all).collect();
     match shared.is_empty() {
         false => shared.join(" "),
-        true if several => format!("{first} and its other seeds"),
-        true => "all seeds".into(),
+        true if several => format!("{first} and its other {}s", replicate(names)),
+        true => format!("all {}s", replicate(names)),
+    }
+}
+
+/// What the runs of a trial, which have these names, differ in: `seed`, `fold`, or `run` if in both.
+pub fn replicate<S: AsRef<str>>(names: &[S]) -> &'static str {
+    let Some((first, rest)) = names.split_first() else { return "seed" };
+    let words = |name: &S| name.as_ref().split_whitespace().map(String::from).collect::<Vec<_>>();
+    let first = words(first);
+    let differs = |key: &str| {
+        let value = |words: &[String]| words.iter().find(|word| word.starts_with(key)).cloned();
+        let own = value(&first);
+        own.is_some() && rest.iter().any(|name| value(&words(name)) != own)
+    };
+    match (differs("fold="), differs("seed=") || differs("train.seed=")) {
+        (true, true) => "run",
+        (true, false) => "fold",
+        (false, _) => "seed",
     }
 }
 
@@ -82,6 +99,9 @@ mod tests {
         assert_eq!(common(&["lr=1e-5 seed=1", "lr=1e-5 seed=2"], true), "lr=1e-5");
         assert_eq!(common(&["seed=1", "seed=2"], false), "all seeds");
         assert_eq!(common(&["a", "b"], true), "a and its other seeds");
+        assert_eq!(common(&["fold=1/5", "fold=2/5"], false), "all folds");
+        assert_eq!(common(&["seed=1 fold=1/5", "seed=1 fold=2/5", "seed=2 fold=1/5"], false), "all runs");
+        assert_eq!(common(&["lr=1e-5 fold=1/5", "lr=1e-5 fold=2/5"], true), "lr=1e-5");
         assert_eq!((common(&["lr=1e-5 seed=1"], true), common(&[], true)), ("lr=1e-5 seed=1".into(), String::new()));
     }
 

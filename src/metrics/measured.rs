@@ -110,6 +110,26 @@ impl Metrics {
         }
     }
 
+    /// The metrics of the rows of several evaluations together, such as those of the folds of a cross-validation, all of which have the same
+    /// labels: each row counts once. The calibration error cannot be derived from theirs, and is left out. `None` without evaluations.
+    pub fn pooled(parts: &[&Self]) -> Option<Self> {
+        let first = parts.first()?;
+        let mut confusion = Confusion::new(first.confusion.labels());
+        for (label, predicted, rows) in parts.iter().flat_map(|part| part.confusion.cells()) {
+            confusion.add(label, predicted, rows);
+        }
+        let rows: u64 = parts.iter().map(|part| part.rows).sum();
+        let n = rows.max(1) as f64;
+        let loss = parts.iter().map(|part| part.get(Metric::Loss) * part.rows as f64).sum::<f64>() / n;
+        let values = [
+            (Metric::Loss, loss),
+            (Metric::Accuracy, confusion.right() as f64 / n),
+            (Metric::MacroF1, confusion.macro_f1()),
+        ];
+        let names = first.per_class.iter().map(|class| &class.label);
+        Some(Self { rows, values: values.into(), per_class: per_class(names, &confusion), confusion })
+    }
+
     /// The metrics of these predictions; `names` are the names of the labels by id. Without rows all values are 0.
     ///
     /// # Panics
@@ -155,25 +175,30 @@ impl Tally {
     pub fn metrics(self, names: &[String]) -> Metrics {
         let Self { confusion, bins, rows, loss } = self;
         let n = rows.max(1) as f64;
-        let (supports, predicted) = (confusion.supports(), confusion.predicted());
-        let per_class = |(id, name): (usize, &String)| {
-            let right = confusion.get(id as u32, id as u32);
-            ClassMetrics {
-                label: name.clone(),
-                precision: ratio(right, predicted[id]),
-                recall: ratio(right, supports[id]),
-                f1: ratio(2 * right, supports[id] + predicted[id]),
-                support: supports[id],
-            }
-        };
         let values = [
             (Metric::Loss, loss / n),
             (Metric::Accuracy, confusion.right() as f64 / n),
             (Metric::MacroF1, confusion.macro_f1()),
             (Metric::CalibrationError, bins.iter().map(|b| (b.0 - b.1 as f64).abs()).sum::<f64>() / n),
         ];
-        Metrics { rows, values: values.into(), per_class: names.iter().enumerate().map(per_class).collect(), confusion }
+        Metrics { rows, values: values.into(), per_class: per_class(names, &confusion), confusion }
     }
+}
+
+/// The metrics of each class.
+fn per_class<'a>(names: impl IntoIterator<Item = &'a String>, confusion: &Confusion) -> Vec<ClassMetrics> {
+    let (supports, predicted) = (confusion.supports(), confusion.predicted());
+    let of = |(id, name): (usize, &String)| {
+        let right = confusion.get(id as u32, id as u32);
+        ClassMetrics {
+            label: name.clone(),
+            precision: ratio(right, predicted[id]),
+            recall: ratio(right, supports[id]),
+            f1: ratio(2 * right, supports[id] + predicted[id]),
+            support: supports[id],
+        }
+    };
+    names.into_iter().enumerate().map(of).collect()
 }
 
 /// Id of the label with the most rows, the lower id of equals. `counts` are the numbers of rows by label id; `None` if it is empty.
@@ -228,6 +253,26 @@ mod tests {
         // Bins: 0.5 (wrong), 0.6 (wrong), 0.7 (right), 0.8 (right), 0.9 and 0.95 (both right).
         let want = (0.5 + 0.6 + 0.3 + 0.2 + (1.85f64 - 2.0).abs()) / 6.0;
         assert!((m.get(Metric::CalibrationError) - want).abs() < 1e-6, "{} {want}", m.get(Metric::CalibrationError));
+    }
+
+    /// The rows of two evaluations are those of one; only the calibration error is not known of both together.
+    #[test]
+    fn pooled_metrics_are_those_of_all_rows() {
+        let names: Vec<String> = ["a", "b", "c"].map(String::from).to_vec();
+        let row = |(label, predicted, loss)| Scored { label, predicted, confidence: 0.7, loss };
+        let rows = [(0, 0, 0.1), (0, 1, 0.9), (1, 1, 0.2), (2, 2, 0.4), (2, 0, 1.5), (1, 1, 0.3), (0, 0, 0.6)];
+        let of = |rows: &[(u32, u32, f64)]| Metrics::new(&names, rows.iter().copied().map(row));
+        let (all, parts) = (of(&rows), [of(&rows[..3]), of(&rows[3..])]);
+        let pooled = Metrics::pooled(&parts.iter().collect::<Vec<_>>()).unwrap();
+        assert_eq!((pooled.rows, &pooled.per_class, &pooled.confusion), (7, &all.per_class, &all.confusion));
+        for metric in [Metric::Accuracy, Metric::MacroF1, Metric::Loss] {
+            assert!((pooled.get(metric) - all.get(metric)).abs() < 1e-15, "{metric:?}");
+        }
+        assert!(pooled.get(Metric::CalibrationError).is_nan());
+        // Not the mean of those of the parts.
+        let mean = parts.iter().map(|part| part.get(Metric::Accuracy)).sum::<f64>() / 2.0;
+        assert!((pooled.get(Metric::Accuracy) - mean).abs() > 1e-3);
+        assert_eq!(Metrics::pooled(&[]), None);
     }
 
     #[test]

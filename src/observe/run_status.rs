@@ -221,6 +221,11 @@ impl TrialView<'_> {
         names::common(&self.members.iter().map(|m| m.name.as_str()).collect::<Vec<_>>(), several)
     }
 
+    /// What its runs are, as far as their names tell: `seeds`, `folds`, or `runs`.
+    fn replicates(&self) -> String {
+        format!("{}s", names::replicate(&self.members.iter().map(|m| m.name.as_str()).collect::<Vec<_>>()))
+    }
+
     /// The state that is shown for it.
     pub fn state(&self) -> RunState {
         RunState::of_several(self.members.iter().map(|m| m.state))
@@ -279,9 +284,9 @@ impl TrialView<'_> {
         }
         match self.members.len() {
             1 => {}
-            all if n == all => text += &format!(" (mean of {all} seeds)"),
-            all if finished => text += &format!(" ({n} of {all} seeds finished)"),
-            all => text += &format!(" ({n} of {all} seeds so far)"),
+            all if n == all => text += &format!(" (mean of {all} {})", self.replicates()),
+            all if finished => text += &format!(" ({n} of {all} {} finished)", self.replicates()),
+            all => text += &format!(" ({n} of {all} {} so far)", self.replicates()),
         }
         Some(text)
     }

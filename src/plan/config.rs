@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{LongPolicy, LongTexts};
 pub use crate::spec::{
-    ClassWeights, Delimiter, EngineKind, Format, HeldOut, Keep, Long, Metric, Precision, Probe, Quoting, Scheduler,
+    ClassWeights, Delimiter, EngineKind, Fold, Format, HeldOut, Keep, Long, Metric, Precision, Probe, Quoting, Scheduler,
     SplitValues, TextEncoding,
 };
 use crate::{source::Source, task::Task};
@@ -31,7 +31,7 @@ pub struct RunConfig {
 }
 
 impl RunConfig {
-    /// As TOML for people. Where `data.splits` decides what `data.dev` or `data.test` would, a comment says so.
+    /// As TOML for people. Where `data.splits` or `data.fold` decides what `data.dev` or `data.test` would, a comment says so.
     ///
     /// # Errors
     /// A number that TOML cannot hold.
@@ -47,9 +47,11 @@ impl RunConfig {
             }
             let split =
                 line.split_once(" = ").map(|(key, _)| key).filter(|key| table == "[data]" && named.contains(key));
-            lines.push(match split {
-                Some(split) => format!("{line}  # data.splits.{split} decides"),
-                None => line.to_string(),
+            let fold = self.data.fold.filter(|_| table == "[data]" && line.starts_with("test = "));
+            lines.push(match (split, fold) {
+                (_, Some(_)) => format!("{line}  # data.fold decides"),
+                (Some(split), None) => format!("{line}  # data.splits.{split} decides"),
+                (None, None) => line.to_string(),
             });
         }
         Ok(lines.join("\n") + "\n")
@@ -146,6 +148,12 @@ pub struct DataConfig {
     /// Its values for each split.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub splits: Option<SplitValues>,
+    /// The fold whose rows are the test split, in a cross-validation. Not in the configs of other runs, whose keys stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fold: Option<Fold>,
+    /// Column whose value rows have in common that stay in one split.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_column: Option<String>,
     /// Seed of the split.
     pub seed: u64,
     /// Whether each split gets the same share of every label.
@@ -196,7 +204,7 @@ impl DataConfig {
 
     /// Whether runs have test rows.
     pub fn has_test(&self) -> bool {
-        !self.test.is_none() || self.splits.as_ref().is_some_and(|splits| splits.test.is_some())
+        !self.test.is_none() || self.fold.is_some() || self.splits.as_ref().is_some_and(|splits| splits.test.is_some())
     }
 
     /// The files that rows are read from besides `data.source`, with their keys.
@@ -342,6 +350,24 @@ mod tests {
         assert!(!toml::to_string(&config).unwrap().contains("engine"));
         config.train.engine = EngineKind::Candle;
         assert_ne!(key(&config), fused);
+        let text = toml::to_string(&config).unwrap();
+        assert_eq!(toml::from_str::<RunConfig>(&text).unwrap(), config, "{text}");
+    }
+
+    /// Each fold is a run of its own, and a group column another split.
+    #[test]
+    fn fold_and_group_column_are_part_of_a_run_if_they_are_set() {
+        let mut config = full_config();
+        let key = |config: &RunConfig| super::super::run_key(config, &super::super::Digests::default(), 1, false);
+        let base = key(&config);
+        assert!(["fold", "group_column"].iter().all(|name| !toml::to_string(&config).unwrap().contains(name)));
+        config.data.group_column = Some("author".into());
+        let grouped = key(&config);
+        config.data.fold = Some("1/5".parse().unwrap());
+        let first = key(&config);
+        config.data.fold = Some("2/5".parse().unwrap());
+        let keys = std::collections::BTreeSet::from([base, grouped, first, key(&config)]);
+        assert_eq!(keys.len(), 4);
         let text = toml::to_string(&config).unwrap();
         assert_eq!(toml::from_str::<RunConfig>(&text).unwrap(), config, "{text}");
     }

@@ -12,7 +12,7 @@ use crate::{
     spec::{Search, Spec, Sweep},
 };
 
-/// The most points of a sweep, including seeds, before exclusion.
+/// The most points of a sweep, including seeds and folds, before exclusion.
 pub const MAX_POINTS: u64 = 10_000;
 
 /// The runs of a sweep.
@@ -33,13 +33,13 @@ pub struct Expansion {
 /// Results of earlier trials of a search.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SearchHistory<'a> {
-    /// Scores of the trials by number, as far as known: means over the seeds on the dev split, the worst if a run failed.
+    /// Scores of the trials by number, as far as known: means over the seeds and folds on the dev split, the worst if a run failed.
     pub scores: &'a [Option<Score>],
     /// Its earlier [`Expansion::proposed`]. They are kept even if scores have changed since.
     pub proposed: &'a [Proposal],
 }
 
-/// The runs that `spec` means, with seeds varying fastest. For a grid: its axes first, then its zips, the last one varying fastest; for
+/// The runs that `spec` means, with folds varying fastest, then seeds. For a grid: its axes first, then its zips, the last one varying fastest; for
 /// a search: trial by trial.
 ///
 /// `at` returns the spec with some keys overridden, validated. Only TPE reads `past`, and only the scores that a trial's number allows:
@@ -85,12 +85,12 @@ pub fn expand<E: From<PlanError>>(
     let repeats = if spec.sweep.search == Search::Grid { runs.repeats } else { 0 };
     let runs = runs.done()?;
     if runs.is_empty() {
-        return Err(refused(PlanError::NothingLeft { points: points * spec.sweep.seeds.len().max(1) as u64 }));
+        return Err(refused(PlanError::NothingLeft { points: points * spec.sweep.runs_of_point() as u64 }));
     }
     Ok(Expansion { runs, more, undrawn, repeats, proposed })
 }
 
-/// The number of points without regard to seeds: those of the grid, or those requested of the search.
+/// The number of points without regard to seeds and folds: those of the grid, or those requested of the search.
 fn count(spec: &Spec, space: &Space) -> Result<u64, PlanError> {
     let points = match (spec.sweep.search, space.range(), spec.sweep.trials) {
         (Search::Grid, Some(key), _) => return Err(PlanError::RangeInGrid { key: key.into() }),
@@ -98,7 +98,7 @@ fn count(spec: &Spec, space: &Space) -> Result<u64, PlanError> {
         (_, _, None) => return Err(PlanError::NoTrials),
         (_, _, trials) => trials,
     };
-    let all = points.and_then(|points| points.checked_mul(spec.sweep.seeds.len().max(1) as u64));
+    let all = points.and_then(|points| points.checked_mul(spec.sweep.runs_of_point() as u64));
     match (points, all) {
         (Some(points), Some(all)) if all <= MAX_POINTS => Ok(points),
         (_, Some(all)) => Err(PlanError::TooManyPoints { count: crate::format::count(all) }),

@@ -73,6 +73,10 @@ pub fn run_key(config: &RunConfig, digests: &Digests, numerics: u32, dev_lacks_l
 pub fn search_key(spec: &Spec, runs: &[&str]) -> String {
     let mut sweep = serde_json::to_value(&spec.sweep).unwrap_or_default();
     ["trials", "max_runs", "max_hours"].iter().for_each(|key| remove_key(&mut sweep, key));
+    // Searches of earlier versions, which had no folds, stay the same.
+    if spec.sweep.folds.is_none() {
+        remove_key(&mut sweep, "folds");
+    }
     let metric = spec.checkpoint.metric;
     hex(&fingerprint(&serde_json::json!({ "sweep": sweep, "metric": metric, "runs": runs })))
 }
@@ -200,11 +204,19 @@ mod tests {
             Value::Number(n) if n.is_f64() => vec![(n.as_f64().unwrap() + 0.125).into()],
             Value::Number(n) => vec![(n.as_u64().unwrap() + 1).into()],
             // Text or an enum's name: one of these is valid.
-            Value::String(s) => {
-                [&format!("{s}x"), "tsv", "bf16", "cosine", "last", "macro_f1", "path:elsewhere", "scratch:small"]
-                    .map(Value::from)
-                    .to_vec()
-            }
+            Value::String(s) => [
+                &format!("{s}x"),
+                "tsv",
+                "bf16",
+                "cosine",
+                "last",
+                "macro_f1",
+                "path:elsewhere",
+                "scratch:small",
+                "3/5",
+            ]
+            .map(Value::from)
+            .to_vec(),
             _ => unreachable!("leaves only"),
         }
     }

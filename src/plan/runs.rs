@@ -8,11 +8,11 @@ use super::{
     PlanError, PlannedRun,
     key::{canonical, fingerprint, to_value},
     name::Names,
-    planned::SEED,
+    planned::{FOLD, SEED},
     resolve,
     search::{self, Point, Space},
 };
-use crate::spec::Spec;
+use crate::spec::{Fold, Spec, Sweep};
 
 /// Invalid points after which no more are resolved: their mistakes are mostly the same.
 const MOST_ERRORS: usize = 100;
@@ -20,6 +20,8 @@ const MOST_ERRORS: usize = 100;
 /// The runs found so far.
 pub(super) struct Runs<'a, E, At> {
     spec: &'a Spec,
+    /// What tells the runs of a point apart.
+    replicates: Vec<Point>,
     /// The spec as JSON.
     pub(super) base: &'a Value,
     names: Names,
@@ -39,18 +41,34 @@ pub(super) struct Runs<'a, E, At> {
 
 impl<'a, E: From<PlanError>, At: FnMut(&[(String, Value)]) -> Result<Spec, E>> Runs<'a, E, At> {
     pub(super) fn new(spec: &'a Spec, space: &Space, base: &'a Value, at: At) -> Self {
-        let seeds: Vec<Value> = spec.sweep.seeds.iter().map(|seed| Value::from(*seed)).collect();
+        let replicates = replicates(&spec.sweep);
         let mut values = space.values_by_key();
-        if !seeds.is_empty() {
-            values.insert(SEED, seeds.iter().collect());
+        for (key, value) in replicates.iter().flatten() {
+            let known = values.entry(key.as_str()).or_default();
+            if !known.contains(&value) {
+                known.push(value);
+            }
         }
         let names = Names::new(&values);
         let (points, seen, trials) = Default::default();
         let excluded = Excluded::new(&spec.sweep.exclude);
-        Self { spec, base, names, at, runs: vec![], excluded, repeats: 0, errors: vec![], points, seen, trials }
+        Self {
+            spec,
+            replicates,
+            base,
+            names,
+            at,
+            runs: vec![],
+            excluded,
+            repeats: 0,
+            errors: vec![],
+            points,
+            seen,
+            trials,
+        }
     }
 
-    /// Adds the runs of a point, one for each seed. Returns whether the point is used: it is new, or its errors were recorded. If the trial
+    /// Adds the runs of a point, one for each seed and fold. Returns whether the point is used: it is new, or its errors were recorded. If the trial
     /// must be `new`, a point with the config of another trial adds nothing.
     pub(super) fn add(&mut self, point: Point, new: bool) -> bool {
         if self.errors.len() >= MOST_ERRORS {
@@ -59,16 +77,11 @@ impl<'a, E: From<PlanError>, At: FnMut(&[(String, Value)]) -> Result<Spec, E>> R
         if new && !self.points.insert(Value::from_iter(point.iter().cloned()).to_string()) {
             return false;
         }
-        let seeds = match self.spec.sweep.seeds.is_empty() {
-            true => vec![None],
-            false => self.spec.sweep.seeds.iter().copied().map(Some).collect(),
-        };
         let before = self.trials.len();
         let mut used = false;
         let mut trial = None;
-        for seed in seeds {
-            let mut point = point.clone();
-            point.extend(seed.map(|seed| (SEED.to_string(), Value::from(seed))));
+        for replicate in self.replicates.clone() {
+            let point = [point.clone(), replicate].concat();
             if self.excluded.has(&point, self.base) {
                 continue;
             }
@@ -98,10 +111,15 @@ impl<'a, E: From<PlanError>, At: FnMut(&[(String, Value)]) -> Result<Spec, E>> R
 
     /// The number of the trial that a run with this config and spec belongs to.
     fn trial(&mut self, print: [u8; 32], mut spec: Spec, point: &Point) -> usize {
-        let seeded = point.iter().any(|(key, _)| key == SEED);
-        spec.train.seed = 0;
+        let has = |wanted: &str| point.iter().any(|(key, _)| key == wanted);
+        if has(SEED) {
+            spec.train.seed = 0;
+        }
+        if has(FOLD) {
+            spec.data.fold = spec.data.fold.map(Fold::first);
+        }
         let print = match resolve(&spec) {
-            Ok(config) if seeded => fingerprint(&to_value(&config)),
+            Ok(config) if has(SEED) || has(FOLD) => fingerprint(&to_value(&config)),
             _ => print,
         };
         let next = self.trials.len();
@@ -123,6 +141,16 @@ impl<'a, E: From<PlanError>, At: FnMut(&[(String, Value)]) -> Result<Spec, E>> R
         number_namesakes(&mut self.runs);
         if self.errors.is_empty() { Ok(self.runs) } else { Err(self.errors) }
     }
+}
+
+/// What tells the runs of one point apart: each seed with each fold, folds varying fastest, so that the folds of a seed follow each other.
+fn replicates(sweep: &Sweep) -> Vec<Point> {
+    let one_or = |values: Vec<Point>| if values.is_empty() { vec![Point::new()] } else { values };
+    let value = |key: &str, value: Value| vec![(key.to_string(), value)];
+    let seeds = one_or(sweep.seeds.iter().map(|seed| value(SEED, (*seed).into())).collect());
+    let folds = Fold::all(sweep.folds.unwrap_or(0)).map(|fold| value(FOLD, fold.to_string().into()));
+    let folds = one_or(folds.collect());
+    seeds.iter().flat_map(|seed| folds.iter().map(|fold| [seed.clone(), fold.clone()].concat())).collect()
 }
 
 /// The points that a sweep excludes: for each set of keys in its tables, the combinations of values that they name. Each point is

@@ -37,6 +37,8 @@ pub fn spec() -> Spec {
             dev: 0.0.into(),
             split_column: None,
             splits: None,
+            fold: None,
+            group_column: None,
             seed: 42,
             stratify: false,
             max_length: 128,

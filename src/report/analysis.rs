@@ -1,12 +1,15 @@
 //! Ranks configurations and runs, and tests whether the best is distinguishable from the next. Pure functions of the input.
 
 use super::{
+    folds::{OutOfFold, as_one, complete},
     input::{ReportInput, RunInput},
-    leaderboard::{Mean, mean, ranked},
+    leaderboard::{ranked, replicates},
+    means::{Mean, mean},
     missing::Missing,
     trials::Criterion,
 };
 use crate::{
+    format::counted,
     metrics::{Metric, Metrics, RankKey, better_first},
     stats::{MeansDiffer, Paired, Sample, welch},
     store::{EvalRecord, PredictionRecord, RunRecord, RunState},
@@ -26,11 +29,16 @@ pub struct Analysis {
     pub order: Vec<usize>,
     /// The best configuration against the next.
     pub comparison: Option<Comparison>,
+    /// In a cross-validation, the folds of the best configuration as if they were one run, once all are completed. Of several seeds it is
+    /// that of the best run, if it is complete.
+    pub together: Option<RunInput>,
+    /// What the runs of a configuration differ in: `seed`, `fold` or, if in both, `run`.
+    pub replicate: &'static str,
     /// Planned runs that have no record.
     pub missing: Missing,
 }
 
-/// A configuration: runs that are the same but for `train.seed`.
+/// A configuration: runs that are the same but for `train.seed` and, in a cross-validation, for their fold.
 pub struct Group {
     /// What their names have in common.
     pub name: String,
@@ -46,6 +54,10 @@ pub struct Group {
     pub chosen: Option<Mean>,
     /// The steps at which it was measured, if it is not final.
     pub unfinished_at: Option<String>,
+    /// In a cross-validation, what the held-out folds say together.
+    pub out_of_fold: Option<OutOfFold>,
+    /// The runs of each seed whose folds are all completed.
+    pub complete: Vec<Vec<usize>>,
     /// Final accuracy of those with a result.
     pub accuracy: Option<Mean>,
     /// Final macro-F1 of those with a result.
@@ -63,12 +75,12 @@ pub enum Comparison {
         /// The difference of their mean accuracies; `None` where the seeds of neither differ.
         differ: Option<MeansDiffer>,
     },
-    /// Compares the best run of each on the same rows.
+    /// Compares the best run of each on the same rows; in a cross-validation all folds of each.
     Runs {
-        /// The better run.
-        first: usize,
+        /// The better run, or the runs of its folds.
+        first: Vec<usize>,
         /// The other.
-        second: usize,
+        second: Vec<usize>,
         /// How many rows each run was right on, or why this is not known.
         paired: Result<Paired, &'static str>,
     },
@@ -81,6 +93,7 @@ impl Analysis {
         let records: Vec<(&RunRecord, &[EvalRecord])> = runs.iter().map(|r| (&r.run, &r.evals[..])).collect();
         let missing = Missing::of(&input.experiment, runs.iter().map(|r| r.run.key.as_str()));
         let (criterion, trials) = ranked(&records, &missing);
+        let replicate = replicates(trials.iter().map(|(_, trial)| trial));
         let score = |run: &RunInput| criterion.mean(&[criterion.measured(&run.run, &run.evals)?]);
         let scores: Vec<Option<RankKey>> = runs.iter().map(|run| score(run).filter(|_| has_result(run))).collect();
         let best_first = |mut some: Vec<usize>| {
@@ -94,7 +107,13 @@ impl Analysis {
                 .filter(|&&i| has_result(&runs[i]))
                 .filter_map(|&i| runs[i].run.final_metrics.as_ref())
                 .collect();
+            let of_seeds = complete(&members.iter().map(|&i| &runs[i].run).collect::<Vec<_>>());
+            let spread = |mean: Option<Mean>| match trial.out_of_fold {
+                Some(_) => mean.map(|mean| Mean { rows: None, ..mean }),
+                None => mean,
+            };
             Group {
+                complete: of_seeds.into_iter().map(|set| set.into_iter().map(|at| members[at]).collect()).collect(),
                 planned: trial.planned(),
                 rank: trial.rank,
                 unfinished_at: trial.unfinished_at(),
@@ -102,8 +121,9 @@ impl Analysis {
                 finished: best_first(members.clone()),
                 runs: members,
                 chosen: trial.value,
-                accuracy: mean(&results, Metric::Accuracy),
+                accuracy: spread(mean(&results, Metric::Accuracy)),
                 macro_f1: mean(&results, Metric::MacroF1),
+                out_of_fold: trial.out_of_fold,
             }
         };
         let groups: Vec<Group> = trials.into_iter().map(group).collect();
@@ -115,8 +135,10 @@ impl Analysis {
         by_plan.sort_by_key(|(_, group)| group.runs.first().copied());
         let groups: Vec<Group> = by_plan.into_iter().map(|(_, group)| group).collect();
         let ranked = best_first((0..runs.len()).collect());
-        let mut analysis = Self { criterion, ranked, scores, groups, order, comparison: None, missing };
+        let (comparison, together) = (None, None);
+        let mut analysis = Self { criterion, ranked, scores, groups, order, comparison, together, replicate, missing };
         analysis.comparison = analysis.compare(runs);
+        analysis.together = analysis.folds_of_best(runs);
         analysis
     }
 
@@ -145,20 +167,68 @@ impl Analysis {
         self.groups.iter().position(|g| g.runs.contains(&run)).unwrap_or(0)
     }
 
-    /// Whether any configuration was planned with more than one seed.
+    /// Whether the runs are those of a cross-validation.
+    pub fn has_folds(&self) -> bool {
+        self.groups.iter().any(|group| group.out_of_fold.is_some())
+    }
+
+    /// The folds of the best configuration as one run.
+    fn folds_of_best(&self, runs: &[RunInput]) -> Option<RunInput> {
+        let (group, best) = (&self.groups[self.best_group()?], self.best()?);
+        let set = group.complete.iter().find(|set| set.contains(&best)).or(group.complete.first())?;
+        let folds = counted(set.len() as u64, "fold");
+        let name = match (self.groups.len(), group.complete.len()) {
+            (1, 1) => folds,
+            (1, _) => format!("{folds}, seed {}", runs[set[0]].run.config.train.seed),
+            (_, 1) => format!("{}, {folds}", group.name),
+            _ => format!("{}, {folds}, seed {}", group.name, runs[set[0]].run.config.train.seed),
+        };
+        as_one(name, &set.iter().map(|&i| &runs[i]).collect::<Vec<_>>(), &runs[best])
+    }
+
+    /// What the result is shown of: the best run, or all folds together.
+    pub fn shown<'a>(&'a self, runs: &'a [RunInput]) -> Option<&'a RunInput> {
+        self.together.as_ref().or_else(|| self.best().map(|i| &runs[i]))
+    }
+
+    /// Whether any configuration was planned with more than one seed or fold.
     pub fn has_seeds(&self) -> bool {
         self.groups.iter().any(|g| g.planned > 1)
     }
 
     /// Whether the best run was chosen, from several, by the rows that it is evaluated on.
     pub fn is_optimistic(&self, runs: &[RunInput]) -> bool {
-        self.ranked.len() > 1 && self.best().is_some_and(|best| runs[best].measured_on() == self.criterion.split)
+        let chosen = if self.has_folds() { self.groups.len() > 1 } else { self.ranked.len() > 1 };
+        chosen && self.best().is_some_and(|best| runs[best].measured_on() == self.criterion.split)
     }
 
     fn compare(&self, runs: &[RunInput]) -> Option<Comparison> {
         let mut measured = self.measured();
         let (first, second) = (measured.next()?, measured.next()?);
         let finished = |g: usize| &self.groups[g].finished;
+        let folds = |g: usize| &self.groups[g].complete;
+        if self.has_folds() {
+            if let ([a], [b]) = (&folds(first)[..], &folds(second)[..]) {
+                let of = |set: &[usize]| set.iter().map(|&i| &runs[i]).collect::<Vec<_>>();
+                let paired = pair(&of(a), &of(b));
+                return Some(Comparison::Runs { first: a.clone(), second: b.clone(), paired });
+            }
+            let both = folds(first).len() > 1 && folds(second).len() > 1;
+            if !both {
+                let (first, second) = (finished(first).clone(), finished(second).clone());
+                return Some(Comparison::Runs { first, second, paired: Err("not all folds of both are completed") });
+            }
+            let sample = |g: usize| {
+                let of = |set: &Vec<usize>| {
+                    let metrics: Vec<&Metrics> =
+                        set.iter().filter_map(|&i| runs[i].run.final_metrics.as_ref()).collect();
+                    Some(Metrics::pooled(&metrics)?.get(Metric::Accuracy))
+                };
+                Sample::new(&folds(g).iter().filter_map(of).collect::<Vec<_>>())
+            };
+            let differ = sample(first).zip(sample(second)).and_then(|(a, b)| welch(&a, &b));
+            return Some(Comparison::Means { first, second, differ });
+        }
         if finished(first).len() > 1 && finished(second).len() > 1 {
             let sample = |g: usize| {
                 let of = |&i: &usize| runs[i].run.final_metrics.as_ref().map(|m| m.get(Metric::Accuracy));
@@ -168,7 +238,8 @@ impl Analysis {
             return Some(Comparison::Means { first, second, differ });
         }
         let (first, second) = (finished(first)[0], finished(second)[0]);
-        Some(Comparison::Runs { first, second, paired: pair(&runs[first], &runs[second]) })
+        let paired = pair(&[&runs[first]], &[&runs[second]]);
+        Some(Comparison::Runs { first: vec![first], second: vec![second], paired })
     }
 }
 
@@ -177,9 +248,9 @@ fn has_result(run: &RunInput) -> bool {
         && run.run.final_metrics.as_ref().is_some_and(|m| m.get(Metric::Accuracy).is_finite())
 }
 
-/// How many rows each run was right on. Both must have been evaluated on the same rows.
-fn pair(a: &RunInput, b: &RunInput) -> Result<Paired, &'static str> {
-    if a.predictions.is_empty() || b.predictions.is_empty() {
+/// How many rows each run was right on, or each set of folds. Both must have been evaluated on the same rows.
+fn pair(a: &[&RunInput], b: &[&RunInput]) -> Result<Paired, &'static str> {
+    if a.iter().chain(b).any(|run| run.predictions.is_empty()) {
         return Err("the predictions of one of them are not stored");
     }
     let (a, b) = (by_row(a), by_row(b));
@@ -191,10 +262,10 @@ fn pair(a: &RunInput, b: &RunInput) -> Result<Paired, &'static str> {
 }
 
 /// (row, line, label, text, right) of each prediction, by row.
-fn by_row(run: &RunInput) -> Vec<(u32, u64, u32, &str, bool)> {
+fn by_row<'a>(runs: &[&'a RunInput]) -> Vec<(u32, u64, u32, &'a str, bool)> {
     let right = |p: &PredictionRecord| p.label == p.predicted;
-    let mut rows: Vec<_> =
-        run.predictions.iter().map(|p| (p.row, p.line, p.label, p.text.as_str(), right(p))).collect();
+    let predictions = runs.iter().flat_map(|run| &run.predictions);
+    let mut rows: Vec<_> = predictions.map(|p| (p.row, p.line, p.label, p.text.as_str(), right(p))).collect();
     rows.sort_unstable();
     rows
 }

@@ -1,16 +1,20 @@
-//! Ranks the trials of an experiment. A trial is the runs that differ only in their seed.
+//! Ranks the trials of an experiment. A trial is the runs that differ only in their seed and fold.
 
 use serde::Serialize;
 
 use super::{
+    folds::OutOfFold,
+    means::{Mean, mean},
     missing::Missing,
     trials::{Criterion, common_name, grouped, trial},
 };
 use crate::{
     event::Split,
-    format::{command::with_runs, names::distinct},
-    metrics::{Metric, Metrics, Unit, better_first},
-    stats::{Interval, Sample, wilson, wilson_of_share},
+    format::{
+        command::with_runs,
+        names::{distinct, replicate},
+    },
+    metrics::{Metric, Metrics, better_first},
     store::{EvalRecord, ExperimentRecord, RunRecord, RunState, Store, StoreError},
     warning::Kind,
 };
@@ -30,7 +34,7 @@ pub struct Leaderboard {
     pub missing: Option<String>,
 }
 
-/// Runs that differ only in their seed.
+/// Runs that differ only in their seed, and in a cross-validation in their fold.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Trial {
     /// Its rank, from 1; `None` until all its runs are complete.
@@ -63,14 +67,20 @@ pub struct Trial {
     pub last_step: Option<u64>,
     /// The fewest steps that any of its runs has trained.
     pub steps: u64,
-    /// Accuracy on the test split.
+    /// Accuracy on the test split; in a cross-validation on all folds together, once they are completed.
     pub test_accuracy: Option<Mean>,
+    /// What the held-out folds say together, in a cross-validation.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub out_of_fold: Option<OutOfFold>,
+    /// What its runs differ in: `seed`, `fold` or, if in both, `run`.
+    #[serde(skip)]
+    pub replicate: &'static str,
     /// How many of its runs have a warning that they predict one class or are no better than the majority class.
     pub warned: usize,
 }
 
 impl Trial {
-    /// The number of runs that it has when complete: its seeds.
+    /// The number of runs that it has when complete: its seeds, or its seeds and folds.
     pub fn planned(&self) -> usize {
         self.runs.len() + self.missing
     }
@@ -82,83 +92,11 @@ impl Trial {
     }
 }
 
-/// The mean of a metric over the seeds of a trial.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Mean {
-    /// The number of runs.
-    pub n: usize,
-    /// Their mean.
-    pub mean: f64,
-    /// Their sample standard deviation; `None` for one run.
-    pub sd: Option<f64>,
-    /// Lower end of the 95% interval: Student's t for the mean of several runs, Wilson's for the accuracy of one run, `None` for
-    /// other metrics of one run. Intervals of shares are clamped to [0, 1].
-    pub low: Option<f64>,
-    /// Upper end.
-    pub high: Option<f64>,
-    /// The lowest and the highest value.
-    pub range: (f64, f64),
-    /// Wilson's 95% interval of the mean accuracy, for the rows of one run: more seeds do not add rows.
-    pub rows: Option<(f64, f64)>,
-}
-
-impl Mean {
-    /// The interval that tables and the report show beside the mean. For two seeds it goes from one value to the other, otherwise it is the
-    /// 95% interval; the interval for the number of rows replaces it where that is wider, or where all seeds have the same value.
-    pub fn shown(&self) -> Option<(f64, f64)> {
-        let seeds = match self.n {
-            1 => self.low.zip(self.high),
-            _ if self.range.0 == self.range.1 => None,
-            2 => Some(self.range),
-            _ => self.low.zip(self.high),
-        };
-        let width = |(low, high): &(f64, f64)| high - low;
-        seeds.into_iter().chain(self.rows).reduce(|a, b| if width(&b) > width(&a) { b } else { a })
-    }
-
-    /// `91.3% (90.1–92.4)`: the mean and the interval of [`Self::shown`].
-    pub fn text(&self, metric: Metric) -> String {
-        match self.shown() {
-            None => metric.text(self.mean),
-            Some(interval) => metric.text_with(self.mean, interval),
-        }
-    }
-}
-
-/// Explains the shown intervals of these means, one sentence for each kind. Wilson's interval applies to accuracy only, the one metric
-/// that is a share of rows.
-pub fn interval_notes<'a>(means: impl Iterator<Item = (Metric, &'a Mean)>) -> Vec<String> {
-    let shown: Vec<(Metric, usize)> =
-        means.filter(|(_, mean)| mean.shown().is_some()).map(|(metric, mean)| (metric, mean.n)).collect();
-    let mut others: Vec<Metric> = Vec::new();
-    for (metric, _) in shown.iter().filter(|(metric, _)| *metric != Metric::Accuracy) {
-        if !others.contains(metric) {
-            others.push(*metric);
-        }
-    }
-    let of_others = others.iter().map(|metric| {
-        format!(
-            "intervals of {} use only the seeds: with two, the lower and the higher value; with more, the 95% Student's t interval of the \
-             mean; none if all seeds give the same value",
-            metric.name()
-        )
-    });
-    let shown: Vec<usize> = shown.iter().filter(|(metric, _)| *metric == Metric::Accuracy).map(|(_, n)| *n).collect();
-    let what = if others.is_empty() { "intervals in parentheses" } else { "intervals of accuracy in parentheses" };
-    let notes = [
-        (shown.contains(&1), "one seed: 95% Wilson interval, based on the number of rows"),
-        (
-            shown.contains(&2),
-            "two seeds: the lower and the higher value, or the 95% Wilson interval (based on the number of rows) if it is wider; two \
-             seeds say little about how other seeds would perform",
-        ),
-        (
-            shown.iter().any(|n| *n > 2),
-            "three or more seeds: 95% Student's t interval of the mean, or the Wilson interval (based on the number of rows) if it \
-             is wider",
-        ),
-    ];
-    notes.iter().filter(|(applies, _)| *applies).map(|(_, note)| format!("{what}, {note}")).chain(of_others).collect()
+/// What these trials are means over: `seed`, or `fold` or `run` in a cross-validation.
+pub fn replicates<'a>(trials: impl IntoIterator<Item = &'a Trial>) -> &'static str {
+    let of =
+        |trial: &Trial| if trial.replicate == "seed" && trial.out_of_fold.is_some() { "fold" } else { trial.replicate };
+    trials.into_iter().map(of).find(|word| *word != "seed").unwrap_or("seed")
 }
 
 /// The leaderboard of an experiment's current plan.
@@ -193,7 +131,7 @@ pub fn leaderboard_of(
     Ok(board)
 }
 
-/// The trial number of each run: runs that differ only in their seed have the same number.
+/// The trial number of each run: runs that differ only in their seed and fold have the same number.
 pub fn trial_numbers<'a>(runs: impl Iterator<Item = &'a RunRecord>) -> Vec<usize> {
     let groups = grouped(runs.map(|run| trial(&run.config)));
     let mut numbers = vec![0; groups.iter().map(Vec::len).sum()];
@@ -240,6 +178,9 @@ pub(super) fn ranked(runs: &[(&RunRecord, &[EvalRecord])], missing: &Missing) ->
         // Its name comes from all its planned runs, including removed ones.
         trial.name = missing.name(keys(), several).unwrap_or(trial.name);
         trial.is_final = has_finished;
+        if trial.out_of_fold.is_some() && criterion.split == Split::Test {
+            trial.value = trial.value.map(|value| Mean { rows: None, ..value });
+        }
         let rank = |(run, evals): &(&RunRecord, &[EvalRecord])| criterion.mean(&[criterion.measured(run, evals)?]);
         let best = counted.iter().filter(|_| has_finished).min_by(|a, b| better_first(rank(a), rank(b)));
         trial.best_run = best.map(|(run, _)| run.key.clone());
@@ -276,6 +217,8 @@ fn trial_of(
     several: bool,
 ) -> Trial {
     let names: Vec<&str> = members.iter().map(|(run, _)| run.name.as_str()).collect();
+    let records: Vec<&RunRecord> = members.iter().map(|(run, _)| *run).collect();
+    let out_of_fold = OutOfFold::of(&records, members.len() + missing);
     let tested: Vec<&Metrics> = members
         .iter()
         .filter(|(run, _)| run.config.data.has_test())
@@ -301,35 +244,18 @@ fn trial_of(
         last_step: None,
         steps: 0,
         warned: 0,
-        test_accuracy: mean(&tested, Metric::Accuracy),
+        test_accuracy: match &out_of_fold {
+            Some(folds) => folds.accuracy,
+            None => mean(&tested, Metric::Accuracy),
+        },
+        replicate: replicate(&names),
+        out_of_fold,
     }
-}
-
-/// The mean of a metric over runs.
-pub(super) fn mean(measured: &[&Metrics], by: Metric) -> Option<Mean> {
-    let values: Vec<f64> = measured.iter().map(|m| m.get(by)).filter(|v| v.is_finite()).collect();
-    let sample = Sample::new(&values)?;
-    let interval = match (measured, by) {
-        ([only], Metric::Accuracy) => Some(wilson(only.right(), only.rows)),
-        _ if by.info().unit == Unit::Share => sample.interval.map(Interval::of_share),
-        _ => sample.interval,
-    };
-    let rows = measured.iter().map(|m| m.rows).min().filter(|rows| *rows > 0 && by == Metric::Accuracy);
-    let by_rows = rows.map(|rows| wilson_of_share(sample.mean, rows));
-    Some(Mean {
-        n: sample.n,
-        mean: sample.mean,
-        sd: sample.sd,
-        low: interval.map(|i| i.low),
-        high: interval.map(|i| i.high),
-        range: values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &v| (low.min(v), high.max(v))),
-        rows: by_rows.map(|i| (i.low, i.high)),
-    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::means::interval_notes, *};
     use crate::{
         event::{Event, FailureKind, Outcome, When},
         plan::RunConfig,
@@ -463,7 +389,7 @@ mod tests {
             mean(&measured.iter().collect::<Vec<_>>(), by).unwrap()
         };
         let accuracies = [of(Metric::Accuracy, &[2]), of(Metric::Accuracy, &[2, 3]), of(Metric::Accuracy, &[2, 2, 2])];
-        let notes = interval_notes(accuracies.iter().map(|mean| (Metric::Accuracy, mean)));
+        let notes = interval_notes(accuracies.iter().map(|mean| (Metric::Accuracy, mean)), "seed");
         assert_eq!(notes.len(), 3);
         assert!(
             notes.iter().all(|note| note.starts_with("intervals in parentheses, ") && note.contains("Wilson")),
@@ -475,7 +401,7 @@ mod tests {
         assert!(!equal.text(Metric::MacroF1).contains('('));
         let f1 = of(Metric::MacroF1, &[2, 3]);
         let both = [(Metric::Accuracy, &accuracies[1]), (Metric::MacroF1, &f1), (Metric::MacroF1, &equal)];
-        let notes = interval_notes(both.into_iter());
+        let notes = interval_notes(both.into_iter(), "seed");
         assert_eq!(notes.len(), 2);
         assert!(notes[0].starts_with("intervals of accuracy in parentheses, two seeds: "), "{notes:?}");
         assert!(notes[1].starts_with("intervals of macro-F1 use only the seeds") && !notes[1].contains("Wilson"));

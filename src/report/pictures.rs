@@ -46,7 +46,8 @@ impl Colours {
             let of_group = |runs: &[usize]| runs.iter().copied().filter(|i| shown.contains(i)).collect::<Vec<_>>();
             let groups = analysis.groups.iter().map(|g| {
                 let runs = of_group(&g.runs);
-                let seeds = if runs.len() > 1 { format!(" ({} seeds)", runs.len()) } else { String::new() };
+                let seeds =
+                    if runs.len() > 1 { format!(" ({} {}s)", runs.len(), analysis.replicate) } else { String::new() };
                 (format!("{}{seeds}", g.name), runs)
             });
             groups.filter(|(_, runs)| !runs.is_empty()).collect()

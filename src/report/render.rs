@@ -70,7 +70,7 @@ fn fill(input: &ReportInput, out: &Path, system: impl FnOnce() -> Database) -> R
     let mut folder = Folder { out, written: Vec::new() };
     let pictures = folder.draw(input, &settings, &analysis, system)?;
     let view = View::new(input, &settings, &analysis, pictures)?;
-    for (name, _) in tables::FILES {
+    for (name, _) in tables::names(input) {
         tables::write(name, input, &analysis, &folder.file(name))?;
     }
     files::write(&folder.file("report.md"), templates::markdown(&view).map_err(ReportError::Page)?.as_bytes())?;
@@ -104,8 +104,9 @@ impl Folder<'_> {
         let accuracy = pictures::accuracy(input, analysis);
         let change = pictures::before_after(input, analysis);
         let probes = best.or(input.runs.first()).and_then(pictures::probes);
-        let confusion = best.and_then(pictures::confusion);
-        let reliability = best.and_then(pictures::reliability);
+        let result = analysis.shown(&input.runs);
+        let confusion = result.and_then(pictures::confusion);
+        let reliability = result.and_then(pictures::reliability);
 
         let mut texts: Vec<&str> = Vec::new();
         texts.extend(loss.iter().flat_map(Chart::texts));
@@ -165,14 +166,20 @@ impl Folder<'_> {
         }
         if let Some(chart) = &confusion {
             let split = best.map_or("", |run| split_name(run.measured_on()));
-            let caption = format!(
-                "Rows of the {split} split by label and by the best run's prediction. Shares are of each label's rows."
-            );
-            let alt = "Confusion matrix of the best run";
+            let (rows, alt) = match analysis.together {
+                Some(_) => {
+                    ("All rows by label and by their out-of-fold prediction".into(), "Confusion matrix of all folds")
+                }
+                None => (
+                    format!("Rows of the {split} split by label and by the best run's prediction"),
+                    "Confusion matrix of the best run",
+                ),
+            };
+            let caption = format!("{rows}. Shares are of each label's rows.");
             done.details.push(self.chart("confusion", alt, caption, chart, &fonts)?);
         }
         if let Some(chart) = &reliability {
-            let error = best
+            let error = result
                 .and_then(|run| run.run.final_metrics.as_ref())
                 .map_or(f64::NAN, |m| m.get(Metric::CalibrationError));
             let caption = format!(

@@ -33,7 +33,7 @@ const MOST_RANKED: usize = 5;
 type Table = Writer<Vec<u8>>;
 
 /// Files and their contents, in the order they are written.
-pub const FILES: [(&str, &str); 8] = [
+const FILES: [(&str, &str); 8] = [
     ("runs.csv", "one line per run: trial (column configuration), swept keys, state, dev and final metrics"),
     ("steps.csv", "every step: loss, learning rate, gradient norm"),
     ("evaluations.csv", "every evaluation"),
@@ -47,7 +47,19 @@ pub const FILES: [(&str, &str); 8] = [
     ("confusion.csv", "the confusion matrix of each run's final evaluation: the pairs that occur"),
 ];
 
-/// Writes one of [`FILES`].
+/// The table of a cross-validation.
+const OUT_OF_FOLD: (&str, &str) = (
+    "out_of_fold.csv",
+    "cross-validation: for each trial and seed whose folds are all completed, every row once, as predicted by the model that was not trained on it",
+);
+
+/// The tables of a report: names and contents.
+pub fn names(input: &ReportInput) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let folds = input.runs.iter().any(|run| run.run.config.data.fold.is_some());
+    FILES.into_iter().chain(folds.then_some(OUT_OF_FOLD))
+}
+
+/// Writes one of [`names`].
 pub fn write(name: &str, input: &ReportInput, analysis: &Analysis, path: &Path) -> Result<(), ReportError> {
     let mut table = Writer::from_writer(Vec::new());
     let filled = match name {
@@ -58,6 +70,7 @@ pub fn write(name: &str, input: &ReportInput, analysis: &Analysis, path: &Path) 
         "mistakes.csv" => mistakes(&mut table, input, analysis),
         "classes.csv" => classes(&mut table, input),
         "confusion.csv" => confusion(&mut table, input),
+        "out_of_fold.csv" => out_of_fold(&mut table, input, analysis),
         _ => probes(&mut table, input),
     };
     let failed = |error: csv::Error| ReportError::Table { name: name.to_string(), error };
@@ -300,8 +313,30 @@ fn predictions(table: &mut Table, input: &ReportInput) -> csv::Result<()> {
     Ok(())
 }
 
+/// The predictions of all folds together, row by row.
+fn out_of_fold(table: &mut Table, input: &ReportInput, analysis: &Analysis) -> csv::Result<()> {
+    let labels = all_labels(input);
+    let pairs = input.runs.iter().any(reads_two);
+    let head = ["trial", "seed", "fold"].map(String::from);
+    table.write_record(head.into_iter().chain(prediction_head(&labels, pairs)))?;
+    for group in &analysis.groups {
+        for set in &group.complete {
+            let of = |i: usize| input.runs[i].predictions.iter().map(move |p| (p.row, i, p));
+            let mut rows: Vec<_> = set.iter().flat_map(|&i| of(i)).collect();
+            rows.sort_by_key(|(row, ..)| *row);
+            for (_, i, p) in rows {
+                let (run, config) = (&input.runs[i], &input.runs[i].run.config);
+                let fold = config.data.fold.map(|fold| fold.number().to_string()).unwrap_or_default();
+                let of_trial = [text(&group.name), config.train.seed.to_string(), fold];
+                table.write_record(of_trial.into_iter().chain(prediction_record(run, &labels, p, pairs)))?;
+            }
+        }
+    }
+    Ok(())
+}
+
 fn mistakes(table: &mut Table, input: &ReportInput, analysis: &Analysis) -> csv::Result<()> {
-    let best = analysis.best().map(|i| &input.runs[i]);
+    let best = analysis.shown(&input.runs);
     let labels: Vec<&str> = best.map(|r| r.run.labels.iter().map(String::as_str).collect()).unwrap_or_default();
     let pairs = best.is_some_and(reads_two);
     table.write_record(prediction_head(&labels, pairs))?;

@@ -8,7 +8,7 @@ pub use crate::format::names::common as common_name;
 use crate::{
     event::{Split, When},
     metrics::{Metric, Metrics, RankKey, is_new_best},
-    plan::{CHANGES_NO_NUMBER, Keep, RunConfig, remove_key},
+    plan::{CHANGES_NO_NUMBER, Fold, Keep, RunConfig, remove_key},
     store::{EvalRecord, RunRecord},
 };
 
@@ -67,8 +67,8 @@ pub fn grouped<K: std::hash::Hash + Eq>(keys: impl Iterator<Item = K>) -> Vec<Ve
     groups
 }
 
-/// What the runs of one trial have in common, as text: the resolved config without `train.seed`, the seeds that follow it, and
-/// keys that do not affect results.
+/// What the runs of one trial have in common, as text: the resolved config without `train.seed`, the seeds that follow it, its
+/// fold, and keys that do not affect results.
 pub fn trial(config: &RunConfig) -> String {
     let train = &config.train;
     let mut seeds = vec!["train.seed"];
@@ -81,6 +81,9 @@ pub fn trial(config: &RunConfig) -> String {
         "train": config.train,
         "checkpoint": config.checkpoint,
     });
+    if let Some(fold) = config["data"]["fold"].as_str().and_then(|fold| fold.parse::<Fold>().ok()) {
+        config["data"]["fold"] = fold.first().to_string().into();
+    }
     seeds.into_iter().chain(CHANGES_NO_NUMBER).for_each(|key| remove_key(&mut config, key));
     config.to_string()
 }
@@ -135,6 +138,24 @@ mod tests {
         assert_eq!(kept(Keep::Best, Metric::Loss), Some(4));
         assert_eq!(kept(Keep::Last, Metric::Accuracy), Some(4));
         assert_eq!(kept_at(&config, &[], Split::Dev, Metric::Accuracy), None);
+    }
+
+    #[test]
+    fn the_folds_of_a_cross_validation_are_one_trial() {
+        let with = |fold: Option<&str>, seed| {
+            let mut config = config();
+            config.data.fold = fold.map(|fold| fold.parse().unwrap());
+            (config.train.seed, config.train.init_seed, config.train.order_seed) = (seed, seed, seed);
+            config
+        };
+        let runs = [
+            with(Some("1/5"), 1),
+            with(Some("2/5"), 1),
+            with(Some("2/5"), 2),
+            with(Some("2/4"), 1), // another division
+            with(None, 1),
+        ];
+        assert_eq!(grouped(runs.iter().map(trial)), [vec![0, 1, 2], vec![3], vec![4]]);
     }
 
     #[test]

@@ -46,9 +46,12 @@ fn split(spec: &Spec, found: &mut Vec<Conflict>) {
     let data = &spec.data;
     // Fractions are decimal: 0.7 + 0.3 must count as 1.
     let has_dev = !data.dev.is_none() || data.dev_value().is_some();
-    let test = if data.test_value().is_some() { 0.0 } else { data.test.share() };
-    let dev = data.dev.share();
-    if test + dev > 1.0 - 1e-9 {
+    let (test, dev) = (spec.test_share(), data.dev.share());
+    if test + dev > 1.0 - 1e-9 && spec.has_folds() {
+        let by = spec.folds_key();
+        let message = format!("`data.dev` = {dev} leaves no rows to train on beside a fold of {by}");
+        found.push(conflict(&["data.dev", by], message, "lower `data.dev`"));
+    } else if test + dev > 1.0 - 1e-9 {
         let message = format!("`data.dev` = {dev} and `data.test` = {test} leave no rows to train on");
         found.push(conflict(&["data.dev", "data.test"], message, "together they have to stay below 1"));
     }
@@ -62,7 +65,7 @@ fn split(spec: &Spec, found: &mut Vec<Conflict>) {
         let message = format!("{what} needs a dev split: selecting on the test split would bias its result");
         found.push(conflict(&[path, "data.dev"], message, "set `data.dev`, such as data.dev = 0.1"));
     }
-    if data.test.is_none() && data.test_value().is_none() && !has_dev {
+    if data.test.is_none() && data.test_value().is_none() && !has_dev && !spec.has_folds() {
         let message = "`data.test` = 0 and `data.dev` = 0 leave no rows to evaluate on";
         found.push(conflict(&["data.test", "data.dev"], message, "hold some out, such as data.dev = 0.1"));
     }
@@ -82,6 +85,15 @@ fn split(spec: &Spec, found: &mut Vec<Conflict>) {
     if let Some(column) = split_column.filter(|column| data.is_text(column) || data.label_column == **column) {
         let message = format!("`data.split_column` is `{column}`, which is the column of the text or of the label");
         found.push(conflict(&["data.split_column"], message, "name the column that says which split a row belongs to"));
+    }
+    let is_other = |column: &String| {
+        let used = [("text", data.is_text(column)), ("label", data.label_column == *column)];
+        let split = ("split", split_column == Some(column));
+        used.into_iter().chain([split]).find(|(_, same)| *same).map(|(what, _)| (column.clone(), what))
+    };
+    if let Some((column, what)) = data.group_column.as_ref().and_then(is_other) {
+        let message = format!("`data.group_column` is `{column}`, which is the column of the {what}");
+        found.push(conflict(&["data.group_column"], message, "name the column that says which rows belong together"));
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Bound::{self, Excluded, Included, Unbounded};
 
-use super::{Format, Kind, Long};
+use super::{Format, Kind, Long, MOST_FOLDS};
 use crate::{source::Scheme, task::Task};
 
 /// A key of a spec.
@@ -113,6 +113,11 @@ pub const KEYS: &[Key] = &[
         &["split_column_name", "data.split"]),
     key("data.splits", Kind::Splits, Absent("none"), "",
         "Values of `data.split_column`, or, without it, names of the splits of a repository or a folder: `{ train = \"train\", dev = \"validation\", test = \"test\" }`. If `dev` or `test` is left out, `data.dev` or `data.test` holds rows out of those of `train`."),
+    key("data.fold", Kind::Fold, Absent("none"), "",
+        "The fold of a cross-validation whose rows are the test split, such as `2/5`, instead of `data.test`. `sweep.folds` trains a run on each."),
+    also(key("data.group_column", Kind::Text, Absent("none"), "",
+        "Column (or JSON field) with the group of each row, such as its author or its document: rows of one group stay in one split, or fold, where rows are split at random."),
+        &["group_by_column", "groups", "data.groups", "data.group", "group", "data.group_by", "group_id_column"]),
     also(key("data.seed", SEED, Is("42"), "", "Seed of the split, and of the rows that `limit` draws."), &["data_seed", "split_seed"]),
     also(key("data.stratify", Kind::Boolean, Is("false"), "", "Whether to give every split the same share of each label."),
         &["stratify_by_column"]),
@@ -217,6 +222,9 @@ pub const KEYS: &[Key] = &[
     key("sweep.exclude", Kind::Exclude, Is("[]"), "", "Points to leave out: those at which every key of a table has the given value."),
     also(key("sweep.seeds", Kind::Seeds(MOST), Is("[]"), "",
         "Values of `train.seed`, the innermost axis. Results are averaged over the seeds."), &["num_seeds", "repeats"]),
+    also(key("sweep.folds", Kind::Whole(2, MOST_FOLDS), Absent("no cross-validation"), "folds",
+        "Cross-validation: the rows are divided into so many folds, and every point is trained once for each, with that fold as its test split. Beside seeds, folds vary fastest. `data.test` is not set then."),
+        &["n_splits", "n_folds", "num_folds", "k_folds", "kfold", "cv", "data.folds", "cross_validation", "data.n_folds"]),
     also(key("sweep.search", Kind::Choice(&["grid", "random", "sobol", "tpe"]), Is("\"grid\""), "",
         "How to choose points: every combination (`grid`), independent draws (`random`), evenly spread draws (`sobol`), or draws near the trials with the best dev metric (`tpe`)."),
         &["sweep.method", "sampler", "sweep.strategy", "sweep.algorithm", "sweeper"]),

@@ -2,7 +2,7 @@
 
 use std::ops::Bound;
 
-use super::{Delimiter, TextEncoding, source};
+use super::{Delimiter, Fold, TextEncoding, source};
 use crate::{
     format::or,
     source::{Scheme, Source},
@@ -28,6 +28,8 @@ pub enum Kind {
     Delimiter,
     /// `data.encoding`.
     Encoding,
+    /// `data.fold`.
+    Fold,
     /// `true` or `false`.
     Boolean,
     /// A whole number between these bounds, both included.
@@ -81,6 +83,7 @@ impl Kind {
             Self::Source(schemes) => source::forms(schemes),
             Self::Delimiter => Delimiter::EXPECTS.into(),
             Self::Encoding => TextEncoding::EXPECTS.into(),
+            Self::Fold => Fold::EXPECTS.into(),
             Self::Boolean => "`true` or `false`".into(),
             Self::Whole(least, most) if *most == i64::MAX as u64 => format!("a whole number of at least {least}"),
             Self::Whole(least, most) => format!("a whole number from {least} to {most}"),
@@ -114,6 +117,7 @@ impl Kind {
                 | Self::Source(_)
                 | Self::Delimiter
                 | Self::Encoding
+                | Self::Fold
         )
     }
 }

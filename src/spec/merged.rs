@@ -7,7 +7,7 @@ use figment::{Figment, Profile, value::Value};
 use super::{
     check::{STEPS_AND_EPOCHS, STEPS_OR_EPOCHS},
     conflicts::{Conflict, KeyPath, key},
-    keys,
+    folds, keys,
     layer::{CHOSEN, Layer, Origin},
     long_texts,
     node::{Item, Node},
@@ -184,7 +184,8 @@ impl Merged {
         });
         let seeds = sweep("seeds").map(|values| ("train.seed".to_string(), key("sweep.seeds"), values));
         let seeds = seeds.filter(|(.., values)| values.as_array().is_some_and(|values| !values.is_empty()));
-        tables.chain(seeds).map(|(key, axis, value)| Swept::new(key, axis, value)).collect()
+        let folds = sweep("folds").map(|value| ("data.fold".to_string(), key("sweep.folds"), value));
+        tables.chain(seeds).chain(folds).map(|(key, axis, value)| Swept::new(key, axis, value)).collect()
     }
 
     /// The values of a swept key: their layer, whether they are in its profile, and the list or table.
@@ -287,13 +288,14 @@ impl Merged {
                 help: "remove one of them".into(),
             }),
             // The default would take a share of the training rows of a data set that has its own splits.
-            (None, Some(_)) if !says_test && !self.is_swept("data.test") => found.push(Conflict {
+            (None, Some(_)) if !says_test && !self.is_swept("data.test") && !spec.has_folds() => found.push(Conflict {
                 keys: vec![key("data.splits"), key("data.test")],
                 message: "`data.splits` names no test rows, and `data.test` is not set".into(),
                 help: "add the value of the test rows, or set data.test: 0 for none, a share of the training rows, or a file".into(),
             }),
             _ => {}
         }
+        found.extend(folds::of_layers(spec, says_test || self.is_swept("data.test"), rank("data.fold").is_some()));
         let says_column = rank("data.text_column") > Some((0, 0)) || self.is_swept("data.text_column");
         if says_column && !data.text_columns.is_empty() {
             found.push(Conflict {

@@ -10,7 +10,7 @@
 //! - `node`, `layer`, `files`, `assign`, `variables`: the layers, with the position of every value. `limits`: how large they may be.
 //! - `check`, `sweep`, `axis`, `kind`, `value`, `source`: check one layer against the table.
 //! - `closest`, `suggest`, `hint`: suggestions for mistakes.
-//! - `conflicts`, `texts`, `long_texts`, `search`: contradictions within the merged spec and its sweep.
+//! - `conflicts`, `folds`, `texts`, `long_texts`, `search`: contradictions within the merged spec and its sweep.
 //! - `merged`: merges the layers. `load`, `explain`: [`LoadedSpec`]. `problem`: [`SpecErrors`] and their format.
 
 mod assign;
@@ -21,6 +21,8 @@ mod conflicts;
 mod doubts;
 mod explain;
 mod files;
+mod fold;
+mod folds;
 mod held_out;
 mod hint;
 pub mod keys;
@@ -46,6 +48,7 @@ mod variables;
 
 pub use closest::closest;
 pub use explain::{Explanation, LayerValue};
+pub use fold::{Fold, MOST_FOLDS};
 pub use held_out::{HeldOut, SplitValues};
 pub use kind::Kind;
 pub use layout::{Delimiter, Quoting, TextEncoding};

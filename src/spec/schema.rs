@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 pub use super::schema_sweep::*;
-use super::{Delimiter, HeldOut, Quoting, SplitValues, TextEncoding};
+use super::{Delimiter, Fold, HeldOut, Quoting, SplitValues, TextEncoding};
 pub use crate::metrics::Metric;
 use crate::source::Source;
 
@@ -88,6 +88,12 @@ pub struct Data {
     pub split_column: Option<String>,
     /// Its values for each split; without it, the names of the splits of a repository or a folder.
     pub splits: Option<SplitValues>,
+    /// The fold whose rows are the test split; `sweep.folds` gives each run its own.
+    #[serde(default)]
+    pub fold: Option<Fold>,
+    /// Column whose value rows have in common that stay in one split.
+    #[serde(default)]
+    pub group_column: Option<String>,
     /// Seed of the split and of `limit`.
     pub seed: u64,
     /// Whether each split gets the same share of every label.

@@ -17,6 +17,9 @@ pub struct Sweep {
     pub exclude: Vec<BTreeMap<String, Value>>,
     /// Values of `train.seed`: the innermost axis, over which results are averaged.
     pub seeds: Vec<u64>,
+    /// Number of folds of a cross-validation: every point is trained with each fold as its test split.
+    #[serde(default)]
+    pub folds: Option<u64>,
     /// How points are chosen.
     pub search: Search,
     /// Number of points to draw; a grid has none and takes all points.
@@ -47,6 +50,7 @@ impl Default for Sweep {
             zip: Vec::new(),
             exclude: Vec::new(),
             seeds: Vec::new(),
+            folds: None,
             search: Search::Grid,
             trials: None,
             search_seed: 42,
@@ -58,6 +62,13 @@ impl Default for Sweep {
             max_runs: None,
             max_hours: None,
         }
+    }
+}
+
+impl Sweep {
+    /// The number of runs of a point: one for each seed and fold.
+    pub fn runs_of_point(&self) -> usize {
+        self.seeds.len().max(1) * self.folds.map_or(1, |folds| folds as usize)
     }
 }
 

@@ -34,7 +34,8 @@ fn axes<'a>(spec: &'a Spec, found: &mut Vec<Conflict>) -> Vec<(&'a str, KeyPath)
             .chain(zipped.flat_map(|(i, zip)| {
                 zip.keys().map(move |path| (path.as_str(), sweep(&["zip", &i.to_string(), path])))
             }))
-            .chain((!spec.sweep.seeds.is_empty()).then(|| ("train.seed", sweep(&["seeds"]))));
+            .chain((!spec.sweep.seeds.is_empty()).then(|| ("train.seed", sweep(&["seeds"]))))
+            .chain(spec.sweep.folds.map(|_| ("data.fold", sweep(&["folds"]))));
     for (path, axis) in all {
         match axes.iter().find(|(other, _)| *other == path) {
             Some((_, first)) => found.push(Conflict {

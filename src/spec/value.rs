@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    Delimiter, Kind, TextEncoding, hint,
+    Delimiter, Fold, Kind, TextEncoding, hint,
     kind::{LONGEST_NAME, between},
     node::{Item, Node},
     problem::Fault,
@@ -56,6 +56,10 @@ impl Kind {
             }
             (Self::Encoding, Item::Text(text)) if text.parse::<TextEncoding>().is_ok() => {
                 *text = text.parse::<TextEncoding>().map_or_else(|_| std::mem::take(text), String::from);
+                vec![]
+            }
+            (Self::Fold, Item::Text(text)) if text.parse::<Fold>().is_ok() => {
+                *text = text.parse::<Fold>().map_or_else(|_| std::mem::take(text), String::from);
                 vec![]
             }
             (Self::Boolean, Item::Boolean(_)) => vec![],

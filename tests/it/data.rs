@@ -3,6 +3,7 @@
 
 mod batching;
 mod doubts;
+mod folding;
 mod forms;
 mod layouts;
 mod long_texts;
@@ -43,6 +44,8 @@ fn config() -> DataConfig {
         dev: 0.0.into(),
         split_column: None,
         splits: None,
+        fold: None,
+        group_column: None,
         seed: 42,
         stratify: false,
         max_length: 128,

@@ -7,6 +7,7 @@ mod cli;
 mod data;
 mod data_sets;
 mod docs;
+mod folds;
 mod hub;
 mod library;
 mod long_texts;

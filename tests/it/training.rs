@@ -43,7 +43,7 @@ fn rows() -> (Dataset, Tokens, Splits) {
     (
         dataset,
         Tokens::given(tokens),
-        Splits { train: (0..15).collect(), dev: (15..19).collect(), test: (19..25).collect(), warnings: Vec::new() },
+        Splits { train: (0..15).collect(), dev: (15..19).collect(), test: (19..25).collect(), ..Splits::default() },
     )
 }
 

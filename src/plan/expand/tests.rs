@@ -226,3 +226,27 @@ fn a_thousand_points_are_expanded_quickly() {
     // Far above what it takes, far below what comparing all pairs would.
     assert!(start.elapsed().as_secs_f64() < 0.5, "{:?}", start.elapsed());
 }
+
+#[test]
+fn folds_are_the_innermost_axis_and_one_trial_with_their_seeds() {
+    let runs = sweep(json!({ "axes": { "train.lr": [1e-5, 2e-5] }, "seeds": [1, 2], "folds": 3 })).unwrap();
+    let names: Vec<_> = runs.iter().map(|run| run.name.as_str()).collect();
+    let want = ["seed=1 fold=1/3", "seed=1 fold=2/3", "seed=1 fold=3/3", "seed=2 fold=1/3"]
+        .map(|name| format!("lr=1e-5 {name}"));
+    assert_eq!(names[..4], want);
+    assert_eq!((names.len(), names[11]), (12, "lr=2e-5 seed=2 fold=3/3"));
+    assert_eq!(runs.iter().map(|run| run.trial).collect::<Vec<_>>(), [[0; 6], [1; 6]].concat());
+    // A fold is the test split, whatever share is the default.
+    let data = &runs[11].config.data;
+    assert_eq!(
+        (data.fold.map(|fold| fold.to_string()), data.test.share(), data.has_test()),
+        (Some("3/3".into()), 0.0, true)
+    );
+    let text = runs[11].config.to_toml().unwrap();
+    assert!(text.contains("test = 0.0  # data.fold decides") && text.contains("fold = \"3/3\""), "{text}");
+    assert_eq!(
+        sweep(json!({ "axes": { "train.lr": [1e-5, 2e-5] }, "seeds": (0..51).collect::<Vec<_>>(), "folds": 100 }))
+            .unwrap_err(),
+        PlanError::TooManyPoints { count: "10,200".into() }
+    );
+}

@@ -1,7 +1,7 @@
 //! Fills in the view: rows of the tables, and the sentences.
 
 use super::{
-    ClassRow, ConfusedRow, Headline, MistakeRow, Pictures, ProbeRow, RunRow, SeedRow, SeedsHeadline, View,
+    ClassRow, ConfusedRow, Headline, MistakeRow, Pictures, ProbeRow, RunRow, SeedRow, SeedsHeadline, View, folds,
     warnings::warnings,
 };
 use crate::{
@@ -14,10 +14,10 @@ use crate::{
         baseline::Baseline,
         environment, format,
         input::{ReportInput, RunInput, Settings, split_name},
-        leaderboard::{Mean, interval_notes},
         long_texts,
+        means::{Mean, interval_notes},
         pictures::{MOST_LABELS, ProbePair, probe_pairs, with_interval},
-        tables::{FILES, confidence, label_name, mistakes_of},
+        tables::{confidence, label_name, mistakes_of, names},
         trials::kept_at,
     },
     stats::Interval,
@@ -45,8 +45,10 @@ impl View {
             let note = if selects { " (used for selection)" } else { "" };
             format!("{} {metric}{note}", format::capital(split))
         });
-        let metrics = best.and_then(|run| run.run.final_metrics.as_ref());
-        let mistakes = best.map(mistakes_of).unwrap_or_default();
+        // In a cross-validation all folds together.
+        let result = analysis.shown(&input.runs);
+        let metrics = result.and_then(|run| run.run.final_metrics.as_ref());
+        let mistakes = result.map(mistakes_of).unwrap_or_default();
         let environments = environment::environments(&input.runs);
         let mut view = Self {
             title: settings.title.clone().unwrap_or_else(|| experiment.name.clone()),
@@ -54,7 +56,9 @@ impl View {
             experiment: experiment.name.clone(),
             states: states(&input.runs, analysis.missing.all),
             finished: last_finish(&input.runs),
-            headline: best.and_then(|run| headline(run, analysis, input.runs.len() > 1)),
+            headline: result
+                .and_then(|run| headline(run, analysis, input.runs.len() > 1))
+                .map(|headline| folds::of_all_folds(headline, analysis)),
             so_far: if best.is_some() && !analysis.has_rank() { " so far" } else { "" },
             caveats: caveats(input, analysis),
             accuracy_heading: match shown {
@@ -66,6 +70,8 @@ impl View {
             long_texts: long_texts::of_runs(&input.runs),
             warnings: warnings(&input.experiment.warnings, &input.runs),
             seeds: if analysis.has_seeds() { seed_rows(analysis) } else { Vec::new() },
+            over: format!("{}s", analysis.replicate),
+            has_folds: analysis.has_folds(),
             seed_notes: seed_notes(analysis),
             ranked_by: format!(
                 "{} {}",
@@ -78,11 +84,12 @@ impl View {
             probe_chart: pictures.probes,
             probes: shown.map(probe_rows).unwrap_or_default(),
             details: pictures.details,
+            details_of: if analysis.together.is_some() { "the models get" } else { "the best run gets" },
             classes: metrics.map(class_rows).unwrap_or_default(),
             classes_note: metrics.and_then(classes_note),
-            confused: best.zip(metrics).map(|(run, metrics)| confused_rows(run, metrics)).unwrap_or_default(),
-            mistakes_note: mistakes_note(best, mistakes.len(), settings.mistakes),
-            line_heading: best.map_or("Line".into(), line_heading),
+            confused: result.zip(metrics).map(|(run, metrics)| confused_rows(run, metrics)).unwrap_or_default(),
+            mistakes_note: mistakes_note(result, mistakes.len(), settings.mistakes),
+            line_heading: result.map_or("Line".into(), line_heading),
             mistakes: Vec::new(),
             digits_may_differ: environment::digits_may_differ(&input.runs),
             environments,
@@ -95,9 +102,9 @@ impl View {
             spec_path: experiment.spec_path.clone(),
             spec: experiment.spec_text.clone(),
             extends: environment::extends(experiment),
-            files: FILES.to_vec(),
+            files: names(input).collect(),
         };
-        if let Some(run) = best {
+        if let Some(run) = result {
             let listed = mistakes.into_iter().take(settings.mistakes);
             view.mistakes = listed
                 .map(|p| MistakeRow {
@@ -150,12 +157,17 @@ fn headline(run: &RunInput, analysis: &Analysis, of_several: bool) -> Option<Hea
     let (accuracy, interval) = with_interval(metrics);
     let baseline = Baseline::of(run)?;
     let name = |id| label_name(run, id);
-    let group = analysis.best_group().map(|g| &analysis.groups[g]).filter(|g| g.finished.len() > 1);
+    let group = analysis.best_group().map(|g| &analysis.groups[g]).filter(|g| match &g.out_of_fold {
+        None => g.finished.len() > 1,
+        Some(_) => g.complete.len() > 1,
+    });
+    let (subject, of) = folds::subject(analysis, of_several);
     Some(Headline {
         run: run.run.name.clone(),
-        of_several,
+        subject,
+        of,
         seeds: group.and_then(|group| {
-            let mean = group.accuracy?;
+            let mean = group.out_of_fold.as_ref().map_or(group.accuracy, |folds| folds.accuracy)?;
             Some(SeedsHeadline { name: group.name.clone(), n: mean.n, accuracy: mean.text(Metric::Accuracy) })
         }),
         verdict: baseline.against(metrics).sentence(name),
@@ -176,8 +188,13 @@ fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
     let (on, by) = (split_name(analysis.criterion.split), analysis.criterion.metric.name());
     let n = analysis.ranked.len();
     let seeds = match analysis.has_seeds() && analysis.groups.len() > 1 {
-        true => " Trials are ranked by their mean over seeds, and the best run is the best one of the best trial.",
-        false => "",
+        true => {
+            format!(
+                " Trials are ranked by their mean over {}s, and the best run is the best one of the best trial.",
+                analysis.replicate
+            )
+        }
+        false => String::new(),
     };
     if n == 0 && !input.runs.is_empty() {
         // Failed runs are tried again, unless they diverged.
@@ -201,8 +218,12 @@ fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
             true => "with a test split (key data.test), it would be evaluated on other rows",
             false => "with a dev split (key data.dev), other rows would be used for selection",
         };
+        let all = match analysis.has_folds() {
+            true => format!("{} trials", analysis.groups.len()),
+            false => format!("{n} runs"),
+        };
         out.push(format!(
-            "The best of {n} runs was chosen on the same {on} rows on which it is evaluated, so its accuracy is optimistic; {others}.{seeds}"
+            "The best of {all} was chosen on the same {on} rows on which it is evaluated, so its accuracy is optimistic; {others}.{seeds}"
         ));
     } else if n > 1 {
         // Loss is also the tie-breaker, so it is not mentioned twice.
@@ -211,10 +232,12 @@ fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
         // One run of another trial may be better than all of the best trial.
         out.push(match analysis.has_seeds() {
             true if analysis.groups.len() > 1 => format!(
-                "The best of {} trials was chosen by its mean {by} over seeds on the {on} split{then}, {unseen}. The best run is the \
+                "The best of {} trials was chosen by its mean {by} over {}s on the {on} split{then}, {unseen}. The best run is the \
                  best one of this trial: another trial may have a run with a better value.",
-                analysis.groups.len()
+                analysis.groups.len(),
+                analysis.replicate
             ),
+            _ if analysis.has_folds() && analysis.criterion.split == Split::Test => format!("The best of {n} runs is the one with the best {by} on its {on} rows."),
             _ => format!("The best of {n} runs was chosen by its {by} on the {on} split{then}, {unseen}."),
         });
     }
@@ -230,11 +253,12 @@ fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
         );
     }
     if n > 0 && !analysis.has_rank() {
-        out.push(
-            "No trial has a rank, because none has all its seeds completed: what is called best is the best so far."
-                .into(),
-        );
+        out.push(format!(
+            "No trial has a rank, because none has all its {}s completed: what is called best is the best so far.",
+            analysis.replicate
+        ));
     }
+    out.extend(folds::caveats(input, analysis));
     let pruned = input.runs.iter().filter(|r| r.run.state == RunState::Pruned).count();
     if pruned > 0 {
         let (were, them) = if pruned == 1 { ("was", "it") } else { ("were", "them") };
@@ -351,7 +375,7 @@ fn seed_notes(analysis: &Analysis) -> String {
     };
     let means: Vec<(Metric, Mean)> =
         analysis.groups.iter().flat_map(means).filter_map(|(metric, mean)| Some((metric, mean?))).collect();
-    let notes = interval_notes(means.iter().map(|(metric, mean)| (*metric, mean)));
+    let notes = interval_notes(means.iter().map(|(metric, mean)| (*metric, mean)), analysis.replicate);
     notes.iter().map(|note| format!("{}. ", format::capital(note))).collect()
 }
 
@@ -378,6 +402,8 @@ fn seed_rows(analysis: &Analysis) -> Vec<SeedRow> {
             accuracy: mean_text(group.accuracy, Metric::Accuracy),
             sd: group.accuracy.and_then(|m| m.sd).map_or(format::NOTHING.into(), |sd| format!("{:.1}", sd * 100.0)),
             macro_f1: mean_text(group.macro_f1, Metric::MacroF1),
+            out_of_fold: folds::cell(group, |folds| folds.accuracy, |mean| mean.text(Metric::Accuracy)),
+            out_of_fold_f1: folds::cell(group, |folds| folds.macro_f1, |mean| mean.text(Metric::MacroF1)),
         }
     };
     analysis.order.iter().map(row).collect()
@@ -402,7 +428,7 @@ fn comparison(input: &ReportInput, analysis: &Analysis, c: &Comparison) -> Strin
     let on = |runs: &[usize]| {
         let mut splits = runs.iter().map(|&i| input.runs[i].measured_on());
         let first = splits.next().filter(|first| splits.all(|other| other == *first));
-        first.map_or("final", split_name)
+        if analysis.has_folds() { "out-of-fold" } else { first.map_or("final", split_name) }
     };
     match c {
         Comparison::Means { first, second, differ: means } => {
@@ -410,7 +436,8 @@ fn comparison(input: &ReportInput, analysis: &Analysis, c: &Comparison) -> Strin
             let on = on(&[&a[..], &b[..]].concat());
             let group = |g: usize| {
                 let group = &analysis.groups[g];
-                format!("“{}” ({})", group.name, format::plural(group.finished.len(), "seed"))
+                let seeds = if analysis.has_folds() { group.complete.len() } else { group.finished.len() };
+                format!("“{}” ({})", group.name, format::plural(seeds, "seed"))
             };
             let (first, second) = (group(*first), group(*second));
             let Some(means) = means else {
@@ -427,9 +454,12 @@ fn comparison(input: &ReportInput, analysis: &Analysis, c: &Comparison) -> Strin
             )
         }
         Comparison::Runs { first, second, paired } => {
-            let name = |i: usize| input.runs[i].run.name.as_str();
-            let on = on(&[*first, *second]);
-            let (first, second) = (name(*first), name(*second));
+            let name = |runs: &[usize]| match runs {
+                [one] if !analysis.has_folds() => input.runs[*one].run.name.as_str(),
+                _ => runs.first().map_or("", |&i| analysis.groups[analysis.group_of(i)].name.as_str()),
+            };
+            let on = on(&[&first[..], second].concat());
+            let (first, second) = (name(first), name(second));
             let paired = match paired {
                 Ok(paired) => paired,
                 Err(why) => return format!("“{first}” and “{second}” cannot be compared row by row: {why}."),
@@ -440,13 +470,16 @@ fn comparison(input: &ReportInput, analysis: &Analysis, c: &Comparison) -> Strin
                 .map_or(String::new(), |(d, i)| differ(&format!("{on} accuracies"), d, i, "Agresti and Min's"));
             format!(
                 "“{first}” against “{second}” on the same {}: {} (exact McNemar test, {}). The first alone is right on \
-                 {}, the second alone on {}.{difference} This compares two trained models: with other seeds the result may \
-                 differ.",
+                 {}, the second alone on {}.{difference} This compares {}: with other seeds the result may differ.",
                 format::plural(paired.rows() as usize, &format!("{on} row")),
                 verdict(p, paired.first_only > paired.second_only, " on these rows"),
                 format::p_value(p),
                 format::count(paired.first_only),
                 format::count(paired.second_only),
+                match analysis.has_folds() {
+                    true => "the models of all folds of both, none of which has seen the row that it predicts",
+                    false => "two trained models",
+                },
             )
         }
     }

@@ -1,6 +1,7 @@
 //! What the report shows, as strings: the templates only insert them. HTML and Markdown show the same view.
 
 mod build;
+mod folds;
 mod warnings;
 
 use super::environment::SharedEnvironment;
@@ -36,6 +37,10 @@ pub struct View {
     pub warnings: Vec<WarningGroup>,
     /// One entry for each configuration, best first, if there are several seeds.
     pub seeds: Vec<SeedRow>,
+    /// What `seeds` is over: `seeds`, `folds` or `runs`.
+    pub over: String,
+    /// Whether the runs are those of a cross-validation, so that `seeds` has the results of all folds together.
+    pub has_folds: bool,
     /// Explains the intervals of `seeds`.
     pub seed_notes: String,
     /// Heading of the column of the ranking metric in `seeds`.
@@ -52,6 +57,8 @@ pub struct View {
     pub probes: Vec<ProbeRow>,
     /// Charts of the best run's predictions.
     pub details: Vec<Picture>,
+    /// Whose predictions these are: `the best run gets`.
+    pub details_of: &'static str,
     /// Metrics of each class of the best run; with many classes, of the worst.
     pub classes: Vec<ClassRow>,
     /// How many classes are left out.
@@ -86,10 +93,12 @@ pub struct View {
 
 /// The result in a few numbers.
 pub struct Headline {
-    /// Name of the best run.
+    /// Name of the best run, or of the folds that are shown together.
     pub run: String,
-    /// Whether there were others.
-    pub of_several: bool,
+    /// What that is, before its name: `Best run`.
+    pub subject: String,
+    /// The same after a number: ` of the best run`; empty if there is only one.
+    pub of: &'static str,
     /// The configuration, if it has several seeds with a result.
     pub seeds: Option<SeedsHeadline>,
     /// Comparison with the majority-class baseline.
@@ -174,6 +183,10 @@ pub struct SeedRow {
     pub accuracy: String,
     /// Standard deviation, in points.
     pub sd: String,
+    /// Accuracy on all folds together, with its interval; how many folds are completed, if not all are.
+    pub out_of_fold: String,
+    /// Macro-F1 on all folds together.
+    pub out_of_fold_f1: String,
     /// Mean macro-F1 with its interval.
     pub macro_f1: String,
 }

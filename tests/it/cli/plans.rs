@@ -76,6 +76,7 @@ fn the_specs_that_taper_comes_with_have_no_warnings() {
         "quickstart-search.toml",
         "pairs.toml",
         "long.toml",
+        "folds.toml",
         "data-excel.toml",
         "data-gbk.toml",
         "data-splits.toml",

@@ -104,6 +104,8 @@ impl Recipe {
                 test: self.test.into(),
                 split_column: None,
                 splits: None,
+                fold: None,
+                group_column: None,
                 dev: self.dev.into(),
                 seed: 42,
                 stratify: false,

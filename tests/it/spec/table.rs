@@ -50,6 +50,7 @@ fn example(path: &str, kind: Kind) -> String {
         Kind::Source(_) => "\"hf:o/n\"".into(),
         Kind::Delimiter => "\";\"".into(),
         Kind::Encoding => "\"big5\"".into(),
+        Kind::Fold => "\"2/5\"".into(),
         Kind::Boolean => "true".into(),
         Kind::Whole(least, most) => (least + 17).min(most).to_string(),
         Kind::Number(..) | Kind::HeldOut(_) => "0.125".into(),

@@ -1,0 +1,172 @@
+//! Checks of a run that need both its data and its model.
+
+use super::{ExecuteError, SettingProblem};
+use crate::{
+    data::{Dataset, Tokenizer, Tokens},
+    format,
+    model::ModelConfig,
+    plan::{ClassWeights, RunConfig, closest, schedule},
+    train::{ProbeText, schedule::Steps},
+    warning::{Kind, Warning},
+};
+
+/// The most evaluations of a run: sweeps and charts use all of them.
+const MAX_EVALUATIONS: u64 = 100_000;
+
+/// Sizes of a run that checks compare.
+pub(super) struct Sizes {
+    /// Steps of training.
+    pub(super) steps: Steps,
+    /// Examples to train on: rows, or their windows.
+    pub(super) examples: usize,
+    /// Token types that the tokenizer gives.
+    pub(super) token_types: usize,
+}
+
+/// Checks that need both data and model; reports all problems at once.
+pub(super) fn check(
+    config: &RunConfig,
+    dataset: &Dataset,
+    tokens: &Tokens,
+    tokenizer: &Tokenizer,
+    probes: &[ProbeText],
+    shape: &ModelConfig,
+    Sizes { steps, examples, token_types }: Sizes,
+) -> Result<(), ExecuteError> {
+    let mut problems = Vec::new();
+    let mut found = |key: &str, message: String| problems.push(SettingProblem { key: key.into(), message });
+    let (max_length, longest) = (config.data.max_length, shape.longest());
+    if max_length > longest {
+        found(
+            "data.max_length",
+            format!(
+                "data.max_length is {max_length}, but the model has {longest} positions: set it to {longest} or less"
+            ),
+        );
+    }
+    if tokenizer.vocab_size() > shape.vocab_size
+        && let Some(id) = largest_id(tokens, probes)?.filter(|&id| id as usize >= shape.vocab_size)
+    {
+        found(
+            "model.source",
+            format!(
+                "the tokenizer gives token id {id}, but the model's vocabulary has {}: tokenizer and model do not belong together",
+                shape.vocab_size
+            ),
+        );
+    }
+    // A model without such a table has no use for token types.
+    if shape.type_vocab_size > 0 && token_types > shape.type_vocab_size {
+        let have = format::counted(shape.type_vocab_size as u64, "token type");
+        found(
+            "data.text_pair_column",
+            format!(
+                "data.text_pair_column gives each row two texts, which the tokenizer tells apart by {token_types} token types, but \
+                 the model has {have} (type_vocab_size in its config.json): choose a model with {token_types}"
+            ),
+        );
+    }
+    if config.train.warmup_steps > steps.total {
+        found(
+            "train.warmup_steps",
+            format!(
+                "train.warmup_steps is {}, but the run has {}: the learning rate would never reach train.lr",
+                config.train.warmup_steps,
+                format::counted(steps.total, "step")
+            ),
+        );
+    }
+    let evaluations = schedule::evaluations(&config.train, examples as u64);
+    if evaluations > MAX_EVALUATIONS {
+        found(
+            "train.eval_steps",
+            format!(
+                "train.eval_steps = {} means {} evaluations in {}, and at most {} are possible: raise it",
+                config.train.eval_steps,
+                format::count(evaluations),
+                format::counted(steps.total, "step"),
+                format::count(MAX_EVALUATIONS)
+            ),
+        );
+    }
+    for (i, probe) in config.probes.iter().enumerate() {
+        if let Some(expect) = probe.expect.as_ref().filter(|label| !dataset.labels.contains(label)) {
+            let message = format!(
+                "the probe `{}` expects `{expect}`, but the labels are {}: {}",
+                probe.text,
+                dataset.label_list(),
+                instead_of(expect, &dataset.labels)
+            );
+            found(&format!("probes.{i}.expect"), message);
+        }
+    }
+    if let ClassWeights::Given(weights) = &config.train.class_weights
+        && weights.len() != dataset.labels.len()
+    {
+        let have = format::counted(weights.len() as u64, "number");
+        let want = format::counted(dataset.labels.len() as u64, "label");
+        let order = dataset.label_list();
+        found("train.class_weights", format!("train.class_weights has {have} for {want} ({order})"));
+    }
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(ExecuteError::Settings(problems)),
+    }
+}
+
+/// What to write for the label that a probe expects, where no row has it.
+fn instead_of(expect: &str, labels: &[String]) -> String {
+    if let Some(close) = closest(expect, labels.iter().map(String::as_str)) {
+        return format!("did you mean `{close}`?");
+    }
+    let is_number = |label: &String| label.parse::<f64>().is_ok();
+    match labels.iter().all(is_number) {
+        // The label is probably what a number stands for.
+        true => "expect one of them, or name these values in data.labels".into(),
+        false => "expect one of them, or leave the probes out with --set 'probes=[]'".into(),
+    }
+}
+
+/// Warnings if the sizes of tokenizer and model suggest that they do not belong together. [`check`] has refused ids without a row.
+pub(super) fn about_sizes(config: &RunConfig, tokenizer: &Tokenizer, shape: &ModelConfig) -> Vec<Warning> {
+    /// Rows that an embedding can have more than the tokenizer has ids, because it was padded for speed.
+    const SPARE: usize = 8;
+    let mut messages = Vec::new();
+    let (tokens, rows) = (tokenizer.vocab_size(), shape.vocab_size);
+    if tokens > rows {
+        messages.push(format!(
+            "the tokenizer has {tokens} token ids, but the model's vocabulary has {rows}: no row of this data has one of those \
+             beyond, and a text that has one cannot be classified"
+        ));
+    } else if tokens + SPARE <= rows && tokens * 10 < rows * 9 {
+        messages.push(format!(
+            "the tokenizer has {tokens} token ids and the model's vocabulary {rows}: a vocabulary that was cut short leaves most \
+             words unknown, and one of another model gives them the wrong rows"
+        ));
+    }
+    if config.data.text_pair_column.is_some() && shape.type_vocab_size > 1 && tokenizer.leaves_out_token_types() {
+        messages.push(
+            "the model is not told which of two texts a token is of: the tokenizer's class has no token_type_ids among its inputs, \
+             in transformers as here; to use them, add \"model_input_names\": [\"input_ids\", \"token_type_ids\", \"attention_mask\"] \
+             to tokenizer_config.json"
+                .into(),
+        );
+    }
+    if let Some(most) = tokenizer.model_max_length().filter(|most| *most < config.data.max_length) {
+        messages.push(format!(
+            "data.max_length is {}, but the tokenizer's model_max_length is {most}: the model may never have seen longer texts",
+            config.data.max_length
+        ));
+    }
+    messages.into_iter().map(|message| Warning::new(Kind::Tokens, message)).collect()
+}
+
+/// The largest token id of all rows and probes.
+fn largest_id(tokens: &Tokens, probes: &[ProbeText]) -> Result<Option<u32>, ExecuteError> {
+    tokens.encode_all()?;
+    let mut largest = probes.iter().flat_map(|probe| &probe.tokens.ids).copied().max();
+    for row in 0..tokens.rows() {
+        largest = largest.max(tokens.row(row)?.iter().copied().max());
+    }
+    Ok(largest)
+}

@@ -1,0 +1,128 @@
+//! Cross-validation: what the held-out folds of a trial say together. Pure functions of records.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{
+    input::RunInput,
+    means::{Mean, mean},
+};
+use crate::{
+    event::{Split, When},
+    metrics::{Metric, Metrics, Scored},
+    store::{EvalRecord, PredictionRecord, RunRecord, RunState},
+};
+
+/// The result of a trial in a cross-validation. Each row is predicted once for each seed, by the model that was not trained on it; a seed
+/// counts only once all its folds are completed.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct OutOfFold {
+    /// The number of folds.
+    pub folds: usize,
+    /// The planned seeds.
+    pub seeds: usize,
+    /// Those of them whose folds are all completed.
+    pub complete: usize,
+    /// Completed runs, each of one fold of one seed.
+    pub completed: usize,
+    /// Rows of all folds together.
+    pub rows: Option<u64>,
+    /// Accuracy on all folds together: the mean over the complete seeds.
+    pub accuracy: Option<Mean>,
+    /// Macro-F1 on all folds together, likewise.
+    pub macro_f1: Option<Mean>,
+    /// Mean of the accuracies of the single folds.
+    pub mean_accuracy: Option<Mean>,
+    /// Mean of the macro-F1 of the single folds.
+    pub mean_macro_f1: Option<Mean>,
+}
+
+impl OutOfFold {
+    /// The result of the runs of a trial, of which `planned` were planned; `None` without folds.
+    pub(super) fn of(runs: &[&RunRecord], planned: usize) -> Option<Self> {
+        let folds = runs.iter().find_map(|run| run.config.data.fold)?.of() as usize;
+        let pooled: Vec<Metrics> =
+            complete(runs).iter().filter_map(|set| pooled(set.iter().map(|&i| runs[i]))).collect();
+        let all: Vec<&Metrics> = pooled.iter().collect();
+        let single: Vec<&Metrics> = runs.iter().filter_map(|run| result(run)).collect();
+        Some(Self {
+            folds,
+            seeds: planned.div_ceil(folds),
+            complete: all.len(),
+            completed: single.len(),
+            rows: all.first().map(|metrics| metrics.rows),
+            accuracy: mean(&all, Metric::Accuracy),
+            macro_f1: mean(&all, Metric::MacroF1),
+            // Unlike seeds, folds add rows: how much they differ includes what their rows are.
+            mean_accuracy: mean(&single, Metric::Accuracy).map(|mean| Mean { rows: None, ..mean }),
+            mean_macro_f1: mean(&single, Metric::MacroF1),
+        })
+    }
+
+    /// How many folds are completed, if not all are: `3 of 5 folds`.
+    pub fn incomplete(&self) -> Option<String> {
+        let planned = self.folds * self.seeds;
+        let what = if self.seeds > 1 { "runs" } else { "folds" };
+        (self.completed < planned).then(|| format!("{} of {planned} {what}", self.completed))
+    }
+}
+
+/// The final metrics of a completed run.
+fn result(run: &RunRecord) -> Option<&Metrics> {
+    run.final_metrics.as_ref().filter(|m| run.state == RunState::Completed && m.get(Metric::Accuracy).is_finite())
+}
+
+/// The metrics of all folds of one seed together.
+fn pooled<'a>(runs: impl Iterator<Item = &'a RunRecord>) -> Option<Metrics> {
+    Metrics::pooled(&runs.filter_map(result).collect::<Vec<_>>())
+}
+
+/// The runs of each seed whose folds are all completed, in the order of the folds; seeds in the order of their first run.
+pub(super) fn complete(runs: &[&RunRecord]) -> Vec<Vec<usize>> {
+    let mut seeds: Vec<u64> = Vec::new();
+    let mut sets: BTreeMap<u64, BTreeMap<u32, usize>> = BTreeMap::new();
+    let mut folds = 0;
+    for (i, run) in runs.iter().enumerate() {
+        let Some(fold) = run.config.data.fold.filter(|_| result(run).is_some()) else { continue };
+        folds = fold.of() as usize;
+        let seed = run.config.train.seed;
+        if !seeds.contains(&seed) {
+            seeds.push(seed);
+        }
+        sets.entry(seed).or_default().entry(fold.number()).or_insert(i);
+    }
+    let sets = seeds.into_iter().filter_map(|seed| sets.remove(&seed)).filter(|set| set.len() == folds);
+    sets.map(|set| set.into_values().collect()).collect()
+}
+
+/// The folds of one seed as if they were one run, whose test rows are those of all of them. Other measurements are those of `model`, one of
+/// these runs.
+pub(super) fn as_one(name: String, runs: &[&RunInput], model: &RunInput) -> Option<RunInput> {
+    let mut one = RunInput { steps: Vec::new(), evals: Vec::new(), ..model.clone() };
+    let mut predictions: Vec<PredictionRecord> = runs.iter().flat_map(|run| &run.predictions).cloned().collect();
+    predictions.sort_by_key(|p| p.row);
+    let mut metrics = pooled(runs.iter().map(|run| &run.run))?;
+    if predictions.len() as u64 == metrics.rows {
+        // Of all folds together this is known from the rows alone.
+        let scored = |p: &PredictionRecord| Scored {
+            label: p.label,
+            predicted: p.predicted,
+            confidence: p.probabilities.get(p.predicted).unwrap_or(0.0),
+            loss: 0.0,
+        };
+        let of_rows = Metrics::new(&model.run.labels, predictions.iter().map(scored));
+        metrics.set(Metric::CalibrationError, of_rows.get(Metric::CalibrationError));
+    }
+    let before: Vec<&Metrics> = runs.iter().filter_map(|run| run.before()).collect();
+    if let Some(metrics) = Metrics::pooled(&before).filter(|_| before.len() == runs.len()) {
+        let (when, split) = (When::Before, Split::Test);
+        one.evals = vec![EvalRecord { when, step: 0, epoch: 0, split, metrics, elapsed_s: 0.0 }];
+    }
+    let counts: Option<Vec<&Vec<u64>>> = runs.iter().map(|run| run.run.train_labels.as_ref()).collect();
+    one.run.train_labels = counts.and_then(|counts| {
+        counts.into_iter().cloned().reduce(|sum, more| sum.iter().zip(more).map(|(a, b)| a + b).collect())
+    });
+    (one.run.name, one.run.final_metrics, one.predictions) = (name, Some(metrics), predictions);
+    Some(one)
+}

@@ -1,0 +1,111 @@
+//! Means of a metric over the runs of a trial, and their intervals.
+
+use serde::Serialize;
+
+use crate::{
+    metrics::{Metric, Metrics, Unit},
+    stats::{Interval, Sample, wilson, wilson_of_share},
+};
+
+/// The mean of a metric over the seeds, or the folds, of a trial.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Mean {
+    /// The number of runs.
+    pub n: usize,
+    /// Their mean.
+    pub mean: f64,
+    /// Their sample standard deviation; `None` for one run.
+    pub sd: Option<f64>,
+    /// Lower end of the 95% interval: Student's t for the mean of several runs, Wilson's for the accuracy of one run, `None` for
+    /// other metrics of one run. Intervals of shares are clamped to [0, 1].
+    pub low: Option<f64>,
+    /// Upper end.
+    pub high: Option<f64>,
+    /// The lowest and the highest value.
+    pub range: (f64, f64),
+    /// Wilson's 95% interval of the mean accuracy, for the rows of one run: more seeds do not add rows.
+    pub rows: Option<(f64, f64)>,
+}
+
+impl Mean {
+    /// The interval that tables and the report show beside the mean. For two seeds it goes from one value to the other, otherwise it is the
+    /// 95% interval; the interval for the number of rows replaces it where that is wider, or where all seeds have the same value.
+    pub fn shown(&self) -> Option<(f64, f64)> {
+        let seeds = match self.n {
+            1 => self.low.zip(self.high),
+            _ if self.range.0 == self.range.1 => None,
+            2 => Some(self.range),
+            _ => self.low.zip(self.high),
+        };
+        let width = |(low, high): &(f64, f64)| high - low;
+        seeds.into_iter().chain(self.rows).reduce(|a, b| if width(&b) > width(&a) { b } else { a })
+    }
+
+    /// `91.3% (90.1–92.4)`: the mean and the interval of [`Self::shown`].
+    pub fn text(&self, metric: Metric) -> String {
+        match self.shown() {
+            None => metric.text(self.mean),
+            Some(interval) => metric.text_with(self.mean, interval),
+        }
+    }
+}
+
+/// Explains the shown intervals of these means, one sentence for each kind. Wilson's interval applies to accuracy only, the one metric
+/// that is a share of rows. `replicate`: what the means are over: `seed`, `fold` or `run`.
+pub fn interval_notes<'a>(means: impl Iterator<Item = (Metric, &'a Mean)>, replicate: &str) -> Vec<String> {
+    let shown: Vec<(Metric, usize)> =
+        means.filter(|(_, mean)| mean.shown().is_some()).map(|(metric, mean)| (metric, mean.n)).collect();
+    let mut others: Vec<Metric> = Vec::new();
+    for (metric, _) in shown.iter().filter(|(metric, _)| *metric != Metric::Accuracy) {
+        if !others.contains(metric) {
+            others.push(*metric);
+        }
+    }
+    let of_others = others.iter().map(|metric| {
+        format!(
+            "intervals of {} use only the seeds: with two, the lower and the higher value; with more, the 95% Student's t interval of the \
+             mean; none if all seeds give the same value",
+            metric.name()
+        )
+    });
+    let shown: Vec<usize> = shown.iter().filter(|(metric, _)| *metric == Metric::Accuracy).map(|(_, n)| *n).collect();
+    let what = if others.is_empty() { "intervals in parentheses" } else { "intervals of accuracy in parentheses" };
+    let notes = [
+        (shown.contains(&1), "one seed: 95% Wilson interval, based on the number of rows"),
+        (
+            shown.contains(&2),
+            "two seeds: the lower and the higher value, or the 95% Wilson interval (based on the number of rows) if it is wider; two \
+             seeds say little about how other seeds would perform",
+        ),
+        (
+            shown.iter().any(|n| *n > 2),
+            "three or more seeds: 95% Student's t interval of the mean, or the Wilson interval (based on the number of rows) if it \
+             is wider",
+        ),
+    ];
+    let notes =
+        notes.iter().filter(|(applies, _)| *applies).map(|(_, note)| format!("{what}, {note}")).chain(of_others);
+    notes.map(|note| note.replace("seed", replicate)).collect()
+}
+
+/// The mean of a metric over runs.
+pub(super) fn mean(measured: &[&Metrics], by: Metric) -> Option<Mean> {
+    let values: Vec<f64> = measured.iter().map(|m| m.get(by)).filter(|v| v.is_finite()).collect();
+    let sample = Sample::new(&values)?;
+    let interval = match (measured, by) {
+        ([only], Metric::Accuracy) => Some(wilson(only.right(), only.rows)),
+        _ if by.info().unit == Unit::Share => sample.interval.map(Interval::of_share),
+        _ => sample.interval,
+    };
+    let rows = measured.iter().map(|m| m.rows).min().filter(|rows| *rows > 0 && by == Metric::Accuracy);
+    let by_rows = rows.map(|rows| wilson_of_share(sample.mean, rows));
+    Some(Mean {
+        n: sample.n,
+        mean: sample.mean,
+        sd: sample.sd,
+        low: interval.map(|i| i.low),
+        high: interval.map(|i| i.high),
+        range: values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &v| (low.min(v), high.max(v))),
+        rows: by_rows.map(|i| (i.low, i.high)),
+    })
+}
