@@ -166,8 +166,16 @@ fn known_from_training(dataset: &Dataset, splits: &Splits, name: &str, rows: &[u
 fn split_groups(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> Vec<Warning> {
     let Some(column) = config.group_column.as_ref().map(|column| quoted(column)) else { return Vec::new() };
     let mut found = Vec::new();
+    let shares = [("test", &splits.test, config.test.share()), ("dev", &splits.dev, config.dev.share())];
+    if config.fold.is_none() && shares.iter().all(|(.., share)| *share <= 0.0) {
+        let message = format!(
+            "data.group_column ({column}) has no effect: no rows are split at random; set data.dev or data.test to a share, or sweep.folds, or \
+             remove it"
+        );
+        found.push(Warning::new(Kind::Split, message));
+    }
     let all = dataset.free_rows().len() as f64;
-    for (name, rows, share) in [("test", &splits.test, config.test.share()), ("dev", &splits.dev, config.dev.share())] {
+    for (name, rows, share) in shares {
         let have = rows.len() as f64 / all.max(1.0);
         if share > 0.0 && (have - share).abs() > share / 4.0 {
             let message = format!(

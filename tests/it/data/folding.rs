@@ -274,6 +274,12 @@ fn groups_that_are_too_large_are_warned_of_or_refused() {
         "the test split has 60 rows (50.0%), not the 10.0% asked for: rows of a group stay together, and the groups of `author` are too \
          large; change data.test, or use smaller groups"
     );
+    // Without rows that are split at random it does nothing.
+    let nothing = with((0..60).collect(), 0.0, 0.0).unwrap().warnings;
+    assert!(
+        nothing[0].message.starts_with("data.group_column (`author`) has no effect: no rows are split at random"),
+        "{nothing:?}"
+    );
     let error = with([vec![0; 30], vec![1; 30]].concat(), 0.2, 0.2).unwrap_err().to_string();
     assert!(error.contains("data.group_column has 2 groups to divide here"), "{error}");
 }
