@@ -258,7 +258,7 @@ fn footnotes(shown: &[&Trial], metric: Metric, tested: bool, intervals: bool) ->
     let of = |means: &[(Metric, Mean)], replicate| {
         interval_notes(means.iter().map(|(metric, mean)| (*metric, mean)), replicate)
     };
-    let mut notes = of(&means, replicates(shown.iter().copied()));
+    let mut notes = of(&means, if folds { "fold" } else { replicates(shown.iter().copied()) });
     if folds {
         notes.push(WHAT_IS_OUT_OF_FOLD.into());
         let together: Vec<(Metric, Mean)> = shown.iter().filter_map(test).collect();
@@ -365,6 +365,7 @@ mod tests {
             test_accuracy: (completed > 0).then_some(mean),
             out_of_fold: None,
             replicate: "seed",
+            measured: completed,
             warned: 0,
         }
     }

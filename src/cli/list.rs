@@ -339,7 +339,8 @@ impl Seen {
         let board = Leaderboard::new(experiment, &runs, &listed.missing);
         let trial = board.trials.first().filter(|trial| trial.rank.is_some())?;
         let mean = trial.value?;
-        let seeds = if mean.n > 1 { format!(" (mean of {} {}s)", mean.n, trial.replicate) } else { String::new() };
+        let over = if trial.out_of_fold.is_some() { "fold" } else { trial.replicate };
+        let seeds = if mean.n > 1 { format!(" (mean of {} {over}s)", mean.n) } else { String::new() };
         let value = board.metric.text(mean.mean);
         let (split, metric) = (board::word(&board.split), board.metric.name());
         let chosen = match (board.is_chosen_on_test(), trial.test_accuracy) {

@@ -146,7 +146,10 @@ impl<'a> Method<'a> {
         factors.push(format::counted(folds, "fold"));
         let runs = format::counted(trials * seeds.max(1) * folds, "run");
         let of = if seeds > 0 { " for each trial and seed" } else { " for each trial" };
-        Some(format!("folds     {} = {runs}; every row is a test row once{of}", factors.join(" × ")))
+        // Of points that are excluded for one seed alone, the product says nothing.
+        let product = self.sweep.exclude.is_empty().then(|| format!("{} = {runs}", factors.join(" × ")));
+        let product = product.unwrap_or_else(|| format::counted(folds, "fold"));
+        Some(format!("folds     {product}; every row is a test row once{of}"))
     }
 
     /// The share of all steps that is trained.

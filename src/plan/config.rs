@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{LongPolicy, LongTexts};
 pub use crate::spec::{
-    ClassWeights, Delimiter, EngineKind, Fold, Format, HeldOut, Keep, Long, Metric, Precision, Probe, Quoting, Scheduler,
-    SplitValues, TextEncoding,
+    ClassWeights, Delimiter, EngineKind, Fold, Format, HeldOut, Keep, Long, Metric, Precision, Probe, Quoting,
+    Scheduler, SplitValues, TextEncoding,
 };
 use crate::{source::Source, task::Task};
 

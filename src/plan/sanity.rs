@@ -213,7 +213,7 @@ pub fn of_sweep(sweep: &Sweep, runs: &[SweptRun], trials: Trials) -> Vec<Warning
         ));
     }
     messages.extend(chosen_on_test(runs, trials.all));
-    let asked = trials.all.saturating_mul(sweep.seeds.len().max(1) as u64).max(runs.len() as u64);
+    let asked = trials.all.saturating_mul(sweep.runs_of_point() as u64).max(runs.len() as u64);
     if let Some(most) = sweep.max_runs.filter(|most| *most < asked) {
         // A run that waits for another seed of its trial is not completed without it.
         let at_least = if sweep.prune == PruneRule::None { "" } else { "at least " };

@@ -1,7 +1,7 @@
 //! Ranks configurations and runs, and tests whether the best is distinguishable from the next. Pure functions of the input.
 
 use super::{
-    folds::{OutOfFold, as_one, complete},
+    folds::{OutOfFold, as_one, complete, mean_over_folds},
     input::{ReportInput, RunInput},
     leaderboard::{ranked, replicates},
     means::{Mean, mean},
@@ -102,15 +102,15 @@ impl Analysis {
             some
         };
         let group = |(members, trial): (Vec<usize>, super::Trial)| {
-            let results: Vec<&Metrics> = members
+            let results: Vec<(&RunRecord, &Metrics)> = members
                 .iter()
                 .filter(|&&i| has_result(&runs[i]))
-                .filter_map(|&i| runs[i].run.final_metrics.as_ref())
+                .filter_map(|&i| Some((&runs[i].run, runs[i].run.final_metrics.as_ref()?)))
                 .collect();
             let of_seeds = complete(&members.iter().map(|&i| &runs[i].run).collect::<Vec<_>>());
-            let spread = |mean: Option<Mean>| match trial.out_of_fold {
-                Some(_) => mean.map(|mean| Mean { rows: None, ..mean }),
-                None => mean,
+            let mean = |by| match trial.out_of_fold {
+                Some(_) => mean_over_folds(&results, by),
+                None => mean(&results.iter().map(|(_, metrics)| *metrics).collect::<Vec<_>>(), by),
             };
             Group {
                 complete: of_seeds.into_iter().map(|set| set.into_iter().map(|at| members[at]).collect()).collect(),
@@ -121,8 +121,8 @@ impl Analysis {
                 finished: best_first(members.clone()),
                 runs: members,
                 chosen: trial.value,
-                accuracy: spread(mean(&results, Metric::Accuracy)),
-                macro_f1: mean(&results, Metric::MacroF1),
+                accuracy: mean(Metric::Accuracy),
+                macro_f1: mean(Metric::MacroF1),
                 out_of_fold: trial.out_of_fold,
             }
         };

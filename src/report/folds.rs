@@ -1,12 +1,12 @@
 //! Cross-validation: what the held-out folds of a trial say together. Pure functions of records.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use super::{
     input::RunInput,
-    means::{Mean, mean},
+    means::{Mean, mean, mean_of},
 };
 use crate::{
     event::{Split, When},
@@ -39,13 +39,18 @@ pub struct OutOfFold {
 }
 
 impl OutOfFold {
-    /// The result of the runs of a trial, of which `planned` were planned; `None` without folds.
+    /// The result of the runs of a trial, of which `planned` were planned; `None` unless all folds are among them: the test rows of a
+    /// single fold (`data.fold`) are a test split like any other.
     pub(super) fn of(runs: &[&RunRecord], planned: usize) -> Option<Self> {
         let folds = runs.iter().find_map(|run| run.config.data.fold)?.of() as usize;
+        let seeds: BTreeSet<u64> = runs.iter().map(|run| run.config.train.seed).collect();
+        if seeds.len() * folds > planned {
+            return None;
+        }
         let pooled: Vec<Metrics> =
             complete(runs).iter().filter_map(|set| pooled(set.iter().map(|&i| runs[i]))).collect();
         let all: Vec<&Metrics> = pooled.iter().collect();
-        let single: Vec<&Metrics> = runs.iter().filter_map(|run| result(run)).collect();
+        let single: Vec<(&RunRecord, &Metrics)> = runs.iter().filter_map(|run| Some((*run, result(run)?))).collect();
         Some(Self {
             folds,
             seeds: planned.div_ceil(folds),
@@ -54,9 +59,8 @@ impl OutOfFold {
             rows: all.first().map(|metrics| metrics.rows),
             accuracy: mean(&all, Metric::Accuracy),
             macro_f1: mean(&all, Metric::MacroF1),
-            // Unlike seeds, folds add rows: how much they differ includes what their rows are.
-            mean_accuracy: mean(&single, Metric::Accuracy).map(|mean| Mean { rows: None, ..mean }),
-            mean_macro_f1: mean(&single, Metric::MacroF1),
+            mean_accuracy: mean_over_folds(&single, Metric::Accuracy),
+            mean_macro_f1: mean_over_folds(&single, Metric::MacroF1),
         })
     }
 
@@ -66,6 +70,20 @@ impl OutOfFold {
         let what = if self.seeds > 1 { "runs" } else { "folds" };
         (self.completed < planned).then(|| format!("{} of {planned} {what}", self.completed))
     }
+}
+
+/// The mean of a metric over folds, each with the mean over its seeds: runs of one fold have the same rows, so that more seeds are no more
+/// values. Unlike seeds, folds add rows: how much they differ includes what their rows are.
+pub(super) fn mean_over_folds(runs: &[(&RunRecord, &Metrics)], by: Metric) -> Option<Mean> {
+    let mut folds: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
+    for (run, metrics) in runs {
+        let value = metrics.get(by);
+        if value.is_finite() {
+            folds.entry(run.config.data.fold?.number()).or_default().push(value);
+        }
+    }
+    let of_fold = |values: &Vec<f64>| values.iter().sum::<f64>() / values.len() as f64;
+    mean_of(&folds.values().map(of_fold).collect::<Vec<_>>(), by)
 }
 
 /// The final metrics of a completed run.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{
-    folds::OutOfFold,
+    folds::{OutOfFold, mean_over_folds},
     means::{Mean, mean},
     missing::Missing,
     trials::{Criterion, common_name, grouped, trial},
@@ -75,6 +75,9 @@ pub struct Trial {
     /// What its runs differ in: `seed`, `fold` or, if in both, `run`.
     #[serde(skip)]
     pub replicate: &'static str,
+    /// How many of its runs `value` is the mean over.
+    #[serde(skip)]
+    pub measured: usize,
     /// How many of its runs have a warning that they predict one class or are no better than the majority class.
     pub warned: usize,
 }
@@ -178,8 +181,10 @@ pub(super) fn ranked(runs: &[(&RunRecord, &[EvalRecord])], missing: &Missing) ->
         // Its name comes from all its planned runs, including removed ones.
         trial.name = missing.name(keys(), several).unwrap_or(trial.name);
         trial.is_final = has_finished;
-        if trial.out_of_fold.is_some() && criterion.split == Split::Test {
-            trial.value = trial.value.map(|value| Mean { rows: None, ..value });
+        if trial.out_of_fold.is_some() {
+            let measured: Vec<_> =
+                counted.iter().filter_map(|(run, evals)| Some((*run, criterion.measured(run, evals)?))).collect();
+            trial.value = mean_over_folds(&measured, criterion.metric);
         }
         let rank = |(run, evals): &(&RunRecord, &[EvalRecord])| criterion.mean(&[criterion.measured(run, evals)?]);
         let best = counted.iter().filter(|_| has_finished).min_by(|a, b| better_first(rank(a), rank(b)));
@@ -206,7 +211,7 @@ pub(super) fn ranked(runs: &[(&RunRecord, &[EvalRecord])], missing: &Missing) ->
 
 /// The primary sort key, as in the live table.
 fn sort_group(trial: &Trial) -> u8 {
-    trial.state.class_of_trial(trial.completed, trial.value.map_or(0, |value| value.n), trial.planned())
+    trial.state.class_of_trial(trial.completed, trial.measured, trial.planned())
 }
 
 fn trial_of(
@@ -238,6 +243,7 @@ fn trial_of(
         state,
         message: members.iter().map(|(run, _)| run).find(speaks).and_then(|run| run.message.clone()),
         value: mean(chosen, metric),
+        measured: chosen.len(),
         loss: None,
         is_final: false,
         step: None,

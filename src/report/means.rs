@@ -53,10 +53,13 @@ impl Mean {
 /// Explains the shown intervals of these means, one sentence for each kind. Wilson's interval applies to accuracy only, the one metric
 /// that is a share of rows. `replicate`: what the means are over: `seed`, `fold` or `run`.
 pub fn interval_notes<'a>(means: impl Iterator<Item = (Metric, &'a Mean)>, replicate: &str) -> Vec<String> {
-    let shown: Vec<(Metric, usize)> =
-        means.filter(|(_, mean)| mean.shown().is_some()).map(|(metric, mean)| (metric, mean.n)).collect();
+    // Whether the number of rows counts too: that of folds differs in what their rows are.
+    let shown: Vec<(Metric, usize, bool)> = means
+        .filter(|(_, mean)| mean.shown().is_some())
+        .map(|(metric, mean)| (metric, mean.n, mean.rows.is_some()))
+        .collect();
     let mut others: Vec<Metric> = Vec::new();
-    for (metric, _) in shown.iter().filter(|(metric, _)| *metric != Metric::Accuracy) {
+    for (metric, ..) in shown.iter().filter(|(metric, ..)| *metric != Metric::Accuracy) {
         if !others.contains(metric) {
             others.push(*metric);
         }
@@ -68,17 +71,21 @@ pub fn interval_notes<'a>(means: impl Iterator<Item = (Metric, &'a Mean)>, repli
             metric.name()
         )
     });
-    let shown: Vec<usize> = shown.iter().filter(|(metric, _)| *metric == Metric::Accuracy).map(|(_, n)| *n).collect();
+    let shown = shown.iter().filter(|(metric, ..)| *metric == Metric::Accuracy).map(|(_, n, rows)| (*n, *rows));
+    let shown: Vec<(usize, bool)> = shown.collect();
+    let has = |n: &dyn Fn(usize) -> bool, by_rows: bool| shown.iter().any(|(of, rows)| n(*of) && *rows == by_rows);
     let what = if others.is_empty() { "intervals in parentheses" } else { "intervals of accuracy in parentheses" };
     let notes = [
-        (shown.contains(&1), "one seed: 95% Wilson interval, based on the number of rows"),
+        (has(&|n| n == 1, true), "one seed: 95% Wilson interval, based on the number of rows"),
+        (has(&|n| n == 2, false), "two seeds: the lower and the higher value"),
         (
-            shown.contains(&2),
+            has(&|n| n == 2, true),
             "two seeds: the lower and the higher value, or the 95% Wilson interval (based on the number of rows) if it is wider; two \
              seeds say little about how other seeds would perform",
         ),
+        (has(&|n| n > 2, false), "three or more seeds: 95% Student's t interval of the mean"),
         (
-            shown.iter().any(|n| *n > 2),
+            has(&|n| n > 2, true),
             "three or more seeds: 95% Student's t interval of the mean, or the Wilson interval (based on the number of rows) if it \
              is wider",
         ),
@@ -91,14 +98,26 @@ pub fn interval_notes<'a>(means: impl Iterator<Item = (Metric, &'a Mean)>, repli
 /// The mean of a metric over runs.
 pub(super) fn mean(measured: &[&Metrics], by: Metric) -> Option<Mean> {
     let values: Vec<f64> = measured.iter().map(|m| m.get(by)).filter(|v| v.is_finite()).collect();
-    let sample = Sample::new(&values)?;
-    let interval = match (measured, by) {
+    let mean = mean_of(&values, by)?;
+    let of_one = match (measured, by) {
         ([only], Metric::Accuracy) => Some(wilson(only.right(), only.rows)),
-        _ if by.info().unit == Unit::Share => sample.interval.map(Interval::of_share),
-        _ => sample.interval,
+        _ => None,
     };
     let rows = measured.iter().map(|m| m.rows).min().filter(|rows| *rows > 0 && by == Metric::Accuracy);
-    let by_rows = rows.map(|rows| wilson_of_share(sample.mean, rows));
+    let by_rows = rows.map(|rows| wilson_of_share(mean.mean, rows));
+    Some(Mean {
+        low: of_one.map(|i| i.low).or(mean.low),
+        high: of_one.map(|i| i.high).or(mean.high),
+        rows: by_rows.map(|i| (i.low, i.high)),
+        ..mean
+    })
+}
+
+/// The mean of values of a metric that have nothing to do with one another but the metric.
+pub(super) fn mean_of(values: &[f64], by: Metric) -> Option<Mean> {
+    let sample = Sample::new(values)?;
+    let interval =
+        if by.info().unit == Unit::Share { sample.interval.map(Interval::of_share) } else { sample.interval };
     Some(Mean {
         n: sample.n,
         mean: sample.mean,
@@ -106,6 +125,6 @@ pub(super) fn mean(measured: &[&Metrics], by: Metric) -> Option<Mean> {
         low: interval.map(|i| i.low),
         high: interval.map(|i| i.high),
         range: values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &v| (low.min(v), high.max(v))),
-        rows: by_rows.map(|i| (i.low, i.high)),
+        rows: None,
     })
 }

@@ -192,8 +192,8 @@ impl Check<'_> {
         let Some(key) = self.swept(other, value) else { return false };
         let refused = match other {
             _ if other == path => Some(format!("`{path}` cannot depend on itself")),
-            "train.seed" => {
-                Some(format!("`{path}` cannot depend on `train.seed`: the runs of a trial differ in nothing else"))
+            "train.seed" | "data.fold" => {
+                Some(format!("`{path}` cannot depend on `{other}`: the runs of a trial differ in nothing else"))
             }
             _ => None,
         };

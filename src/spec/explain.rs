@@ -124,7 +124,10 @@ impl LoadedSpec {
 impl LoadedSpec {
     /// What decides instead of a key that names a split: a value of `data.splits`.
     fn decided_by(&self, key: &str) -> Option<String> {
-        let data = &self.spec().data;
+        let (spec, data) = (self.spec(), &self.spec().data);
+        if key == "data.test" && spec.has_folds() {
+            return Some(format!("{}: each fold is the test split of a run", spec.folds_key()));
+        }
         let value = match key {
             "data.dev" => data.dev_value()?,
             "data.test" => data.test_value()?,

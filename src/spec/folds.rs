@@ -46,7 +46,7 @@ pub(super) fn of_layers(spec: &Spec, says_test: bool, says_fold: bool) -> Vec<Co
         let message = "`sweep.folds` trains a run for every fold, and `data.fold` chooses one".into();
         refuse("data.fold", message, "remove one of them");
     }
-    if spec.sweep.prune != PruneRule::None {
+    if spec.sweep.prune != PruneRule::None && spec.sweep.folds.is_some() {
         let message = format!(
             "`sweep.prune` does not work with `{by}`: the runs of a trial have different rows and so need not be evaluated at the same steps"
         );

@@ -37,6 +37,15 @@ fn axes<'a>(spec: &'a Spec, found: &mut Vec<Conflict>) -> Vec<(&'a str, KeyPath)
             .chain((!spec.sweep.seeds.is_empty()).then(|| ("train.seed", sweep(&["seeds"]))))
             .chain(spec.sweep.folds.map(|_| ("data.fold", sweep(&["folds"]))));
     for (path, axis) in all {
+        // The runs of a trial differ in it, as in the seed: an axis would compare results on different rows.
+        if path == "data.fold" && axis != sweep(&["folds"]) {
+            found.push(Conflict {
+                keys: vec![axis.clone()],
+                message: "`data.fold` cannot be an axis: trials would be compared on different rows".into(),
+                help: "set `sweep.folds` to train every trial on every fold".into(),
+            });
+            continue;
+        }
         match axes.iter().find(|(other, _)| *other == path) {
             Some((_, first)) => found.push(Conflict {
                 keys: vec![axis, first.clone()],
@@ -51,7 +60,14 @@ fn axes<'a>(spec: &'a Spec, found: &mut Vec<Conflict>) -> Vec<(&'a str, KeyPath)
 
 fn excluded(spec: &Spec, axes: &[(&str, KeyPath)], found: &mut Vec<Conflict>) {
     for (i, exclude) in spec.sweep.exclude.iter().enumerate() {
-        for path in exclude.keys().filter(|path| !axes.iter().any(|(swept, _)| swept == path)) {
+        if exclude.contains_key("data.fold") {
+            found.push(Conflict {
+                keys: vec![sweep(&["exclude", &i.to_string(), "data.fold"])],
+                message: "`data.fold` cannot be excluded: the result of a trial needs all folds".into(),
+                help: "remove it".into(),
+            });
+        }
+        for path in exclude.keys().filter(|path| *path != "data.fold" && !axes.iter().any(|(swept, _)| swept == path)) {
             let help = match axes.is_empty() {
                 true => "nothing is swept".to_string(),
                 false => choice_help(path, axes.iter().map(|(path, _)| *path)),

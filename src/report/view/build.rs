@@ -237,7 +237,9 @@ fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
                 analysis.groups.len(),
                 analysis.replicate
             ),
-            _ if analysis.has_folds() && analysis.criterion.split == Split::Test => format!("The best of {n} runs is the one with the best {by} on its {on} rows."),
+            _ if analysis.has_folds() && analysis.criterion.split == Split::Test => {
+                format!("The best of {n} runs is the one with the best {by} on its {on} rows.")
+            }
             _ => format!("The best of {n} runs was chosen by its {by} on the {on} split{then}, {unseen}."),
         });
     }
@@ -375,7 +377,8 @@ fn seed_notes(analysis: &Analysis) -> String {
     };
     let means: Vec<(Metric, Mean)> =
         analysis.groups.iter().flat_map(means).filter_map(|(metric, mean)| Some((metric, mean?))).collect();
-    let notes = interval_notes(means.iter().map(|(metric, mean)| (*metric, mean)), analysis.replicate);
+    let over = if analysis.has_folds() { "fold" } else { analysis.replicate };
+    let notes = interval_notes(means.iter().map(|(metric, mean)| (*metric, mean)), over);
     notes.iter().map(|note| format!("{}. ", format::capital(note))).collect()
 }
 
