@@ -5,6 +5,7 @@ mod batching;
 mod doubts;
 mod forms;
 mod layouts;
+mod malformed;
 mod mutations;
 mod pairs;
 mod parquet;

@@ -9,6 +9,7 @@ mod data_sets;
 mod docs;
 mod hub;
 mod library;
+mod mistakes;
 mod model_files;
 mod own_splits;
 mod pairs;
