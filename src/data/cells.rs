@@ -58,6 +58,14 @@ pub(super) struct Columns {
     pub(super) keep: bool,
 }
 
+impl Columns {
+    /// Those of texts and labels for a message.
+    pub(super) fn shown(&self) -> Box<[String]> {
+        let names = self.text.named().map(|(name, _)| name).chain(&self.label);
+        names.map(|name| format!("`{}`", name.escape_debug())).collect()
+    }
+}
+
 /// Why there is no next row.
 pub(super) enum Fault {
     /// This row cannot be used; reading continues with the next.

@@ -189,7 +189,7 @@ pub enum DataError {
         more: u64,
     },
     /// Cleaning left nothing.
-    #[error("{}: no usable rows: {read} read, of which {missing_text} without a text{} and {missing_label} without a label", path.display(), missing_pair.map_or_else(String::new, |rows| format!(", {rows} without a second text")))]
+    #[error("{}: no usable rows: {read} read, of which {missing_text} without a text{} and {missing_label} without a label (columns read: {})", path.display(), missing_pair.map_or_else(String::new, |rows| format!(", {rows} without a second text")), found_columns(columns))]
     NoRows {
         /// The file.
         path: PathBuf,
@@ -201,14 +201,18 @@ pub enum DataError {
         missing_pair: Option<u64>,
         /// Of these, rows with a text but no label.
         missing_label: u64,
+        /// The columns of texts and labels, each in backticks.
+        columns: Box<[String]>,
     },
     /// There is nothing to tell apart.
-    #[error("{}: every row has the label `{}`: a classifier needs at least two", path.display(), escaped(&shorten(label)))]
+    #[error("{}: every row has the label `{}` (column `{}`): a classifier needs at least two", path.display(), escaped(&shorten(label)), shorten(column))]
     OneClass {
         /// The file.
         path: PathBuf,
         /// Name of the only label.
         label: String,
+        /// The column of the labels.
+        column: String,
     },
     /// Row ids and token offsets are 32-bit numbers.
     #[error("more {what} than fit into memory as planned (at most {}); use data.limit", u32::MAX)]

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
 
 use super::{
@@ -95,8 +95,11 @@ impl JsonRows {
         })?;
         let text = text.trim_end(); // so that an error at the end of the line is on it
         let row = parse(text, &self.columns).map_err(|error| {
-            let lines = matches!(self.objects, Objects::Lines(_));
-            let (below, what) = json_fault::explain(text, &error, lines, self.wording);
+            let array = match &self.objects {
+                Objects::Lines(_) => None,
+                Objects::Array(array) => Some(array.before()),
+            };
+            let (below, what) = json_fault::explain(text, &error, array, self.wording);
             Fault::Row(Problem::new(line + below, what))
         })?;
         let first = self.fields.is_empty();
@@ -299,16 +302,23 @@ impl<'de> Visitor<'de> for Object<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Values, A::Error> {
         let mut row = Values { texts: vec![None; self.0.text.names.len()], ..Values::default() };
-        while let Some(field) = map.next_key_seed(Name(self.0))? {
-            match field {
-                Field::Text(column) => row.texts[column] = Some(map.next_value()?),
-                Field::TextPair => row.text_pair = Some(map.next_value()?),
-                Field::Label => row.label = Some(map.next_value()?),
-                Field::Split => row.split = Some(map.next_value()?),
-                Field::Group => row.group = Some(map.next_value()?),
+        let columns = self.0;
+        while let Some(field) = map.next_key_seed(Name(columns))? {
+            let (value, name) = match field {
+                Field::Text(column) => (&mut row.texts[column], columns.text.names.get(column)),
+                Field::TextPair => (&mut row.text_pair, columns.text.pair.as_ref()),
+                Field::Label => (&mut row.label, columns.label.as_ref()),
+                Field::Split => (&mut row.split, columns.split.as_ref()),
+                Field::Group => (&mut row.group, columns.group.as_ref()),
                 Field::Other => {
                     map.next_value::<IgnoredAny>()?;
+                    continue;
                 }
+            };
+            // Parsers differ in which one they take.
+            if value.replace(map.next_value()?).is_some() {
+                let name = name.map_or("", String::as_str);
+                return Err(A::Error::custom(format_args!("more than one field `{name}`: remove all but one of them")));
             }
         }
         Ok(row)

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead};
 
-use super::{input_fault::InputFault, row_limit::MAX_ROW};
+use super::{input_fault::InputFault, json_fault::begins_character, row_limit::MAX_ROW};
 
 /// An array that is being read.
 #[derive(Default)]
@@ -10,6 +10,10 @@ pub(super) struct Array {
     state: State,
     /// Line breaks passed.
     breaks: u64,
+    /// Characters passed of the line.
+    passed: u64,
+    /// Characters before the last object in its line.
+    before: u64,
 }
 
 #[derive(Default, Clone, Copy, PartialEq)]
@@ -34,17 +38,22 @@ pub(super) enum ArrayFault {
 }
 
 impl Array {
+    /// How many characters of its line are before the last object.
+    pub(super) fn before(&self) -> u64 {
+        self.before
+    }
+
     /// Fills `buffer` with the bytes of the next element, which need not be sound, and returns the line on which it begins.
     pub(super) fn next(&mut self, reader: &mut impl BufRead, buffer: &mut Vec<u8>) -> Result<Option<u64>, ArrayFault> {
         buffer.clear();
         loop {
-            let (byte, line) = (self.peek(reader)?, self.breaks + 1);
+            let (byte, line, column) = (self.peek(reader)?, self.breaks + 1, self.passed + 1);
             let wrong = |expected: &str| {
                 let found = byte.map_or("end of file".into(), |byte| match byte {
                     0x20..0x7F => format!("`{}`", char::from(byte)),
                     _ => format!("byte {byte:#04x}"),
                 });
-                Err(ArrayFault::Json(format!("unexpected {found}; expected {expected}"), line))
+                Err(ArrayFault::Json(format!("column {column}: unexpected {found}; expected {expected}"), line))
             };
             match (self.state, byte) {
                 (_, Some(b' ' | b'\t' | b'\r' | b'\n')) => self.pass(reader, byte),
@@ -63,13 +72,14 @@ impl Array {
                 }
                 (State::After, _) => return wrong("a comma or the `]` of the array"),
                 (State::First | State::Next, Some(b'{')) => {
-                    self.object(reader, buffer, line)?;
+                    self.before = self.passed;
+                    self.object(reader, buffer, (line, column))?;
                     self.state = State::After;
                     return Ok(Some(line));
                 }
                 (State::Next, Some(b']')) => {
-                    let what = "a comma before the `]` of the array: remove the comma".into();
-                    return Err(ArrayFault::Json(what, line));
+                    let what = "a comma before the `]` of the array: remove the comma";
+                    return Err(ArrayFault::Json(format!("column {column}: {what}"), line));
                 }
                 (State::First, _) => return wrong("an object of the array"),
                 (State::Next, _) => return wrong("another object of the array"),
@@ -80,11 +90,17 @@ impl Array {
     }
 
     /// Copies an object: up to the brace that closes its first, braces in strings aside.
-    fn object(&mut self, reader: &mut impl BufRead, buffer: &mut Vec<u8>, line: u64) -> Result<(), ArrayFault> {
+    fn object(
+        &mut self,
+        reader: &mut impl BufRead,
+        buffer: &mut Vec<u8>,
+        (line, column): (u64, u64),
+    ) -> Result<(), ArrayFault> {
         let (mut depth, mut in_string, mut escaped) = (0u64, false, false);
         loop {
             let Some(byte) = self.peek(reader)? else {
-                return Err(ArrayFault::Json("the file ends within the object that begins here".into(), line));
+                let what = format!("column {column}: the file ends within the object that begins here");
+                return Err(ArrayFault::Json(what, line));
             };
             self.pass(reader, Some(byte));
             if buffer.len() as u64 >= MAX_ROW {
@@ -118,7 +134,10 @@ impl Array {
     }
 
     fn pass(&mut self, reader: &mut impl BufRead, byte: Option<u8>) {
-        self.breaks += u64::from(byte == Some(b'\n'));
+        (self.breaks, self.passed) = match byte {
+            Some(b'\n') => (self.breaks + 1, 0),
+            byte => (self.breaks, self.passed + u64::from(byte.is_some_and(begins_character))),
+        };
         reader.consume(1);
     }
 }
@@ -155,14 +174,15 @@ mod tests {
     #[test]
     fn errors_between_elements_have_their_line() {
         for (text, line, want) in [
-            ("{}", 1, "unexpected `{`; expected the `[` of a JSON array"),
-            ("[\n1]", 2, "unexpected `1`; expected an object of the array"),
-            ("[{},", 1, "unexpected end of file; expected another object of the array"),
-            ("[{}\n{}]", 2, "unexpected `{`; expected a comma or the `]` of the array"),
-            ("[{},\n]", 2, "a comma before the `]` of the array: remove the comma"),
-            ("[{}", 1, "unexpected end of file; expected a comma or the `]` of the array"),
-            ("[\n{\"a\": \"\n", 2, "the file ends within the object that begins here"),
-            ("[] x", 1, "unexpected `x`; expected the end of the file, after the array"),
+            ("{}", 1, "column 1: unexpected `{`; expected the `[` of a JSON array"),
+            ("[\n1]", 2, "column 1: unexpected `1`; expected an object of the array"),
+            ("[{},", 1, "column 5: unexpected end of file; expected another object of the array"),
+            ("[{}\n{}]", 2, "column 1: unexpected `{`; expected a comma or the `]` of the array"),
+            ("[{},\n ]", 2, "column 2: a comma before the `]` of the array: remove the comma"),
+            ("[{}", 1, "column 4: unexpected end of file; expected a comma or the `]` of the array"),
+            ("[\n{\"a\": \"\n", 2, "column 1: the file ends within the object that begins here"),
+            ("[{\"好\": 1} 2]", 1, "column 11: unexpected `2`; expected a comma or the `]` of the array"),
+            ("[] x", 1, "column 4: unexpected `x`; expected the end of the file, after the array"),
         ] {
             assert_eq!(elements(text).1, Some((line, want.to_string())), "{text}");
         }

@@ -3,15 +3,25 @@
 
 use super::settings::Wording;
 
-/// Why `text` is no object, by the parser's error: how many lines below its first, and what. `lines`: each line is to be one object.
-pub(super) fn explain(text: &str, error: &serde_json::Error, lines: bool, wording: Wording) -> (u64, String) {
+/// Why `text` is no object, by the parser's error: how many lines below its first, and what. `array`: it is of an array, and so many
+/// characters of its first line are before it; none: each line is to be one object.
+pub(super) fn explain(text: &str, error: &serde_json::Error, array: Option<u64>, wording: Wording) -> (u64, String) {
     let (said, line, column) = (error.to_string(), error.line(), error.column());
     let said = said.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&said);
     let below = line.saturating_sub(1);
     let begins: usize = text.split_inclusive('\n').take(below).map(str::len).sum();
-    let rest = text.get(begins + column.saturating_sub(1)..).unwrap_or_default();
-    let what = cause(text, rest, error, lines, wording).unwrap_or_else(|| said.to_owned());
-    (below as u64, if column == 0 { what } else { format!("column {column}: {what}") })
+    let at = begins + column.saturating_sub(1);
+    let rest = text.get(at..).unwrap_or_default();
+    let what = cause(text, rest, error, array.is_none(), wording).unwrap_or_else(|| said.to_owned());
+    // The parser counts bytes, editors count characters.
+    let characters = text.bytes().take(at + 1).skip(begins).filter(|byte| begins_character(*byte)).count();
+    let shown = characters as u64 + if below == 0 { array.unwrap_or(0) } else { 0 };
+    (below as u64, if column == 0 { what } else { format!("column {shown}: {what}") })
+}
+
+/// Whether a byte of UTF-8 is the first of a character.
+pub(super) fn begins_character(byte: u8) -> bool {
+    byte & 0b1100_0000 != 0b1000_0000
 }
 
 /// The cause of a parser error, if it is recognised; `rest` is the text from the position of the error.
@@ -101,7 +111,7 @@ mod tests {
 
     fn says(text: &str, lines: bool) -> String {
         let error = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).unwrap_err();
-        explain(text, &error, lines, Wording::Keys).1
+        explain(text, &error, (!lines).then_some(0), Wording::Keys).1
     }
 
     #[test]
@@ -129,6 +139,7 @@ mod tests {
             (r#"{"text": "x"} // note"#, "a comment"),
             ("[", r#"an array, expected an object; for one array of objects write data.format = "json""#),
             (r#"{"text" "x"}"#, "column 9: expected `:`"),
+            (r#"{"味道": "很好"},"#, "column 13: a comma after the object"),
         ] {
             let found = says(text, true);
             assert!(found.contains(want), "{text}: {found}");

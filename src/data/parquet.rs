@@ -73,13 +73,19 @@ impl Parquet {
         let others = others.chain(group.iter().map(|name| (Role::Group, name, "group_column")));
         let mut wanted = Vec::new();
         for (role, name, key) in texts.chain(pair).chain(others) {
-            if !names.contains(name) {
+            let (what, help) = match names.iter().filter(|found| *found == name).count() {
+                0 => (Some("no column"), suggest(name, &names)),
+                1 => (None, String::new()),
+                _ => (Some("more than one column"), "; rename all but one of them".to_owned()),
+            };
+            if let Some(what) = what {
+                let (column, key) = (name.as_str().into(), wording.name(key).into());
                 return Err(DataError::Column {
                     path: path.into(),
-                    what: "no column",
-                    column: name.as_str().into(),
-                    key: wording.name(key).into(),
-                    help: suggest(name, &names).into(),
+                    what,
+                    column,
+                    key,
+                    help: help.into(),
                     found: names.into(),
                 });
             }
@@ -131,7 +137,10 @@ impl Parquet {
             }
             let group = self.reader.get_row_group(self.group).map_err(odd)?;
             self.rows_left = u64::try_from(group.metadata().num_rows()).unwrap_or(0);
-            self.columns.iter_mut().try_for_each(|(.., column)| column.enter(group.as_ref())).map_err(odd)?;
+            for (_, name, column) in &mut self.columns {
+                let here = |error| Fault::File(damaged(&self.path, self.row + 1, name, error));
+                column.enter(group.as_ref()).map_err(here)?;
+            }
             self.group += 1;
         }
         self.rows_left -= 1;
@@ -147,7 +156,8 @@ impl Parquet {
         let mut texts = vec![String::new(); if several { self.text.names.len() } else { 0 }];
         let mut problem = None;
         for (role, name, column) in &mut self.columns {
-            let found = column.next().map_err(odd)?;
+            let here = |error| Fault::File(damaged(&self.path, self.row, name, error));
+            let found = column.next().map_err(here)?;
             let read = match role {
                 Role::Text(_) | Role::Pair => text(found),
                 Role::Label | Role::Split | Role::Group => value(found),
@@ -251,4 +261,9 @@ fn all_columns(path: &Path) -> Result<RowIter<'static>, ParquetError> {
 
 fn unreadable(path: &Path, error: ParquetError) -> DataError {
     DataError::Parquet { path: path.into(), what: error.to_string() }
+}
+
+/// The same of a column, from a row on.
+fn damaged(path: &Path, row: u64, column: &str, error: ParquetError) -> DataError {
+    DataError::Parquet { path: path.into(), what: format!("row {row}, column `{column}`: {error}") }
 }

@@ -137,7 +137,8 @@ fn of_source(
         && data.rows.iter().all(|row| row.target == first.target)
     {
         let (label, path) = (first.target.shown(&data.labels).to_owned(), files.source.first().cloned());
-        return Err(DataError::OneClass { path: path.unwrap_or_default(), label });
+        let column = config.label_column.clone();
+        return Err(DataError::OneClass { path: path.unwrap_or_default(), label, column });
     }
     let repeats = Repeats::of(&data.rows);
     (data.cleaning.duplicates, data.cleaning.contradicting) = (repeats.duplicates, repeats.contradicting);
@@ -167,7 +168,8 @@ fn add_file(
     let mut problems = Problems::default();
     for row in file.rows.iter().filter(|row| !trained[row.label() as usize]) {
         let label = escaped(&data.labels[row.label() as usize]);
-        problems.push(Problem::new(row.line, format!("label `{label}` is in no row of {source}")));
+        let what = format!("label `{label}` (column `{}`) is in no row of {source}", config.label_column);
+        problems.push(Problem::new(row.line, what));
     }
     problems.into_result(&path)?;
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
@@ -434,7 +436,8 @@ fn read_file(
             found.rows.push(row);
             groups.add(&cells.group);
         } else {
-            problems.push(Problem::new(line, unknown_label(&cells.label, known, layout.wording)));
+            let column = columns.label.as_deref().unwrap_or_default();
+            problems.push(Problem::new(line, unknown_label((column, cells.label.as_str()), known, layout.wording)));
         }
         if labels.len() > MAX_LABELS {
             let (column, key) = (columns.label.clone().unwrap_or_default(), layout.wording.name("label_column"));
@@ -449,7 +452,15 @@ fn read_file(
     if found.rows.len() == rows_before {
         let Cleaning { read, missing_text, missing_pair, missing_label, .. } = cleaning;
         let missing_pair = has_pairs.then_some(missing_pair);
-        return Err(file.explained(DataError::NoRows { path, read, missing_text, missing_pair, missing_label }));
+        let columns = columns.shown();
+        return Err(file.explained(DataError::NoRows {
+            path,
+            read,
+            missing_text,
+            missing_pair,
+            missing_label,
+            columns,
+        }));
     }
     found.warnings.extend(guessed(file, layout.wording));
     found.warnings.extend(missing.warning(layout.wording));
@@ -465,20 +476,21 @@ fn read_file(
     Ok(())
 }
 
-pub(super) fn unknown_label(value: &str, known: Known<'_>, wording: Wording) -> String {
+/// What is wrong with a row whose label none has: the column and the value.
+pub(super) fn unknown_label((column, value): (&str, &str), known: Known<'_>, wording: Wording) -> String {
     const SHOWN: usize = 20;
     let labels = known.labels;
     let mut names: Vec<String> = labels.keys().take(SHOWN).map(|key| format!("`{}`", escaped(key))).collect();
     if labels.len() > SHOWN {
         names.push(format!("and {} more", labels.len() - SHOWN));
     }
-    let value = escaped(&shorten(value));
+    let label = format!("label `{}` (column `{}`)", escaped(&shorten(value)), shorten(column));
     let names = names.join(", ");
     match (known.of, wording) {
-        (Some(source), _) => format!("label `{value}` is in no row of {source}, which has {names}"),
-        (None, Wording::Keys) => format!("label `{value}` is not in data.labels, which has {names}"),
+        (Some(source), _) => format!("{label} is in no row of {source}, which has {names}"),
+        (None, Wording::Keys) => format!("{label} is not in data.labels, which has {names}"),
         (None, Wording::Options | Wording::Run { .. }) => {
-            format!("label `{value}` is not one that the model knows: {names}")
+            format!("{label} is not one that the model knows: {names}")
         }
     }
 }

@@ -62,9 +62,15 @@ pub fn stream_rows(origin: &Origin, layout: &Layout, wanted: Wanted) -> Result<T
     let name = label.as_ref().map(|label| label.name.clone());
     let has_pairs = text.pair.is_some();
     let columns = Columns { text, label: name, split: None, group: None, text_in_each: true, keep };
+    let shown = columns.shown();
     let file = Rows::open(origin, layout, columns)?;
-    let labels = label.map(|label| label.labels);
-    Ok(Texts { has_pairs, labels, missing: layout.missing.clone(), ..Texts::new(origin.name(), layout.wording, file) })
+    Ok(Texts {
+        has_pairs,
+        label,
+        shown,
+        missing: layout.missing.clone(),
+        ..Texts::new(origin.name(), layout.wording, file)
+    })
 }
 
 /// The lines of a file, each a text: see [`stream_texts`].
@@ -117,8 +123,10 @@ pub struct Texts {
     cells: Cells,
     /// Whether each row has a second text.
     has_pairs: bool,
-    /// Value → name of each label, if labels are read.
-    labels: Option<BTreeMap<String, String>>,
+    /// The labels, if they are read.
+    label: Option<LabelColumn>,
+    /// The columns that are read, for messages.
+    shown: Box<[String]>,
     /// Texts and labels that mean that there is none.
     missing: Vec<String>,
     /// Rows without a text so far.
@@ -137,7 +145,8 @@ impl Texts {
             file,
             cells: Cells::default(),
             has_pairs: false,
-            labels: None,
+            label: None,
+            shown: Box::default(),
             missing: Vec::new(),
             blank: Noticed::default(),
             cleaning: Cleaning::default(),
@@ -173,7 +182,7 @@ impl Texts {
     /// What is probably a mistake in what has been read.
     pub fn warnings(&self) -> Vec<Warning> {
         let mut found: Vec<Warning> = guessed(&self.file, self.wording).into_iter().collect();
-        let is_label = self.labels.as_ref().map(|labels| |value: &str| labels.contains_key(value));
+        let is_label = self.label.as_ref().map(|label| |value: &str| label.labels.contains_key(value));
         let is_label = is_label.as_ref().map(|is_label| is_label as &dyn Fn(&str) -> bool);
         found.extend(swallowed(&self.file, is_label, self.wording));
         let Noticed { rows, lines } = &self.blank;
@@ -204,7 +213,7 @@ impl Texts {
 
     /// Name of the label of the row that has just been read, if it can be measured; what is wrong with the label.
     fn label(&mut self, line: u64) -> Result<Option<String>, String> {
-        let Some(labels) = &self.labels else { return Ok(None) };
+        let Some(LabelColumn { name, labels }) = &self.label else { return Ok(None) };
         let (cells, cleaning) = (&self.cells, &mut self.cleaning);
         let is_missing = |cell: &str| is_blank(cell) || self.missing.iter().any(|value| value == cell.trim());
         // Of class labels, -1 is the value of a row that has none.
@@ -218,7 +227,7 @@ impl Texts {
             (&mut cleaning.missing_label, &mut cleaning.missing_label_lines)
         } else {
             let known = Known { labels, classes: None, of: None };
-            let unknown = || unknown_label(&cells.label, known, self.wording);
+            let unknown = || unknown_label((name, cells.label.as_str()), known, self.wording);
             return labels.get(&cells.label).cloned().map(Some).ok_or_else(unknown);
         };
         *count += 1;
@@ -240,7 +249,7 @@ impl Texts {
 
     /// What is only known at the end of the file: a column that no object has, or nothing to be measured.
     fn end(&self) -> Result<(), DataError> {
-        if self.labels.is_none() {
+        if self.label.is_none() {
             return Ok(());
         }
         self.file.check_columns()?;
@@ -249,7 +258,8 @@ impl Texts {
             return Ok(());
         }
         let missing_pair = self.has_pairs.then_some(missing_pair);
-        Err(DataError::NoRows { path: self.path.clone(), read, missing_text, missing_pair, missing_label })
+        let (path, columns) = (self.path.clone(), self.shown.clone());
+        Err(DataError::NoRows { path, read, missing_text, missing_pair, missing_label, columns })
     }
 }
 

@@ -7,6 +7,7 @@ mod folding;
 mod forms;
 mod layouts;
 mod long_texts;
+mod malformed;
 mod mutations;
 mod pairs;
 mod parquet;

@@ -22,7 +22,7 @@ const SPEC: &str = tiny_spec!("glue", "label_column = \"label\"\nmax_length = 24
 const SPLITS: &str = "splits = { train = \"train\", dev = \"validation\", test = \"test\" }";
 
 /// Rows as in a file of GLUE: a sentence, a class label or -1, and an index.
-fn rows(from: usize, n: usize) -> Vec<(String, i64)> {
+pub(crate) fn rows(from: usize, n: usize) -> Vec<(String, i64)> {
     let row = |i: usize| match i % 2 {
         0 => (format!("味道很好 第{i}次点 快"), 1),
         _ => (format!("难吃 送得慢 {i}小时 差评"), 0),
@@ -35,7 +35,7 @@ fn parquet(rows: &[(String, i64)]) -> Vec<u8> {
     parquet_of(rows, "bad", "good")
 }
 
-fn parquet_of(rows: &[(String, i64)], zero: &str, one: &str) -> Vec<u8> {
+pub(crate) fn parquet_of(rows: &[(String, i64)], zero: &str, one: &str) -> Vec<u8> {
     let schema = "message rows { optional binary review (UTF8); optional int64 label; optional int64 idx; }";
     let classes = serde_json::json!({ "info": { "features": {
         "review": { "dtype": "string", "_type": "Value" }, "label": { "names": [zero, one], "_type": "ClassLabel" },
@@ -62,7 +62,7 @@ fn parquet_of(rows: &[(String, i64)], zero: &str, one: &str) -> Vec<u8> {
     bytes
 }
 
-fn csv(rows: &[(String, i64)]) -> String {
+pub(crate) fn csv(rows: &[(String, i64)]) -> String {
     let name = |label: i64| if label == 1 { "good" } else { "bad" };
     let lines: String = rows.iter().map(|(text, label)| format!("{},{text}\n", name(*label))).collect();
     format!("label,review\n{lines}")
@@ -83,7 +83,7 @@ fn files(folder: &str) -> Vec<(String, Vec<u8>)> {
     .collect()
 }
 
-fn folder() -> Sandbox {
+pub(crate) fn folder() -> Sandbox {
     let sandbox = Sandbox::new();
     files("glue/data").into_iter().for_each(|(name, bytes)| sandbox.write(&name, bytes));
     sandbox

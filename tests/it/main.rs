@@ -11,6 +11,7 @@ mod folds;
 mod hub;
 mod library;
 mod long_texts;
+mod mistakes;
 mod model_files;
 mod own_splits;
 mod pairs;

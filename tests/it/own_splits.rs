@@ -210,12 +210,12 @@ fn rows_of_a_file_that_cannot_be_used_are_named() {
     let said = refused(&sandbox, "test = \"path:odd.csv\"");
     assert!(
         said.contains(
-            "odd.csv: 1 row cannot be used line 3: label `2` is in no row of path:rows.csv, which has `0`, `1`"
+            "odd.csv: 1 row cannot be used line 3: label `2` (column `label`) is in no row of path:rows.csv, which has `0`, `1`"
         ),
         "{said}"
     );
     let said = refused(&sandbox, "test = \"path:odd.csv\"\n[data.labels]\n0 = \"bad\"\n1 = \"good\"\n2 = \"odd\"");
-    assert!(said.contains("line 3: label `odd` is in no row of path:rows.csv"), "{said}");
+    assert!(said.contains("line 3: label `odd` (column `label`) is in no row of path:rows.csv"), "{said}");
     sandbox.write("other.csv", "label,text\n1,好\n");
     let said = refused(&sandbox, "dev = \"path:other.csv\"");
     assert!(said.contains("other.csv: no column `review`"), "{said}");
@@ -344,7 +344,8 @@ fn every_faulty_and_every_missing_file_is_named_at_once() {
     let both = "dev = \"path:bad-dev.csv\"\ntest = \"path:bad-test.csv\"";
     let said = refused(&sandbox, both);
     assert!(
-        said.contains("bad-dev.csv: no column `review`") && said.contains("line 2: label `7` is in no row"),
+        said.contains("bad-dev.csv: no column `review`")
+            && said.contains("line 2: label `7` (column `label`) is in no row"),
         "{said}"
     );
     assert_eq!(said.matches("error: ").count(), 2, "{said}");

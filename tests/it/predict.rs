@@ -407,7 +407,7 @@ fn eval_takes_other_columns_and_refuses_labels_that_the_model_does_not_know() {
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2));
     assert!(
-        error.contains("2 rows cannot be used\n  lines 3 and 5: label `2` is not one that the model knows: `0`, `1`"),
+        error.contains("2 rows cannot be used\n  lines 3 and 5: label `2` (column `label`) is not one that the model knows: `0`, `1`"),
         "{error}"
     );
     // predict says that there is something to be measured.

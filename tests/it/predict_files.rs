@@ -347,7 +347,7 @@ fn labels_are_measured_in_the_same_pass() {
     let many = "好,1\n".repeat(1100);
     sandbox.write("odd.csv", format!("review,stars\n{many}慢,2\n慢,0\n慢,2\n"));
     let odd = ["predict", "small", "--labels", "stars", "--file"];
-    let unknown = "2 rows cannot be used\n  lines 1102 and 1104: label `2` is not one that the model knows: `0`, `1`";
+    let unknown = "2 rows cannot be used\n  lines 1102 and 1104: label `2` (column `stars`) is not one that the model knows: `0`, `1`";
     refused(&sandbox.taper(&[&odd[..], &["odd.csv"]].concat()), unknown);
     let bytes = fs::read_to_string(sandbox.path("odd.csv")).unwrap();
     let output = sandbox.fed(&[&odd[..], &["-"]].concat(), &bytes);

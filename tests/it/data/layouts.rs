@@ -87,14 +87,17 @@ fn a_json_array_is_read_like_json_lines() {
     for (text, want) in [
         (
             "[{\"review\": \"a\", \"label\": 1}\n{\"review\": \"b\", \"label\": 0}]",
-            "a.json:2: unexpected `{`; expected a comma or the `]` of the array",
+            "a.json:2: column 1: unexpected `{`; expected a comma or the `]` of the array",
         ),
-        ("[{\"review\": \"a\",\n \"label\": 1,\n", "a.json:1: the file ends within the object that begins here"),
+        (
+            "[{\"review\": \"a\",\n \"label\": 1,\n",
+            "a.json:1: column 2: the file ends within the object that begins here",
+        ),
         (
             "[{\"review\": \"a\", \"label\": 1},\n{\"review\": \"b\", \"label\": 0},\n]",
-            "a.json:3: a comma before the `]` of the array: remove the comma",
+            "a.json:3: column 1: a comma before the `]` of the array: remove the comma",
         ),
-        ("[[\"a\", 1]]", "a.json:1: unexpected `[`; expected an object of the array"),
+        ("[[\"a\", 1]]", "a.json:1: column 2: unexpected `[`; expected an object of the array"),
     ] {
         assert_eq!(refused("a.json", text), want);
     }
@@ -199,7 +202,7 @@ fn labelled_rows_of_one_class_can_be_measured() {
     assert!(data.rows.iter().all(|row| data.labels[row.label() as usize] == "pos"));
     let (_dir, path) = file("a.csv", "label,review\npos,a\nneutral,b\n0,c\nneutral,d\n");
     let error = read_labelled(&Origin::File(path), &options, "review", "label", &values).unwrap_err().to_string();
-    assert!(error.ends_with("2 rows cannot be used\n  lines 3 and 5: label `neutral` is not one that the model knows: `0`, `1`, `neg`, `pos`"), "{error}");
+    assert!(error.ends_with("2 rows cannot be used\n  lines 3 and 5: label `neutral` (column `label`) is not one that the model knows: `0`, `1`, `neg`, `pos`"), "{error}");
 }
 
 /// Sixteen MiB and a little: no text is that long.

@@ -29,8 +29,15 @@ fn byte() -> impl Strategy<Value = u8> {
     ]
 }
 
+/// What is done, the position, a byte, and a number of bytes.
+pub(super) type Damage = (u8, prop::sample::Index, u8, usize);
+
+pub(super) fn damages() -> impl Strategy<Value = Vec<Damage>> {
+    prop::collection::vec((0..4u8, any::<prop::sample::Index>(), byte(), 1..30usize), 1..12)
+}
+
 /// Replaces a byte, inserts one, removes some, or repeats some.
-fn damage(bytes: &mut Vec<u8>, (what, at, with, length): (u8, prop::sample::Index, u8, usize)) {
+pub(super) fn damage(bytes: &mut Vec<u8>, (what, at, with, length): Damage) {
     if bytes.is_empty() {
         return bytes.push(with);
     }
@@ -53,7 +60,7 @@ proptest! {
     #[test]
     fn a_damaged_file_is_read_or_refused(
         which in 0..SOUND.len(),
-        damages in prop::collection::vec((0..4u8, any::<prop::sample::Index>(), byte(), 1..30usize), 1..12),
+        damages in damages(),
         unquoted: bool,
         by_ending: bool,
     ) {

@@ -171,7 +171,9 @@ fn files_without_rows() {
         assert_eq!(refused("a.csv", nothing), "a.csv: the file is empty", "{nothing:?}");
     }
     let none = |read, text, label| {
-        format!("no usable rows: {read} read, of which {text} without a text and {label} without a label")
+        format!(
+            "no usable rows: {read} read, of which {text} without a text and {label} without a label (columns read: `review`, `label`)"
+        )
     };
     assert_eq!(refused("a.csv", "label,review"), format!("a.csv: {}", none(0, 0, 0)));
     assert_eq!(refused("a.csv", "label,review\n1,\n,x\n"), format!("a.csv: {}", none(2, 1, 1)));
@@ -368,16 +370,21 @@ fn labels_that_are_given_have_the_ids_of_their_sorted_values() {
 
     assert_eq!(
         message("a.csv", text, &given(&[("1", "good"), ("0", "bad")])),
-        "a.csv: 3 rows cannot be used\n  lines 2 and 5: label `10` is not in data.labels, which has `0`, `1`\
-         \n  line 3: label `2` is not in data.labels, which has `0`, `1`"
+        "a.csv: 3 rows cannot be used\n  lines 2 and 5: label `10` (column `label`) is not in data.labels, which has `0`, `1`\
+         \n  line 3: label `2` (column `label`) is not in data.labels, which has `0`, `1`"
     );
     let long = format!("label,review\n{},a\n", "很".repeat(50));
-    assert!(message("a.csv", long, &given(&[("1", "a")])).contains(&format!("label `{}…` is", "很".repeat(40))));
+    assert!(
+        message("a.csv", long, &given(&[("1", "a")]))
+            .contains(&format!("label `{}…` (column `label`) is", "很".repeat(40)))
+    );
 }
 
 #[test]
 fn one_class_is_refused() {
-    let says = |label: &str| format!("a.csv: every row has the label `{label}`: a classifier needs at least two");
+    let says = |label: &str| {
+        format!("a.csv: every row has the label `{label}` (column `label`): a classifier needs at least two")
+    };
     assert_eq!(refused("a.csv", "label,review\n1,a\n1,b\n"), says("1"));
     let config = DataConfig { labels: labels(&[("1", "good"), ("0", "bad")]), ..config() };
     assert_eq!(message("a.csv", "label,review\n1,a\n1,b\n0,\n", &config), says("good"));
