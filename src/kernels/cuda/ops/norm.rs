@@ -18,9 +18,9 @@ fn blocks_of(rows: usize) -> (usize, usize) {
     (rows_of_block, rows.div_ceil(rows_of_block))
 }
 
-/// Bytes of scratch memory of a backward pass: a part for each block; then what a norm without a bias adds up in vain.
+/// Bytes of scratch memory of a backward pass: a part for each block.
 pub(in crate::kernels::cuda) fn scratch_bytes(rows: usize, width: usize) -> usize {
-    4 * (2 * blocks_of(rows).1 + 1) * width
+    4 * 2 * blocks_of(rows).1 * width
 }
 
 impl<D: Driver> Cuda<D> {
@@ -37,7 +37,7 @@ impl<D: Driver> Cuda<D> {
         let partial = self.scratch(scratch_bytes(rows, width));
         let p = params::NormBackward { partial, rows_of_block: rows_of_block as u32, width: width as u32, ..p };
         self.launch(Kernel::NormBackward, [blocks, 1], threads_of(width), &p);
-        let second = norm.bias.map_or(partial + 8 * (blocks * width) as u64, |at| gradients.out(at));
+        let second = norm.bias.map_or(0, |at| gradients.out(at));
         let sums = params::ColumnSums::of(gradients.out(norm.weight), partial, blocks, 2 * width, fresh);
         self.column_sums(params::ColumnSums { second, split: width as u32, ..sums });
     }

@@ -3,7 +3,7 @@
 
 struct ColumnSums {
     float *first;   // gets the sums of the columns before `split`
-    float *second;  // gets those of the others
+    float *second;  // gets those of the others; may be none
     const float *x; // [rows, width]
     const u32 *kinds; // of each row; none: all rows count
     u32 rows;
@@ -41,7 +41,7 @@ KERNEL(column_sums, ColumnSums) {
     for (u32 mask = COLUMNS; mask < WARP; mask *= 2) sum += shuffle_xor(sum, mask);
     if (THREAD % WARP < COLUMNS) shared[THREAD / WARP][lane] = sum;
     sync_block();
-    if (THREAD < COLUMNS && column < p.width) {
+    if (THREAD < COLUMNS && column < p.width && (column < p.split || p.second != nullptr)) {
         for (u32 other = 1; other < BLOCK / WARP; other++) sum += shared[other][lane];
         float *out = column < p.split ? p.first + column : p.second + (column - p.split);
         *out = p.fresh ? sum : *out + sum;
