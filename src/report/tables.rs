@@ -4,7 +4,7 @@
 //! inert: see [`inert`].
 
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     path::Path,
 };
 
@@ -55,7 +55,8 @@ const OUT_OF_FOLD: (&str, &str) = (
 
 /// The tables of a report: names and contents.
 pub fn names(input: &ReportInput) -> impl Iterator<Item = (&'static str, &'static str)> {
-    let folds = input.runs.iter().any(|run| run.run.config.data.fold.is_some());
+    let folds: BTreeSet<_> = input.runs.iter().filter_map(|run| run.run.config.data.fold).collect();
+    let folds = folds.len() > 1;
     FILES.into_iter().chain(folds.then_some(OUT_OF_FOLD))
 }
 

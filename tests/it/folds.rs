@@ -142,7 +142,15 @@ fn every_row_is_predicted_once_by_a_model_that_was_not_trained_on_it() {
         assert!((value("mean_accuracy") - by_fold.iter().sum::<f64>() / 4.0).abs() < 1e-12, "{found}");
         assert_eq!(found["mean_accuracy"]["n"], 4);
     }
-    // Rows that a run was tested on are none that it was trained on: those of its table are those of its split.
+    // Rows that a run was tested on are none that it was trained on.
+    sandbox.ok(&["plan", "cv.toml", "--order", "order.json"]);
+    let order: Value = serde_json::from_slice(&std::fs::read(sandbox.path("order.json")).expect("it")).expect("JSON");
+    let steps = order["train"].as_array().expect("steps").iter();
+    let trained: BTreeSet<u64> =
+        steps.flat_map(|step| step.as_array().expect("rows")).filter_map(Value::as_u64).collect();
+    assert_eq!(trained.len(), 22);
+    assert!(folds.iter().filter(|(_, fold)| **fold == 1).all(|(row, _)| !trained.contains(&(*row as u64))));
+    // Those of each table are those of its split.
     let store = store(&sandbox.path("runs"));
     for run in store.runs().expect("runs") {
         let fold = run.config.data.fold.expect("a fold").number();
@@ -275,8 +283,31 @@ fn with_seeds_the_folds_of_each_are_taken_together_and_their_mean_is_of_the_seed
         (found["accuracy"]["mean"].as_f64().expect("a mean") - (of_seed(1) + of_seed(2)) / 2.0).abs() < 1e-12,
         "{found}"
     );
+    // The runs of a fold share its rows: its mean over the seeds is one value.
+    let of_fold = |fold: u32| {
+        let of = |seed| scores(&rows.iter().filter(|row| (row.seed, row.fold) == (seed, fold)).collect::<Vec<_>>()).0;
+        (of(1) + of(2)) / 2.0
+    };
+    let (a, b) = (of_fold(1), of_fold(2));
+    let mean = found["mean_accuracy"]["mean"].as_f64().expect("a mean");
+    assert!(found["mean_accuracy"]["n"] == 2 && (mean - (a + b) / 2.0).abs() < 1e-12, "{found}");
     assert!(page.contains("## Over runs") && page.contains("mean over 2 seeds"), "{page}");
     assert!(page.contains("**The seed of the best run, 2 folds, seed "), "{page}");
+}
+
+/// Its rows are a test split like any other.
+#[test]
+fn a_single_fold_is_measured_by_itself() {
+    let single = SPEC.replace("folds = 4", "seeds = [1, 2, 3, 4]").replace("dev = 0.2", "dev = 0.2\nfold = \"2/4\"");
+    let sandbox = sandbox(&single.replace("[3e-4, 1e-3]", "[1e-3]").replace("epochs = 2", "max_steps = 2"));
+    let end = sandbox.ok(&["run", "cv.toml", "--quiet"]);
+    assert!(!end.contains("of 4 folds") && end.contains("test accuracy"), "{end}");
+    let board = sandbox.json(&["list", "cv", "--leaderboard"]);
+    assert_eq!((&board[0]["out_of_fold"], &board[0]["test_accuracy"]["n"]), (&Value::Null, &4.into()), "{board}");
+    let list = sandbox.ok(&["list", "cv", "--leaderboard"]);
+    assert!(list.contains("SEEDS") && !list.contains("OUT-OF-FOLD"), "{list}");
+    sandbox.ok(&["report", "cv", "--out", "report"]);
+    assert!(!sandbox.path("report/out_of_fold.csv").exists());
 }
 
 #[test]
@@ -316,7 +347,15 @@ fn what_does_not_combine_with_folds_is_refused_by_name() {
         (&["data.group_column=review"], "`data.group_column` is `review`, which is the column of the text"),
         (&["data.group_column=label"], "`data.group_column` is `label`, which is the column of the label"),
         (&["sweep.folds=41"], "41 folds need at least as many rows, and there are 40 rows: lower sweep.folds"),
-        (&["sweep.axes={ \"data.fold\" = [\"1/4\"] }"], "`data.fold` is swept twice; it is also listed in"),
+        (&["sweep.axes={ \"data.fold\" = [\"1/4\"] }"], "`data.fold` cannot be an axis: trials would be compared on"),
+        (
+            &["sweep.zip=[{ \"data.fold\" = [\"1/4\", \"2/4\"], \"train.lr\" = [1e-3, 2e-3] }]"],
+            "`data.fold` cannot be an axis",
+        ),
+        (
+            &["sweep.exclude=[{ \"data.fold\" = \"1/4\" }]"],
+            "`data.fold` cannot be excluded: the result of a trial needs all",
+        ),
     ] {
         let arguments: Vec<&str> =
             ["plan", "cv.toml"].into_iter().chain(sets.iter().flat_map(|set| ["--set", set])).collect();
