@@ -493,7 +493,10 @@ fn an_order_of_windows_names_each() {
     };
     let mut named: Vec<(u64, u64)> = flat("train").into_iter().zip(flat("windows")).collect();
     named.sort_unstable();
-    let name = |&window: &u32| (u64::from(run.tokens.row_of(window)), u64::from(run.tokens.index_in_row(window)));
+    let name = |&window: &u32| {
+        let (row, index) = run.tokens.row_and_index(window);
+        (u64::from(row), u64::from(index))
+    };
     let mut expected: Vec<(u64, u64)> = run.tokens.windows(&run.splits.train).iter().map(name).collect();
     expected.sort_unstable();
     assert_eq!(named, expected);
