@@ -196,6 +196,17 @@ fn sweep(store: &Store, experiment: &str) -> (Prune, usize, Budget) {
     (Prune::of(sweep), sweep.trials.unwrap_or(0) as usize * sweep.runs_of_point(), Budget::of(sweep))
 }
 
+/// What a run trains on in an epoch: its training rows, or as many of their windows as fill its steps. Their number is not stored; it
+/// matters only for steps and rungs, which are the same.
+fn examples(run: &RunRecord) -> Option<u64> {
+    let (size, train) = (run.size?, &run.config.train);
+    let in_step = (train.batch_size as u64).saturating_mul(train.gradient_accumulation_steps as u64);
+    Some(match run.config.data.long_texts().has_windows() {
+        true => size.steps_per_epoch.saturating_mul(in_step),
+        false => size.train_rows,
+    })
+}
+
 /// The runs of a plan, for the live view.
 fn planned(
     experiment: &ExperimentRecord,
@@ -204,8 +215,12 @@ fn planned(
     (prune, asked, budget): &(Prune, usize, Budget),
     lasts: bool,
 ) -> PlannedSweep {
-    // A run that has not started is assumed to have as many rows as those that have.
-    let rows = runs.iter().find_map(|run| Some(run.size?.train_rows)).unwrap_or(0);
+    // A run that has not started is assumed to train on as much as those that have, first of all those that read long texts likewise.
+    let like = |run: &RunRecord| {
+        let long = run.config.data.long_texts();
+        let same = runs.iter().filter(|other| other.config.data.long_texts() == long).find_map(examples);
+        same.or_else(|| runs.iter().find_map(examples)).unwrap_or(0)
+    };
     let info = |(run, trial): (&RunRecord, usize)| {
         let train = &run.config.train;
         PlannedInfo {
@@ -219,7 +234,7 @@ fn planned(
             metric: run.config.checkpoint.metric,
             keep: run.config.checkpoint.keep,
             has_dev: run.config.data.has_dev(),
-            rungs: rungs(prune, train, run.size.map_or(rows, |size| size.train_rows)),
+            rungs: rungs(prune, train, examples(run).unwrap_or_else(|| like(run))),
             step_cost: (train.batch_size * train.gradient_accumulation_steps) as f64,
             // The watch reads its events itself if it has changed since the last reading.
             past: Vec::new(),
