@@ -37,12 +37,16 @@ pub struct SplitTexts {
     /// Rows that are longer than was counted: very long texts, of which only the beginning is looked at. Above 0, `tokens` and
     /// `tokens_cut` are less than they would be.
     pub longer_than_counted: u64,
+    /// Rows that were not counted, because training ended before they were needed: all other numbers but `rows` and `windows` are those of
+    /// the other rows. 0 in records of earlier versions.
+    #[serde(default)]
+    pub uncounted: u64,
 }
 
 impl SplitTexts {
     /// A split whose tokens are not counted yet.
     pub fn new(split: Split, rows: u64) -> Self {
-        Self { split, rows, tokens: 0, rows_cut: 0, tokens_cut: 0, windows: rows, longer_than_counted: 0 }
+        Self { split, rows, tokens: 0, rows_cut: 0, tokens_cut: 0, windows: rows, longer_than_counted: 0, uncounted: 0 }
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Costs {
 struct Rows {
     of: (Arc<Tokens>, Arc<Splits>),
     lengths: [Vec<u32>; 3],
+    /// Of each dev and test row, in all its windows.
+    predicted: Vec<u32>,
     words: usize,
 }
 
@@ -85,7 +87,7 @@ impl Costs {
         };
         let rows = &self.rows[index];
         let [train, dev, test] = &rows.lengths;
-        let lengths = Lengths { train, dev, test };
+        let lengths = Lengths { train, dev, test, predicted: &rows.predicted };
         let memory_bytes = memory_bytes(run, self.space, rows, largest) * if by_candle(run) { CANDLE.1 } else { 1 };
         Ok(estimate(&run.config, &shape(run), lengths, Machine { rate, memory_bytes }))
     }
@@ -117,8 +119,11 @@ impl Costs {
         for &row in &run.splits.train {
             words.extend(run.tokens.row(row as usize)?);
         }
+        let predicted = run.splits.dev.iter().chain(&run.splits.test);
+        let predicted =
+            predicted.map(|&row| Ok(run.tokens.row(row as usize)?.len() as u32)).collect::<Result<Vec<u32>>>()?;
         let of = (run.tokens.clone(), run.splits.clone());
-        self.rows.push(Rows { of, lengths, words: words.len() });
+        self.rows.push(Rows { of, lengths, predicted, words: words.len() });
         Ok(self.rows.len() - 1)
     }
 }

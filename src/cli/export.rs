@@ -82,9 +82,9 @@ fn by_hand(long: LongTexts) -> Option<String> {
     match long.policy {
         LongPolicy::Cut => None,
         LongPolicy::HeadTail { head } => Some(format!(
-            "the model was trained on the first {head} and the last {} tokens of texts that are longer than {most} (data.long = \
+            "the model was trained on {} tokens of texts that are longer than {most} (data.long = \
              \"head_tail\"), which transformers does not do by itself: cut them so before you classify them",
-            most.saturating_sub(2 + head)
+            long.kept(head)
         )),
         LongPolicy::Windows { stride } => Some(format!(
             "the model was trained on windows of long texts (data.long = \"windows\"): in transformers, call the tokenizer with \

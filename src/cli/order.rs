@@ -98,8 +98,9 @@ fn order(run: &Prepared) -> Order {
             order = (epoch, data::epoch_order(&examples, run.config.train.order_seed, epoch));
         }
         let step = step_examples(&run.config.train, &order.1, index);
-        train.push(step.iter().map(|&window| run.tokens.row_of(window)).collect());
-        windows.push(step.iter().map(|&window| run.tokens.index_in_row(window)).collect());
+        let (rows, indices) = step.iter().map(|&window| run.tokens.row_and_index(window)).unzip();
+        train.push(rows);
+        windows.push(indices);
     }
     if !run.config.data.long_texts().has_windows() {
         windows.clear();

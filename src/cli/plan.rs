@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 use taper::{
     data,
-    event::{FailureKind, Split},
+    event::{FailureKind, Split, SplitTexts},
     execute::{Prepared, RunsPerDevice, Workbench, threads},
     experiment::{Planner, notes},
     format,
@@ -217,8 +217,8 @@ fn print(
     }
     if shown.len() > 1 {
         out.wrapped(&format!("          (the data settings of the first run; the sweep has {} of them)", shown.len()))?;
-        plan_data::other_lengths(lines.iter().map(|line| line.run), out)?;
     }
+    plan_data::other_lengths(lines.iter().map(|line| line.run), out)?;
     for line in method.lines() {
         out.wrapped(&line)?;
     }
@@ -432,6 +432,13 @@ fn shared_changes<'a>(lines: &'a [Line]) -> Vec<(&'a str, usize)> {
     shared
 }
 
+/// The texts of a split, and whether its totals are only lower bounds: of very long texts only the beginning is counted.
+fn split_texts(texts: &SplitTexts) -> Result<serde_json::Value> {
+    let mut document = serde_json::to_value(texts)?;
+    document["totals_are_lower_bounds"] = (texts.longer_than_counted > 0).into();
+    Ok(document)
+}
+
 fn document(
     spec: &LoadedSpec,
     lines: &[Line],
@@ -472,7 +479,7 @@ fn document(
             "tokens": {
                 "mean": l.mean, "p50": l.p50, "p90": l.p90, "p99": l.p99, "max": l.max, "truncated": l.truncated,
                 "longer_than_counted": l.longer_than_counted,
-                "splits": run.texts()?,
+                "splits": run.texts()?.iter().map(split_texts).collect::<Result<Vec<_>>>()?,
             },
             "estimate": {
                 "parameters": e.parameters, "steps": e.steps, "tokens": e.tokens, "flop": e.flop,

@@ -8,7 +8,7 @@ use taper::{
     event::Split,
     execute::Prepared,
     format, metrics,
-    plan::LongTexts,
+    plan::{DataConfig, Fold},
     report::long_texts,
     warning,
 };
@@ -126,7 +126,7 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
     let LengthStats { mean, p50, p90, p99, max, longer_than_counted, truncated: _ } = run.lengths()?;
     let more_than = if longer_than_counted > 0 { "more than " } else { "" };
     out.wrapped(&format!("tokens    mean {mean:.1}, p50 {p50}, p90 {p90}, p99 {p99}, longest {more_than}{max}"))?;
-    how_long(run, out)?;
+    out.wrapped(&format!("long      {}", how_long(run)?))?;
     let parameters = format::count(costs::parameters(run));
     let shape = &run.shape;
     out.wrapped(&format!(
@@ -138,30 +138,41 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
     ))
 }
 
-/// What becomes of long texts in those of a sweep's runs that read them in other ways than the first.
-pub fn other_lengths<'a>(mut runs: impl Iterator<Item = &'a Prepared>, out: &mut Output) -> Result<()> {
+/// What becomes of long texts in those of a sweep's runs of which something else is to be said than of the first: they read them in
+/// another way, or have other texts or another tokenizer.
+pub fn other_lengths<'a>(runs: impl Iterator<Item = &'a Prepared>, out: &mut Output) -> Result<()> {
     /// The most ways that are listed.
     const SHOWN: usize = 8;
-    let mut read: Vec<LongTexts> = runs.next().iter().map(|first| first.config.data.long_texts()).collect();
+    // What decides about tokens and splits. Folds of the same rows are said once.
+    let of = |run: &Prepared| {
+        let (data, model) = (&run.config.data, &run.config.model);
+        (DataConfig { fold: data.fold.map(Fold::first), ..data.clone() }, model.source.clone(), model.vocab_size)
+    };
+    let (mut known, mut said) = (Vec::new(), Vec::new());
     for run in runs {
-        let long = run.config.data.long_texts();
-        if read.contains(&long) {
+        let of = of(run);
+        if known.contains(&of) {
             continue;
         }
-        read.push(long);
-        if read.len() <= 1 + SHOWN {
-            how_long(run, out)?;
+        known.push(of);
+        let sentence = how_long(run)?;
+        if said.contains(&sentence) {
+            continue;
         }
+        if (1..=SHOWN).contains(&said.len()) {
+            out.wrapped(&format!("long      {sentence} ({})", format::one_line(&run.name)))?;
+        }
+        said.push(sentence);
     }
-    match read.len().saturating_sub(1 + SHOWN) {
+    match said.len().saturating_sub(1 + SHOWN) {
         0 => Ok(()),
         more => out.wrapped(&format!("          (and {} more; --json has all)", format::count(more as u64))),
     }
 }
 
 /// What becomes of long texts.
-fn how_long(run: &Prepared, out: &mut Output) -> Result<()> {
-    out.wrapped(&format!("long      {}", long_texts(run.config.data.long_texts(), &run.texts()?)))
+fn how_long(run: &Prepared) -> Result<String> {
+    Ok(long_texts(run.config.data.long_texts(), &run.texts()?))
 }
 
 /// `; 80, 10 and 10 groups of author`: how many groups of `data.group_column` each split has.

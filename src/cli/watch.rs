@@ -14,10 +14,10 @@ use taper::{
     execute::Planning,
     format,
     observe::{PlannedInfo, PlannedSweep, Size, Watch},
-    plan::{Budget, Prune, prune::rungs},
+    plan::{Budget, Prune, RunConfig, prune::rungs},
     report::{leaderboard, trial_numbers},
     spec::{LoadOptions, LoadedSpec},
-    store::{ExperimentRecord, RunRecord, RunState, Store},
+    store::{ExperimentRecord, RunRecord, RunSize, RunState, Store},
 };
 
 use super::{Global, Unusable, common, leaderboard as board, output::Output};
@@ -196,6 +196,17 @@ fn sweep(store: &Store, experiment: &str) -> (Prune, usize, Budget) {
     (Prune::of(sweep), sweep.trials.unwrap_or(0) as usize * sweep.runs_of_point(), Budget::of(sweep))
 }
 
+/// What a run trains on in an epoch: its training rows, or as many of their windows as fill its steps. Their number is not stored; it
+/// matters only for steps and rungs, which are the same.
+fn examples(config: &RunConfig, size: RunSize) -> u64 {
+    let train = &config.train;
+    let in_step = (train.batch_size as u64).saturating_mul(train.gradient_accumulation_steps as u64);
+    match config.data.long_texts().has_windows() {
+        true => size.steps_per_epoch.saturating_mul(in_step),
+        false => size.train_rows,
+    }
+}
+
 /// The runs of a plan, for the live view.
 fn planned(
     experiment: &ExperimentRecord,
@@ -204,8 +215,13 @@ fn planned(
     (prune, asked, budget): &(Prune, usize, Budget),
     lasts: bool,
 ) -> PlannedSweep {
-    // A run that has not started is assumed to have as many rows as those that have.
-    let rows = runs.iter().find_map(|run| Some(run.size?.train_rows)).unwrap_or(0);
+    // A run that has not started is assumed to train on as much as those that have, first of all those that read long texts likewise.
+    let known = |run: &RunRecord| Some(examples(&run.config, run.size?));
+    let like = |run: &RunRecord| {
+        let long = run.config.data.long_texts();
+        let same = runs.iter().filter(|other| other.config.data.long_texts() == long).find_map(known);
+        same.or_else(|| runs.iter().find_map(known)).unwrap_or(0)
+    };
     let info = |(run, trial): (&RunRecord, usize)| {
         let train = &run.config.train;
         PlannedInfo {
@@ -219,7 +235,7 @@ fn planned(
             metric: run.config.checkpoint.metric,
             keep: run.config.checkpoint.keep,
             has_dev: run.config.data.has_dev(),
-            rungs: rungs(prune, train, run.size.map_or(rows, |size| size.train_rows)),
+            rungs: rungs(prune, train, known(run).unwrap_or_else(|| like(run))),
             step_cost: (train.batch_size * train.gradient_accumulation_steps) as f64,
             // The watch reads its events itself if it has changed since the last reading.
             past: Vec::new(),
@@ -241,7 +257,7 @@ fn planned(
 
 #[cfg(test)]
 mod tests {
-    use taper::plan::{Keep, Metric};
+    use taper::plan::{Keep, Metric, resolve};
 
     use super::*;
 
@@ -277,6 +293,26 @@ mod tests {
             runs: runs.iter().map(|key| (key.to_string(), format!("run {key}"))).collect(),
             trials: trials.to_vec(),
         }
+    }
+
+    /// 22 rows of 50 windows: 4 epochs of 4 steps of 2 batches of 8 windows, not of 2 steps of rows.
+    #[test]
+    fn rungs_of_a_run_that_reads_windows_are_on_its_steps() {
+        let folder = tempfile::tempdir().unwrap();
+        let rungs_of = |long: &str, steps_per_epoch| {
+            let path = folder.path().join("e.toml");
+            let spec = format!(
+                "[model]\nsource = \"scratch:tiny\"\n[data]\nsource = \"path:rows.csv\"\nlong = \"{long}\"\n\
+                 [train]\nepochs = 4\nbatch_size = 8\ngradient_accumulation_steps = 2\n"
+            );
+            std::fs::write(&path, spec).unwrap();
+            let loaded = LoadedSpec::load(&path, &LoadOptions { profile: None, sets: Vec::new(), env: Vec::new() });
+            let config = resolve(loaded.unwrap().spec()).unwrap();
+            let size = RunSize { steps_per_epoch, train_rows: 22, dev_rows: 8, test_rows: 10, parameters: 1 };
+            rungs(&Prune::Median { startup_trials: 1 }, &config.train, examples(&config, size))
+        };
+        assert_eq!(rungs_of("windows", 4), [4, 8, 12]);
+        assert_eq!(rungs_of("cut", 2), [2, 4, 6]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! A batch is one stream of real tokens with sequence offsets: no padding exists anywhere.
 //!
-//! [`read_files`] returns a [`Dataset`], [`split`] its [`Splits`], [`Tokens::lazy`] its [`Tokens`], computed during training; [`epoch_order`] and
+//! [`read_files`] returns a [`Dataset`], [`split`] its [`Splits`], [`Tokens::of`] its [`Tokens`], computed during training (before it, if long texts are read in windows); [`epoch_order`] and
 //! [`batch`] build the batches of an epoch. [`stream_texts`] reads texts to classify, in constant memory,
 //! and [`stream_rows`] with their labels and other columns; [`read_labelled`] rows to evaluate
 //! a trained model on. A [`Layout`] describes the format of their file, an [`Origin`] where it

@@ -159,15 +159,16 @@ impl Tokens {
 
     /// The row that has the window with this id.
     pub fn row_of(&self, window: u32) -> u32 {
-        match self.first.is_empty() {
-            true => window,
-            false => (self.first.partition_point(|&first| first <= window) - 1) as u32,
-        }
+        self.row_and_index(window).0
     }
 
-    /// The index of a window among those of its row.
-    pub fn index_in_row(&self, window: u32) -> u32 {
-        if self.first.is_empty() { 0 } else { window - self.first[self.row_of(window) as usize] }
+    /// The row that has the window with this id, and the index of the window among those of the row.
+    pub fn row_and_index(&self, window: u32) -> (u32, u32) {
+        if self.first.is_empty() {
+            return (window, 0);
+        }
+        let row = self.first.partition_point(|&first| first <= window) - 1;
+        (row as u32, window - self.first[row])
     }
 
     /// The tokens of the window with this id.
@@ -178,8 +179,9 @@ impl Tokens {
     /// # Panics
     /// Where there is no such window.
     pub fn window(&self, window: u32) -> Result<Window<'_>, DataError> {
-        let Encoded { ids, token_types, windows, .. } = self.encoded(self.row_of(window) as usize)?;
-        Ok(Window::of(ids, token_types, windows, self.index_in_row(window) as usize))
+        let (row, index) = self.row_and_index(window);
+        let Encoded { ids, token_types, windows, .. } = self.encoded(row as usize)?;
+        Ok(Window::of(ids, token_types, windows, index as usize))
     }
 
     /// Lengths of windows, in tokens. Tokenises them in parallel where that is still to be done.
@@ -197,17 +199,25 @@ impl Tokens {
     /// As [`Self::row`].
     pub fn texts(&self, split: Split, rows: &[u32]) -> Result<SplitTexts, DataError> {
         self.encode_rows(rows)?;
+        Ok(self.texts_so_far(split, rows))
+    }
+
+    /// The same of those rows that are tokenised by now; the others are [`SplitTexts::uncounted`].
+    pub fn texts_so_far(&self, split: Split, rows: &[u32]) -> SplitTexts {
         let windows = self.count_windows(rows) as u64;
         let mut texts = SplitTexts { windows, ..SplitTexts::new(split, rows.len() as u64) };
         for &row in rows {
-            let Encoded { ids, whole, or_more, .. } = self.encoded(row as usize)?;
+            let Some(Encoded { ids, whole, or_more, .. }) = self.rows[row as usize].get() else {
+                texts.uncounted += 1;
+                continue;
+            };
             let cut = u64::from(*whole).saturating_sub(ids.len() as u64);
             texts.tokens += u64::from(*whole);
             texts.tokens_cut += cut;
             texts.rows_cut += u64::from(cut > 0);
             texts.longer_than_counted += u64::from(*or_more);
         }
-        Ok(texts)
+        texts
     }
 
     /// Lengths of all rows before they were cut, in tokens. Tokenises all of them.

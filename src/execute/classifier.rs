@@ -108,6 +108,8 @@ impl Classifier {
             (crate::format::by_number(self.cut, "is", "are"), crate::format::by_number(self.cut, "was", "were"));
         let most = crate::format::count(self.long.max_length as u64);
         let cut = match self.long.policy {
+            // Without a head, only the end stays.
+            LongPolicy::HeadTail { head: 0 } => "cut at the beginning",
             LongPolicy::HeadTail { .. } => "cut in the middle",
             LongPolicy::Cut | LongPolicy::Windows { .. } => "cut",
         };

@@ -2,7 +2,7 @@
 
 use super::{ExecuteError, Prepared};
 use crate::{
-    data::{Ahead, LengthStats},
+    data::{Ahead, LengthStats, Splits},
     event::{Split, SplitTexts},
     train::reading_order,
 };
@@ -11,6 +11,11 @@ impl Prepared {
     /// Number of training examples: of the training rows, or of their windows if long texts are read in windows.
     pub fn examples(&self) -> usize {
         self.tokens.count_windows(&self.splits.train)
+    }
+
+    /// The same if they are windows, and more than rows.
+    pub(super) fn windows(&self) -> Option<u64> {
+        Some(self.examples()).filter(|&n| n != self.splits.train.len()).map(|n| n as u64)
     }
 
     /// Statistics of the lengths of all rows, in tokens, before they are cut. Tokenises all of them.
@@ -31,10 +36,18 @@ impl Prepared {
     /// # Errors
     /// If the tokenizer fails on a row.
     pub fn texts(&self) -> Result<Vec<SplitTexts>, ExecuteError> {
-        let splits =
-            [(Split::Train, &self.splits.train), (Split::Dev, &self.splits.dev), (Split::Test, &self.splits.test)];
-        let splits = splits.into_iter().filter(|(_, rows)| !rows.is_empty());
-        splits.map(|(split, rows)| Ok(self.tokens.texts(split, rows)?)).collect()
+        self.rows_of_splits().map(|(split, rows)| Ok(self.tokens.texts(split, rows)?)).collect()
+    }
+
+    /// The same of the rows that are tokenised by now.
+    pub(super) fn texts_so_far(&self) -> Vec<SplitTexts> {
+        self.rows_of_splits().map(|(split, rows)| self.tokens.texts_so_far(split, rows)).collect()
+    }
+
+    fn rows_of_splits(&self) -> impl Iterator<Item = (Split, &[u32])> {
+        let Splits { train, dev, test, .. } = &*self.splits;
+        let splits = [(Split::Train, train), (Split::Dev, dev), (Split::Test, test)];
+        splits.into_iter().map(|(split, rows)| (split, &rows[..])).filter(|(_, rows)| !rows.is_empty())
     }
 
     /// Tokenises the rows that are needed after `step` steps, on `threads` threads, for as long as the value returned lives.

@@ -241,14 +241,14 @@ fn train(
             connection.emit(Event::Warned(warning)).map_err(TrainRunError::CommandGone)?;
         }
     }
-    if outcome == Outcome::Completed {
-        // By now all rows are tokenised, unless the run was shorter than an epoch.
-        connection.emit(Event::TextsRead { splits: run.texts()? }).map_err(TrainRunError::CommandGone)?;
-    }
     if outcome == Outcome::Completed && run.config.checkpoint.keep != Keep::None {
         write(&folder.model(), engine.as_ref())?;
         let files = kept::measure(&folder.model())?;
         connection.emit(Event::ModelKept { files }).map_err(TrainRunError::CommandGone)?;
+    }
+    if outcome == Outcome::Completed {
+        // Rows that training did not need are not tokenised for this: it could take longer than the run.
+        connection.emit(Event::TextsRead { splits: run.texts_so_far() }).map_err(TrainRunError::CommandGone)?;
     }
     Ok(outcome)
 }

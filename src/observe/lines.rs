@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::RunInfo;
 use crate::{
     event::{Event, Outcome, ProbeScore, Split, StepCompleted, When},
-    format::{brief, by_number, count, duration, one_line, percent, rate, short, texts},
+    format::{brief, by_number, count, counted, duration, one_line, percent, rate, short, texts},
     metrics::{Metric, Metrics, Score, is_new_best},
     plan::Keep,
 };
@@ -126,9 +126,13 @@ impl View {
                 };
                 let parameters = brief(*parameters as f64);
                 let first = format!("{} ({}): {begin}, {parameters} parameters", run.name, short(&run.key));
-                let splits = [("train", rows.0), ("dev", rows.1), ("test", rows.2)];
-                let rows = splits.iter().filter(|(_, n)| *n > 0).map(|(name, n)| format!("{name} {}", count(*n)));
-                let rows = format!("rows: {}", rows.collect::<Vec<_>>().join(", "));
+                let splits = [("train", rows.0, run.windows), ("dev", rows.1, None), ("test", rows.2, None)];
+                let of_split = |(name, n, windows): &(&str, u64, Option<u64>)| match windows {
+                    Some(windows) => format!("{name} {} in {}", count(*n), counted(*windows, "window")),
+                    None => format!("{name} {}", count(*n)),
+                };
+                let rows: Vec<String> = splits.iter().filter(|(_, n, _)| *n > 0).map(of_split).collect();
+                let rows = format!("rows: {}", rows.join(", "));
                 [first, rows].map(|text| Line { tone: Tone::Plain, text }).into()
             }
             Event::Note { message } => line(Tone::Warning, format!("note: {}", one_line(message))),
@@ -354,6 +358,13 @@ mod tests {
     fn tell(view: &mut View, events: &[Event]) -> Vec<String> {
         let run = run();
         events.iter().flat_map(|event| view.tell(&run, event)).map(|line| line.text).collect()
+    }
+
+    #[test]
+    fn steps_of_windows_have_their_number() {
+        let run = RunInfo { windows: Some(12_345), ..run() };
+        let lines = View::default().tell(&run, &started(None));
+        assert_eq!(lines[1].text, "rows: train 9,590 in 12,345 windows, test 2,397");
     }
 
     #[test]

@@ -51,13 +51,15 @@ pub struct RunInfo {
     pub log_steps: u64,
     /// (position, count): its position among the runs of the command, from 1.
     pub position: (usize, usize),
+    /// What it trains on, if that is not its training rows but windows of them.
+    pub windows: Option<u64>,
 }
 
 #[cfg(test)]
 impl RunInfo {
     /// A run that is the only one of a command, without lines for steps.
     pub(crate) fn single(key: &str, name: &str) -> Self {
-        Self { key: key.into(), name: name.into(), log_steps: 0, position: (1, 1) }
+        Self { key: key.into(), name: name.into(), log_steps: 0, position: (1, 1), windows: None }
     }
 }
 

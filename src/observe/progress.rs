@@ -150,7 +150,8 @@ impl Listener for Progress {
             self.sweep.get_or_insert_default().planned(sweep);
         } else if let [run] = &sweep.runs[..] {
             let mut view = View::keeping(run.keep, run.metric);
-            let info = RunInfo { key: run.key.clone(), name: run.name.clone(), log_steps: 0, position: (1, 1) };
+            let info =
+                RunInfo { key: run.key.clone(), name: run.name.clone(), log_steps: 0, position: (1, 1), windows: None };
             run.past.iter().for_each(|event| drop(view.tell(&info, event)));
             self.views.insert(run.key.clone(), view);
         }

@@ -66,7 +66,8 @@ impl RunStatus {
 
     /// Applies earlier events without printing lines.
     pub fn recall(&mut self, key: &str, past: &[Event]) {
-        let info = RunInfo { key: key.into(), name: self.name.clone(), log_steps: 0, position: (1, 1) };
+        let (key, name) = (key.into(), self.name.clone());
+        let info = RunInfo { key, name, log_steps: 0, position: (1, 1), windows: None };
         past.iter().for_each(|event| drop(self.tell(&info, event)));
     }
 

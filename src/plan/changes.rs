@@ -12,6 +12,10 @@ pub fn changes(old: &RunConfig, new: &RunConfig) -> Vec<String> {
     let (mut before, mut after) = (BTreeMap::new(), BTreeMap::new());
     flatten(&identity(old), String::new(), &mut before);
     flatten(&identity(new), String::new(), &mut after);
+    // Its default is not in the identity.
+    for (config, values) in [(old, &mut before), (new, &mut after)] {
+        values.entry("data.long".into()).or_insert_with(|| config.data.long.name().into());
+    }
     let keys: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     let show = |value: Option<&Value>| match value {
         None => "unset".to_string(),
@@ -43,7 +47,10 @@ fn flatten(value: &Value, path: String, into: &mut BTreeMap<String, Value>) {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::testing::full_config, *};
+    use super::{
+        super::{Long, testing::full_config},
+        *,
+    };
 
     #[test]
     fn what_changes_a_run_is_named_with_both_values() {
@@ -57,6 +64,10 @@ mod tests {
         let told = changes(&old, &new);
         let lr = format!("train.lr {:e} → 3e-5", old.train.lr);
         let steps = format!("train.max_steps {} → unset", old.train.max_steps.expect("full"));
+        let mut windows = old.clone();
+        windows.data.long = Long::Windows;
+        assert_eq!(changes(&old, &windows)[0], "data.long cut → windows");
+        assert_eq!(changes(&windows, &old)[0], "data.long windows → cut");
         assert_eq!(told, ["data.labels.2 unset → neutral".to_string(), lr, steps]);
     }
 }

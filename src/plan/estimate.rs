@@ -21,15 +21,18 @@ pub struct ModelShape {
     pub parameters: u64,
 }
 
-/// Tokens of each row, including special tokens, truncated to `max_length`.
+/// Tokens of what the model reads at once, including special tokens: of each row, or of each of its windows if long texts are read in
+/// windows. At most `max_length`, but for `predicted`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Lengths<'a> {
-    /// Training rows.
+    /// The train split.
     pub train: &'a [u32],
-    /// Rows of the dev split.
+    /// The dev split.
     pub dev: &'a [u32],
-    /// Rows of the test split.
+    /// The test split.
     pub test: &'a [u32],
+    /// Of each dev and test row, all its windows together: predictions are stored by row.
+    pub predicted: &'a [u32],
 }
 
 /// The machine that trains.
@@ -103,7 +106,7 @@ pub fn estimate(config: &RunConfig, shape: &ModelShape, lengths: Lengths, machin
         Keep::Best => (1, 1),
         Keep::All => (evaluations, evaluations.saturating_add(1)),
     };
-    let predicted: u64 = lengths.test.iter().chain(lengths.dev).map(|s| prediction_bytes(u64::from(*s))).sum();
+    let predicted: u64 = lengths.predicted.iter().map(|s| prediction_bytes(u64::from(*s))).sum();
     let stored = evaluations.saturating_add(2).saturating_mul(2 * EVALUATION_BYTES);
     let rows_bytes = steps.saturating_mul(STEP_BYTES).saturating_add(stored).saturating_add(predicted);
     let models = |count: u64| weights.saturating_mul(count).saturating_add(rows_bytes);
@@ -171,7 +174,7 @@ mod tests {
 
     #[test]
     fn costs_grow_with_rows_epochs_and_evaluations() {
-        let lengths = Lengths { train: &[4, 6, 8], test: &[5], dev: &[] };
+        let lengths = Lengths { train: &[4, 6, 8], test: &[5], dev: &[], predicted: &[5] };
         let one = estimate(&config(1, Keep::Last), &RBT3, lengths, Machine { rate: Some(1e9), ..Machine::default() });
         assert_eq!((one.steps, one.tokens), (2, 18));
         let train: f64 = [4, 6, 8].map(|s| RBT3.forward_flop(s)).iter().sum();
@@ -187,7 +190,7 @@ mod tests {
 
     #[test]
     fn disk_depends_on_what_is_kept() {
-        let lengths = Lengths { train: &[4; 20], dev: &[4], test: &[5] };
+        let lengths = Lengths { train: &[4; 20], dev: &[4], test: &[5], predicted: &[4, 5] };
         let disk = |keep| {
             let e = estimate(&config(3, keep), &RBT3, lengths, Machine::default());
             (e.disk_bytes, e.kept_bytes)
@@ -203,6 +206,19 @@ mod tests {
         assert_eq!(disk(Keep::Last), (none, rows + model));
         assert_eq!(disk(Keep::Best), (none + model, rows + model));
         assert_eq!(disk(Keep::All), (none + 3 * model, rows + 4 * model));
+    }
+
+    /// A test row of 9 tokens in three windows is computed three times and stored once.
+    #[test]
+    fn a_prediction_is_stored_by_row() {
+        let rows = |test, predicted| {
+            let lengths = Lengths { train: &[4; 20], dev: &[], test, predicted };
+            let found = estimate(&config(3, Keep::None), &RBT3, lengths, Machine::default());
+            (found.rows_bytes, found.flop)
+        };
+        let (whole, windows) = (rows(&[9], &[9]), rows(&[5, 5, 5], &[9]));
+        assert!(whole.0 == windows.0 && whole.1 != windows.1, "{whole:?}, {windows:?}");
+        assert_eq!(rows(&[9], &[9, 9]).0 - whole.0, 64 + 9 * 3);
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What becomes of texts that are longer than the model reads at once.
 
+use crate::format::count;
+
 /// How texts are read: at most so many tokens at once, and what becomes of longer ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LongTexts {
@@ -31,6 +33,15 @@ impl LongTexts {
     /// to Fine-Tune BERT for Text Classification?", keep of the beginning, and what windows usually share.
     pub fn quarter(max_length: usize) -> usize {
         max_length / 4
+    }
+
+    /// What stays of a long text with its first `head` tokens: `the first 128 and the last 382`; without any, `the last 510`.
+    pub fn kept(&self, head: usize) -> String {
+        let tail = count(self.max_length.saturating_sub(2 + head) as u64);
+        match head {
+            0 => format!("the last {tail}"),
+            head => format!("the first {} and the last {tail}", count(head as u64)),
+        }
     }
 
     /// Whether a text can have several windows.
@@ -75,6 +86,8 @@ mod tests {
         keys.sort_unstable();
         keys.dedup();
         assert_eq!(keys.len(), 5);
+        assert_eq!(head.0.kept(32), "the first 32 and the last 94");
+        assert_eq!(head.0.kept(0), "the last 126");
         assert_eq!([512, 128, 3].map(LongTexts::quarter), [128, 32, 0]);
     }
 }

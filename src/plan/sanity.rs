@@ -1,6 +1,6 @@
 //! Warnings about settings that are legal but probably a mistake, in a run and in a sweep.
 
-use super::{Keep, Metric, Prune, RunConfig, TrainConfig, prune::rungs, schedule};
+use super::{Keep, LongPolicy, LongTexts, Metric, Prune, RunConfig, TrainConfig, prune::rungs, schedule};
 use crate::{
     format::{and, by_number, count, counted, rate},
     spec::{PruneRule, Search, Sweep},
@@ -84,6 +84,7 @@ pub fn of_run(config: &RunConfig, rows: u64, dev: u64) -> Vec<Warning> {
                 .into(),
         );
     }
+    stride(config, &mut warn);
     optimizer(train, &mut warn);
     let (metric, delta) = (config.checkpoint.metric, train.early_stopping_min_delta);
     if patience > 0 && metric != Metric::Loss && delta >= 1.0 {
@@ -99,6 +100,23 @@ pub fn of_run(config: &RunConfig, rows: u64, dev: u64) -> Vec<Warning> {
         warn(message.into());
     }
     found
+}
+
+/// Windows that share more than half of their tokens.
+fn stride(config: &RunConfig, warn: &mut impl FnMut(String)) {
+    let LongTexts { max_length, policy: LongPolicy::Windows { stride } } = config.data.long_texts() else { return };
+    let room = max_length.saturating_sub(2);
+    if 2 * stride <= room || stride >= room {
+        return;
+    }
+    let step = room - stride;
+    let times = (10.0 * room as f64 / step as f64).round() / 10.0;
+    warn(format!(
+        "data.stride = {stride} of {room} tokens in a window: each window begins {} after the one before it, so that long texts are read \
+         about {times} times over; stride is the number of tokens that windows share, not the distance between them: for a distance of \
+         {stride}, set data.stride = {step}",
+        counted(step as u64, "token")
+    ));
 }
 
 /// AdamW settings far from usual values.

@@ -3,7 +3,7 @@
 use super::input::{RunInput, split_name};
 use crate::{
     event::SplitTexts,
-    format::{and, count, counted, percent},
+    format::{and, by_number, count, counted, percent},
     plan::{LongPolicy, LongTexts},
 };
 
@@ -12,10 +12,7 @@ pub fn long_texts(long: LongTexts, splits: &[SplitTexts]) -> String {
     let most = counted(long.max_length as u64, "token");
     let how = match long.policy {
         LongPolicy::Cut => format!("at most {most}"),
-        LongPolicy::HeadTail { head } => {
-            let tail = long.max_length.saturating_sub(2 + head) as u64;
-            format!("at most {most}, of longer texts the first {} and the last {}", count(head as u64), count(tail))
-        }
+        LongPolicy::HeadTail { head } => format!("at most {most}, of longer texts {}", long.kept(head)),
         LongPolicy::Windows { stride } => {
             let of_rows = |of: &SplitTexts| format!("{} of {}", counted(of.windows, "window"), rows(of));
             let windows: Vec<String> = splits.iter().map(of_rows).collect();
@@ -26,7 +23,7 @@ pub fn long_texts(long: LongTexts, splits: &[SplitTexts]) -> String {
             return format!("windows of at most {most}, {shared}: {}; nothing is cut", and(&windows));
         }
     };
-    if splits.iter().all(|of| of.rows_cut == 0) {
+    if splits.iter().all(|of| of.rows_cut == 0 && of.uncounted == 0) {
         return format!("{how}; no text is longer, and nothing is cut");
     }
     let cut: Vec<String> = splits.iter().map(cut).collect();
@@ -38,19 +35,34 @@ fn rows(of: &SplitTexts) -> String {
     counted(of.rows, &format!("{} row", split_name(of.split)))
 }
 
+/// `7,790 train rows`; if a run ended before it needed all: `the 3,200 of 5,000,000 train rows that were counted`.
+fn counted_rows(of: &SplitTexts) -> String {
+    match of.uncounted {
+        0 => rows(of),
+        uncounted => {
+            let n = of.rows.saturating_sub(uncounted);
+            format!("the {} of {} that {} counted", count(n), rows(of), by_number(n, "was", "were"))
+        }
+    }
+}
+
 /// `96 of 7,790 train rows (5,012 of 215,000 tokens, 2.3%)`.
 fn cut(of: &SplitTexts) -> String {
     if of.rows_cut == 0 {
-        return format!("none of {}", rows(of));
+        return format!("none of {}", counted_rows(of));
     }
-    // Of some texts only the beginning was counted.
+    let (cut, all) = (count(of.tokens_cut), counted(of.tokens, "token"));
     let tokens = match of.longer_than_counted {
-        0 => format!("{} of {}", count(of.tokens_cut), counted(of.tokens, "token")),
-        _ => format!("more than {} of {}", count(of.tokens_cut), counted(of.tokens, "token")),
+        0 => format!("{cut} of {all}, {}", percent(of.tokens_cut as f64 / of.tokens.max(1) as f64)),
+        // Of some texts only the beginning was counted: both numbers are bounds, and their share is none.
+        _ => format!("more than {cut} of more than {all}"),
     };
-    let share = percent(of.tokens_cut as f64 / of.tokens.max(1) as f64);
-    format!("{} of {} ({tokens}, {share})", count(of.rows_cut), rows(of))
+    format!("{} of {} ({tokens})", count(of.rows_cut), counted_rows(of))
 }
+
+/// The most sentences of a report, and the most names of runs beside one.
+const SENTENCES: usize = 8;
+const NAMES: usize = 4;
 
 /// How the runs read long texts: names of the runs (empty if all do the same), and the sentence. Runs that have not completed are left
 /// out: it is counted at their end.
@@ -67,17 +79,47 @@ pub(super) fn of_runs(runs: &[RunInput]) -> Vec<(String, String)> {
             None => found.push((sentence, vec![&run.run.name])),
         }
     }
-    let differ = found.len() > 1;
+    listed(found)
+}
+
+/// The rows of the report, of sentences with the names of their runs.
+fn listed(found: Vec<(String, Vec<&str>)>) -> Vec<(String, String)> {
+    let (differ, more) = (found.len() > 1, found.len().saturating_sub(SENTENCES));
     let row = |(sentence, names): (String, Vec<&str>)| {
-        (if differ { names.join("; ") } else { String::new() }, super::format::capital(&sentence) + ".")
+        let names = if differ { few(&names) } else { String::new() };
+        (names, super::format::capital(&sentence) + ".")
     };
-    found.into_iter().map(row).collect()
+    let mut rows: Vec<(String, String)> = found.into_iter().take(SENTENCES).map(row).collect();
+    if more > 0 {
+        let others = counted(more as u64, "other way");
+        rows.push((String::new(), format!("And {others}: `taper show` says it for each run.")));
+    }
+    rows
+}
+
+/// `a; b; c; d; and 3 more`.
+fn few(names: &[&str]) -> String {
+    let more = names.len().saturating_sub(NAMES);
+    let more = (more > 0).then(|| format!("and {} more", count(more as u64)));
+    names.iter().take(NAMES).map(|name| name.to_string()).chain(more).collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::event::Split;
+
+    #[test]
+    fn a_report_lists_a_few_ways_and_a_few_runs() {
+        let names = ["a", "b", "c", "d", "e", "f"];
+        let ways = |n: usize| (0..n).map(|i| (format!("way {i}"), names.to_vec())).collect();
+        assert_eq!(listed(ways(1)), [(String::new(), "Way 0.".to_string())]);
+        let rows = listed(ways(10));
+        assert_eq!(rows.len(), 9);
+        assert_eq!(rows[7], ("a; b; c; d; and 2 more".into(), "Way 7.".into()));
+        assert_eq!(rows[8], (String::new(), "And 2 other ways: `taper show` says it for each run.".into()));
+        assert_eq!((listed(ways(8)).len(), few(&names[..4])), (8, "a; b; c; d".into()));
+    }
 
     #[test]
     fn a_split_says_how_much_of_it_is_cut() {
@@ -95,7 +137,19 @@ mod tests {
         assert_eq!(
             long_texts(head, &[counted]),
             "at most 128 tokens, of longer texts the first 32 and the last 94; cut: 96 of 7,790 train rows (more than 5,012 of \
-             215,000 tokens, 2.3%)"
+             more than 215,000 tokens)"
+        );
+        // A run that ended before it needed all rows.
+        let part = SplitTexts { uncounted: 7780, ..train };
+        assert_eq!(
+            long_texts(cut, &[part, test]),
+            "at most 128 tokens; cut: 96 of the 10 of 7,790 train rows that were counted (5,012 of 215,000 tokens, 2.3%) and none of 1 \
+             test row"
+        );
+        let short = SplitTexts { rows_cut: 0, tokens_cut: 0, uncounted: 7789, ..train };
+        assert_eq!(
+            long_texts(cut, &[short]),
+            "at most 128 tokens; cut: none of the 1 of 7,790 train rows that was counted"
         );
         let read = SplitTexts { rows_cut: 0, tokens_cut: 0, windows: 7900, ..train };
         let windows = |stride| long_texts(LongTexts { policy: LongPolicy::Windows { stride }, ..cut }, &[read, test]);

@@ -23,6 +23,8 @@ impl Swept {
                 let mut values = BTreeMap::new();
                 let config = serde_json::to_value(&run.run.config).unwrap_or_default();
                 flatten("", &config, &mut values);
+                // A default that is not written, as in records of earlier versions.
+                values.entry("data.long".into()).or_insert_with(|| run.run.config.data.long.name().into());
                 let seed = values.get("train.seed").cloned();
                 // They follow `train.seed` unless a spec sets them apart.
                 for follower in ["train.init_seed", "train.order_seed"] {

@@ -131,7 +131,7 @@ pub const KEYS: &[Key] = &[
         &["doc_stride", "window_overlap", "overlap"]),
     also(key("data.head_tokens", Kind::Whole(0, 8189), Absent("a quarter of `data.max_length`"), "tokens",
         "With `data.long = \"head_tail\"`: number of tokens that stay of a long text's beginning, without `[CLS]`; its end fills the rest. 0 keeps the end alone. Less than `data.max_length` − 2."),
-        &["head", "num_head_tokens", "head_length"]),
+        &["data.head", "num_head_tokens", "head_length"]),
     also(key("data.limit", Kind::Whole(2, MOST), Absent("all rows"), "rows", "Use only this many of the rows that no file and no column assigns to the dev or test split, drawn at random with `data.seed`. If nothing is held out of them, these are the training rows."),
         &["max_train_samples", "max_samples"]),
 

@@ -24,7 +24,7 @@ fn log_mean_exp(logs: impl Iterator<Item = f64> + Clone) -> f64 {
 /// The answer of a classifier of one label for each text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
-    /// The label of the largest logit, the first of equals.
+    /// The label of the largest logit, or, of several windows, of the largest mean probability; the first of equals.
     pub label: u32,
     /// Logarithms of the probabilities, by label.
     log: Vec<f64>,

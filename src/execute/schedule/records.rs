@@ -145,6 +145,7 @@ impl<'a> Records<'a> {
             name: run.name.clone(),
             log_steps: run.config.train.log_steps,
             position: (position + 1, self.runs.len()),
+            windows: run.windows(),
         }
     }
 

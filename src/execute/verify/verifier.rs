@@ -126,6 +126,7 @@ impl Verifier<'_> {
             name: run.name.clone(),
             log_steps: run.config.train.log_steps,
             position: (1, 1),
+            windows: run.windows(),
         };
         let training = Training {
             task: run.config.data.task(),

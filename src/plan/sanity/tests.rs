@@ -38,6 +38,23 @@ fn windows_are_called_so() {
     );
 }
 
+/// 128 tokens leave room for 126.
+#[test]
+fn windows_that_share_more_than_half_give_a_warning() {
+    let with = |stride| of(|spec| (spec.data.long, spec.data.stride) = (Long::Windows, Some(stride)));
+    assert_eq!((with(0), with(63)), (vec![], vec![]));
+    let found = with(100);
+    assert_eq!(found.len(), 1, "{found:?}");
+    let says = "data.stride = 100 of 126 tokens in a window: each window begins 26 tokens after the one before it, so that long texts are \
+                read about 4.8 times over";
+    assert!(
+        found[0].starts_with(says) && found[0].ends_with("for a distance of 100, set data.stride = 26"),
+        "{found:?}"
+    );
+    assert!(with(64)[0].contains("about 2 times over"));
+    assert_eq!(of(|spec| spec.data.stride = Some(100)), [""; 0], "texts are cut");
+}
+
 #[test]
 fn inconsistent_steps_give_a_warning() {
     let one = |change: &dyn Fn(&mut Spec), expected: &str| {

@@ -130,7 +130,7 @@ fn windows_are_numbered_row_by_row_and_have_the_target_of_their_row() {
     assert_eq!(*tokens.windows(&[0, 1, 2, 3]), [0, 1, 2, 3, 4, 5, 6]);
     assert_eq!((tokens.windows(&[3, 1]).into_owned(), tokens.count_windows(&[3, 1])), (vec![4, 5, 6, 1, 2], 5));
     assert_eq!((0..7).map(|window| tokens.row_of(window)).collect::<Vec<_>>(), [0, 1, 1, 2, 3, 3, 3]);
-    assert_eq!((0..7).map(|window| tokens.index_in_row(window)).collect::<Vec<_>>(), [0, 0, 1, 0, 0, 1, 2]);
+    assert_eq!((0..7).map(|window| tokens.row_and_index(window).1).collect::<Vec<_>>(), [0, 0, 1, 0, 0, 1, 2]);
     assert_eq!(tokens.lengths(&[0, 1, 2, 3, 6]).unwrap(), [6, 6, 4, 3, 6]);
     let batch = batch(&dataset, &tokens, &[2, 6, 3]).unwrap();
     assert_eq!(batch.ids, [2, 6, 5, 3, 2, 5, 6, 5, 6, 3, 2, 5, 3]);
@@ -139,7 +139,7 @@ fn windows_are_numbered_row_by_row_and_have_the_target_of_their_row() {
     assert_eq!(batch.targets, [1, 1, 0].map(Target::Label));
     // Without a long row, windows are rows.
     let short = read(&rows(&[4, 3]), WINDOWS);
-    assert_eq!((short.windows(&[1, 0]).into_owned(), short.row_of(1), short.index_in_row(1)), (vec![1, 0], 1, 0));
+    assert_eq!((short.windows(&[1, 0]).into_owned(), short.row_and_index(1)), (vec![1, 0], (1, 0)));
 }
 
 #[test]
@@ -152,6 +152,20 @@ fn tokens_that_are_cut_are_counted() {
     assert_eq!(of(LongTexts { policy: LongPolicy::HeadTail { head: 1 }, ..WINDOWS }), cut);
     assert_eq!(of(WINDOWS), SplitTexts { windows: 3 + 1 + 2, ..whole });
     assert_eq!(of(LongTexts::from(12)), whole);
+}
+
+/// A run that ended early has not tokenised all rows: they are neither tokenised nor counted afterwards, even if that would fail.
+#[test]
+fn only_rows_that_are_tokenised_are_counted() {
+    let tokens = read(&rows(&[4, 5, 1, 10]), LongTexts::from(6));
+    let none = SplitTexts { uncounted: 3, ..SplitTexts::new(Split::Train, 3) };
+    assert_eq!(tokens.texts_so_far(Split::Train, &[3, 0, 1]), none);
+    tokens.row(3).unwrap();
+    let one = SplitTexts { tokens: 12, rows_cut: 1, tokens_cut: 6, uncounted: 2, ..none };
+    assert_eq!(tokens.texts_so_far(Split::Train, &[3, 0, 1]), one);
+    assert_eq!(format!("{tokens:?}"), "Tokens(1 of 4 rows)");
+    let all = tokens.texts(Split::Train, &[3, 0, 1]).unwrap();
+    assert_eq!((all.uncounted, tokens.texts_so_far(Split::Train, &[3, 0, 1])), (0, all));
 }
 
 /// Rows are split before they are cut into windows: no row has windows in two splits.
