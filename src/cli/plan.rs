@@ -461,6 +461,10 @@ fn document(
                 "missing_label_lines": c.missing_label_lines, "duplicates": c.duplicates, "contradicting": c.contradicting,
                 "labels": run.dataset.labels, "rows_of_label": run.dataset.class_counts(&all),
                 "folds": run.splits.folds, "train": run.splits.train.len(), "dev": run.splits.dev.len(), "test": run.splits.test.len(),
+                "rows_of_label_by_split": {
+                    "train": run.dataset.class_counts(&run.splits.train), "dev": run.dataset.class_counts(&run.splits.dev),
+                    "test": run.dataset.class_counts(&run.splits.test),
+                },
                 "test_rows_in_train": leaks.iter().find(|leak| (leak.rows_of, leak.also_in) == (Split::Test, Split::Train)).map_or(0, |leak| leak.exact),
                 "leakage": leaks.iter().map(|leak| json!({
                     "rows_of": leak.rows_of, "also_in": leak.also_in, "exact": leak.exact, "alike": leak.alike,

@@ -107,6 +107,9 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
         };
         out.wrapped(&format!("          each of the {} folds has {each}", splits.folds.len()))?;
     }
+    if let Some(balance) = balance(run) {
+        out.wrapped(&format!("balance   {balance}"))?;
+    }
     for Leak { rows_of, also_in, exact, alike } in data::leaks(dataset, splits) {
         let rows = |n: usize| {
             format!(
@@ -184,6 +187,24 @@ fn groups(run: &Prepared, splits: &Splits) -> String {
     };
     let counts = [&splits.train, &splits.dev, &splits.test].map(|rows| of(rows));
     format!("; {}, {} and {} groups of `{}`", counts[0], counts[1], counts[2], data::escaped(column))
+}
+
+/// The share of each label in each split: `train negative 50.0%, positive 50.0%; dev …`. `None` with many labels.
+fn balance(run: &Prepared) -> Option<String> {
+    /// The most labels whose shares are listed for each split; `--json` has all.
+    const LABELS: usize = 6;
+    let (dataset, splits) = (&run.dataset, &run.splits);
+    let of = |(name, rows): &(&str, &Vec<u32>)| {
+        let share = |count: &u64| format::percent(*count as f64 / rows.len() as f64);
+        let counts = dataset.class_counts(rows);
+        let labels = dataset.labels.iter().zip(&counts);
+        let shares: Vec<String> =
+            labels.map(|(label, count)| format!("{} {}", data::escaped(label), share(count))).collect();
+        format!("{name} {}", shares.join(", "))
+    };
+    let used = [("train", &splits.train), ("dev", &splits.dev), ("test", &splits.test)];
+    let used: Vec<String> = used.iter().filter(|(_, rows)| !rows.is_empty()).map(of).collect();
+    (dataset.labels.len() <= LABELS).then(|| used.join("; "))
 }
 
 /// How a file is read, where that is not what its name says.

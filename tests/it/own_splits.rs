@@ -64,9 +64,12 @@ fn files_and_a_column_give_the_same_splits() {
         "          6 rows of path:dev.csv, the dev split; none dropped",
         "          10 rows of path:test.csv, the test split; none dropped",
         "split     train 24, dev 6, test 10\n",
+        "balance   train negative 50.0%, positive 50.0%; dev negative 50.0%, positive 50.0%; test negative 50.0%,",
     ] {
         assert!(shown.contains(line), "{line}\n{shown}");
     }
+    let data = &sandbox.json(&["plan", "own.toml"])["runs"][0]["data"];
+    assert_eq!(data["rows_of_label_by_split"], json!({ "train": [12, 12], "dev": [3, 3], "test": [5, 5] }));
     let orders = |name: &str| {
         sandbox.ok(&["plan", "own.toml", "--order", name]);
         serde_json::from_slice::<Value>(&std::fs::read(sandbox.path(name)).unwrap()).unwrap()
