@@ -10,6 +10,7 @@ mod docs;
 mod folds;
 mod hub;
 mod library;
+mod long_counts;
 mod long_texts;
 mod model_files;
 mod own_splits;
