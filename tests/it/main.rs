@@ -10,6 +10,7 @@ mod docs;
 mod folds;
 mod hub;
 mod library;
+mod long_counts;
 mod long_texts;
 mod mistakes;
 mod model_files;
