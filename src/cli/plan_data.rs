@@ -189,7 +189,7 @@ fn groups(run: &Prepared, splits: &Splits) -> String {
     format!("; {}, {} and {} groups of `{}`", counts[0], counts[1], counts[2], data::escaped(column))
 }
 
-/// The share of each label in each split: `train negative 50.0%, positive 50.0%; dev …`. `None` with many labels.
+/// The share of each label in each split: `train negative: 50.0%, positive: 50.0%; dev …`. `None` with many labels.
 fn balance(run: &Prepared) -> Option<String> {
     /// The most labels whose shares are listed for each split; `--json` has all.
     const LABELS: usize = 6;
@@ -199,7 +199,7 @@ fn balance(run: &Prepared) -> Option<String> {
         let counts = dataset.class_counts(rows);
         let labels = dataset.labels.iter().zip(&counts);
         let shares: Vec<String> =
-            labels.map(|(label, count)| format!("{} {}", data::escaped(label), share(count))).collect();
+            labels.map(|(label, count)| format!("{}: {}", data::escaped(label), share(count))).collect();
         format!("{name} {}", shares.join(", "))
     };
     let used = [("train", &splits.train), ("dev", &splits.dev), ("test", &splits.test)];

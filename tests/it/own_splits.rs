@@ -64,7 +64,7 @@ fn files_and_a_column_give_the_same_splits() {
         "          6 rows of path:dev.csv, the dev split; none dropped",
         "          10 rows of path:test.csv, the test split; none dropped",
         "split     train 24, dev 6, test 10\n",
-        "balance   train negative 50.0%, positive 50.0%; dev negative 50.0%, positive 50.0%; test negative 50.0%,",
+        "balance   train 0: 50.0%, 1: 50.0%; dev 0: 50.0%, 1: 50.0%; test 0: 50.0%, 1: 50.0%\n",
     ] {
         assert!(shown.contains(line), "{line}\n{shown}");
     }
