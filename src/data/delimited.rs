@@ -275,7 +275,10 @@ fn same_name(cell: &str, name: &str) -> bool {
     lengths.contains(&cell.len())
         && cell.len() < 100
         && !name.is_empty()
-        && (cell == name || cell.to_lowercase() == name.to_lowercase())
+        && match (cell.is_ascii(), name.is_ascii()) {
+            (true, true) => cell.eq_ignore_ascii_case(name),
+            _ => cell.to_lowercase() == name.to_lowercase(),
+        }
 }
 
 /// Hands bytes on and notes where lines begin.

@@ -43,7 +43,7 @@ impl Swallowed {
         fields: usize,
         label: Option<usize>,
     ) -> bool {
-        if !record.as_slice().contains(['\n', '\r']) {
+        if memchr::memchr2(b'\n', b'\r', record.as_slice().as_bytes()).is_none() {
             return false;
         }
         // As it was before quotes were taken to mean something, but for the quotes.
