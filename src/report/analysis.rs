@@ -172,6 +172,11 @@ impl Analysis {
         self.groups.iter().any(|group| group.out_of_fold.is_some())
     }
 
+    /// What the means of a configuration are over: with folds, each has the mean over its seeds.
+    pub fn averaged_over(&self) -> &'static str {
+        if self.has_folds() { "fold" } else { self.replicate }
+    }
+
     /// The folds of the best configuration as one run.
     fn folds_of_best(&self, runs: &[RunInput]) -> Option<RunInput> {
         let (group, best) = (&self.groups[self.best_group()?], self.best()?);

@@ -1,6 +1,6 @@
 //! Cross-validation: what the held-out folds of a trial say together. Pure functions of records.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     event::{Split, When},
+    format::{by_number, counted},
     metrics::{Metric, Metrics, Scored},
     store::{EvalRecord, PredictionRecord, RunRecord, RunState},
 };
@@ -39,14 +40,9 @@ pub struct OutOfFold {
 }
 
 impl OutOfFold {
-    /// The result of the runs of a trial, of which `planned` were planned; `None` unless all folds are among them: the test rows of a
-    /// single fold (`data.fold`) are a test split like any other.
+    /// The result of the runs of a trial that was planned on all folds, of which `planned` runs were planned; `None` without folds.
     pub(super) fn of(runs: &[&RunRecord], planned: usize) -> Option<Self> {
         let folds = runs.iter().find_map(|run| run.config.data.fold)?.of() as usize;
-        let seeds: BTreeSet<u64> = runs.iter().map(|run| run.config.train.seed).collect();
-        if seeds.len() * folds > planned {
-            return None;
-        }
         let pooled: Vec<Metrics> =
             complete(runs).iter().filter_map(|set| pooled(set.iter().map(|&i| runs[i]))).collect();
         let all: Vec<&Metrics> = pooled.iter().collect();
@@ -69,6 +65,16 @@ impl OutOfFold {
         let planned = self.folds * self.seeds;
         let what = if self.seeds > 1 { "runs" } else { "folds" };
         (self.completed < planned).then(|| format!("{} of {planned} {what}", self.completed))
+    }
+
+    /// What that means for the result, in a sentence without a full stop.
+    pub(super) fn while_incomplete(&self) -> Option<String> {
+        let is = by_number(self.completed as u64, "is", "are");
+        let means = match self.complete {
+            0 => "metrics of all folds together need all of them".to_owned(),
+            some => format!("the out-of-fold result is that of {some} of {}", counted(self.seeds as u64, "seed")),
+        };
+        Some(format!("{} {is} completed; {means}", self.incomplete()?))
     }
 }
 

@@ -177,7 +177,7 @@ pub(super) fn ranked(runs: &[(&RunRecord, &[EvalRecord])], missing: &Missing) ->
             counted.iter().filter_map(|(run, evals)| criterion.measured(run, evals)).collect();
         let key = criterion.mean(&measured);
         let keys = || members.iter().map(|(run, _)| run.key.as_str());
-        let mut trial = trial_of(&members, missing.beside(keys()), criterion.metric, &measured, several);
+        let mut trial = trial_of(&members, missing, criterion.metric, &measured, several);
         // Its name comes from all its planned runs, including removed ones.
         trial.name = missing.name(keys(), several).unwrap_or(trial.name);
         trial.is_final = has_finished;
@@ -216,14 +216,17 @@ fn sort_group(trial: &Trial) -> u8 {
 
 fn trial_of(
     members: &[(&RunRecord, &[EvalRecord])],
-    missing: usize,
+    missing: &Missing,
     metric: Metric,
     chosen: &[&Metrics],
     several: bool,
 ) -> Trial {
     let names: Vec<&str> = members.iter().map(|(run, _)| run.name.as_str()).collect();
     let records: Vec<&RunRecord> = members.iter().map(|(run, _)| *run).collect();
-    let out_of_fold = OutOfFold::of(&records, members.len() + missing);
+    let keys = || records.iter().map(|run| run.key.as_str());
+    let has_folds = missing.has_folds(keys());
+    let missing = missing.beside(keys());
+    let out_of_fold = OutOfFold::of(&records, members.len() + missing).filter(|_| has_folds);
     let tested: Vec<&Metrics> = members
         .iter()
         .filter(|(run, _)| run.config.data.has_test())

@@ -52,6 +52,14 @@ impl Missing {
         self.trials(keys).iter().filter_map(|trial| self.of_trial.get(trial)).sum()
     }
 
+    /// Whether the plan has the trial that these runs belong to on every fold, as names of its runs say: those of a single fold
+    /// (`data.fold`), which all runs have in common, do not name it.
+    pub(super) fn has_folds<'a>(&self, keys: impl Iterator<Item = &'a str>) -> bool {
+        let trials = self.trials(keys);
+        let names = trials.iter().filter_map(|trial| self.names.get(trial)).flatten();
+        names.flat_map(|name| name.split_whitespace()).any(|word| word.starts_with("fold="))
+    }
+
     /// The name of the trial that these runs belong to, if runs of it are missing. `several`: the plan has more than one trial.
     pub(super) fn name<'a>(&self, keys: impl Iterator<Item = &'a str>, several: bool) -> Option<String> {
         let trials = self.trials(keys);

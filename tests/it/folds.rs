@@ -292,6 +292,7 @@ fn with_seeds_the_folds_of_each_are_taken_together_and_their_mean_is_of_the_seed
     let mean = found["mean_accuracy"]["mean"].as_f64().expect("a mean");
     assert!(found["mean_accuracy"]["n"] == 2 && (mean - (a + b) / 2.0).abs() < 1e-12, "{found}");
     assert!(page.contains("## Over runs") && page.contains("mean over 2 seeds"), "{page}");
+    assert!(page.contains("sample standard deviation over folds"), "{page}");
     assert!(page.contains("**The seed of the best run, 2 folds, seed "), "{page}");
 }
 
@@ -308,6 +309,10 @@ fn a_single_fold_is_measured_by_itself() {
     assert!(list.contains("SEEDS") && !list.contains("OUT-OF-FOLD"), "{list}");
     sandbox.ok(&["report", "cv", "--out", "report"]);
     assert!(!sandbox.path("report/out_of_fold.csv").exists());
+    // Not even where as many runs are planned as there are folds, and all but one were removed.
+    sandbox.ok(&["rm", "lr=1e-3 seed=2", "lr=1e-3 seed=3", "lr=1e-3 seed=4", "--yes"]);
+    let board = sandbox.json(&["list", "cv", "--leaderboard"]);
+    assert_eq!((&board[0]["out_of_fold"], &board[0]["test_accuracy"]["n"]), (&Value::Null, &1.into()), "{board}");
 }
 
 #[test]
@@ -341,6 +346,7 @@ fn what_does_not_combine_with_folds_is_refused_by_name() {
             "`data.splits.test` and `sweep.folds` both say which rows are the test split",
         ),
         (&["sweep.prune=median"], "`sweep.prune` does not work with `sweep.folds`"),
+        (&["sweep.folds=2", "data.dev=0.49"], "test takes 20 and dev takes 20; lower data.dev, or use more folds"),
         (&["data.dev=0.8"], "`data.dev` = 0.8 leaves no rows to train on beside a fold of sweep.folds"),
         (&["sweep.folds=1"], "`sweep.folds` is 1; expected a whole number from 2 to 1000"),
         (&["data.fold=2/4"], "`sweep.folds` trains a run for every fold, and `data.fold` chooses one"),

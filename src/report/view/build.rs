@@ -71,6 +71,7 @@ impl View {
             warnings: warnings(&input.experiment.warnings, &input.runs),
             seeds: if analysis.has_seeds() { seed_rows(analysis) } else { Vec::new() },
             over: format!("{}s", analysis.replicate),
+            averaged_over: format!("{}s", analysis.averaged_over()),
             has_folds: analysis.has_folds(),
             seed_notes: seed_notes(analysis),
             ranked_by: format!(
@@ -191,7 +192,7 @@ fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
         true => {
             format!(
                 " Trials are ranked by their mean over {}s, and the best run is the best one of the best trial.",
-                analysis.replicate
+                analysis.averaged_over()
             )
         }
         false => String::new(),
@@ -235,7 +236,7 @@ fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
                 "The best of {} trials was chosen by its mean {by} over {}s on the {on} split{then}, {unseen}. The best run is the \
                  best one of this trial: another trial may have a run with a better value.",
                 analysis.groups.len(),
-                analysis.replicate
+                analysis.averaged_over()
             ),
             _ if analysis.has_folds() && analysis.criterion.split == Split::Test => {
                 format!("The best of {n} runs is the one with the best {by} on its {on} rows.")
@@ -377,8 +378,7 @@ fn seed_notes(analysis: &Analysis) -> String {
     };
     let means: Vec<(Metric, Mean)> =
         analysis.groups.iter().flat_map(means).filter_map(|(metric, mean)| Some((metric, mean?))).collect();
-    let over = if analysis.has_folds() { "fold" } else { analysis.replicate };
-    let notes = interval_notes(means.iter().map(|(metric, mean)| (*metric, mean)), over);
+    let notes = interval_notes(means.iter().map(|(metric, mean)| (*metric, mean)), analysis.averaged_over());
     notes.iter().map(|note| format!("{}. ", format::capital(note))).collect()
 }
 

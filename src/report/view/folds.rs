@@ -45,13 +45,9 @@ pub(super) fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
             input.runs[best].run.name
         ));
     }
-    let open = || analysis.groups.iter().filter_map(|group| Some((group, group.out_of_fold.as_ref()?.incomplete()?)));
-    for (group, folds) in open().take(MOST_NAMED) {
-        out.push(format!(
-            "Trial “{}”: {folds} are completed; metrics of all folds together need all of them.",
-            group.name
-        ));
-    }
+    let open =
+        || analysis.groups.iter().filter_map(|group| Some((group, group.out_of_fold.as_ref()?.while_incomplete()?)));
+    out.extend(open().take(MOST_NAMED).map(|(group, folds)| format!("Trial “{}”: {folds}.", group.name)));
     if open().count() > MOST_NAMED {
         out.push(format!(
             "{} more have folds that are not completed.",

@@ -39,6 +39,8 @@ pub struct View {
     pub seeds: Vec<SeedRow>,
     /// What `seeds` is over: `seeds`, `folds` or `runs`.
     pub over: String,
+    /// What its means and deviations are over: `seeds` or `folds`.
+    pub averaged_over: String,
     /// Whether the runs are those of a cross-validation, so that `seeds` has the results of all folds together.
     pub has_folds: bool,
     /// Explains the intervals of `seeds`.
