@@ -233,7 +233,12 @@ pub enum DataError {
     },
     /// The other splits take everything.
     #[error("no rows remain for training: of {}, test takes {test} and dev takes {dev}; lower {}",
-        counted(*rows as u64, "row"), if *dev == 0 { "data.test" } else { "data.test or data.dev" })]
+        counted(*rows as u64, "row"), match (*folded, *dev) {
+            (true, 0) => "the number of groups in a fold: use more folds",
+            (true, _) => "data.dev, or use more folds",
+            (false, 0) => "data.test",
+            (false, _) => "data.test or data.dev",
+        })]
     NothingToTrain {
         /// Rows there are.
         rows: usize,
@@ -241,6 +246,8 @@ pub enum DataError {
         test: usize,
         /// Rows of the dev split.
         dev: usize,
+        /// Whether the test split is a fold.
+        folded: bool,
     },
     /// A tokenizer's file cannot be used.
     #[error("{}: {what}", path.display())]

@@ -6,6 +6,7 @@ use super::{
     DataConfig, DataError, Dataset,
     alike::quoted,
     grouped,
+    split_checks::{FEW, LEAKED, NAMED},
     strata::{Strata, shuffled},
     text_columns::RowText,
 };
@@ -14,12 +15,6 @@ use crate::{
     random::{Purpose, Stream},
     warning::{Kind, Warning, lines_of},
 };
-
-/// A share of the rows, 1 in so many, whose texts are also in another fold: fewer hardly move a result.
-const LEAKED: usize = 20;
-
-/// Labels that a message names.
-const NAMED: usize = 5;
 
 /// The rows of each fold: every row that neither a file nor a column assigns to the dev split is in one of them.
 pub(super) struct Folds(Vec<Vec<u32>>);
@@ -91,8 +86,21 @@ impl Folds {
 
     /// What is probably a mistake about all folds together; the same for the run of each.
     pub(super) fn warnings(&self, dataset: &Dataset, config: &DataConfig) -> Vec<Warning> {
-        let found = [self.thin_labels(dataset), self.uneven(config), self.known_elsewhere(dataset)];
+        let found = [self.few(), self.thin_labels(dataset), self.uneven(config), self.known_elsewhere(dataset)];
         found.into_iter().flatten().collect()
+    }
+
+    /// All folds together are a small test split.
+    fn few(&self) -> Option<Warning> {
+        let rows = self.0.iter().map(Vec::len).sum::<usize>();
+        (rows < FEW).then(|| {
+            let message = format!(
+                "all folds together have {}, too few to be conclusive: a single row changes accuracy by {:.1} points; use more rows",
+                counted(rows as u64, "row"),
+                100.0 / rows as f64
+            );
+            Warning::new(Kind::Split, message)
+        })
     }
 
     /// Labels with fewer rows than there are folds.

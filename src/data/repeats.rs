@@ -42,10 +42,14 @@ impl Repeats {
         let mut found = Self { texts: rows.len() as u64, ..Self::default() };
         let mut contradict = Vec::new();
         for same_hash in hashed.chunk_by(|(a, _), (b, _)| a == b).filter(|group| group.len() > 1) {
-            let mut texts: HashMap<RowText, Vec<usize>> = HashMap::new();
-            for (_, at) in same_hash {
-                texts.entry((&rows[*at]).into()).or_default().push(*at);
+            let of_hash: Vec<usize> = same_hash.iter().map(|(_, at)| *at).collect();
+            let text = |at: &usize| RowText::from(&rows[*at]);
+            if of_hash.iter().all(|at| text(at) == text(&of_hash[0])) {
+                found.add(rows, &of_hash, &mut contradict);
+                continue;
             }
+            let mut texts: HashMap<RowText, Vec<usize>> = HashMap::new();
+            of_hash.iter().for_each(|at| texts.entry(text(at)).or_default().push(*at));
             for rows_of_text in texts.into_values() {
                 found.add(rows, &rows_of_text, &mut contradict);
             }

@@ -48,7 +48,8 @@ pub fn split(dataset: &Dataset, config: &DataConfig) -> Result<Splits, DataError
     };
     let held_out = if config.fold.is_some() { splits.test.len() } else { wanted[0] };
     if held_out.saturating_add(wanted[1]) >= n {
-        return Err(DataError::NothingToTrain { rows: n, test: held_out, dev: wanted[1] });
+        let folded = config.fold.is_some();
+        return Err(DataError::NothingToTrain { rows: n, test: held_out, dev: wanted[1], folded });
     }
     let [test, dev, train] = match dataset.groups.is_empty() {
         true => hold_out(order, &strata, wanted),

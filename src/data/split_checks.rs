@@ -10,13 +10,13 @@ use crate::{
 };
 
 /// With fewer rows, a split's metrics are hardly meaningful.
-const FEW: usize = 20;
+pub(super) const FEW: usize = 20;
 
 /// A share of the held-out rows, 1 in so many, whose texts are also in the train split: fewer hardly move a result.
-const LEAKED: usize = 20;
+pub(super) const LEAKED: usize = 20;
 
 /// Labels that a message names.
-const NAMED: usize = 5;
+pub(super) const NAMED: usize = 5;
 
 /// What is too small in a split.
 pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> Vec<Warning> {

@@ -4,23 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use taper::{
-    data::{Dataset, Row, Splits, read, split},
+    data::{Dataset, Splits, read, split},
     plan::{DataConfig, Fold},
-    task::Target,
 };
 
 use super::{config, file};
 
 fn dataset(labels: &[u32], groups: &[u32]) -> Dataset {
-    let row =
-        |(i, &label)| Row { line: i as u64 + 2, text: format!("t{i}"), text_pair: None, target: Target::Label(label) };
-    let classes = labels.iter().max().map_or(0, |max| max + 1);
-    Dataset {
-        rows: labels.iter().enumerate().map(row).collect(),
-        labels: (0..classes).map(|id| id.to_string()).collect(),
-        groups: groups.to_vec(),
-        ..Dataset::default()
-    }
+    Dataset { groups: groups.to_vec(), ..super::splitting::dataset(labels) }
 }
 
 fn folded(fold: &str, dev: f64, stratify: bool, seed: u64) -> DataConfig {
@@ -195,6 +186,10 @@ fn folds_that_are_probably_a_mistake_are_warned_of_once_for_all() {
     assert_eq!(
         warned(&dataset(&rare, &[]), 5),
         "1 label has fewer rows than there are folds (5), so that some folds have none of them: `2` (3 rows); use fewer folds, or add rows"
+    );
+    assert_eq!(
+        warned(&dataset(&[0, 1].repeat(6), &[]), 3),
+        "all folds together have 12 rows, too few to be conclusive: a single row changes accuracy by 8.3 points; use more rows"
     );
     // Every text twice, the second time 30 rows later.
     let mut twice = dataset(&[0, 1].repeat(30), &[]);

@@ -19,7 +19,7 @@ fn leaked(data: &Dataset, train: &[u32], test: &[u32]) -> usize {
     found.iter().find(|leak| (leak.rows_of, leak.also_in) == (Split::Test, Split::Train)).map_or(0, |leak| leak.exact)
 }
 
-fn dataset(labels: &[u32]) -> Dataset {
+pub fn dataset(labels: &[u32]) -> Dataset {
     let row =
         |(i, &label)| Row { line: i as u64 + 2, text: format!("t{i}"), text_pair: None, target: Target::Label(label) };
     let classes = labels.iter().max().map_or(0, |max| max + 1);
