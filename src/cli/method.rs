@@ -22,6 +22,8 @@ pub struct Method<'a> {
     more: bool,
     /// Whether every run has ended, so that nothing is left to forecast.
     over: bool,
+    /// Whether a file or a column names the dev rows, which are then in no fold.
+    own_dev: bool,
     prune: Prune,
     /// Decision steps before the end, and total steps: each combination that occurs, once.
     rungs: Vec<(Vec<u64>, u64)>,
@@ -64,7 +66,9 @@ impl<'a> Method<'a> {
             }
             _ => None,
         };
-        Self { sweep, known, trials, more: planner.more, over: planner.is_over(), prune, rungs: all, share, finishing }
+        let own_dev = planner.runs.iter().any(|run| !run.dataset.dev.is_empty());
+        let (more, over) = (planner.more, planner.is_over());
+        Self { sweep, known, trials, more, over, own_dev, prune, rungs: all, share, finishing }
     }
 
     /// Lines of text; none for a plain grid.
@@ -136,7 +140,7 @@ impl<'a> Method<'a> {
         lines
     }
 
-    /// `folds     5: 2 trials × 5 folds = 10 runs, each row is a test row once`.
+    /// `folds     2 trials × 5 folds = 10 runs; every row is a test row once for each trial`.
     fn folds(&self) -> Option<String> {
         let folds = self.sweep.folds?;
         let seeds = self.sweep.seeds.len() as u64;
@@ -149,7 +153,8 @@ impl<'a> Method<'a> {
         // Of points that are excluded for one seed alone, the product says nothing.
         let product = self.sweep.exclude.is_empty().then(|| format!("{} = {runs}", factors.join(" × ")));
         let product = product.unwrap_or_else(|| format::counted(folds, "fold"));
-        Some(format!("folds     {product}; every row is a test row once{of}"))
+        let outside = if self.own_dev { " outside the dev split" } else { "" };
+        Some(format!("folds     {product}; every row{outside} is a test row once{of}"))
     }
 
     /// The share of all steps that is trained.
