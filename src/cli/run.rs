@@ -157,7 +157,7 @@ impl Run {
             }
         }
         Ok(match outcome.tally {
-            Tally { stopped: 1.., .. } | Tally { waiting: 1.., .. } => ExitCode::from(130),
+            tally if tally.is_stopped() => ExitCode::from(130),
             Tally { failed: 1.., .. } | Tally { diverged_before: 1.., .. } => ExitCode::from(1),
             _ => ExitCode::SUCCESS,
         })

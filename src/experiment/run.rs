@@ -133,8 +133,7 @@ impl Experiment {
         experiment.warnings = planner.sweep_warnings().into_iter().chain(warnings.iter().cloned()).collect();
         store.renew_warnings(&experiment)?;
         warnings.extend(planner.left_by_budget.clone().filter(|left| told_before.as_ref() != Some(left)));
-        let is_stopped = tally.stopped + tally.waiting + tally.not_started > 0;
-        let to_come = if is_stopped { planner.to_come() } else { 0 };
+        let to_come = if tally.is_stopped() { planner.to_come() } else { 0 };
         Ok(Outcome { tally, to_come, experiment, skipped, warnings, elapsed: begin.elapsed(), trained_before_s })
     }
 }

@@ -42,6 +42,11 @@ impl Tally {
     pub fn is_over(&self) -> bool {
         self.stopped + self.elsewhere + self.waiting + self.not_started + self.beyond_budget + self.held == 0
     }
+
+    /// Whether a request to stop left runs that would have been trained, begun or not.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped + self.elsewhere + self.waiting + self.not_started > 0
+    }
 }
 
 impl std::ops::AddAssign for Tally {
@@ -87,4 +92,28 @@ pub struct Outcome {
     pub(super) ended: HashSet<String>,
     /// Whether the user was informed that the command waits for runs of another process.
     pub(super) said_that_it_waits: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A request to stop between two runs leaves none that has begun, and is one all the same.
+    #[test]
+    fn runs_that_were_not_begun_were_stopped_too() {
+        let none = Tally::default;
+        for tally in [
+            Tally { stopped: 1, ..none() },
+            Tally { elsewhere: 1, ..none() },
+            Tally { waiting: 1, ..none() },
+            Tally { completed: 4, not_started: 6, ..none() },
+        ] {
+            assert!(tally.is_stopped() && !tally.is_over(), "{tally:?}");
+        }
+        for tally in
+            [Tally { completed: 2, failed: 1, ..none() }, Tally { beyond_budget: 1, held: 1, ..none() }, none()]
+        {
+            assert!(!tally.is_stopped(), "{tally:?}");
+        }
+    }
 }
