@@ -21,7 +21,7 @@ use taper::{
     warning::{Kind, Warning},
 };
 
-use super::{Global, Unusable, downloads, input, output};
+use super::{Global, Unusable, downloads, input, output, reading};
 
 /// A spec file and what overrides it.
 #[derive(Args, Clone)]
@@ -52,6 +52,7 @@ impl SpecArgs {
             variables: environment()?,
             offline: global.offline,
             downloads: downloads::listener(global.quiet || global.json),
+            reading: reading::listener(global.quiet || global.json),
         };
         Experiment::open(&self.spec, options).map_err(|e| self.explained(e, global).into())
     }

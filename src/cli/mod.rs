@@ -28,6 +28,7 @@ mod plan;
 mod plan_data;
 mod predict;
 mod reader;
+mod reading;
 mod report;
 mod results;
 mod rm;

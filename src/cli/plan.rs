@@ -8,7 +8,7 @@ use serde_json::json;
 use taper::{
     data,
     event::{FailureKind, Split, SplitTexts},
-    execute::{Prepared, RunsPerDevice, Workbench, threads},
+    execute::{Prepared, RunsPerDevice, threads},
     experiment::{Planner, notes},
     format,
     plan::{DataConfig, Estimate, Fold, Prune},
@@ -86,7 +86,7 @@ impl Plan {
             false => None,
         };
         // Its lengths need the tokens of all rows anyway.
-        let bench = Workbench::new(experiment.library()?).thorough();
+        let bench = experiment.workbench()?.thorough();
         let planner = experiment.plan_with(store.as_ref(), bench)?;
         let (runs, spec) = (&planner.runs, &planner.spec);
         if let Some(path) = &self.order {

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 use taper::{
-    execute::{DeviceChoice, RunsPerDevice, Slot, Tally, Workbench, threads},
+    execute::{DeviceChoice, RunsPerDevice, Slot, Tally, threads},
     experiment::{Outcome, Planner, RunOptions, Skipped},
     format,
     observe::{JsonLines, Listeners, Progress},
@@ -62,7 +62,7 @@ impl Run {
             true => Some(common::open_existing(global)?),
             false => None,
         };
-        let bench = Workbench::new(experiment.library()?);
+        let bench = experiment.workbench()?;
         let planner = experiment.plan_with(existing.as_ref(), bench)?;
         for device in &devices {
             device.open().map_err(|e| Unusable(e.into()))?;

@@ -7,7 +7,7 @@ use std::{
     sync::Arc,
 };
 
-use csv::{ErrorKind, ReaderBuilder, StringRecord};
+use csv::{ByteRecord, ErrorKind, ReaderBuilder};
 
 use super::{
     DataError, Problem,
@@ -16,6 +16,7 @@ use super::{
     input_fault::{InputFault, fault_of, reading},
     layout::header_help,
     quotes::{Swallowed, line_breaks},
+    record::Fields,
     row_limit::MAX_ROW,
     settings::Wording,
     source::Input,
@@ -25,7 +26,7 @@ use crate::format::counted;
 /// A last line put after the file's own. The csv crate takes the end of the file for the end of any open quote; when this
 /// line turns up inside a field, a quote was never closed and has swallowed the rows after it. Nothing in it can be a
 /// delimiter: letters, and a character of Unicode's private use.
-const END: &str = "\u{e000}endofthefile\u{e000}";
+const END: &[u8] = "\u{e000}endofthefile\u{e000}".as_bytes();
 const END_LINE: &[u8] = "\n\u{e000}endofthefile\u{e000}".as_bytes();
 
 /// Bytes that are read at a time.
@@ -39,7 +40,7 @@ pub(super) struct Delimited {
     /// Rows that quotes may have swallowed; none where quotes mean nothing.
     swallowed: Option<Swallowed>,
     reader: csv::Reader<Lines<Chain<Input, &'static [u8]>>>,
-    record: StringRecord,
+    record: ByteRecord,
     header: Vec<String>,
     /// The names of the columns whose values are kept: all or none.
     kept: Vec<Arc<str>>,
@@ -75,7 +76,7 @@ impl Delimited {
             delimiter,
             swallowed: quotes.then(Swallowed::default),
             reader,
-            record: StringRecord::new(),
+            record: ByteRecord::new(),
             header: Vec::new(),
             kept: Vec::new(),
             columns,
@@ -86,15 +87,16 @@ impl Delimited {
             group: None,
             done: false,
         };
-        match rows.advance() {
-            Ok(Some(_)) => {}
+        let line = match rows.advance() {
+            Ok(Some(line)) => line,
             Ok(None) => return Err(DataError::Empty { path: path.to_owned() }),
             Err(Fault::File(error)) => return Err(error),
             Err(Fault::Row(problem)) => {
                 return Err(DataError::Rows { path: path.to_owned(), problems: vec![problem], more: 0 });
             }
-        }
-        rows.header = rows.record.iter().map(|name| name.trim().to_owned()).collect();
+        };
+        let header = Fields::new(&rows.record).map(|fields| fields.iter().map(|name| name.trim().to_owned()).collect());
+        rows.header = header.map_err(|bad| rows.not_utf8(line, bad))?;
         if rows.columns.keep {
             rows.kept = rows.header.iter().map(|name| name.as_str().into()).collect();
         }
@@ -112,30 +114,41 @@ impl Delimited {
 
     pub(super) fn next(&mut self, cells: &mut Cells) -> Result<Option<u64>, Fault> {
         let Some(line) = self.advance()? else { return Ok(None) };
-        let (fields, expected) = (self.record.len(), self.header.len());
+        let record = match Fields::new(&self.record) {
+            Ok(record) => record,
+            Err(bad) => {
+                self.done = true;
+                return Err(Fault::File(self.not_utf8(line, bad)));
+            }
+        };
+        let expected = self.header.len();
         let looks_like_rows = match &mut self.swallowed {
-            Some(swallowed) => swallowed.look(line, &self.record, char::from(self.delimiter), expected, self.label),
+            Some(swallowed) => swallowed.look(line, &record, char::from(self.delimiter), expected, self.label),
             None => false,
         };
-        if let Some(what) = self.header_again() {
+        if let Some(what) = self.header_again(&record) {
             return Err(Fault::Row(Problem::new(line, what)));
         }
-        if fields != expected {
-            let mut what = format!("the row has {}, expected {expected}", counted(fields as u64, "field"));
+        if record.len() != expected {
+            let mut what = format!("the row has {}, expected {expected}", counted(record.len() as u64, "field"));
             if looks_like_rows {
                 what += &format!("; a quoted field in it spans lines that look like rows ({})", self.no_quoting());
             }
             return Err(Fault::Row(Problem::new(line, what)));
         }
+        // The row has as many fields as the header, in which the columns were found.
+        let cell = |column: Option<usize>| column.and_then(|column| record.get(column)).unwrap_or_default();
         for &text in &self.texts {
-            self.columns.text.add(&mut cells.text, self.record[text].to_owned());
+            self.columns.text.add(&mut cells.text, cell(Some(text)).to_owned());
         }
-        cells.text_pair.push_str(self.text_pair.map_or("", |text| &self.record[text]));
-        cells.label.push_str(self.label.map_or("", |label| &self.record[label]).trim());
-        cells.split.push_str(self.split.map_or("", |split| &self.record[split]).trim());
-        cells.group.push_str(self.group.map_or("", |group| &self.record[group]).trim());
-        let values = self.record.iter().map(|cell| Kept::Text(cell.to_owned()));
-        cells.kept.extend(self.kept.iter().cloned().zip(values));
+        cells.text_pair.push_str(cell(self.text_pair));
+        cells.label.push_str(cell(self.label).trim());
+        cells.split.push_str(cell(self.split).trim());
+        cells.group.push_str(cell(self.group).trim());
+        if !self.kept.is_empty() {
+            let values = record.iter().map(|cell| Kept::Text(cell.to_owned()));
+            cells.kept.extend(self.kept.iter().cloned().zip(values));
+        }
         Ok(Some(line))
     }
 
@@ -165,20 +178,20 @@ impl Delimited {
 
     /// What is wrong with a record that names columns: files were joined with their header lines. In a file of one column such a row
     /// may be a text.
-    fn header_again(&self) -> Option<&'static str> {
+    fn header_again(&self, record: &Fields<'_>) -> Option<&'static str> {
         let text = self.texts[0];
         let is_text = |cell: &str| same_name(cell, &self.header[text]);
         let is_label = |cell: &str| self.label.is_none_or(|label| same_name(cell, &self.header[label]));
-        if self.header.len() < 2 || !self.record.iter().any(is_text) || !self.record.iter().any(is_label) {
+        if self.header.len() < 2 || !record.iter().any(is_text) || !record.iter().any(is_label) {
             return None;
         }
         let known = |cell: &&str| !cell.trim().is_empty() && self.header.iter().any(|name| same_name(cell, name));
-        if self.record.iter().filter(known).count() < 2 {
+        if record.iter().filter(known).count() < 2 {
             return None;
         }
-        let cell = |column: usize| self.record.get(column).unwrap_or_default();
+        let cell = |column: usize| record.get(column).unwrap_or_default();
         let same = is_text(cell(text)) && self.label.is_none_or(|label| is_label(cell(label)));
-        Some(match same && self.record.len() == self.header.len() {
+        Some(match same && record.len() == self.header.len() {
             true => "the header line again (were several files concatenated?); remove it",
             false => {
                 "another header line, with other columns or another order (were several files concatenated?); give the files the same \
@@ -199,7 +212,7 @@ impl Delimited {
         }
         let start = self.reader.position().byte();
         self.reader.get_mut().row = start;
-        let result = self.reader.read_record(&mut self.record);
+        let result = self.reader.read_byte_record(&mut self.record);
         let line = self.reader.get_mut().line_at(start);
         match result {
             Ok(true) if self.reader.position().byte() - start > MAX_ROW => {
@@ -233,8 +246,12 @@ impl Delimited {
     fn open_quote(&self, line: u64) -> Problem {
         let last = self.record.len() - 1;
         let before: u64 = self.record.iter().take(last).map(line_breaks).sum();
+        let swallowed = &self.record[last];
+        let swallowed = swallowed.strip_suffix(END).unwrap_or(swallowed);
+        let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+        let swallowed = &swallowed[..swallowed.iter().rposition(|byte| !is_end(byte)).map_or(0, |last| last + 1)];
         let column = self.header.get(last).map_or(String::new(), |name| format!(" (column `{}`)", name.escape_debug()));
-        let swallows = match line_breaks(self.record[last].trim_end_matches(END).trim_end_matches(['\r', '\n'])) {
+        let swallows = match line_breaks(swallowed) {
             0 => String::new(),
             1 => " and swallows the line below it".to_owned(),
             n => format!(" and swallows the {n} lines below it"),
@@ -242,6 +259,12 @@ impl Delimited {
         let what =
             format!("a quote that opens here{column} is never closed{swallows}: close it, or {}", self.no_quoting());
         Problem::new(line + before, what)
+    }
+
+    /// A field of the row on `line` is not UTF-8 from an offset on.
+    fn not_utf8(&self, line: u64, (field, offset): (usize, usize)) -> DataError {
+        let column = self.header.get(field).map(String::as_str);
+        encoding::not_utf8(&self.path, line, offset, column, self.wording)
     }
 
     fn too_long(&self, line: u64) -> DataError {
@@ -255,10 +278,6 @@ impl Delimited {
     fn file_error(&self, error: csv::Error, line: u64) -> DataError {
         let path = self.path.clone();
         match error.into_kind() {
-            ErrorKind::Utf8 { err, .. } => {
-                let column = self.header.get(err.field()).map(String::as_str);
-                encoding::not_utf8(&path, line, err.valid_up_to(), column, self.wording)
-            }
             ErrorKind::Io(error) if fault_of(&error) == Some(&InputFault::RowTooLong) => self.too_long(line),
             ErrorKind::Io(error) => reading(&path, line)(error),
             // The others are about seeking, serde and strict field counts, none of which is used here.
@@ -269,8 +288,16 @@ impl Delimited {
 
 /// Whether a cell names a column, as the header of another file may write it: with a byte-order mark, quotes, blanks, capitals.
 fn same_name(cell: &str, name: &str) -> bool {
+    // Nearly every cell of a file is told by how it begins.
+    if let (Some(first), Some(of_name)) = (cell.bytes().next(), name.bytes().next())
+        && first.is_ascii_alphanumeric()
+        && of_name.is_ascii_alphanumeric()
+        && !first.eq_ignore_ascii_case(&of_name)
+    {
+        return false;
+    }
     let cell = cell.trim_matches(|c: char| c.is_whitespace() || "\u{feff}\"'".contains(c));
-    // Letters of other case have at most three bytes for one. Nearly every cell of a file is told by its length.
+    // Letters of other case have at most three bytes for one. Nearly all others are told by their length.
     let lengths = name.len() / 3..=name.len() * 3;
     lengths.contains(&cell.len())
         && cell.len() < 100

@@ -5,12 +5,14 @@ use std::{
     collections::{BTreeMap, HashMap},
 };
 
+use foldhash::fast::RandomState;
+
 use super::Row;
 use crate::task::Target;
 
 /// The labels of a data set that is being read.
 pub(super) struct Labels {
-    ids: HashMap<String, u32>,
+    ids: HashMap<String, u32, RandomState>,
     names: Vec<String>,
     /// Whether each new value becomes a label.
     open: bool,
@@ -22,7 +24,7 @@ impl Labels {
         let mut values: Vec<&String> = given.keys().collect();
         values.sort_by(|a, b| by_value(a, b));
         let mut names: Vec<String> = Vec::new();
-        let mut ids = HashMap::new();
+        let mut ids = HashMap::default();
         for value in values {
             let id = names.iter().position(|name| *name == given[value]).unwrap_or_else(|| {
                 names.push(given[value].clone());

@@ -3,7 +3,7 @@
 //! Only the columns wanted are read, a row group at a time. Rows are counted from 1, as there are no lines.
 
 use std::{
-    fs::File,
+    mem,
     path::{Path, PathBuf},
 };
 
@@ -17,7 +17,8 @@ use super::{
     DataError, Problem,
     cells::{Cells, Columns, Fault, Kept},
     layout::suggest,
-    parquet_column::{Column, Value},
+    parquet_column::Column,
+    parquet_file::SharedFile,
     row_limit::MAX_ROW,
     settings::Wording,
     source::Input,
@@ -28,13 +29,15 @@ use crate::regular;
 /// A Parquet file, row by row.
 pub(super) struct Parquet {
     path: PathBuf,
-    reader: SerializedFileReader<File>,
+    reader: SerializedFileReader<SharedFile>,
     /// The row group after the one being read, and the rows that are left of that one.
     group: usize,
     rows_left: u64,
     /// The columns that are read.
     columns: Vec<(Role, String, Column)>,
     text: TextColumns,
+    /// The texts of a row, if they are several.
+    parts: Vec<String>,
     /// Names of all columns.
     names: Vec<String>,
     /// Names of the label values 0, 1, ….
@@ -57,10 +60,10 @@ enum Role {
 }
 
 impl Parquet {
-    /// Its `input` is read to the end for its digest: the columns lie all over the file.
+    /// All of its `input` is read beside it, for its digest: the columns lie all over the file.
     pub(super) fn new(path: &Path, mut input: Input, columns: Columns, wording: Wording) -> Result<Self, DataError> {
-        std::io::copy(&mut input, &mut std::io::sink()).map_err(DataError::io(path))?;
-        let file = regular::open(path).map_err(DataError::io(path))?;
+        input.read_beside();
+        let file = regular::open(path).and_then(SharedFile::new).map_err(DataError::io(path))?;
         let reader = SerializedFileReader::new(file).map_err(|error| unreadable(path, error))?;
         let file = reader.metadata().file_metadata();
         let fields = file.schema().get_fields();
@@ -104,6 +107,7 @@ impl Parquet {
                         }
                     ),
                 })?;
+            let column = if matches!(role, Role::Text(_) | Role::Pair) { column.of_texts() } else { column };
             wanted.push((role, name.clone(), column));
         }
         let metadata = file.key_value_metadata();
@@ -120,6 +124,7 @@ impl Parquet {
             group: 0,
             rows_left: 0,
             columns: wanted,
+            parts: vec![String::new(); text.names.len()],
             text,
             names,
             classes,
@@ -133,6 +138,7 @@ impl Parquet {
         let odd = |error| Fault::File(unreadable(&self.path, error));
         while self.rows_left == 0 {
             if self.group == self.reader.num_row_groups() {
+                self.input.finish().map_err(DataError::io(&self.path)).map_err(Fault::File)?;
                 return Ok(None);
             }
             let group = self.reader.get_row_group(self.group).map_err(odd)?;
@@ -152,30 +158,28 @@ impl Parquet {
             cells.kept.extend(fields.map(|(name, field)| (name.as_str().into(), kept_value(&field))));
         }
         // The file has its columns in an order of its own, and every one of them has to go on whatever is wrong with the others.
-        let several = self.text.names.len() > 1;
-        let mut texts = vec![String::new(); if several { self.text.names.len() } else { 0 }];
+        let several = self.parts.len() > 1;
         let mut problem = None;
         for (role, name, column) in &mut self.columns {
             let here = |error| Fault::File(damaged(&self.path, self.row, name, error));
-            let found = column.next().map_err(here)?;
             let read = match role {
-                Role::Text(_) | Role::Pair => text(found),
-                Role::Label | Role::Split | Role::Group => value(found),
+                Role::Text(at) if several => column.text().map_err(here)?.map(|text| self.parts[*at] = text),
+                Role::Text(_) => column.text().map_err(here)?.map(|text| cells.text = text),
+                Role::Pair => column.text().map_err(here)?.map(|text| cells.text_pair = text),
+                Role::Label => column.cell(&mut cells.label).map_err(here)?,
+                Role::Split => column.cell(&mut cells.split).map_err(here)?,
+                Role::Group => column.cell(&mut cells.group).map_err(here)?,
             };
-            match (read, role) {
-                (Ok(text), Role::Text(at)) if several => texts[*at] = text,
-                (Ok(text), Role::Text(_)) => cells.text = text,
-                (Ok(text), Role::Pair) => cells.text_pair = text,
-                (Ok(value), Role::Label) => cells.label = value,
-                (Ok(value), Role::Split) => cells.split = value,
-                (Ok(value), Role::Group) => cells.group = value,
-                (Err(what), _) => problem = Some(format!("`{name}` is {what}")),
+            if let Err(what) = read {
+                problem = Some(format!("`{name}` is {what}"));
             }
         }
         if let Some(what) = problem {
             return Err(Fault::Row(Problem::new(self.row, what)));
         }
-        texts.into_iter().for_each(|part| self.text.add(&mut cells.text, part));
+        if several {
+            self.parts.iter_mut().for_each(|part| self.text.add(&mut cells.text, mem::take(part)));
+        }
         if (cells.text.len() + cells.text_pair.len()) as u64 > MAX_ROW {
             let (path, line) = (self.path.clone(), self.row);
             return Err(Fault::File(DataError::RowTooLong { path, line, help: String::new() }));
@@ -192,6 +196,11 @@ impl Parquet {
         &self.names
     }
 
+    /// Share of the rows read so far, from 0 to 1.
+    pub(super) fn share(&self) -> f64 {
+        self.row as f64 / self.reader.metadata().file_metadata().num_rows().max(1) as f64
+    }
+
     pub(super) fn input(&self) -> &Input {
         &self.input
     }
@@ -206,30 +215,6 @@ fn class_names(text: &str, column: &str) -> Option<Vec<String>> {
         return None;
     }
     feature["names"].as_array()?.iter().map(|name| name.as_str().map(String::from)).collect()
-}
-
-/// A text; what it is if it is none.
-fn text(value: Value<'_>) -> Result<String, String> {
-    match value {
-        Value::Null => Ok(String::new()),
-        Value::Text(bytes) => match simdutf8::compat::from_utf8(bytes) {
-            Ok(text) => Ok(text.to_owned()),
-            Err(error) => Err(format!("not UTF-8 from byte {} on", error.valid_up_to())),
-        },
-        Value::Whole(number) => Err(format!("{number}, expected a string")),
-        Value::Number(number) => Err(format!("{number}, expected a string")),
-        Value::Bool(value) => Err(format!("{value}, expected a string")),
-    }
-}
-
-/// The value of a label, a split or a group as text; what it is if it cannot be one.
-fn value(value: Value<'_>) -> Result<String, String> {
-    match value {
-        Value::Null | Value::Text(_) => text(value).map(|text| text.trim().to_owned()),
-        Value::Whole(number) => Ok(number.to_string()),
-        Value::Number(number) => super::json::number(number),
-        Value::Bool(value) => Ok(value.to_string()),
-    }
 }
 
 /// A value of any column.

@@ -9,6 +9,8 @@ use parquet::{
     schema::types::ColumnDescriptor,
 };
 
+use super::parquet_text::{Text, TextColumn, text};
+
 /// Rows that are decoded at a time.
 const ROWS: usize = 4096;
 
@@ -20,6 +22,10 @@ pub(super) struct Column {
     optional: bool,
     unsigned: bool,
     reader: Option<ColumnReader>,
+    /// Instead of a reader: texts, if they were asked for.
+    texts: Option<TextColumn>,
+    /// Whether they were.
+    is_text: bool,
     /// Of the rows decoded: 1 for each that has a value; empty if all have.
     levels: Vec<i16>,
     values: Values,
@@ -91,14 +97,68 @@ impl Column {
             return Err("a list or a group of columns".into());
         }
         let optional = column.self_type().get_basic_info().repetition() != Repetition::REQUIRED;
-        Ok(Self { index, optional, unsigned, reader: None, levels: Vec::new(), values, rows: 0, row: 0, value: 0 })
+        Ok(Self {
+            index,
+            optional,
+            unsigned,
+            reader: None,
+            texts: None,
+            is_text: false,
+            levels: Vec::new(),
+            values,
+            rows: 0,
+            row: 0,
+            value: 0,
+        })
+    }
+
+    /// The same, read by [`Self::text`].
+    pub(super) fn of_texts(mut self) -> Self {
+        self.is_text = matches!(self.values, Values::Text(_));
+        self
     }
 
     /// Goes on with the rows of this group.
     pub(super) fn enter(&mut self, group: &dyn RowGroupReader) -> Result<(), ParquetError> {
-        self.reader = Some(group.get_column_reader(self.index)?);
+        (self.reader, self.texts) = match group.get_column_reader(self.index)? {
+            ColumnReader::ByteArrayColumnReader(reader) if self.is_text => {
+                (None, Some(TextColumn::new(reader, self.optional)))
+            }
+            reader => (Some(reader), None),
+        };
         (self.rows, self.row, self.value) = (0, 0, 0);
         Ok(())
+    }
+
+    /// The text of the next row of the group; what it is if it is none.
+    pub(super) fn text(&mut self) -> Result<Text, ParquetError> {
+        if let Some(texts) = &mut self.texts {
+            return texts.next()?.ok_or_else(ended);
+        }
+        Ok(match self.next()? {
+            Value::Null => Ok(String::new()),
+            Value::Text(bytes) => text(bytes),
+            Value::Whole(number) => Err(format!("{number}, expected a string")),
+            Value::Number(number) => Err(format!("{number}, expected a string")),
+            Value::Bool(value) => Err(format!("{value}, expected a string")),
+        })
+    }
+
+    /// Puts the value of the next row of the group, as that of a label, a split or a group, into `cell`; says what it is if it cannot
+    /// be one.
+    pub(super) fn cell(&mut self, cell: &mut String) -> Result<Result<(), String>, ParquetError> {
+        Ok(match self.next()? {
+            Value::Null => Ok(()),
+            Value::Text(bytes) => match simdutf8::compat::from_utf8(bytes) {
+                Ok(text) => Ok(cell.push_str(text.trim())),
+                Err(error) => Err(format!("not UTF-8 from byte {} on", error.valid_up_to())),
+            },
+            // What most labels are.
+            Value::Whole(digit @ 0..10) => Ok(cell.push(char::from(b'0' + digit as u8))),
+            Value::Whole(number) => Ok(cell.push_str(&number.to_string())),
+            Value::Number(number) => super::json::number(number).map(|number| cell.push_str(&number)),
+            Value::Bool(value) => Ok(cell.push_str(if value { "true" } else { "false" })),
+        })
     }
 
     /// The value of the next row of the group.

@@ -3,7 +3,7 @@
 //! A text that begins with a quotation mark which means nothing opens a quoted field: all lines up to the next quotation mark
 //! are part of it, and the rows they were are gone without a word.
 
-use csv::StringRecord;
+use super::record::Fields;
 
 /// Lines of one row that look like rows of their own.
 struct Suspect {
@@ -38,17 +38,17 @@ impl Swallowed {
     pub(super) fn look(
         &mut self,
         line: u64,
-        record: &StringRecord,
+        record: &Fields<'_>,
         delimiter: char,
         fields: usize,
         label: Option<usize>,
     ) -> bool {
-        if memchr::memchr2(b'\n', b'\r', record.as_slice().as_bytes()).is_none() {
+        if memchr::memchr2(b'\n', b'\r', record.text().as_bytes()).is_none() {
             return false;
         }
         // As it was before quotes were taken to mean something, but for the quotes.
         let whole = record.iter().collect::<Vec<_>>().join(delimiter.encode_utf8(&mut [0; 4]));
-        let breaks = line_breaks(&whole);
+        let breaks = line_breaks(whole.as_bytes());
         let (mut lines, mut labels) = (0, Vec::new());
         for part in whole.split(['\n', '\r']).filter(|part| !part.trim().is_empty()) {
             lines += 1;
@@ -82,8 +82,7 @@ impl Swallowed {
 }
 
 /// Line breaks of a text: `\n`, `\r\n` and `\r` are one each.
-pub(super) fn line_breaks(text: &str) -> u64 {
-    let bytes = text.as_bytes();
+pub(super) fn line_breaks(bytes: &[u8]) -> u64 {
     let starts = |&(i, byte): &(usize, &u8)| match byte {
         b'\n' => i == 0 || bytes[i - 1] != b'\r',
         byte => *byte == b'\r',
@@ -97,7 +96,8 @@ mod tests {
 
     fn found(fields: &[&str], delimiter: char, columns: usize, label: usize, labels: &[&str]) -> Vec<(u64, u64)> {
         let mut swallowed = Swallowed::default();
-        swallowed.look(7, &StringRecord::from(fields.to_vec()), delimiter, columns, Some(label));
+        let record = csv::ByteRecord::from(fields.to_vec());
+        swallowed.look(7, &Fields::new(&record).ok().unwrap(), delimiter, columns, Some(label));
         swallowed.found(Some(&|value| labels.contains(&value)))
     }
 

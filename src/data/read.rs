@@ -20,6 +20,7 @@ use super::{
     labels::Labels,
     missing::MissingValues,
     noticed::{Noticed, guessed, note, second, swallowed},
+    progress::{Listener, Meter, Progress, silent},
     repeats::Repeats,
     rows::Rows,
     settings::{Layout, Wording},
@@ -59,7 +60,15 @@ pub fn read(path: &Path, config: &DataConfig) -> Result<Dataset, DataError> {
     read_files(&DataFiles { source: vec![path.to_owned()], ..DataFiles::default() }, config)
 }
 
-/// Reads the labelled data files of a run and cleans them.
+/// Reads the labelled data files of a run: see [`read_files_telling`], without anyone who is told.
+///
+/// # Errors
+/// As [`read_files_telling`].
+pub fn read_files(files: &DataFiles, config: &DataConfig) -> Result<Dataset, DataError> {
+    read_files_telling(files, config, &silent())
+}
+
+/// Reads the labelled data files of a run and cleans them; `listener` receives the progress.
 ///
 /// A row without a text or without a label is dropped, as pandas' `dropna` does. Missing is what is empty or contains only white space (in
 /// JSON also `null` and an absent field), and the values of `data.missing`; other words such as `NA` and `null`, which pandas takes for missing
@@ -74,7 +83,7 @@ pub fn read(path: &Path, config: &DataConfig) -> Result<Dataset, DataError> {
 /// A file cannot be read, is not text in a known encoding, lacks a column, or has rows that cannot be used (all of them are named, up to a
 /// number); no row or a single class is left; a label occurs only in the file of the dev or test split. [`DataError::Several`] if several
 /// files are faulty.
-pub fn read_files(files: &DataFiles, config: &DataConfig) -> Result<Dataset, DataError> {
+pub fn read_files_telling(files: &DataFiles, config: &DataConfig, listener: &Listener) -> Result<Dataset, DataError> {
     let layout = &Layout::from(config);
     let columns = |split: Option<&String>, group: Option<&String>| Columns {
         text: config.into(),
@@ -87,7 +96,7 @@ pub fn read_files(files: &DataFiles, config: &DataConfig) -> Result<Dataset, Dat
     let origins = |paths: &[PathBuf]| paths.iter().cloned().map(Origin::File).collect::<Vec<_>>();
     let mut faults = Vec::new();
     let of_rows = columns(config.split_column.as_ref(), config.group_column.as_ref());
-    let read = of_source(files, layout, &of_rows, config);
+    let read = of_source(files, layout, &of_rows, config, listener);
     let mut read = read.map_err(|error| faults.push(error)).ok();
     for (split, paths) in [(Split::Dev, &files.dev), (Split::Test, &files.test)] {
         if paths.is_empty() {
@@ -95,12 +104,13 @@ pub fn read_files(files: &DataFiles, config: &DataConfig) -> Result<Dataset, Dat
         }
         let result = match &mut read {
             Some(Labelled { data, values }) => {
-                add_file(data, (split, &origins(paths)), layout, &columns(None, None), (values, files, config))
+                let known = (&*values, files, config);
+                add_file(data, (split, &origins(paths)), layout, &columns(None, None), known, listener)
             }
             // It is only checked, as far as its labels are known.
             None => {
                 let known = Known { labels: &config.labels, classes: files.classes.as_deref(), of: None };
-                let read = labelled(&origins(paths), layout, &columns(None, None), known, None);
+                let read = labelled(&origins(paths), layout, &columns(None, None), known, None, listener);
                 read.map(drop).map_err(|error| unlabelled(error, split, config))
             }
         };
@@ -119,11 +129,12 @@ fn of_source(
     layout: &Layout,
     columns: &Columns,
     config: &DataConfig,
+    listener: &Listener,
 ) -> Result<Labelled, DataError> {
     let origins: Vec<Origin> = files.source.iter().cloned().map(Origin::File).collect();
     let known = Known { labels: &config.labels, classes: files.classes.as_deref(), of: None };
     let splits = config.splits.as_ref().filter(|_| config.split_column.is_some());
-    let Labelled { mut data, values } = labelled(&origins, layout, columns, known, splits)?;
+    let Labelled { mut data, values } = labelled(&origins, layout, columns, known, splits, listener)?;
     data.warnings.extend(label_checks::check(
         &data.labels,
         &data.rows,
@@ -153,6 +164,7 @@ fn add_file(
     layout: &Layout,
     columns: &Columns,
     (values, files, config): (&BTreeMap<String, String>, &DataFiles, &DataConfig),
+    listener: &Listener,
 ) -> Result<(), DataError> {
     let mut trained = vec![false; data.labels.len()];
     data.rows.iter().for_each(|row| trained[row.label() as usize] = true);
@@ -163,7 +175,7 @@ fn add_file(
         of: config.labels.is_empty().then_some(source.as_str()),
     };
     let hint = |error| unlabelled(error, split, config);
-    let mut file = labelled(origins, layout, columns, known, None).map_err(hint)?.data;
+    let mut file = labelled(origins, layout, columns, known, None, listener).map_err(hint)?.data;
     let path = origins.first().map(Origin::name).unwrap_or_default();
     let mut problems = Problems::default();
     for row in file.rows.iter().filter(|row| !trained[row.label() as usize]) {
@@ -251,7 +263,7 @@ pub fn read_labelled(
         keep: false,
     };
     let known = Known { labels, classes: None, of: None };
-    Ok(labelled(std::slice::from_ref(origin), layout, &columns, known, None)?.data)
+    Ok(labelled(std::slice::from_ref(origin), layout, &columns, known, None, &silent())?.data)
 }
 
 /// The labels that a file may have.
@@ -273,8 +285,8 @@ struct Labelled {
 }
 
 /// What is found while the rows of one or several files are read.
-#[derive(Default)]
-struct Reading {
+struct Reading<'a> {
+    meter: Meter<'a>,
     rows: Collector,
     cleaning: Cleaning,
     warnings: Vec<Warning>,
@@ -289,8 +301,15 @@ fn labelled(
     columns: &Columns,
     known: Known<'_>,
     splits: Option<&SplitValues>,
+    listener: &Listener,
 ) -> Result<Labelled, DataError> {
-    let mut found = Reading::default();
+    let mut found = Reading {
+        meter: Meter::new(listener),
+        rows: Collector::default(),
+        cleaning: Cleaning::default(),
+        warnings: Vec::new(),
+        lines_before: 0,
+    };
     let mut divided = (Assigned::new(columns.split.as_deref(), splits), Groups::new(columns.group.as_deref()));
     let (mut labels, mut given) = (None, BTreeMap::new());
     let (mut digests, mut notes) = (Vec::new(), Vec::new());
@@ -386,11 +405,12 @@ fn labelled(
 /// Reads the rows of one file.
 fn read_file(
     file: &mut Rows,
-    found: &mut Reading,
+    found: &mut Reading<'_>,
     (labels, (assigned, groups)): (&mut Labels, &mut (Assigned<'_>, Groups<'_>)),
     (layout, columns, known): (&Layout, &Columns, Known<'_>),
 ) -> Result<(), DataError> {
     let (path, has_pairs) = (file.path().to_owned(), columns.text.pair.is_some());
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     let mut missing = MissingValues::new(&layout.missing);
     let mut cleaning = Cleaning::default();
     let mut problems = Problems::default();
@@ -412,6 +432,9 @@ fn read_file(
         };
         last = line;
         let counted_line = before + line;
+        if cleaning.read % Meter::EVERY == 0 {
+            found.meter.tell(Progress::Reading { file: &name, rows: cleaning.read, share: file.share() });
+        }
         cleaning.read += 1;
         missing.clear(&mut cells, counted_line);
         if cells.label == no_label {

@@ -14,6 +14,9 @@ use crate::{
 /// A share of the rows, 1 in so many, whose texts also have another label: fewer are the doubts of any data set.
 const OFTEN: u64 = 20;
 
+/// The bits of a row's number beside half of a hash.
+const ROW: u64 = 0xFFFF_FFFF;
+
 /// What the rows have in common.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Repeats {
@@ -36,13 +39,14 @@ impl Repeats {
     /// all threads.
     pub(super) fn of(rows: &[Row]) -> Self {
         let hasher = RandomState::default();
-        let hashed = |(at, row): (usize, &Row)| (hasher.hash_one(RowText::from(row)), at);
-        let mut hashed: Vec<(u64, usize)> = rows.par_iter().enumerate().map(hashed).collect();
+        // Half of each hash in front of the row's number: half as many bytes to sort. There are fewer rows than 2^32.
+        let hashed = |(at, row): (usize, &Row)| hasher.hash_one(RowText::from(row)) & !ROW | at as u64;
+        let mut hashed: Vec<u64> = rows.par_iter().enumerate().map(hashed).collect();
         hashed.par_sort_unstable();
         let mut found = Self { texts: rows.len() as u64, ..Self::default() };
         let mut contradict = Vec::new();
-        for same_hash in hashed.chunk_by(|(a, _), (b, _)| a == b).filter(|group| group.len() > 1) {
-            let of_hash: Vec<usize> = same_hash.iter().map(|(_, at)| *at).collect();
+        for same_hash in hashed.chunk_by(|a, b| a & !ROW == b & !ROW).filter(|group| group.len() > 1) {
+            let of_hash: Vec<usize> = same_hash.iter().map(|hashed| (hashed & ROW) as usize).collect();
             let text = |at: &usize| RowText::from(&rows[*at]);
             if of_hash.iter().all(|at| text(at) == text(&of_hash[0])) {
                 found.add(rows, &of_hash, &mut contradict);

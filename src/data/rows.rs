@@ -149,6 +149,14 @@ impl Rows {
         }
     }
 
+    /// Share of the rows read so far, from 0 to 1.
+    pub(super) fn share(&self) -> f64 {
+        match &self.layout {
+            RowsOf::Parquet(rows) => rows.share(),
+            _ => self.input().share(),
+        }
+    }
+
     /// The file's bytes, as far as they have been read.
     pub(super) fn input(&self) -> &Input {
         match &self.layout {

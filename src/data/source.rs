@@ -3,12 +3,15 @@
 use std::{
     fs::File,
     io::{self, BufRead, Read},
+    mem, panic,
     path::{Path, PathBuf},
+    thread::{self, JoinHandle},
 };
 
 use super::{
     DataError, encoding,
     input_fault::{InputFault, fault_of, reading},
+    read_ahead::ReadAhead,
     row_limit::MAX_ROW,
     settings::{Layout, Wording},
     transcode::Transcoded,
@@ -19,6 +22,9 @@ use crate::{
     regular,
     sniff::{self, FileKind},
 };
+
+/// Bytes from which on a file is read on another thread: the rows of a smaller one take less time than starting it.
+const LARGE: u64 = 1 << 18;
 
 /// Where rows come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,6 +72,10 @@ pub(super) struct Input {
     notes: Vec<String>,
     /// Whether the encoding is a guess.
     guessed: Option<TextEncoding>,
+    /// Bytes of the file; 0 if they are not known.
+    size: u64,
+    /// The thread that reads all of it.
+    rest: Option<JoinHandle<io::Result<u64>>>,
 }
 
 impl Input {
@@ -75,8 +85,13 @@ impl Input {
     /// Where it cannot be opened, is empty, or its encoding is not the one that was set.
     pub(super) fn open(origin: &Origin, layout: &Layout) -> Result<Self, DataError> {
         let path = origin.name();
+        let mut size = 0;
         let source: Box<dyn Read + Send> = match origin {
-            Origin::File(path) => Box::new(regular::open(path).map_err(DataError::io(path))?),
+            Origin::File(path) => {
+                let file = regular::open(path).map_err(DataError::io(path))?;
+                size = file.metadata().map_or(0, |metadata| metadata.len());
+                Box::new(file)
+            }
             Origin::StandardInput => Box::new(io::stdin()),
             Origin::Descriptor(path) => Box::new(File::open(path).map_err(DataError::io(path))?),
         };
@@ -114,7 +129,27 @@ impl Input {
             first = decoded_head(&mut text).map_err(reading(&path, 1))?;
             kind = sniff::kind_of(&first);
         }
-        Ok(Self { text, first, handed: 0, kind, packing, passed, notes, guessed })
+        if size >= LARGE {
+            text = Box::new(ReadAhead::new(text));
+        }
+        Ok(Self { text, first, handed: 0, kind, packing, passed, notes, guessed, size, rest: None })
+    }
+
+    /// Reads all of the file on another thread, for its digest: its parts are read by their positions.
+    pub(super) fn read_beside(&mut self) {
+        let mut text = mem::replace(&mut self.text, Box::new(io::empty()));
+        self.rest = Some(thread::spawn(move || io::copy(&mut text, &mut io::sink())));
+    }
+
+    /// Waits until all of it has been read.
+    ///
+    /// # Errors
+    /// It could not be read.
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        match self.rest.take() {
+            Some(thread) => thread.join().unwrap_or_else(|panic| panic::resume_unwind(panic)).map(drop),
+            None => Ok(()),
+        }
     }
 
     /// The first bytes of the text.
@@ -145,6 +180,11 @@ impl Input {
     /// Bytes read from the file so far.
     pub(super) fn bytes(&self) -> u64 {
         self.passed.bytes()
+    }
+
+    /// Share of the file read so far, from 0 to 1; 0 if its size is not known.
+    pub(super) fn share(&self) -> f64 {
+        if self.size == 0 { 0.0 } else { (self.bytes() as f64 / self.size as f64).min(1.0) }
     }
 
     /// SHA-256 of the file, in hex. Right once everything has been read.

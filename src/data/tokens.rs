@@ -6,14 +6,17 @@ use std::{
     ops::Range,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicBool, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     thread::{self, JoinHandle},
 };
 
 use rayon::prelude::*;
 
-use super::{DataError, Dataset, Tokenizer, Window};
+use super::{
+    DataError, Dataset, Tokenizer, Window,
+    progress::{Listener, Meter, Progress, silent},
+};
 use crate::{
     event::{Split, SplitTexts},
     plan::LongTexts,
@@ -48,25 +51,34 @@ pub struct Tokens {
     encode: Box<Encode>,
     /// The id of the first window of each row, and the number of windows; empty if each row is one window.
     first: Vec<u32>,
+    listener: Listener,
 }
 
 /// Rows that a thread takes at once: fewer are not worth the overhead.
 const ROWS_AT_ONCE: usize = 8;
 
+/// Rows from which on the progress of tokenising them is told: those of a batch are fewer.
+const MANY: usize = 10_000;
+
 impl Tokens {
     /// The rows of a data set, none of them tokenised yet; each will have `max_length` tokens at most, as by
     /// [`Tokenizer::encode`].
     pub fn lazy(tokenizer: Arc<Tokenizer>, dataset: Arc<Dataset>, max_length: usize) -> Self {
-        Self::unread(tokenizer, dataset, max_length.into())
+        Self::unread(tokenizer, dataset, max_length.into(), silent())
     }
 
     /// The rows of a data set, read as `long` says. If it reads long texts in windows, all rows are tokenised here: how many windows there
-    /// are must be known.
+    /// are must be known. `listener` receives the progress wherever many rows are tokenised at once.
     ///
     /// # Errors
     /// Then as [`Self::row`]; [`DataError::TooLarge`] for more windows than ids.
-    pub fn of(tokenizer: Arc<Tokenizer>, dataset: Arc<Dataset>, long: LongTexts) -> Result<Self, DataError> {
-        let mut tokens = Self::unread(tokenizer, dataset, long);
+    pub fn of(
+        tokenizer: Arc<Tokenizer>,
+        dataset: Arc<Dataset>,
+        long: LongTexts,
+        listener: Listener,
+    ) -> Result<Self, DataError> {
+        let mut tokens = Self::unread(tokenizer, dataset, long, listener);
         if long.has_windows() {
             tokens.encode_all()?;
             tokens.first = tokens.numbered()?;
@@ -74,14 +86,15 @@ impl Tokens {
         Ok(tokens)
     }
 
-    fn unread(tokenizer: Arc<Tokenizer>, dataset: Arc<Dataset>, long: LongTexts) -> Self {
+    fn unread(tokenizer: Arc<Tokenizer>, dataset: Arc<Dataset>, long: LongTexts, listener: Listener) -> Self {
         let rows = dataset.rows.len();
-        Self::new(rows, move |row| {
+        let encode = move |row: usize| {
             let encoded = tokenizer.encode_long(&dataset.rows[row], long)?;
             let whole = u32::try_from(encoded.whole).map_err(|_| DataError::TooLarge { what: "tokens in a row" })?;
             let (ids, token_types) = (encoded.ids.into(), encoded.token_types.into());
             Ok(Encoded { ids, token_types, windows: encoded.windows.into(), whole, or_more: encoded.or_more })
-        })
+        };
+        Self { listener, ..Self::new(rows, encode) }
     }
 
     /// The id of the first window of each row, and the number of windows.
@@ -108,7 +121,8 @@ impl Tokens {
     }
 
     fn new(rows: usize, encode: impl Fn(usize) -> Result<Encoded, DataError> + Send + Sync + 'static) -> Self {
-        Self { rows: (0..rows).map(|_| OnceLock::new()).collect(), encode: Box::new(encode), first: Vec::new() }
+        let rows = (0..rows).map(|_| OnceLock::new()).collect();
+        Self { rows, encode: Box::new(encode), first: Vec::new(), listener: silent() }
     }
 
     /// How many rows there are.
@@ -257,6 +271,17 @@ impl Tokens {
     pub(super) fn encode_rows(&self, rows: &[u32]) -> Result<(), DataError> {
         let missing: Vec<u32> = rows.iter().copied().filter(|&row| self.rows[row as usize].get().is_none()).collect();
         let encode = |row: &u32| self.encoded(*row as usize).map(drop);
+        if missing.len() >= MANY {
+            let (meter, done, of) = (Meter::new(&self.listener), AtomicU64::new(0), missing.len() as u64);
+            return missing.par_iter().with_min_len(ROWS_AT_ONCE).try_for_each(|row| {
+                encode(row)?;
+                let rows = done.fetch_add(1, Ordering::Relaxed) + 1;
+                if rows % Meter::EVERY == 0 {
+                    meter.tell(Progress::Tokenizing { rows, of });
+                }
+                Ok(())
+            });
+        }
         match missing.len() {
             ..=ROWS_AT_ONCE => missing.iter().try_for_each(encode),
             _ => missing.par_iter().with_min_len(ROWS_AT_ONCE).try_for_each(encode),

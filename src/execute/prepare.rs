@@ -149,6 +149,8 @@ pub struct Workbench {
     tokens: Memo<(DataConfig, TokenizerKey, LongTexts), Tokens>,
     /// Number of rows whose tokens are checked for probable mistakes.
     looked_at: usize,
+    /// Receives the progress of reading and tokenising.
+    listener: data::Listener,
 }
 
 impl Default for Workbench {
@@ -170,7 +172,15 @@ impl Workbench {
             tokenizers: Memo(Vec::new()),
             tokens: Memo(Vec::new()),
             looked_at: data::SAMPLE,
+            listener: data::silent(),
         }
+    }
+
+    /// The same, telling `listener` the progress of reading and tokenising.
+    #[must_use]
+    pub fn with_listener(mut self, listener: data::Listener) -> Self {
+        self.listener = listener;
+        self
     }
 
     /// The same, checking the tokens of all rows for probable mistakes: for commands that tokenise all of them anyway.
@@ -217,9 +227,10 @@ impl Workbench {
     pub fn prepare(&mut self, run: &PlannedRun) -> Result<Prepared, ExecuteError> {
         let config = &run.config;
         let rows = rows_only(&config.data);
-        let dataset = self
-            .datasets
-            .get(rows.clone(), || Ok(data::read_files(&data_files(&mut self.library, &config.data)?, &config.data)?))?;
+        let dataset = self.datasets.get(rows.clone(), || {
+            let files = data_files(&mut self.library, &config.data)?;
+            Ok(data::read_files_telling(&files, &config.data, &self.listener)?)
+        })?;
         let split_key = config.data.without_lengths();
         let splits = self.splits.get(split_key.clone(), || Ok(data::split(&dataset, &config.data)?))?;
 
@@ -255,7 +266,7 @@ impl Workbench {
         let model_digest = digest;
 
         let long = config.data.long_texts();
-        let read = || Ok(Tokens::of(tokenizer.clone(), dataset.clone(), long)?);
+        let read = || Ok(Tokens::of(tokenizer.clone(), dataset.clone(), long, self.listener.clone())?);
         let tokens = self.tokens.get((rows, tokenizer_key, long), read)?;
         let examples = tokens.count_windows(&splits.train);
         let steps = Steps::new(&config.train, examples);

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{ExperimentError, Layers, Planner};
 use crate::{
     assets::{Library, Listener, Lock, Settings},
+    data,
     execute::{DeviceChoice, Prepared, Workbench},
     model::ModelConfig,
     spec::LoadedSpec,
@@ -28,10 +29,12 @@ pub struct Options {
     pub offline: bool,
     /// Receives the progress of downloads.
     pub downloads: Listener,
+    /// Receives the progress of reading and tokenising data.
+    pub reading: data::Listener,
 }
 
 impl Default for Options {
-    /// Like `taper` without options, except that environment variables set no keys, and the progress of downloads is not reported.
+    /// Like `taper` without options, except that environment variables set no keys, and no progress of downloads and of reading is reported.
     fn default() -> Self {
         Self {
             runs: "runs".into(),
@@ -41,6 +44,7 @@ impl Default for Options {
             variables: Vec::new(),
             offline: false,
             downloads: std::sync::Arc::new(|_| {}),
+            reading: data::silent(),
         }
     }
 }
@@ -87,6 +91,14 @@ impl Experiment {
         Ok(library.with_listener(self.options.downloads.clone()).with_check(suits))
     }
 
+    /// A workbench that prepares its runs.
+    ///
+    /// # Errors
+    /// As [`Self::library`].
+    pub fn workbench(&self) -> Result<Workbench, ExperimentError> {
+        Ok(Workbench::new(self.library()?).with_listener(self.options.reading.clone()))
+    }
+
     /// The runs of the experiment, trial by trial, as far as they are known: a search that learns proposes more when these have results.
     /// Downloads and reads data and models, and checks everything that can be checked before training.
     ///
@@ -101,7 +113,7 @@ impl Experiment {
         if let Some(store) = &mut store {
             store.interrupt_abandoned()?;
         }
-        let bench = Workbench::new(self.library()?);
+        let bench = self.workbench()?;
         Ok(&self.plan_with(store.as_ref(), bench)?.runs)
     }
 

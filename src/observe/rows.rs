@@ -7,11 +7,16 @@ use indicatif::{ProgressBar, ProgressDrawTarget};
 use super::{bar_style::style, progress::is_terminal};
 use crate::format;
 
+/// The parts that work is divided into if its progress is told as a share.
+const PARTS: u64 = 10_000;
+
 /// A bar for work on a file row by row: rows done, rows per second, time left.
 ///
 /// Progress is measured by the bytes read, if the file's size is known. Dropping it clears the bar.
 pub struct RowProgress {
     bar: ProgressBar,
+    /// What is being done, in front of the rows; may be empty.
+    what: String,
     begin: Instant,
     sized: bool,
 }
@@ -26,18 +31,31 @@ impl RowProgress {
         Self::new(target, size)
     }
 
+    /// Shows a bar on standard error for `what`, which began then. Its progress is told as a share.
+    pub fn of(what: &str, begin: Instant) -> Self {
+        let mut progress = Self::new(ProgressDrawTarget::stderr(), Some(PARTS));
+        (progress.what, progress.begin) = (format!("{what}: "), begin);
+        progress
+    }
+
     fn new(target: ProgressDrawTarget, size: Option<u64>) -> Self {
         let bar = ProgressBar::with_draw_target(size, target);
         let template = if size.is_some() { "{bar:10} {percent:>3}%  {wide_msg}" } else { "{spinner} {wide_msg}" };
-        Self { bar: bar.with_style(style(template)), begin: Instant::now(), sized: size.is_some() }
+        Self { bar: bar.with_style(style(template)), what: String::new(), begin: Instant::now(), sized: size.is_some() }
     }
 
     /// Updates the bar: `rows` rows are done, which were in the first `bytes` bytes of the file.
     pub fn tell(&self, rows: u64, bytes: u64) {
         let elapsed_s = self.begin.elapsed().as_secs_f64();
         self.bar.set_position(bytes);
-        self.bar.set_message(status(rows, elapsed_s, self.bar.length().filter(|_| self.sized), bytes));
+        let size = self.bar.length().filter(|_| self.sized);
+        self.bar.set_message(format!("{}{}", self.what, status(rows, elapsed_s, size, bytes)));
         self.bar.tick();
+    }
+
+    /// The same: `rows` rows are done, which are this share of the work, from 0 to 1.
+    pub fn tell_share(&self, rows: u64, share: f64) {
+        self.tell(rows, (share * PARTS as f64) as u64);
     }
 }
 

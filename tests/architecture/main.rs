@@ -48,7 +48,7 @@ const ALLOWED_IMPORTS: [(&str, &[&str]); 25] = [
     ),
     ("export", &["execute"]),
     // A spec from its file to its results.
-    ("experiment", &["spec", "plan", "event", "metrics", "assets", "model", "store", "observe", "execute"]),
+    ("experiment", &["spec", "plan", "event", "metrics", "assets", "data", "model", "store", "observe", "execute"]),
     ("report", &["store", "stats", "event", "metrics", "plan"]),
     // Arguments and exit codes: everything.
     ("cli", &["*"]),

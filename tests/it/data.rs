@@ -11,6 +11,7 @@ mod malformed;
 mod mutations;
 mod pairs;
 mod parquet;
+mod progress;
 mod reading;
 mod splitting;
 mod streaming;

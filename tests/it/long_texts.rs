@@ -6,7 +6,7 @@ use candle_core::Device;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use taper::{
-    data::{self, Dataset, Row, Tokenizer, Tokens},
+    data::{self, Dataset, Row, Tokenizer, Tokens, silent},
     engine::{Autograd, Device as EngineDevice, Engine, Recipe, engine},
     event::{Event, Outcome, Split},
     execute::{Prepared, Workbench},
@@ -60,7 +60,7 @@ fn probabilities_of_long_texts_are_those_of_transformers() {
     let dataset = Arc::new(Dataset { rows, labels: labels.clone(), ..Dataset::default() });
     let tokenizer = Arc::new(Tokenizer::from_vocab(fixture.words.clone(), true).unwrap());
     let long = |policy| LongTexts { max_length: fixture.max_length, policy };
-    let read = |policy| Tokens::of(tokenizer.clone(), dataset.clone(), long(policy)).unwrap();
+    let read = |policy| Tokens::of(tokenizer.clone(), dataset.clone(), long(policy), silent()).unwrap();
     let windows = read(LongPolicy::Windows { stride: fixture.stride });
     let ends = read(LongPolicy::HeadTail { head: fixture.head_tokens });
     let ids: Vec<u32> = (0..fixture.rows.len() as u32).collect();

@@ -118,7 +118,7 @@ fn rows(lengths: &[usize]) -> Dataset {
 }
 
 fn read(dataset: &Dataset, long: LongTexts) -> Tokens {
-    Tokens::of(Arc::new(load(&[("vocab.txt", VOCAB)])), Arc::new(dataset.clone()), long).unwrap()
+    Tokens::of(Arc::new(load(&[("vocab.txt", VOCAB)])), Arc::new(dataset.clone()), long, taper::data::silent()).unwrap()
 }
 
 const WINDOWS: LongTexts = LongTexts { max_length: 6, policy: LongPolicy::Windows { stride: 1 } };

@@ -15,7 +15,7 @@ use super::{config, file};
 const SCHEMA: &str = "message rows { optional binary review (UTF8); required int64 label; required double score; }";
 
 /// Rows of two groups: a text that may be missing, and a label.
-fn write(groups: &[&[(Option<&str>, i64)]], compression: Compression) -> Vec<u8> {
+pub fn write(groups: &[&[(Option<&str>, i64)]], compression: Compression) -> Vec<u8> {
     let schema = Arc::new(parse_message_type(SCHEMA).unwrap());
     let properties = Arc::new(WriterProperties::builder().set_compression(compression).build());
     let mut bytes = Vec::new();
@@ -125,4 +125,30 @@ fn what_is_no_such_file_or_column_is_refused() {
         fs::write(&path, broken).unwrap();
         assert!(matches!(read(&path, &config()), Err(DataError::Parquet { .. })), "{} bytes", broken.len());
     }
+}
+
+/// Texts are decoded on a thread of their own and labels on another, from one file: more rows than any of them hands over at a time,
+/// in several groups, with texts larger than a batch.
+#[test]
+fn many_rows_keep_their_texts_and_labels() {
+    let long = "长".repeat(500_000);
+    let texts: Vec<Option<String>> = (0..20_000)
+        .map(|row| match row % 4001 {
+            7 => Some(format!("{row} {long}")),
+            n if n % 10 == 3 => None,
+            _ => Some(format!("text {row}")),
+        })
+        .collect();
+    let rows: Vec<(Option<&str>, i64)> = texts.iter().zip(0..).map(|(text, row)| (text.as_deref(), row % 3)).collect();
+    let (_dir, path) = file("rows.parquet", write(&[&rows[..9000], &[], &rows[9000..]], Compression::SNAPPY));
+    let data = read(&path, &config()).unwrap();
+    let found = data.rows.iter().map(|row| (row.line, row.text.as_str(), data.labels[row.label() as usize].as_str()));
+    let label = |row: i64| ["0", "1", "2"][row as usize % 3];
+    let expected = rows.iter().zip(1..).filter_map(|((text, row), line)| Some((line, (*text)?, label(*row))));
+    assert!(found.eq(expected));
+    assert_eq!(data.cleaning.missing_text as usize, texts.iter().filter(|text| text.is_none()).count());
+    assert_eq!(data.digest, taper::assets::digest_file(&path).unwrap());
+    // One that is left before its end does not hang.
+    let mut streamed = stream_texts(&Origin::File(path), &Layout::default(), "review").unwrap();
+    assert_eq!(streamed.next().unwrap().unwrap().text, "text 0");
 }
