@@ -39,6 +39,9 @@ fn take(shown: &mut Option<Work>, progress: Progress<'_>, a_while: Duration) {
     let (what, rows, share) = match progress {
         Progress::Ended => return *shown = None,
         Progress::Reading { file, rows, share } => (format!("reading {}", format::one_line(file)), rows, share),
+        Progress::Vocabulary { rows, of } => {
+            ("building the vocabulary".to_owned(), rows, rows as f64 / of.max(1) as f64)
+        }
         Progress::Tokenizing { rows, of } => ("tokenizing".to_owned(), rows, rows as f64 / of.max(1) as f64),
     };
     let work = match shown {

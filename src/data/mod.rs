@@ -75,7 +75,7 @@ pub use cells::{Kept, KeptColumns};
 pub use error::{DataError, Problem};
 pub use invisible::{escaped, is_blank, is_invisible};
 pub use leaks::{Leak, leaks};
-pub use progress::{Listener, Progress, silent};
+pub use progress::{Listener, Meter, Progress, silent};
 pub use read::{DataFiles, read, read_files, read_files_telling, read_labelled};
 pub use settings::{Layout, Wording};
 pub use source::Origin;

@@ -14,6 +14,13 @@ pub enum Progress<'a> {
         /// Share of the file so far, from 0 to 1.
         share: f64,
     },
+    /// A vocabulary is built from rows.
+    Vocabulary {
+        /// Rows so far.
+        rows: u64,
+        /// How many there are.
+        of: u64,
+    },
     /// Rows are tokenised.
     Tokenizing {
         /// Rows so far.
@@ -29,17 +36,19 @@ pub enum Progress<'a> {
 pub type Listener = Arc<dyn Fn(Progress<'_>) + Send + Sync>;
 
 /// Tells a listener about one piece of work; that it has ended when this is dropped.
-pub(super) struct Meter<'a>(&'a Listener);
+pub struct Meter<'a>(&'a Listener);
 
 impl<'a> Meter<'a> {
     /// Rows between two reports.
-    pub(super) const EVERY: u64 = 4096;
+    pub const EVERY: u64 = 4096;
 
-    pub(super) fn new(listener: &'a Listener) -> Self {
+    /// The beginning of a piece of work.
+    pub fn new(listener: &'a Listener) -> Self {
         Self(listener)
     }
 
-    pub(super) fn tell(&self, progress: Progress<'_>) {
+    /// Tells how far it is.
+    pub fn tell(&self, progress: Progress<'_>) {
         (self.0)(progress);
     }
 }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     assets::{self, KnownFiles, Library, Located, ModelFiles, Use},
-    data::{self, Dataset, RowText, Splits, Tokenizer, Tokens, VocabularyOf},
+    data::{self, Dataset, Meter, Progress, RowText, Splits, Tokenizer, Tokens, VocabularyOf},
     kernels::Requirements,
     model::{Label, Labels, ModelConfig, ModelError, Parameters, Weights},
     plan::{DataConfig, Digests, HeldOut, LongTexts, Part, PlannedRun, RunConfig, Scratch, Source, run_key, sanity},
@@ -251,7 +251,13 @@ impl Workbench {
             let tokenizer = self.tokenizers.get(tokenizer_key.clone(), || match &tokenizer_key {
                 TokenizerKey::Folder(folder, _) => Ok(Tokenizer::from_folder(folder)?),
                 TokenizerKey::Built { vocab_size, .. } => {
-                    let texts = splits.train.iter().flat_map(|&row| RowText::from(&dataset.rows[row as usize]).texts());
+                    let (meter, of) = (Meter::new(&self.listener), splits.train.len() as u64);
+                    let texts = splits.train.iter().zip(0..).flat_map(|(&row, rows)| {
+                        if rows % Meter::EVERY == 0 {
+                            meter.tell(Progress::Vocabulary { rows, of });
+                        }
+                        RowText::from(&dataset.rows[row as usize]).texts()
+                    });
                     Ok(Tokenizer::from_vocab(Tokenizer::build_vocab(texts, *vocab_size), true)?)
                 }
             })?;

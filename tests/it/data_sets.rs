@@ -215,13 +215,7 @@ fn a_repository_is_pinned_with_the_files_of_its_splits() {
         server.put(&format!("datasets/a/glue/{name}"), &bytes);
     }
     let home = Home::new(&server.url);
-    let taper = |arguments: &[&str], endpoint: &str| {
-        let mut command = home.dir.command(arguments);
-        command.env_clear().envs(home.vars.iter().cloned()).env("HF_ENDPOINT", endpoint);
-        let output = command.output().expect("taper starts");
-        let said = [output.stdout, output.stderr].concat();
-        (output.status.code(), String::from_utf8_lossy(&said).split_whitespace().collect::<Vec<_>>().join(" "))
-    };
+    let taper = |arguments: &[&str], endpoint: &str| says(&home, arguments, endpoint);
     spec(&home.dir, "hf:a/glue", SPLITS);
     let (code, said) = taper(&["plan", "glue.toml"], &server.url);
     assert!(
@@ -260,6 +254,48 @@ fn a_repository_is_pinned_with_the_files_of_its_splits() {
         code == Some(2) && said.contains("test-00000-of-00001.parquet of hf:a/glue is not what glue.toml.lock pins"),
         "{said}"
     );
+}
+
+/// What a command says, on one line, with the hubs at `endpoint`; its exit code.
+fn says(home: &Home, arguments: &[&str], endpoint: &str) -> (Option<i32>, String) {
+    let mut command = home.dir.command(arguments);
+    command.env_clear().envs(home.vars.iter().cloned());
+    let output =
+        command.env("HF_ENDPOINT", endpoint).env("MODELSCOPE_ENDPOINT", endpoint).output().expect("taper starts");
+    let said = [output.stdout, output.stderr].concat();
+    (output.status.code(), String::from_utf8_lossy(&said).split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// The same rows, labels and splits as from the other hub, and the same model.
+#[test]
+fn a_data_set_of_modelscope_is_that_of_the_hub() {
+    let server = Server::start(&[]);
+    for (name, bytes) in files("data") {
+        server.put(&format!("datasets/a/glue/{name}"), &bytes);
+    }
+    let home = Home::new(&server.url);
+    let nowhere = "http://127.0.0.1:9";
+    let weights = ["modelscope", "hf"].map(|hub| {
+        spec(&home.dir, &format!("{hub}:a/glue"), SPLITS);
+        let _ = std::fs::remove_file(home.path("glue.toml.lock"));
+        let (code, said) = says(&home, &["fetch", "glue.toml"], &server.url);
+        assert_eq!(code, Some(0), "{said}");
+        let lock = std::fs::read_to_string(home.path("glue.toml.lock")).unwrap();
+        for words in [COMMIT, "data/train-00001-of-00002.parquet", "data/validation-00000-of-00001.parquet"] {
+            assert!(lock.contains(words), "no `{words}` in {lock}");
+        }
+        assert!(!lock.contains("public-"), "{lock}");
+        let (code, said) = says(&home, &["plan", "glue.toml"], nowhere);
+        let rows = format!("24 rows of {hub}:a/glue; none dropped");
+        assert!(code == Some(0) && said.contains(&rows) && said.contains("train 24, dev 6, test 10"), "{said}");
+        let (code, said) = says(&home, &["run", "glue.toml", "--runs", hub], nowhere);
+        assert_eq!(code, Some(0), "{said}");
+        home.dir.weights(hub)
+    });
+    assert_eq!(weights[0], weights[1]);
+    spec(&home.dir, "modelscope:a/glue", "splits = { train = \"train\", dev = \"holdout\" }\ntest = 0");
+    let (code, said) = says(&home, &["plan", "glue.toml"], &server.url);
+    assert!(code == Some(2) && said.contains("it has no split `holdout`, which data.splits names"), "{said}");
 }
 
 /// The names of class labels need not stand in the data files, and decide what a model says.

@@ -22,6 +22,7 @@ fn listener() -> (Listener, Arc<Mutex<Told>>) {
     let listener: Listener = Arc::new(move |progress: Progress| {
         heard.lock().unwrap().push(match progress {
             Progress::Reading { file, rows, share } => Some((file.to_owned(), rows, share)),
+            Progress::Vocabulary { rows, of } => Some(("vocabulary".to_owned(), rows, rows as f64 / of as f64)),
             Progress::Tokenizing { rows, of } => Some(("tokens".to_owned(), rows, rows as f64 / of as f64)),
             Progress::Ended => None,
         });
