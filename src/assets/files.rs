@@ -247,19 +247,48 @@ pub(super) fn below(folder: &Path, name: &str) -> Option<PathBuf> {
 }
 
 /// Files below a folder, with paths relative to it.
-pub(super) fn list(folder: &Path) -> Vec<String> {
-    fn walk(folder: &Path, prefix: &str, found: &mut Vec<String>) {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+///
+/// # Errors
+/// The folder, or one in it, cannot be read.
+pub(super) fn list(folder: &Path) -> Result<Vec<String>, AssetError> {
+    fn walk(folder: &Path, prefix: &str, found: &mut Vec<String>) -> Result<(), AssetError> {
+        let failed = |error| AssetError::Io { path: folder.into(), error };
+        for entry in fs::read_dir(folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
             let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
             match entry.path() {
                 // A link to a folder may lead back to one above it.
                 path if path.is_dir() && entry.file_type().is_ok_and(|kind| kind.is_symlink()) => {}
-                path if path.is_dir() => walk(&path, &format!("{name}/"), found),
+                path if path.is_dir() => walk(&path, &format!("{name}/"), found)?,
                 _ => found.push(name),
             }
         }
+        Ok(())
     }
     let mut found = Vec::new();
-    walk(folder, "", &mut found);
-    found
+    walk(folder, "", &mut found)?;
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_listed_and_a_folder_that_cannot_be_read_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("a/b")).unwrap();
+        for name in ["x.csv", "a/y.csv", "a/b/z.csv"] {
+            fs::write(dir.path().join(name), "").unwrap();
+        }
+        let mut found = list(dir.path()).unwrap();
+        found.sort_unstable();
+        assert_eq!(found, ["a/b/z.csv", "a/y.csv", "x.csv"]);
+        // A file is no folder, for every user; permissions do not stop root.
+        let file = dir.path().join("x.csv");
+        let error = list(&file).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{}: a part of this path is a file", file.display())), "{error}");
+        let gone = dir.path().join("gone");
+        assert!(list(&gone).unwrap_err().to_string().starts_with(&format!("{}: there is no such", gone.display())));
+    }
 }

@@ -50,7 +50,7 @@ pub(super) fn data_set(folder: &Path, config: Option<&str>, names: &[String]) ->
         true => Some(fs::read_to_string(&card).map_err(|error| AssetError::Io { path: card, error })?),
         false => None,
     };
-    let found = NamedSplits::of(&source, &files::list(folder), card.as_deref(), config)?;
+    let found = NamedSplits::of(&source, &files::list(folder)?, card.as_deref(), config)?;
     let wanted = names.iter().map(|name| found.files(name).map(<[String]>::to_vec).map_err(refuse));
     check_apart(names, &wanted.collect::<Result<Vec<_>, _>>()?).map_err(refuse)?;
     let paths = |name: &String| -> Result<Vec<PathBuf>, AssetError> {

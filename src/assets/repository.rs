@@ -160,9 +160,13 @@ impl Lookup<'_> {
                 pin: Some(file.clone()),
             });
         }
-        let found = |snapshot: &Snapshot| match files::choose_data(source, &files::list(&snapshot.folder), wanted) {
+        let choose = |snapshot: &Snapshot| match files::list(&snapshot.folder) {
+            Ok(files) => files::choose_data(source, &files, wanted),
+            Err(error) => Err(error),
+        };
+        let found = |snapshot: &Snapshot| match choose(snapshot) {
             Ok(name) => Some(Ok((name, snapshot.folder.clone(), snapshot.revision.clone()))),
-            Err(error @ AssetError::SeveralDataFiles { .. }) => Some(Err(error)),
+            Err(error @ (AssetError::SeveralDataFiles { .. } | AssetError::Io { .. })) => Some(Err(error)),
             Err(_) => None,
         };
         let cached = self.repository.cached().iter().find_map(found);
@@ -220,7 +224,7 @@ impl Lookup<'_> {
                         return Err(self.not_cached(None));
                     };
                     let card = Some(snapshot.folder.join(CARD)).filter(|card| card.is_file());
-                    let chosen = chosen(&files::list(&snapshot.folder), card.as_deref())?;
+                    let chosen = chosen(&files::list(&snapshot.folder)?, card.as_deref())?;
                     (snapshot.folder, snapshot.revision, chosen)
                 }
                 Some(net) => {

@@ -38,6 +38,9 @@ const BY_TEST: &str = "ranked on the test rows, because there is no dev split: t
 /// Explains the mark beside a value.
 pub const NOT_FINAL: &str = "* not final: the value of an evaluation during training, at the step after @";
 
+/// Explains the order of pruned trials with values of different steps.
+const FURTHER_FIRST: &str = "pruned trials: those that got further come first, and of these the better ones";
+
 /// Explains the mark beside a state.
 pub const MARK: &str = "! predicts only one class, or is no better than always predicting the most common label";
 
@@ -269,6 +272,10 @@ fn footnotes(shown: &[&Trial], metric: Metric, tested: bool, intervals: bool) ->
     if shown.iter().any(|trial| !trial.is_final && trial.value.is_some()) {
         notes.push(NOT_FINAL.into());
     }
+    let pruned = || shown.iter().filter(|trial| trial.state == RunState::Pruned && trial.value.is_some());
+    if pruned().any(|trial| trial.step != pruned().next().and_then(|first| first.step)) {
+        notes.push(FURTHER_FIRST.into());
+    }
     if shown.iter().any(|trial| trial.warned > 0) {
         let of_seeds = shown.iter().any(|trial| trial.planned() > 1);
         notes.push(if of_seeds { MARK.replacen("! ", "! at least one run ", 1) } else { MARK.into() });
@@ -317,7 +324,9 @@ fn state(trial: &Trial, detail: Detail) -> String {
     let state = word(&trial.state);
     let text = match (trial.planned(), trial.state, trial.step) {
         _ if detail != Detail::Full => state,
-        (_, RunState::Pruned, Some((_, total))) => format!("{state} at step {} of {total}", trial.steps),
+        (_, RunState::Pruned, Some((_, total))) => {
+            format!("{state} at step {} of {}", format::count(trial.steps), format::count(total))
+        }
         (n, ..) if n > 1 && trial.completed < n => format!("{state}, {} of {n} done", trial.completed),
         _ => state,
     };

@@ -327,7 +327,7 @@ impl Seen {
         match self.kept(run) {
             None => format::NOTHING.into(),
             Some(eval) if is_final(run) => value(eval),
-            Some(eval) => board::not_final(&value(eval), Some(&eval.step.to_string())),
+            Some(eval) => board::not_final(&value(eval), Some(&format::count(eval.step))),
         }
     }
 
@@ -421,7 +421,9 @@ impl Seen {
         let state = |run: &RunRecord| {
             let state = match run.state {
                 // Its value tells the step.
-                RunState::Pruned if self.kept(run).is_none() => format!("{} at step {}", run.state_text(), run.steps),
+                RunState::Pruned if self.kept(run).is_none() => {
+                    format!("{} at step {}", run.state_text(), format::count(run.steps))
+                }
                 RunState::Completed if run.early_stop().is_some() => format!("{} early", run.state_text()),
                 _ => run.state_text(),
             };
@@ -435,7 +437,9 @@ impl Seen {
             column("state".into(), &state),
         ];
         if wide {
-            columns.push(column("steps".into(), &|run| format!("{}/{}", run.steps, run.total_steps)));
+            columns.push(column("steps".into(), &|run| {
+                format!("{}/{}", format::count(run.steps), format::count(run.total_steps))
+            }));
             columns.push(column("train loss".into(), &|run| run.last_loss.map_or_else(dash, |l| format!("{l:.4}"))));
         }
         columns.extend(has_dev.then(|| column(heading("dev", dev), &|run| self.dev_text(run, dev))));

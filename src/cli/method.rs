@@ -5,11 +5,7 @@ use taper::{
     execute::Prepared,
     experiment::Planner,
     format,
-    plan::{
-        Prune,
-        prune::rungs,
-        sanity::{Trials, survivors},
-    },
+    plan::{Promotions, Prune, prune::rungs, sanity::Trials},
     spec::{Search, Sweep},
 };
 
@@ -27,10 +23,10 @@ pub struct Method<'a> {
     prune: Prune,
     /// Decision steps before the end, and total steps: each combination that occurs, once.
     rungs: Vec<(Vec<u64>, u64)>,
-    /// The share of all steps that pruning leaves, if each rung promotes exactly its part.
-    share: Option<f64>,
-    /// The share of trials that is trained to the end, likewise.
-    finishing: Option<f64>,
+    /// How many trials ASHA promotes.
+    promotions: Option<Promotions>,
+    /// The share of all steps that ASHA leaves: the mean, and from, to.
+    share: Option<(f64, (f64, f64))>,
 }
 
 impl<'a> Method<'a> {
@@ -45,30 +41,31 @@ impl<'a> Method<'a> {
                 all.push(own);
             }
         }
-        let share = match prune {
-            Prune::Asha { reduction_factor, .. } => {
-                let expected = |run: &Prepared| {
-                    let ends = steps(run).into_iter().chain([run.steps.total]);
-                    let parts = ends.scan(0, |from, to| Some(to - std::mem::replace(from, to)));
-                    let goes_on = 1.0 / reduction_factor as f64;
-                    parts.zip(0..).map(|(steps, rung)| steps as f64 * goes_on.powi(rung)).sum::<f64>()
-                };
-                let all: u64 = planner.runs.iter().map(|run| run.steps.total).sum();
-                Some(planner.runs.iter().map(expected).sum::<f64>() / all.max(1) as f64)
-            }
-            _ => None,
-        };
         let (known, trials) = (planner.known_trials(), planner.trials());
-        let finishing = match prune {
-            Prune::Asha { reduction_factor, .. } => {
-                let (_, finish) = survivors(trials.all, reduction_factor, deepest(&all));
-                Some(finish as f64 / trials.all.max(1) as f64)
+        let promotions = match prune {
+            Prune::Asha { reduction_factor, rungs } => {
+                let batch = (sweep.search == Search::Tpe).then_some(sweep.batch);
+                Some(Promotions::new(reduction_factor, usize::try_from(rungs).unwrap_or(0), trials.all, batch))
             }
             _ => None,
         };
+        let share = promotions.as_ref().map(|promotions| {
+            // Of all runs together: steps to the first rung, from it to the second, …
+            let mut parts: Vec<f64> = Vec::new();
+            for run in &planner.runs {
+                let ends = steps(run).into_iter().chain([run.steps.total]);
+                for (at, part) in ends.scan(0, |from, to| Some(to - std::mem::replace(from, to))).enumerate() {
+                    match parts.get_mut(at) {
+                        Some(sum) => *sum += part as f64,
+                        None => parts.push(part as f64),
+                    }
+                }
+            }
+            promotions.steps(&parts)
+        });
         let own_dev = planner.runs.iter().any(|run| !run.dataset.dev.is_empty());
         let (more, over) = (planner.more, planner.is_over());
-        Self { sweep, known, trials, more, over, own_dev, prune, rungs: all, share, finishing }
+        Self { sweep, known, trials, more, over, own_dev, prune, rungs: all, promotions, share }
     }
 
     /// Lines of text; none for a plain grid.
@@ -97,8 +94,10 @@ impl<'a> Method<'a> {
                 lines.push(format!("pruning   {rule}: none, because no run is evaluated before its last step"));
             }
             Prune::Asha { reduction_factor, .. } => {
-                let share = format::percent(self.share.unwrap_or(1.0));
-                let (left, _) = survivors(self.trials.all, reduction_factor, deepest(&self.rungs));
+                let left = self.promotions.as_ref().map(|of| of.words(deepest(&self.rungs))).unwrap_or_default();
+                let (low, high) = self.share_range();
+                let [low, high] = [low, high].map(|share| format!("{:.0}", share * 100.0));
+                let share = if low == high { format!("{low}%") } else { format!("{low}–{high}%") };
                 // A batch is proposed from the results of earlier ones, so none of their runs may still wait.
                 let batches = match self.more {
                     true => "; a trial that is not promoted by the end of its batch is pruned for good",
@@ -112,7 +111,8 @@ impl<'a> Method<'a> {
                         "pruning   ASHA: at {promoted} are promoted ({left} trials{judged}); about {share} of all steps, or more{batches}"
                     ),
                     (false, false) => format!(
-                        "pruning   ASHA: at {promoted} are promoted ({left} trials); about {share} of all steps, or a little more"
+                        "pruning   ASHA: at {promoted} are promoted ({left} trials), {share} of all steps: each is judged as its score comes, so that more \
+                         than 1 in {reduction_factor} may be promoted"
                     ),
                 });
             }
@@ -157,15 +157,20 @@ impl<'a> Method<'a> {
         Some(format!("folds     {product}; every row{outside} is a test row once{of}"))
     }
 
-    /// The share of all steps that is trained.
+    /// The share of all steps that is expected to be trained.
     pub fn share(&self) -> f64 {
-        self.share.unwrap_or(1.0)
+        self.share.map_or(1.0, |(mean, _)| mean)
+    }
+
+    /// The range of that share: from, to.
+    pub fn share_range(&self) -> (f64, f64) {
+        self.share.map_or((1.0, 1.0), |(_, range)| range)
     }
 
     /// Whether more steps than [`Self::share`] are likely to be trained: each batch of a search may promote its best trial, whatever share
     /// that is, and later batches have better trials.
     pub fn may_be_more(&self) -> bool {
-        self.share.is_some_and(|share| share < 1.0) && self.sweep.search == Search::Tpe
+        self.share() < 1.0 && self.sweep.search == Search::Tpe
     }
 
     /// Whether a rule ends trials early.
@@ -175,7 +180,7 @@ impl<'a> Method<'a> {
 
     /// The share of trials that is trained to the end and keeps a model.
     pub fn finishing(&self) -> f64 {
-        self.finishing.unwrap_or(1.0)
+        self.promotions.as_ref().map_or(1.0, |promotions| promotions.past(deepest(&self.rungs)))
     }
 
     /// Whether the rule stops as many trials as results decide, so that no share is known.
@@ -197,7 +202,7 @@ impl<'a> Method<'a> {
         };
         json!({
             "search": self.sweep.search, "trials": self.known, "all_trials": self.trials.all, "more": self.more,
-            "undrawn": self.trials.undrawn, "repeats": self.trials.repeats, "prune": self.sweep.prune, "rungs": rungs, "expected_share": self.share,
+            "undrawn": self.trials.undrawn, "repeats": self.trials.repeats, "prune": self.sweep.prune, "rungs": rungs, "expected_share": self.share.map(|(mean, _)| mean),
             "max_runs": self.sweep.max_runs, "max_hours": self.sweep.max_hours,
         })
     }

@@ -138,8 +138,8 @@ fn one(store: &Store, run: &RunRecord) -> Result<Vec<String>> {
         lines.push(format!("  {:<15} {}, so {gain}", "before training", format::percent(before.get(Metric::Accuracy))));
     }
     if let Some((label, share)) = baseline(run, m) {
-        let of = run.train_labels.as_deref().map_or("", majority_words);
-        let text = format!("majority class, always predicting `{}`, {of} in training", format::one_line(&label));
+        let of = run.train_labels.as_deref().map_or(String::new(), |rows| majority_words(rows, "label"));
+        let text = format!("always predicting `{}`, {of} in training", format::one_line(&label));
         lines.push(format!("  {:<15} {}: {text}", "baseline", format::percent(share)));
     }
     if let Some(dev) = at(&evals, When::After, Split::Dev).filter(|_| split != Split::Dev) {
@@ -192,7 +192,7 @@ fn best(store: &Store, board: &report::Leaderboard, runs: &[RunRecord]) -> Resul
             format::percent(before)
         ));
         let text = format!(
-            "{} vs. the majority-class baseline, always predicting `{}` ({})",
+            "{} vs. the baseline, always predicting `{}` ({})",
             points(own - share),
             format::one_line(&label),
             format::percent(share)

@@ -258,7 +258,7 @@ fn print(
                 format::count(e.steps),
                 e.time_s.filter(|_| is_to_do(line)).map_or_else(|| "–".into(), |s| about(s * left(line))),
                 needs(e.memory_bytes),
-                needs(e.disk_bytes),
+                needs(e.kept_bytes),
             ]
         }),
         // Names and states come first.
@@ -299,8 +299,10 @@ fn time_range(planner: &Planner, lines: &[Line], method: &Method, jobs: usize) -
     // If there are more parallel runs than threads, they share the threads.
     let slots = jobs.min(threads()).max(1) as f64;
     let longest = each.iter().map(|(time, left)| time * left).fold(0.0, f64::max);
-    let low = ((known + mean * to_come(planner) as f64) * method.share() / slots).max(longest);
-    (low, MOST * low)
+    // Of a search no range is known: its later trials are better than random ones.
+    let shares = if method.may_be_more() { (method.share(), method.share()) } else { method.share_range() };
+    let of = |share: f64| ((known + mean * to_come(planner) as f64) * share / slots).max(longest);
+    (of(shares.0), MOST * of(shares.1))
 }
 
 /// `~4.2s`.
@@ -360,10 +362,6 @@ fn total(planner: &Planner, lines: &[Line], method: &Method, jobs: usize, (low, 
     }
     let at_a_time = if jobs == 1 { "one run at a time".into() } else { format!("{jobs} runs at a time") };
     let at_most = if method.stops_unknown() { "at most " } else { "" };
-    let pruned = match method.share() < 1.0 && !method.may_be_more() {
-        true => " and pruning stops as many as expected",
-        false => "",
-    };
     let all = lines.len() + planner.to_come();
     let beyond = all - to_come - lines.iter().filter(|line| !line.beyond_budget).count();
     let beyond = match beyond {
@@ -371,8 +369,8 @@ fn total(planner: &Planner, lines: &[Line], method: &Method, jobs: usize, (low, 
         n => format!(" (the budget leaves out {}; raise it to train more)", format::count(n as u64)),
     };
     format!(
-        "{} of {} to do{known}{beyond}: {} on this machine's CPU with {at_a_time}, if nothing else uses it{pruned}. Results \
-         take {at_most}{} on disk; each run needs another {} during training{}.{}",
+        "{} of {} to do{known}{beyond}: {} on this machine's CPU with {at_a_time}, if nothing else uses it. Results \
+         take {at_most}{} on disk; while it trains, a run needs another {} for its checkpoints{}.{}",
         format::count((open.len() + to_come) as u64),
         format::counted(all as u64, "run"),
         if method.may_be_more() { roughly(low) } else { between(low, high) },
@@ -389,7 +387,7 @@ fn hours(planner: &Planner, open: &[&Line], method: &Method) -> Option<String> {
     let costs: Vec<f64> = open.iter().map(|line| line.estimate.time_s.unwrap_or(0.0) * left(line)).collect();
     let mean = costs.iter().sum::<f64>() / costs.len().max(1) as f64;
     // All runs spend it together, however many train at a time.
-    let low = (costs.iter().sum::<f64>() + mean * to_come(planner) as f64) * method.share();
+    let low = (costs.iter().sum::<f64>() + mean * to_come(planner) as f64) * method.share_range().0;
     if left_s >= MOST * low {
         return None;
     }

@@ -67,9 +67,9 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
         })
         .collect();
     out.wrapped(&format!(
-        "baseline  majority class: always predicting {}, {} in training, is right on {}",
+        "baseline  always predicting {}, {} in training, is right on {}",
         data::escaped(&dataset.labels[always]),
-        metrics::majority_words(&train_counts),
+        metrics::majority_words(&train_counts, "label"),
         gives.join(" and ")
     ))?;
     let one = if run.config.data.text_pair_column.is_some() { "pair" } else { "text" };

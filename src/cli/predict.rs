@@ -22,7 +22,7 @@ use super::{
     measuring::Measuring,
     output::Output,
     results::{Form, NewFile, Target, Wanted},
-    stream::Stream,
+    stream::{Fields, Stream},
 };
 
 /// Classify texts with a trained model.
@@ -59,7 +59,8 @@ pub struct Predict {
     out_format: Option<Form>,
     /// Write all columns of the file, in their order, before the results. CSV and Excel: as text; JSON: as JSON, in the cells of a table too;
     /// Parquet: numbers and booleans as numbers and booleans in JSON Lines, everything as text in a table. A result whose name a column has
-    /// gets another: `predicted_label`. The fields of the first 1,024 JSON objects are the columns of a table.
+    /// gets another: `predicted_label`. The fields of all JSON objects of a file are the columns of a table; of standard input those of the
+    /// first 1,024 objects.
     #[arg(long, requires = "file")]
     keep_columns: bool,
     /// Column (or JSON field) with labels: also say how many predictions are right, as `taper eval` does. With --out on standard output (with
@@ -74,6 +75,8 @@ pub struct Predict {
 struct Input {
     origin: Origin,
     rows: Texts,
+    /// The fields of all JSON objects of a file, if all columns are kept.
+    fields: Vec<String>,
 }
 
 /// One classified text.
@@ -101,7 +104,7 @@ impl Predict {
         // Opened before the model is loaded, so that its errors are reported at once.
         let target = self.out.as_deref().map(|path| Target::of(path, self.out_format)).transpose()?;
         let input = self.open(&kept, config)?;
-        let (Some(Input { origin, rows }), target) = (input, target) else {
+        let (Some(Input { origin, rows, fields }), target) = (input, target) else {
             if self.out.is_some() {
                 let what = "--out goes with --file, or with - for the lines of standard input";
                 return Err(Unusable(anyhow::anyhow!(what)).into());
@@ -123,9 +126,9 @@ impl Predict {
         let progress = RowProgress::stderr(shown, input::size(&origin));
         let known = self.labels.as_ref().and_then(|_| training_texts(&run, &global.runs)).unwrap_or_default();
         let measuring = self.labels.as_ref().map(|_| Measuring::new(model.labels(), &known));
-        let mut stream = Stream { model, rows, progress, measuring, done: 0 };
+        let mut stream = Stream { model, rows, fields, progress, measuring, done: 0 };
         stream.run(wanted, file, out)?;
-        let Stream { model, rows, measuring, done, progress } = stream;
+        let Stream { model, rows, measuring, done, progress, .. } = stream;
         drop(progress);
         let mut warnings = rows.warnings();
         warnings.extend(measuring.as_ref().and_then(|measuring| measuring.known.warning(&run)));
@@ -151,7 +154,8 @@ impl Predict {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// The rows of the input, if it is one; every label of a file is checked before anything is classified.
+    /// The rows of the input, if it is one. Before anything is classified every label of a file is checked, and the fields of all its JSON
+    /// objects are known, if they are kept.
     fn open(&self, kept: &Kept, config: &DataConfig) -> Result<Option<Input>> {
         let unusable = |e: data::DataError| Unusable(e.into());
         let Some(file) = &self.file else {
@@ -160,7 +164,7 @@ impl Predict {
             }
             let (origin, lines) = (Origin::StandardInput, Layout { wording: Wording::Options, ..Layout::default() });
             let rows = data::stream_lines(&origin, &lines).map_err(unusable)?;
-            return Ok(Some(Input { origin, rows }));
+            return Ok(Some(Input { origin, rows, fields: Vec::new() }));
         };
         let origin = Origin::of(file);
         let mut layout = self.layout.layout(false);
@@ -169,17 +173,24 @@ impl Predict {
             layout.missing.clone_from(&config.missing);
             let labels = values(&config.labels, &Classifier::labels_of(kept.folder())?);
             wanted.label = Some(LabelColumn { name: name.clone(), labels });
-            // Standard input cannot be read twice.
-            if matches!(origin, Origin::File(_)) {
-                let checked = data::Wanted { keep: false, ..wanted.clone() };
-                let mut rows = data::stream_rows(&origin, &layout, checked).map_err(unusable)?;
-                if let Some(error) = rows.find_map(Result::err) {
-                    return Err(unusable(error).into());
+        }
+        let mut fields = Fields::default();
+        // Standard input cannot be read twice.
+        if matches!(origin, Origin::File(_)) && (wanted.label.is_some() || wanted.keep) {
+            let rows = data::stream_rows(&origin, &layout, wanted.clone()).map_err(unusable)?;
+            // A header has all columns; of JSON every object can have others.
+            let has_fields = wanted.keep && rows.columns().is_empty();
+            if wanted.label.is_some() || has_fields {
+                for row in rows {
+                    let row = row.map_err(unusable)?;
+                    if has_fields {
+                        fields.add(&row);
+                    }
                 }
             }
         }
         let rows = data::stream_rows(&origin, &layout, wanted).map_err(unusable)?;
-        Ok(Some(Input { origin, rows }))
+        Ok(Some(Input { origin, rows, fields: fields.names }))
     }
 
     fn load(&self, kept: &Kept, run: &RunRecord, global: &Global) -> Result<Classifier> {

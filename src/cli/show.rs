@@ -146,7 +146,7 @@ fn print(
         whole.evaluations.iter().map(|e| {
             vec![
                 tag(&e.when),
-                e.step.to_string(),
+                format::count(e.step),
                 tag(&e.split),
                 format::count(e.metrics.rows),
                 Metric::Loss.text(e.metrics.get(Metric::Loss)),

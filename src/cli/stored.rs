@@ -6,6 +6,7 @@ use anyhow::Result;
 use taper::{
     event::FailureKind,
     execute::{self, Prepared},
+    format::count,
     plan::changes,
     store::{RunRecord, RunState, Store},
     train::NUMERICS,
@@ -121,11 +122,11 @@ fn of_record(record: &RunRecord, lost: Option<String>, resumes: Option<u64>) -> 
         };
     }
     let word = match (record.state, resumes) {
-        (RunState::Waiting, Some(step)) => format!("waiting at step {step}"),
-        (RunState::Interrupted, Some(step)) => format!("interrupted, resumes at step {step}"),
+        (RunState::Waiting, Some(step)) => format!("waiting at step {}", count(step)),
+        (RunState::Interrupted, Some(step)) => format!("interrupted, resumes at step {}", count(step)),
         // What diverged is left out, and with --retry it begins anew.
         (RunState::Failed, Some(step)) if record.failure != Some(FailureKind::Diverged) => {
-            format!("{}, resumes at step {step}", record.state_text())
+            format!("{}, resumes at step {}", record.state_text(), count(step))
         }
         (RunState::Interrupted | RunState::Waiting, None) => format!("{}, starts over", record.state.word()),
         _ => record.state_text(),

@@ -1,5 +1,7 @@
 //! Classifies the rows of a file as they are read, in constant memory.
 
+use std::collections::HashSet;
+
 use anyhow::Result;
 use taper::{
     data::{RowText, Text, Texts},
@@ -26,6 +28,8 @@ pub struct Stream<'a> {
     pub model: Classifier,
     /// What is left of them.
     pub rows: Texts,
+    /// The fields of all JSON objects, if they were read before.
+    pub fields: Vec<String>,
     /// Shows how far it is.
     pub progress: RowProgress,
     /// What counts those that are right, if labels are read.
@@ -58,7 +62,12 @@ impl Stream<'_> {
                 Some(results) => results,
                 none => {
                     let Some((file, out)) = begin.take() else { return Ok(()) };
-                    none.insert(Results::begin(wanted.clone(), columns(&self.rows, &chunk.rows), file, out)?)
+                    none.insert(Results::begin(
+                        wanted.clone(),
+                        columns(&self.rows, &self.fields, &chunk.rows),
+                        file,
+                        out,
+                    )?)
                 }
             };
             self.refuse(&mut chunk);
@@ -130,17 +139,39 @@ fn texts(rows: &[Text]) -> Vec<RowText<'_>> {
     rows.iter().filter(|row| !row.is_blank).map(RowText::from).collect()
 }
 
-/// The columns of a file: those of its header, or the fields of its first objects.
-fn columns(file: &Texts, first: &[Text]) -> Vec<String> {
-    let mut columns = file.columns().to_vec();
-    let mut known: std::collections::HashSet<String> = columns.iter().cloned().collect();
-    for (name, _) in first.iter().flat_map(|row| &row.kept) {
-        if !known.contains(&**name) {
-            known.insert((**name).to_owned());
-            columns.push((**name).to_owned());
+/// The columns of a file: those of its header, or the fields of its objects, of which only the first can be known where it is read once.
+fn columns(file: &Texts, fields: &[String], first: &[Text]) -> Vec<String> {
+    let mut columns = Fields::from(file.columns().to_vec());
+    fields.iter().for_each(|name| columns.add_name(name));
+    first.iter().for_each(|row| columns.add(row));
+    columns.names
+}
+
+/// The names of the fields of rows, in the order in which they come.
+#[derive(Default)]
+pub struct Fields {
+    pub names: Vec<String>,
+    known: HashSet<String>,
+}
+
+impl Fields {
+    /// Adds those of a row.
+    pub fn add(&mut self, row: &Text) {
+        row.kept.iter().for_each(|(name, _)| self.add_name(name));
+    }
+
+    fn add_name(&mut self, name: &str) {
+        if !self.known.contains(name) {
+            self.known.insert(name.to_owned());
+            self.names.push(name.to_owned());
         }
     }
-    columns
+}
+
+impl From<Vec<String>> for Fields {
+    fn from(names: Vec<String>) -> Self {
+        Self { known: names.iter().cloned().collect(), names }
+    }
 }
 
 /// An error that ends the output; if no row was written, nothing was started.

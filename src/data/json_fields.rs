@@ -1,5 +1,7 @@
 //! The fields of a JSON object with their values as they are written.
 
+use std::{collections::HashMap, sync::Arc};
+
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use super::cells::{Kept, KeptColumns};
@@ -9,16 +11,34 @@ use super::cells::{Kept, KeptColumns};
 /// Numbers keep their digits: a program's value of one with twenty would be another number.
 pub(super) fn values(object: &str) -> KeptColumns {
     let mut found = KeptColumns::new();
+    // Positions in `found` by name; filled only once there are more fields than are quickly compared one by one.
+    let mut known: HashMap<Arc<str>, usize> = HashMap::new();
     let mut rest = object.trim_start().strip_prefix('{').unwrap_or_default();
     while let Some((name, value, after)) = field(rest) {
         rest = after;
-        match found.iter_mut().find(|(known, _)| **known == *name) {
-            Some((_, known)) => *known = kept(value),
-            None => found.push((name.into(), kept(value))),
+        if found.len() == FEW && known.is_empty() {
+            known = found.iter().enumerate().map(|(at, (name, _))| (name.clone(), at)).collect();
+        }
+        let at = match found.len() < FEW {
+            true => found.iter().position(|(known, _)| **known == *name),
+            false => known.get(&*name).copied(),
+        };
+        match at {
+            Some(at) => found[at].1 = kept(value),
+            None => {
+                let name: Arc<str> = name.into();
+                if found.len() >= FEW {
+                    known.insert(name.clone(), found.len());
+                }
+                found.push((name, kept(value)));
+            }
         }
     }
     found
 }
+
+/// Fields that are compared one by one.
+const FEW: usize = 16;
 
 /// The name and the value of the next field, and what follows it.
 fn field(text: &str) -> Option<(String, &str, &str)> {
@@ -66,5 +86,20 @@ mod tests {
         assert_eq!(found, want.map(|(name, value)| (name.into(), value)));
         assert_eq!(values("{\"n\":12345678901234567890123}")[0].1, json("12345678901234567890123"));
         assert_eq!(values("{}"), []);
+    }
+
+    /// Around the number of fields from which on names are looked up in a map, the last of several with one name still counts, at the
+    /// position of the first.
+    #[test]
+    fn many_fields_are_as_few() {
+        for n in [1, FEW - 1, FEW, FEW + 1, 3 * FEW, 60_000] {
+            let fields: Vec<String> =
+                (0..n).chain(0..n).enumerate().map(|(at, name)| format!("\"f{name}\":{at}")).collect();
+            let found = values(&format!("{{{}}}", fields.join(",")));
+            assert_eq!(found.len(), n);
+            for at in [0, n / 2, n - 1] {
+                assert_eq!(found[at], (format!("f{at}").into(), Kept::Json((n + at).to_string())), "{n}");
+            }
+        }
     }
 }

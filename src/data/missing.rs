@@ -32,10 +32,10 @@ impl<'a> MissingValues<'a> {
             }
         }
         // Longer texts are not looked at.
-        if cells.text.len() < 16
-            && let Some(word) = WORDS.iter().position(|word| *word == cells.text.trim())
-        {
-            self.found[word] = true;
+        let word = |text: &&String| WORDS.iter().position(|word| text.len() < 16 && *word == text.trim());
+        let words = [&cells.text, &cells.text_pair].map(|text| word(&text));
+        words.into_iter().flatten().for_each(|word| self.found[word] = true);
+        if words.iter().any(Option::is_some) {
             self.rows += 1;
             if self.lines.len() < Warning::MAX_LINES {
                 self.lines.push(line);
@@ -99,5 +99,18 @@ mod tests {
              [\"NA\", \"null\"]"
         );
         assert_eq!(warning.lines, [2, 7]);
+    }
+
+    #[test]
+    fn a_second_text_that_looks_missing_is_said_too() {
+        let mut missing = MissingValues::new(&[]);
+        for (line, text, text_pair) in
+            [(2, "fine", "NA"), (3, "NaN", "null"), (4, "fine", "too"), (5, "fine", "NA or not")]
+        {
+            missing.clear(&mut Cells { text_pair: text_pair.into(), ..cells(text, "1") }, line);
+        }
+        let warning = missing.warning(Wording::Keys).unwrap();
+        let want = "2 rows (lines 2 and 3) have `NA`, `NaN` and `null` as a text, ";
+        assert!(warning.message.starts_with(want), "{}", warning.message);
     }
 }

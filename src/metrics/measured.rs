@@ -206,15 +206,20 @@ pub fn majority(counts: &[u64]) -> Option<u32> {
     (0..).zip(counts).max_by_key(|(id, rows)| (**rows, std::cmp::Reverse(*id))).map(|(id, _)| id)
 }
 
-/// Describes the label that [`majority`] returns: the most common label, or one of several.
-pub fn majority_words(counts: &[u64]) -> &'static str {
-    if is_tied(counts) { "one of the most common labels" } else { "the most common label" }
+/// Describes the label that [`majority`] returns: the most common label; of several as common, one of the 2 most common labels; where all
+/// are as common, one of 2 equally common labels. `label` is the noun.
+pub fn majority_words(counts: &[u64], label: &str) -> String {
+    match (as_common(counts), counts.len()) {
+        (0 | 1, _) => format!("the most common {label}"),
+        (n, all) if n == all => format!("one of {n} equally common {label}s"),
+        (n, _) => format!("one of the {n} most common {label}s"),
+    }
 }
 
-/// Whether several labels share the largest number of rows.
-pub fn is_tied(counts: &[u64]) -> bool {
+/// How many labels have the largest number of rows.
+pub fn as_common(counts: &[u64]) -> usize {
     let most = counts.iter().max();
-    counts.iter().filter(|rows| Some(*rows) == most).count() > 1
+    counts.iter().filter(|rows| Some(*rows) == most).count()
 }
 
 /// Index of the largest value, the first of equals; 0 if there are no values. NaNs never win unless the first value is NaN.
@@ -291,8 +296,10 @@ mod tests {
 
     #[test]
     fn the_majority_is_the_first_of_equals() {
-        assert_eq!(majority_words(&[2, 5, 4]), "the most common label");
-        assert_eq!(majority_words(&[2, 5, 5]), "one of the most common labels");
+        assert_eq!(majority_words(&[2, 5, 4], "label"), "the most common label");
+        assert_eq!(majority_words(&[2, 5, 5], "label"), "one of the 2 most common labels");
+        assert_eq!(majority_words(&[5, 5], "training label"), "one of 2 equally common training labels");
+        assert_eq!(majority_words(&[0, 5], "label"), "the most common label");
         assert_eq!([majority(&[2, 5, 5]), majority(&[0, 0]), majority(&[])], [Some(1), Some(0), None]);
     }
 }

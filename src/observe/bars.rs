@@ -10,7 +10,10 @@ use super::{
     lines::{View, split_name},
     text::cut_start,
 };
-use crate::{event::Event, format::one_line};
+use crate::{
+    event::Event,
+    format::{count, one_line},
+};
 
 /// Characters of a bar.
 const BAR: usize = 10;
@@ -57,12 +60,10 @@ impl AllBars {
                 let bar = bars.eval.get_or_insert_with(|| {
                     all.insert_after(run_bar, ProgressBar::new(0).with_style(bar_style::style("{msg}")))
                 });
-                let line = format!(
-                    "  evaluating {} {} {done}/{total} rows",
-                    split_name(*split),
-                    painted(*done, *total, colour)
-                );
-                bar.set_message(if measure_text_width(&line) > width { format!("  {done}/{total}") } else { line });
+                let rows = format!("{}/{}", count(*done), count(*total));
+                let line =
+                    format!("  evaluating {} {} {rows} rows", split_name(*split), painted(*done, *total, colour));
+                bar.set_message(if measure_text_width(&line) > width { format!("  {rows}") } else { line });
                 bar.tick();
             }
             _ => {}
@@ -113,7 +114,7 @@ fn painted(done: u64, total: u64, colour: bool) -> String {
 /// out; a name that does not fit loses its beginning.
 fn run_line(name: &str, view: &View, width: usize, colour: bool) -> String {
     let name = &one_line(name);
-    let steps = format!("{}/{}", view.step, view.total_steps);
+    let steps = format!("{}/{}", count(view.step), count(view.total_steps));
     let [loss, metric, speed, left] = view.parts();
     let (mut with_bar, mut loss, mut speed, mut metric) = (true, Some(loss), Some(speed), Some(metric));
     let tail = |loss: &Option<String>, metric: &Option<String>, speed: &Option<String>| -> String {
@@ -179,14 +180,14 @@ mod tests {
     fn parts_that_do_not_fit_are_left_out_and_no_number_is_cut() {
         let (run, view) = view();
         let at = |width| run_line(&run.name, &view, width, false);
-        let numbers = "412/1200  avg loss 0.5000  dev 75.0%";
+        let numbers = "412/1,200  avg loss 0.5000  dev 75.0%";
         let full = at(200);
         assert!(full.starts_with(&run.name) && full.contains(" ━━━─────── ") && full.contains("tok/s  eta "), "{full}");
         let eta = full.split("eta ").nth(1).unwrap().to_string();
         for width in 40..=160 {
             let line = at(width);
             assert!(measure_text_width(&line) <= width, "{width}: {line}");
-            assert!(line.ends_with(&format!("eta {eta}")) && line.contains("412/1200"), "{width}: {line}");
+            assert!(line.ends_with(&format!("eta {eta}")) && line.contains("412/1,200"), "{width}: {line}");
             assert!(line.contains("dev 75.0%"), "{width}: {line}");
         }
         assert!(at(80).contains(numbers) && at(80).contains("seed=12") && !at(80).contains("tok/s"), "{}", at(80));

@@ -7,7 +7,7 @@ use super::{
     text::{cut, cut_start, cut_words, left, right, wrap},
 };
 use crate::{
-    format::{NOTHING, duration, one_line, visible},
+    format::{NOTHING, count, duration, one_line, visible},
     store::RunState,
 };
 
@@ -360,8 +360,8 @@ impl Column {
             Self::Bar => bar(row.step, row.total),
             Self::Steps => match (&row.evaluating, row.total) {
                 (Some(text), _) => text.clone(),
-                (None, 0) => row.step.to_string(),
-                (None, total) => format!("{}/{total}", row.step),
+                (None, 0) => count(row.step),
+                (None, total) => format!("{}/{}", count(row.step), count(total)),
             },
             Self::Loss => row.loss.map_or(NOTHING.into(), |loss| format!("{loss:.4}")),
             Self::Metric => row.value.clone().unwrap_or_else(|| NOTHING.into()),
@@ -416,6 +416,12 @@ mod tests {
 
     fn size(width: usize, height: usize) -> Size {
         Size { width, height }
+    }
+
+    #[test]
+    fn steps_are_written_as_everywhere() {
+        let at = |step, total| Column::Steps.cell(&Row { step, total, ..row(&[], RunState::Running) });
+        assert_eq!([at(483, 1380), at(1380, 0), at(7, 9)], ["483/1,380", "1,380", "7/9"]);
     }
 
     #[test]

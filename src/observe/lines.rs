@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::RunInfo;
 use crate::{
     event::{Event, Outcome, ProbeScore, Split, StepCompleted, When},
-    format::{brief, by_number, count, counted, duration, one_line, percent, rate, short, texts},
+    format::{brief, count, counted, duration, one_line, percent, rate, short, texts},
     metrics::{Metric, Metrics, Score, is_new_best},
     plan::Keep,
 };
@@ -121,8 +121,8 @@ impl View {
                     self.window.push_back((0.0, 0));
                 }
                 let begin = match resumed_from {
-                    Some(step) => format!("resumes from step {step} of {total_steps}"),
-                    None => format!("{total_steps} {}", by_number(*total_steps, "step", "steps")),
+                    Some(step) => format!("resumes from step {} of {}", count(*step), count(*total_steps)),
+                    None => counted(*total_steps, "step"),
                 };
                 let parameters = brief(*parameters as f64);
                 let first = format!("{} ({}): {begin}, {parameters} parameters", run.name, short(&run.key));
@@ -162,7 +162,7 @@ impl View {
                 let moment = match when {
                     When::During => {
                         self.told.push((*split, *step));
-                        format!("step {step}  epoch {epoch}")
+                        format!("step {}  epoch {epoch}", count(*step))
                     }
                     other => moment(*other).to_string(),
                 };
@@ -181,7 +181,7 @@ impl View {
                 .collect(),
             Event::CheckpointSaved { step } => {
                 self.checkpoint = Some(*step);
-                line(Tone::Aside, format!("checkpoint at step {step}"))
+                line(Tone::Aside, format!("checkpoint at step {}", count(*step)))
             }
             Event::RunFinished(outcome) => self.end(run, outcome),
             Event::EvalProgress { .. }
@@ -241,7 +241,8 @@ impl View {
     fn step_line(&self, s: &StepCompleted) -> String {
         let Self { total_steps, .. } = self;
         let [_, _, speed, left] = self.parts();
-        let text = format!("step {}/{total_steps}  epoch {}  loss {:.4}  lr {}", s.step, s.epoch, s.loss, rate(s.lr));
+        let at = format!("step {}/{}", count(s.step), count(*total_steps));
+        let text = format!("{at}  epoch {}  loss {:.4}  lr {}", s.epoch, s.loss, rate(s.lr));
         [text, speed, left].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
     }
 
@@ -261,28 +262,28 @@ impl View {
 
     /// Where the run would resume.
     fn from(&self) -> String {
-        self.checkpoint.map_or_else(|| "the beginning".into(), |step| format!("step {step}"))
+        self.checkpoint.map_or_else(|| "the beginning".into(), |step| format!("step {}", count(step)))
     }
 
     fn end(&self, run: &RunInfo, outcome: &Outcome) -> Vec<Line> {
-        let (name, step, took) = (&run.name, self.step, duration(self.elapsed_s));
+        let (name, took) = (&run.name, duration(self.elapsed_s));
+        let step = count(self.step);
         let (tone, text) = match outcome {
             // Only early stopping completes a run before its last step.
-            Outcome::Completed if step < self.total_steps => {
-                let (at, of) = (count(step), count(self.total_steps));
-                let text = format!("{name}: completed, stopped early at step {at} of {of} in {took}");
+            Outcome::Completed if self.step < self.total_steps => {
+                let of = count(self.total_steps);
+                let text = format!("{name}: completed, stopped early at step {step} of {of} in {took}");
                 (Tone::Success, text)
             }
             Outcome::Completed => {
-                let steps = by_number(step, "step", "steps");
-                (Tone::Success, format!("{name}: completed, {step} {steps} in {took}"))
+                (Tone::Success, format!("{name}: completed, {} in {took}", counted(self.step, "step")))
             }
-            Outcome::Interrupted if step == 0 => {
+            Outcome::Interrupted if self.step == 0 => {
                 (Tone::Warning, format!("{name}: interrupted before the first step; the same command starts it again"))
             }
             Outcome::Interrupted => {
                 let next = match self.checkpoint {
-                    Some(step) => format!("resumes it from step {step}"),
+                    Some(step) => format!("resumes it from step {}", count(step)),
                     None => "starts it again: it has no checkpoint".into(),
                 };
                 (Tone::Warning, format!("{name}: interrupted after step {step}; the same command {next}"))
@@ -291,7 +292,7 @@ impl View {
                 (Tone::Plain, format!("{name}: failed after step {step}; retrying now from {}", self.from()))
             }
             Outcome::Paused { step } => {
-                (Tone::Aside, format!("{name}: waiting at step {step} for the runs it is compared with"))
+                (Tone::Aside, format!("{name}: waiting at step {} for the runs it is compared with", count(*step)))
             }
             Outcome::Pruned { reason } => (Tone::Plain, format!("{name}: pruned ({reason})")),
             Outcome::Failed { kind, message } => {

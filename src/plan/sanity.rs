@@ -139,10 +139,12 @@ fn optimizer(train: &TrainConfig, warn: &mut impl FnMut(String)) {
             false => "takes more than all of each weight away".into(),
         };
         let decay = if weight_decay < 1e6 { weight_decay.to_string() } else { format!("{weight_decay:e}") };
-        warn(format!("train.weight_decay = {decay} with train.lr = {lr}: each step {what}; usual are 0 to 0.1"));
+        warn(format!(
+            "train.weight_decay = {decay} with train.lr = {lr}: each step {what}; train.weight_decay is usually 0 to 0.1"
+        ));
     }
     if lr < LEAST_LR {
-        warn(format!("train.lr = {lr:e} changes no weight in float32, or hardly one; usual are 1e-5 to 1e-3"));
+        warn(format!("train.lr = {lr:e} changes no weight in float32, or hardly one; it is usually 1e-5 to 1e-3"));
     }
     if max_grad_norm > 0.0 && max_grad_norm < LEAST_NORM {
         warn(format!(
@@ -263,7 +265,8 @@ pub fn of_sweep(sweep: &Sweep, runs: &[SweptRun], trials: Trials) -> Vec<Warning
     messages.chain(optimistic).chain(expected).collect()
 }
 
-/// A rung at which all trials have the same value, so that their order in the plan alone decided.
+/// A rung at which all trials have the same value, so that it promoted those with the lower numbers: the first in the plan, or the first that a
+/// search proposed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Undecided {
     /// The rung, from 0.
@@ -279,8 +282,8 @@ pub fn decided_nothing(Undecided { rung, trials }: Undecided, metric: Metric) ->
         _ => ", or choose checkpoint.metric = \"loss\"",
     };
     let message = format!(
-        "rung {} decided nothing: its {trials} trials have the same dev {}, and their order in the plan alone decided which were \
-         promoted; evaluate later (a smaller sweep.rungs or sweep.reduction_factor){or}",
+        "rung {} decided nothing: its {trials} trials have the same dev {} there, so that an earlier trial was promoted before a \
+         later one, whichever is better; evaluate later (a smaller sweep.rungs or sweep.reduction_factor){or}",
         rung + 1,
         metric.name()
     );

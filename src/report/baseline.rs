@@ -2,13 +2,13 @@
 
 use super::{format, input::RunInput};
 use crate::{
-    metrics::{Degenerate, Metrics, is_tied, majority},
+    metrics::{Degenerate, Metrics, as_common, majority, majority_words},
     plan::Metric,
     stats::Paired,
 };
 
 /// A classifier that predicts the most common label for every row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Baseline {
     /// Id of the label.
     pub label: u32,
@@ -17,14 +17,18 @@ pub struct Baseline {
     pub of_training: bool,
     /// Whether another label is as common.
     pub tied: bool,
+    /// The label in a few words: `the most common training label`.
+    pub words: String,
 }
 
 impl Baseline {
     /// The baseline of a run with a result.
     pub fn of(run: &RunInput) -> Option<Self> {
         let metrics = run.run.final_metrics.as_ref()?;
-        let of =
-            |rows: &[u64], of_training| majority(rows).map(|label| Self { label, of_training, tied: is_tied(rows) });
+        let of = |rows: &[u64], of_training| {
+            let words = majority_words(rows, if of_training { "training label" } else { "label" });
+            majority(rows).map(|label| Self { label, of_training, tied: as_common(rows) > 1, words })
+        };
         let training = run.run.train_labels.as_deref().and_then(|rows| of(rows, true));
         training.or_else(|| of(&metrics.confusion.supports(), false))
     }
@@ -32,16 +36,6 @@ impl Baseline {
     /// Its accuracy on the rows of an evaluation.
     pub fn accuracy(&self, metrics: &Metrics) -> f64 {
         metrics.right_if_always(self.label) as f64 / metrics.rows.max(1) as f64
-    }
-
-    /// A description of the label in a few words.
-    pub fn describe(&self) -> &'static str {
-        match (self.of_training, self.tied) {
-            (true, false) => "the most common training label",
-            (true, true) => "one of the most common training labels",
-            (false, false) => "the most common label",
-            (false, true) => "one of the most common labels",
-        }
     }
 
     /// The description for a chart's legend, where space is short.
@@ -91,17 +85,19 @@ pub enum AgainstBaseline {
 }
 
 impl AgainstBaseline {
-    /// The comparison as a sentence that follows one about the baseline. `label` gives the names of labels.
-    pub fn sentence(&self, label: impl Fn(u32) -> String) -> String {
+    /// The comparison as a sentence that follows one about the baseline. `what` is compared: `the best run`. `label` gives the names of
+    /// labels.
+    pub fn sentence(&self, what: &str, label: impl Fn(u32) -> String) -> String {
+        let what = format::capital(what);
         match self {
-            Self::OneClass(id) => format!("The model predicts “{}” for every row.", label(*id)),
-            Self::NoBetter => "The model is no better than the baseline.".into(),
+            Self::OneClass(id) => format!("{what} predicts “{}” for every row.", label(*id)),
+            Self::NoBetter => format!("{what} is no better than the baseline."),
             Self::Unsure { difference, p } => format!(
-                "The model is {:.1} points above the baseline, which may be chance (exact McNemar test, {}).",
+                "{what} is {:.1} points above the baseline, which may be chance (exact McNemar test, {}).",
                 difference * 100.0,
                 format::p_value(*p)
             ),
-            Self::Better { difference } => format!("The model is {:.1} points above the baseline.", difference * 100.0),
+            Self::Better { difference } => format!("{what} is {:.1} points above the baseline.", difference * 100.0),
         }
     }
 }
@@ -121,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_model_is_compared_with_the_majority_class() {
-        let baseline_a = Baseline { label: 0, of_training: true, tied: false };
+        let baseline_a = Baseline { label: 0, of_training: true, tied: false, words: String::new() };
         // 10 rows of `a` and 8 of `b`: all predicted as `a`; all as `b`.
         assert_eq!(baseline_a.against(&metrics(&[(0, 0, 10), (1, 0, 8)])), AgainstBaseline::OneClass(0));
         assert_eq!(baseline_a.against(&metrics(&[(0, 1, 10), (1, 1, 8)])), AgainstBaseline::OneClass(1));
@@ -140,9 +136,18 @@ mod tests {
         let many = baseline_a.against(&metrics(&[(0, 0, 9), (0, 2, 1), (1, 1, 19), (1, 0, 1)]));
         assert_eq!(many, AgainstBaseline::Better { difference: 18.0 / 30.0 });
         // The most common training label need not be the most common of the evaluated rows.
-        let always_c = Baseline { label: 2, of_training: true, tied: false };
+        let always_c = Baseline { label: 2, ..baseline_a.clone() };
         let measured = metrics(&[(0, 0, 3), (1, 0, 3), (2, 2, 1), (2, 0, 1)]);
         assert_eq!(always_c.accuracy(&measured), 0.25);
         assert_eq!(metrics(&[(1, 1, 5)]).one_class(), None);
+    }
+
+    #[test]
+    fn a_verdict_says_what_was_compared() {
+        let said = |verdict: AgainstBaseline, what: &str| verdict.sentence(what, |_| "a".into());
+        let better = AgainstBaseline::Better { difference: 0.425 };
+        assert_eq!(said(better, "the best run"), "The best run is 42.5 points above the baseline.");
+        assert_eq!(said(AgainstBaseline::NoBetter, "the model"), "The model is no better than the baseline.");
+        assert_eq!(said(AgainstBaseline::OneClass(0), "the best trial"), "The best trial predicts “a” for every row.");
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     event::Split,
     format::{
         command::with_runs,
+        count,
         names::{distinct, replicate},
     },
     metrics::{Metric, Metrics, better_first},
@@ -28,7 +29,7 @@ pub struct Leaderboard {
     pub split: Split,
     /// The metric that they are compared by.
     pub metric: Metric,
-    /// Complete trials by rank, then incomplete, pruned and failed ones.
+    /// Complete trials by rank, then incomplete, pruned (those that got further first) and failed ones.
     pub trials: Vec<Trial>,
     /// A sentence about planned runs without a record, if there are any.
     pub missing: Option<String>,
@@ -91,7 +92,7 @@ impl Trial {
     /// The steps at which a value that is not final was measured: `225`, or `90–135` where they differ between seeds.
     pub fn unfinished_at(&self) -> Option<String> {
         let ((first, _), last) = self.step.filter(|_| !self.is_final).zip(self.last_step)?;
-        Some(if first == last { first.to_string() } else { format!("{first}–{last}") })
+        Some(if first == last { count(first) } else { format!("{}–{}", count(first), count(last)) })
     }
 }
 
@@ -202,7 +203,8 @@ pub(super) fn ranked(runs: &[(&RunRecord, &[EvalRecord])], missing: &Missing) ->
     let all = trials.iter().map(|(_, _, trial)| &trial.name).chain(&gone).map(String::as_str);
     let names = distinct(&all.collect::<Vec<_>>());
     trials.iter_mut().zip(names).for_each(|((_, _, trial), name)| trial.name = name);
-    trials.sort_by(|(a, _, x), (b, _, y)| sort_group(x).cmp(&sort_group(y)).then(better_first(*a, *b)));
+    let order = |x: &Trial, y: &Trial| sort_group(x).cmp(&sort_group(y)).then_with(|| further_first(x, y));
+    trials.sort_by(|(a, _, x), (b, _, y)| order(x, y).then(better_first(*a, *b)));
     for (i, (_, _, trial)) in trials.iter_mut().enumerate().take_while(|(_, (_, _, t))| sort_group(t) == 0) {
         trial.rank = Some(i + 1);
     }
@@ -212,6 +214,22 @@ pub(super) fn ranked(runs: &[(&RunRecord, &[EvalRecord])], missing: &Missing) ->
 /// The primary sort key, as in the live table.
 fn sort_group(trial: &Trial) -> u8 {
     trial.state.class_of_trial(trial.completed, trial.measured, trial.planned())
+}
+
+/// Of pruned trials, those come first whose value is of a later part of training: they were promoted further.
+fn further_first(a: &Trial, b: &Trial) -> std::cmp::Ordering {
+    let part = |trial: &Trial| match trial.step {
+        _ if trial.is_final => (1, 1),
+        Some((step, total)) => (u128::from(step), u128::from(total.max(1))),
+        None => (0, 1),
+    };
+    match a.state == RunState::Pruned && b.state == RunState::Pruned {
+        true => {
+            let ((a_at, a_of), (b_at, b_of)) = (part(a), part(b));
+            (b_at * a_of).cmp(&(a_at * b_of))
+        }
+        false => std::cmp::Ordering::Equal,
+    }
 }
 
 fn trial_of(
@@ -274,6 +292,15 @@ mod tests {
     /// A store with the runs of one experiment: (learning rate, seed, rows out of four right on dev and on test after training,
     /// or during training, outcome).
     fn board(change: fn(&mut RunConfig), runs: &[(f64, u64, Option<usize>, Outcome)]) -> Leaderboard {
+        board_at(|_| 9, change, runs)
+    }
+
+    /// The same with the step of the evaluation during training, by seed.
+    fn board_at(
+        at: fn(u64) -> u64,
+        change: fn(&mut RunConfig),
+        runs: &[(f64, u64, Option<usize>, Outcome)],
+    ) -> Leaderboard {
         let folder = tempfile::tempdir().unwrap();
         let mut store = Store::open(folder.path()).unwrap();
         let mut planned = Vec::new();
@@ -293,7 +320,8 @@ mod tests {
             }
             if let Some(right) = right {
                 let when = if *outcome == Outcome::Completed { When::After } else { When::During };
-                store.append(&key, &[testing::eval(when, 9, Split::Dev, *right)]).unwrap();
+                let step = if when == When::During { at(*seed) } else { 9 };
+                store.append(&key, &[testing::eval(when, step, Split::Dev, *right)]).unwrap();
                 if when == When::After {
                     store.append(&key, &[testing::eval(when, 9, Split::Test, 2)]).unwrap();
                 }
@@ -358,6 +386,21 @@ mod tests {
         assert_eq!(board.trials[3].test_accuracy, None);
         // Its progress is its number of steps, not the step of the evaluation that ranks it.
         assert_eq!((board.trials[3].steps, board.trials[3].step), (3, Some((9, 9))));
+    }
+
+    /// A value of an early step says less than one of a later step: only those of one step are compared.
+    #[test]
+    fn of_pruned_trials_those_that_got_further_come_first() {
+        let runs = [
+            (1e-1, 3, Some(4), pruned()),
+            (1e-2, 9, Some(2), pruned()),
+            (1e-3, 9, Some(3), pruned()),
+            (1e-4, 3, None, pruned()),
+        ];
+        let board = board_at(|seed| seed, |_| (), &runs);
+        let seen: Vec<_> = board.trials.iter().map(|trial| (trial.runs[0].as_str(), trial.unfinished_at())).collect();
+        let at = |step: u64| Some(step.to_string());
+        assert_eq!(seen, [("0.001/9", at(9)), ("0.01/9", at(9)), ("0.1/3", at(3)), ("0.0001/3", None)]);
     }
 
     #[test]

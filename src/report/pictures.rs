@@ -163,7 +163,7 @@ pub fn accuracy(input: &ReportInput, analysis: &Analysis) -> Option<AccuracyChar
     let charted =
         evals(shown.iter().copied().find(|&i| std::ptr::eq(&input.runs[i], reference)).unwrap_or(shown[0]), split);
     let label = Baseline::of(reference);
-    let baseline = label.zip(charted.first()).map(|(b, eval)| b.accuracy(&eval.metrics));
+    let baseline = label.as_ref().zip(charted.first()).map(|(b, eval)| b.accuracy(&eval.metrics));
     let word = label.map_or("", |b| b.legend());
     legend.extend(baseline.map(|b| entry(format!("{word} {}", format::percent(b)), MUTED, true)));
     Some(AccuracyChart {

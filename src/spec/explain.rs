@@ -253,6 +253,9 @@ impl fmt::Display for Explanation {
         }
         writeln!(f, "  {}", self.doc)?;
         write!(f, "  takes {}", self.expects)?;
+        if let Some(meaning) = self.absent.filter(|_| self.value.is_some() || self.swept.is_some()) {
+            write!(f, "; if the key is left out: {meaning}")?;
+        }
         for value in self.swept.iter().chain(&self.layers) {
             let mark = if value.holds { "→" } else { " " };
             let location = if value.location.is_empty() { String::new() } else { format!(" ({})", value.location) };

@@ -4,7 +4,7 @@ use std::ops::Bound;
 
 use super::{Delimiter, Fold, TextEncoding, source};
 use crate::{
-    format::or,
+    format::{count, or},
     source::{Scheme, Source},
 };
 
@@ -85,8 +85,10 @@ impl Kind {
             Self::Encoding => TextEncoding::EXPECTS.into(),
             Self::Fold => Fold::EXPECTS.into(),
             Self::Boolean => "`true` or `false`".into(),
-            Self::Whole(least, most) if *most == i64::MAX as u64 => format!("a whole number of at least {least}"),
-            Self::Whole(least, most) => format!("a whole number from {least} to {most}"),
+            Self::Whole(least, most) if *most == i64::MAX as u64 => {
+                format!("a whole number of at least {}", count(*least))
+            }
+            Self::Whole(least, most) => format!("a whole number from {} to {}", count(*least), count(*most)),
             Self::Number(low, high) => format!("a number {}", between(low, high)),
             Self::Pair(low, high) => format!("two numbers {}", between(low, high)),
             Self::Texts => "a list of strings".into(),

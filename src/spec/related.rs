@@ -9,8 +9,8 @@ const PAIRS: &[(&str, &str, &str)] = &[
     ("train.batch_size", "train.gradient_accumulation_steps", "a step has batch_size × gradient_accumulation_steps rows"),
     ("train.batch_size", "train.micro_batch_tokens", "a batch of more tokens than micro_batch_tokens is computed in parts; the step is the same"),
     ("train.lr", "train.scheduler", "train.scheduler sets how the rate changes from train.lr after the warmup"),
-    ("train.lr", "train.warmup_steps", "during the warmup the rate rises from 0 to train.lr"),
-    ("train.lr", "train.warmup_ratio", "during the warmup the rate rises from 0 to train.lr"),
+    ("train.lr", "train.warmup_steps", "above 0, it is the number of steps in which the rate rises from 0 to train.lr"),
+    ("train.lr", "train.warmup_ratio", "above 0, it is the share of all steps in which the rate rises from 0 to train.lr"),
     ("train.warmup_steps", "train.warmup_ratio", "two ways to set the same: set one of them"),
     ("train.scheduler", "train.max_steps", "the decay ends at the last step"),
     ("train.weight_decay", "train.no_decay", "parameters in train.no_decay have no weight decay"),
@@ -75,6 +75,7 @@ mod tests {
         for (a, b, how) in PAIRS {
             assert!(keys::find(a).is_some() && keys::find(b).is_some() && a != b, "{a}, {b}");
             assert!(of(a).any(|(key, said)| key == *b && said == *how) && of(b).any(|(key, _)| key == *a), "{a}, {b}");
+            assert_eq!(of(a).filter(|(_, said)| said == how).count(), 1, "{a}: two keys have one sentence: {how}");
             assert_eq!(PAIRS.iter().filter(|(x, y, _)| (x, y) == (a, b) || (y, x) == (a, b)).count(), 1, "{a}, {b}");
         }
     }

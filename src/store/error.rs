@@ -163,15 +163,9 @@ impl StoreError {
         let shown = wanted.len() + 4;
         let key = |run: &RunRecord| run.key.get(..shown.max(8)).filter(|key| key.starts_with(wanted)).map(String::from);
         let keys: Vec<String> = runs.iter().map(|run| key(run).unwrap_or_else(|| short(&run.key).into())).collect();
-        let names = runs.iter().map(|run| console::measure_text_width(&run.name)).max().unwrap_or(0);
-        let mut lines: Vec<String> = keys
-            .iter()
-            .zip(runs)
-            .map(|(key, run)| {
-                let blanks = " ".repeat(names.saturating_sub(console::measure_text_width(&run.name)));
-                format!("  {key}  {}{blanks}  {}", run.name, belongs_to(run)).trim_end().to_string()
-            })
-            .collect();
+        // After the name, whatever its width: in columns, a terminal would break the longer lines only.
+        let mut lines: Vec<String> =
+            keys.iter().zip(runs).map(|(key, run)| format!("  {key}  {}{}", run.name, belongs_to(run))).collect();
         if count > runs.len() {
             lines.push(format!("  … and {} more", count - runs.len()));
         }
@@ -213,13 +207,13 @@ impl StoreError {
     }
 }
 
-/// What tells a run from others of its name: `experiments a, b`.
+/// What tells a run from others of its name: ` (experiments a, b)`.
 fn belongs_to(run: &RunRecord) -> String {
     match (&run.experiments[..], &run.experiment) {
         ([], None) => String::new(),
-        ([], Some(earlier)) => format!("experiment {earlier}, not in its current plan"),
-        ([one], _) => format!("experiment {one}"),
-        (several, _) => format!("experiments {}", several.join(", ")),
+        ([], Some(earlier)) => format!(" (experiment {earlier}, not in its current plan)"),
+        ([one], _) => format!(" (experiment {one})"),
+        (several, _) => format!(" (experiments {})", several.join(", ")),
     }
 }
 

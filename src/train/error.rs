@@ -1,12 +1,12 @@
 //! Errors that stop training, and the failure kind that is stored for each.
 
-use crate::format::{bytes, rate};
+use crate::format::{bytes, count, rate};
 
 /// An error that stops training.
 #[derive(Debug, thiserror::Error)]
 pub enum TrainError {
     /// The loss or the gradient is no longer finite.
-    #[error("{what} is {value} at step {step} (lr {}): {advice}", rate(*lr))]
+    #[error("{what} is {value} at step {} (lr {}): {advice}", count(*step), rate(*lr))]
     Diverged {
         /// `the loss`, `the gradient's norm` or `the loss on held-out rows`.
         what: &'static str,

@@ -5,7 +5,8 @@ use std::{
     env, fs,
     io::Read,
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
+    time::Duration,
 };
 
 use serde_json::Value;
@@ -201,6 +202,10 @@ fn a_file_of_results_is_whole_or_not_there() {
         let output = Command::new("sh").args(["-c", &shell]).current_dir(sandbox.root()).output().unwrap();
         refused(&output, "it is the file that is read");
         std::os::unix::fs::symlink("old.csv", sandbox.path("to.csv")).unwrap();
+        std::os::unix::fs::symlink("gone/o.csv", sandbox.path("nowhere.csv")).unwrap();
+        let dangling = "--out nowhere.csv: it is a symbolic link to gone/o.csv, which does not exist; remove the link";
+        refused(&predict("r.csv", "nowhere.csv", &[]), dangling);
+        assert_eq!(fs::read_link(sandbox.path("nowhere.csv")).unwrap(), Path::new("gone/o.csv"));
     }
     assert_eq!(fs::read(sandbox.path("r.csv")).unwrap(), before);
     // A bad row ends it: what was there stays.
@@ -290,14 +295,30 @@ fn names_and_fields_that_have_no_room_are_refused() {
     sandbox.write("twice.csv", "review,a,a\n好,1,0\n");
     refused(&keep("twice.csv", &[]), "more than one column `a`; rename all but one of them");
     let late = "{\"review\":\"好\"}\n".repeat(1100) + "{\"review\":\"慢\",\"late\":1}\n";
-    sandbox.write("late.jsonl", late);
-    let output = keep("late.jsonl", &["--out", "o.parquet"]);
+    sandbox.write("late.jsonl", &late);
+    // A file is read for its fields before anything is classified; standard input cannot be.
+    for name in ["o.csv", "o.parquet", "l.csv"] {
+        let more: &[&str] = if name == "l.csv" { &["--labels", "label"] } else { &[] };
+        let file = if name == "l.csv" { "labelled.jsonl" } else { "late.jsonl" };
+        sandbox.write("labelled.jsonl", late.replace("}\n", ",\"label\":1}\n"));
+        let output = keep(file, &[&["--out", name], more].concat());
+        assert!(output.status.success(), "{}", text(&output.stderr));
+    }
+    let (names, rows) = table(&fs::read(sandbox.path("o.csv")).unwrap());
+    assert_eq!(names[..4], ["review", "late", "line", "label"]);
+    assert_eq!((&*rows[0]["late"], &*rows[1099]["late"], &*rows[1100]["late"]), ("", "", "1"));
+    let (names, _) = table(&fs::read(sandbox.path("l.csv")).unwrap());
+    assert_eq!(names[..5], ["review", "label", "late", "line", "predicted_label"]);
+    let piped = ["predict", "small", "--keep-columns", "--file", "-", "--format", "jsonl", "--out", "p.parquet"];
+    let output = sandbox.fed(&piped, &late);
     let error = text(&output.stderr);
     assert!(
-        output.status.code() == Some(1) && error.contains("line 1101: the field `late` is in none of the first rows"),
+        output.status.code() == Some(1)
+            && error.contains("line 1101: the field `late` is in none of the first rows")
+            && error.contains("give the rows as a file (--file FILE)"),
         "{error}"
     );
-    assert!(!sandbox.path("o.parquet").exists());
+    assert!(!sandbox.path("p.parquet").exists());
     let output = keep("late.jsonl", &["--out", "o.jsonl"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(lines(&fs::read(sandbox.path("o.jsonl")).unwrap())[1100]["late"], 1);
@@ -419,4 +440,37 @@ fn pandas_reads_the_same_values() {
         check('kept', 'predicted_label', ['id', 'review', 'label', 'line'])\n";
     let output = Command::new(&program).args(["-c", code]).current_dir(sandbox.root()).output().expect("Python starts");
     assert!(output.status.success(), "{}", text(&output.stderr));
+}
+
+/// Ctrl-C and a request to end leave nothing beside the output; what an earlier `kill -9` left disturbs nobody.
+#[cfg(unix)]
+#[test]
+fn a_prediction_that_is_stopped_leaves_no_file() {
+    let sandbox = trained();
+    let row = "这家的菜很好吃,送得也快,下次还会再来\n".replace(',', "，");
+    sandbox.write("many.csv", format!("review\n{}", row.repeat(400_000)));
+    sandbox.write("r.csv", REVIEWS);
+    sandbox.write(".taper-predict-1-1", "left");
+    let unfinished = || -> Vec<String> {
+        let names = fs::read_dir(sandbox.root()).unwrap().map(|file| file.unwrap().file_name());
+        let names = names.map(|name| name.to_string_lossy().into_owned());
+        names.filter(|name| name.starts_with(".taper-predict-") && name != ".taper-predict-1-1").collect()
+    };
+    for signal in ["-INT", "-TERM"] {
+        let mut command = sandbox.command(&["predict", "small", "--file", "many.csv", "--out", "o.csv"]);
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("taper");
+        while unfinished().is_empty() {
+            assert!(child.try_wait().expect("a state").is_none(), "it ended before it was stopped");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill");
+        let output = child.wait_with_output().expect("the end");
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(130), "{signal}: {said}");
+        assert!(said.ends_with("stopped: o.csv was not written\n"), "{said}");
+        assert!(unfinished().is_empty() && !sandbox.path("o.csv").exists(), "{signal}: {:?}", unfinished());
+    }
+    sandbox.ok(&["predict", "small", "--file", "r.csv", "--out", "o.csv"]);
+    assert_eq!(fs::read(sandbox.path(".taper-predict-1-1")).unwrap(), b"left");
+    assert!(sandbox.ok(&["gc"]).starts_with("nothing to remove"));
 }

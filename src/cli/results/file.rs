@@ -11,7 +11,10 @@ use anyhow::{Context, Result, anyhow};
 use flate2::{Compression, write::GzEncoder};
 use taper::{data::Origin, format};
 
-use super::{super::Unusable, form::Packing};
+use super::{
+    super::{Unusable, output},
+    form::Packing,
+};
 
 /// A file that becomes what it is called once it is complete.
 pub struct NewFile {
@@ -40,6 +43,12 @@ impl NewFile {
         let refused = |why: &str| Err(Unusable(anyhow!("--out {shown}: {why}")));
         if path.as_os_str() == "-" {
             return refused("it takes a file; without it results go to standard output");
+        }
+        if let Some(to) = dangling(path) {
+            return refused(&format!(
+                "it is a symbolic link to {}, which does not exist; remove the link, or name another file",
+                to.display()
+            ));
         }
         if let Ok(found) = path.metadata() {
             if found.is_dir() {
@@ -73,6 +82,9 @@ impl NewFile {
         if path.file_name().is_none() {
             return refused("expected the name of a file");
         }
+        let at_stop = (temporary.clone(), shown.to_string());
+        // Before the file is there, so that at no moment it stays.
+        remove_when_stopped(at_stop).map_err(|e| Unusable(e.into()))?;
         // Never through what lies there, a link for example.
         let file = File::options().write(true).create_new(true).open(&temporary).map_err(failed)?;
         if let Ok(replaced) = fs::metadata(&path) {
@@ -102,6 +114,20 @@ impl Drop for NewFile {
             let _ = fs::remove_file(&self.temporary);
         }
     }
+}
+
+/// What a symbolic link names, if that does not exist.
+fn dangling(path: &Path) -> Option<PathBuf> {
+    path.metadata().is_err().then(|| fs::read_link(path).ok())?
+}
+
+/// Ctrl-C, or a request to end, ends the command without leaving the unfinished file `temporary`.
+fn remove_when_stopped((temporary, shown): (PathBuf, String)) -> Result<(), ctrlc::Error> {
+    ctrlc::set_handler(move || {
+        let _ = fs::remove_file(&temporary);
+        output::error(&format!("\nstopped: {shown} was not written"));
+        std::process::exit(130);
+    })
 }
 
 /// Whether two names lead to one file.

@@ -1,5 +1,7 @@
 //! The columns of results, and what they are called.
 
+use std::collections::HashMap;
+
 use anyhow::anyhow;
 use taper::data::{Kept, Text};
 
@@ -28,6 +30,8 @@ pub struct Wanted {
 pub struct Heading {
     /// Columns of the input.
     pub kept: Vec<String>,
+    /// The position of each of them.
+    positions: HashMap<String, usize>,
     /// Whether there are any, be they none.
     pub keep: bool,
     /// Name of the column with the line.
@@ -53,8 +57,9 @@ impl Heading {
     /// If results cannot be named, or two columns of the input have one name.
     pub fn new(wanted: &Wanted, columns: Vec<String>) -> Result<Self, Unusable> {
         let kept = if wanted.keep { columns } else { Vec::new() };
+        let mut positions = HashMap::with_capacity(kept.len());
         for (at, name) in kept.iter().enumerate() {
-            if kept[..at].contains(name) {
+            if positions.insert(name.clone(), at).is_some() {
                 let what = format!(
                     "--keep-columns: the input has more than one column `{}`; rename all but one of them",
                     name.escape_debug()
@@ -64,7 +69,7 @@ impl Heading {
         }
         let named = |name: &str| {
             let prefixed = format!("{PREFIX}{name}");
-            match (kept.iter().any(|known| known == name), kept.contains(&prefixed)) {
+            match (positions.contains_key(name), positions.contains_key(&prefixed)) {
                 (false, _) => Ok(name.to_owned()),
                 (true, false) => Ok(prefixed),
                 (true, true) => Err(Unusable(anyhow!(
@@ -92,6 +97,7 @@ impl Heading {
             each,
             labels: wanted.labels.clone(),
             texts: texts.iter().map(|&name| name.into()).collect(),
+            positions,
             kept,
         })
     }
@@ -110,7 +116,7 @@ impl Heading {
         let mut values = vec![&Kept::Null; self.kept.len()];
         for (i, (name, value)) in row.kept.iter().enumerate() {
             let here = self.kept.get(i).is_some_and(|known| **known == **name);
-            let at = if here { Some(i) } else { self.kept.iter().position(|known| **known == **name) };
+            let at = if here { Some(i) } else { self.positions.get(&**name).copied() };
             values[at.ok_or(&**name)?] = value;
         }
         Ok(values)

@@ -6,6 +6,7 @@
 use super::run_states::RunStates;
 use crate::{
     event::When,
+    format::count,
     metrics::{Metric, Score},
     plan::{
         prune::{Prune, Verdict, last_to_continue, verdict},
@@ -199,7 +200,7 @@ impl SweepDecisions {
         scores[trial][rung]?;
         let step = self.items[*self.trials[trial].first()?].rungs[rung];
         // The step of a rung can differ between trials: runs with larger batches have fewer steps.
-        let at = |reason: String| format!("at step {step}: {reason}");
+        let at = |reason: String| format!("at step {}: {reason}", count(step));
         Some(match verdict(&self.prune, self.metric, scores, (trial, self.trials[trial].len()), rung) {
             Verdict::Continue => Verdict::Continue,
             Verdict::Wait(reason) => Verdict::Wait(at(reason)),

@@ -233,6 +233,9 @@ fn unusual_optimizer_settings_give_a_warning() {
     one(&|spec| spec.train.eps = 3.0, "train.eps = 3 is far more than gradients are");
     one(&|spec| spec.train.weight_decay = 1e300, "takes more than all of each weight away");
     one(&|spec| spec.train.weight_decay = 50.0, "train.weight_decay = 50");
+    // The usual values are those of the key, which is far from the number before them.
+    let decay = "train.weight_decay = 10 with train.lr = 0.001: each step takes 0.01 of each weight away; train.weight_decay is usually 0 to 0.1";
+    one(&|spec| (spec.train.lr, spec.train.weight_decay) = (1e-3, 10.0), decay);
     let delta = |metric| {
         move |spec: &mut Spec| {
             (spec.train.epochs, spec.train.early_stopping_patience) = (5, 3);
@@ -252,7 +255,7 @@ fn unusual_optimizer_settings_give_a_warning() {
 #[test]
 fn rates_and_norms_without_effect_give_a_warning() {
     for (lr, norm, said) in [
-        (1e-13, 0.0, "train.lr = 1e-13 changes no weight in float32, or hardly one; usual are 1e-5 to 1e-3"),
+        (1e-13, 0.0, "train.lr = 1e-13 changes no weight in float32, or hardly one; it is usually 1e-5 to 1e-3"),
         (9.9e-13, 0.0, "train.lr = 9.9e-13 changes no weight"),
         (1e-5, 1e-9, "train.max_grad_norm = 1e-9 scales every gradient to next to nothing"),
         (1e-5, 9.9e-9, "train.max_grad_norm = 9.9e-9 scales"),

@@ -73,7 +73,7 @@ impl View {
             over: format!("{}s", analysis.replicate),
             averaged_over: format!("{}s", analysis.averaged_over()),
             has_folds: analysis.has_folds(),
-            seed_notes: seed_notes(analysis),
+            seed_notes: further_first(input) + &seed_notes(analysis),
             ranked_by: format!(
                 "{} {}",
                 format::capital(split_name(analysis.criterion.split)),
@@ -171,14 +171,14 @@ fn headline(run: &RunInput, analysis: &Analysis, of_several: bool) -> Option<Hea
             let mean = group.out_of_fold.as_ref().map_or(group.accuracy, |folds| folds.accuracy)?;
             Some(SeedsHeadline { name: group.name.clone(), n: mean.n, accuracy: mean.text(Metric::Accuracy) })
         }),
-        verdict: baseline.against(metrics).sentence(name),
+        verdict: baseline.against(metrics).sentence(folds::compared(analysis, of_several), name),
         split: split_name(run.measured_on()),
         accuracy: format::percent(accuracy),
         interval: format::percent_range(interval),
         rows: format::count(metrics.rows),
         before: run.before().map(|m| format::percent(m.get(Metric::Accuracy))),
         baseline: format::percent(baseline.accuracy(metrics)),
-        baseline_of: baseline.describe(),
+        baseline_of: baseline.words.clone(),
         baseline_label: name(baseline.label),
         macro_f1: format::percent(metrics.get(Metric::MacroF1)),
     })
@@ -354,7 +354,7 @@ fn message(run: &RunInput, budget_is_spent: bool) -> Option<String> {
         RunState::Completed if run.run.final_metrics.is_none() => Some("completed, but no evaluation is stored".into()),
         RunState::Failed => Some("it left no message".into()),
         RunState::Interrupted => Some(match run.run.checkpoint_step {
-            Some(step) => format!("“taper run” resumes it from step {step}"),
+            Some(step) => format!("“taper run” resumes it from step {}", format::count(step)),
             None => "“taper run” starts it again".into(),
         }),
         RunState::Completed => run.run.early_stop(),
@@ -380,6 +380,14 @@ fn seed_notes(analysis: &Analysis) -> String {
         analysis.groups.iter().flat_map(means).filter_map(|(metric, mean)| Some((metric, mean?))).collect();
     let notes = interval_notes(means.iter().map(|(metric, mean)| (*metric, mean)), analysis.averaged_over());
     notes.iter().map(|note| format!("{}. ", format::capital(note))).collect()
+}
+
+/// The order of pruned trials, if there are any.
+fn further_first(input: &ReportInput) -> String {
+    match input.runs.iter().any(|run| run.run.state == RunState::Pruned) {
+        true => "Pruned trials come last, those that got further first. ".into(),
+        false => String::new(),
+    }
 }
 
 fn seed_rows(analysis: &Analysis) -> Vec<SeedRow> {

@@ -25,6 +25,17 @@ pub(super) fn subject(analysis: &Analysis, of_several: bool) -> (String, &'stati
     }
 }
 
+/// What the verdict calls that which it compares with the baseline.
+pub(super) fn compared(analysis: &Analysis, of_several: bool) -> &'static str {
+    let seeds = analysis.best_group().map_or(0, |group| analysis.groups[group].complete.len());
+    match (&analysis.together, of_several) {
+        (Some(_), _) if seeds > 1 => "the best trial with this seed",
+        (Some(_), _) if analysis.groups.len() > 1 => "the best trial",
+        (None, true) => "the best run",
+        _ => "the model",
+    }
+}
+
 /// Where all folds are shown together, the rows are not those of one split.
 pub(super) fn of_all_folds(mut headline: Headline, analysis: &Analysis) -> Headline {
     if analysis.together.is_some() {

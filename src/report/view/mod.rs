@@ -118,7 +118,7 @@ pub struct Headline {
     /// Accuracy of the majority-class baseline.
     pub baseline: String,
     /// What the baseline's label is, in a few words.
-    pub baseline_of: &'static str,
+    pub baseline_of: String,
     /// The baseline's label.
     pub baseline_label: String,
     /// Macro-F1.

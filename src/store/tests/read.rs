@@ -126,7 +126,7 @@ fn the_name_of_a_current_plan_counts_before_one_of_an_earlier_plan() {
     assert_eq!(store.find("sweep").unwrap().key, "new00000");
     let error = store.find_surely("lr=1e-3").unwrap_err().to_string();
     assert!(error.contains("means 3 runs"), "{error}");
-    assert!(error.contains("  new00000  lr=1e-3  experiment sweep\n  old00000  lr=1e-3\n"), "{error}");
+    assert!(error.contains("  new00000  lr=1e-3 (experiment sweep)\n  old00000  lr=1e-3\n"), "{error}");
     store.save_experiment(&plan(&["new00000", "new11111"])).unwrap();
     for wanted in ["lr=1e-3", "sweep"] {
         assert!(store.find(wanted).unwrap_err().to_string().contains("means 2 runs"), "{wanted}");

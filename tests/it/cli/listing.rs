@@ -172,7 +172,8 @@ fn the_plan_numbers_rungs_as_events_do_and_tells_those_of_every_setting() {
     let said = plan(&one, &[]);
     assert!(
         said.contains(
-            "at rung 1 (step 4 of 16) and rung 2 (step 8 of 16) the best 1 in 2 trials are promoted (4 → 2 → 1 trials)"
+            "at rung 1 (step 4 of 16) and rung 2 (step 8 of 16) the best 1 in 2 trials are promoted (4 → 2–3 → 1 trials), 50–56% of all \
+             steps: each is judged as its score comes, so that more than 1 in 2 may be promoted"
         ),
         "{said}"
     );
@@ -404,7 +405,7 @@ fn equal_trials_are_pruned_by_their_order_with_a_warning() {
     assert!(sandbox.ok(&[&["plan"], &run[1..]].concat()).contains(expected));
     let said = sandbox.ok(&run);
     assert!(said.contains("small: 1 completed, 2 pruned; took"), "{said}");
-    let warning = "warning: rung 1 decided nothing: its 3 trials have the same dev accuracy, and their order in the plan alone decided which were promoted";
+    let warning = "warning: rung 1 decided nothing: its 3 trials have the same dev accuracy there, so that an earlier trial was promoted before a later one, whichever is better;";
     assert!(said.contains(warning) && said.contains("or choose checkpoint.metric = \"loss\""), "{said}");
     let runs = sandbox.json(&["list", "small"]);
     let messages: Vec<&str> = runs.as_array().expect("runs").iter().filter_map(|run| run["message"].as_str()).collect();

@@ -348,7 +348,7 @@ fn an_experiment_of_one_run_means_the_run_of_its_current_spec() {
     assert!(code == 2 && said.contains("means 3 runs"), "{said}");
     let count = |end: &str| said.lines().filter(|line| line.ends_with(end)).count();
     assert_eq!(
-        (count("  small  experiment small"), count("  small  experiment small, not in its current plan")),
+        (count("  small (experiment small)"), count("  small (experiment small, not in its current plan)")),
         (1, 2),
         "{said}"
     );

@@ -60,7 +60,7 @@ fn the_baseline_is_the_training_rows_commonest_label_on_the_rows_that_are_shown(
 fn labels_that_are_as_common_as_others_are_called_so() {
     let mut input = measured(&[(0, 0, 70), (1, 1, 80), (1, 0, 20)]);
     for (rows, word, legend) in [
-        (Some(vec![100, 100]), "one of the most common training labels", "tied majority label 50.0%"),
+        (Some(vec![100, 100]), "one of 2 equally common training labels", "tied majority label 50.0%"),
         (Some(vec![101, 100]), "the most common training label", "majority training label 50.0%"),
         (Some(vec![100, 101]), "the most common training label", "majority training label 50.0%"),
     ] {
@@ -73,7 +73,7 @@ fn labels_that_are_as_common_as_others_are_called_so() {
     let mut input = measured(&[(0, 0, 70), (1, 1, 70)]);
     input.runs[0].run.train_labels = None;
     assert!(
-        text(&files_of(&input), "report.md").contains(", one of the most common labels: 50.0% of these rows right")
+        text(&files_of(&input), "report.md").contains(", one of 2 equally common labels: 50.0% of these rows right")
     );
 }
 
@@ -240,7 +240,7 @@ fn every_card_names_its_subject_and_runs_that_are_not_drawn_are_counted() {
         "test accuracy of the best trial, mean over",
         "test accuracy of the best run, 95% interval",
         "test accuracy of the best run before training",
-        "test accuracy of the majority-class baseline: always predicting",
+        "test accuracy of the baseline: always predicting",
         "test macro-F1 of the best run",
     ]) {
         assert!(card.contains(scope), "{card}");

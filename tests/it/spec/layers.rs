@@ -19,6 +19,16 @@ fn a_contradiction_is_shown_where_the_highest_layer_brought_it() {
     let loaded = files.load("base.toml").unwrap();
     assert!(loaded.explain("train.lr").unwrap().to_string().starts_with("train.lr = 1e-3\n"));
     assert!(loaded.explain("train.weight_decay").unwrap().to_string().contains("see also train.lr = 1e-3:"));
+    // What a key means that is left out is said where it is set, too.
+    let steps = |sets: &[&str]| {
+        let sets = LoadOptions { sets: sets.iter().map(|set| set.to_string()).collect(), ..LoadOptions::default() };
+        files.load_with("base.toml", &sets).unwrap().explain("train.max_steps").unwrap().to_string()
+    };
+    assert!(steps(&[]).starts_with("train.max_steps is not set: `train.epochs` decides\n"), "{}", steps(&[]));
+    let set = steps(&["train.max_steps=7"]);
+    let takes =
+        "  takes a whole number from 1 to 1,000,000,000 (steps); if the key is left out: `train.epochs` decides\n";
+    assert!(set.starts_with("train.max_steps = 7\n") && set.contains(takes), "{set}");
 }
 
 /// One key in every layer, one more layer each time: the highest present wins.

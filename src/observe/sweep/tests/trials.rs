@@ -117,3 +117,15 @@ fn a_time_that_results_decide_is_no_bound() {
     let summary = sweep.summary(4.0);
     assert!(summary.contains("  eta ~") && !summary.contains("or more"), "{summary}");
 }
+
+/// What is known is said of the same things as how many there will be.
+#[test]
+fn runs_that_are_known_are_counted_of_all_runs() {
+    let title = |runs: usize, seeds: usize, to_come| {
+        let info = |i: usize| PlannedInfo { trial: i / seeds, ..planned(i, RunState::Pending) };
+        plan(&(0..runs).map(info).collect::<Vec<_>>(), to_come).title()
+    };
+    assert_eq!(title(16, 2, 8), "e: 16 of 24 runs known so far (8 trials)");
+    assert_eq!(title(24, 2, 0), "e: 12 trials, 24 runs");
+    assert_eq!(title(3, 1, 1000), "e: 3 of 1,003 runs known so far");
+}

@@ -1,0 +1,185 @@
+//! How many trials ASHA promotes: more than one in `factor`, because it judges each trial as its score comes. One that is among the best so
+//! far is promoted, even if later ones are better.
+
+use crate::random::{Purpose, Stream};
+
+/// The sweeps that are simulated, and the most trials in all of them together.
+const SWEEPS: (u64, u64) = (200, 20_000);
+
+/// The most trials of a simulated sweep. In larger ones the same share is promoted.
+const TRIALS: u64 = 2000;
+
+/// How many trials get past each rung, over simulated sweeps whose scores are random.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Promotions {
+    /// All trials.
+    trials: u64,
+    /// For each simulated sweep, the shares of trials that get past each rung.
+    sweeps: Vec<Vec<f64>>,
+}
+
+impl Promotions {
+    /// Of a sweep of `trials` that promotes one in `factor` at each of `rungs`. `batch`: a search proposes so many trials at a time, and those
+    /// that are not promoted by the end of their batch are pruned for good.
+    pub fn new(factor: u64, rungs: usize, trials: u64, batch: Option<u64>) -> Self {
+        let n = trials.clamp(1, TRIALS);
+        let sweeps = (SWEEPS.1 / n).clamp(5, SWEEPS.0);
+        let of = |sweep: u64| {
+            let past = Simulation::new(sweep, factor.max(1) as usize, rungs).run(n as usize, batch);
+            past.into_iter().map(|past| past as f64 / n as f64).collect()
+        };
+        Self { trials, sweeps: (0..sweeps).map(of).collect() }
+    }
+
+    /// What a value of the shares is, in the mean and in nine of ten sweeps: from, to.
+    fn over(&self, of: impl Fn(&[f64]) -> f64) -> (f64, (f64, f64)) {
+        let mut values: Vec<f64> = self.sweeps.iter().map(|shares| of(shares)).collect();
+        values.sort_by(f64::total_cmp);
+        let at = |share: f64| values[((values.len() - 1) as f64 * share).round() as usize];
+        (values.iter().sum::<f64>() / values.len() as f64, (at(0.05), at(0.95)))
+    }
+
+    /// The share of all steps that is trained: the mean, and the range of nine of ten sweeps. `parts`: of all steps, those before the first
+    /// rung, those between it and the second, …, and those after the last.
+    pub fn steps(&self, parts: &[f64]) -> (f64, (f64, f64)) {
+        let all: f64 = parts.iter().sum();
+        self.over(|shares| {
+            let reached = std::iter::once(1.0).chain(shares.iter().copied());
+            parts.iter().zip(reached).map(|(part, share)| part * share).sum::<f64>() / all.max(f64::MIN_POSITIVE)
+        })
+    }
+
+    /// The share of trials that gets past a number of rungs, in the mean.
+    pub fn past(&self, rungs: usize) -> f64 {
+        self.over(|shares| rungs.checked_sub(1).map_or(1.0, |rung| shares[rung])).0
+    }
+
+    /// `27 → 9–12 → 3–5`: all trials, and how many get past each of the first `rungs` in nine of ten sweeps.
+    pub fn words(&self, rungs: usize) -> String {
+        use crate::format::count;
+        let past = (0..rungs).map(|rung| {
+            let (_, (low, high)) = self.over(|shares| shares[rung]);
+            let [low, high] = [low, high].map(|share| (share * self.trials as f64).round() as u64);
+            if low == high { count(low) } else { format!("{}–{}", count(low), count(high)) }
+        });
+        std::iter::once(count(self.trials)).chain(past).collect::<Vec<_>>().join(" → ")
+    }
+}
+
+/// One sweep, whose trials are trained one at a time in their order; a promoted one continues before the next begins.
+struct Simulation {
+    scores: Stream,
+    factor: usize,
+    rungs: Vec<Rung>,
+    /// The first trial that is not pruned for good.
+    open: usize,
+}
+
+/// The trials at a rung.
+#[derive(Default)]
+struct Rung {
+    /// Score and number of each, best first.
+    all: Vec<(u64, usize)>,
+    /// Whether each trial has been promoted, by its number.
+    promoted: Vec<bool>,
+    /// How many have been.
+    past: usize,
+}
+
+impl Simulation {
+    fn new(sweep: u64, factor: usize, rungs: usize) -> Self {
+        let scores = Stream::new(sweep, Purpose::Search, u64::MAX, 0);
+        Self { scores, factor, rungs: (0..rungs).map(|_| Rung::default()).collect(), open: 0 }
+    }
+
+    /// How many trials get past each rung.
+    fn run(mut self, trials: usize, batch: Option<u64>) -> Vec<usize> {
+        self.rungs.iter_mut().for_each(|rung| rung.promoted = vec![false; trials]);
+        let batch = batch.map_or(trials, |batch| batch.max(1) as usize);
+        for first in (0..trials).step_by(batch) {
+            self.open = first;
+            (first..trials.min(first + batch)).for_each(|trial| self.arrive(trial, 0));
+            while self.continue_best() {}
+        }
+        self.rungs.into_iter().map(|rung| rung.past).collect()
+    }
+
+    /// A trial reaches a rung.
+    fn arrive(&mut self, trial: usize, rung: usize) {
+        let Some(here) = self.rungs.get_mut(rung) else { return };
+        let score = self.scores.at((trial * 64 + rung) as u64);
+        let position = here.all.partition_point(|(other, _)| *other > score);
+        here.all.insert(position, (score, trial));
+        let best = here.all.len() / self.factor;
+        // Only it, and the last one of the best, can be new among them.
+        let new =
+            [position, best.wrapping_sub(1)].map(|at| here.all.get(at).filter(|_| at < best).map(|(_, trial)| *trial));
+        new.into_iter().flatten().for_each(|trial| self.promote(trial, rung));
+    }
+
+    fn promote(&mut self, trial: usize, rung: usize) {
+        let here = &mut self.rungs[rung];
+        if trial >= self.open && !here.promoted[trial] {
+            here.promoted[trial] = true;
+            here.past += 1;
+            self.arrive(trial, rung + 1);
+        }
+    }
+
+    /// Where the rule promotes none of the trials at the furthest rung, the best one continues. Returns whether there is one.
+    fn continue_best(&mut self) -> bool {
+        let Some(rung) = self.rungs.iter().rposition(|rung| !rung.all.is_empty()) else { return false };
+        let (_, best) = self.rungs[rung].all[0];
+        let waits = best >= self.open && !self.rungs[rung].promoted[best];
+        if waits {
+            self.promote(best, rung);
+        }
+        waits
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Factor, trials and batch, and how many trials get past the first and the second rung.
+    type Case = (u64, u64, Option<u64>, [f64; 2]);
+
+    const EXPECTED: [Case; 5] = [
+        (3, 27, None, [10.43, 3.91]),
+        (3, 9, None, [3.43, 1.10]),
+        (2, 40, None, [22.21, 12.46]),
+        (3, 12, Some(4), [3.82, 1.85]),
+        (4, 2, None, [1.0, 1.0]),
+    ];
+
+    /// Expected: the rule written again in Python, as `sorted(scores)[:len // factor]` after each arrival, over 20,000 sweeps of random scores.
+    #[test]
+    fn more_trials_are_promoted_than_the_rule_says_because_they_are_judged_as_they_come() {
+        for (factor, trials, batch, want) in EXPECTED {
+            let promotions = Promotions::new(factor, 2, trials, batch);
+            for (rungs, want) in [1, 2].into_iter().zip(want) {
+                let found = promotions.past(rungs) * trials as f64;
+                assert!(
+                    (found - want).abs() < 0.06 * want,
+                    "{factor} {trials} {batch:?} rung {rungs}: {found}, not {want}"
+                );
+            }
+        }
+    }
+
+    /// The share of steps of 27 trials with rungs after a ninth and a third: 1/9 + 2/9 · 10.43/27 + 2/3 · 3.91/27.
+    #[test]
+    fn the_share_of_steps_has_a_range() {
+        let promotions = Promotions::new(3, 2, 27, None);
+        let (mean, (low, high)) = promotions.steps(&[1.0, 2.0, 6.0]);
+        assert!((mean - 0.2935).abs() < 0.006, "{mean}");
+        // Never less than if each rung promoted exactly its part.
+        assert!(low >= 7.0 / 27.0 - 1e-9 && low < mean && mean < high && high < 0.4, "{low} {high}");
+        assert_eq!(promotions.words(2).split(" → ").next(), Some("27"));
+        assert_eq!(Promotions::new(4, 2, 2, None).words(2), "2 → 1 → 1");
+        // A thousand times the trials: the same share.
+        let many = Promotions::new(3, 2, 27_000, None);
+        assert!((many.past(1) - 1.0 / 3.0).abs() < 0.03, "{}", many.past(1));
+    }
+}
