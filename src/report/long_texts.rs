@@ -98,7 +98,7 @@ fn listed(found: Vec<(String, Vec<&str>)>) -> Vec<(String, String)> {
 }
 
 /// `a; b; c; d; and 3 more`.
-fn few(names: &[&str]) -> String {
+pub(super) fn few(names: &[&str]) -> String {
     let more = names.len().saturating_sub(NAMES);
     let more = (more > 0).then(|| format!("and {} more", count(more as u64)));
     names.iter().take(NAMES).map(|name| name.to_string()).chain(more).collect::<Vec<_>>().join("; ")

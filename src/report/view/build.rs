@@ -11,6 +11,7 @@ use crate::{
     report::{
         ReportError,
         analysis::{Analysis, Comparison, Group},
+        audit,
         baseline::Baseline,
         environment, format,
         input::{ReportInput, RunInput, Settings, split_name},
@@ -67,6 +68,7 @@ impl View {
             },
             chosen_heading,
             runs: (0..input.runs.len()).map(|i| run_row(input, analysis, i)).collect(),
+            data: audit::of_runs(&input.runs),
             long_texts: long_texts::of_runs(&input.runs),
             warnings: warnings(&input.experiment.warnings, &input.runs),
             seeds: if analysis.has_seeds() { seed_rows(analysis) } else { Vec::new() },
