@@ -73,6 +73,22 @@ impl SplitTexts {
             lengths: None,
         }
     }
+
+    /// The texts of this split and of another together; their lengths are not known.
+    #[must_use]
+    pub fn with(&self, other: &Self) -> Self {
+        Self {
+            split: self.split,
+            rows: self.rows + other.rows,
+            tokens: self.tokens + other.tokens,
+            rows_cut: self.rows_cut + other.rows_cut,
+            tokens_cut: self.tokens_cut + other.tokens_cut,
+            windows: self.windows + other.windows,
+            longer_than_counted: self.longer_than_counted + other.longer_than_counted,
+            uncounted: self.uncounted + other.uncounted,
+            lengths: None,
+        }
+    }
 }
 
 /// When an evaluation or probe took place, relative to training.
