@@ -278,7 +278,9 @@ fn table(of: &[Audited<'_>]) -> SplitTable {
             if any { with_share(of.iter().filter_map(one)) } else { String::new() }
         };
         push(&format!("Text also in {in_name}"), &|split| leaks(split, |leak| leak.exact));
-        push("The same apart from case and spaces", &|split| leaks(split, |leak| leak.alike));
+        if of.iter().flat_map(|of| &of.audit.leaks).any(|l| l.also_in == also_in && l.alike > l.exact) {
+            push("The same apart from case and spaces", &|split| leaks(split, |leak| leak.alike));
+        }
     }
     let texts = |split: Split| of.iter().filter_map(move |of| of.texts(split));
     let lengths = |split: Split| texts(split).filter_map(|of| of.lengths);

@@ -388,7 +388,7 @@ fn the_best_run_is_named_only_among_those_that_the_text_means() {
             arguments: Vec::new(),
             spec_text: String::new(),
             extends: Vec::new(),
-            report: serde_json::Value::Null,
+            report: Value::Null,
             warnings: Vec::new(),
             prunes: false,
             runs: runs.iter().map(|(key, name)| (key.to_string(), name.to_string())).collect(),
