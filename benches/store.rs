@@ -188,6 +188,7 @@ fn fill(folder: &Path, runs: usize, steps: u64) {
             config: &config,
             labels: &labels,
             total_steps: steps,
+            audit: None,
         };
         store.register(&new).expect("a run");
         store.start(&key, &environment, None).expect("a start");

@@ -41,12 +41,53 @@ pub struct SplitTexts {
     /// the other rows. 0 in records of earlier versions.
     #[serde(default)]
     pub uncounted: u64,
+    /// How long its texts are; `None` where none was counted, and in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lengths: Option<TextLengths>,
+}
+
+/// How long texts are, in tokens, special tokens included, before any is cut. Of a text that is longer than was counted, as long as was
+/// counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TextLengths {
+    /// Half of the texts are at most this long.
+    pub median: u64,
+    /// 95 texts in a hundred are at most this long.
+    pub p95: u64,
+    /// The longest.
+    pub longest: u64,
 }
 
 impl SplitTexts {
     /// A split whose tokens are not counted yet.
     pub fn new(split: Split, rows: u64) -> Self {
-        Self { split, rows, tokens: 0, rows_cut: 0, tokens_cut: 0, windows: rows, longer_than_counted: 0, uncounted: 0 }
+        Self {
+            split,
+            rows,
+            tokens: 0,
+            rows_cut: 0,
+            tokens_cut: 0,
+            windows: rows,
+            longer_than_counted: 0,
+            uncounted: 0,
+            lengths: None,
+        }
+    }
+
+    /// The texts of this split and of another together; their lengths are not known.
+    #[must_use]
+    pub fn with(&self, other: &Self) -> Self {
+        Self {
+            split: self.split,
+            rows: self.rows + other.rows,
+            tokens: self.tokens + other.tokens,
+            rows_cut: self.rows_cut + other.rows_cut,
+            tokens_cut: self.tokens_cut + other.tokens_cut,
+            windows: self.windows + other.windows,
+            longer_than_counted: self.longer_than_counted + other.longer_than_counted,
+            uncounted: self.uncounted + other.uncounted,
+            lengths: None,
+        }
     }
 }
 

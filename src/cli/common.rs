@@ -97,7 +97,10 @@ pub fn find(store: &Store, wanted: &str, global: &Global) -> Result<RunRecord> {
             let runs = store.runs_of(&name)?;
             match &runs[..] {
                 [run] => return Ok(run.clone()),
-                runs => (StoreError::ambiguous(wanted, runs.len(), runs), name),
+                runs => {
+                    let keys = runs.iter().map(|run| run.key.clone()).collect();
+                    (StoreError::ambiguous(wanted, keys, runs), name)
+                }
             }
         }
         Err(error @ StoreError::AmbiguousRun { .. }) => (error, wanted.to_string()),
@@ -115,9 +118,10 @@ pub fn find(store: &Store, wanted: &str, global: &Global) -> Result<RunRecord> {
     };
     let best = leaderboard(store, &name).ok().and_then(|board| board.trials.into_iter().next()?.best_run);
     Err(match (ambiguous, best) {
-        (StoreError::AmbiguousRun { wanted, count, candidates }, Some(key)) => {
+        // The text may also be the name of other runs than those of the experiment.
+        (StoreError::AmbiguousRun { wanted, keys, candidates }, Some(key)) if keys.contains(&key) => {
             let candidates = format!("{candidates}\n  the best of them: {}", format::short(&key));
-            StoreError::AmbiguousRun { wanted, count, candidates }
+            StoreError::AmbiguousRun { wanted, keys, candidates }
         }
         (ambiguous, _) => ambiguous,
     }

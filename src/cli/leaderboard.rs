@@ -103,11 +103,16 @@ fn tie(board: &Leaderboard) -> Option<String> {
     let ranked: Vec<&Trial> = board.trials.iter().filter(|trial| trial.rank.is_some()).collect();
     let value = |trial: &&Trial| trial.value.map(|value| value.mean);
     let first = value(ranked.first()?)?;
-    let equal = ranked.iter().take_while(|trial| value(trial) == Some(first)).count();
-    let by_loss = board.metric != Metric::Loss && ranked.get(1)?.loss != ranked[0].loss;
-    let decides = if by_loss { "the lowest loss there comes first" } else { "the first one in the plan comes first" };
+    let equal: Vec<&&Trial> = ranked.iter().take_while(|trial| value(trial) == Some(first)).collect();
+    // Losses may tie too, all of them or only those of the first.
+    let same_loss = equal.iter().take_while(|trial| trial.loss == equal[0].loss).count();
+    let decides = match same_loss {
+        all if all == equal.len() || board.metric == Metric::Loss => "the first one in the plan comes first".to_owned(),
+        1 => "the lowest loss there comes first".to_owned(),
+        n => format!("the lowest loss there comes first, which {n} have: of those the first one in the plan"),
+    };
     let (split, metric) = (word(&board.split), board.metric.name());
-    (equal > 1).then(|| format!("{equal} trials have the best {split} {metric}: of these {decides}"))
+    (equal.len() > 1).then(|| format!("{} trials have the best {split} {metric}: of these {decides}", equal.len()))
 }
 
 /// The columns that tell these trials apart in the whole plan, and how much of each trial a terminal of `width` columns shows.
@@ -412,6 +417,10 @@ mod tests {
             |n: usize, why: &str| Some(format!("{n} trials have the best dev accuracy: of these {why} comes first"));
         assert_eq!(ranked(&[0.1, 0.2, 0.3, 0.4], 3), by(3, "the lowest loss there"));
         assert_eq!(ranked(&[0.2, 0.2, 0.3], 2), by(2, "the first one in the plan"));
+        // Only the losses of the first two are equal: the third is behind them by its loss.
+        let part = "3 trials have the best dev accuracy: of these the lowest loss there comes first, which 2 have: of those the first one \
+                    in the plan";
+        assert_eq!(ranked(&[0.2, 0.2, 0.3, 0.4], 3).as_deref(), Some(part));
         assert_eq!(ranked(&[0.1, 0.2], 1), None);
         assert_eq!(ranked(&[0.1], 1), None);
         // A trial without a rank is no rival.

@@ -137,7 +137,8 @@ fn one(store: &Store, run: &RunRecord) -> Result<Vec<String>> {
         let gain = points(m.get(Metric::Accuracy) - before.get(Metric::Accuracy));
         lines.push(format!("  {:<15} {}, so {gain}", "before training", format::percent(before.get(Metric::Accuracy))));
     }
-    if let Some((label, share)) = baseline(run, m) {
+    if let Some((label, right)) = baseline(run, m) {
+        let share = right as f64 / m.rows.max(1) as f64;
         let of = run.train_labels.as_deref().map_or(String::new(), |rows| majority_words(rows, "label"));
         let text = format!("always predicting `{}`, {of} in training", format::one_line(&label));
         lines.push(format!("  {:<15} {}: {text}", "baseline", format::percent(share)));
@@ -171,46 +172,64 @@ fn best(store: &Store, board: &report::Leaderboard, runs: &[RunRecord]) -> Resul
         };
         lines.push(format!("  run {}{which}", format::short(&run.key)));
     }
-    // The gain is measured on rows that were not used for selection.
-    let (mut after, mut before, mut shares, mut said) = (Vec::new(), Vec::new(), Vec::new(), None);
+    // The gain is measured on rows that were not used for selection. Runs count by their rows: the folds of a cross-validation together, as
+    // in the accuracy above.
+    let (mut after, mut before, mut shares, mut said) = (Pooled::default(), Pooled::default(), Pooled::default(), None);
     for run in runs.iter().filter(|run| trial.runs.contains(&run.key)) {
         let Some(m) = &run.final_metrics else { continue };
-        after.push(m.get(Metric::Accuracy));
-        before.extend(at(&store.evals(&run.key)?, When::Before, run.measured_on()).map(|m| m.get(Metric::Accuracy)));
-        if let Some((label, share)) = baseline(run, m) {
-            shares.push(share);
+        after.add(m.right(), m.rows);
+        if let Some(m) = at(&store.evals(&run.key)?, When::Before, run.measured_on()) {
+            before.add(m.right(), m.rows);
+        }
+        if let Some((label, right)) = baseline(run, m) {
+            shares.add(right, m.rows);
             said.get_or_insert((label, run.measured_on()));
         }
     }
-    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-    if let (Some((label, split)), false) = (said, before.is_empty()) {
-        let (own, before, share) = (mean(&after), mean(&before), mean(&shares));
-        lines.push(format!(
-            "  on {}: {} vs. before training ({})",
-            word(&split),
-            points(own - before),
-            format::percent(before)
-        ));
+    if let (Some((label, split)), Some(own), Some(before), Some(share)) =
+        (said, after.share(), before.share(), shares.share())
+    {
+        let on = if trial.out_of_fold.is_some() { "all folds together".into() } else { word(&split) };
+        let gain = points(own - before);
+        lines.push(format!("  on {on}: {gain} vs. before training ({})", format::percent(before)));
         let text = format!(
             "{} vs. the baseline, always predicting `{}` ({})",
             points(own - share),
             format::one_line(&label),
             format::percent(share)
         );
-        lines.push(format!("  on {}: {text}", word(&split)));
+        lines.push(format!("  on {on}: {text}"));
     }
     Ok(lines)
+}
+
+/// Rows of several runs together.
+#[derive(Default)]
+struct Pooled {
+    right: u64,
+    rows: u64,
+}
+
+impl Pooled {
+    fn add(&mut self, right: u64, rows: u64) {
+        self.right += right;
+        self.rows += rows;
+    }
+
+    /// The share of the rows that are right; `None` without rows.
+    fn share(&self) -> Option<f64> {
+        (self.rows > 0).then(|| self.right as f64 / self.rows as f64)
+    }
 }
 
 fn at(evals: &[EvalRecord], when: When, split: Split) -> Option<&Metrics> {
     evals.iter().rfind(|e| e.when == when && e.split == split).map(|e| &e.metrics)
 }
 
-/// The most common training label, and its share of the evaluated rows.
-fn baseline(run: &RunRecord, measured: &Metrics) -> Option<(String, f64)> {
+/// The most common training label, and how many of the evaluated rows have it.
+fn baseline(run: &RunRecord, measured: &Metrics) -> Option<(String, u64)> {
     let label = majority(run.train_labels.as_deref()?)?;
-    let share = measured.right_if_always(label) as f64 / measured.rows.max(1) as f64;
-    Some((run.labels.get(label as usize)?.clone(), share))
+    Some((run.labels.get(label as usize)?.clone(), measured.right_if_always(label)))
 }
 
 /// `+1.2 points`.

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 use taper::{
-    data,
+    data::{Cleaning, ReadFile, SplitFile},
     event::{FailureKind, Split, SplitTexts},
     execute::{Prepared, RunsPerDevice, threads},
     experiment::{Planner, notes},
@@ -431,6 +431,48 @@ fn shared_changes<'a>(lines: &'a [Line]) -> Vec<(&'a str, usize)> {
 }
 
 /// The texts of a split, and whether its totals are only lower bounds: of very long texts only the beginning is counted.
+/// What is known of a run's data.
+fn data_document(run: &Prepared) -> serde_json::Value {
+    let (data, splits, leaks) = (&run.dataset, &run.splits, &run.audit().leaks);
+    let all: Vec<u32> = (0..data.rows.len() as u32).collect();
+    let mut document = json!({
+        "rows": data.rows.len(), "duplicates": data.cleaning.duplicates, "contradicting": data.cleaning.contradicting,
+        "contradicting_rows": data.cleaning.contradicting_rows, "contradicting_lines": data.cleaning.contradicting_lines,
+        "labels": data.labels, "rows_of_label": data.class_counts(&all),
+        "folds": splits.folds, "train": splits.train.len(), "dev": splits.dev.len(), "test": splits.test.len(),
+        "rows_of_label_by_split": {
+            "train": data.class_counts(&splits.train), "dev": data.class_counts(&splits.dev),
+            "test": data.class_counts(&splits.test),
+        },
+        "test_rows_in_train": leaks.iter().find(|leak| (leak.rows_of, leak.also_in) == (Split::Test, Split::Train)).map_or(0, |leak| leak.exact),
+        "leakage": leaks, "digest": data.digest,
+    });
+    let of_split = |file: &SplitFile| {
+        let mut document = json!({ "split": file.split, "name": file.name, "rows": file.rows.len() });
+        reading(&mut document, (&file.notes, &file.sources), &file.cleaning);
+        document
+    };
+    document["files"] = data.files.iter().map(of_split).collect();
+    reading(&mut document, (&data.notes, &data.sources), &data.cleaning);
+    document
+}
+
+/// Adds how files were read and what was dropped.
+fn reading(document: &mut serde_json::Value, (notes, files): (&[String], &[ReadFile]), c: &Cleaning) {
+    document["read_as"] = notes.into();
+    document["sources"] = files.iter().map(|file| json!({ "name": file.name, "sha256": file.sha256 })).collect();
+    document["read"] = c.read.into();
+    let missing = [
+        ("missing_text", c.missing_text, &c.missing_text_lines),
+        ("missing_pair", c.missing_pair, &c.missing_pair_lines),
+        ("missing_label", c.missing_label, &c.missing_label_lines),
+    ];
+    for (what, rows, lines) in missing {
+        document[what] = rows.into();
+        document[format!("{what}_lines")] = lines.clone().into();
+    }
+}
+
 fn split_texts(texts: &SplitTexts) -> Result<serde_json::Value> {
     let mut document = serde_json::to_value(texts)?;
     document["totals_are_lower_bounds"] = (texts.longer_than_counted > 0).into();
@@ -445,38 +487,11 @@ fn document(
 ) -> Result<serde_json::Value> {
     let runs = lines.iter().map(|line| {
         let (run, e, l) = (line.run, &line.estimate, line.run.lengths()?);
-        let c = &run.dataset.cleaning;
-        let leaks = data::leaks(&run.dataset, &run.splits);
-        let all: Vec<u32> = (0..run.dataset.rows.len() as u32).collect();
         Ok(json!({
             "key": run.key, "name": run.name, "standing": line.state.word, "why": line.state.why,
             "beyond_budget": line.beyond_budget, "config": run.config,
             "rungs": method.rungs_of(run),
-            "data": {
-                "rows": run.dataset.rows.len(), "read": c.read, "missing_text": c.missing_text,
-                "missing_pair": c.missing_pair, "missing_label": c.missing_label,
-                "missing_text_lines": c.missing_text_lines, "missing_pair_lines": c.missing_pair_lines,
-                "missing_label_lines": c.missing_label_lines, "duplicates": c.duplicates, "contradicting": c.contradicting,
-                "labels": run.dataset.labels, "rows_of_label": run.dataset.class_counts(&all),
-                "folds": run.splits.folds, "train": run.splits.train.len(), "dev": run.splits.dev.len(), "test": run.splits.test.len(),
-                "rows_of_label_by_split": {
-                    "train": run.dataset.class_counts(&run.splits.train), "dev": run.dataset.class_counts(&run.splits.dev),
-                    "test": run.dataset.class_counts(&run.splits.test),
-                },
-                "test_rows_in_train": leaks.iter().find(|leak| (leak.rows_of, leak.also_in) == (Split::Test, Split::Train)).map_or(0, |leak| leak.exact),
-                "leakage": leaks.iter().map(|leak| json!({
-                    "rows_of": leak.rows_of, "also_in": leak.also_in, "exact": leak.exact, "alike": leak.alike,
-                })).collect::<Vec<_>>(),
-                "files": run.dataset.files.iter().map(|file| json!({
-                    "split": file.split, "name": file.name, "read_as": file.notes, "rows": file.rows.len(), "read": file.cleaning.read,
-                    "missing_text": file.cleaning.missing_text, "missing_pair": file.cleaning.missing_pair,
-                    "missing_label": file.cleaning.missing_label,
-                    "missing_text_lines": file.cleaning.missing_text_lines,
-                    "missing_pair_lines": file.cleaning.missing_pair_lines,
-                    "missing_label_lines": file.cleaning.missing_label_lines,
-                })).collect::<Vec<_>>(),
-                "read_as": run.dataset.notes, "digest": run.dataset.digest,
-            },
+            "data": data_document(run),
             "warnings": run.warnings, "notes": run.notes,
             "tokens": {
                 "mean": l.mean, "p50": l.p50, "p90": l.p90, "p99": l.p99, "max": l.max, "truncated": l.truncated,

@@ -4,12 +4,13 @@ use std::collections::HashSet;
 
 use anyhow::Result;
 use taper::{
-    data::{self, Cleaning, Leak, LengthStats, Splits},
+    data::{self, Cleaning, LengthStats, Splits},
     event::Split,
     execute::Prepared,
     format, metrics,
     plan::{DataConfig, Fold},
     report::long_texts,
+    store::AuditedLeak,
     warning,
 };
 
@@ -110,21 +111,19 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
     if let Some(balance) = balance(run) {
         out.wrapped(&format!("balance   {balance}"))?;
     }
-    for Leak { rows_of, also_in, exact, alike } in data::leaks(dataset, splits) {
-        let rows = |n: usize| {
-            format!(
-                "{} {}",
-                format::counted(n as u64, &format!("{} row", word(&rows_of))),
-                format::by_number(n as u64, "has", "have")
-            )
+    for AuditedLeak { rows_of, also_in, exact, alike } in &run.audit().leaks {
+        let (exact, alike) = (*exact, *alike);
+        let rows = |n: u64| {
+            let rows = format::counted(n, &format!("{} row", word(rows_of)));
+            format!("{rows} {}", format::by_number(n, "has", "have"))
         };
         let more = match alike - exact {
             0 => String::new(),
             _ if exact == 0 => " apart from case and spaces".into(),
-            more => format!("; {} more apart from case and spaces", format::count(more as u64)),
+            more => format!("; {} more apart from case and spaces", format::count(more)),
         };
         let n = if exact == 0 { alike } else { exact };
-        out.wrapped(&format!("leakage   {} a {one} that is also in {}{more}", rows(n), word(&also_in)))?;
+        out.wrapped(&format!("leakage   {} a {one} that is also in {}{more}", rows(n), word(also_in)))?;
     }
     let LengthStats { mean, p50, p90, p99, max, longer_than_counted, truncated: _ } = run.lengths()?;
     let more_than = if longer_than_counted > 0 { "more than " } else { "" };

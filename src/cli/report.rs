@@ -55,6 +55,7 @@ impl Report {
                 probes: store.probes(&run.key, &run.config.probes)?,
                 predictions: store.predictions(&run.key, run.measured_on())?,
                 warnings: store.warnings(&run.key)?,
+                audit: store.audit(&run.key)?,
                 run,
             });
         }

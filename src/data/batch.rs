@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::{Batch, DataError, Dataset, Tokens, Window};
+use crate::event::TextLengths;
 
 /// How long rows are, in tokens, special tokens included.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -29,8 +30,7 @@ impl LengthStats {
     pub fn new(mut lengths: Vec<usize>, max_length: usize) -> Self {
         lengths.sort_unstable();
         let Some(&max) = lengths.last() else { return Self::default() };
-        // Nearest rank: the smallest length that `percent` of the rows do not exceed.
-        let percentile = |percent: usize| lengths[(lengths.len() * percent).div_ceil(100) - 1];
+        let percentile = |percent| nearest_rank(&lengths, percent);
         Self {
             mean: lengths.iter().sum::<usize>() as f64 / lengths.len() as f64,
             p50: percentile(50),
@@ -40,6 +40,21 @@ impl LengthStats {
             truncated: lengths.len() - lengths.partition_point(|&length| length <= max_length),
             longer_than_counted: 0,
         }
+    }
+}
+
+/// The smallest of these lengths, which are sorted and not none, that `percent` of them do not exceed.
+fn nearest_rank(lengths: &[usize], percent: usize) -> usize {
+    lengths[(lengths.len() * percent).div_ceil(100) - 1]
+}
+
+impl TextLengths {
+    /// Those of texts with these numbers of tokens; `None` without texts.
+    pub(super) fn of(mut tokens: Vec<usize>) -> Option<Self> {
+        tokens.sort_unstable();
+        let longest = *tokens.last()? as u64;
+        let [median, p95] = [50, 95].map(|percent| nearest_rank(&tokens, percent) as u64);
+        Some(Self { median, p95, longest })
     }
 }
 

@@ -100,6 +100,7 @@ mod tests {
             split: Split::Test,
             name: "test.csv".into(),
             more_files: 0,
+            sources: Vec::new(),
             rows: 3..5,
             cleaning: Default::default(),
             notes: Vec::new(),

@@ -6,14 +6,14 @@ use super::{
     DataConfig, DataError, Dataset,
     alike::quoted,
     grouped,
-    split_checks::{FEW, LEAKED, NAMED},
+    split_checks::{self, FEW, LEAKED, NAMED},
     strata::{Strata, shuffled},
     text_columns::RowText,
 };
 use crate::{
     format::{self, by_number, counted},
     random::{Purpose, Stream},
-    warning::{Kind, Warning, lines_of},
+    warning::{Kind, Warning},
 };
 
 /// The rows of each fold: every row that neither a file nor a column assigns to the dev split is in one of them.
@@ -86,7 +86,11 @@ impl Folds {
 
     /// What is probably a mistake about all folds together; the same for the run of each.
     pub(super) fn warnings(&self, dataset: &Dataset, config: &DataConfig) -> Vec<Warning> {
-        let found = [self.few(), self.thin_labels(dataset), self.uneven(config), self.known_elsewhere(dataset)];
+        let of_dev = config.group_column.as_ref().and_then(|column| {
+            split_checks::groups_of_dev(dataset, (&self.0.concat(), "row"), &dataset.dev, &quoted(column))
+        });
+        let known_elsewhere = self.known_elsewhere(dataset);
+        let found = [self.few(), self.thin_labels(dataset), self.uneven(config), known_elsewhere, of_dev];
         found.into_iter().flatten().collect()
     }
 
@@ -156,24 +160,22 @@ impl Folds {
                 .and_modify(|known| *known = known.filter(|known| *known == fold))
                 .or_insert(Some(fold));
         }
-        let mut lines: Vec<u64> = rows()
-            .filter(|(_, row)| fold_of.get(&text(*row)) == Some(&None))
-            .map(|(_, row)| dataset.rows[row as usize].line)
-            .collect();
-        lines.sort_unstable();
+        let mut known: Vec<u32> =
+            rows().filter(|(_, row)| fold_of.get(&text(*row)) == Some(&None)).map(|(_, row)| row).collect();
+        known.sort_unstable();
         let all = self.0.iter().map(Vec::len).sum::<usize>();
-        if lines.is_empty() || lines.len() * LEAKED < all {
+        if known.is_empty() || known.len() * LEAKED < all {
             return None;
         }
-        let n = lines.len() as u64;
+        let n = known.len() as u64;
         let message = format!(
             "{} of the {} ({}) {} a text that is also in another fold: metrics then measure memorisation, not generalisation; keep only one \
              row of each text in the data file",
             format::count(n),
             counted(all as u64, "row"),
-            lines_of(&lines, n),
+            dataset.lines_of(&known),
             by_number(n, "has", "have"),
         );
-        Some(Warning::new(Kind::Split, message).at(lines))
+        Some(Warning::new(Kind::Split, message).at(dataset.lines_in_one_file(&known)))
     }
 }

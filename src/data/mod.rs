@@ -128,6 +128,19 @@ pub struct Cleaning {
     pub duplicates: u64,
     /// Among the kept rows: texts that occur more than once, with different labels.
     pub contradicting: u64,
+    /// The rows with such a text.
+    pub contradicting_rows: u64,
+    /// Lines of the first of these.
+    pub contradicting_lines: Vec<u64>,
+}
+
+/// A file that rows were read from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReadFile {
+    /// Its name, without its folder.
+    pub name: String,
+    /// SHA-256 of its bytes, in hex.
+    pub sha256: String,
 }
 
 /// A data file, read and cleaned.
@@ -145,6 +158,8 @@ pub struct Dataset {
     pub test: Vec<u32>,
     /// The group of each row of `data.source`, which come first; empty without `data.group_column`.
     pub groups: Vec<u32>,
+    /// The files of `data.source`.
+    pub sources: Vec<ReadFile>,
     /// The files of single splits. All other rows are those of `data.source`.
     pub files: Vec<SplitFile>,
     /// What was dropped or noticed.
@@ -164,6 +179,8 @@ pub struct SplitFile {
     pub name: String,
     /// How many other files its rows are in.
     pub more_files: usize,
+    /// All of these files.
+    pub sources: Vec<ReadFile>,
     /// The ids of its rows.
     pub rows: std::ops::Range<u32>,
     /// What was dropped.

@@ -9,7 +9,7 @@ use std::{
 use sha2::{Digest, Sha256};
 
 use super::{
-    Cleaning, DataConfig, DataError, Dataset, Problem, Row, SplitFile,
+    Cleaning, DataConfig, DataError, Dataset, Problem, ReadFile, Row, SplitFile,
     assigned::Assigned,
     cells::{Cells, Columns, Fault},
     collected::{Collected, Collector},
@@ -152,7 +152,7 @@ fn of_source(
         return Err(DataError::OneClass { path: path.unwrap_or_default(), label, column });
     }
     let repeats = Repeats::of(&data.rows);
-    (data.cleaning.duplicates, data.cleaning.contradicting) = (repeats.duplicates, repeats.contradicting);
+    repeats.note(&mut data.cleaning);
     data.warnings.extend(repeats.warning(data.rows.len() as u64, Wording::Keys));
     Ok(Labelled { data, values })
 }
@@ -198,6 +198,7 @@ fn add_file(
         split,
         name,
         more_files,
+        sources: file.sources,
         rows: first..end,
         cleaning: file.cleaning,
         notes: file.notes,
@@ -398,7 +399,9 @@ fn labelled(
         true => digest,
         false => hex(&Sha256::digest(format!("{digest}\nclasses {named:?}\n"))),
     };
-    let data = Dataset { rows, labels, digest, cleaning, notes, warnings, dev, test, groups, files: Vec::new() };
+    let sources = origins.iter().zip(digests).map(|(origin, sha256)| ReadFile { name: name(origin), sha256 }).collect();
+    let files = Vec::new();
+    let data = Dataset { rows, labels, digest, cleaning, notes, warnings, dev, test, groups, sources, files };
     Ok(Labelled { data, values: given })
 }
 

@@ -5,7 +5,7 @@ use std::{collections::HashMap, hash::BuildHasher};
 use foldhash::fast::RandomState;
 use rayon::prelude::*;
 
-use super::{Row, settings::Wording, text_columns::RowText};
+use super::{Cleaning, Row, settings::Wording, text_columns::RowText};
 use crate::{
     format::{by_number, counted},
     warning::{Kind, Warning, lines_of},
@@ -76,6 +76,12 @@ impl Repeats {
             self.right += labels.values().max().copied().unwrap_or(0);
             contradict.extend(rows_of_text);
         }
+    }
+
+    /// Notes them in what is known of the rows.
+    pub(super) fn note(&self, cleaning: &mut Cleaning) {
+        (cleaning.duplicates, cleaning.contradicting) = (self.duplicates, self.contradicting);
+        (cleaning.contradicting_rows, cleaning.contradicting_lines) = (self.rows, self.lines.clone());
     }
 
     /// What is probably a mistake, of `all` rows.

@@ -6,7 +6,7 @@ use super::{DataConfig, Dataset, Splits, alike::quoted, leaks::leaked_rows};
 use crate::{
     event::Split,
     format::{self, by_number, counted},
-    warning::{Kind, Warning, lines_of},
+    warning::{Kind, Warning},
 };
 
 /// With fewer rows, a split's metrics are hardly meaningful.
@@ -139,18 +139,15 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
 
 /// That so many rows of a held-out split have the text of a training row that its metrics measure memorisation.
 fn known_from_training(dataset: &Dataset, splits: &Splits, name: &str, rows: &[u32]) -> Option<Warning> {
-    let known = leaked_rows(dataset, &splits.train, rows);
+    let mut known = leaked_rows(dataset, &splits.train, rows);
     if known.is_empty() || known.len() * LEAKED < rows.len() {
         return None;
     }
-    let mut lines: Vec<u64> = known.iter().map(|row| dataset.rows[*row as usize].line).collect();
-    lines.sort_unstable();
-    let n = known.len() as u64;
-    let (at, help) = match dataset.file_of(if name == "dev" { Split::Dev } else { Split::Test }) {
-        Some(file) => {
-            (format!("{} of {}", lines_of(&lines, n), file.name), format!("remove these rows from {}", file.name))
-        }
-        None => (lines_of(&lines, n), "keep only one row of each text in the data file".into()),
+    known.sort_unstable();
+    let (n, at) = (known.len() as u64, dataset.lines_of(&known));
+    let help = match dataset.file_of(if name == "dev" { Split::Dev } else { Split::Test }) {
+        Some(file) => format!("remove these rows from {}", file.name),
+        None => "keep only one row of each text in the data file".into(),
     };
     let message = format!(
         "{} of the {} ({at}) {} a text that is also in the train split: metrics on the {name} split then \
@@ -159,7 +156,7 @@ fn known_from_training(dataset: &Dataset, splits: &Splits, name: &str, rows: &[u
         counted(rows.len() as u64, &format!("{name} row")),
         by_number(n, "has", "have"),
     );
-    Some(Warning::new(Kind::Split, message).at(lines))
+    Some(Warning::new(Kind::Split, message).at(dataset.lines_in_one_file(&known)))
 }
 
 /// With `data.group_column`: splits whose sizes are far from what was asked for, and groups that a file or a column has in several splits.
@@ -188,13 +185,8 @@ fn split_groups(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> Vec<
             found.push(Warning::new(Kind::Split, message));
         }
     }
-    let group = |row: &u32| dataset.groups.get(*row as usize).copied();
     for (name, rows) in [("test", &splits.test), ("dev", &splits.dev)] {
-        let trained: HashSet<u32> =
-            if rows.is_empty() { HashSet::new() } else { splits.train.iter().filter_map(group).collect() };
-        let mut shared: Vec<u32> =
-            rows.iter().copied().filter(|row| group(row).is_some_and(|group| trained.contains(&group))).collect();
-        shared.sort_unstable();
+        let shared = rows_with_groups_of(dataset, rows, &splits.train);
         if !shared.is_empty() {
             let n = shared.len() as u64;
             let message = format!(
@@ -207,7 +199,42 @@ fn split_groups(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> Vec<
             found.push(Warning::new(Kind::Split, message).at(dataset.lines_in_one_file(&shared)));
         }
     }
+    // Of folds it is said once, of all of them.
+    if config.fold.is_none() {
+        found.extend(groups_of_dev(dataset, (&splits.test, "test row"), &splits.dev, &column));
+    }
     found
+}
+
+/// That rows on which models are tested are of groups by whose other rows they are chosen: `what` names one of these rows.
+pub(super) fn groups_of_dev(
+    dataset: &Dataset,
+    (tested, what): (&[u32], &str),
+    dev: &[u32],
+    column: &str,
+) -> Option<Warning> {
+    let shared = rows_with_groups_of(dataset, tested, dev);
+    let n = shared.len() as u64;
+    (n > 0).then(|| {
+        let message = format!(
+            "{} ({}) {} of a group of {column} that is also in the dev split, where data.split_column has put it: what is chosen by the dev \
+             rows may be what suits the group; put each group into one split",
+            counted(n, what),
+            dataset.lines_of(&shared),
+            by_number(n, "is", "are")
+        );
+        Warning::new(Kind::Split, message).at(dataset.lines_in_one_file(&shared))
+    })
+}
+
+/// Those of `rows` that are of a group of `others`, in file order.
+fn rows_with_groups_of(dataset: &Dataset, rows: &[u32], others: &[u32]) -> Vec<u32> {
+    let group = |row: &u32| dataset.groups.get(*row as usize).copied();
+    let known: HashSet<u32> = if rows.is_empty() { HashSet::new() } else { others.iter().filter_map(group).collect() };
+    let mut shared: Vec<u32> =
+        rows.iter().copied().filter(|row| group(row).is_some_and(|group| known.contains(&group))).collect();
+    shared.sort_unstable();
+    shared
 }
 
 /// Labels in a message: the first few.

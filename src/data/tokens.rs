@@ -18,7 +18,7 @@ use super::{
     progress::{Listener, Meter, Progress, silent},
 };
 use crate::{
-    event::{Split, SplitTexts},
+    event::{Split, SplitTexts, TextLengths},
     plan::LongTexts,
 };
 
@@ -220,17 +220,20 @@ impl Tokens {
     pub fn texts_so_far(&self, split: Split, rows: &[u32]) -> SplitTexts {
         let windows = self.count_windows(rows) as u64;
         let mut texts = SplitTexts { windows, ..SplitTexts::new(split, rows.len() as u64) };
+        let mut lengths = Vec::with_capacity(rows.len());
         for &row in rows {
             let Some(Encoded { ids, whole, or_more, .. }) = self.rows[row as usize].get() else {
                 texts.uncounted += 1;
                 continue;
             };
+            lengths.push(*whole as usize);
             let cut = u64::from(*whole).saturating_sub(ids.len() as u64);
             texts.tokens += u64::from(*whole);
             texts.tokens_cut += cut;
             texts.rows_cut += u64::from(cut > 0);
             texts.longer_than_counted += u64::from(*or_more);
         }
+        texts.lengths = TextLengths::of(lengths);
         texts
     }
 

@@ -8,6 +8,7 @@
 //! `schedule` decides which run is next and what follows from its end; `run` connects it with the workers of this machine; `protocol` has the
 //! messages between the command and its workers; `train_run` trains one run in a worker.
 
+mod audit;
 mod checks;
 mod classifier;
 mod connection;

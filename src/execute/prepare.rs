@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use sha2::{Digest, Sha256};
@@ -18,6 +18,7 @@ use crate::{
     kernels::Requirements,
     model::{Label, Labels, ModelConfig, ModelError, Parameters, Weights},
     plan::{DataConfig, Digests, HeldOut, LongTexts, Part, PlannedRun, RunConfig, Scratch, Source, run_key, sanity},
+    store::DataAudit,
     train::{NUMERICS, ProbeText, schedule::Steps},
     warning::Warning,
 };
@@ -36,6 +37,8 @@ pub struct Prepared {
     pub dataset: Arc<Dataset>,
     /// Which of them are for training, for choosing checkpoints (dev) and for testing.
     pub splits: Arc<Splits>,
+    /// What was found in its data, once it is asked for.
+    pub(super) found: Arc<OnceLock<DataAudit>>,
     /// The rows' tokens, read as the settings say; computed when they are needed.
     pub tokens: Arc<Tokens>,
     /// The tokenizer.
@@ -141,6 +144,7 @@ pub struct Workbench {
     library: Library,
     datasets: Memo<DataConfig, Dataset>,
     splits: Memo<DataConfig, Splits>,
+    found: Memo<DataConfig, OnceLock<DataAudit>>,
     origins: Memo<Source, Origin>,
     opened: Memo<PathBuf, Weights>,
     /// Models whose weights are known to be finite: what determines which tensors of the file they use, with their warnings.
@@ -166,6 +170,7 @@ impl Workbench {
             library,
             datasets: Memo(Vec::new()),
             splits: Memo(Vec::new()),
+            found: Memo(Vec::new()),
             origins: Memo(Vec::new()),
             opened: Memo(Vec::new()),
             sound: Vec::new(),
@@ -233,6 +238,7 @@ impl Workbench {
         })?;
         let split_key = config.data.without_lengths();
         let splits = self.splits.get(split_key.clone(), || Ok(data::split(&dataset, &config.data)?))?;
+        let found = self.found.get(split_key.clone(), || Ok(OnceLock::new()))?;
 
         let source = &config.model.source;
         let origin = self.origins.get(source.clone(), || origin(&mut self.library, source))?;
@@ -315,6 +321,7 @@ impl Workbench {
             probes,
             dataset,
             splits,
+            found,
             tokens,
             tokenizer,
             shape,

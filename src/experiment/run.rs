@@ -126,14 +126,38 @@ impl Experiment {
         }
         // Predictions about the sweep are replaced by its results.
         planner.take_stock(&store)?;
-        if tally.beyond_budget > 0 && planner.allowed.more == 0 {
-            // Neither are the trials proposed that would follow.
-            tally.beyond_budget += planner.to_come();
-        }
+        let to_come = not_proposed(&mut tally, planner.to_come(), planner.allowed.more == 0);
         experiment.warnings = planner.sweep_warnings().into_iter().chain(warnings.iter().cloned()).collect();
         store.renew_warnings(&experiment)?;
         warnings.extend(planner.left_by_budget.clone().filter(|left| told_before.as_ref() != Some(left)));
-        let to_come = if tally.is_stopped() { planner.to_come() } else { 0 };
         Ok(Outcome { tally, to_come, experiment, skipped, warnings, elapsed: begin.elapsed(), trained_before_s })
+    }
+}
+
+/// Of `to_come` runs of trials that a search has not proposed, those that a stopped command leaves for the next one. If the budget is spent
+/// and leaves no more, they count as left by it, and not once more as not proposed.
+fn not_proposed(tally: &mut Tally, to_come: usize, budget_leaves_none: bool) -> usize {
+    if tally.beyond_budget > 0 && budget_leaves_none {
+        tally.beyond_budget += to_come;
+        return 0;
+    }
+    if tally.is_stopped() { to_come } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trials_that_are_not_proposed_count_once() {
+        let stopped = |beyond_budget| Tally { stopped: 1, beyond_budget, ..Tally::default() };
+        let count = |mut tally: Tally, budget_leaves_none| {
+            let to_come = not_proposed(&mut tally, 5, budget_leaves_none);
+            (tally.beyond_budget, to_come)
+        };
+        assert_eq!(count(stopped(2), true), (7, 0), "the budget leaves them");
+        assert_eq!(count(stopped(0), true), (0, 5), "the command was stopped before it was spent");
+        assert_eq!(count(stopped(2), false), (2, 5));
+        assert_eq!(count(Tally { completed: 3, ..Tally::default() }, false), (0, 0));
     }
 }

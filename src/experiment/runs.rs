@@ -13,6 +13,7 @@ use crate::{
 /// Stores a plan as far as it is known.
 pub fn register(store: &mut Store, planner: &Planner) -> Result<ExperimentRecord, ExperimentError> {
     let (runs, spec) = (&planner.runs, &planner.spec);
+    let known = store.audited()?;
     let new: Vec<NewRun> = runs
         .iter()
         .map(|run| NewRun {
@@ -22,6 +23,7 @@ pub fn register(store: &mut Store, planner: &Planner) -> Result<ExperimentRecord
             config: &run.config,
             labels: &run.dataset.labels,
             total_steps: run.steps.total,
+            audit: (!known.contains(&run.key)).then(|| run.audit()),
         })
         .collect();
     store.register_all(&new)?;

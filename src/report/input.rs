@@ -6,7 +6,7 @@ use crate::{
     event::{Split, When},
     metrics::Metrics,
     plan::Source,
-    store::{EvalRecord, ExperimentRecord, PredictionRecord, ProbeRecord, RunRecord, StepRecord},
+    store::{DataAudit, EvalRecord, ExperimentRecord, PredictionRecord, ProbeRecord, RunRecord, StepRecord},
     warning::Warning,
 };
 
@@ -34,6 +34,8 @@ pub struct RunInput {
     pub predictions: Vec<PredictionRecord>,
     /// Warnings stored with it.
     pub warnings: Vec<Warning>,
+    /// What was found in its data; `None` in records of earlier versions.
+    pub audit: Option<DataAudit>,
 }
 
 impl RunInput {

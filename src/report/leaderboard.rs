@@ -311,8 +311,15 @@ mod tests {
             change(&mut config);
             let (key, name) = (format!("{lr}/{seed}"), format!("lr={lr} seed={seed}"));
             let labels = ["negative", "positive"].map(String::from);
-            let new =
-                NewRun { key: &key, name: &name, experiment: "e", config: &config, labels: &labels, total_steps: 9 };
+            let new = NewRun {
+                key: &key,
+                name: &name,
+                experiment: "e",
+                config: &config,
+                labels: &labels,
+                total_steps: 9,
+                audit: None,
+            };
             store.register(&new).unwrap();
             store.start(&key, &Environment::default(), None).unwrap();
             if *outcome == pruned() {

@@ -1,10 +1,12 @@
 //! What becomes of long texts, in words: for reports and `taper plan`.
 
+use std::collections::BTreeMap;
+
 use super::input::{RunInput, split_name};
 use crate::{
     event::SplitTexts,
     format::{and, by_number, count, counted, percent},
-    plan::{LongPolicy, LongTexts},
+    plan::{DataConfig, Fold, LongPolicy, LongTexts},
 };
 
 /// How long texts are read, how many rows and tokens of each split are cut, or how many windows there are.
@@ -65,21 +67,59 @@ const SENTENCES: usize = 8;
 const NAMES: usize = 4;
 
 /// How the runs read long texts: names of the runs (empty if all do the same), and the sentence. Runs that have not completed are left
-/// out: it is counted at their end.
+/// out: it is counted at their end. Folds whose numbers differ are said together.
 pub(super) fn of_runs(runs: &[RunInput]) -> Vec<(String, String)> {
-    let mut found: Vec<(String, Vec<&str>)> = Vec::new();
+    let mut groups: Vec<Vec<(&RunInput, &[SplitTexts])>> = Vec::new();
+    let folded = |run: &RunInput| {
+        let (data, model) = (&run.run.config.data, &run.run.config.model);
+        (DataConfig { fold: data.fold.map(Fold::first), ..data.clone() }, model.source.clone(), model.vocab_size)
+    };
     for run in runs {
         let texts = run.run.environment.as_ref().map(|environment| &environment.texts[..]).unwrap_or_default();
         if texts.is_empty() {
             continue;
         }
-        let sentence = long_texts(run.run.config.data.long_texts(), texts);
-        match found.iter_mut().find(|(other, _)| *other == sentence) {
-            Some((_, names)) => names.push(&run.run.name),
-            None => found.push((sentence, vec![&run.run.name])),
+        match groups.iter_mut().find(|of| folded(of[0].0) == folded(run)) {
+            Some(of) => of.push((run, texts)),
+            None => groups.push(vec![(run, texts)]),
+        }
+    }
+    let mut found: Vec<(String, Vec<&str>)> = Vec::new();
+    for group in groups {
+        let long = group[0].0.run.config.data.long_texts();
+        let together = all_folds(&group)
+            .map(|(folds, texts)| format!("{}; {} together", long_texts(long, &texts), counted(folds as u64, "fold")));
+        for (run, texts) in &group {
+            let sentence = together.clone().unwrap_or_else(|| long_texts(long, texts));
+            match found.iter_mut().find(|(other, _)| *other == sentence) {
+                Some((_, names)) => names.push(&run.run.name),
+                None => found.push((sentence, vec![&run.run.name])),
+            }
         }
     }
     listed(found)
+}
+
+/// The texts of all folds of these runs together, each fold once, with their number; `None` without several folds, and if the same is to be
+/// said of each.
+fn all_folds(runs: &[(&RunInput, &[SplitTexts])]) -> Option<(usize, Vec<SplitTexts>)> {
+    let long = runs[0].0.run.config.data.long_texts();
+    let mut folds: BTreeMap<u32, &[SplitTexts]> = BTreeMap::new();
+    for (run, texts) in runs {
+        folds.entry(run.run.config.data.fold?.number()).or_insert(texts);
+    }
+    let first = long_texts(long, runs[0].1);
+    if runs.iter().all(|(_, texts)| long_texts(long, texts) == first) || folds.len() < 2 {
+        return None;
+    }
+    let mut sums: Vec<SplitTexts> = Vec::new();
+    for of in folds.values().copied().flatten() {
+        match sums.iter_mut().find(|sum| sum.split == of.split) {
+            Some(sum) => *sum = sum.with(of),
+            None => sums.push(*of),
+        }
+    }
+    Some((folds.len(), sums))
 }
 
 /// The rows of the report, of sentences with the names of their runs.
@@ -98,7 +138,7 @@ fn listed(found: Vec<(String, Vec<&str>)>) -> Vec<(String, String)> {
 }
 
 /// `a; b; c; d; and 3 more`.
-fn few(names: &[&str]) -> String {
+pub(super) fn few(names: &[&str]) -> String {
     let more = names.len().saturating_sub(NAMES);
     let more = (more > 0).then(|| format!("and {} more", count(more as u64)));
     names.iter().take(NAMES).map(|name| name.to_string()).chain(more).collect::<Vec<_>>().join("; ")

@@ -6,6 +6,7 @@
 //! fonts of the machine, since no browser chooses one; `png-fonts.txt` names those that were used.
 
 mod analysis;
+mod audit;
 mod baseline;
 mod charts;
 mod environment;

@@ -139,8 +139,8 @@ pub enum StoreError {
         "the experiment `{experiment}` has no runs: they were removed, or none was started; run `taper run` with its spec"
     )]
     NoRuns { experiment: String },
-    #[error("`{wanted}` means {count} runs; name one of them by its key:\n{candidates}")]
-    AmbiguousRun { wanted: String, count: usize, candidates: String },
+    #[error("`{wanted}` means {} runs; name one of them by its key:\n{candidates}", keys.len())]
+    AmbiguousRun { wanted: String, keys: Vec<String>, candidates: String },
     #[error("there is no experiment `{wanted}`{hint}; `{}` lists all experiments", command("taper list", runs))]
     UnknownExperiment { wanted: String, hint: String, runs: PathBuf },
 }
@@ -157,19 +157,20 @@ fn folder_of(database: &Path) -> &Path {
 }
 
 impl StoreError {
-    /// `wanted` means `count` runs, of which these are the first.
-    pub fn ambiguous(wanted: &str, count: usize, runs: &[RunRecord]) -> Self {
+    /// `wanted` means the runs with these keys, of which `runs` are the first.
+    pub fn ambiguous(wanted: &str, keys: Vec<String>, runs: &[RunRecord]) -> Self {
         // More digits of the keys than the text has, if it is how several begin.
         let shown = wanted.len() + 4;
         let key = |run: &RunRecord| run.key.get(..shown.max(8)).filter(|key| key.starts_with(wanted)).map(String::from);
-        let keys: Vec<String> = runs.iter().map(|run| key(run).unwrap_or_else(|| short(&run.key).into())).collect();
+        let shown_keys: Vec<String> =
+            runs.iter().map(|run| key(run).unwrap_or_else(|| short(&run.key).into())).collect();
         // After the name, whatever its width: in columns, a terminal would break the longer lines only.
         let mut lines: Vec<String> =
-            keys.iter().zip(runs).map(|(key, run)| format!("  {key}  {}{}", run.name, belongs_to(run))).collect();
-        if count > runs.len() {
-            lines.push(format!("  … and {} more", count - runs.len()));
+            shown_keys.iter().zip(runs).map(|(key, run)| format!("  {key}  {}{}", run.name, belongs_to(run))).collect();
+        if keys.len() > runs.len() {
+            lines.push(format!("  … and {} more", keys.len() - runs.len()));
         }
-        Self::AmbiguousRun { wanted: wanted.into(), count, candidates: lines.join("\n") }
+        Self::AmbiguousRun { wanted: wanted.into(), keys, candidates: lines.join("\n") }
     }
 
     /// Whether only writing may have failed: the folder is read-only, or its disk is full.

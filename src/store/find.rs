@@ -96,7 +96,7 @@ impl Store {
             }
             _ => {
                 let records = found.iter().take(CANDIDATES).map(record).collect::<Result<Vec<_>, _>>()?;
-                Err(StoreError::ambiguous(wanted, found.len(), &records))
+                Err(StoreError::ambiguous(wanted, found.into_iter().map(|(key, _)| key).collect(), &records))
             }
         }
     }

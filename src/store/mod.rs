@@ -10,6 +10,7 @@
 //!   replaces the earlier one. When the run completes, nothing beyond its last step remains.
 //! - Any number of processes may read and write concurrently; writers wait for each other.
 
+mod audit;
 mod columns;
 mod connection;
 mod error;
@@ -34,6 +35,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+pub use audit::{AuditedFile, AuditedLeak, AuditedSource, AuditedSplit, DataAudit, FoundRows};
 pub use error::StoreError;
 pub use lock::{RunLock, holder, is_free, is_locked, tidy_locks};
 pub use plans::PlanRecord;

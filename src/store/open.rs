@@ -498,7 +498,7 @@ mod tests {
         let damaged: [Change; 4] = [
             ("DROP TABLE evals;", "is damaged: the table evals is missing"),
             ("DROP TABLE evals; DROP TABLE steps;", "is damaged: the tables evals, steps are missing"),
-            ("PRAGMA user_version = 0;", "with the tables evals, experiment_runs"),
+            ("PRAGMA user_version = 0;", "with the tables audits, evals, experiment_runs"),
             ("PRAGMA user_version = 1;", "cannot be used ("),
         ];
         for (change, said) in damaged {

@@ -1,6 +1,6 @@
 //! Removes runs and experiments.
 
-use super::{Store, StoreError};
+use super::{Store, StoreError, audit};
 
 impl Store {
     /// Removes runs with all their measurements, in one transaction. They stay in the plans of experiments, whose views say that they have no
@@ -8,7 +8,8 @@ impl Store {
     pub fn remove_runs(&mut self, keys: &[String]) -> Result<(), StoreError> {
         self.write(|tx| {
             let mut delete = tx.prepare("DELETE FROM runs WHERE key = ?1")?;
-            keys.iter().try_for_each(|key| delete.execute([key]).map(drop))
+            keys.iter().try_for_each(|key| delete.execute([key]).map(drop))?;
+            audit::tidy(tx)
         })
     }
 

@@ -34,7 +34,7 @@ pub(crate) fn experiment(name: &str, runs: &[&str]) -> ExperimentRecord {
 /// Registers a run of 10 steps called `name`.
 pub(crate) fn register(store: &mut Store, key: &str, name: &str) {
     let labels = ["negative", "positive"].map(String::from);
-    let run = NewRun { key, name, experiment: "exp", config: &config(), labels: &labels, total_steps: 10 };
+    let run = NewRun { key, name, experiment: "exp", config: &config(), labels: &labels, total_steps: 10, audit: None };
     store.register(&run).unwrap();
 }
 

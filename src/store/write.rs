@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Transaction, named_params, params};
 
 use super::{
-    Environment, ExperimentRecord, RunState, Store, StoreError,
+    DataAudit, Environment, ExperimentRecord, RunState, Store, StoreError, audit,
     columns::{Count, Json, NO_LABEL, NO_TEXT, Real, Tag},
     is_locked, plans, unix_time,
 };
@@ -29,6 +29,8 @@ pub struct NewRun<'a> {
     pub labels: &'a [String],
     /// Optimiser steps planned.
     pub total_steps: u64,
+    /// What was found in its data, if it is not stored yet.
+    pub audit: Option<&'a DataAudit>,
 }
 
 impl Store {
@@ -86,7 +88,8 @@ impl Store {
     }
 
     /// Stores a run as pending, with what its experiment says of it. If it is already stored, only its config is updated: keys that are not
-    /// part of its identity (probes, printing, what is kept) follow the latest spec. Those of other experiments stay as they are.
+    /// part of its identity (probes, printing, what is kept) follow the latest spec. Those of other experiments stay as they are. It gets the
+    /// audit if it has none.
     pub fn register(&mut self, run: &NewRun<'_>) -> Result<(), StoreError> {
         self.register_all(std::slice::from_ref(run))
     }
@@ -95,8 +98,9 @@ impl Store {
     pub fn register_all(&mut self, runs: &[NewRun<'_>]) -> Result<(), StoreError> {
         self.write(|tx| {
             let mut insert = tx.prepare(
-                "INSERT INTO runs (key, name, experiment, state, config, labels, total_steps, created_at)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (key) DO UPDATE SET config = excluded.config",
+                "INSERT INTO runs (key, name, experiment, state, config, labels, total_steps, created_at, audit)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (key) DO UPDATE SET config = excluded.config,
+                     audit = coalesce(audit, excluded.audit)",
             )?;
             let mut own =
                 tx.prepare("INSERT OR REPLACE INTO settings (run, experiment, config) VALUES (?1, ?2, ?3)")?;
@@ -110,6 +114,7 @@ impl Store {
                     Json(run.labels),
                     Count(run.total_steps),
                     unix_time(),
+                    run.audit.map(|audit| audit::save(tx, audit)).transpose()?,
                 ])?;
                 own.execute(params![run.key, run.experiment, Json(run.config)])?;
             }

@@ -10,7 +10,7 @@ use std::{
 use serde::Deserialize;
 use serde_json::Value;
 use taper::{
-    event::Split,
+    event::{Split, When},
     metrics::{Metric, Metrics, Scored},
     store::RunState,
 };
@@ -421,4 +421,28 @@ fn metrics_of_all_folds_are_scikit_learns_on_the_stored_predictions() {
         near(pooled.get(Metric::Accuracy), expected.accuracy);
         near(pooled.get(Metric::MacroF1), expected.macro_f1);
     }
+}
+
+/// The gain at the end of a run is of all rows together, as the accuracy beside it, whatever the sizes of the folds.
+#[test]
+fn the_gain_is_that_of_all_folds_together() {
+    let sandbox = sandbox(SPEC);
+    let said = sandbox.ok(&["run", "cv.toml", "--set", "sweep.folds=3"]);
+    let (mut right, mut before, mut rows) = (0, 0, Vec::new());
+    let store = store(&sandbox.path("runs"));
+    let trial = said.lines().find_map(|line| line.strip_prefix("best: ")).expect("a best trial").to_owned();
+    for run in store.runs().expect("runs").iter().filter(|run| run.name.contains(&trial)) {
+        let evals = store.evals(&run.key).expect("evaluations");
+        let at = |when| &evals.iter().find(|e| (e.when, e.split) == (when, Split::Test)).expect("it").metrics;
+        right += at(When::After).right();
+        before += at(When::Before).right();
+        rows.push(at(When::After).rows);
+    }
+    rows.sort_unstable();
+    assert_eq!(rows, [13, 13, 14], "folds differ in their rows");
+    let (right, before) = (right as f64 / 40.0, before as f64 / 40.0);
+    assert!(said.contains(&format!("out-of-fold accuracy {:.1}%", 100.0 * right)), "{said}");
+    let gain = format!("{:+.1} points", 100.0 * (right - before)).replace('-', "−");
+    let line = format!("on all folds together: {gain} vs. before training ({:.1}%)", 100.0 * before);
+    assert!(said.contains(&line), "{line}: {said}");
 }

@@ -50,7 +50,7 @@ fn a_run_stores_the_counts_of_its_plan() {
             assert_eq!(stored.len(), planned.len());
             for (stored, planned) in stored.iter().zip(planned) {
                 let fields: Vec<&String> = stored.as_object().unwrap().keys().collect();
-                assert_eq!(fields.len(), 8, "{fields:?}");
+                assert_eq!(fields.len(), 9, "{fields:?}");
                 for field in fields {
                     assert_eq!(stored[field], planned[field], "{set}, {runs}, {field}: {stored}");
                 }

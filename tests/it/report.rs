@@ -2,6 +2,7 @@
 //!
 //! `TAPER_REPORTS=DIR cargo test --test it report::` leaves the reports in DIR, to be looked at.
 
+mod audit;
 mod choosing;
 mod labels;
 mod report_fixtures;

@@ -25,7 +25,15 @@ fn step(step: u64) -> Event {
 fn victim(runs: &Path) {
     let config = serde_json::from_str(include_str!("../fixtures/store_config.json")).unwrap();
     let mut store = Store::open(runs).unwrap();
-    let run = NewRun { key: "k", name: "n", experiment: "e", config: &config, labels: &[], total_steps: 1 << 40 };
+    let run = NewRun {
+        key: "k",
+        name: "n",
+        experiment: "e",
+        config: &config,
+        labels: &[],
+        total_steps: 1 << 40,
+        audit: None,
+    };
     store.register(&run).unwrap();
     let _lock = RunLock::acquire(runs, "k").unwrap().unwrap();
     store.start("k", &Environment::default(), None).unwrap();

@@ -274,7 +274,9 @@ impl Bench {
             assert_eq!(run.steps.total, 9);
             let labels = &run.dataset.labels;
             let (key, experiment) = (&run.key, "exp");
-            store.register(&NewRun { key, name, experiment, config: &config, labels, total_steps: 9 }).unwrap();
+            store
+                .register(&NewRun { key, name, experiment, config: &config, labels, total_steps: 9, audit: None })
+                .unwrap();
             prepared.push(run);
         }
         let world = World::default();

@@ -11,6 +11,7 @@ use crate::{
     report::{
         ReportError,
         analysis::{Analysis, Comparison, Group},
+        audit,
         baseline::Baseline,
         environment, format,
         input::{ReportInput, RunInput, Settings, split_name},
@@ -40,8 +41,8 @@ impl View {
         let chosen_heading = (has_chosen && !chosen_is_shown(shown, analysis)).then(|| {
             let (split, metric) = (split_name(analysis.criterion.split), analysis.criterion.metric.name());
             // A single run is not compared, and the weights of its last step are not chosen.
-            let selects = input.experiment.runs.len().max(input.runs.len()) > 1
-                || input.runs.iter().any(|run| run.run.config.checkpoint.keep == Keep::Best);
+            let selects =
+                input.experiment.runs.len().max(input.runs.len()) > 1 || input.runs.iter().any(chooses_checkpoint);
             let note = if selects { " (used for selection)" } else { "" };
             format!("{} {metric}{note}", format::capital(split))
         });
@@ -67,8 +68,9 @@ impl View {
             },
             chosen_heading,
             runs: (0..input.runs.len()).map(|i| run_row(input, analysis, i)).collect(),
+            data: audit::of_runs(&input.runs),
             long_texts: long_texts::of_runs(&input.runs),
-            warnings: warnings(&input.experiment.warnings, &input.runs),
+            warnings: warnings(&input.experiment.warnings, &input.runs, analysis.is_optimistic(&input.runs)),
             seeds: if analysis.has_seeds() { seed_rows(analysis) } else { Vec::new() },
             over: format!("{}s", analysis.replicate),
             averaged_over: format!("{}s", analysis.averaged_over()),
@@ -247,7 +249,7 @@ fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
     if n == 1
         && let Some(best) = analysis.best().map(|i| &input.runs[i])
         && best.measured_on() == Split::Dev
-        && best.run.config.checkpoint.keep == Keep::Best
+        && chooses_checkpoint(best)
     {
         out.push(
             "The checkpoint was chosen on the same dev rows on which it is evaluated, so its accuracy is optimistic; with a test split (key \
@@ -284,6 +286,12 @@ fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
         out.push("A run was still training when this report was written.".into());
     }
     out
+}
+
+/// Whether the kept weights of a run were chosen from several by its dev rows.
+fn chooses_checkpoint(run: &RunInput) -> bool {
+    let evaluations = run.evals.iter().filter(|eval| eval.when == When::During && eval.split == Split::Dev).count();
+    run.run.config.checkpoint.keep == Keep::Best && evaluations > 1
 }
 
 fn run_row(input: &ReportInput, analysis: &Analysis, i: usize) -> RunRow {

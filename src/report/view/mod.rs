@@ -4,7 +4,7 @@ mod build;
 mod folds;
 mod warnings;
 
-use super::environment::SharedEnvironment;
+use super::{audit::DataSection, environment::SharedEnvironment};
 pub use warnings::WarningGroup;
 
 /// A report.
@@ -31,6 +31,8 @@ pub struct View {
     pub chosen_heading: Option<String>,
     /// One entry for each run.
     pub runs: Vec<RunRow>,
+    /// What was found in the data; `None` if it is stored of no run.
+    pub data: Option<DataSection>,
     /// How long texts are read: names of the runs, if they differ in it, and the sentence.
     pub long_texts: Vec<(String, String)>,
     /// Warnings, by kind.

@@ -34,9 +34,12 @@ pub struct WarningRow {
 const MOST_RUNS: usize = 5;
 
 /// All warnings of the sweep and its runs, by kind, in the order in which kinds first appear; those about results come last.
-pub fn warnings(sweep: &[Warning], runs: &[RunInput]) -> Vec<WarningGroup> {
-    // Those of the sweep are not about particular runs; a caveat says which metrics are optimistic.
-    let sweep = sweep.iter().filter(|warning| warning.kind != Kind::Optimistic);
+/// `said` is whether a caveat says that the best result is optimistic.
+pub fn warnings(sweep: &[Warning], runs: &[RunInput], said: bool) -> Vec<WarningGroup> {
+    // Those of the sweep are not about particular runs. Where all runs are measured on the same split, a caveat says whether their metrics
+    // are optimistic; where some have test rows and some have none, it speaks of the best alone.
+    let alike = runs.iter().all(|run| run.measured_on() == runs[0].measured_on());
+    let sweep = sweep.iter().filter(|warning| warning.kind != Kind::Optimistic || !(said || alike));
     let mut found: Vec<(Warning, Vec<&str>)> = sweep.map(|warning| (warning.clone(), Vec::new())).collect();
     for run in runs {
         // Results are checked here, from the records, so that runs of versions without these warnings get them too.

@@ -25,7 +25,7 @@ fn run(store: &mut Store, experiment: &str, key: &str, texts: &[&str]) {
     let mut config = config();
     config.name = experiment.into();
     config.probes = texts.iter().map(|text| probe(text)).collect();
-    let new = NewRun { key, name: "n", experiment, config: &config, labels: &[], total_steps: 10 };
+    let new = NewRun { key, name: "n", experiment, config: &config, labels: &[], total_steps: 10, audit: None };
     store.register(&new).unwrap();
     store.save_experiment(&testing::experiment(experiment, &[key])).unwrap();
     for (when, step) in [(When::Before, 0), (When::After, 10)] {
@@ -76,7 +76,8 @@ fn an_experiment_has_its_own_settings_of_a_shared_run() {
     for (experiment, every) in [("a", 7u64), ("b", 0), ("c", 9)] {
         let mut config = config();
         (config.name, config.checkpoint.every_steps) = (experiment.into(), every);
-        let new = NewRun { key: "k", name: "n", experiment, config: &config, labels: &[], total_steps: 10 };
+        let new =
+            NewRun { key: "k", name: "n", experiment, config: &config, labels: &[], total_steps: 10, audit: None };
         store.register(&new).unwrap();
         store.save_experiment(&testing::experiment(experiment, &["k"])).unwrap();
     }

@@ -1,5 +1,12 @@
 //! Names of experiments and runs, and what a run is called and found by: its key, its name, its experiment, its spec file.
 
+use taper::{
+    event::{Event, Outcome, Split, When},
+    metrics::{Metrics, Scored},
+    plan::RunConfig,
+    store::{ExperimentRecord, NewRun, Store},
+};
+
 use super::*;
 
 fn exit(sandbox: &Sandbox, arguments: &[&str]) -> (i32, String) {
@@ -352,4 +359,49 @@ fn an_experiment_of_one_run_means_the_run_of_its_current_spec() {
         (1, 2),
         "{said}"
     );
+}
+
+/// A text that is the name of runs of other experiments does not mean the runs of the experiment that has it too.
+#[test]
+fn the_best_run_is_named_only_among_those_that_the_text_means() {
+    let sandbox = Sandbox::new();
+    let mut store = Store::open(&sandbox.path("runs")).unwrap();
+    let config: RunConfig = serde_json::from_str(include_str!("../../fixtures/store_config.json")).unwrap();
+    let labels = ["negative", "positive"].map(String::from);
+    let mut add = |experiment: &str, runs: &[(&str, &str)]| {
+        for (key, name) in runs {
+            let new = NewRun { key, name, experiment, config: &config, labels: &labels, total_steps: 1, audit: None };
+            store.register(&new).unwrap();
+            let scored = [Scored { label: 0, predicted: 0, confidence: 0.9, loss: 0.1 }; 4];
+            let (when, step, epoch, elapsed_s) = (When::After, 1, 1, 0.1);
+            let evals = [Split::Dev, Split::Test].map(|split| {
+                let metrics = Metrics::new(&labels, scored);
+                Event::EvalCompleted { when, step, epoch, split, metrics, elapsed_s }
+            });
+            store.append(key, &evals).unwrap();
+            store.append(key, &[Event::RunFinished(Outcome::Completed)]).unwrap();
+        }
+        let record = ExperimentRecord {
+            name: experiment.into(),
+            description: String::new(),
+            spec_path: format!("{experiment}.toml"),
+            arguments: Vec::new(),
+            spec_text: String::new(),
+            extends: Vec::new(),
+            report: Value::Null,
+            warnings: Vec::new(),
+            prunes: false,
+            runs: runs.iter().map(|(key, name)| (key.to_string(), name.to_string())).collect(),
+            trials: vec![0, 1],
+        };
+        store.save_experiment(&record).unwrap();
+    };
+    add("x", &[("1a", "lr=1"), ("1b", "lr=2")]);
+    let (code, said) = exit(&sandbox, &["show", "x"]);
+    assert!(code == 2 && said.contains("`x` means 2 runs") && said.contains("the best of them: 1a"), "{said}");
+    add("a", &[("2a", "x"), ("2b", "y")]);
+    add("b", &[("3a", "x"), ("3b", "y")]);
+    let (code, said) = exit(&sandbox, &["show", "x"]);
+    assert!(code == 2 && said.contains("`x` means 2 runs") && said.contains("3a"), "{said}");
+    assert!(!said.contains("the best of them"), "{said}");
 }

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 use taper::{
-    data::{Dataset, Splits, read, split},
+    data::{Dataset, SplitFile, Splits, read, split},
+    event::Split,
     plan::{DataConfig, Fold},
 };
 
@@ -331,4 +332,71 @@ fn a_row_without_a_group_is_refused_with_its_line() {
     );
     let error = read(&path, &config(&["NA"])).unwrap_err().to_string();
     assert!(error.contains("lines 3 and 4: `author` is empty"), "{error}");
+}
+
+/// A group that a column puts into dev chooses what is tested on its other rows.
+#[test]
+fn groups_of_dev_rows_that_are_tested_too_are_warned_of() {
+    let said = |splits: &Splits| {
+        let of_dev = splits.warnings.iter().filter(|warning| warning.message.contains("also in the dev split"));
+        of_dev.map(|warning| (warning.message.clone(), warning.lines.clone())).collect::<Vec<_>>()
+    };
+    // Groups of two rows; rows 0 and 2 are in dev.
+    let groups: Vec<u32> = (0..60).map(|i| i / 2).collect();
+    let data = Dataset { dev: vec![0, 2], ..dataset(&[0, 1].repeat(30), &groups) };
+    for run in all(&data, 5, 0.0, false, 3) {
+        let found = said(&run);
+        assert_eq!((found.len(), &found[0].1), (1, &vec![3, 5]), "the same of the run of each fold");
+        assert!(
+            found[0]
+                .0
+                .starts_with("2 rows (lines 3 and 5) are of a group of `author` that is also in the dev split, where"),
+            "{found:?}"
+        );
+    }
+    let config = |data: &Dataset| {
+        let group_column = Some("author".to_string());
+        split(data, &DataConfig { test: 0.0.into(), dev: 0.0.into(), group_column, ..config() }).unwrap()
+    };
+    let test = Dataset { test: vec![1, 9], ..data.clone() };
+    let found = said(&config(&test));
+    assert_eq!((found.len(), &found[0].1), (1, &vec![3]));
+    assert!(found[0].0.starts_with("1 test row (line 3) is of a group of `author`"), "{found:?}");
+    let apart = Dataset { dev: vec![0, 1], test: vec![8, 9], ..data };
+    assert_eq!(said(&config(&apart)), []);
+}
+
+/// Lines of `data.source` have its name where the dev split has a file of its own.
+#[test]
+fn rows_that_are_known_elsewhere_have_their_file() {
+    let mut data = dataset(&[0, 1].repeat(40), &[]);
+    (20..40).for_each(|i| data.rows[i].text = data.rows[i - 20].text.clone());
+    let file = SplitFile {
+        split: Split::Dev,
+        name: "dev.csv".into(),
+        more_files: 0,
+        sources: Vec::new(),
+        rows: 60..80,
+        cleaning: Default::default(),
+        notes: Vec::new(),
+    };
+    data.files.push(file);
+    data.dev = (60..80).collect();
+    // The last five rows of the file have texts of data.source.
+    (75..80).for_each(|i| data.rows[i].text = format!("t{}", i - 30));
+    let of = |what: &str, warnings: &[taper::warning::Warning]| {
+        let found = warnings.iter().find(|warning| warning.message.contains(what));
+        found.unwrap_or_else(|| panic!("{warnings:?}")).message.clone()
+    };
+    let run = &all(&data, 3, 0.0, false, 3)[0];
+    let folds = of("also in another fold", &run.warnings);
+    assert!(
+        folds.contains("of the 60 rows (lines 2, ") && folds.contains(" more of data.source) have a text"),
+        "{folds}"
+    );
+    let dev = of("20 dev rows", &run.warnings);
+    assert!(dev.contains(" of dev.csv) ") && dev.contains("remove these rows from dev.csv"), "{dev}");
+    let splits = split(&data, &DataConfig { test: 0.3.into(), dev: 0.0.into(), ..config() }).unwrap();
+    let test = of("18 test rows", &splits.warnings);
+    assert!(test.contains(" of data.source) "), "{test}");
 }

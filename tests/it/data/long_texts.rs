@@ -7,7 +7,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use taper::{
     data::{Dataset, Row, Tokenizer, Tokens, Window, batch, split},
-    event::{Split, SplitTexts},
+    event::{Split, SplitTexts, TextLengths},
     plan::{LongPolicy, LongTexts},
     task::Target,
 };
@@ -146,7 +146,8 @@ fn windows_are_numbered_row_by_row_and_have_the_target_of_their_row() {
 fn tokens_that_are_cut_are_counted() {
     let dataset = rows(&[4, 5, 1, 10]);
     let of = |long: LongTexts| read(&dataset, long).texts(Split::Train, &[3, 0, 1]).unwrap();
-    let whole = SplitTexts { tokens: 19 + 6, ..SplitTexts::new(Split::Train, 3) };
+    let lengths = Some(TextLengths { median: 7, p95: 12, longest: 12 });
+    let whole = SplitTexts { tokens: 19 + 6, lengths, ..SplitTexts::new(Split::Train, 3) };
     let cut = SplitTexts { rows_cut: 2, tokens_cut: 6 + 1, ..whole };
     assert_eq!(of(LongTexts::from(6)), cut);
     assert_eq!(of(LongTexts { policy: LongPolicy::HeadTail { head: 1 }, ..WINDOWS }), cut);
@@ -161,7 +162,8 @@ fn only_rows_that_are_tokenised_are_counted() {
     let none = SplitTexts { uncounted: 3, ..SplitTexts::new(Split::Train, 3) };
     assert_eq!(tokens.texts_so_far(Split::Train, &[3, 0, 1]), none);
     tokens.row(3).unwrap();
-    let one = SplitTexts { tokens: 12, rows_cut: 1, tokens_cut: 6, uncounted: 2, ..none };
+    let lengths = Some(TextLengths { median: 12, p95: 12, longest: 12 });
+    let one = SplitTexts { tokens: 12, rows_cut: 1, tokens_cut: 6, uncounted: 2, lengths, ..none };
     assert_eq!(tokens.texts_so_far(Split::Train, &[3, 0, 1]), one);
     assert_eq!(format!("{tokens:?}"), "Tokens(1 of 4 rows)");
     let all = tokens.texts(Split::Train, &[3, 0, 1]).unwrap();

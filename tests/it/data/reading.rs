@@ -394,7 +394,10 @@ fn one_class_is_refused() {
 fn duplicates_are_counted_and_kept() {
     let data = ok("a.csv", "label,review\n1,a\n0,b\n1,a\n0,a\n1,a\n0,b\n1,c\n1,A\n");
     assert_eq!(data.rows.len(), 8);
-    assert_eq!(data.cleaning, Cleaning { read: 8, duplicates: 4, contradicting: 1, ..Cleaning::default() });
+    // `a` is 1, 1, 0 and 1.
+    let repeats = Cleaning { duplicates: 4, contradicting: 1, ..Cleaning::default() };
+    let lines = vec![2, 4, 5, 6];
+    assert_eq!(data.cleaning, Cleaning { read: 8, contradicting_rows: 4, contradicting_lines: lines, ..repeats });
 }
 
 #[test]

@@ -5,6 +5,7 @@ use taper::{
     plan::Metric,
     report::{Leaderboard, Missing, ReportInput},
     store::{EvalRecord, RunRecord},
+    warning::{Kind, Warning},
 };
 
 use super::{files_of, report_fixtures::*, text};
@@ -148,4 +149,34 @@ fn intervals_of_shares_are_cut_in_the_leaderboard_too() {
         assert!(low >= 0.0 && high == 1.0, "{mean}");
         assert!(mean["sd"].as_f64().unwrap() > 0.0, "{mean}");
     }
+}
+
+/// Of one evaluation no checkpoint is chosen.
+#[test]
+fn a_single_evaluation_chooses_no_checkpoint() {
+    let says = |epochs| {
+        let run = Recipe { epochs, test: 0.0, dev: 0.1, ..Recipe::new("one", &["a", "b"]) }.completed();
+        let md = text(&files_of(&experiment(vec![run])), "report.md").to_owned();
+        (md.contains("The checkpoint was chosen on the same dev rows"), md.contains("(used for selection)"))
+    };
+    assert_eq!((says(1).0, says(2).0), (false, true));
+}
+
+/// Where some runs have test rows and some have none, a caveat about the best does not say which metrics are optimistic.
+#[test]
+fn the_warning_of_runs_without_test_rows_stays_where_others_have_some() {
+    let message = "1 of 2 runs has no test rows: its metrics are optimistic";
+    let says = |tests: [f64; 2]| {
+        let run = |(i, test)| {
+            let (lr, skill) = if i == 0 { (1e-5, 3.0) } else { (2e-5, 0.5) };
+            Recipe { lr, skill, test, dev: 0.1, ..Recipe::new(&format!("test={test} lr={lr}"), &["a", "b"]) }
+                .completed()
+        };
+        let mut input = experiment(tests.into_iter().enumerate().map(run).collect());
+        input.experiment.warnings = vec![Warning::new(Kind::Optimistic, message)];
+        text(&files_of(&input), "report.md").contains(message)
+    };
+    assert!(says([0.2, 0.0]), "the best one is measured on test rows");
+    assert!(!says([0.0, 0.2]), "the caveat says it of the best one");
+    assert!(!says([0.0, 0.0]), "and of all");
 }

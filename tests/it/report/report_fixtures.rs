@@ -322,6 +322,7 @@ impl Recipe {
             probes,
             predictions,
             warnings: Vec::new(),
+            audit: None,
         }
     }
 

@@ -1,7 +1,7 @@
 //! Single sections: baseline, warnings, environments, tables, how to reproduce it.
 
 use taper::{
-    event::{Split, When},
+    event::{Split, SplitTexts, When},
     metrics::{Metric, Metrics, Scored},
     report::ReportInput,
     store::SpecFile,
@@ -265,4 +265,31 @@ fn every_card_names_its_subject_and_runs_that_are_not_drawn_are_counted() {
         assert!(text(&files, "report.md").contains(said) && text(&files, "report.html").contains(said), "{said}");
     }
     assert!(!text(&files_of(&single()), "report.md").contains("not drawn"));
+}
+
+/// What is cut differs between folds: it is said of all of them together, each once.
+#[test]
+fn long_texts_of_folds_are_said_together() {
+    let run = |fold: u32, seed: u64, cut: u64| {
+        let name = format!("seed={seed} fold={fold}");
+        let mut run = Recipe { seed, ..Recipe::new(&name, &["a", "b"]) }.completed();
+        run.run.config.data.fold = Some(format!("{fold}/2").parse().unwrap());
+        let texts =
+            SplitTexts { tokens: 1000, rows_cut: cut, tokens_cut: 10 * cut, ..SplitTexts::new(Split::Test, 50) };
+        run.run.environment.as_mut().unwrap().texts = vec![texts];
+        run
+    };
+    let section = |cut: [u64; 2]| {
+        let runs = [1, 2].into_iter().flat_map(|seed| [run(1, seed, cut[0]), run(2, seed, cut[1])]).collect();
+        let files = files_of(&experiment(runs));
+        let md = text(&files, "report.md");
+        md.split("## Long texts\n").nth(1).unwrap().split("\n## ").next().unwrap().trim().to_owned()
+    };
+    let together = "At most 512 tokens; cut: 7 of 100 test rows (70 of 2,000 tokens, 3.5%); 2 folds together.";
+    assert_eq!(section([3, 4]), together);
+    assert_eq!(
+        section([4, 4]),
+        "At most 512 tokens; cut: 4 of 50 test rows (40 of 1,000 tokens, 4.0%).",
+        "the same of each"
+    );
 }

@@ -1,0 +1,373 @@
+//! What was found in the data: a table of what was read for each data set, and one of its splits. Several runs may have other splits of
+//! the same rows (folds, values of `data.seed`): their table has ranges.
+
+use super::{
+    format,
+    input::{RunInput, split_name},
+    long_texts::few,
+};
+use crate::{
+    event::{Split, SplitTexts},
+    format::{and, by_number, count, counted, percent},
+    plan::{DataConfig, Fold, Source},
+    store::{AuditedLeak, AuditedSource, DataAudit, FoundRows},
+    warning::lines_of,
+};
+
+/// What the section on the data shows.
+#[derive(Debug, Default, PartialEq)]
+pub struct DataSection {
+    /// Each data set.
+    pub sets: Vec<DataSet>,
+    /// Sentences about runs and data sets that are not shown.
+    pub notes: Vec<String>,
+}
+
+/// Rows that were read from the same files in the same way.
+#[derive(Debug, PartialEq)]
+pub struct DataSet {
+    /// The runs that have them; empty if all have.
+    pub runs: String,
+    /// What was read, dropped and noticed.
+    pub facts: Vec<(String, String)>,
+    /// Its splits: one table for all runs whose splits are drawn in the same way.
+    pub tables: Vec<SplitTable>,
+}
+
+/// The splits of some runs.
+#[derive(Debug, PartialEq)]
+pub struct SplitTable {
+    /// The runs, if there are several tables.
+    pub runs: String,
+    /// What the ranges are over; empty without ranges.
+    pub over: String,
+    /// Names of the splits.
+    pub splits: Vec<String>,
+    /// Name of the value, and its text for each split.
+    pub rows: Vec<(String, Vec<String>)>,
+}
+
+/// The most data sets, tables of each, labels of each table, and files of each source that are listed.
+const SETS: usize = 6;
+const TABLES: usize = 6;
+const LABELS: usize = 12;
+const FILES: usize = 4;
+
+/// A run of which it is stored what was found in its data.
+#[derive(Clone, Copy)]
+struct Audited<'a> {
+    run: &'a RunInput,
+    audit: &'a DataAudit,
+}
+
+impl<'a> Audited<'a> {
+    fn data(&self) -> &'a DataConfig {
+        &self.run.run.config.data
+    }
+
+    /// What decides what is read.
+    fn read(&self) -> (&'a [AuditedSource], &'a [String], Option<usize>, String) {
+        (&self.audit.sources, &self.run.run.labels, self.data().limit, self.data().source.shown())
+    }
+
+    /// What decides how its splits are drawn and how long their texts are, apart from the seed and the fold.
+    fn divided(&self) -> (DataConfig, &'a Source, usize) {
+        let (data, model) = (self.data(), &self.run.run.config.model);
+        (DataConfig { fold: data.fold.map(Fold::first), seed: 0, ..data.clone() }, &model.source, model.vocab_size)
+    }
+
+    fn texts(&self, split: Split) -> Option<&'a SplitTexts> {
+        self.run.run.environment.as_ref()?.texts.iter().find(|of| of.split == split)
+    }
+}
+
+/// The section on the data of these runs; `None` if of none of them it is stored what was found.
+pub(super) fn of_runs(runs: &[RunInput]) -> Option<DataSection> {
+    let audited: Vec<Audited<'_>> =
+        runs.iter().filter_map(|run| Some(Audited { run, audit: run.audit.as_ref()? })).collect();
+    let sets = grouped(&audited, |a, b| a.read() == b.read());
+    let names = |of: &[Audited<'_>]| few(&of.iter().map(|of| of.run.run.name.as_str()).collect::<Vec<_>>());
+    let mut section = DataSection::default();
+    for of in sets.iter().take(SETS) {
+        let runs = if sets.len() > 1 { names(of) } else { String::new() };
+        section.sets.push(DataSet { runs, facts: facts(of), tables: tables(of, names) });
+    }
+    if let more @ 1.. = sets.len().saturating_sub(SETS) {
+        section
+            .notes
+            .push(format!("And {}, with other files, labels or limits.", counted(more as u64, "more data set")));
+    }
+    let without: Vec<&str> = runs.iter().filter(|run| run.audit.is_none()).map(|run| run.run.name.as_str()).collect();
+    if !without.is_empty() {
+        let n = without.len() as u64;
+        section.notes.push(format!(
+            "{} {} recorded by an earlier version, which did not store this: {}.",
+            counted(n, "run"),
+            by_number(n, "was", "were"),
+            few(&without)
+        ));
+    }
+    (!audited.is_empty()).then_some(section)
+}
+
+/// Runs that are the same, in the order in which each kind first appears.
+fn grouped<'a>(runs: &[Audited<'a>], same: impl Fn(&Audited<'a>, &Audited<'a>) -> bool) -> Vec<Vec<Audited<'a>>> {
+    let mut found: Vec<Vec<Audited<'_>>> = Vec::new();
+    for run in runs {
+        match found.iter_mut().find(|of| same(&of[0], run)) {
+            Some(of) => of.push(*run),
+            None => found.push(vec![*run]),
+        }
+    }
+    found
+}
+
+/// What was read, dropped and noticed.
+fn facts(of: &[Audited<'_>]) -> Vec<(String, String)> {
+    let (first, data) = (of[0].audit, of[0].data());
+    let mut facts = Vec::new();
+    for source in &first.sources {
+        let (key, address) = match source.split {
+            None => ("data.source".to_owned(), data.source.shown()),
+            Some(split) => (format!("data.{}", split_name(split)), own_address(data, split)),
+        };
+        facts.push((key, address));
+        facts.push(("Rows read".into(), count(source.read)));
+        facts.extend(dropped(source));
+        if source.split.is_none() {
+            let used = range(of.iter().map(|of| of.audit.rows), count);
+            let limit = if data.limit.is_some() { " (data.limit)" } else { "" };
+            facts.push(("Rows used".into(), format!("{used}{limit}")));
+        }
+        let read_as = match source.read_as.is_empty() {
+            true => "as its name and the spec say".into(),
+            false => source.read_as.join("; "),
+        };
+        facts.push(("Form".into(), read_as));
+        let one = source.files.len() == 1;
+        for file in source.files.iter().take(FILES) {
+            let what = if one { "SHA-256".into() } else { format!("SHA-256 of {}", file.name) };
+            facts.push((what, file.sha256.clone()));
+        }
+        if let more @ 1.. = source.files.len().saturating_sub(FILES) {
+            let all = "their digests are part of that of the data, under Reproduce";
+            facts.push((format!("and {}", counted(more as u64, "more file")), all.into()));
+        }
+    }
+    let [repeats, texts] = [|audit: &DataAudit| audit.repeats, |audit: &DataAudit| audit.contradictions]
+        .map(|value| range(of.iter().map(|of| value(of.audit)), count));
+    facts.push((
+        "Repeats".into(),
+        if repeats == "0" { "none".into() } else { format!("texts that occur again: {repeats}") },
+    ));
+    let contradictions = match texts == "0" {
+        true => "none".into(),
+        false => {
+            let rows = range(of.iter().map(|of| of.audit.contradicting.rows), count);
+            let lines = match of.iter().all(|of| of.audit.contradicting == first.contradicting) {
+                true => format!(" ({})", lines_of(&first.contradicting.lines, first.contradicting.rows)),
+                false => String::new(),
+            };
+            format!("texts with different labels: {texts}; their rows: {rows}{lines}")
+        }
+    };
+    facts.push(("Contradictions".into(), contradictions));
+    let folds = of.iter().flat_map(|of| &of.audit.folds).copied();
+    match range(folds, count) {
+        none if none.is_empty() => {}
+        rows => {
+            let n = of.iter().map(|of| of.audit.folds.len() as u64);
+            facts.push(("Folds".into(), format!("{}, of {rows} rows each", range(n.filter(|n| *n > 0), count))));
+        }
+    }
+    if of.iter().all(|of| of.audit.leaks.is_empty()) {
+        facts.push(("Texts in two splits".into(), "none".into()));
+    }
+    facts
+}
+
+/// Where a split has its rows from, if it does not share `data.source`.
+fn own_address(data: &DataConfig, split: Split) -> String {
+    let held_out = if split == Split::Test { &data.test } else { &data.dev };
+    let named = || {
+        let splits = data.splits.as_ref()?;
+        let (_, value) = splits.named().find(|(name, _)| *name == split_name(split))?;
+        Some(format!("split {value} of {}", data.source.shown()))
+    };
+    held_out.source().map(Source::shown).or_else(named).unwrap_or_else(|| data.source.shown())
+}
+
+/// The rows that were dropped, by reason.
+fn dropped(source: &AuditedSource) -> Vec<(String, String)> {
+    let reasons = [
+        ("without a text", &source.without_text),
+        ("without a second text", &source.without_pair),
+        ("without a label", &source.without_label),
+    ];
+    let row = |(why, FoundRows { rows, lines }): (&str, &FoundRows)| {
+        (*rows > 0).then(|| (format!("Dropped, {why}"), format!("{} ({})", count(*rows), lines_of(lines, *rows))))
+    };
+    let found: Vec<_> = reasons.into_iter().filter_map(row).collect();
+    if found.is_empty() { vec![("Dropped".into(), "none".into())] } else { found }
+}
+
+/// The tables of the splits of a data set.
+fn tables(of: &[Audited<'_>], names: impl Fn(&[Audited<'_>]) -> String) -> Vec<SplitTable> {
+    let mut found: Vec<(Vec<Audited<'_>>, SplitTable)> = Vec::new();
+    for of in grouped(of, |a, b| a.divided() == b.divided()) {
+        let table = table(&of);
+        // Settings that change nothing here.
+        match found.iter_mut().find(|(_, other)| *other == table) {
+            Some((runs, _)) => runs.extend(of),
+            None => found.push((of, table)),
+        }
+    }
+    let (several, more) = (found.len() > 1, found.len().saturating_sub(TABLES));
+    let named = |(of, table): (Vec<Audited<'_>>, SplitTable)| SplitTable {
+        runs: if several { names(&of) } else { String::new() },
+        ..table
+    };
+    let mut tables: Vec<SplitTable> = found.into_iter().take(TABLES).map(named).collect();
+    if let (Some(last), 1..) = (tables.last_mut(), more) {
+        let others = format!(
+            "{} of other runs {} left out.",
+            counted(more as u64, "table"),
+            by_number(more as u64, "is", "are")
+        );
+        last.over = [&*last.over, &others].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
+    }
+    tables
+}
+
+/// The splits of runs that draw them in the same way.
+fn table(of: &[Audited<'_>]) -> SplitTable {
+    let splits: Vec<Split> = [Split::Train, Split::Dev, Split::Test]
+        .into_iter()
+        .filter(|split| of.iter().any(|of| of.audit.splits.iter().any(|s| s.split == *split)))
+        .collect();
+    let mut rows = Vec::new();
+    let mut push = |name: &str, cell: &dyn Fn(Split) -> String| {
+        let cells: Vec<String> = splits.iter().map(|split| cell(*split)).collect();
+        if cells.iter().any(|cell| !cell.is_empty()) {
+            rows.push((name.to_owned(), cells));
+        }
+    };
+    let found = |split: Split| of.iter().filter_map(move |of| of.audit.splits.iter().find(|s| s.split == split));
+    push("Rows", &|split| range(found(split).map(|s| s.rows), count));
+    push("Groups", &|split| range(found(split).filter_map(|s| s.groups), count));
+    let labels = &of[0].run.run.labels;
+    let shown = if labels.len() > LABELS { LABELS - 1 } else { labels.len() };
+    for (id, label) in labels.iter().enumerate().take(shown) {
+        push(&format!("“{label}”"), &|split| {
+            shares(found(split).map(|s| (s.rows_of_label.get(id).copied(), s.rows)))
+        });
+    }
+    if let more @ 1.. = labels.len() - shown {
+        let others = |of: &[u64]| of.iter().skip(shown).sum();
+        let name = format!("{} together", counted(more as u64, "other label"));
+        push(&name, &|split| shares(found(split).map(|s| (Some(others(&s.rows_of_label)), s.rows))));
+    }
+    for (also_in, in_name) in [(Split::Train, "train"), (Split::Dev, "dev")] {
+        let leaks = |split: Split, value: fn(&AuditedLeak) -> u64| {
+            let any = of.iter().flat_map(|of| &of.audit.leaks).any(|l| (l.rows_of, l.also_in) == (split, also_in));
+            let one = |of: &Audited<'_>| {
+                let rows = of.audit.splits.iter().find(|s| s.split == split)?.rows;
+                let leak = of.audit.leaks.iter().find(|l| (l.rows_of, l.also_in) == (split, also_in));
+                Some((leak.map_or(0, value), rows))
+            };
+            if any { with_share(of.iter().filter_map(one)) } else { String::new() }
+        };
+        push(&format!("Text also in {in_name}"), &|split| leaks(split, |leak| leak.exact));
+        if of.iter().flat_map(|of| &of.audit.leaks).any(|l| l.also_in == also_in && l.alike > l.exact) {
+            push("The same apart from case and spaces", &|split| leaks(split, |leak| leak.alike));
+        }
+    }
+    let texts = |split: Split| of.iter().filter_map(move |of| of.texts(split));
+    let lengths = |split: Split| texts(split).filter_map(|of| of.lengths);
+    push("Tokens, median", &|split| range(lengths(split).map(|l| l.median), count));
+    push("Tokens, 95th percentile", &|split| range(lengths(split).map(|l| l.p95), count));
+    push("Tokens, longest text", &|split| {
+        let more = if texts(split).any(|of| of.longer_than_counted > 0) { "more than " } else { "" };
+        match range(lengths(split).map(|l| l.longest), count) {
+            none if none.is_empty() => none,
+            longest => format!("{more}{longest}"),
+        }
+    });
+    let long = of[0].data().long_texts();
+    match long.has_windows() {
+        true => push(&format!("Windows of at most {} tokens", count(long.max_length as u64)), &|split| {
+            range(texts(split).map(|of| of.windows), count)
+        }),
+        false => push(&format!("Texts cut to {} tokens", count(long.max_length as u64)), &|split| {
+            with_share(texts(split).map(|of| (of.rows_cut, of.rows.saturating_sub(of.uncounted))))
+        }),
+    }
+    if of.iter().any(|of| splits.iter().any(|split| of.texts(*split).is_some_and(|of| of.uncounted > 0))) {
+        push("Rows whose tokens were counted", &|split| {
+            range(texts(split).map(|of| of.rows.saturating_sub(of.uncounted)), count)
+        });
+    }
+    SplitTable {
+        runs: String::new(),
+        over: over(of),
+        splits: splits.into_iter().map(|split| format::capital(split_name(split))).collect(),
+        rows,
+    }
+}
+
+/// What the ranges of a table are over; empty if its runs all have the same splits.
+fn over(of: &[Audited<'_>]) -> String {
+    let distinct = |value: &dyn Fn(&DataConfig) -> u64| {
+        let mut found: Vec<u64> = of.iter().map(|of| value(of.data())).collect();
+        found.sort_unstable();
+        found.dedup();
+        found.len() as u64
+    };
+    let seeds = distinct(&|data| data.seed);
+    let folds = distinct(&|data| data.fold.map_or(0, |fold| u64::from(fold.number())));
+    let mut over = Vec::new();
+    if seeds > 1 {
+        over.push(counted(seeds, "value") + " of data.seed");
+    }
+    if folds > 1 {
+        over.push(counted(folds, "fold"));
+    }
+    if over.is_empty() {
+        String::new()
+    } else {
+        format!("Values are ranges where the splits of {} differ.", and(&over))
+    }
+}
+
+/// `12`, or `12–15` if the values differ; empty without values.
+fn range(values: impl Iterator<Item = u64>, text: impl Fn(u64) -> String) -> String {
+    let values: Vec<u64> = values.collect();
+    match (values.iter().min(), values.iter().max()) {
+        (Some(low), Some(high)) if low == high => text(*low),
+        (Some(low), Some(high)) => format!("{}–{}", text(*low), text(*high)),
+        _ => String::new(),
+    }
+}
+
+/// The share of the rows, or its range.
+fn shares(values: impl Iterator<Item = (Option<u64>, u64)>) -> String {
+    let values: Vec<f64> =
+        values.filter_map(|(rows, all)| Some(rows? as f64 / all as f64)).filter(|share| share.is_finite()).collect();
+    let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    match (percent(low), percent(high)) {
+        _ if values.is_empty() => String::new(),
+        (low, high) if low == high => high,
+        (low, high) => format!("{}–{high}", low.trim_end_matches('%')),
+    }
+}
+
+/// `3 (2.5%)`, or the ranges of both; `0` without a share.
+fn with_share(values: impl Iterator<Item = (u64, u64)>) -> String {
+    let values: Vec<(u64, u64)> = values.collect();
+    let rows = range(values.iter().map(|(rows, _)| *rows), count);
+    match shares(values.iter().map(|(rows, all)| (Some(*rows), *all))) {
+        _ if rows == "0" || rows.is_empty() => rows,
+        share => format!("{rows} ({share})"),
+    }
+}
