@@ -21,6 +21,8 @@ const WEIGHTS: [&str; 3] = ["model.safetensors", "model.safetensors.index.json",
 const PICKLES: &str = "pytorch_model.bin.index.json";
 /// Tokenizer files, in order of preference.
 const TOKENIZER: [&str; 2] = ["tokenizer.json", "vocab.txt"];
+/// Vocabularies of tokenizers that are not BERT's. They count, each of them, where there is no tokenizer.json.
+const VOCABULARIES: [&str; 5] = ["vocab.json", "merges.txt", "sentencepiece.bpe.model", "spm.model", "spiece.model"];
 /// Optional files that refine a tokenizer.
 const TOKENIZER_EXTRAS: [&str; 3] = ["tokenizer_config.json", SPECIAL_MAP, "added_tokens.json"];
 const SPECIAL_MAP: &str = "special_tokens_map.json";
@@ -35,8 +37,19 @@ const SPECIAL: [(&str, &str); 5] = [
 /// Largest settings file, in bytes.
 const SMALL: u64 = 64 << 20;
 /// Small files that a model is read from, if present.
-pub const SMALL_FILES: [&str; 6] =
-    ["config.json", TOKENIZER[0], TOKENIZER[1], TOKENIZER_EXTRAS[0], TOKENIZER_EXTRAS[1], TOKENIZER_EXTRAS[2]];
+pub const SMALL_FILES: [&str; 11] = [
+    "config.json",
+    TOKENIZER[0],
+    TOKENIZER[1],
+    VOCABULARIES[0],
+    VOCABULARIES[1],
+    VOCABULARIES[2],
+    VOCABULARIES[3],
+    VOCABULARIES[4],
+    TOKENIZER_EXTRAS[0],
+    TOKENIZER_EXTRAS[1],
+    TOKENIZER_EXTRAS[2],
+];
 /// Extensions of data files.
 const DATA: [&str; 8] = ["csv", "tsv", "tab", "jsonl", "ndjson", "json", "parquet", "xlsx"];
 /// Extensions of packed files.
@@ -136,12 +149,15 @@ pub(super) fn choose(source: &str, part: Option<&str>, has: impl Fn(&str) -> boo
     if !has("config.json") {
         missing.push("config.json");
     }
-    if !TOKENIZER.into_iter().any(&has) {
-        missing.push("a tokenizer (tokenizer.json or vocab.txt)");
+    let vocabularies = vocabularies_that_count(has);
+    let alone = vocabularies.iter().copied().filter(|name| *name != VOCABULARIES[1]);
+    if !TOKENIZER.into_iter().chain(alone).any(&has) {
+        missing.push("a tokenizer (tokenizer.json, vocab.txt, vocab.json or a .model of SentencePiece)");
     }
     match weights.map(String::from) {
         Some(weights) if missing.is_empty() => {
-            let small = ["config.json"].into_iter().chain(TOKENIZER).chain(TOKENIZER_EXTRAS).filter(|name| has(name));
+            let small = ["config.json"].into_iter().chain(TOKENIZER).chain(vocabularies).chain(TOKENIZER_EXTRAS);
+            let small = small.filter(|name| has(name));
             Ok(Choice { small: small.map(String::from).collect(), folder, weights })
         }
         Some(_) => Err(AssetError::Incomplete { source_: source.into(), missing }),
@@ -178,7 +194,8 @@ pub(super) fn collect(
     let tokenizer = TOKENIZER.into_iter().find(|name| has(name));
     let extras = extras_that_count(&folder, has);
     let mut hash = Sha256::new();
-    for name in ["config.json"].into_iter().chain(weights.map(String::as_str)).chain(tokenizer).chain(extras) {
+    let vocabularies = tokenizer.into_iter().chain(vocabularies_that_count(has));
+    for name in ["config.json"].into_iter().chain(weights.map(String::as_str)).chain(vocabularies).chain(extras) {
         let full = choice.full(name);
         let pin = files.iter().find(|pin| pin.name == full);
         hash.update(format!("{name} {}\n", pin.map_or("", |pin| pin.sha256.as_str())));
@@ -193,6 +210,11 @@ pub(super) fn collect(
     })
 }
 
+/// Those of a model's vocabularies that affect tokens, vocab.txt aside: none where there is a tokenizer.json.
+pub fn vocabularies_that_count(has: impl Fn(&str) -> bool) -> Vec<&'static str> {
+    VOCABULARIES.into_iter().filter(|name| !has(TOKENIZER[0]) && has(name)).collect()
+}
+
 /// Those of a folder's tokenizer extras that count in a model's digest: all that affect tokens.
 pub fn extras_that_count(folder: &Path, has: impl Fn(&str) -> bool) -> Vec<&'static str> {
     let counts = |name: &&str| has(name) && (*name != SPECIAL_MAP || special_map_counts(folder));
@@ -200,7 +222,7 @@ pub fn extras_that_count(folder: &Path, has: impl Fn(&str) -> bool) -> Vec<&'sta
 }
 
 /// Whether special_tokens_map.json affects tokens: not if tokenizer_config.json names all added tokens, nor if it has only the values of
-/// every BERT, as nearly all do. Invalid JSON counts; it is refused when it is read.
+/// every BERT, as nearly all do, and no file names a class with special tokens of other names. Invalid JSON counts; it is refused when it is read.
 fn special_map_counts(folder: &Path) -> bool {
     let read = |name: &str| -> Option<Map<String, Value>> {
         serde_json::from_slice(&regular::read(&folder.join(name), SMALL).ok()?).ok()
@@ -214,8 +236,11 @@ fn special_map_counts(folder: &Path) -> bool {
         value == usual
             || value.as_object().is_some_and(|map| map.get("content") == Some(&(*usual).into()) && flags(map))
     };
-    !read(TOKENIZER_EXTRAS[0]).is_some_and(|config| config.contains_key("added_tokens_decoder"))
-        && !map.iter().all(usual)
+    let (config, model) = (read(TOKENIZER_EXTRAS[0]).unwrap_or_default(), read("config.json").unwrap_or_default());
+    let class = [(&config, "tokenizer_class"), (&model, "tokenizer_class"), (&model, "model_type")];
+    let class = class.iter().find_map(|(map, key)| map.get(*key)?.as_str()).unwrap_or_default().to_lowercase();
+    let has_other_names = ["roberta", "camembert", "albert"].iter().any(|other| class.contains(other));
+    !config.contains_key("added_tokens_decoder") && (has_other_names || !map.iter().all(usual))
 }
 
 /// Whether a file's extension is that of a data file.

@@ -151,6 +151,42 @@ mod tests {
         assert_eq!(all(r#"{"unk_token": "[NO]"}"#), all("{}"));
     }
 
+    /// Vocabularies of tokenizers that are not BERT's count where there is no tokenizer.json, all of them.
+    #[test]
+    fn the_digest_covers_every_vocabulary_that_is_read() {
+        let start = [WHOLE[0], WHOLE[1]];
+        let of = |files: &[(&str, &str)]| model(folder(&[&start, files].concat()).path()).unwrap();
+        let names = ["vocab.json", "sentencepiece.bpe.model", "spm.model", "spiece.model"];
+        let mut digests: Vec<String> = names.iter().map(|name| of(&[(name, "{}")]).digest).collect();
+        digests.push(of(&[("vocab.json", "{}"), ("merges.txt", "a b")]).digest);
+        digests.push(of(&[("vocab.json", "{}"), ("merges.txt", "b a")]).digest);
+        digests.sort();
+        digests.dedup();
+        assert_eq!(digests.len(), names.len() + 2);
+        let whole = of(&[("tokenizer.json", "{}")]);
+        let more = of(&[("tokenizer.json", "{}"), ("vocab.json", "{}"), ("spm.model", "x")]);
+        assert_eq!((more.digest, more.files.len()), (whole.digest, whole.files.len()));
+        // merges.txt alone is no tokenizer.
+        assert!(model(folder(&[&start[..], &[("merges.txt", "")]].concat()).path()).is_err());
+    }
+
+    /// A map with BERT's names says nothing of BERT, and much of a RoBERTa.
+    #[test]
+    fn the_digest_covers_berts_special_tokens_where_the_class_has_others() {
+        let start = [("model.safetensors", "weights"), ("tokenizer.json", "{}")];
+        let map = ("special_tokens_map.json", r#"{"cls_token": "[CLS]"}"#);
+        for (config, tokenizer, counts) in [
+            (r#"{"model_type": "bert"}"#, "{}", false),
+            (r#"{"model_type": "roberta"}"#, "{}", true),
+            (r#"{"model_type": "roberta"}"#, r#"{"tokenizer_class": "BertTokenizer"}"#, false),
+            (r#"{"model_type": "bert"}"#, r#"{"tokenizer_class": "AlbertTokenizerFast"}"#, true),
+        ] {
+            let files = [&start[..], &[("config.json", config), ("tokenizer_config.json", tokenizer)]].concat();
+            let digest = |more: &[(&str, &str)]| model(folder(&[&files, more].concat()).path()).unwrap().digest;
+            assert_eq!(digest(&[map]) != digest(&[]), counts, "{config} {tokenizer}");
+        }
+    }
+
     #[test]
     fn the_older_format_is_the_second_choice() {
         let dir = folder(&[("config.json", "{}"), ("pytorch_model.bin", "x"), ("tokenizer.json", "{}")]);
@@ -165,7 +201,11 @@ mod tests {
             assert!(message.contains(name), "{message}");
         }
         let message = model(folder(&WHOLE[..2]).path()).unwrap_err().to_string();
-        assert!(message.ends_with("it lacks a tokenizer (tokenizer.json or vocab.txt)"), "{message}");
+        assert!(
+            message
+                .ends_with("it lacks a tokenizer (tokenizer.json, vocab.txt, vocab.json or a .model of SentencePiece)"),
+            "{message}"
+        );
     }
 
     #[test]

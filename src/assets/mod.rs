@@ -36,7 +36,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 
 pub use endpoint::{Endpoint, Token};
 pub use error::AssetError;
-pub use files::{FilePin, SMALL_FILES, extras_that_count};
+pub use files::{FilePin, SMALL_FILES, extras_that_count, vocabularies_that_count};
 pub use hash::digest_file;
 pub use known::{KnownFiles, Unlike};
 pub use library::{Library, Located};
@@ -59,7 +59,7 @@ pub struct ModelFiles {
     pub weights: PathBuf,
     /// The files in that index.
     pub shards: Vec<PathBuf>,
-    /// SHA-256, in hex, over names and digests of the files that are read: config.json, the weights, tokenizer.json (else vocab.txt) and those
+    /// SHA-256, in hex, over names and digests of the files that are read: config.json, the weights, tokenizer.json (else vocab.txt and the other vocabularies) and those
     /// of tokenizer_config.json, special_tokens_map.json and added_tokens.json that affect
     /// tokens.
     pub digest: String,

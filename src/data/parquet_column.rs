@@ -147,18 +147,22 @@ impl Column {
     /// Puts the value of the next row of the group, as that of a label, a split or a group, into `cell`; says what it is if it cannot
     /// be one.
     pub(super) fn cell(&mut self, cell: &mut String) -> Result<Result<(), String>, ParquetError> {
-        Ok(match self.next()? {
-            Value::Null => Ok(()),
+        match self.next()? {
+            Value::Null => {}
             Value::Text(bytes) => match simdutf8::compat::from_utf8(bytes) {
-                Ok(text) => Ok(cell.push_str(text.trim())),
-                Err(error) => Err(format!("not UTF-8 from byte {} on", error.valid_up_to())),
+                Ok(text) => cell.push_str(text.trim()),
+                Err(error) => return Ok(Err(format!("not UTF-8 from byte {} on", error.valid_up_to()))),
             },
             // What most labels are.
-            Value::Whole(digit @ 0..10) => Ok(cell.push(char::from(b'0' + digit as u8))),
-            Value::Whole(number) => Ok(cell.push_str(&number.to_string())),
-            Value::Number(number) => super::json::number(number).map(|number| cell.push_str(&number)),
-            Value::Bool(value) => Ok(cell.push_str(if value { "true" } else { "false" })),
-        })
+            Value::Whole(digit @ 0..10) => cell.push(char::from(b'0' + digit as u8)),
+            Value::Whole(number) => cell.push_str(&number.to_string()),
+            Value::Number(number) => match super::json::number(number) {
+                Ok(number) => cell.push_str(&number),
+                Err(what) => return Ok(Err(what)),
+            },
+            Value::Bool(value) => cell.push_str(if value { "true" } else { "false" }),
+        }
+        Ok(Ok(()))
     }
 
     /// The value of the next row of the group.

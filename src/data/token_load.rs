@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use serde::de::IgnoredAny;
 use serde_json::Value;
 use tokenizers::{
     AddedToken, Model, ModelWrapper, NormalizerWrapper, PostProcessorWrapper, PreTokenizerWrapper, TruncationDirection,
@@ -14,9 +13,12 @@ use super::{
     DataError, Tokenizer,
     error::shorten,
     guarded::guarded,
+    token_classes::Class,
     token_files::{read_optional, unreadable, unusable},
     token_pairs::Template,
-    token_settings::{Class, Settings},
+    token_rules::{post_processor, switches},
+    token_settings::Settings,
+    token_sources::{FILE, IDS, check_sizes},
 };
 use crate::{
     format::{and, by_number},
@@ -24,15 +26,13 @@ use crate::{
     warning::{Kind, Warning, lines},
 };
 
-const FILE: &str = "tokenizer.json";
 const VOCAB: &str = "vocab.txt";
-/// Ids are below this: an embedding with more rows does not exist.
-const IDS: usize = 1 << 24;
 /// By which factor a normalizer of tokenizer.json can lengthen a text at most.
 const GROWTH: usize = 64;
 
 impl Tokenizer {
-    /// Loads the tokenizer of an HF folder: from tokenizer.json where there is one, else from vocab.txt.
+    /// Loads the tokenizer of an HF folder: from tokenizer.json where there is one, else from vocab.txt, or from the files of its class
+    /// (vocab.json and merges.txt, or a model of SentencePiece).
     ///
     /// What tokenizer_config.json says holds in both cases, as in transformers: `do_lower_case`, `tokenize_chinese_chars`,
     /// `strip_accents`, special and added tokens, the class. What it does not say is as tokenizer.json has it (transformers
@@ -40,15 +40,23 @@ impl Tokenizer {
     /// In folders that are older, special_tokens_map.json and added_tokens.json count too.
     ///
     /// # Errors
-    /// Where neither file is there, one cannot be read, its tokenizer is another than BERT's and tokenizer.json does not
-    /// describe it, or the vocabulary lacks `[UNK]`, `[CLS]` or `[SEP]`.
+    /// Where there is no such file, one cannot be read, its class is one that taper does not read, or the vocabulary lacks a token
+    /// without which texts cannot be encoded (`[UNK]`, `[CLS]`, `[SEP]` of BERT's tokenizer).
     pub fn from_folder(dir: &Path) -> Result<Self, DataError> {
         let file = read_optional(dir, FILE)?;
         let settings = Settings::read(dir, file.is_some())?;
+        if settings.class.has_rules() {
+            return Self::of_rules(dir, file.as_deref(), settings);
+        }
         if let Some(bytes) = file {
             let refuse = |what: String| unusable(dir, FILE, what);
+            let json: Value =
+                serde_json::from_slice(&bytes).map_err(|error| refuse(sniff::not_json(&bytes, &error)))?;
+            check_sizes(&json).map_err(refuse)?;
+            let settings = Settings { unk_id: id_of(&json["model"]["unk_id"]), ..settings };
+            drop(json);
             let inner = guarded("tokenizers", || tokenizers::Tokenizer::from_bytes(&bytes)).map_err(refuse)?;
-            let inner = inner.map_err(|error| refuse(why_unreadable(&bytes, &error)))?;
+            let inner = inner.map_err(|error| refuse(error.to_string()))?;
             check_growth(inner.get_normalizer()).map_err(refuse)?;
             let mut loaded = guarded("tokenizers", || Self::from_file(inner, settings)).flatten().map_err(refuse)?;
             loaded.file = Some(dir.join(FILE));
@@ -87,8 +95,9 @@ impl Tokenizer {
         check_chance(inner.get_model())?;
         if settings.class == Class::File && inner.get_post_processor().is_none() {
             return Err("`post_processor` is null, and the class that the files name follows tokenizer.json alone: a text would become \
-                        its tokens without [CLS] before and [SEP] after them, which BERT needs; name the class BertTokenizer in \
-                        tokenizer_config.json, which adds them, or give tokenizer.json a post_processor that does"
+                        its tokens without a special token before them, from which the model could predict; name the class \
+                        BertTokenizer in tokenizer_config.json, which adds [CLS] and [SEP], or give tokenizer.json a post_processor that \
+                        adds special tokens"
                 .into());
         }
         settings.cut_left =
@@ -143,16 +152,16 @@ impl Tokenizer {
         let own = loaded.inner.get_post_processor().cloned();
         if let Some(post_processor) = post_processor {
             loaded.inner.with_post_processor(Some(post_processor));
-            let joins_two = loaded.inner.get_post_processor().map(Template::of) == Some(loaded.template.clone());
+            let joins_two = loaded.inner.get_post_processor().map(Template::of_two) == Some(loaded.template.clone());
+            let ends = loaded.tokens(&loaded.single.fill([&[], &[]]).0);
             if let Err(why) = loaded.checked() {
                 loaded.inner.with_post_processor(own);
                 loaded.warnings.push(Warning::new(
                     Kind::Tokens,
                     format!(
                         "tokenizer.json has a post_processor with which {why}: as BertTokenizer of transformers 5 does, taper puts {} \
-                         before and {} after each text",
-                        loaded.tokens(&[loaded.cls]).concat(),
-                        loaded.tokens(&[loaded.sep]).concat()
+                         each text",
+                        ends.join(" before and ") + " after"
                     ),
                 ));
             } else if !joins_two {
@@ -171,39 +180,65 @@ impl Tokenizer {
         Self::finished(inner, settings)
     }
 
-    /// Adds tokens and settles what files leave open: padding, truncation, `[CLS]` and `[SEP]`.
-    fn finished(mut inner: tokenizers::Tokenizer, mut settings: Settings) -> Result<Self, String> {
-        let text = |error: tokenizers::Error| error.to_string();
+    /// Adds tokens and settles what files leave open: padding, truncation, special tokens around texts.
+    pub(super) fn finished(mut inner: tokenizers::Tokenizer, mut settings: Settings) -> Result<Self, String> {
+        let (text, class) = (|error: tokenizers::Error| error.to_string(), settings.class);
         inner.with_padding(None);
         inner.with_truncation(None).map_err(text)?;
         settings.complete_names(&inner);
-        let lacking = |token: &str| format!("the vocabulary lacks {token}, without which BERT's input cannot be built");
+        if class.has_rules() {
+            check_vocabulary(&inner, &mut settings.notes)?;
+        }
         add_tokens(&mut inner, &mut settings)?;
-        let id = |key: &str| {
-            let name = settings.name(key).unwrap_or_default();
-            inner.token_to_id(name).ok_or_else(|| lacking(name))
+        let token = |key: &str| {
+            let name = settings.name(key).unwrap_or_default().to_owned();
+            let lacking =
+                || format!("the vocabulary lacks {name}, without which {}'s input cannot be built", class.model());
+            let id = inner.token_to_id(&name).ok_or_else(lacking)?;
+            Ok::<_, String>((name, id))
         };
-        let (unk, cls, sep) = (id("unk_token")?, id("cls_token")?, id("sep_token")?);
-        let names = (settings.name("sep_token").unwrap_or_default(), settings.name("cls_token").unwrap_or_default());
-        if inner.get_post_processor().is_none() {
-            inner.with_post_processor(Some(BertProcessing::new((names.0.into(), sep), (names.1.into(), cls))));
+        let around = match class {
+            Class::File => None,
+            Class::Bert => token("unk_token").map(|_| Some(class.ends()))?,
+            _ => Some(class.ends()),
+        };
+        let around = around.map(|[first, last]| Ok::<_, String>([token(first)?, token(last)?])).transpose()?;
+        if let Some([(first, first_id), (last, last_id)]) = &around {
+            let own = match class {
+                Class::Bert => BertProcessing::new((last.clone(), *last_id), (first.clone(), *first_id)).into(),
+                _ => post_processor(class, (first, *first_id), (last, *last_id))?,
+            };
+            // BERT's and ALBERT's is that of tokenizer.json where it has one.
+            if !matches!(class, Class::Bert | Class::Albert) || inner.get_post_processor().is_none() {
+                inner.with_post_processor(Some(own));
+            }
         }
         inner.set_encode_special_tokens(settings.split_special);
+        let (single, template) = match (class, &around, inner.get_post_processor()) {
+            (Class::Bert, Some([(_, cls), (_, sep)]), _) => {
+                (Template::around_one(*cls, *sep), Ok(Template::of_bert(*cls, *sep)))
+            }
+            (_, _, Some(processor)) => (Template::of_one(processor)?, Template::of_two(processor)),
+            _ => return Err("it has no post_processor".into()),
+        };
+        let unk = match inner.get_model() {
+            ModelWrapper::WordPiece(model) => inner.token_to_id(&model.unk_token),
+            ModelWrapper::WordLevel(model) => inner.token_to_id(&model.unk_token),
+            ModelWrapper::BPE(model) => model.unk_token.as_ref().and_then(|token| inner.token_to_id(token)),
+            ModelWrapper::Unigram(_) => settings.unk_id.and_then(|id| u32::try_from(id).ok()),
+        };
         let named = settings.named.iter().map(|(key, token)| (key.clone(), token.content.clone()));
         let named = named.filter(|(_, content)| inner.token_to_id(content).is_some()).collect();
         let warn = |note: String| Warning::new(Kind::Tokens, note);
-        let template = match (settings.class, inner.get_post_processor()) {
-            (Class::File, Some(processor)) => Template::of(processor),
-            _ => Ok(Template::of_bert(cls, sep)),
-        };
+        let switches = switches(&settings);
         let mut loaded = Self {
+            single,
             template,
             token_types: settings.token_types,
-            cls,
-            sep,
-            unk: Some(unk),
-            class: settings.class,
+            unk,
+            class,
             named,
+            switches,
             cut_left: settings.cut_left.unwrap_or(false),
             model_max_length: settings.model_max_length,
             warnings: settings.notes.into_iter().map(warn).collect(),
@@ -214,7 +249,7 @@ impl Tokenizer {
         Ok(loaded)
     }
 
-    /// Refuses a post-processor that does not put `[CLS]` before a text and `[SEP]` after it, and nothing else.
+    /// Refuses a post-processor that does not put the special tokens around a text, and nothing else.
     fn checked(&mut self) -> Result<(), String> {
         // With nothing between the two, and with something.
         for (text, what) in [("", "an empty text"), ("a 1 好 b.", "the text `a 1 好 b.`")] {
@@ -226,7 +261,7 @@ impl Tokenizer {
             self.inner.with_post_processor(post_processor);
             // A model without a token for unknown words may refuse the second.
             let Ok(bare) = bare else { continue };
-            let (whole, expected) = (whole?, [&[self.cls], bare.get_ids(), &[self.sep]].concat());
+            let (whole, expected) = (whole?, self.single.fill([bare.get_ids(), &[]]).0);
             if whole.get_ids() != expected {
                 let expected = self.tokens(&expected).join(" ");
                 return Err(format!(
@@ -275,12 +310,9 @@ fn as_bert_tokenizer(model: &mut WordPiece, settings: &mut Settings) {
     ));
 }
 
-/// Why the library refuses a tokenizer.json.
-fn why_unreadable(bytes: &[u8], error: &tokenizers::Error) -> String {
-    match serde_json::from_slice::<IgnoredAny>(bytes) {
-        Err(error) => sniff::not_json(bytes, &error),
-        Ok(_) => error.to_string(),
-    }
+/// An id in a JSON file.
+fn id_of(value: &Value) -> Option<usize> {
+    value.as_u64().and_then(|id| usize::try_from(id).ok())
 }
 
 /// Refuses a model that gives a text other tokens each time.
@@ -307,7 +339,7 @@ impl Settings {
 
     /// What a tokenizer.json leaves without a name has the names that BERT gives, or that its model gives to unknown words.
     fn complete_names(&mut self, inner: &tokenizers::Tokenizer) {
-        if self.class == Class::Bert {
+        if self.class != Class::File {
             return;
         }
         let of_model = match inner.get_model() {
@@ -360,7 +392,7 @@ fn add_tokens(inner: &mut tokenizers::Tokenizer, settings: &mut Settings) -> Res
         let in_model = inner.get_model().token_to_id(&token.content).is_some();
         // One that the vocabulary lacks and no row of the embedding is left for is of no use: transformers would fail on it.
         let room = !in_model && settings.rows.is_some_and(|rows| next_id(inner) < rows);
-        let needed = ["unk_token", "cls_token", "sep_token"].contains(&key.as_str());
+        let needed = key == "unk_token" || settings.class.ends().contains(&key.as_str());
         // A tokenizer.json that decides alone says itself which tokens are special.
         let by_itself = settings.class == Class::File && default_only(key);
         if !known && !by_itself && (in_model || room && !(needed && default_only(key))) {
@@ -369,12 +401,12 @@ fn add_tokens(inner: &mut tokenizers::Tokenizer, settings: &mut Settings) -> Res
             inner.add_special_tokens([token]).map_err(text)?;
         }
     }
-    let extra: Vec<AddedToken> = settings
-        .extra
-        .iter()
-        .filter(|token| !inner.get_added_vocabulary().get_vocab().contains_key(&token.content))
-        .cloned()
-        .collect();
+    let known = |token: &&AddedToken| match settings.extra_goes_over {
+        true => settings.added.values().any(|added| added.content == token.content),
+        false => inner.get_added_vocabulary().get_vocab().contains_key(&token.content),
+    };
+    let mut extra: Vec<AddedToken> = settings.extra.iter().filter(|token| !known(token)).cloned().collect();
+    extra.iter_mut().for_each(|token| token.special |= is_named(&token.content));
     inner.add_tokens(extra).map_err(text)?;
     Ok(())
 }

@@ -1,10 +1,10 @@
-//! How a tokenizer joins two texts, and how much of each is kept where they are too long together.
+//! The special tokens around one text or two, and how much of two texts is kept where they are too long together.
 
 use tokenizers::{Encoding, PostProcessor, PostProcessorWrapper};
 
 use super::guarded::guarded;
 
-/// Where the tokens of two texts are among the special tokens around them, and the token type of each.
+/// Where the tokens of one text or two are among the special tokens around them, and the token type of each.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Template(Vec<Piece>);
 
@@ -16,33 +16,67 @@ enum Piece {
     Text { of: usize, token_type: u32 },
 }
 
-/// Lengths of texts that show how a tokenizer joins two.
+/// Lengths of texts that show what a tokenizer puts around one, or how it joins two.
 const SHOWN: [[usize; 2]; 2] = [[3, 1], [1, 2]];
 /// An id that no special token has: ids of a vocabulary are far below.
 const FREE: u32 = 1 << 31;
 
 impl Template {
+    /// What a post-processor does with one text.
+    ///
+    /// # Errors
+    /// Where that is something else than putting special tokens around it, one before it at least, all of token type 0; in words.
+    pub fn of_one(processor: &PostProcessorWrapper) -> Result<Self, String> {
+        let template = Self::of(processor, false)?;
+        match template.0.as_slice() {
+            [Piece::Text { .. }, ..] => {
+                Err("its post_processor puts no special token before a text, from which the model could predict".into())
+            }
+            _ if template.largest_type() > 0 => {
+                Err("its post_processor gives a single text token types other than 0".into())
+            }
+            _ => Ok(template),
+        }
+    }
+
     /// What a post-processor does with two texts.
     ///
     /// # Errors
     /// Where that is something else than putting special tokens around them, in words.
-    pub fn of(processor: &PostProcessorWrapper) -> Result<Self, String> {
+    pub fn of_two(processor: &PostProcessorWrapper) -> Result<Self, String> {
+        Self::of(processor, true)
+    }
+
+    fn of(processor: &PostProcessorWrapper, two: bool) -> Result<Self, String> {
         let mut found: Option<Self> = None;
         for lengths in SHOWN {
-            let (texts, joined) = Self::joined(processor, lengths)?;
+            let (texts, joined) = Self::joined(processor, lengths, two)?;
             let template = Self::read(&joined);
             let (ids, types) = template.fill([&texts[0], &texts[1]]);
             let same = ids == joined.get_ids() && types == joined.get_type_ids();
-            if !same || found.as_ref().is_some_and(|found| *found != template) {
-                return Err("its post_processor does more with two texts than to put special tokens around them".into());
+            let holds = |of: usize| {
+                template.0.iter().filter(|piece| matches!(piece, Piece::Text { of: text, .. } if *text == of)).count()
+            };
+            let texts_are_there = two || holds(0) == 1 && holds(1) == 0;
+            if !same || !texts_are_there || found.as_ref().is_some_and(|found| *found != template) {
+                let texts = if two {
+                    "two texts than to put special tokens around them"
+                } else {
+                    "a text than to put special tokens around it"
+                };
+                return Err(format!("its post_processor does more with {texts}"));
             }
             found = Some(template);
         }
         found.ok_or_else(|| "its post_processor joins no texts".into())
     }
 
-    /// Ids of two texts of these lengths, and both joined.
-    fn joined(processor: &PostProcessorWrapper, lengths: [usize; 2]) -> Result<([Vec<u32>; 2], Encoding), String> {
+    /// Ids of two texts of these lengths, and the first alone or both joined.
+    fn joined(
+        processor: &PostProcessorWrapper,
+        lengths: [usize; 2],
+        two: bool,
+    ) -> Result<([Vec<u32>; 2], Encoding), String> {
         let first = FREE + lengths[0] as u32;
         let texts = [(FREE..first).collect(), (first..first + lengths[1] as u32).collect::<Vec<u32>>()];
         let [a, b] = [0, 1].map(|text: usize| {
@@ -60,8 +94,9 @@ impl Template {
                 Default::default(),
             )
         });
-        let joined = guarded("tokenizers", || processor.process(a, Some(b), true).map_err(|error| error.to_string()))
-            .flatten()?;
+        let b = two.then_some(b);
+        let joined =
+            guarded("tokenizers", || processor.process(a, b, true).map_err(|error| error.to_string())).flatten()?;
         Ok((texts, joined))
     }
 
@@ -85,6 +120,17 @@ impl Template {
         let special = |id, token_type| Piece::Special { id, token_type };
         let text = |of, token_type| Piece::Text { of, token_type };
         Self(vec![special(cls, 0), text(0, 0), special(sep, 0), text(1, 1), special(sep, 1)])
+    }
+
+    /// `[CLS] a [SEP]`.
+    pub fn around_one(cls: u32, sep: u32) -> Self {
+        let special = |id| Piece::Special { id, token_type: 0 };
+        Self(vec![special(cls), Piece::Text { of: 0, token_type: 0 }, special(sep)])
+    }
+
+    /// Special tokens that it puts before the first text.
+    pub fn before(&self) -> usize {
+        self.0.iter().take_while(|piece| matches!(piece, Piece::Special { .. })).count()
     }
 
     /// Special tokens that it adds.

@@ -8,22 +8,16 @@ use tokenizers::AddedToken;
 
 use super::{
     DataError,
+    token_classes::{
+        Class, INTERNAL, MODEL_WITHOUT_TOKEN_TYPES, Meaning, NAMED, OF_ITS_OWN, OF_MODEL_TYPES, OF_THE_FILE, OTHERS,
+        SAME_AS_BERT, TYPES_OF_THE_FILE, WITHOUT_TOKEN_TYPES,
+    },
     token_files::{malformed, object, read_optional, unusable},
 };
 
 pub(super) const CONFIG: &str = "tokenizer_config.json";
 pub(super) const SPECIAL_MAP: &str = "special_tokens_map.json";
 pub(super) const ADDED: &str = "added_tokens.json";
-
-/// The source of the settings by which a text becomes tokens.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) enum Class {
-    /// `BertTokenizer`, or one of the classes that are the same under another name.
-    #[default]
-    Bert,
-    /// tokenizer.json alone.
-    File,
-}
 
 /// A named special token: its key (`cls_token`) and what it is.
 pub(super) type Named = (String, AddedToken);
@@ -37,16 +31,27 @@ pub(super) struct Settings {
     pub lower_case: Option<bool>,
     pub chinese_chars: Option<bool>,
     pub strip_accents: Option<bool>,
+    pub add_prefix_space: Option<bool>,
+    pub keep_accents: Option<bool>,
+    pub split_by_punct: Option<bool>,
+    /// The id of what is unknown among the pieces of SentencePiece: as the file says, then as the tokenizer has it.
+    pub unk_id: Option<usize>,
     /// Tokens added to the vocabulary, by the id that the file states.
     pub added: BTreeMap<u64, AddedToken>,
     /// Whether `added` is all of them: what tokenizer.json adds does not count then.
     pub added_is_final: bool,
     /// In the order in which transformers adds those that the vocabulary lacks.
     pub named: Vec<Named>,
-    /// Keys of `named` that a file states; the others are BERT's own.
+    /// Keys of `named` that a file states; the others are the class's own.
     pub stated: Vec<String>,
     /// Special tokens without a name, in their order.
     pub extra: Vec<AddedToken>,
+    /// Whether a file states them, or that there are none.
+    pub extra_is_stated: bool,
+    /// Whether they go over named tokens that are the same.
+    pub extra_goes_over: bool,
+    /// Whether a file says that the first or last token of a text is or is not added.
+    pub states_ends: bool,
     /// Whether special tokens in a text are ordinary text.
     pub split_special: bool,
     /// Whether texts that are too long lose their beginning.
@@ -59,232 +64,6 @@ pub(super) struct Settings {
     /// What is legal and probably a mistake, in words.
     pub notes: Vec<String>,
 }
-
-/// What a key of tokenizer_config.json means for ids.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Meaning {
-    /// It decides about ids and is read.
-    Read,
-    /// It never decides about ids.
-    Without,
-    /// Older versions of transformers heeded it, 5 does not; another value than this one is worth a word.
-    Past(&'static str),
-    /// It belongs to a tokenizer of another kind.
-    Foreign,
-}
-use Meaning::{Foreign, Past, Read, Without};
-
-/// Every key that transformers or its tokenizers write or know. Keys that end in `_token` name special tokens and are read.
-const KEYS: &[(&str, Meaning)] = &[
-    ("tokenizer_class", Read),
-    ("auto_map", Read),
-    ("do_lower_case", Read),
-    ("tokenize_chinese_chars", Read),
-    ("strip_accents", Read),
-    ("added_tokens_decoder", Read),
-    ("additional_special_tokens", Read),
-    ("extra_special_tokens", Read),
-    ("model_specific_special_tokens", Read),
-    ("split_special_tokens", Read),
-    ("truncation_side", Read),
-    ("model_max_length", Read),
-    ("max_len", Read),
-    ("model_input_names", Read),
-    ("fast_tokenizer_files", Read),
-    ("never_split", Past("[]")),
-    ("do_basic_tokenize", Past("true")),
-    ("clean_text", Past("true")),
-    ("wordpieces_prefix", Past("\"##\"")),
-    ("add_prefix_space", Past("false")),
-    ("padding", Without),
-    ("padding_side", Without),
-    ("padding_strategy", Without),
-    ("pad_token_type_id", Without),
-    ("pad_token_id", Without),
-    ("pad_to_multiple_of", Without),
-    ("pad_to_max_length", Without),
-    ("clean_up_tokenization_spaces", Without),
-    ("clean_up_tokenization_spaces_for_bpe_even_though_it_will_corrupt_output", Without),
-    ("spaces_between_special_tokens", Without),
-    ("skip_special_tokens", Without),
-    ("name_or_path", Without),
-    ("special_tokens_map_file", Without),
-    ("tokenizer_file", Without),
-    ("tokenizer_config_file", Without),
-    ("added_tokens_file", Without),
-    ("vocab_file", Without),
-    ("vocab_size", Without),
-    ("chat_template", Without),
-    ("chat_control_tokens", Without),
-    ("response_template", Without),
-    ("response_schema", Without),
-    ("processor_class", Without),
-    ("max_length", Without),
-    ("stride", Without),
-    ("truncation", Without),
-    ("truncation_strategy", Without),
-    ("return_tensors", Without),
-    ("return_token_type_ids", Without),
-    ("return_attention_mask", Without),
-    ("use_fast", Without),
-    ("from_slow", Without),
-    ("trust_remote_code", Without),
-    ("is_local", Without),
-    ("local_files_only", Without),
-    ("verbose", Without),
-    ("backend", Without),
-    ("errors", Without),
-    ("legacy", Without),
-    ("add_bos_token", Without),
-    ("add_eos_token", Without),
-    ("files_loaded", Without),
-    ("model_type", Without),
-    ("transformers_version", Without),
-    ("word_tokenizer_type", Foreign),
-    ("subword_tokenizer_type", Foreign),
-    ("do_word_tokenize", Foreign),
-    ("do_subword_tokenize", Foreign),
-    ("mecab_kwargs", Foreign),
-    ("sudachi_kwargs", Foreign),
-    ("jumanpp_kwargs", Foreign),
-    ("sp_model_kwargs", Foreign),
-    ("spm_file", Foreign),
-    ("merges_file", Foreign),
-    ("remove_space", Foreign),
-    ("keep_accents", Foreign),
-    ("normalization", Foreign),
-    ("do_lower_and_remove_space", Foreign),
-    ("word_shape_file", Foreign),
-    ("word_pronunciation_file", Foreign),
-];
-
-/// Values that `from_pretrained` would hand on as the tokenizer itself, or as arguments without a name.
-const INTERNAL: &[&str] =
-    &["init_inputs", "vocab", "merges", "tokenizer_object", "post_processor", "tokenizer_padding", "gguf_file"];
-
-/// Classes of transformers 5.23 that are `BertTokenizer` under another name or with its own defaults.
-const SAME_AS_BERT: &[&str] = &[
-    "BertTokenizer",
-    "ConvBertTokenizer",
-    "DPRContextEncoderTokenizer",
-    "DPRQuestionEncoderTokenizer",
-    "DPRReaderTokenizer",
-    "DistilBertTokenizer",
-    "ElectraTokenizer",
-    "LayoutLMTokenizer",
-    "LxmertTokenizer",
-    "MobileBertTokenizer",
-    "RetriBertTokenizer",
-    "SqueezeBertTokenizer",
-];
-
-/// Those of them that do not tell which of two texts a token is of, and the model type that has the first by default.
-const WITHOUT_TOKEN_TYPES: [&str; 2] = ["DistilBertTokenizer", "DPRReaderTokenizer"];
-const MODEL_WITHOUT_TOKEN_TYPES: &str = "distilbert";
-
-/// Model types whose tokenizer's class is not BERT's where no file names one (transformers 5.23, `TOKENIZER_MAPPING_NAMES`).
-const OF_MODEL_TYPES: &[(&str, &str)] =
-    &[("roberta", "RobertaTokenizer"), ("xlm-roberta", "XLMRobertaTokenizer"), ("camembert", "CamembertTokenizer")];
-
-/// What is read instead of a class that is refused.
-const OTHERS: &str = "taper reads BERT's tokenizer (BertTokenizer), or any that tokenizer.json describes with the class \
-                      PreTrainedTokenizerFast";
-
-/// Classes that take tokenizer.json as it is.
-const OF_THE_FILE: &[&str] = &["PreTrainedTokenizerFast", "PreTrainedTokenizer", "TokenizersBackend", "PythonBackend"];
-
-/// Classes of transformers 5.23 that build a tokenizer of their own, whatever tokenizer.json says.
-const OF_ITS_OWN: &[&str] = &[
-    "AlbertTokenizer",
-    "BartTokenizer",
-    "BarthezTokenizer",
-    "BartphoTokenizer",
-    "BertGenerationTokenizer",
-    "BertJapaneseTokenizer",
-    "BertweetTokenizer",
-    "BigBirdTokenizer",
-    "BioGptTokenizer",
-    "BlenderbotSmallTokenizer",
-    "BlenderbotTokenizer",
-    "ByT5Tokenizer",
-    "CLIPTokenizer",
-    "CTRLTokenizer",
-    "CamembertTokenizer",
-    "CanineTokenizer",
-    "ClvpTokenizer",
-    "CodeLlamaTokenizer",
-    "CohereTokenizer",
-    "CpmAntTokenizer",
-    "CpmTokenizer",
-    "DebertaTokenizer",
-    "DebertaV2Tokenizer",
-    "DiaTokenizer",
-    "EsmTokenizer",
-    "FNetTokenizer",
-    "FSMTTokenizer",
-    "FlaubertTokenizer",
-    "FunnelTokenizer",
-    "GPT2Tokenizer",
-    "GPTNeoXJapaneseTokenizer",
-    "GPTNeoXTokenizer",
-    "GemmaTokenizer",
-    "HerbertTokenizer",
-    "LEDTokenizer",
-    "LayoutLMv2Tokenizer",
-    "LayoutLMv3Tokenizer",
-    "LayoutXLMTokenizer",
-    "LlamaTokenizer",
-    "LukeTokenizer",
-    "MBart50Tokenizer",
-    "MBartTokenizer",
-    "MLukeTokenizer",
-    "MPNetTokenizer",
-    "MarianTokenizer",
-    "MarkupLMTokenizer",
-    "MgpstrTokenizer",
-    "MvpTokenizer",
-    "MyT5Tokenizer",
-    "NllbTokenizer",
-    "NougatTokenizer",
-    "OpenAIGPTTokenizer",
-    "PLBartTokenizer",
-    "PegasusTokenizer",
-    "PerceiverTokenizer",
-    "PhobertTokenizer",
-    "ProphetNetTokenizer",
-    "Qwen2Tokenizer",
-    "RagTokenizer",
-    "ReformerTokenizer",
-    "RemBertTokenizer",
-    "RoCBertTokenizer",
-    "RoFormerTokenizer",
-    "RobertaTokenizer",
-    "SeamlessM4TTokenizer",
-    "Siglip2Tokenizer",
-    "SiglipTokenizer",
-    "SplinterTokenizer",
-    "T5Tokenizer",
-    "TapasTokenizer",
-    "UdopTokenizer",
-    "VitsTokenizer",
-    "Wav2Vec2CTCTokenizer",
-    "WhisperTokenizer",
-    "XGLMTokenizer",
-    "XLMRobertaTokenizer",
-    "XLMTokenizer",
-    "XLNetTokenizer",
-];
-
-/// The named special tokens in transformers' order, and what `BertTokenizer` takes where the files say nothing.
-const NAMED: [(&str, Option<&str>); 7] = [
-    ("bos_token", None),
-    ("eos_token", None),
-    ("unk_token", Some("[UNK]")),
-    ("sep_token", Some("[SEP]")),
-    ("pad_token", Some("[PAD]")),
-    ("cls_token", Some("[CLS]")),
-    ("mask_token", Some("[MASK]")),
-];
 
 impl Settings {
     /// What the files of a folder say. `has_file` tells whether there is a tokenizer.json.
@@ -330,21 +109,17 @@ impl Settings {
             false => (CONFIG, own),
             true => ("config.json", &model["tokenizer_class"]),
         };
-        let default = OF_MODEL_TYPES.iter().find(|(model_type, _)| model["model_type"] == *model_type);
-        let name = match (named, default) {
-            (Value::String(name), _) if !name.is_empty() => name.as_str(),
-            (Value::Null | Value::String(_), Some((model_type, class))) => {
-                return Err(unusable(
-                    dir,
-                    "config.json",
-                    format!(
-                        "no file names the tokenizer's class, and that of models of type `{model_type}` is {class}, whose \
-                         rules differ from BERT's: BERT's tokenizer would produce different ids; {OTHERS}"
-                    ),
-                ));
-            }
-            (Value::Null | Value::String(_), None) => {
-                self.token_types = model["model_type"] != MODEL_WITHOUT_TOKEN_TYPES;
+        let of_type = |name: &str| model["model_type"] == name;
+        if TYPES_OF_THE_FILE.iter().any(|name| of_type(name)) && file {
+            (self.class, self.class_is_named) = (Class::File, true);
+            return Ok(());
+        }
+        let name = match named {
+            Value::String(name) if !name.is_empty() => name.as_str(),
+            Value::Null | Value::String(_) => {
+                let default = OF_MODEL_TYPES.iter().find(|(name, _)| of_type(name));
+                self.class = default.map_or(Class::Bert, |(_, class)| *class);
+                self.token_types = self.class.has_token_types() && !of_type(MODEL_WITHOUT_TOKEN_TYPES);
                 return Ok(());
             }
             _ => return Err(malformed(dir, location, "tokenizer_class", "the name of a class")),
@@ -355,12 +130,14 @@ impl Settings {
         if SAME_AS_BERT.contains(&plain) {
             self.class = Class::Bert;
             self.token_types = !WITHOUT_TOKEN_TYPES.contains(&plain);
+        } else if let Some(class) = Class::with_rules(plain) {
+            (self.class, self.token_types) = (class, class.has_token_types());
         } else if OF_ITS_OWN.contains(&plain) {
             return Err(unusable(
                 dir,
                 location,
                 format!(
-                    "tokenizer_class is `{name}`, whose rules differ from BERT's: BERT's tokenizer would produce different ids; {OTHERS}"
+                    "tokenizer_class is `{name}`, whose rules differ from those of the tokenizers that taper reads: it would produce other ids; {OTHERS}"
                 ),
             ));
         } else if file {
@@ -387,9 +164,9 @@ impl Settings {
             if INTERNAL.contains(&key.as_str()) {
                 return refuse("it would replace parts of the tokenizer; expected no such key");
             }
-            match KEYS.iter().find(|(name, _)| name == key).map(|(_, meaning)| *meaning) {
-                Some(Read | Without) => {}
-                Some(Past(value_without)) => {
+            match self.class.meaning(key) {
+                Some(Meaning::Read | Meaning::Without) => {}
+                Some(Meaning::Past(value_without)) => {
                     let said = value.to_string();
                     if said != value_without {
                         self.notes.push(format!(
@@ -399,13 +176,14 @@ impl Settings {
                     }
                 }
                 // If tokenizer.json decides, transformers does not use it.
-                Some(Foreign) if self.class == Class::File && has_file => {}
-                Some(Foreign) => {
+                Some(Meaning::Foreign) if self.class == Class::File && has_file => {}
+                Some(Meaning::Foreign) => {
                     return refuse("it is a setting of a tokenizer that is not BERT's; expected no such key");
                 }
                 None if key.ends_with("_token") => {}
                 None => self.notes.push(format!(
-                    "{CONFIG}: `{key}` is a key that neither taper nor BertTokenizer knows: it has no effect"
+                    "{CONFIG}: `{key}` is a key that neither taper nor {} knows: it has no effect",
+                    self.class.name()
                 )),
             }
         }
@@ -414,8 +192,8 @@ impl Settings {
             return Err(unusable(
                 dir,
                 CONFIG,
-                "`auto_map` names code of the repository as the tokenizer, which taper cannot run; where the tokenizer is BERT's \
-                 all the same, remove the key"
+                "`auto_map` names code of the repository as the tokenizer, which taper cannot run; where the tokenizer is that of \
+                 the class all the same, remove the key"
                     .into(),
             ));
         }
@@ -459,7 +237,7 @@ impl Settings {
         }
         let content = |value: &Value| token_of(value, true).map(|token| token.content);
         let mut special: Vec<String> = Vec::new();
-        for (key, _) in NAMED {
+        for key in NAMED {
             special.extend(config.get(key).and_then(content));
         }
         special.extend(list_of(config.get("extra_special_tokens")).iter().filter_map(content));
@@ -476,20 +254,20 @@ impl Settings {
     fn take_special(&mut self, dir: &Path, config: &Map<String, Value>) -> Result<(), DataError> {
         let what = "a token: a string, or an object with `content`";
         let token = |key: &str, value: &Value| token_of(value, true).ok_or_else(|| malformed(dir, CONFIG, key, what));
-        for (key, default) in NAMED {
-            match config.get(key).filter(|value| !value.is_null()) {
-                Some(value) => {
-                    self.named.push((key.into(), token(key, value)?));
-                    self.stated.push(key.into());
-                }
-                None if self.class == Class::Bert => {
-                    self.named.extend(default.map(|default| (key.into(), AddedToken::from(default, true))));
-                }
-                None => {}
-            }
+        for key in NAMED {
+            let stated = config.get(key).filter(|value| !value.is_null());
+            let found = match stated {
+                Some(value) => Some(token(key, value)?),
+                None => self.class.special(key).map(|default| AddedToken::from(default, true)),
+            };
+            self.stated.extend(stated.map(|_| key.to_owned()));
+            // As `CamembertTokenizer` creates it from a name.
+            let is_a_name =
+                self.class == Class::Camembert && key == "mask_token" && !stated.is_some_and(Value::is_object);
+            self.named.extend(found.map(|token| (key.into(), if is_a_name { token.lstrip(true) } else { token })));
         }
         let mut others: Vec<(&String, &Value)> = Vec::new();
-        let is_other = |key: &&String| key.ends_with("_token") && !NAMED.iter().any(|(name, _)| name == *key);
+        let is_other = |key: &&String| key.ends_with("_token") && !NAMED.contains(&key.as_str());
         others.extend(
             config.iter().filter(|(key, _)| is_other(key)).filter(|(_, value)| value.is_string() || value.is_object()),
         );
@@ -502,6 +280,7 @@ impl Settings {
         for value in list_of(config.get("extra_special_tokens")) {
             self.extra.push(token("extra_special_tokens", value)?);
         }
+        self.extra_is_stated = config.get("extra_special_tokens").is_some_and(|tokens| !tokens.is_object());
         match config.get("extra_special_tokens") {
             None | Some(Value::Null | Value::Array(_) | Value::Object(_)) => Ok(()),
             Some(_) => Err(malformed(dir, CONFIG, "extra_special_tokens", "a list of tokens")),
@@ -517,6 +296,17 @@ impl Settings {
         self.lower_case = switch("do_lower_case")?;
         self.chinese_chars = switch("tokenize_chinese_chars")?;
         self.strip_accents = switch("strip_accents")?;
+        self.add_prefix_space = switch("add_prefix_space")?;
+        self.keep_accents = switch("keep_accents")?;
+        self.split_by_punct = switch("split_by_punct")?;
+        self.unk_id = match config.get("unk_id") {
+            None | Some(Value::Null) => None,
+            Some(id) => {
+                let id = id.as_u64().and_then(|id| usize::try_from(id).ok());
+                Some(id.ok_or_else(|| malformed(dir, CONFIG, "unk_id", "the id of a piece"))?)
+            }
+        };
+        self.states_ends = ["add_bos_token", "add_eos_token"].iter().any(|key| config.contains_key(*key));
         self.split_special = switch("split_special_tokens")?.unwrap_or(false);
         self.cut_left = match config.get("truncation_side") {
             None | Some(Value::Null) => None,
@@ -537,9 +327,8 @@ impl Settings {
 
     /// What `BertTokenizer` is where no file says anything.
     pub fn for_bert() -> Self {
-        let named =
-            NAMED.iter().filter_map(|(key, default)| Some(((*key).into(), AddedToken::from((*default)?, true))));
-        Self { named: named.collect(), token_types: true, ..Self::default() }
+        let token = |key: &str| Some((key.to_owned(), AddedToken::from(Class::Bert.special(key)?, true)));
+        Self { named: NAMED.into_iter().filter_map(token).collect(), token_types: true, ..Self::default() }
     }
 
     /// A named special token, as it is written.
@@ -563,7 +352,7 @@ fn list_of(value: Option<&Value>) -> &[Value] {
 }
 
 /// A token as these files write it: its content, or an object that says more.
-fn token_of(value: &Value, special: bool) -> Option<AddedToken> {
+pub(super) fn token_of(value: &Value, special: bool) -> Option<AddedToken> {
     match value {
         Value::String(content) => Some(AddedToken::from(content.as_str(), special)),
         Value::Object(map) => {

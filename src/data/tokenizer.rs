@@ -1,12 +1,9 @@
-//! From texts to token ids, as BERT's tokenizer in transformers does it.
+//! From texts to token ids, as the tokenizers of transformers do it.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::PathBuf;
 
 use rayon::prelude::*;
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use tokenizers::{Model, ModelWrapper, NormalizerWrapper, PreTokenizerWrapper, normalizers::BertNormalizer};
 
 use super::{
@@ -15,8 +12,8 @@ use super::{
     guarded::guarded,
     long_text::{self, Added, Roles},
     text_columns::RowText,
+    token_classes::Class,
     token_pairs::{Template, longest_first},
-    token_settings::{self, Class},
     vocabulary::{self, SPECIAL},
     windows::{Encoded, windows},
 };
@@ -25,17 +22,19 @@ use crate::{
     warning::Warning,
 };
 
-/// Turns a text into `[CLS] … [SEP]`, and two texts into `[CLS] … [SEP] … [SEP]` or what else the tokenizer makes of them.
+/// Turns a text into `[CLS] … [SEP]`, and two texts into `[CLS] … [SEP] … [SEP]`, or into what else the tokenizer puts around them.
 #[derive(Debug, Clone)]
 pub struct Tokenizer {
     /// Without padding and truncation, whatever the file said.
     pub(super) inner: tokenizers::Tokenizer,
-    pub(super) cls: u32,
-    pub(super) sep: u32,
+    /// What it puts around one text.
+    pub(super) single: Template,
     pub(super) unk: Option<u32>,
     pub(super) class: Class,
     /// Named special tokens that the vocabulary has: key and content.
     pub(super) named: Vec<(String, String)>,
+    /// Keys of tokenizer_config.json by which its class builds it again.
+    pub(super) switches: Map<String, Value>,
     /// How it joins two texts, or why it cannot.
     pub(super) template: Result<Template, String>,
     /// Whether the model is told which of two texts a token is of.
@@ -64,7 +63,7 @@ impl Tokenizer {
         vocabulary::build(texts, max_size)
     }
 
-    /// Token ids of one text, `max_length` at most (but never less than `[CLS]` and `[SEP]`). What is too long is cut at
+    /// Token ids of one text, `max_length` at most (but never less than the special tokens). What is too long is cut at
     /// its end, before `[SEP]`, or where the tokenizer's `truncation_side` is `left` at its beginning, after `[CLS]`. Two texts
     /// are cut likewise, the longer one first.
     ///
@@ -91,23 +90,17 @@ impl Tokenizer {
         if let Some(second) = text_pair {
             return self.encode_two([text, second], max_length);
         }
-        let most = max_length.saturating_sub(2);
+        let added = self.single.added();
+        let most = max_length.saturating_sub(added);
         let (body, or_more) = self.counted(text, most)?;
-        let kept = self.kept(&body, most);
-        let mut ids = Vec::with_capacity(kept.len() + 2);
-        ids.push(self.cls);
-        ids.extend_from_slice(kept);
-        ids.push(self.sep);
-        Ok(Encoded { ids, token_types: Vec::new(), windows: Vec::new(), whole: body.len() + 2, or_more })
+        let (ids, _) = self.single.fill([self.kept(&body, most), &[]]);
+        Ok(Encoded { ids, token_types: Vec::new(), windows: Vec::new(), whole: body.len() + added, or_more })
     }
 
     /// The tokens of a text as a model reads them if long texts are read like this. Two texts are always cut.
     ///
     /// # Errors
     /// As [`Self::encode`].
-    ///
-    /// # Panics
-    /// If the settings leave no room: see [`LongPolicy`].
     pub fn encode_long<'a>(&self, text: impl Into<RowText<'a>>, long: LongTexts) -> Result<Encoded, DataError> {
         let text = text.into();
         let of_one = Some(long.policy).filter(|_| text.text_pair.is_none()).unwrap_or(LongPolicy::Cut);
@@ -115,20 +108,24 @@ impl Tokenizer {
             return self.encode_counted(text, long.max_length);
         }
         let body = self.all_of(text.text)?;
-        let (room, whole) = (long.max_length.saturating_sub(2), body.len() + 2);
+        let added = self.single.added();
+        // Before a run it is checked that there is room.
+        let (room, whole) = (long.max_length.saturating_sub(added).max(1), body.len() + added);
         let (kept, parts) = match of_one {
             LongPolicy::HeadTail { head } if body.len() > room => {
+                let head = head.min(room);
                 let tail = body.len() - (room - head);
-                ([&body[..head], &body[tail..]], Vec::new())
+                ([&body[..head], &body[tail..]].concat(), Vec::new())
             }
             LongPolicy::Windows { stride } if body.len() > room => {
-                ([&body[..], &[]], windows(body.len(), room, stride, self.cut_left))
+                let parts = windows(body.len(), room, stride.min(room - 1), self.cut_left);
+                (body, parts)
             }
-            _ => ([&body[..], &[]], Vec::new()),
+            _ => (body, Vec::new()),
         };
-        let ids = [&[self.cls], kept[0], kept[1], &[self.sep]].concat();
-        // The first id is the special token before the text.
-        let place = |at: usize| u32::try_from(at + 1).map_err(|_| DataError::TooLarge { what: "tokens in a row" });
+        let (ids, _) = self.single.fill([&kept, &[]]);
+        let before = self.single.before();
+        let place = |at: usize| u32::try_from(at + before).map_err(|_| DataError::TooLarge { what: "tokens in a row" });
         let parts = parts.into_iter().map(|part| Ok(place(part.start)?..place(part.end)?));
         let windows = parts.collect::<Result<_, DataError>>()?;
         Ok(Encoded { ids, token_types: Vec::new(), windows, whole, or_more: false })
@@ -188,7 +185,7 @@ impl Tokenizer {
     pub fn added_tokens(&self, to_two: bool) -> usize {
         match &self.template {
             Ok(template) if to_two => template.added(),
-            _ => 2,
+            _ => self.single.added(),
         }
     }
 
@@ -251,14 +248,14 @@ impl Tokenizer {
         added
     }
 
-    /// The tokens of a text without `[CLS]` and `[SEP]`.
+    /// The tokens of a text without special tokens around it.
     fn body(&self, text: &str) -> Result<tokenizers::Encoding, DataError> {
         let encoded =
             guarded("tokenizers", || self.inner.encode_fast(text, false)).map_err(|panic| self.failed(text, panic))?;
         encoded.map_err(|error| self.refused(text, &error))
     }
 
-    /// Token ids of a text, looked at as a whole however long it is, without `[CLS]` and `[SEP]`.
+    /// Token ids of a text, looked at as a whole however long it is, without special tokens around it.
     ///
     /// # Errors
     /// As [`Self::encode`].
@@ -278,10 +275,10 @@ impl Tokenizer {
     }
 
     /// Whether no text can be refused: so it is with BERT's own kind of tokenizer, which has `[UNK]` for what it does not
-    /// know.
+    /// know, and with those that a class builds: byte-level BPE knows all, Unigram has an unknown piece.
     pub fn takes_any_text(&self) -> bool {
-        self.bert_normalizer().is_some()
-            && self.unk_name().is_some_and(|unk| self.inner.get_model().token_to_id(unk).is_some())
+        let knows_unknown = || self.unk_name().is_some_and(|unk| self.inner.get_model().token_to_id(unk).is_some());
+        self.class.has_rules() || self.bert_normalizer().is_some() && knows_unknown()
     }
 
     /// The tokens of these ids; `[UNK]` for an id that there is not.
@@ -298,7 +295,7 @@ impl Tokenizer {
         self.inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1)
     }
 
-    /// The id of what the vocabulary does not know.
+    /// The id of what the vocabulary does not know; none where it knows all, as byte-level BPE does.
     pub fn unknown(&self) -> Option<u32> {
         self.unk
     }
@@ -313,70 +310,10 @@ impl Tokenizer {
         &self.warnings
     }
 
-    /// Writes the tokenizer's files into a folder, from which transformers' `AutoTokenizer` computes the same ids: tokenizer.json,
-    /// vocab.txt, tokenizer_config.json, special_tokens_map.json, and added_tokens.json where tokens were added to the
-    /// vocabulary. `model_max_length` is the most tokens that the model takes.
-    ///
-    /// # Errors
-    /// Where a file cannot be written.
-    pub fn save(&self, dir: &Path, model_max_length: usize) -> Result<(), DataError> {
-        let write = |name: &str, text: String| {
-            let path = dir.join(name);
-            fs::write(&path, text).map_err(DataError::io(&path))
-        };
-        let tokenizer =
-            guarded("tokenizers", || self.inner.to_string(true).map_err(|error| error.to_string())).flatten();
-        let tokenizer = tokenizer.map_err(|error| DataError::Tokenizer {
-            path: dir.join("tokenizer.json"),
-            what: format!("cannot be written: {error}"),
-        })?;
-        write("tokenizer.json", tokenizer)?;
-        write("vocab.txt", self.vocab_file())?;
-
-        let special: Map<String, Value> =
-            self.named.iter().map(|(key, content)| (key.clone(), json!(content))).collect();
-        let mut config = json!({ "tokenizer_class": "PreTrainedTokenizerFast", "model_max_length": model_max_length });
-        if let (Some(normalizer), Class::Bert) = (self.bert_normalizer(), self.class) {
-            // BertTokenizer builds its own normalizer from these and ignores that of tokenizer.json.
-            config["tokenizer_class"] = json!("BertTokenizer");
-            config["do_lower_case"] = json!(normalizer.lowercase);
-            config["tokenize_chinese_chars"] = json!(normalizer.handle_chinese_chars);
-            config["strip_accents"] = json!(normalizer.strip_accents);
-        }
-        // What the class gives by default is not written.
-        if self.token_types != (config["tokenizer_class"] == "BertTokenizer") {
-            config["model_input_names"] = match self.token_types {
-                true => json!(["input_ids", "token_type_ids", "attention_mask"]),
-                false => json!(["input_ids", "attention_mask"]),
-            };
-        }
-        if self.cut_left {
-            config["truncation_side"] = json!("left");
-        }
-        if self.inner.get_encode_special_tokens() {
-            config["split_special_tokens"] = json!(true);
-        }
-        for (key, token) in &special {
-            config[key] = token.clone();
-        }
-        write("tokenizer_config.json", format!("{config:#}\n"))?;
-        write("special_tokens_map.json", format!("{:#}\n", Value::from(special)))?;
-        match self.beyond_the_vocabulary() {
-            added if added.is_empty() => Ok(()),
-            added => write(token_settings::ADDED, format!("{:#}\n", Value::from(added))),
-        }
-    }
-
-    /// Added tokens that the model's own vocabulary lacks, by their ids.
-    fn beyond_the_vocabulary(&self) -> Map<String, Value> {
-        let added = self.inner.get_added_vocabulary().get_vocab();
-        let mut added: Vec<(&String, u32)> = added
-            .iter()
-            .filter(|(token, _)| self.inner.get_model().token_to_id(token).is_none())
-            .map(|(token, id)| (token, *id))
-            .collect();
-        added.sort_unstable_by_key(|(_, id)| *id);
-        added.into_iter().map(|(token, id)| (token.clone(), json!(id))).collect()
+    /// The padding token with its id, if the files name one and the vocabulary has it.
+    pub fn padding(&self) -> Option<(&str, u32)> {
+        let (_, pad) = self.named.iter().find(|(key, _)| key == "pad_token")?;
+        Some((pad, self.inner.token_to_id(pad)?))
     }
 
     fn unk_name(&self) -> Option<&str> {
@@ -399,16 +336,6 @@ impl Tokenizer {
             }
             _ => None,
         }
-    }
-
-    /// The model's vocabulary, one token a line. An id without a token gets an empty line, so that none moves.
-    fn vocab_file(&self) -> String {
-        let vocab = self.inner.get_model().get_vocab();
-        let mut lines = vec![""; vocab.values().max().map_or(0, |&id| id as usize + 1)];
-        for (token, id) in &vocab {
-            lines[*id as usize] = token;
-        }
-        lines.into_iter().flat_map(|line| [line, "\n"]).collect()
     }
 
     fn refused(&self, text: &str, error: &tokenizers::Error) -> DataError {

@@ -9,8 +9,8 @@ pub struct Encoded {
     pub ids: Vec<u32>,
     /// Their token types; empty where all are 0.
     pub token_types: Vec<u32>,
-    /// The tokens of each window among `ids`, without the first and the last id, which every window has; empty where all ids are read
-    /// at once.
+    /// The tokens of each window among `ids`, without the special tokens at both ends, which every window has; empty where all ids are
+    /// read at once. The windows cover the text, in its order or from its end.
     pub windows: Vec<Range<u32>>,
     /// How many tokens there were before any was cut.
     pub whole: usize,
@@ -49,9 +49,11 @@ impl<'a> Window<'a> {
             return Self::whole(ids, token_types);
         }
         let Range { start, end } = windows[index];
-        let last = ids.len() - 1;
+        let ends = [&windows[0], &windows[windows.len() - 1]];
+        let (first, last) = (ends[0].start.min(ends[1].start), ends[0].end.max(ends[1].end));
         // Only single texts have windows, and their token types are all 0.
-        Self { ids: [&ids[..1], &ids[start as usize..end as usize], &ids[last..]], token_types: &[] }
+        let ids = [&ids[..first as usize], &ids[start as usize..end as usize], &ids[last as usize..]];
+        Self { ids, token_types: &[] }
     }
 
     /// How many tokens there are.
@@ -125,6 +127,13 @@ mod tests {
         let read = |text: &Encoded| text.windows().map(|window| window.ids.concat()).collect::<Vec<_>>();
         assert_eq!(read(&text), [[101, 1, 2, 3, 102], [101, 3, 4, 5, 102]]);
         assert_eq!(text.windows().map(|window| window.tokens()).collect::<Vec<_>>(), [5, 5]);
+        text.windows.reverse();
+        assert_eq!(read(&text), [[101, 3, 4, 5, 102], [101, 1, 2, 3, 102]]);
+        // Templates have any number of special tokens at either end.
+        text.windows = vec![2..5, 4..7];
+        assert_eq!(read(&text), [[101, 1, 2, 3, 4], [101, 1, 4, 5, 102]]);
+        text.windows = vec![1..5, 3..7];
+        assert_eq!(read(&text), [[101, 1, 2, 3, 4], [101, 3, 4, 5, 102]]);
         (text.windows, text.token_types) = (vec![], vec![0, 0, 0, 1, 1, 1, 1]);
         assert_eq!(
             (read(&text), text.windows().next().unwrap().token_types),

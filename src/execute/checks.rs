@@ -5,7 +5,7 @@ use crate::{
     data::{Dataset, Tokenizer, Tokens},
     format,
     model::ModelConfig,
-    plan::{ClassWeights, RunConfig, closest, schedule},
+    plan::{ClassWeights, LongPolicy, LongTexts, RunConfig, closest, schedule},
     train::{ProbeText, schedule::Steps},
     warning::{Kind, Warning},
 };
@@ -52,6 +52,18 @@ pub(super) fn check(
             format!(
                 "the tokenizer gives token id {id}, but the model's vocabulary has {}: tokenizer and model do not belong together",
                 shape.vocab_size
+            ),
+        );
+    }
+    if let Some((pad, id)) = tokenizer.padding().filter(|(_, id)| other_padding(*id, shape))
+        && shape.family.positions_follow_padding
+    {
+        found(
+            "model.source",
+            format!(
+                "the tokenizer's padding token `{pad}` has the id {id}, but pad_token_id of config.json is {}, which decides about \
+                 positions: tokenizer and model do not belong together",
+                shape.pad_token_id
             ),
         );
     }
@@ -127,6 +139,32 @@ fn instead_of(expect: &str, labels: &[String]) -> String {
     }
 }
 
+/// Refuses settings of long texts that leave no room beside the special tokens of this tokenizer. That there is room beside two is
+/// checked with the spec.
+pub(super) fn check_room(long: LongTexts, tokenizer: &Tokenizer) -> Result<(), ExecuteError> {
+    let added = tokenizer.added_tokens(false);
+    let room = long.max_length.saturating_sub(added);
+    let (key, used, what) = match long.policy {
+        LongPolicy::Cut => ("data.max_length", 0, "no room for the text"),
+        LongPolicy::HeadTail { head } => ("data.head_tokens", head, "no room for the end of a text"),
+        LongPolicy::Windows { stride } => ("data.stride", stride, "no room for anything new in a window"),
+    };
+    if added <= 2 || used < room {
+        return Ok(());
+    }
+    let (key, value) = if room == 0 { ("data.max_length", long.max_length) } else { (key, used) };
+    let message = format!(
+        "{key} is {value}: with data.max_length {} and the {added} special tokens that this tokenizer adds to a text, that leaves {what}",
+        long.max_length
+    );
+    Err(ExecuteError::Settings(vec![SettingProblem { key: key.into(), message }]))
+}
+
+/// Whether the model has another padding token than the one with this id.
+fn other_padding(id: u32, shape: &ModelConfig) -> bool {
+    id as usize != shape.pad_token_id
+}
+
 /// Warnings if the sizes of tokenizer and model suggest that they do not belong together. [`check`] has refused ids without a row.
 pub(super) fn about_sizes(config: &RunConfig, tokenizer: &Tokenizer, shape: &ModelConfig) -> Vec<Warning> {
     /// Rows that an embedding can have more than the tokenizer has ids, because it was padded for speed.
@@ -142,6 +180,13 @@ pub(super) fn about_sizes(config: &RunConfig, tokenizer: &Tokenizer, shape: &Mod
         messages.push(format!(
             "the tokenizer has {tokens} token ids and the model's vocabulary {rows}: a vocabulary that was cut short leaves most \
              words unknown, and one of another model gives them the wrong rows"
+        ));
+    }
+    if let Some((pad, id)) = tokenizer.padding().filter(|(_, id)| other_padding(*id, shape)) {
+        messages.push(format!(
+            "the tokenizer's padding token `{pad}` has the id {id}, but pad_token_id of config.json is {}: tokenizer and model may not \
+             belong together",
+            shape.pad_token_id
         ));
     }
     if config.data.text_pair_column.is_some() && shape.type_vocab_size > 1 && tokenizer.leaves_out_token_types() {

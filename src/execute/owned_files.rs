@@ -5,14 +5,17 @@ use std::{fs, io, path::Path};
 use crate::format::KEY_DIGITS;
 
 /// Files of a model's folder, and the temporary name of one.
-const MODEL: [&str; 7] = [
+const MODEL: [&str; 10] = [
     "config.json",
     "model.safetensors",
     "model.tmp",
     "tokenizer.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
+    "added_tokens.json",
     "vocab.txt",
+    "vocab.json",
+    "merges.txt",
 ];
 /// Files of a run's folder.
 const RUN: [&str; 7] = [

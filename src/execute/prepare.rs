@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     ExecuteError,
-    checks::{Sizes, about_sizes, check},
+    checks::{Sizes, about_sizes, check, check_room},
     data_files::data_files,
 };
 use crate::{
@@ -278,6 +278,7 @@ impl Workbench {
         let model_digest = digest;
 
         let long = config.data.long_texts();
+        check_room(long, &tokenizer)?;
         let read = || Ok(Tokens::of(tokenizer.clone(), dataset.clone(), long, self.listener.clone())?);
         let tokens = self.tokens.get((rows, tokenizer_key, long), read)?;
         let examples = tokens.count_windows(&splits.train);
@@ -382,9 +383,15 @@ fn origin(library: &mut Library, source: &Source) -> Result<Origin, ExecuteError
     Ok(match source {
         Source::Scratch(Scratch::Folder(folder)) => {
             let known = KnownFiles::in_folder(folder, &assets::SMALL_FILES)?;
+            let has = |name: &str| folder.join(name).is_file();
             let refined = known.reading(
                 |_| true,
-                || Ok::<_, ExecuteError>(assets::extras_that_count(folder, |name| folder.join(name).is_file())),
+                || {
+                    let vocabularies = assets::vocabularies_that_count(has).into_iter();
+                    Ok::<_, ExecuteError>(
+                        vocabularies.chain(assets::extras_that_count(folder, has)).collect::<Vec<_>>(),
+                    )
+                },
             )?;
             let mut digest = Sha256::new();
             for name in ["config.json", "tokenizer.json", "vocab.txt"].into_iter().chain(refined) {

@@ -9,6 +9,7 @@ mod layouts;
 mod long_texts;
 mod malformed;
 mod mutations;
+mod other_tokenizers;
 mod pairs;
 mod parquet;
 mod progress;

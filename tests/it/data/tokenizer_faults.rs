@@ -165,13 +165,18 @@ fn settings_that_bert_tokenizer_ignores_give_a_warning() {
     }
     for (file, words) in [
         (file(|file| file["post_processor"] = Value::Null), "`post_processor` is null"),
-        (template(json!([text])), "an empty text becomes ``, expected `[CLS] [SEP]`"),
-        (template(json!([cls, text, text, sep])), "the text `a 1 好 b.` becomes"),
+        (template(json!([text])), "its post_processor puts no special token before a text"),
+        (template(json!([text, sep])), "its post_processor puts no special token before a text"),
+        (
+            template(json!([cls, text, text, sep])),
+            "its post_processor does more with a text than to put special tokens around it",
+        ),
+        (template(json!([cls, json!({"Sequence": {"id": "A", "type_id": 1}})])), "token types other than 0"),
         (
             file(|file| {
                 file["post_processor"] = json!({"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true})
             }),
-            "an empty text becomes",
+            "its post_processor puts no special token before a text",
         ),
         (file(|file| file["model"] = bpe(json!({"dropout": 0.1}))), "its model has the dropout 0.1"),
     ] {

@@ -77,7 +77,7 @@ fn ids_are_those_of_auto_tokenizer_and_stay_so_when_saved() {
 fn tokenizers_of_other_kinds_are_refused_by_name() {
     let with = |config: Value| refused(&[("vocab.txt", VOCAB), ("tokenizer_config.json", &config.to_string())]);
     for class in
-        ["BertJapaneseTokenizer", "RoFormerTokenizerFast", "RobertaTokenizer", "AlbertTokenizer", "KoBertTokenizer"]
+        ["BertJapaneseTokenizer", "RoFormerTokenizerFast", "BartTokenizer", "XLNetTokenizer", "KoBertTokenizer"]
     {
         let text = with(json!({ "tokenizer_class": class }));
         assert!(text.starts_with(&format!("tokenizer_config.json: tokenizer_class is `{class}`")), "{text}");
@@ -86,14 +86,18 @@ fn tokenizers_of_other_kinds_are_refused_by_name() {
         assert!(text.starts_with(&format!("config.json: tokenizer_class is `{class}`")), "{text}");
     }
     // Where no file names a class, the type of the model does.
-    for (model_type, class) in
-        [("roberta", "RobertaTokenizer"), ("xlm-roberta", "XLMRobertaTokenizer"), ("camembert", "CamembertTokenizer")]
-    {
+    for (model_type, class, vocabulary) in [
+        ("roberta", "RobertaTokenizer", "vocab.json with merges.txt"),
+        ("xlm-roberta", "XLMRobertaTokenizer", "sentencepiece.bpe.model"),
+        ("camembert", "CamembertTokenizer", "sentencepiece.bpe.model"),
+        ("deberta-v2", "DebertaV2Tokenizer", "spm.model"),
+        ("albert", "AlbertTokenizer", "spiece.model"),
+    ] {
         let model = json!({ "model_type": model_type }).to_string();
-        for file in [("vocab.txt", VOCAB), ("tokenizer.json", tokenizer_json().as_str())] {
-            let text = refused(&[file, ("config.json", &model)]);
-            assert!(text.contains(&format!("models of type `{model_type}` is {class}")), "{text}");
-        }
+        let text = refused(&[("vocab.txt", VOCAB), ("config.json", &model)]);
+        assert!(text.ends_with(&format!("expected tokenizer.json or {vocabulary} ({class})")), "{text}");
+        let text = refused(&[("tokenizer.json", tokenizer_json().as_str()), ("config.json", &model)]);
+        assert!(text.contains(&format!("of the type WordPiece, of which {class} builds no tokenizer")), "{text}");
     }
     // A class that rebuilds what it reads is not its tokenizer.json.
     let japanese = json!({ "tokenizer_class": "BertJapaneseTokenizer" }).to_string();
