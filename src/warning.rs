@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::format::{and, by_number};
+use crate::format::{and, by_number, count};
 
 /// The subject of a warning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -107,7 +107,7 @@ pub fn lines_of(first: &[u64], all: u64) -> String {
         ([], _) => "no line".into(),
         ([one], 0) => format!("line {one}"),
         ([first @ .., last], 0) => format!("lines {} and {last}", first.join(", ")),
-        (all, more) => format!("lines {} and {more} more", all.join(", ")),
+        (all, more) => format!("lines {} and {} more", all.join(", "), count(more)),
     }
 }
 

@@ -273,8 +273,10 @@ pub(super) fn below(folder: &Path, name: &str) -> Option<PathBuf> {
 
 /// Files below a folder, with paths relative to it.
 ///
+/// Those in a folder below it that cannot be read are left out.
+///
 /// # Errors
-/// The folder, or one in it, cannot be read.
+/// The folder cannot be read.
 pub(super) fn list(folder: &Path) -> Result<Vec<String>, AssetError> {
     fn walk(folder: &Path, prefix: &str, found: &mut Vec<String>) -> Result<(), AssetError> {
         let failed = |error| AssetError::Io { path: folder.into(), error };
@@ -284,7 +286,7 @@ pub(super) fn list(folder: &Path) -> Result<Vec<String>, AssetError> {
             match entry.path() {
                 // A link to a folder may lead back to one above it.
                 path if path.is_dir() && entry.file_type().is_ok_and(|kind| kind.is_symlink()) => {}
-                path if path.is_dir() => walk(&path, &format!("{name}/"), found)?,
+                path if path.is_dir() => drop(walk(&path, &format!("{name}/"), found)),
                 _ => found.push(name),
             }
         }

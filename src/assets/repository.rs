@@ -164,9 +164,14 @@ impl Lookup<'_> {
             Ok(files) => files::choose_data(source, &files, wanted),
             Err(error) => Err(error),
         };
+        let mut unreadable = None;
         let found = |snapshot: &Snapshot| match choose(snapshot) {
             Ok(name) => Some(Ok((name, snapshot.folder.clone(), snapshot.revision.clone()))),
-            Err(error @ (AssetError::SeveralDataFiles { .. } | AssetError::Io { .. })) => Some(Err(error)),
+            Err(error @ AssetError::SeveralDataFiles { .. }) => Some(Err(error)),
+            Err(error @ AssetError::Io { .. }) => {
+                unreadable.get_or_insert(error);
+                None
+            }
             Err(_) => None,
         };
         let cached = self.repository.cached().iter().find_map(found);
@@ -181,7 +186,7 @@ impl Lookup<'_> {
             // The only data file in the cache need not be the only one in the repository.
             (Some(found), None) => found?,
             (Some(found), _) if self.repository.is_fixed() && wanted.is_some() && sound(&found) => found?,
-            (_, None) => return Err(self.not_cached(wanted)),
+            (_, None) => return Err(unreadable.unwrap_or_else(|| self.not_cached(wanted))),
             (cached, Some(net)) => {
                 let listing = self.list(net, matches!(cached, Some(Ok(_))))?;
                 let names: Vec<String> = listing.files.iter().map(|file| file.name.clone()).collect();

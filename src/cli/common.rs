@@ -21,7 +21,7 @@ use taper::{
     warning::{Kind, Warning},
 };
 
-use super::{Global, Unusable, downloads, input, output, reading};
+use super::{Global, Unusable, downloads, input, output, reading, stop};
 
 /// A spec file and what overrides it.
 #[derive(Args, Clone)]
@@ -278,7 +278,7 @@ pub fn work_is_done() {
 /// Turns Ctrl-C into a request to stop; a second one ends the process. `say` is called for each, with whether it is a repeated one, as long
 /// as there is something to stop.
 pub fn catch_signals(say: impl Fn(bool) + Send + 'static) -> Result<()> {
-    Ok(ctrlc::set_handler(move || {
+    Ok(stop::on_signal(move || {
         let again = request_stop();
         if !WORK_DONE.load(std::sync::atomic::Ordering::Relaxed) {
             say(again);

@@ -35,6 +35,7 @@ mod rm;
 mod run;
 mod show;
 mod states;
+mod stop;
 mod stored;
 mod stream;
 mod usage;

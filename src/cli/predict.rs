@@ -25,6 +25,9 @@ use super::{
     stream::{Fields, Stream},
 };
 
+/// Fields that become columns: objects with more have keys that are values.
+const MOST_FIELDS: usize = 10_000;
+
 /// Classify texts with a trained model.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  taper predict 3f2a \"送餐很快\" \"太难吃了\"\n  \
@@ -103,7 +106,8 @@ impl Predict {
         self.check_pair(config)?;
         // Opened before the model is loaded, so that its errors are reported at once.
         let target = self.out.as_deref().map(|path| Target::of(path, self.out_format)).transpose()?;
-        let input = self.open(&kept, config)?;
+        let form = target.map_or(if out.json { Form::Jsonl } else { Form::Csv }, |target| target.form);
+        let input = self.open(&kept, config, form, global)?;
         let (Some(Input { origin, rows, fields }), target) = (input, target) else {
             if self.out.is_some() {
                 let what = "--out goes with --file, or with - for the lines of standard input";
@@ -116,7 +120,6 @@ impl Predict {
             _ => None,
         };
         let model = self.load(&kept, &run, global)?;
-        let form = target.map_or(if out.json { Form::Jsonl } else { Form::Csv }, |target| target.form);
         let each = self.out.is_some() || self.keep_columns;
         let (labels, pairs) = (model.labels().to_vec(), rows.has_pairs());
         let wanted = Wanted { form, labels, each, pairs, keep: self.keep_columns };
@@ -156,7 +159,7 @@ impl Predict {
 
     /// The rows of the input, if it is one. Before anything is classified every label of a file is checked, and the fields of all its JSON
     /// objects are known, if they are kept.
-    fn open(&self, kept: &Kept, config: &DataConfig) -> Result<Option<Input>> {
+    fn open(&self, kept: &Kept, config: &DataConfig, form: Form, global: &Global) -> Result<Option<Input>> {
         let unusable = |e: data::DataError| Unusable(e.into());
         let Some(file) = &self.file else {
             if self.texts != ["-"] {
@@ -177,14 +180,26 @@ impl Predict {
         let mut fields = Fields::default();
         // Standard input cannot be read twice.
         if matches!(origin, Origin::File(_)) && (wanted.label.is_some() || wanted.keep) {
-            let rows = data::stream_rows(&origin, &layout, wanted.clone()).map_err(unusable)?;
+            let mut rows = data::stream_rows(&origin, &layout, wanted.clone()).map_err(unusable)?;
             // A header has all columns; of JSON every object can have others.
             let has_fields = wanted.keep && rows.columns().is_empty();
+            if !has_fields {
+                let checked = data::Wanted { keep: false, ..wanted.clone() };
+                rows = data::stream_rows(&origin, &layout, checked).map_err(unusable)?;
+            }
             if wanted.label.is_some() || has_fields {
-                for row in rows {
+                let progress = RowProgress::stderr(!global.quiet, input::size(&origin));
+                for done in 1.. {
+                    let Some(row) = rows.next() else { break };
                     let row = row.map_err(unusable)?;
                     if has_fields {
                         fields.add(&row);
+                    }
+                    if form != Form::Jsonl && fields.names.len() > MOST_FIELDS {
+                        return Err(Unusable(too_many_fields(&input::name(&origin))).into());
+                    }
+                    if done % 4096 == 0 {
+                        progress.tell(done, rows.bytes_read());
                     }
                 }
             }
@@ -292,4 +307,12 @@ fn describe<'a>(
 ) -> Line<'a> {
     let probabilities = model.labels().iter().zip(p).map(|(label, p)| (label.clone(), (*p).into())).collect();
     Line { text, text_pair, label: &model.labels()[*id], confidence: p[*id], probabilities }
+}
+
+fn too_many_fields(name: &str) -> anyhow::Error {
+    anyhow::anyhow!(
+        "{name}: its objects have more than {} fields, each of which would be a column (--keep-columns); write JSON Lines, which has no columns \
+         (--json, or --out FILE.jsonl), or leave --keep-columns out",
+        format::count(MOST_FIELDS as u64)
+    )
 }

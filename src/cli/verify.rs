@@ -98,7 +98,7 @@ fn print(record: &RunRecord, result: &Verification, out: &mut Output) -> Result<
 
 /// Ctrl-C ends the verification without leaving files; so does a second one, immediately.
 fn catch_signals(folder: PathBuf) -> Result<()> {
-    Ok(ctrlc::set_handler(move || {
+    Ok(super::stop::on_signal(move || {
         if common::request_stop() {
             let _ = fs::remove_dir_all(&folder);
             std::process::exit(130);

@@ -8,7 +8,7 @@ use std::{
 
 use super::{invisible::escaped, row_limit};
 use crate::{
-    format::counted,
+    format::{count, counted},
     sniff::FileKind,
     warning::{Warning, lines_of},
 };
@@ -189,7 +189,7 @@ pub enum DataError {
         more: u64,
     },
     /// Cleaning left nothing.
-    #[error("{}: no usable rows: {read} read, of which {missing_text} without a text{} and {missing_label} without a label (columns read: {})", path.display(), missing_pair.map_or_else(String::new, |rows| format!(", {rows} without a second text")), found_columns(columns))]
+    #[error("{}: no usable rows: {} read, of which {} without a text{} and {} without a label (columns read: {})", path.display(), count(*read), count(*missing_text), missing_pair.map_or_else(String::new, |rows| format!(", {} without a second text", count(rows))), count(*missing_label), found_columns(columns))]
     NoRows {
         /// The file.
         path: PathBuf,

@@ -62,7 +62,7 @@ enum Role {
 impl Parquet {
     /// All of its `input` is read beside it, for its digest: the columns lie all over the file.
     pub(super) fn new(path: &Path, mut input: Input, columns: Columns, wording: Wording) -> Result<Self, DataError> {
-        input.read_beside();
+        input.read_beside().map_err(DataError::io(path))?;
         let file = regular::open(path).and_then(SharedFile::new).map_err(DataError::io(path))?;
         let reader = SerializedFileReader::new(file).map_err(|error| unreadable(path, error))?;
         let file = reader.metadata().file_metadata();

@@ -122,7 +122,7 @@ impl Column {
     pub(super) fn enter(&mut self, group: &dyn RowGroupReader) -> Result<(), ParquetError> {
         (self.reader, self.texts) = match group.get_column_reader(self.index)? {
             ColumnReader::ByteArrayColumnReader(reader) if self.is_text => {
-                (None, Some(TextColumn::new(reader, self.optional)))
+                (None, Some(TextColumn::new(reader, self.optional)?))
             }
             reader => (Some(reader), None),
         };

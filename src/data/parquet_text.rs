@@ -32,9 +32,12 @@ pub(super) struct TextColumn {
 
 impl TextColumn {
     /// Begins to decode. If the column is `optional`, a row may have no text.
-    pub(super) fn new(mut reader: ColumnReaderImpl<ByteArrayType>, optional: bool) -> Self {
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub(super) fn new(mut reader: ColumnReaderImpl<ByteArrayType>, optional: bool) -> Result<Self, ParquetError> {
         let (sender, batches) = sync_channel(WAITING);
-        thread::spawn(move || {
+        let read = move || {
             let end = match guarded("parquet", || decode(&mut reader, optional, &sender)) {
                 Ok(end) => end,
                 Err(panic) => Err(ParquetError::General(panic)),
@@ -42,8 +45,9 @@ impl TextColumn {
             if let Err(error) = end {
                 let _ = sender.send(Err(error)); // unless no one waits for it
             }
-        });
-        Self { batches, batch: Vec::new().into_iter() }
+        };
+        thread::Builder::new().spawn(read)?;
+        Ok(Self { batches, batch: Vec::new().into_iter() })
     }
 
     /// The text of the next row; `None` after the last.

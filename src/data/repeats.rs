@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::{Cleaning, Row, settings::Wording, text_columns::RowText};
 use crate::{
-    format::{by_number, counted},
+    format::{by_number, count, counted},
     warning::{Kind, Warning, lines_of},
 };
 
@@ -91,16 +91,19 @@ impl Repeats {
         }
         let text = wording.name("text_column");
         let message = match self.texts {
-            1 => format!("all {all} rows have the same text but different labels: does {text} name the right column?"),
+            1 => format!(
+                "all {} rows have the same text but different labels: does {text} name the right column?",
+                count(all)
+            ),
             _ => format!(
                 "{} of {} ({}) {} the same text as other rows but a different label: at most {} of these {} can be predicted correctly. \
                  Give each text a single label, or remove these rows",
-                self.rows,
+                count(self.rows),
                 counted(all, "row"),
                 lines_of(&self.lines, self.rows),
                 by_number(self.rows, "has", "have"),
-                self.right,
-                self.rows,
+                count(self.right),
+                count(self.rows),
             ),
         };
         Some(Warning::new(Kind::Labels, message).at(self.lines))

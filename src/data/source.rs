@@ -5,6 +5,10 @@ use std::{
     io::{self, BufRead, Read},
     mem, panic,
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     thread::{self, JoinHandle},
 };
 
@@ -74,6 +78,8 @@ pub(super) struct Input {
     guessed: Option<TextEncoding>,
     /// Bytes of the file; 0 if they are not known.
     size: u64,
+    /// How far the bytes handed on are in the file, where another thread is ahead.
+    position: Option<Arc<AtomicU64>>,
     /// The thread that reads all of it.
     rest: Option<JoinHandle<io::Result<u64>>>,
 }
@@ -129,16 +135,29 @@ impl Input {
             first = decoded_head(&mut text).map_err(reading(&path, 1))?;
             kind = sniff::kind_of(&first);
         }
+        let mut position = None;
         if size >= LARGE {
-            text = Box::new(ReadAhead::new(text));
+            let passed = passed.clone();
+            text = match ReadAhead::of(text, move || passed.bytes()) {
+                Ok(ahead) => {
+                    position = Some(ahead.position());
+                    Box::new(ahead)
+                }
+                Err(text) => text,
+            };
         }
-        Ok(Self { text, first, handed: 0, kind, packing, passed, notes, guessed, size, rest: None })
+        Ok(Self { text, first, handed: 0, kind, packing, passed, notes, guessed, size, position, rest: None })
     }
 
     /// Reads all of the file on another thread, for its digest: its parts are read by their positions.
-    pub(super) fn read_beside(&mut self) {
+    ///
+    /// # Errors
+    /// The system gives no thread.
+    pub(super) fn read_beside(&mut self) -> io::Result<()> {
         let mut text = mem::replace(&mut self.text, Box::new(io::empty()));
-        self.rest = Some(thread::spawn(move || io::copy(&mut text, &mut io::sink())));
+        let read = move || io::copy(&mut text, &mut io::sink());
+        self.rest = Some(thread::Builder::new().spawn(read)?);
+        Ok(())
     }
 
     /// Waits until all of it has been read.
@@ -177,9 +196,9 @@ impl Input {
         self.guessed
     }
 
-    /// Bytes read from the file so far.
+    /// Bytes of the file read so far.
     pub(super) fn bytes(&self) -> u64 {
-        self.passed.bytes()
+        self.position.as_ref().map_or_else(|| self.passed.bytes(), |position| position.load(Ordering::Relaxed))
     }
 
     /// Share of the file read so far, from 0 to 1; 0 if its size is not known.

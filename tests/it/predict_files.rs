@@ -322,6 +322,14 @@ fn names_and_fields_that_have_no_room_are_refused() {
     let output = keep("late.jsonl", &["--out", "o.jsonl"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
     assert_eq!(lines(&fs::read(sandbox.path("o.jsonl")).unwrap())[1100]["late"], 1);
+    // Values as names of fields: JSON Lines can have them, a table cannot.
+    let ids: String = (0..10_001).map(|id| format!("{{\"review\":\"好\",\"id {id}\":1}}\n")).collect();
+    sandbox.write("ids.jsonl", ids);
+    refused(
+        &keep("ids.jsonl", &["--out", "i.parquet"]),
+        "its objects have more than 10,000 fields, each of which would be a column",
+    );
+    assert!(keep("ids.jsonl", &["--out", "i.jsonl"]).status.success());
 }
 
 /// Texts are batched with others than in `taper eval`: the last bits of a sum may differ.
@@ -470,6 +478,24 @@ fn a_prediction_that_is_stopped_leaves_no_file() {
         assert!(said.ends_with("stopped: o.csv was not written\n"), "{said}");
         assert!(unfinished().is_empty() && !sandbox.path("o.csv").exists(), "{signal}: {:?}", unfinished());
     }
+    // Signals that it was started to ignore, as by `nohup`, do not end it.
+    sandbox.write("some.csv", format!("review\n{}", row.repeat(60_000)));
+    let command = sandbox.command(&["predict", "small", "--file", "some.csv", "--out", "o.csv"]);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' HUP INT; exec \"$0\" \"$@\""]).arg(command.get_program()).args(command.get_args());
+    shell.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    shell.current_dir(command.get_current_dir().unwrap_or(sandbox.root()));
+    let mut child = shell.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("taper");
+    while unfinished().is_empty() {
+        assert!(child.try_wait().expect("a state").is_none(), "it ended before it was signalled");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    for signal in ["-HUP", "-INT"] {
+        Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill");
+    }
+    let output = child.wait_with_output().expect("the end");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    assert_eq!(fs::read_to_string(sandbox.path("o.csv")).unwrap().lines().count(), 60_001);
     sandbox.ok(&["predict", "small", "--file", "r.csv", "--out", "o.csv"]);
     assert_eq!(fs::read(sandbox.path(".taper-predict-1-1")).unwrap(), b"left");
     assert!(sandbox.ok(&["gc"]).starts_with("nothing to remove"));

@@ -4,6 +4,7 @@ use std::{
     fs::{self, File, Metadata},
     io::{self, BufWriter, ErrorKind, Write},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
     time::SystemTime,
 };
 
@@ -12,9 +13,12 @@ use flate2::{Compression, write::GzEncoder};
 use taper::{data::Origin, format};
 
 use super::{
-    super::{Unusable, output},
+    super::{Unusable, output, stop},
     form::Packing,
 };
+
+/// Whether the file of results has its name: from then on there is nothing to take back.
+static PUBLISHED: AtomicBool = AtomicBool::new(false);
 
 /// A file that becomes what it is called once it is complete.
 pub struct NewFile {
@@ -99,6 +103,7 @@ impl NewFile {
         let file = written.finish().with_context(|| self.unwritten())?;
         file.sync_all().and_then(|()| fs::rename(&self.temporary, &self.path)).with_context(|| self.unwritten())?;
         self.published = true;
+        PUBLISHED.store(true, Ordering::Relaxed);
         Ok(())
     }
 
@@ -123,9 +128,11 @@ fn dangling(path: &Path) -> Option<PathBuf> {
 
 /// Ctrl-C, or a request to end, ends the command without leaving the unfinished file `temporary`.
 fn remove_when_stopped((temporary, shown): (PathBuf, String)) -> Result<(), ctrlc::Error> {
-    ctrlc::set_handler(move || {
-        let _ = fs::remove_file(&temporary);
-        output::error(&format!("\nstopped: {shown} was not written"));
+    stop::on_signal(move || {
+        if !PUBLISHED.load(Ordering::Relaxed) {
+            let _ = fs::remove_file(&temporary);
+            output::error(&format!("\nstopped: {shown} was not written"));
+        }
         std::process::exit(130);
     })
 }

@@ -22,6 +22,9 @@ use super::{heading::Heading, lines::as_text};
 /// Rows of a row group; there are fewer if their texts have more bytes than the second number.
 const GROUP: (usize, usize) = (1 << 16, 32 << 20);
 
+/// Bytes of a cell.
+const CELL: usize = size_of::<Option<ByteArray>>();
+
 /// Cells of a column; none where there is no value.
 type Cells<T> = Vec<Option<T>>;
 
@@ -82,6 +85,8 @@ impl<W: Write + Send> Table<W> {
         answer: Option<&Answer>,
     ) -> Result<(), ParquetError> {
         let bytes = &mut self.bytes;
+        // A cell takes memory without a text, too.
+        *bytes += CELL * (self.kept.len() + self.each.len() + self.texts.len());
         let mut string = |text: &str| {
             *bytes += text.len();
             ByteArray::from(text)

@@ -429,8 +429,63 @@ fn waimai() {
     assert_eq!(data.labels, ["0", "1"]);
     let all: Vec<u32> = (0..data.rows.len() as u32).collect();
     assert_eq!(data.class_counts(&all), [7987, 4000]);
-    assert_eq!(data.cleaning, Cleaning { read: 11_987, duplicates: 7, contradicting: 7, ..Cleaning::default() });
+    // Computed with pandas: the lines of the texts that have both labels.
+    let contradicting_lines = vec![983, 1209, 1213, 1461, 1471, 1774, 3224, 4412, 5021, 7050, 8332, 8545, 8943, 11_369];
+    let cleaning = Cleaning {
+        duplicates: 7,
+        contradicting: 7,
+        contradicting_rows: 14,
+        contradicting_lines,
+        ..Cleaning::default()
+    };
+    assert_eq!(data.cleaning, Cleaning { read: 11_987, ..cleaning });
     assert_eq!(data.rows.last().map(|row| row.line), Some(11_988));
     let characters: usize = data.rows.iter().map(|row| row.text.chars().count()).sum();
     assert_eq!(characters / all.len(), 25);
+}
+
+/// A file of some size is read on another thread, ahead of the parser: what is wrong with it is said as of a small one.
+#[test]
+fn faults_of_large_files_name_their_rows() {
+    const ROWS: usize = 20_000;
+    let text = |row: usize| format!("第{row}次点，味道很好 {}", row * 7919 % 10_007);
+    let csv = |odd: &[u8]| {
+        let row = |row: usize| match row {
+            15_000 => [odd, b",1\n"].concat(),
+            row => format!("{},{}\n", text(row), row % 2).into_bytes(),
+        };
+        [b"review,label\n".to_vec(), (0..ROWS).flat_map(row).collect()].concat()
+    };
+    let said = |name: &str, bytes: Vec<u8>| {
+        assert!(bytes.len() > 1 << 18, "{name} has only {} bytes", bytes.len());
+        let (_dir, path) = file(name, bytes);
+        read(&path, &config()).unwrap_err().to_string()
+    };
+    for (odd, words) in [
+        (&b"good \xff"[..], &["rows.csv:15002: not UTF-8: the byte at offset 5 of column `review` is invalid"][..]),
+        (b"good,better", &["line 15002: the row has 3 fields, expected 2"]),
+        (
+            b"\"good",
+            &[
+                "line 15002: a quote that opens here (column `review`) is never closed and swallows the 4999 lines below it",
+            ],
+        ),
+    ] {
+        let said = said("rows.csv", csv(odd));
+        assert!(words.iter().all(|word| said.contains(word)), "{said}");
+    }
+    let gzip = |bytes: &[u8]| {
+        let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::none());
+        std::io::Write::write_all(&mut packer, bytes).unwrap();
+        packer.finish().unwrap()
+    };
+    let whole = gzip(&csv(b"good"));
+    let cut = said("rows.csv.gz", whole[..whole.len() - 1000].to_vec());
+    assert!(cut.contains("rows.csv.gz") && cut.contains("the gzip file ends before its contents do"), "{cut}");
+    let utf16: Vec<u8> = String::from_utf8(csv(b"good")).unwrap().encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let mut utf16 = [&b"\xff\xfe"[..], &utf16].concat();
+    let at = utf16.len() - 1000;
+    utf16[at..at + 2].copy_from_slice(&[0, 0xD8]); // half of a pair
+    let half = said("rows.csv", utf16);
+    assert!(half.contains("rows.csv:19"), "{half}");
 }
