@@ -53,7 +53,12 @@ fn not_utf8_sample(mut reader: impl Read) -> io::Result<Option<Vec<u8>>> {
             _ => {
                 block.truncate(n);
                 reader.take(SAMPLE).read_to_end(&mut block)?;
-                // The sample may end inside a character.
+                // The sample may end inside a character, which in no encoding has the byte of a line break.
+                if block.len() as u64 >= SAMPLE
+                    && let Some(end) = memchr::memrchr(b'\n', &block)
+                {
+                    block.truncate(end);
+                }
                 let is_utf8 = str::from_utf8(&block).map_or_else(|error| error.error_len().is_none(), |_| true);
                 return Ok((!is_utf8).then_some(block));
             }
@@ -411,6 +416,17 @@ mod tests {
 
     fn utf8(n: usize) -> Vec<u8> {
         rows(n, &UTF8.map(str::as_bytes))
+    }
+
+    /// The sample that shows the encoding ends somewhere in a larger file: in a character as well as between two.
+    #[test]
+    fn a_large_file_is_known_wherever_its_sample_ends() {
+        for before in ["", "a", "ab", "abc"] {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            let bytes = [before.as_bytes(), b"text,label\n", &rows(60_000, &GB)].concat();
+            std::io::Write::write_all(&mut file, &bytes).unwrap();
+            assert!(is_gb18030(file.path()), "{before}");
+        }
     }
 
     #[test]
