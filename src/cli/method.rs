@@ -5,7 +5,7 @@ use taper::{
     execute::Prepared,
     experiment::Planner,
     format,
-    plan::{Promotions, Prune, prune::rungs, sanity::Trials},
+    plan::{Batches, Promotions, Prune, prune::rungs, sanity::Trials},
     spec::{Search, Sweep},
 };
 
@@ -42,13 +42,7 @@ impl<'a> Method<'a> {
             }
         }
         let (known, trials) = (planner.known_trials(), planner.trials());
-        let promotions = match prune {
-            Prune::Asha { reduction_factor, rungs } => {
-                let batch = (sweep.search == Search::Tpe).then_some(sweep.batch);
-                Some(Promotions::new(reduction_factor, usize::try_from(rungs).unwrap_or(0), trials.all, batch))
-            }
-            _ => None,
-        };
+        let promotions = Promotions::by(&prune, trials.all, Batches::of(sweep));
         let share = promotions.as_ref().map(|promotions| {
             // Of all runs together: steps to the first rung, from it to the second, …
             let mut parts: Vec<f64> = Vec::new();

@@ -137,7 +137,7 @@ fn one(store: &Store, run: &RunRecord) -> Result<Vec<String>> {
         let gain = points(m.get(Metric::Accuracy) - before.get(Metric::Accuracy));
         lines.push(format!("  {:<15} {}, so {gain}", "before training", format::percent(before.get(Metric::Accuracy))));
     }
-    if let Some((label, right)) = baseline(run, m) {
+    if let Some((label, right)) = baseline(&[run]) {
         let share = right as f64 / m.rows.max(1) as f64;
         let of = run.train_labels.as_deref().map_or(String::new(), |rows| majority_words(rows, "label"));
         let text = format!("always predicting `{}`, {of} in training", format::one_line(&label));
@@ -174,22 +174,21 @@ fn best(store: &Store, board: &report::Leaderboard, runs: &[RunRecord]) -> Resul
     }
     // The gain is measured on rows that were not used for selection. Runs count by their rows: the folds of a cross-validation together, as
     // in the accuracy above.
-    let (mut after, mut before, mut shares, mut said) = (Pooled::default(), Pooled::default(), Pooled::default(), None);
-    for run in runs.iter().filter(|run| trial.runs.contains(&run.key)) {
+    let measured = |run: &&RunRecord| trial.runs.contains(&run.key) && run.final_metrics.is_some();
+    let measured: Vec<&RunRecord> = runs.iter().filter(measured).collect();
+    let (mut after, mut before) = (Pooled::default(), Pooled::default());
+    for run in &measured {
         let Some(m) = &run.final_metrics else { continue };
         after.add(m.right(), m.rows);
         if let Some(m) = at(&store.evals(&run.key)?, When::Before, run.measured_on()) {
             before.add(m.right(), m.rows);
         }
-        if let Some((label, right)) = baseline(run, m) {
-            shares.add(right, m.rows);
-            said.get_or_insert((label, run.measured_on()));
-        }
     }
-    if let (Some((label, split)), Some(own), Some(before), Some(share)) =
-        (said, after.share(), before.share(), shares.share())
+    if let (Some(first), Some((label, right)), Some(own), Some(before)) =
+        (measured.first(), baseline(&measured), after.share(), before.share())
     {
-        let on = if trial.out_of_fold.is_some() { "all folds together".into() } else { word(&split) };
+        let share = right as f64 / after.rows as f64;
+        let on = if trial.out_of_fold.is_some() { "all folds together".into() } else { word(&first.measured_on()) };
         let gain = points(own - before);
         lines.push(format!("  on {on}: {gain} vs. before training ({})", format::percent(before)));
         let text = format!(
@@ -226,10 +225,20 @@ fn at(evals: &[EvalRecord], when: When, split: Split) -> Option<&Metrics> {
     evals.iter().rfind(|e| e.when == when && e.split == split).map(|e| &e.metrics)
 }
 
-/// The most common training label, and how many of the evaluated rows have it.
-fn baseline(run: &RunRecord, measured: &Metrics) -> Option<(String, u64)> {
-    let label = majority(run.train_labels.as_deref()?)?;
-    Some((run.labels.get(label as usize)?.clone(), measured.right_if_always(label)))
+/// The most common label of the training rows of these runs, and how many of their evaluated rows have it.
+fn baseline(runs: &[&RunRecord]) -> Option<(String, u64)> {
+    let counts = runs.iter().map(|run| Some((run.train_labels.clone()?, run.final_metrics.as_ref()?)));
+    let (label, right) = commonest(counts.collect::<Option<_>>()?)?;
+    Some((runs.first()?.labels.get(label as usize)?.clone(), right))
+}
+
+/// The same, from the training rows of each label and the evaluation of each run. It is one label for all of them, as in the report: the most
+/// common one of a fold may be another.
+fn commonest(runs: Vec<(Vec<u64>, &Metrics)>) -> Option<(u32, u64)> {
+    let (counts, measured): (Vec<_>, Vec<_>) = runs.into_iter().unzip();
+    let sum = counts.into_iter().reduce(|sum, more| sum.iter().zip(more).map(|(a, b)| a + b).collect());
+    let label = majority(&sum?)?;
+    Some((label, measured.iter().map(|metrics| metrics.right_if_always(label)).sum()))
 }
 
 /// `+1.2 points`.
@@ -315,5 +324,27 @@ fn listed(names: &[&str]) -> String {
     match names.len().saturating_sub(NAMED) {
         0 => shown,
         more => format!("{shown}; and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use taper::metrics::Scored;
+
+    use super::*;
+
+    /// The most common label of the first fold's training rows is 0, of the second 1, of both 1.
+    #[test]
+    fn folds_have_one_baseline() {
+        let of = |rows: [u64; 2]| {
+            let labels = (0..2).flat_map(|label| (0..rows[label as usize]).map(move |_| label));
+            let scored = labels.map(|label| Scored { label, predicted: 0, confidence: 1.0, loss: 0.0 });
+            Metrics::new(&["a".into(), "b".into()], scored)
+        };
+        let (first, second) = (of([3, 7]), of([8, 2]));
+        let folds = vec![(vec![11, 9], &first), (vec![6, 14], &second)];
+        assert_eq!(commonest(folds), Some((1, 7 + 2)), "not 3 + 2");
+        assert_eq!(commonest(vec![(vec![11, 9], &first)]), Some((0, 3)));
+        assert_eq!(commonest(Vec::new()), None);
     }
 }

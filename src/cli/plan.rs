@@ -387,11 +387,8 @@ fn hours(planner: &Planner, open: &[&Line], method: &Method) -> Option<String> {
     let costs: Vec<f64> = open.iter().map(|line| line.estimate.time_s.unwrap_or(0.0) * left(line)).collect();
     let mean = costs.iter().sum::<f64>() / costs.len().max(1) as f64;
     // All runs spend it together, however many train at a time.
-    let low = (costs.iter().sum::<f64>() + mean * to_come(planner) as f64) * method.share_range().0;
-    if left_s >= MOST * low {
-        return None;
-    }
-    let ends = if left_s < low { "ends the sweep" } else { "may end the sweep" };
+    let all_s = costs.iter().sum::<f64>() + mean * to_come(planner) as f64;
+    let ends = ends(left_s, all_s, method.share_range())?;
     let key = format!("sweep.max_hours = {}", planner.spec.spec().sweep.max_hours.unwrap_or_default());
     let all = open.len() + to_come(planner);
     let after = match method.prunes() || to_come(planner) > 0 {
@@ -406,6 +403,16 @@ fn hours(planner: &Planner, open: &[&Line], method: &Method) -> Option<String> {
         "{key} leaves {} of training for all of them: by this estimate it {ends} {after}.",
         format::duration(left_s)
     ))
+}
+
+/// Whether `left_s` seconds end a sweep whose runs are estimated to take `all_s`, of which the rule trains a share from the lower to the
+/// upper; `None` if they suffice in any case.
+fn ends(left_s: f64, all_s: f64, (low, high): (f64, f64)) -> Option<&'static str> {
+    match left_s {
+        s if s < all_s * low => Some("ends the sweep"),
+        s if s < MOST * all_s * high => Some("may end the sweep"),
+        _ => None,
+    }
 }
 
 /// How many runs are trained one after the other within so many seconds.
@@ -430,7 +437,6 @@ fn shared_changes<'a>(lines: &'a [Line]) -> Vec<(&'a str, usize)> {
     shared
 }
 
-/// The texts of a split, and whether its totals are only lower bounds: of very long texts only the beginning is counted.
 /// What is known of a run's data.
 fn data_document(run: &Prepared) -> serde_json::Value {
     let (data, splits, leaks) = (&run.dataset, &run.splits, &run.audit().leaks);
@@ -473,6 +479,7 @@ fn reading(document: &mut serde_json::Value, (notes, files): (&[String], &[ReadF
     }
 }
 
+/// The texts of a split, and whether its totals are only lower bounds: of very long texts only the beginning is counted.
 fn split_texts(texts: &SplitTexts) -> Result<serde_json::Value> {
     let mut document = serde_json::to_value(texts)?;
     document["totals_are_lower_bounds"] = (texts.longer_than_counted > 0).into();
@@ -510,4 +517,18 @@ fn document(
         .collect();
     let runs = runs.collect::<Result<Vec<_>>>()?;
     Ok(json!({ "experiment": spec.spec().name, "sweep": method.document(), "runs": runs, "orphaned": left_over }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The time shown goes up to [`MOST`] times the upper share: 72 s.
+    #[test]
+    fn the_hours_may_end_a_sweep_as_long_as_the_longest_time_that_is_shown() {
+        let of = |left_s| ends(left_s, 100.0, (0.26, 0.36));
+        assert_eq!(of(25.9), Some("ends the sweep"));
+        assert_eq!((of(26.1), of(60.0), of(71.9)), (of(30.0), of(30.0), Some("may end the sweep")));
+        assert_eq!(of(72.1), None);
+    }
 }

@@ -3,7 +3,7 @@
 //! Work is measured as *cost*, steps weighted by the cost of one, so that runs of different batch sizes add up; and as *begins*,
 //! since each start of a run takes some time before its first step.
 
-use crate::plan::Prune;
+use crate::plan::{Promotions, Prune};
 
 /// What is left of a run, for a forecast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +45,12 @@ impl Part {
         self.rungs.iter().filter(|rung| self.step > **rung).count()
     }
 
+    /// Whether it has reached its rung number `i`, from 1; a run that ended on the way, by failing, counts there too.
+    fn has_reached(&self, i: usize) -> bool {
+        let (passed, at) = (self.segment(), self.rungs.get(i - 1));
+        passed >= i || passed + 1 == i && (self.stage == Stage::Over || at.is_some_and(|rung| self.step >= *rung))
+    }
+
     fn cost(&self, steps: u64) -> f64 {
         steps as f64 * self.step_cost
     }
@@ -76,8 +82,9 @@ pub(super) struct Left {
     pub begins: f64,
 }
 
-/// The expected remaining work of these runs and of `to_come` more like them.
-pub(super) fn remaining(prune: &Prune, parts: &[Part], to_come: usize) -> Left {
+/// The expected remaining work of these runs and of `to_come` more like them. `promotions`: how many trials the rule promotes; without them one
+/// in its factor.
+pub(super) fn remaining(prune: &Prune, promotions: Option<&Promotions>, parts: &[Part], to_come: usize) -> Left {
     let open = parts.iter().filter(|part| part.stage == Stage::Open).count() + to_come;
     let plain = |cost| Left { cost, begins: open as f64 };
     match *prune {
@@ -88,15 +95,16 @@ pub(super) fn remaining(prune: &Prune, parts: &[Part], to_come: usize) -> Left {
         }
         Prune::Median { startup_trials } => plain(median(parts, to_come, startup_trials as usize)),
         Prune::Asha { reduction_factor, .. } => {
-            let (cost, promotions) = asha(parts, to_come, reduction_factor);
+            let (cost, promotions) = asha(parts, to_come, reduction_factor, promotions);
             Left { cost, begins: open as f64 + promotions }
         }
     }
 }
 
-/// ASHA promotes one in `factor` of the trials at a rung, and at least one, which gives the number of runs in each segment. Returns
-/// the remaining cost, and how often a run will be promoted.
-fn asha(parts: &[Part], to_come: usize, factor: u64) -> (f64, f64) {
+/// ASHA promotes one in `factor` of the trials at a rung, and at least one. It judges each as its score comes, so that of those that have yet to
+/// reach the rung it promotes more, as many as in `simulated` sweeps. This gives the number of runs in each segment. Returns the remaining
+/// cost, and how often a run will be promoted.
+fn asha(parts: &[Part], to_come: usize, factor: u64, simulated: Option<&Promotions>) -> (f64, f64) {
     let segments = parts.iter().map(|part| part.rungs.len() + 1).max().unwrap_or(1);
     let trials = parts.iter().map(|part| part.trial).collect::<std::collections::HashSet<_>>().len().max(1);
     let seeds = (parts.len() as f64 / trials as f64).max(1.0);
@@ -108,7 +116,11 @@ fn asha(parts: &[Part], to_come: usize, factor: u64) -> (f64, f64) {
     for i in 1..segments {
         // Runs that failed earlier count at the rung too, as in the rule.
         let entered = parts.iter().filter(|part| part.segment() >= i).count() as f64;
-        let let_past = ((expected / seeds / factor.max(1) as f64).floor().max(1.0) * seeds).max(entered);
+        let quota = (expected / seeds / factor.max(1) as f64).floor().max(1.0) * seeds;
+        let reached = parts.iter().filter(|part| part.has_reached(i)).count() as f64;
+        let later = (expected - reached).max(0.0);
+        let rate = simulated.map_or(0.0, |of| of.past(i) / of.past(i - 1).max(f64::MIN_POSITIVE));
+        let let_past = quota.max(entered).max(entered + rate * later);
         left += (let_past - entered) * cost(i);
         promotions += let_past - entered;
         expected = let_past;
@@ -174,7 +186,7 @@ mod tests {
     const ASHA: Prune = Prune::Asha { reduction_factor: 3, rungs: 2 };
 
     fn cost(prune: &Prune, parts: &[Part], to_come: usize) -> f64 {
-        remaining(prune, parts, to_come).cost
+        remaining(prune, None, parts, to_come).cost
     }
 
     fn part(trial: usize, stage: Stage, step: u64) -> Part {
@@ -196,7 +208,7 @@ mod tests {
     fn asha_is_expected_to_promote_its_share() {
         // 9 trials: 9 · 10 steps to the first rung, 3 · 20 to the second, 1 · 60 to the end.
         let begin: Vec<Part> = (0..9).map(|i| part(i, Stage::Open, 0)).collect();
-        assert_eq!(remaining(&ASHA, &begin, 0), Left { cost: 90.0 + 60.0 + 60.0, begins: 9.0 + 3.0 + 1.0 });
+        assert_eq!(remaining(&ASHA, None, &begin, 0), Left { cost: 90.0 + 60.0 + 60.0, begins: 9.0 + 3.0 + 1.0 });
         // 5 of them known so far.
         assert_eq!(cost(&ASHA, &begin[..5], 4), 210.0);
         // All at the first rung, two of three promoted, one of those at the second: one more to the second, one to the end.
@@ -211,6 +223,36 @@ mod tests {
         later.iter_mut().for_each(|part| part.stage = Stage::Over);
         later[0].step = 90;
         assert_eq!(cost(&ASHA, &later, 0), 0.0);
+    }
+
+    /// Expected: `past` of 27 trials, 10.42 and 4.00, as in plan/promotions.rs.
+    #[test]
+    fn trials_that_have_yet_to_reach_a_rung_are_promoted_as_they_come() {
+        let promotions = Promotions::by(&ASHA, 27, None).unwrap();
+        let left = |parts: &[Part], to_come| remaining(&ASHA, Some(&promotions), parts, to_come);
+        let begin: Vec<Part> = (0..27).map(|i| part(i, Stage::Open, 0)).collect();
+        let near = |found: f64, want: f64| assert!((found - want).abs() < 0.03 * want, "{found}, not {want}");
+        let all = left(&begin, 0);
+        near(all.cost, 27.0 * 10.0 + 10.42 * 20.0 + 4.00 * 60.0);
+        near(all.begins, 27.0 + 10.42 + 4.00);
+        assert_eq!(left(&begin[..20], 7), all);
+        // Of 26 trials that reached the first rung 11 passed it, more than the mean, and 5 the second: the last trial may yet.
+        let at = |i: usize| match i {
+            0..5 => part(i, Stage::Over, 90),
+            5..11 => part(i, Stage::Waiting, 30),
+            26 => part(i, Stage::Open, 0),
+            _ => part(i, Stage::Waiting, 10),
+        };
+        let later: Vec<Part> = (0..27).map(at).collect();
+        near(left(&later, 0).cost, 10.0 + 10.42 / 27.0 * 20.0 + 4.00 / 27.0 * 60.0);
+        // When all have reached it none is to come, although fewer passed than in the mean.
+        let last = |i: usize| match i {
+            0..3 => part(i, Stage::Over, 90),
+            3..9 => part(i, Stage::Waiting, 30),
+            _ => part(i, Stage::Waiting, 10),
+        };
+        let end: Vec<Part> = (0..27).map(last).collect();
+        assert_eq!(left(&end, 0), Left::default());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::{
     event::Event,
     format::{by_number, duration, names},
     metrics::better_first,
-    plan::{Allowed, Budget, Claim, Prune, sanity::CHOSEN_ON_TEST},
+    plan::{Allowed, Budget, Claim, Promotions, Prune, sanity::CHOSEN_ON_TEST},
     store::RunState,
 };
 
@@ -95,6 +95,10 @@ pub(super) struct LiveSweep {
     /// Runs that the search will still propose.
     to_come: usize,
     prune: Prune,
+    /// How many trials it promotes. Batches of a search are ignored: they promote about as many.
+    promotions: Option<Promotions>,
+    /// The rule and the number of trials that `promotions` is of.
+    promotions_of: (Prune, usize),
     budget: Budget,
     by_dev: bool,
     /// Number of runs, from the events.
@@ -123,6 +127,8 @@ impl Default for LiveSweep {
             order: Vec::new(),
             to_come: 0,
             prune: Prune::None,
+            promotions: None,
+            promotions_of: (Prune::None, 0),
             budget: Budget::default(),
             by_dev: true,
             told_of: 0,
@@ -143,6 +149,14 @@ impl LiveSweep {
     pub fn planned(&mut self, sweep: &PlannedSweep) {
         (self.to_come, self.prune, self.budget) = (sweep.to_come, sweep.prune, sweep.budget);
         self.title = sweep.title();
+        let trials = sweep.runs.iter().map(|run| run.trial).collect::<HashSet<_>>().len();
+        let runs_of_trial = sweep.runs.len().div_ceil(trials.max(1)).max(1);
+        let trials = trials + sweep.to_come / runs_of_trial;
+        // The simulation takes milliseconds, and a plan is often told again.
+        if self.promotions_of != (self.prune, trials) {
+            self.promotions_of = (self.prune, trials);
+            self.promotions = Promotions::by(&self.prune, trials as u64, None);
+        }
         self.by_dev = sweep.runs.iter().all(|run| run.has_dev);
         for run in &sweep.runs {
             let by_dev = self.by_dev;
@@ -368,7 +382,7 @@ impl LiveSweep {
     /// running runs.
     fn work_left_s(&self, now_s: f64) -> Option<(f64, bool)> {
         let (parts, unknown) = self.affordable();
-        let remaining = forecast::remaining(&self.prune, &parts, unknown);
+        let remaining = forecast::remaining(&self.prune, self.promotions.as_ref(), &parts, unknown);
         let longest = forecast::longest(&parts);
         let began = self.began_s?;
         if self.paced {

@@ -33,7 +33,7 @@ pub use expand::{Expansion, MAX_POINTS, SearchHistory, expand};
 pub use key::{CHANGES_NO_NUMBER, Digests, remove_key, run_key, search_key};
 pub use long_texts::{LongPolicy, LongTexts};
 pub use planned::PlannedRun;
-pub use promotions::Promotions;
+pub use promotions::{Batches, Promotions};
 pub use prune::Prune;
 pub use resolve::resolve;
 pub use search::Proposal;

@@ -268,17 +268,22 @@ fn table(of: &[Audited<'_>]) -> SplitTable {
         push(&name, &|split| shares(found(split).map(|s| (Some(others(&s.rows_of_label)), s.rows))));
     }
     for (also_in, in_name) in [(Split::Train, "train"), (Split::Dev, "dev")] {
+        let all_leaks = || of.iter().flat_map(|of| &of.audit.leaks).filter(|leak| leak.also_in == also_in);
+        if all_leaks().next().is_none() {
+            continue;
+        }
         let leaks = |split: Split, value: fn(&AuditedLeak) -> u64| {
-            let any = of.iter().flat_map(|of| &of.audit.leaks).any(|l| (l.rows_of, l.also_in) == (split, also_in));
+            // Each split is compared with those before it.
+            let compared = splits.iter().skip_while(|before| **before != also_in).skip(1).any(|after| *after == split);
             let one = |of: &Audited<'_>| {
                 let rows = of.audit.splits.iter().find(|s| s.split == split)?.rows;
                 let leak = of.audit.leaks.iter().find(|l| (l.rows_of, l.also_in) == (split, also_in));
-                Some((leak.map_or(0, value), rows))
+                (rows > 0).then_some((leak.map_or(0, value), rows))
             };
-            if any { with_share(of.iter().filter_map(one)) } else { String::new() }
+            if compared { with_share(of.iter().filter_map(one)) } else { String::new() }
         };
         push(&format!("Text also in {in_name}"), &|split| leaks(split, |leak| leak.exact));
-        if of.iter().flat_map(|of| &of.audit.leaks).any(|l| l.also_in == also_in && l.alike > l.exact) {
+        if all_leaks().any(|leak| leak.alike > leak.exact) {
             push("The same apart from case and spaces", &|split| leaks(split, |leak| leak.alike));
         }
     }

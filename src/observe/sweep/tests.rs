@@ -509,8 +509,13 @@ fn play(
 }
 
 /// The largest relative error of the time left, from the end of the first run until a twentieth of the time is left.
-fn worst((told, end): &(Vec<(f64, f64, bool)>, f64)) -> f64 {
-    let measured: Vec<_> = told.iter().filter(|(now, _, measured)| *measured && *now < end * 0.95).collect();
+fn worst(played: &(Vec<(f64, f64, bool)>, f64)) -> f64 {
+    worst_until(0.95, played)
+}
+
+/// The same until a share of the time is over.
+fn worst_until(share: f64, (told, end): &(Vec<(f64, f64, bool)>, f64)) -> f64 {
+    let measured: Vec<_> = told.iter().filter(|(now, _, measured)| *measured && *now < end * share).collect();
     assert!(measured.len() > 20, "it is told");
     let off = |(now, left, _): &&(f64, f64, bool)| (left / (end - now)).max((end - now) / left);
     measured.iter().map(off).fold(1.0, f64::max)
@@ -546,15 +551,17 @@ fn estimates_before_the_end_of_the_first_run_are_marked() {
 
 #[test]
 fn the_time_left_foresees_pruning() {
-    // 27 trials of 90 steps under ASHA: 18 end at step 10, 6 at 30, 3 at 90.
+    // 27 trials of 90 steps under ASHA, as many as it promotes in the mean: 17 end at step 10, 6 at 30, 4 at 90.
     let asha = Prune::Asha { reduction_factor: 3, rungs: 2 };
-    let ends = |i: usize| match i % 9 {
-        0 => None,
-        1 | 2 => Some(30),
+    let ends = |i: usize| match i {
+        2 | 8 | 17 | 22 => None,
+        5 | 11 | 13 | 20 | 24 | 26 => Some(30),
         _ => Some(10),
     };
     let played = play(asha, &[(90, 0.1, 1.0); 27], 1, ends);
-    assert!(worst(&played) < 1.5, "{}", worst(&played));
+    // Whether the last trials are promoted cannot be foreseen. Without the promotions of trials as they come it would be 1.43.
+    let off = worst_until(0.85, &played);
+    assert!(off < 1.4, "{off}");
     // Under the median rule half of them end at the first rung.
     let median = Prune::Median { startup_trials: 3 };
     let played = play(median, &[(90, 0.1, 1.0); 27], 1, |i| (i > 2 && i % 2 == 0).then_some(10));

@@ -393,7 +393,7 @@ fn seed_notes(analysis: &Analysis) -> String {
 /// The order of pruned trials, if there are any.
 fn further_first(input: &ReportInput) -> String {
     match input.runs.iter().any(|run| run.run.state == RunState::Pruned) {
-        true => "Pruned trials come last, those that got further first. ".into(),
+        true => "Of pruned trials, those that got further come first. ".into(),
         false => String::new(),
     }
 }

@@ -218,6 +218,35 @@ fn labels_and_names_cannot_become_markup() {
     assert_eq!(row(&cells, "The same apart from case and spaces"), ["", "6 (1.0%)"]);
 }
 
+/// Every split is compared with those before it: a number that is 0 is said wherever another is not.
+#[test]
+fn a_split_without_texts_of_another_has_0() {
+    let rows_of = |rows: u64, leaks: &[(Split, Split)]| -> Vec<Vec<String>> {
+        let mut found = audit();
+        let dev = AuditedSplit { split: Split::Dev, rows, rows_of_label: vec![rows, 0], groups: Some(7) };
+        found.splits.insert(1, dev);
+        found.leaks = leaks
+            .iter()
+            .map(|(rows_of, also_in)| AuditedLeak { rows_of: *rows_of, also_in: *also_in, exact: 3, alike: 6 })
+            .collect();
+        let mut input = single();
+        input.runs[0].audit = Some(found);
+        let cells = cells(text(&files_of(&input), "report.md"));
+        cells.into_iter().filter(|row| row[0].starts_with("Text also") || row[0].starts_with("The same")).collect()
+    };
+    let same = |name: &str, cells: [&str; 3]| -> Vec<String> {
+        [&[name][..], &cells].concat().into_iter().map(String::from).collect()
+    };
+    let (text_in, alike) = ("Text also in train", "The same apart from case and spaces");
+    let found = rows_of(200, &[(Split::Test, Split::Train)]);
+    assert_eq!(found, [same(text_in, ["", "0", "3 (0.5%)"]), same(alike, ["", "0", "6 (1.0%)"])]);
+    let found = rows_of(200, &[(Split::Dev, Split::Train)]);
+    assert_eq!(found, [same(text_in, ["", "3 (1.5%)", "0"]), same(alike, ["", "6 (3.0%)", "0"])]);
+    // No texts are in dev, and dev has none.
+    let found = rows_of(0, &[(Split::Test, Split::Train)]);
+    assert_eq!(found[0], same(text_in, ["", "", "3 (0.5%)"]));
+}
+
 /// With many labels the first ones are listed; of runs of which nothing is stored that is said; very long texts have bounds.
 #[test]
 fn long_lists_are_cut_and_runs_of_before_are_named() {
