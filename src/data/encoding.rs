@@ -424,7 +424,7 @@ mod tests {
         for before in ["", "a", "ab", "abc"] {
             let mut file = tempfile::NamedTempFile::new().unwrap();
             let bytes = [before.as_bytes(), b"text,label\n", &rows(60_000, &GB)].concat();
-            std::io::Write::write_all(&mut file, &bytes).unwrap();
+            io::Write::write_all(&mut file, &bytes).unwrap();
             assert!(is_gb18030(file.path()), "{before}");
         }
     }
