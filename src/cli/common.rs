@@ -230,7 +230,7 @@ pub fn what_next(global: &Global, run: &RunRecord) -> Option<String> {
     match (run.state, run.failure) {
         (RunState::Waiting, _) => Some(format!("{next} compares it with the runs that it waits for")),
         (RunState::Interrupted, _) => Some(format!("{next} {again}")),
-        (RunState::Failed, Some(FailureKind::Diverged)) => Some("`taper run --retry` trains it again".into()),
+        (RunState::Failed, Some(FailureKind::Diverged)) => Some("`taper run SPEC --retry` trains it again".into()),
         (RunState::Failed, _) => Some(format!("{next} {again}")),
         (RunState::Pruned, _) => Some(format!("{next} leaves it pruned; with --retry it trains it to the end")),
         (RunState::Pending | RunState::Running | RunState::Completed, _) => None,

@@ -54,9 +54,9 @@ pub fn kept(store: &Store, run: &RunRecord, runs: &Path) -> Result<Kept> {
         return Err(Unusable(why).into());
     }
     let retry = match run.failure {
-        Some(FailureKind::Diverged) => "; `taper run --retry` trains it again",
-        _ if run.state == RunState::Pruned => "; `taper run --retry` trains it to its end",
-        _ => "; `taper run` trains it",
+        Some(FailureKind::Diverged) => "; `taper run SPEC --retry` trains it again",
+        _ if run.state == RunState::Pruned => "; `taper run SPEC --retry` trains it to its end",
+        _ => "; `taper run SPEC` trains it",
     };
     let key = format::short(&run.key);
     let why = match run.state {

@@ -162,7 +162,7 @@ impl List {
             let mut rows = |runs: &[RunRecord], names: &[String], out: &mut Output| {
                 let (more, range) = shown(runs);
                 let rest = match last {
-                    true => format!("… and {more} earlier ones (--limit 0 shows all)"),
+                    true => format!("… and {more} others (--limit 0 shows all)"),
                     false => format!("… and {more} more (--limit 0 shows all)"),
                 };
                 if more > 0 && last {

@@ -96,7 +96,8 @@ impl Plan {
             Some(store) => Stored::read(store, &spec.spec().name, &self.spec.spec, &planner.layers.arguments())?,
             None => Stored::default(),
         };
-        let (states, left_over) = stored.compare(runs, store.as_ref().map(|store| (store, global.runs.as_path())))?;
+        let (states, left_over) =
+            stored.compare(runs, planner.prunes(), store.as_ref().map(|store| (store, global.runs.as_path())))?;
         let namesake = match &store {
             Some(store) => common::namesake_warning(store, &spec.spec().name, &self.spec.spec)?,
             None => None,

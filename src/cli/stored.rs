@@ -36,7 +36,7 @@ pub struct PlannedState {
     pub word: String,
     /// The step that it resumes from.
     pub resumes: Option<u64>,
-    /// Whether it is trained again from the beginning: it is completed, but some of its files are lost.
+    /// Whether it is trained again: it is completed, but some of its files are lost, or it was pruned, and the spec no longer prunes.
     pub again: bool,
     /// Whether it was planned before and was removed.
     pub removed: bool,
@@ -62,10 +62,11 @@ impl Stored {
     }
 
     /// The state of each run, and the runs of the last plan that are no longer in this one. The files of completed runs are looked for in the
-    /// folder `at`, if there is a store.
+    /// folder `at`, if there is a store. If the spec no longer `prunes`, runs that were pruned are trained again.
     pub fn compare(
         &self,
         runs: &[Prepared],
+        prunes: bool,
         at: Option<(&Store, &Path)>,
     ) -> Result<(Vec<PlannedState>, Vec<LeftOver<'_>>)> {
         let planned: HashSet<&str> = runs.iter().map(|run| run.key.as_str()).collect();
@@ -86,7 +87,10 @@ impl Stored {
         let states = runs.iter().map(|run| match record(&run.key) {
             Some(record) => {
                 let resumes = at.and_then(|(_, folder)| common::resumes_at(folder, record));
-                Ok(of_record(record, lost(run, record)?, resumes))
+                match record.state {
+                    RunState::Pruned if !prunes => Ok(trained_again(record, record.message.clone())),
+                    _ => Ok(of_record(record, lost(run, record)?, resumes)),
+                }
             }
             None => Ok(match left.iter().position(|(_, name)| *name == run.name) {
                 Some(position) => {
@@ -107,19 +111,17 @@ impl Stored {
     }
 }
 
+/// The state of a stored run that had ended, and is trained again.
+fn trained_again(record: &RunRecord, why: Option<String>) -> PlannedState {
+    let word = format!("{}, will be trained again", record.state.word());
+    let why = why.map(|message| message.lines().next().unwrap_or_default().into());
+    PlannedState { record: Some(record.clone()), word, again: true, why, ..PlannedState::default() }
+}
+
 /// The state of a stored run, whose files may be lost, and which may resume from a checkpoint.
 fn of_record(record: &RunRecord, lost: Option<String>, resumes: Option<u64>) -> PlannedState {
-    if let Some(lost) = lost {
-        let why = Some(lost);
-        return PlannedState {
-            record: Some(record.clone()),
-            word: "completed, will be trained again".into(),
-            resumes: None,
-            again: true,
-            removed: false,
-            changed: false,
-            why,
-        };
+    if lost.is_some() {
+        return trained_again(record, lost);
     }
     let word = match (record.state, resumes) {
         (RunState::Waiting, Some(step)) => format!("waiting at step {}", count(step)),

@@ -67,12 +67,12 @@ const MISSING: &[(&str, &str)] = &[
     ("<EXPERIMENT>", "EXPERIMENT is a name or a spec file: `taper list` shows the names"),
     (
         "<TEXTS>...",
-        "give the texts to classify, or --file FILE for the rows of a CSV, TSV, JSON Lines, JSON or Parquet file, or `-` to \
+        "give the texts to classify, or --file FILE for the rows of a CSV, TSV, JSON Lines, JSON, Parquet or Excel file, or `-` to \
          classify each line of standard input",
     ),
     (
         "--file <FILE>",
-        "--file FILE names the labelled rows: a CSV, TSV, JSON Lines, JSON or Parquet file, or `-` for standard input",
+        "--file FILE names the labelled rows: a CSV, TSV, JSON Lines, JSON, Parquet or Excel file, or `-` for standard input",
     ),
     ("<DIR>", "DIR is the folder to write the model to; taper creates it"),
     ("<SHELL>", "SHELL is one of bash, elvish, fish, powershell and zsh"),

@@ -131,16 +131,26 @@ impl Planner {
         }
         let all: u64 = ways.iter().map(|(_, n)| n).sum();
         let ways: Vec<String> = ways.into_iter().map(|(way, _)| way).collect();
+        let then = match sweep.prune {
+            PruneRule::None => "trains {them} again",
+            _ => "leaves {them} out, and with --retry it trains {them} again",
+        };
         Ok((all > 0).then(|| {
+            let them = format::by_number(all, "it", "them");
             let message = format!(
-                "{} {} pruned earlier {}: `taper run` leaves {them} out, and with --retry it trains {them} again",
+                "{} {} pruned earlier {}: `taper run` {}",
                 format::counted(all, "run"),
                 format::by_number(all, "was", "were"),
                 format::and(&ways),
-                them = format::by_number(all, "it", "them"),
+                then.replace("{them}", them),
             );
             Warning::new(Kind::Sweep, message)
         }))
+    }
+
+    /// Whether runs may be pruned. Otherwise those that were pruned before are trained.
+    pub fn prunes(&self) -> bool {
+        self.spec.spec().sweep.prune != PruneRule::None
     }
 
     /// Checks whether all runs have ended (from then on nothing more is expected of the sweep), and what its budget still allows.
@@ -156,8 +166,13 @@ impl Planner {
         let known = |run: &Prepared| store.map_or(Ok(None), |store| store.known(&run.key));
         let records = self.runs.iter().map(known).collect::<std::result::Result<Vec<Option<RunRecord>>, _>>()?;
         let states = || records.iter().map(|record| record.as_ref().map_or(RunState::Pending, |record| record.state));
-        self.over = !self.more
-            && states().all(|state| matches!(state, RunState::Completed | RunState::Pruned | RunState::Failed));
+        let prunes = self.prunes();
+        let is_over = |state| match state {
+            RunState::Completed => true,
+            RunState::Pruned => prunes,
+            _ => false,
+        };
+        self.over = !self.more && states().all(|state| is_over(state) || state == RunState::Failed);
         let keys = self.runs.iter().map(|run| run.key.as_str());
         let seconds = store.map_or(Ok(HashMap::new()), |store| store.training_seconds(keys))?.values().sum::<f64>();
         let claim = |(run, record): (&Prepared, &Option<RunRecord>)| match record {
@@ -167,7 +182,7 @@ impl Planner {
                 begun: record.started_at.is_some(),
                 waiting: record.state == RunState::Waiting,
                 // Other failures are tried again.
-                over: matches!(record.state, RunState::Completed | RunState::Pruned)
+                over: is_over(record.state)
                     || record.state == RunState::Failed && record.failure == Some(FailureKind::Diverged),
             },
         };

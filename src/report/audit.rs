@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     event::{Split, SplitTexts},
-    format::{and, by_number, count, counted, percent},
+    format::{NOTHING, and, by_number, count, counted, percent},
     plan::{DataConfig, Fold, Source},
     store::{AuditedLeak, AuditedSource, DataAudit, FoundRows},
     warning::lines_of,
@@ -139,11 +139,9 @@ fn facts(of: &[Audited<'_>]) -> Vec<(String, String)> {
             let limit = if data.limit.is_some() { " (data.limit)" } else { "" };
             facts.push(("Rows used".into(), format!("{used}{limit}")));
         }
-        let read_as = match source.read_as.is_empty() {
-            true => "as its name and the spec say".into(),
-            false => source.read_as.join("; "),
-        };
-        facts.push(("Form".into(), read_as));
+        if !source.read_as.is_empty() {
+            facts.push(("Read".into(), source.read_as.join("; ")));
+        }
         let one = source.files.len() == 1;
         for file in source.files.iter().take(FILES) {
             let what = if one { "SHA-256".into() } else { format!("SHA-256 of {}", file.name) };
@@ -280,7 +278,10 @@ fn table(of: &[Audited<'_>]) -> SplitTable {
                 let leak = of.audit.leaks.iter().find(|l| (l.rows_of, l.also_in) == (split, also_in));
                 (rows > 0).then_some((leak.map_or(0, value), rows))
             };
-            if compared { with_share(of.iter().filter_map(one)) } else { String::new() }
+            match with_share(of.iter().filter(|_| compared).filter_map(one)) {
+                none if none.is_empty() => NOTHING.into(),
+                share => share,
+            }
         };
         push(&format!("Text also in {in_name}"), &|split| leaks(split, |leak| leak.exact));
         if all_leaks().any(|leak| leak.alike > leak.exact) {

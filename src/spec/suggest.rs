@@ -131,7 +131,7 @@ mod tests {
             ("pruner", "prune"),
             ("early_terminate", "prune"),
             ("parameters", "axes"),
-            ("seed", "search_seed"),
+            ("seed", "seeds"),
             ("run_cap", "max_runs"),
             ("eta", "reduction_factor"),
             ("trails", "trials"),

@@ -342,9 +342,15 @@ fn runs_that_were_pruned_by_another_metric_are_not_kept_silently() {
     assert!(sandbox.ok(&["list", "small"]).contains(warning));
     // Without a rule, and in another experiment.
     let said = with("plan", &["--set", "sweep.prune=none", "--set", "checkpoint.metric=loss"]);
-    assert!(said.contains("2 runs were pruned earlier by a rule that the spec no longer has"), "{said}");
+    let warning = "2 runs were pruned earlier by a rule that the spec no longer has: `taper run` trains them again";
+    assert!(said.contains(warning) && !said.contains("nothing to do"), "{said}");
+    assert_eq!(said.matches("pruned, will be trained again").count(), 2, "{said}");
     let said = with("plan", &["--set", "name=other"]);
     assert!(said.contains("2 runs were pruned earlier in the experiment `small`"), "{said}");
+    // And so they are.
+    let said = with("run", &["--set", "sweep.prune=none", "--set", "checkpoint.metric=loss"]);
+    assert!(said.contains(warning) && said.contains("1 completed before") && !said.contains("pruned before"), "{said}");
+    assert!(with("plan", &["--set", "sweep.prune=none"]).contains("nothing to do: 3 runs"));
 }
 
 /// The column of disk space is what a run keeps: it adds up to the space that all results take.

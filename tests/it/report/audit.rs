@@ -93,12 +93,10 @@ fn the_section_has_what_is_known_of_the_files() {
         ["Dropped, without a text", "2 (lines 42 and 44)"],
         ["Dropped, without a label", "1 (line 43)"],
         ["Rows used", "42"],
-        ["Form", "as its name and the spec say"],
         ["SHA-256", &digest(rows())],
         ["data.test", "path:test.csv"],
         ["Rows read", "5"],
         ["Dropped, without a label", "1 (line 5)"],
-        ["Form", "as its name and the spec say"],
         ["SHA-256", &digest(test_rows())],
         ["Repeats", "texts that occur again: 2"],
         ["Contradictions", "texts with different labels: 1; their rows: 2 (lines 9 and 46)"],
@@ -116,8 +114,8 @@ fn the_section_has_what_is_known_of_the_files() {
     assert_eq!(row(&cells, "Rows"), ["31", "11", "4"]);
     assert_eq!(row(&cells, "“neg”"), ["35.5%", "45.5%", "50.0%"], "11 of 31, 5 of 11, 2 of 4");
     assert_eq!(row(&cells, "“pos”"), ["64.5%", "54.5%", "50.0%"]);
-    assert_eq!(row(&cells, "Text also in train"), ["", "1 (9.1%)", "1 (25.0%)"]);
-    assert_eq!(row(&cells, "Text also in dev"), ["", "", "1 (25.0%)"]);
+    assert_eq!(row(&cells, "Text also in train"), ["–", "1 (9.1%)", "1 (25.0%)"]);
+    assert_eq!(row(&cells, "Text also in dev"), ["–", "–", "1 (25.0%)"]);
     assert_eq!(row(&cells, "Tokens, median"), at(50));
     assert_eq!(row(&cells, "Tokens, 95th percentile"), at(95));
     assert_eq!(row(&cells, "Tokens, longest text"), at(100));
@@ -210,12 +208,12 @@ fn labels_and_names_cannot_become_markup() {
     let cells = cells(text(&files, "report.md"));
     assert_eq!(row(&cells, "“&lt;img src=x onerror=alert(1)&gt;”"), ["66.7%", "75.0%"]);
     assert!(text(&files, "report.md").contains("| “a\\|b \\`c\\`” | 33.3% | 25.0% |"));
-    assert!(text(&files, "report.md").contains("| Form | 6 files, &lt;b&gt;a&lt;/b&gt; to \\|z\\| |"));
+    assert!(text(&files, "report.md").contains("| Read | 6 files, &lt;b&gt;a&lt;/b&gt; to \\|z\\| |"));
     assert_eq!(row(&cells, "Dropped, without a second text"), ["30 (lines 2, 3, 4, 5, 6 and 25 more)"]);
     assert_eq!(row(&cells, "SHA-256 of train-00003.parquet"), [format!("{:064x}", 3)]);
     assert_eq!(row(&cells, "and 2 more files"), ["their digests are part of that of the data, under Reproduce"]);
     assert_eq!(row(&cells, "Groups"), ["7", "7"]);
-    assert_eq!(row(&cells, "The same apart from case and spaces"), ["", "6 (1.0%)"]);
+    assert_eq!(row(&cells, "The same apart from case and spaces"), ["–", "6 (1.0%)"]);
 }
 
 /// Every split is compared with those before it: a number that is 0 is said wherever another is not.
@@ -239,12 +237,12 @@ fn a_split_without_texts_of_another_has_0() {
     };
     let (text_in, alike) = ("Text also in train", "The same apart from case and spaces");
     let found = rows_of(200, &[(Split::Test, Split::Train)]);
-    assert_eq!(found, [same(text_in, ["", "0", "3 (0.5%)"]), same(alike, ["", "0", "6 (1.0%)"])]);
+    assert_eq!(found, [same(text_in, ["–", "0", "3 (0.5%)"]), same(alike, ["–", "0", "6 (1.0%)"])]);
     let found = rows_of(200, &[(Split::Dev, Split::Train)]);
-    assert_eq!(found, [same(text_in, ["", "3 (1.5%)", "0"]), same(alike, ["", "6 (3.0%)", "0"])]);
+    assert_eq!(found, [same(text_in, ["–", "3 (1.5%)", "0"]), same(alike, ["–", "6 (3.0%)", "0"])]);
     // No texts are in dev, and dev has none.
     let found = rows_of(0, &[(Split::Test, Split::Train)]);
-    assert_eq!(found[0], same(text_in, ["", "", "3 (0.5%)"]));
+    assert_eq!(found[0], same(text_in, ["–", "–", "3 (0.5%)"]));
 }
 
 /// With many labels the first ones are listed; of runs of which nothing is stored that is said; very long texts have bounds.
