@@ -4,6 +4,19 @@
 /// Bytes of all pieces together at most: the models that are published have 3 MB.
 pub(super) const PIECES: usize = 16 << 20;
 
+/// Bytes that one piece can have. The library keeps pieces in a tree with a node for each byte, and goes through it by recursion: a long
+/// one would overflow the stack.
+const PIECE: usize = 1 << 10;
+
+/// # Errors
+/// A piece of so many bytes is too long.
+pub(super) fn check_piece(bytes: usize) -> Result<(), String> {
+    match bytes <= PIECE {
+        true => Ok(()),
+        false => Err(format!("it has a piece of {bytes} bytes; expected {PIECE} at most")),
+    }
+}
+
 /// A model's pieces in the order of their ids, and what else decides about tokens.
 #[derive(Debug, PartialEq)]
 pub(super) struct SentencePiece {
@@ -47,7 +60,9 @@ impl SentencePiece {
             match (number, value) {
                 (1, value) => {
                     model.take_piece(value.message("a piece", &fields)?)?;
-                    length += model.pieces.last().map_or(0, |(piece, _)| piece.len());
+                    let piece = model.pieces.last().map_or(0, |(piece, _)| piece.len());
+                    check_piece(piece)?;
+                    length += piece;
                     if length > PIECES {
                         return Err(format!("its pieces have more than {PIECES} bytes together"));
                     }
@@ -216,6 +231,18 @@ mod tests {
             &[bytes(1, text.as_bytes()), [&[2 << 3 | 5][..], &score.to_le_bytes()].concat(), vec![3 << 3, kind]]
                 .concat(),
         )
+    }
+
+    #[test]
+    fn a_piece_longer_than_any_word_is_refused() {
+        let model = |bytes: usize| {
+            let varint = |n: usize| [n as u8 | 0x80, (n >> 7) as u8];
+            let text = [&[0x0A][..], &varint(bytes), &vec![b'a'; bytes]].concat();
+            [&[0x0A][..], &varint(text.len()), &text].concat()
+        };
+        let error = SentencePiece::read(&model(1025)).err();
+        assert_eq!(error.as_deref(), Some("it has a piece of 1025 bytes; expected 1024 at most"));
+        assert!(SentencePiece::read(&model(1024)).is_ok());
     }
 
     #[test]

@@ -18,7 +18,7 @@ use super::{
     DataError, charsmap,
     error::shorten,
     guarded::guarded,
-    sentencepiece::{PIECES, SentencePiece},
+    sentencepiece::{PIECES, SentencePiece, check_piece},
     token_classes::Class,
     token_files::{read_optional, unreadable, unusable},
     token_settings::token_of,
@@ -171,6 +171,7 @@ pub(super) fn check_sizes(json: &Value) -> Result<(), String> {
         let bytes = |piece: &Value| piece[0].as_str().map_or(0, str::len);
         check_count(pieces.len())?;
         check_bytes(pieces.iter().map(bytes).sum())?;
+        check_piece(pieces.iter().map(bytes).max().unwrap_or(0))?;
     }
     let mut rest = vec![&json["normalizer"]];
     while let Some(value) = rest.pop() {

@@ -345,6 +345,13 @@ fn damaged_vocabularies_are_refused_by_name() {
         files.insert("tokenizer.json".into(), json.to_string().into_bytes());
     });
     assert!(said.contains("`precompiled_charsmap` states more bytes than it has"), "{said}");
+    // The library would overflow the stack.
+    let said = refused(alone, &|files| {
+        let mut json: Value = serde_json::from_slice(&files["tokenizer.json"]).unwrap();
+        json["model"]["vocab"][7][0] = json!("x".repeat(200_000));
+        files.insert("tokenizer.json".into(), json.to_string().into_bytes());
+    });
+    assert!(said.contains("it has a piece of 200000 bytes; expected 1024 at most"), "{said}");
     let said = refused(fixture.case("RoBERTa, tokenizer.json alone"), &|files| {
         let mut json: Value = serde_json::from_slice(&files["tokenizer.json"]).unwrap();
         json["model"]["merges"][2] = json!("Ġ qqq");
