@@ -12,7 +12,7 @@ const LONGEST: usize = 64;
 /// The table in these bytes.
 ///
 /// # Errors
-/// Where it leads out of itself, or makes texts far longer; in words.
+/// If it points outside itself, or lengthens texts beyond measure: why.
 pub(super) fn read(bytes: &[u8]) -> Result<Precompiled, String> {
     let (trie, texts) = parts(bytes)?;
     check(&trie, texts)?;

@@ -43,7 +43,7 @@ impl TextColumn {
                 Err(panic) => Err(ParquetError::General(panic)),
             };
             if let Err(error) = end {
-                let _ = sender.send(Err(error)); // unless no one waits for it
+                let _ = sender.send(Err(error)); // unless the reader is gone
             }
         };
         thread::Builder::new().spawn(read)?;
@@ -65,7 +65,7 @@ impl TextColumn {
     }
 }
 
-/// Decodes all rows, until no one wants more.
+/// Decodes all rows, or until the receiver is gone.
 fn decode(
     reader: &mut ColumnReaderImpl<ByteArrayType>,
     optional: bool,

@@ -70,7 +70,7 @@ impl ReadAhead {
     }
 }
 
-/// Reads to the end, to the first error, or until no one wants more.
+/// Reads to the end, to the first error, or until the receiver is gone.
 fn read(
     mut inner: impl Read,
     position: &impl Fn() -> u64,
