@@ -48,7 +48,7 @@ impl Sandbox {
             Ok(spec) => spec,
             Err(e) => return said(&e),
         };
-        let expansion = match plan::expand(spec.spec(), |point| spec.at(point).map_err(Box::<dyn std::error::Error>::from), plan::Past::default()) {
+        let expansion = match plan::expand(spec.spec(), |point| spec.at(point).map_err(Box::<dyn std::error::Error>::from), plan::SearchHistory::default()) {
             Ok(expansion) => expansion,
             Err(errors) => {
                 assert!(!errors.is_empty(), "refused without a reason");

@@ -58,6 +58,13 @@ variant("norm", lambda j: j.update(normalizer={"type": "Sequence", "normalizers"
 variant("pre", lambda j: j.update(pre_tokenizer={"type": "Sequence", "pretokenizers": [{"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True, "use_regex": True}, {"type": "Split", "pattern": {"String": " "}, "behavior": "Isolated", "invert": False}, {"type": "Metaspace", "replacement": "_", "prepend_scheme": "always"}]}))
 variant("trunc", lambda j: j.update(truncation={"max_length": 3, "strategy": "LongestFirst", "stride": 2, "direction": "Left"}, padding={"strategy": {"Fixed": 9}, "direction": "Right", "pad_to_multiple_of": 3, "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"}))
 variant("template", lambda j: j.update(post_processor={"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "[CLS]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 1}}], "pair": [], "special_tokens": {"[CLS]": {"id": "[CLS]", "ids": [2, 99], "tokens": ["[CLS]", "x"]}}}))
+# vocabularies of other classes: first byte from 128 on, by its remainder of 7
+fixtures = tree/"tests/fixtures/tokenizers"
+others = ["vocab.json", "merges.txt", "bpe.tokenizer.json", "xlmr.tokenizer.json", "xlmr.model", "deberta.model", "albert.model"]
+for i, name in enumerate(others):
+    if (fixtures/name).exists(): put("tokenizer", f"other-{name}", (fixtures/name).read_bytes(), 128 + (i - 128) % 7)
+put("tokenizer", "other-small-vocab", '{"<s>": 0, "<pad>": 1, "</s>": 2, "<unk>": 3, "o": 4, "k": 5, "ok": 6, "<mask>": 7}', 128 + (0 - 128) % 7)
+put("tokenizer", "other-small-merges", "#version: 0.2\no k\n", 128 + (1 - 128) % 7)
 # weights: 0 config, 1 safetensors, 2 bin, 3 index, 4 pickle
 import torch
 from safetensors.torch import save

@@ -14,7 +14,7 @@ fuzz_target!(|input: &[u8]| {
         sandbox.write("spec.toml", input);
         match LoadedSpec::load(&sandbox.path("spec.toml"), &LoadOptions::default()) {
             Err(e) => _ = said::<()>(&e),
-            Ok(spec) => _ = plan::expand(spec.spec(), |point| spec.at(point).map_err(Box::<dyn std::error::Error>::from), plan::Past::default()),
+            Ok(spec) => _ = plan::expand(spec.spec(), |point| spec.at(point).map_err(Box::<dyn std::error::Error>::from), plan::SearchHistory::default()),
         }
     });
 });

@@ -222,14 +222,15 @@ pub fn extras_that_count(folder: &Path, has: impl Fn(&str) -> bool) -> Vec<&'sta
 }
 
 /// Whether special_tokens_map.json affects tokens: not if tokenizer_config.json names all added tokens, nor if it has only the values of
-/// every BERT, as nearly all do, and no file names a class with special tokens of other names. Invalid JSON counts; it is refused when it is read.
+/// every BERT, as nearly all do, and no file names other ones or a class that has not these. Invalid JSON counts; it is refused when it is
+/// read.
 fn special_map_counts(folder: &Path) -> bool {
     let read = |name: &str| -> Option<Map<String, Value>> {
         serde_json::from_slice(&regular::read(&folder.join(name), SMALL).ok()?).ok()
     };
     let Some(map) = read(SPECIAL_MAP) else { return false };
-    let usual = |(key, value): (&String, &Value)| {
-        let Some((_, usual)) = SPECIAL.iter().find(|(name, _)| name == key) else { return value.is_null() };
+    let usual = |key: &str, value: &Value| {
+        let Some((_, usual)) = SPECIAL.iter().find(|(name, _)| *name == key) else { return value.is_null() };
         let flags = |map: &Map<String, Value>| {
             map.iter().all(|(key, value)| ["content", "special"].contains(&key.as_str()) || *value != true)
         };
@@ -239,8 +240,14 @@ fn special_map_counts(folder: &Path) -> bool {
     let (config, model) = (read(TOKENIZER_EXTRAS[0]).unwrap_or_default(), read("config.json").unwrap_or_default());
     let class = [(&config, "tokenizer_class"), (&model, "tokenizer_class"), (&model, "model_type")];
     let class = class.iter().find_map(|(map, key)| map.get(*key)?.as_str()).unwrap_or_default().to_lowercase();
-    let has_other_names = ["roberta", "camembert", "albert"].iter().any(|other| class.contains(other));
-    !config.contains_key("added_tokens_decoder") && (has_other_names || !map.iter().all(usual))
+    // Where tokenizer.json decides alone, no token is special by its name.
+    let others = ["roberta", "camembert", "albert", "pretrained", "backend"];
+    let has_others = others.iter().any(|other| class.contains(other));
+    let is_usual = |(key, value): (&String, &Value)| {
+        let stated = config.get(key).filter(|value| !value.is_null());
+        usual(key, value) && stated.is_none_or(|stated| usual(key, stated))
+    };
+    !config.contains_key("added_tokens_decoder") && (has_others || !map.iter().all(is_usual))
 }
 
 /// Whether a file's extension is that of a data file.

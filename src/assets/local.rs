@@ -180,6 +180,12 @@ mod tests {
             (r#"{"model_type": "roberta"}"#, "{}", true),
             (r#"{"model_type": "roberta"}"#, r#"{"tokenizer_class": "BertTokenizer"}"#, false),
             (r#"{"model_type": "bert"}"#, r#"{"tokenizer_class": "AlbertTokenizerFast"}"#, true),
+            // tokenizer.json alone, in which `[CLS]` need not be a special token.
+            (r#"{"model_type": "bert"}"#, r#"{"tokenizer_class": "PreTrainedTokenizerFast"}"#, true),
+            (r#"{"model_type": "bert"}"#, r#"{"tokenizer_class": "TokenizersBackend"}"#, true),
+            // The map goes over the config.
+            (r#"{"model_type": "bert"}"#, r#"{"cls_token": "[CLS]"}"#, false),
+            (r#"{"model_type": "bert"}"#, r#"{"cls_token": "<cls>"}"#, true),
         ] {
             let files = [&start[..], &[("config.json", config), ("tokenizer_config.json", tokenizer)]].concat();
             let digest = |more: &[(&str, &str)]| model(folder(&[&files, more].concat()).path()).unwrap().digest;

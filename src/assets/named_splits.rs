@@ -420,9 +420,14 @@ impl Names {
 impl CardConfig {
     /// Its splits, of these files.
     fn splits(&self, data: &[&str]) -> Result<Splits, String> {
+        let folder = self.data_dir.as_deref().unwrap_or_default().trim_matches('/').trim_start_matches("./");
         let all = |patterns: &[String]| -> Result<Vec<String>, String> {
+            let full = |pattern: &str| match folder {
+                "" => pattern.to_owned(),
+                folder => format!("{folder}/{pattern}"),
+            };
             let globs: Option<Vec<GlobMatcher>> =
-                patterns.iter().map(|pattern| glob(pattern.trim_start_matches("./"))).collect();
+                patterns.iter().map(|pattern| glob(&full(pattern.trim_start_matches("./")))).collect();
             let Some(globs) = globs else {
                 return Err(format!("its README.md has the invalid pattern `{}`", patterns.join("`, `")));
             };
@@ -433,10 +438,7 @@ impl CardConfig {
                 .collect())
         };
         let list: Vec<(String, Vec<String>)> = match &self.data_files {
-            None => {
-                let folder = self.data_dir.as_deref().unwrap_or_default().trim_matches('/').trim_start_matches("./");
-                return within(data, folder);
-            }
+            None => return within(data, folder),
             Some(DataFiles::Pattern(pattern)) => vec![("train".into(), vec![pattern.clone()])],
             Some(DataFiles::BySplit(splits)) => {
                 splits.iter().map(|(split, paths)| (split.clone(), paths.all().to_vec())).collect()

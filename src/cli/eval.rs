@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use taper::{
     data::{self, Dataset, Layout, Origin, RowText},
-    execute::{Classifier, training_texts},
+    execute::{Classifier, training_rows},
     observe::RowProgress,
     store::RunRecord,
     warning::Warning,
@@ -91,7 +91,7 @@ impl Eval {
 
 /// The warning if the model was trained on some of the texts.
 fn trained_on(data: &Dataset, run: &RunRecord, global: &Global) -> Option<Warning> {
-    let known = training_texts(run, &global.runs)?;
+    let known = training_rows(run, &global.runs)?;
     let mut found = Known::new(&known);
     data.rows.iter().for_each(|row| found.look(row.into(), row.line));
     found.warning(run)

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashSet};
 use anyhow::Result;
 use serde_json::json;
 use taper::{
-    data::{self, Cleaning, RowText},
+    data::{self, Cleaning, Row, RowText},
     format,
     metrics::{Metric, Metrics},
     stats::wilson,
@@ -35,10 +35,9 @@ pub struct Known<'a> {
 }
 
 impl<'a> Known<'a> {
-    /// `texts` are those of the training rows.
-    pub fn new(texts: &'a [(String, Option<String>)]) -> Self {
-        let row = |(text, pair): &'a (String, Option<String>)| RowText { text, text_pair: pair.as_deref() };
-        Self { texts: texts.iter().map(row).collect(), ..Self::default() }
+    /// `rows` are the training rows.
+    pub fn new(rows: &'a [Row]) -> Self {
+        Self { texts: rows.iter().map(RowText::from).collect(), ..Self::default() }
     }
 
     /// Looks at a row that is measured.

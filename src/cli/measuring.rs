@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use taper::{
-    data::{RowText, Text},
+    data::{Row, RowText, Text},
     metrics::{Metrics, Tally},
     task::{Answer, Target},
 };
@@ -20,8 +20,8 @@ pub struct Measuring<'a> {
 }
 
 impl<'a> Measuring<'a> {
-    /// `labels` are those of the model, by id; `trained` the texts that it was trained on.
-    pub fn new(labels: &[String], trained: &'a [(String, Option<String>)]) -> Self {
+    /// `labels` are those of the model, by id; `trained` the rows that it was trained on.
+    pub fn new(labels: &[String], trained: &'a [Row]) -> Self {
         let ids = labels.iter().cloned().zip(0..).collect();
         Self { tally: Tally::new(labels.len()), ids, known: Known::new(trained) }
     }

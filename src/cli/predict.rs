@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 use taper::{
     data::{self, LabelColumn, Layout, Origin, RowText, Texts, Wording},
-    execute::{Classifier, Kept, training_texts},
+    execute::{Classifier, Kept, training_rows},
     format::{self, command::shell_word},
     observe::RowProgress,
     plan::DataConfig,
@@ -127,7 +127,7 @@ impl Predict {
         // Results printed on the same terminal already show progress.
         let shown = (file.is_some() || !out.terminal) && !global.quiet;
         let progress = RowProgress::stderr(shown, input::size(&origin));
-        let known = self.labels.as_ref().and_then(|_| training_texts(&run, &global.runs)).unwrap_or_default();
+        let known = self.labels.as_ref().and_then(|_| training_rows(&run, &global.runs)).unwrap_or_default();
         let measuring = self.labels.as_ref().map(|_| Measuring::new(model.labels(), &known));
         let mut stream = Stream { model, rows, fields, progress, measuring, done: 0 };
         stream.run(wanted, file, out)?;

@@ -26,6 +26,8 @@ pub(super) struct Cells {
     pub(super) label: String,
     pub(super) split: String,
     pub(super) group: String,
+    /// Which words that programs write for a missing value are texts of columns: positions in their list.
+    pub(super) missing_words: Vec<usize>,
     /// All columns, if they are kept.
     pub(super) kept: KeptColumns,
 }
@@ -37,6 +39,7 @@ impl Cells {
         self.label.clear();
         self.split.clear();
         self.group.clear();
+        self.missing_words.clear();
         self.kept.clear();
     }
 }

@@ -15,13 +15,30 @@ const LONGEST: usize = 64;
 /// If it points outside itself, or lengthens texts beyond measure: why.
 pub(super) fn read(bytes: &[u8]) -> Result<Precompiled, String> {
     let (trie, texts) = parts(bytes)?;
-    check(&trie, texts)?;
+    let Reached { outside, longest } = Reached::of(&trie, texts);
+    if outside {
+        return Err("its table of characters leads to an entry that it does not have".into());
+    }
+    check_longest(longest)?;
     Precompiled::from(bytes).map_err(|error| error.to_string())
 }
 
-/// Whether a table states no more bytes than it has: for what it states, the library sets memory aside.
-pub(super) fn is_whole(bytes: &[u8]) -> bool {
-    bytes.first_chunk().is_none_or(|size| u32::from_le_bytes(*size) as usize <= bytes.len() - size.len())
+/// Refuses a table for which the library would need memory out of proportion, be it for the table or for a text. A table that is damaged
+/// otherwise is left to the library.
+pub(super) fn check_memory(bytes: &[u8]) -> Result<(), String> {
+    let states = bytes.first_chunk().map_or(0, |size| u32::from_le_bytes(*size) as usize);
+    if states > bytes.len().saturating_sub(4) {
+        return Err("`precompiled_charsmap` states more bytes than it has: it is cut short".into());
+    }
+    let Ok((trie, texts)) = parts(bytes) else { return Ok(()) };
+    check_longest(Reached::of(&trie, texts).longest)
+}
+
+fn check_longest(longest: usize) -> Result<(), String> {
+    match longest <= LONGEST {
+        true => Ok(()),
+        false => Err(format!("its table of characters has a text of more than {LONGEST} bytes for a character")),
+    }
 }
 
 /// The units of the trie and the texts.
@@ -37,40 +54,51 @@ fn parts(bytes: &[u8]) -> Result<(Vec<usize>, &str), String> {
     Ok((units.collect(), texts))
 }
 
-/// Goes all ways through the trie that any text could go.
-fn check(trie: &[usize], texts: &str) -> Result<(), String> {
-    let outside = || "its table of characters leads to an entry that it does not have".to_owned();
-    let children = |unit: usize| (unit >> 10) << ((unit & (1 << 9)) >> 6);
-    let mut seen = vec![false; trie.len()];
-    let mut from = vec![children(trie[0])];
-    while let Some(base) = from.pop() {
-        for byte in 1..256 {
-            let at = base ^ byte;
-            let unit = *trie.get(at).ok_or_else(outside)?;
-            if unit & (1 << 31 | 0xff) != byte {
-                continue;
-            }
-            let next = at ^ children(unit);
-            if unit & (1 << 8) != 0 {
-                let text = trie.get(next).ok_or_else(outside)? & ((1 << 31) - 1);
-                let text = texts.get(text..).ok_or_else(outside)?;
-                if text.bytes().take(LONGEST + 1).take_while(|byte| *byte != 0).count() > LONGEST {
-                    return Err(format!(
-                        "its table of characters has a text of more than {LONGEST} bytes for a character"
-                    ));
+/// What the texts to be changed can reach in a table.
+#[derive(Default)]
+struct Reached {
+    /// Whether anything outside of it.
+    outside: bool,
+    /// Bytes of the longest text for a character, counted up to one more than [`LONGEST`].
+    longest: usize,
+}
+
+impl Reached {
+    /// Goes all ways through the trie that any text could go.
+    fn of(trie: &[usize], texts: &str) -> Self {
+        let children = |unit: usize| (unit >> 10) << ((unit & (1 << 9)) >> 6);
+        let mut found = Self::default();
+        let mut seen = vec![false; trie.len()];
+        let mut from = vec![children(trie[0])];
+        while let Some(base) = from.pop() {
+            for byte in 1..256 {
+                let at = base ^ byte;
+                let Some(&unit) = trie.get(at) else {
+                    found.outside = true;
+                    continue;
+                };
+                if unit & (1 << 31 | 0xff) != byte {
+                    continue;
                 }
-            }
-            match seen.get_mut(next) {
-                Some(seen) if *seen => {}
-                Some(seen) => {
-                    *seen = true;
-                    from.push(next);
+                let next = at ^ children(unit);
+                if unit & (1 << 8) != 0 {
+                    let text = trie.get(next).and_then(|unit| texts.get(unit & ((1 << 31) - 1)..));
+                    let text = text.map(|text| text.bytes().take(LONGEST + 1).take_while(|byte| *byte != 0).count());
+                    found.outside |= text.is_none();
+                    found.longest = found.longest.max(text.unwrap_or_default());
                 }
-                None => return Err(outside()),
+                match seen.get_mut(next) {
+                    Some(seen) if *seen => {}
+                    Some(seen) => {
+                        *seen = true;
+                        from.push(next);
+                    }
+                    None => found.outside = true,
+                }
             }
         }
+        found
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -120,6 +148,18 @@ mod tests {
         assert!(read(&table(&"x".repeat(64))).is_ok());
         assert!(read(&table(&"x".repeat(65))).unwrap_err().contains("more than 64 bytes"));
         assert!(refused(&|bytes| *bytes.last_mut().unwrap() = 0xff).contains("not UTF-8"));
-        assert!(is_whole(&sound) && is_whole(&[]) && !is_whole(&sound[..99]));
+    }
+
+    /// What the library notices itself is left to it.
+    #[test]
+    fn a_table_that_needs_too_much_memory_is_refused_alone_too() {
+        let mut sound = table("ä");
+        for bytes in [&[][..], &[0; 4], &sound, &table(&"x".repeat(64))] {
+            assert_eq!(check_memory(bytes), Ok(()));
+        }
+        assert!(check_memory(&sound[..99]).unwrap_err().contains("cut short"));
+        assert!(check_memory(&table(&"x".repeat(65))).unwrap_err().contains("more than 64 bytes"));
+        sound[4..8].copy_from_slice(&u32::to_le_bytes(1 << 20));
+        assert_eq!(check_memory(&sound), Ok(()), "it leads out of itself");
     }
 }

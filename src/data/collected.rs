@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    iter::once,
     mem, panic,
     sync::mpsc::{SyncSender, sync_channel},
     thread::{self, JoinHandle},
@@ -12,11 +13,16 @@ use super::{
     invisible::is_blank,
     mojibake::{Mojibake, ReadAs},
     noticed::Noticed,
+    shared_text::Together,
     text_columns::RowText,
 };
+use crate::task::Target;
 
 /// Rows that are handed over at a time.
 const BATCH: usize = 4096;
+
+/// Bytes of texts from which on fewer rows are handed over.
+const BYTES: usize = 1 << 20;
 
 /// Batches that may wait for the other thread.
 const WAITING: usize = 4;
@@ -33,26 +39,46 @@ pub(super) struct Collected {
 }
 
 impl Collected {
-    fn add(&mut self, batch: Vec<Row>) {
-        for row in &batch {
-            if RowText::from(row).texts().any(is_blank) {
-                self.blank.add(row.line);
+    fn add(&mut self, batch: Batch) {
+        let Batch { rows, texts } = batch;
+        let ends: Vec<u32> = rows.iter().flat_map(|row| once(row.text).chain(row.text_pair)).collect();
+        let mut texts = texts.finish(ends);
+        for NewRow { line, text_pair, target, .. } in rows {
+            let Some(text) = texts.next() else { break };
+            let row = Row { line, text, text_pair: text_pair.and_then(|_| texts.next()), target };
+            if RowText::from(&row).texts().any(is_blank) {
+                self.blank.add(line);
             }
-            if let Some(read_as) = RowText::from(row).texts().find_map(|text| self.mojibake.read_as(text)) {
-                self.misread.entry(read_as).or_default().add(row.line);
+            if let Some(read_as) = RowText::from(&row).texts().find_map(|text| self.mojibake.read_as(text)) {
+                self.misread.entry(read_as).or_default().add(line);
             }
+            self.rows.push(row);
         }
-        self.rows.extend(batch);
     }
+}
+
+/// A row whose texts are among those of its batch: where they end there.
+struct NewRow {
+    line: u64,
+    text: u32,
+    text_pair: Option<u32>,
+    target: Target,
+}
+
+/// Rows that are handed over together.
+#[derive(Default)]
+struct Batch {
+    rows: Vec<NewRow>,
+    texts: Together,
 }
 
 /// Takes rows one by one.
 #[derive(Default)]
 pub(super) struct Collector {
-    batch: Vec<Row>,
+    batch: Batch,
     rows: usize,
     /// The other thread, from the first whole batch on.
-    thread: Option<(SyncSender<Vec<Row>>, JoinHandle<Collected>)>,
+    thread: Option<(SyncSender<Batch>, JoinHandle<Collected>)>,
 }
 
 impl Collector {
@@ -61,11 +87,15 @@ impl Collector {
         self.rows
     }
 
-    pub(super) fn push(&mut self, row: Row) {
+    pub(super) fn push(&mut self, line: u64, RowText { text, text_pair }: RowText<'_>, target: Target) {
         self.rows += 1;
-        self.batch.push(row);
-        if self.batch.len() == BATCH {
-            let batch = mem::replace(&mut self.batch, Vec::with_capacity(BATCH));
+        let texts = &mut self.batch.texts;
+        let (text, text_pair) = (texts.add(text), text_pair.map(|text| texts.add(text)));
+        self.batch.rows.push(NewRow { line, text, text_pair, target });
+        if self.batch.rows.len() == BATCH || texts.bytes() >= BYTES {
+            // The next texts are probably as long, or nearly so.
+            let texts = Together::with_capacity(texts.bytes() + texts.bytes() / 8);
+            let batch = mem::replace(&mut self.batch, Batch { rows: Vec::with_capacity(BATCH), texts });
             let (sender, _) = self.thread.get_or_insert_with(begin);
             // If it has panicked, `finish` says so.
             let _ = sender.send(batch);
@@ -86,8 +116,8 @@ impl Collector {
     }
 }
 
-fn begin() -> (SyncSender<Vec<Row>>, JoinHandle<Collected>) {
-    let (sender, batches) = sync_channel::<Vec<Row>>(WAITING);
+fn begin() -> (SyncSender<Batch>, JoinHandle<Collected>) {
+    let (sender, batches) = sync_channel::<Batch>(WAITING);
     let thread = thread::spawn(move || {
         let mut collected = Collected::default();
         batches.iter().for_each(|batch| collected.add(batch));
@@ -99,7 +129,6 @@ fn begin() -> (SyncSender<Vec<Row>>, JoinHandle<Collected>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::task::Target;
 
     /// The numbers around that of a batch: rows keep their order, and each odd one is noticed once.
     #[test]
@@ -108,7 +137,7 @@ mod tests {
             let mut collector = Collector::default();
             for line in 1..=n as u64 {
                 let text = if line % 1000 == 0 { "\u{200b}".to_owned() } else { format!("text {line}") };
-                collector.push(Row { line, text, text_pair: None, target: Target::Label(0) });
+                collector.push(line, (&text).into(), Target::Label(0));
             }
             assert_eq!(collector.len(), n);
             let collected = collector.finish();
@@ -116,6 +145,22 @@ mod tests {
             assert_eq!(collected.blank.rows, n as u64 / 1000);
             assert!(collected.blank.lines.iter().all(|line| line % 1000 == 0));
             assert!(collected.misread.is_empty());
+        }
+    }
+
+    /// Long texts, in batches of a few rows, and second texts.
+    #[test]
+    fn rows_have_their_texts() {
+        let text = |line: u64| format!("{line} ").repeat(line as usize * 997 % 90_000);
+        let mut collector = Collector::default();
+        for line in 1..=200 {
+            let (text, pair) = (text(line), text(line + 1000));
+            let text_pair = (line % 3 > 0).then_some(pair.as_str());
+            collector.push(line, RowText { text: &text, text_pair }, Target::Label(line as u32));
+        }
+        for row in collector.finish().rows {
+            assert_eq!((row.text.as_str(), row.label()), (text(row.line).as_str(), row.line as u32));
+            assert_eq!(row.text_pair.as_deref(), (row.line % 3 > 0).then_some(text(row.line + 1000).as_str()));
         }
     }
 }

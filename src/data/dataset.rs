@@ -1,6 +1,6 @@
 //! What is asked of a data set.
 
-use super::{Dataset, Row, SplitFile, invisible::escaped};
+use super::{Dataset, Row, SharedText, SplitFile, invisible::escaped};
 use crate::{event::Split, task::Target, warning::lines};
 
 impl Dataset {
@@ -78,6 +78,12 @@ impl Row {
     pub fn label(&self) -> u32 {
         let Target::Label(id) = self.target;
         id
+    }
+
+    /// Puts its texts into memory of their own, away from those of other rows.
+    pub(super) fn leave(&mut self) {
+        self.text = self.text.alone();
+        self.text_pair = self.text_pair.as_ref().map(SharedText::alone);
     }
 }
 

@@ -13,12 +13,16 @@ use crate::task::Target;
 /// The labels of a data set that is being read.
 pub(super) struct Labels {
     ids: HashMap<String, u32, RandomState>,
+    /// The first of them.
+    few: Vec<(String, u32)>,
     names: Vec<String>,
     /// Whether each new value becomes a label.
     open: bool,
 }
 
 impl Labels {
+    const FEW: usize = 4;
+
     /// Labels given as value and name, or collected from the file if `given` is empty. Values with the same name are one label.
     pub(super) fn new(given: &BTreeMap<String, String>) -> Self {
         let mut values: Vec<&String> = given.keys().collect();
@@ -32,18 +36,24 @@ impl Labels {
             });
             ids.insert(value.clone(), id as u32);
         }
-        Self { ids, names, open: given.is_empty() }
+        let few = ids.iter().take(Self::FEW).map(|(value, id)| (value.clone(), *id)).collect();
+        Self { ids, few, names, open: given.is_empty() }
     }
 
     /// The id of a value; `None` for a value that is not given. Ids of collected labels are provisional until [`Self::finish`].
     pub(super) fn id(&mut self, value: &str) -> Option<u32> {
-        if let Some(&id) = self.ids.get(value) {
+        // Few labels are compared faster than one is hashed.
+        let few = self.few.iter().find(|(known, _)| known == value).map(|(_, id)| *id);
+        if let Some(id) = few.or_else(|| self.ids.get(value).copied()) {
             return Some(id);
         }
         if !self.open {
             return None;
         }
         let id = self.names.len() as u32;
+        if self.few.len() < Self::FEW {
+            self.few.push((value.to_owned(), id));
+        }
         self.ids.insert(value.to_owned(), id);
         self.names.push(value.to_owned());
         Some(id)

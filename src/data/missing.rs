@@ -9,6 +9,16 @@ use crate::{
 /// What programs write for a value that is missing. pandas reads all of these as missing.
 const WORDS: [&str; 10] = ["NA", "N/A", "n/a", "#N/A", "NaN", "nan", "null", "NULL", "None", "<NA>"];
 
+/// Which of these words a text is, by its position.
+pub(super) fn word(text: &str) -> Option<usize> {
+    // Longer texts are not looked at, nor is the empty one of nearly all rows, which have no second text.
+    if text.is_empty() || text.len() >= 16 {
+        return None;
+    }
+    let text = text.trim();
+    WORDS.iter().position(|word| *word == text)
+}
+
 /// Empties cells with the values of `data.missing`, and looks for texts that look like one.
 pub(super) struct MissingValues<'a> {
     values: &'a [String],
@@ -31,11 +41,9 @@ impl<'a> MissingValues<'a> {
                 cell.clear();
             }
         }
-        // Longer texts are not looked at.
-        let word = |text: &&String| WORDS.iter().position(|word| text.len() < 16 && *word == text.trim());
-        let words = [&cells.text, &cells.text_pair].map(|text| word(&text));
-        words.into_iter().flatten().for_each(|word| self.found[word] = true);
-        if words.iter().any(Option::is_some) {
+        cells.missing_words.extend([word(&cells.text), word(&cells.text_pair)].into_iter().flatten());
+        cells.missing_words.iter().for_each(|word| self.found[*word] = true);
+        if !cells.missing_words.is_empty() {
             self.rows += 1;
             if self.lines.len() < Warning::MAX_LINES {
                 self.lines.push(line);
@@ -53,7 +61,7 @@ impl<'a> MissingValues<'a> {
         let (words, list): (Vec<String>, Vec<String>) =
             found.map(|(word, _)| (format!("`{word}`"), format!("\"{word}\""))).unzip();
         let message = format!(
-            "{} ({}) {} {} as a text, which pandas reads as missing; to drop such rows, set data.missing = [{}]",
+            "{} ({}) {} {} as a text, which pandas reads as missing; if it is, set data.missing = [{}]",
             counted(self.rows, "row"),
             lines_of(&self.lines, self.rows),
             by_number(self.rows, "has", "have"),
@@ -66,7 +74,7 @@ impl<'a> MissingValues<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::text_columns::TextColumns, *};
 
     fn cells(text: &str, label: &str) -> Cells {
         Cells { text: text.into(), label: label.into(), ..Cells::default() }
@@ -95,10 +103,27 @@ mod tests {
         let warning = missing.warning(Wording::Keys).unwrap();
         assert_eq!(
             warning.message,
-            "2 rows (lines 2 and 7) have `NA` and `null` as a text, which pandas reads as missing; to drop such rows, set data.missing = \
+            "2 rows (lines 2 and 7) have `NA` and `null` as a text, which pandas reads as missing; if it is, set data.missing = \
              [\"NA\", \"null\"]"
         );
         assert_eq!(warning.lines, [2, 7]);
+    }
+
+    #[test]
+    fn a_part_of_a_text_that_looks_missing_is_said() {
+        let columns = TextColumns { names: vec!["title".into(), "body".into()], ..TextColumns::from("title") };
+        let columns = TextColumns { missing: vec!["-".into()], ..columns };
+        let mut missing = MissingValues::new(&columns.missing);
+        for (line, title, body) in
+            [(2, "fine", "NA"), (3, "-", "fine"), (4, "NaN", "null"), (5, "N", "A"), (6, "", "NA")]
+        {
+            let mut row = Cells::default();
+            [title, body].iter().for_each(|part| columns.add(&mut row, part));
+            missing.clear(&mut row, line);
+        }
+        let warning = missing.warning(Wording::Keys).unwrap();
+        let want = "3 rows (lines 2, 4 and 6) have `NA`, `NaN` and `null` as a text, ";
+        assert!(warning.message.starts_with(want), "{}", warning.message);
     }
 
     #[test]

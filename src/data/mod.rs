@@ -53,6 +53,7 @@ mod row_limit;
 mod rows;
 mod sentencepiece;
 mod settings;
+mod shared_text;
 mod source;
 mod split;
 mod split_checks;
@@ -84,6 +85,7 @@ pub use leaks::{Leak, leaks};
 pub use progress::{Listener, Meter, Progress, silent};
 pub use read::{DataFiles, read, read_files, read_files_telling, read_labelled};
 pub use settings::{Layout, Wording};
+pub use shared_text::SharedText;
 pub use source::Origin;
 pub use split::{epoch_order, split};
 pub use streamed::{LabelColumn, Text, Texts, Wanted, stream_lines, stream_rows, stream_texts};
@@ -106,9 +108,9 @@ pub struct Row {
     /// Line of the file on which the row begins, from 1.
     pub line: u64,
     /// The text.
-    pub text: String,
+    pub text: SharedText,
     /// The second text, if the model reads two.
-    pub text_pair: Option<String>,
+    pub text_pair: Option<SharedText>,
     /// What a model should predict for it.
     pub target: Target,
 }

@@ -21,8 +21,7 @@ const WINDOWS: [char; 32] = [
 /// Bytes of a text that are looked at.
 const LOOKED_AT: usize = 256;
 
-/// Bytes of a text that are looked at first, and the characters beyond ASCII in them that are enough to tell.
-const AT_FIRST: usize = 64;
+/// Characters beyond ASCII without any of [`OFTEN`] among them that are enough to tell.
 const ENOUGH: usize = 16;
 
 /// What texts were read as.
@@ -75,22 +74,15 @@ impl Mojibake {
 
     /// Whether the characters of a text are those that UTF-8 read as GB18030 has.
     fn is_gb18030(&self, text: &str) -> bool {
-        // A third of such characters: hardly any begins without one. Nearly all texts are told by that.
-        let first = beginning(text, AT_FIRST);
-        let counted = self.count(first);
-        if counted.0 >= ENOUGH && counted.1 == 0 {
-            return false;
-        }
-        let rest = self.count(&text[first.len()..]);
-        let (all, often) = (counted.0 + rest.0, counted.1 + rest.1);
-        often >= 3 && 5 * often >= all
-    }
-
-    /// The characters beyond ASCII, and those of [`OFTEN`] among them. By bytes: this is most of the time that a text takes here.
-    fn count(&self, text: &str) -> (usize, usize) {
+        // By bytes: this is most of the time that a text takes here.
         let (bytes, mut at) = (text.as_bytes(), 0);
+        // The characters beyond ASCII, and those of `OFTEN` among them.
         let (mut all, mut often) = (0, 0);
         while let Some(&first) = bytes.get(at) {
+            // A third of such characters: hardly any text begins without one. Nearly all are told by that.
+            if all >= ENOUGH && often == 0 {
+                return false;
+            }
             match (first, &bytes[at + 1..]) {
                 (..0x80, _) => at += 1,
                 (0xE0..0xF0, [second, third, ..]) => {
@@ -101,7 +93,7 @@ impl Mojibake {
                 _ => (all, at) = (all + 1, at + if first < 0xE0 { 2 } else { 4 }),
             }
         }
-        (all, often)
+        often >= 3 && 5 * often >= all
     }
 }
 

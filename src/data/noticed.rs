@@ -1,17 +1,10 @@
 //! What is noticed while the rows of a file are read, and what is said about it.
 
-use std::mem;
-
-use super::{cells::Cells, rows::Rows, settings::Wording};
+use super::{rows::Rows, settings::Wording};
 use crate::{
     format::counted,
     warning::{Kind, Warning, lines},
 };
-
-/// The second text of a row, if the model reads two.
-pub(super) fn second(cells: &mut Cells, has_pairs: bool) -> Option<String> {
-    has_pairs.then(|| mem::take(&mut cells.text_pair))
-}
 
 /// Rows that something was noticed of.
 #[derive(Default)]

@@ -2,10 +2,7 @@
 //!
 //! Only the columns wanted are read, a row group at a time. Rows are counted from 1, as there are no lines.
 
-use std::{
-    mem,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use parquet::{
     errors::ParquetError,
@@ -163,9 +160,9 @@ impl Parquet {
         for (role, name, column) in &mut self.columns {
             let here = |error| Fault::File(damaged(&self.path, self.row, name, error));
             let read = match role {
-                Role::Text(at) if several => column.text().map_err(here)?.map(|text| self.parts[*at] = text),
-                Role::Text(_) => column.text().map_err(here)?.map(|text| cells.text = text),
-                Role::Pair => column.text().map_err(here)?.map(|text| cells.text_pair = text),
+                Role::Text(at) if several => column.text(&mut self.parts[*at]).map_err(here)?,
+                Role::Text(_) => column.text(&mut cells.text).map_err(here)?,
+                Role::Pair => column.text(&mut cells.text_pair).map_err(here)?,
                 Role::Label => column.cell(&mut cells.label).map_err(here)?,
                 Role::Split => column.cell(&mut cells.split).map_err(here)?,
                 Role::Group => column.cell(&mut cells.group).map_err(here)?,
@@ -178,7 +175,10 @@ impl Parquet {
             return Err(Fault::Row(Problem::new(self.row, what)));
         }
         if several {
-            self.parts.iter_mut().for_each(|part| self.text.add(&mut cells.text, mem::take(part)));
+            for part in &mut self.parts {
+                self.text.add(cells, part);
+                part.clear();
+            }
         }
         if (cells.text.len() + cells.text_pair.len()) as u64 > MAX_ROW {
             let (path, line) = (self.path.clone(), self.row);

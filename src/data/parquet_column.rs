@@ -9,7 +9,7 @@ use parquet::{
     schema::types::ColumnDescriptor,
 };
 
-use super::parquet_text::{Text, TextColumn, text};
+use super::parquet_text::{TextColumn, text};
 
 /// Rows that are decoded at a time.
 const ROWS: usize = 4096;
@@ -130,14 +130,15 @@ impl Column {
         Ok(())
     }
 
-    /// The text of the next row of the group; what it is if it is none.
-    pub(super) fn text(&mut self) -> Result<Text, ParquetError> {
+    /// Adds the text of the next row of the group to `to`; says what it is if it is none.
+    pub(super) fn text(&mut self, to: &mut String) -> Result<Result<(), String>, ParquetError> {
         if let Some(texts) = &mut self.texts {
-            return texts.next()?.ok_or_else(ended);
+            let text = texts.next()?.ok_or_else(ended)?;
+            return Ok(text.map(|text| to.push_str(text)));
         }
         Ok(match self.next()? {
-            Value::Null => Ok(String::new()),
-            Value::Text(bytes) => text(bytes),
+            Value::Null => Ok(()),
+            Value::Text(bytes) => text(bytes).map(|text| to.push_str(text)),
             Value::Whole(number) => Err(format!("{number}, expected a string")),
             Value::Number(number) => Err(format!("{number}, expected a string")),
             Value::Bool(value) => Err(format!("{value}, expected a string")),
@@ -149,9 +150,9 @@ impl Column {
     pub(super) fn cell(&mut self, cell: &mut String) -> Result<Result<(), String>, ParquetError> {
         match self.next()? {
             Value::Null => {}
-            Value::Text(bytes) => match simdutf8::compat::from_utf8(bytes) {
+            Value::Text(bytes) => match text(bytes) {
                 Ok(text) => cell.push_str(text.trim()),
-                Err(error) => return Ok(Err(format!("not UTF-8 from byte {} on", error.valid_up_to()))),
+                Err(what) => return Ok(Err(what)),
             },
             // What most labels are.
             Value::Whole(digit @ 0..10) => cell.push(char::from(b'0' + digit as u8)),

@@ -19,13 +19,13 @@ use super::{
     label_checks,
     labels::Labels,
     missing::MissingValues,
-    noticed::{Noticed, guessed, note, second, swallowed},
+    noticed::{Noticed, guessed, note, swallowed},
     progress::{Listener, Meter, Progress, silent},
     repeats::Repeats,
     rows::Rows,
     settings::{Layout, Wording},
     source::Origin,
-    text_columns::TextColumns,
+    text_columns::{RowText, TextColumns},
 };
 use crate::{
     event::Split,
@@ -103,7 +103,7 @@ pub fn read_files_telling(files: &DataFiles, config: &DataConfig, listener: &Lis
             continue;
         }
         let result = match &mut read {
-            Some(Labelled { data, values }) => {
+            Some(Labelled { data, values, .. }) => {
                 let known = (&*values, files, config);
                 add_file(data, (split, &origins(paths)), layout, &columns(None, None), known, listener)
             }
@@ -125,16 +125,16 @@ pub fn read_files_telling(files: &DataFiles, config: &DataConfig, listener: &Lis
 
 /// The rows of `data.source`.
 fn of_source(
-    files: &DataFiles,
+    of: &DataFiles,
     layout: &Layout,
     columns: &Columns,
     config: &DataConfig,
     listener: &Listener,
 ) -> Result<Labelled, DataError> {
-    let origins: Vec<Origin> = files.source.iter().cloned().map(Origin::File).collect();
-    let known = Known { labels: &config.labels, classes: files.classes.as_deref(), of: None };
+    let origins: Vec<Origin> = of.source.iter().cloned().map(Origin::File).collect();
+    let known = Known { labels: &config.labels, classes: of.classes.as_deref(), of: None };
     let splits = config.splits.as_ref().filter(|_| config.split_column.is_some());
-    let Labelled { mut data, values } = labelled(&origins, layout, columns, known, splits, listener)?;
+    let Labelled { mut data, values, files } = labelled(&origins, layout, columns, known, splits, listener)?;
     data.warnings.extend(label_checks::check(
         &data.labels,
         &data.rows,
@@ -147,14 +147,14 @@ fn of_source(
     if let Some(first) = data.rows.first()
         && data.rows.iter().all(|row| row.target == first.target)
     {
-        let (label, path) = (first.target.shown(&data.labels).to_owned(), files.source.first().cloned());
+        let (label, path) = (first.target.shown(&data.labels).to_owned(), of.source.first().cloned());
         let column = config.label_column.clone();
         return Err(DataError::OneClass { path: path.unwrap_or_default(), label, column });
     }
     let repeats = Repeats::of(&data.rows);
     repeats.note(&mut data.cleaning);
     data.warnings.extend(repeats.warning(data.rows.len() as u64, Wording::Keys));
-    Ok(Labelled { data, values })
+    Ok(Labelled { data, values, files })
 }
 
 /// Adds the rows of the files that are the dev or the test split. `values` maps label values to names.
@@ -175,15 +175,13 @@ fn add_file(
         of: config.labels.is_empty().then_some(source.as_str()),
     };
     let hint = |error| unlabelled(error, split, config);
-    let mut file = labelled(origins, layout, columns, known, None, listener).map_err(hint)?.data;
-    let path = origins.first().map(Origin::name).unwrap_or_default();
-    let mut problems = Problems::default();
-    for row in file.rows.iter().filter(|row| !trained[row.label() as usize]) {
+    let read = labelled(origins, layout, columns, known, None, listener).map_err(hint)?;
+    read.refused(read.data.rows.iter().filter(|row| !trained[row.label() as usize]).map(|row| {
         let label = escaped(&data.labels[row.label() as usize]);
-        let what = format!("label `{label}` (column `{}`) is in no row of {source}", config.label_column);
-        problems.push(Problem::new(row.line, what));
-    }
-    problems.into_result(&path)?;
+        (row.line, format!("label `{label}` (column `{}`) is in no row of {source}", config.label_column))
+    }))?;
+    let mut file = read.data;
+    let path = origins.first().map(Origin::name).unwrap_or_default();
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     let first = u32::try_from(data.rows.len()).map_err(|_| DataError::TooLarge { what: "rows" })?;
     let end = u32::try_from(data.rows.len() + file.rows.len()).map_err(|_| DataError::TooLarge { what: "rows" })?;
@@ -283,6 +281,26 @@ struct Labelled {
     data: Dataset,
     /// Value → name of each label.
     values: BTreeMap<String, String>,
+    /// Each file, and the lines of those before it: lines of several files count through.
+    files: Vec<(PathBuf, u64)>,
+}
+
+impl Labelled {
+    /// The error for rows that cannot be used, named by their lines and what is wrong: each with its own file.
+    fn refused(&self, rows: impl Iterator<Item = (u64, String)>) -> Result<(), DataError> {
+        let mut of_files: Vec<Problems> = self.files.iter().map(|_| Problems::default()).collect();
+        for (line, what) in rows {
+            let file = self.files.iter().rposition(|(_, before)| *before < line).unwrap_or_default();
+            of_files[file].push(Problem::new(line - self.files[file].1, what));
+        }
+        let errors = self.files.iter().zip(of_files).filter_map(|((path, _), of_file)| of_file.into_result(path).err());
+        let mut errors: Vec<DataError> = errors.collect();
+        match errors.len() {
+            0 => Ok(()),
+            1 => Err(errors.remove(0)),
+            _ => Err(DataError::Several(errors)),
+        }
+    }
 }
 
 /// What is found while the rows of one or several files are read.
@@ -314,6 +332,7 @@ fn labelled(
     let mut divided = (Assigned::new(columns.split.as_deref(), splits), Groups::new(columns.group.as_deref()));
     let (mut labels, mut given) = (None, BTreeMap::new());
     let (mut digests, mut notes) = (Vec::new(), Vec::new());
+    let (mut files, mut empty) = (Vec::new(), None);
     // Names of class labels, which need not stand in the data files.
     let mut named: Vec<String> = Vec::new();
     for origin in origins {
@@ -352,13 +371,23 @@ fn labelled(
             return Err(DataError::Layout { path: origin.name(), what });
         }
         let known = Known { labels: &given, ..known };
-        read_file(&mut file, &mut found, (labels, &mut divided), (layout, columns, known))?;
+        files.push((origin.name(), found.lines_before));
+        match read_file(&mut file, &mut found, (labels, &mut divided), (layout, columns, known)) {
+            // One of several files may have no row.
+            Err(error @ DataError::NoRows { read: 0, .. }) if origins.len() > 1 => {
+                empty.get_or_insert(error);
+            }
+            result => result?,
+        }
         digests.push(file.input().digest());
         notes.extend(file.notes().into_iter().filter(|note| !notes.contains(note)).collect::<Vec<_>>());
     }
     let name = |origin: &Origin| origin.name().file_name().unwrap_or_default().to_string_lossy().into_owned();
     if let [first, .., last] = origins {
         notes.insert(0, format!("{} files, {} to {}", origins.len(), name(first), name(last)));
+    }
+    if let Some(error) = empty.filter(|_| found.rows.len() == 0) {
+        return Err(error);
     }
     let path = origins.first().map(Origin::name).unwrap_or_default();
     let Reading { rows, cleaning, mut warnings, .. } = found;
@@ -400,9 +429,14 @@ fn labelled(
         false => hex(&Sha256::digest(format!("{digest}\nclasses {named:?}\n"))),
     };
     let sources = origins.iter().zip(digests).map(|(origin, sha256)| ReadFile { name: name(origin), sha256 }).collect();
-    let files = Vec::new();
-    let data = Dataset { rows, labels, digest, cleaning, notes, warnings, dev, test, groups, sources, files };
-    Ok(Labelled { data, values: given })
+    let data =
+        Dataset { rows, labels, digest, cleaning, notes, warnings, dev, test, groups, sources, files: Vec::new() };
+    Ok(Labelled { data, values: given, files })
+}
+
+/// Whether a text is white space alone.
+fn is_empty(text: &str) -> bool {
+    text.chars().all(char::is_whitespace)
 }
 
 /// Reads the rows of one file.
@@ -443,10 +477,10 @@ fn read_file(
         if cells.label == no_label {
             cells.label.clear();
         }
-        if cells.text.trim().is_empty() {
+        if is_empty(&cells.text) {
             cleaning.missing_text += 1;
             note(&mut cleaning.missing_text_lines, counted_line);
-        } else if has_pairs && cells.text_pair.trim().is_empty() {
+        } else if has_pairs && is_empty(&cells.text_pair) {
             cleaning.missing_pair += 1;
             note(&mut cleaning.missing_pair_lines, counted_line);
         } else if cells.label.is_empty() {
@@ -457,9 +491,8 @@ fn read_file(
         } else if let Err(what) = assigned.add(&cells.split, found.rows.len()) {
             problems.push(Problem::new(line, what));
         } else if let Some(label) = labels.id(&cells.label) {
-            let (text, target) = (mem::take(&mut cells.text), Target::Label(label));
-            let row = Row { line: counted_line, text, text_pair: second(&mut cells, has_pairs), target };
-            found.rows.push(row);
+            let text = RowText { text: &cells.text, text_pair: has_pairs.then_some(&cells.text_pair) };
+            found.rows.push(counted_line, text, Target::Label(label));
             groups.add(&cells.group);
         } else {
             let column = columns.label.as_deref().unwrap_or_default();
@@ -542,4 +575,8 @@ fn sample(data: &mut Dataset, limit: usize, seed: u64) {
     let (mut of_rows, mut of_groups) = (keep.iter(), keep.iter());
     data.rows.retain(|_| of_rows.next() == Some(&true));
     data.groups.retain(|_| of_groups.next() == Some(&true));
+    if data.rows.len() < keep.len() / 2 {
+        // So that the memory of the other texts is free.
+        data.rows.iter_mut().for_each(Row::leave);
+    }
 }

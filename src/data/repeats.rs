@@ -1,6 +1,6 @@
 //! Texts that several rows have.
 
-use std::{collections::HashMap, hash::BuildHasher};
+use std::{collections::HashMap, hash::BuildHasher, mem};
 
 use foldhash::fast::RandomState;
 use rayon::prelude::*;
@@ -42,7 +42,7 @@ impl Repeats {
         // Half of each hash in front of the row's number: half as many bytes to sort. There are fewer rows than 2^32.
         let hashed = |(at, row): (usize, &Row)| hasher.hash_one(RowText::from(row)) & !ROW | at as u64;
         let mut hashed: Vec<u64> = rows.par_iter().enumerate().map(hashed).collect();
-        hashed.par_sort_unstable();
+        sort(&mut hashed);
         let mut found = Self { texts: rows.len() as u64, ..Self::default() };
         let mut contradict = Vec::new();
         for same_hash in hashed.chunk_by(|a, b| a & !ROW == b & !ROW).filter(|group| group.len() > 1) {
@@ -110,6 +110,31 @@ impl Repeats {
     }
 }
 
+/// Sorts hashes, on all threads: first into parts by their first bits, each of which the cache of a processor holds.
+fn sort(hashed: &mut Vec<u64>) {
+    const BITS: u32 = 8;
+    let part = |hash: &u64| (hash >> (u64::BITS - BITS)) as usize;
+    let mut ends = vec![0; 1 << BITS];
+    hashed.iter().for_each(|hash| ends[part(hash)] += 1);
+    let mut sorted = vec![0; hashed.len()];
+    let mut rest = &mut sorted[..];
+    let mut parts: Vec<&mut [u64]> = Vec::with_capacity(ends.len());
+    for &n in &ends {
+        let (now, after) = mem::take(&mut rest).split_at_mut(n);
+        parts.push(now);
+        rest = after;
+    }
+    let mut at = vec![0; ends.len()];
+    for hash in &*hashed {
+        let part = part(hash);
+        parts[part][at[part]] = *hash;
+        at[part] += 1;
+    }
+    parts.par_iter_mut().for_each(|part| part.sort_unstable());
+    drop(parts);
+    *hashed = sorted;
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -143,6 +168,18 @@ mod tests {
             pairs.map(|(text, pair, label)| Row { text_pair: Some(pair.into()), ..rows(&[(text, label)]).remove(0) });
         let found = Repeats::of(&pairs);
         assert_eq!((found.duplicates, found.contradicting, found.texts, found.rows), (2, 1, 3, 3));
+    }
+
+    #[test]
+    fn hashes_are_sorted() {
+        let hashes = |n: u64| (0..n).map(|i| i.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ u64::MAX / (i + 1));
+        for n in [0, 1, 2, 5000] {
+            let mut sorted: Vec<u64> = hashes(n).collect();
+            sort(&mut sorted);
+            let mut want: Vec<u64> = hashes(n).collect();
+            want.sort_unstable();
+            assert_eq!(sorted, want);
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::{
     cells::{Cells, Columns, Fault, Kept, KeptColumns},
     error::Problems,
     invisible::is_blank,
-    noticed::{Noticed, guessed, note, second, swallowed},
+    noticed::{Noticed, guessed, note, swallowed},
     read::{Known, unknown_label},
     rows::Rows,
     settings::{Layout, Wording},
@@ -202,7 +202,7 @@ impl Texts {
     fn row(&mut self, line: u64) -> Result<Text, Problem> {
         let label = self.label(line).map_err(|what| Problem::new(line, what))?;
         let (text, kept) = (mem::take(&mut self.cells.text), mem::take(&mut self.cells.kept));
-        let text_pair = second(&mut self.cells, self.has_pairs);
+        let text_pair = self.has_pairs.then(|| mem::take(&mut self.cells.text_pair));
         let mut row = Text { line, text, text_pair, is_blank: false, label, kept };
         if RowText::from(&row).texts().any(is_blank) {
             (row.is_blank, row.label) = (true, None);

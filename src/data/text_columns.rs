@@ -1,6 +1,6 @@
 //! The columns that texts are read from, and the texts of a row.
 
-use super::{DataConfig, Row};
+use super::{DataConfig, Row, cells::Cells, missing};
 use crate::plan::Probe;
 
 /// What is written between the texts of several columns where nothing else is said.
@@ -32,14 +32,15 @@ impl TextColumns {
     }
 
     /// Adds what one of the columns holds to the text of a row. Among several, one without a text adds nothing, not even a separator.
-    pub(super) fn add(&self, text: &mut String, part: String) {
+    pub(super) fn add(&self, cells: &mut Cells, part: &str) {
         if self.names.len() == 1 {
-            *text = part;
+            cells.text.push_str(part);
         } else if !part.trim().is_empty() && self.missing.iter().all(|value| value != part.trim()) {
-            if !text.is_empty() {
-                text.push_str(&self.separator);
+            cells.missing_words.extend(missing::word(part));
+            if !cells.text.is_empty() {
+                cells.text.push_str(&self.separator);
             }
-            text.push_str(&part);
+            cells.text.push_str(part);
         }
     }
 }

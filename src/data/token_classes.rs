@@ -27,10 +27,12 @@ pub(super) const NAMED: [&str; 7] =
     ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 
 impl Class {
+    /// Those that build a tokenizer by their own rules from a vocabulary, BERT's aside.
+    pub const WITH_RULES: [Self; 5] = [Self::Roberta, Self::XlmRoberta, Self::Camembert, Self::DebertaV2, Self::Albert];
+
     /// The class with this name, without `Fast`, among those that build a tokenizer by their own rules from a vocabulary, BERT's aside.
     pub fn with_rules(plain: &str) -> Option<Self> {
-        let all = [Self::Roberta, Self::XlmRoberta, Self::Camembert, Self::DebertaV2, Self::Albert];
-        all.into_iter().find(|class| class.name() == plain)
+        Self::WITH_RULES.into_iter().find(|class| class.name() == plain)
     }
 
     /// Whether it builds a tokenizer by its own rules from a vocabulary, and is not BERT's.
@@ -110,6 +112,8 @@ impl Class {
         match own.contains(&key) {
             true => Some(Read),
             false => past.or_else(|| match meaning(key) {
+                // A file of its vocabulary, as older versions wrote: the one in the folder is read.
+                Some(Foreign) if ["merges_file", "spm_file"].contains(&key) => Some(Without),
                 Some(Foreign) => None,
                 known => known,
             }),

@@ -63,7 +63,16 @@ impl Tokenizer {
             return Ok(loaded);
         }
         let Some(bytes) = read_optional(dir, VOCAB)? else {
-            return Err(unusable(dir, "", "no tokenizer here: expected tokenizer.json or vocab.txt".into()));
+            let other = Class::WITH_RULES.iter().find(|class| dir.join(class.vocabulary()).exists());
+            let hint = other.map(|class| {
+                format!(
+                    " ({} is there, but neither tokenizer_class nor the model type names the class of tokenizer that it is for, such as {})",
+                    class.vocabulary(),
+                    class.name()
+                )
+            });
+            let what = format!("no tokenizer here: expected tokenizer.json or vocab.txt{}", hint.unwrap_or_default());
+            return Err(unusable(dir, "", what));
         };
         let refuse = |what: String| unreadable(dir, VOCAB, &bytes, &what);
         let text = std::str::from_utf8(&bytes).map_err(|error| refuse(format!("it is not UTF-8: {error}")))?;

@@ -90,7 +90,7 @@ impl Settings {
                 settings.added.insert(id, token.ok_or_else(|| malformed(dir, CONFIG, "added_tokens_decoder", what))?);
             }
         } else {
-            settings.merge_older_files(dir, &mut config)?;
+            settings.merge_older_files(dir, &mut config, has_file)?;
         }
         settings.take_special(dir, &config)?;
         settings.take_switches(dir, &config)?;
@@ -109,6 +109,10 @@ impl Settings {
             false => (CONFIG, own),
             true => ("config.json", &model["tokenizer_class"]),
         };
+        if own == "" {
+            // transformers looks for a class of that name, finds none and builds another one than without the key.
+            return Err(malformed(dir, CONFIG, "tokenizer_class", "the name of a class, or no such key"));
+        }
         let of_type = |name: &str| model["model_type"] == name;
         if TYPES_OF_THE_FILE.iter().any(|name| of_type(name)) && file {
             (self.class, self.class_is_named) = (Class::File, true);
@@ -150,9 +154,7 @@ impl Settings {
                 ));
             }
         } else {
-            return refuse(&format!(
-                "from vocab.txt alone only BertTokenizer can be built, and there is no tokenizer.json; {OTHERS}"
-            ));
+            return refuse(&format!("taper does not know how to build it, and there is no tokenizer.json; {OTHERS}"));
         }
         Ok(())
     }
@@ -211,9 +213,22 @@ impl Settings {
     }
 
     /// Folders saved before transformers 4.34: special_tokens_map.json goes over the config, added_tokens.json adds tokens.
-    fn merge_older_files(&mut self, dir: &Path, config: &mut Map<String, Value>) -> Result<(), DataError> {
+    fn merge_older_files(
+        &mut self,
+        dir: &Path,
+        config: &mut Map<String, Value>,
+        has_file: bool,
+    ) -> Result<(), DataError> {
         if let Some(map) = object(dir, SPECIAL_MAP)? {
             for (key, value) in map {
+                let of_pieces = self.class.has_rules() && self.class != Class::Roberta && !has_file;
+                if key == "additional_special_tokens" && of_pieces && says_something(&value) {
+                    let what = format!(
+                        "`{key}` stands here beside {}, where transformers gives other ids than with it in {CONFIG}: write it there",
+                        self.class.vocabulary()
+                    );
+                    return Err(unusable(dir, SPECIAL_MAP, what));
+                }
                 let known = key.ends_with("_token")
                     || ["additional_special_tokens", "extra_special_tokens"].contains(&key.as_str());
                 if !known {

@@ -109,12 +109,9 @@ impl Source {
         let json: Value = serde_json::from_slice(bytes).map_err(|error| sniff::not_json(bytes, &error))?;
         let model = &json["model"];
         let of_another = || {
-            let kind = model["type"].as_str().unwrap_or("unknown");
-            format!(
-                "its model is of the type {kind}, of which {} builds no tokenizer; expected {}",
-                class.name(),
-                model_of(class)
-            )
+            let kind =
+                model["type"].as_str().map_or_else(|| "of no stated type".into(), |kind| format!("of the type {kind}"));
+            format!("its model is {kind}, of which {} builds no tokenizer; expected {}", class.name(), model_of(class))
         };
         let vocabulary = match (class, &model["vocab"]) {
             (Class::Roberta, vocab @ Value::Object(_)) if model["merges"].is_array() => {
@@ -180,9 +177,8 @@ pub(super) fn check_sizes(json: &Value) -> Result<(), String> {
             Value::Object(map) => {
                 if let Some(table) = map.get("precompiled_charsmap").and_then(Value::as_str)
                     && let Ok(table) = BASE64_STANDARD.decode(table)
-                    && !charsmap::is_whole(&table)
                 {
-                    return Err("`precompiled_charsmap` states more bytes than it has: it is cut short".into());
+                    charsmap::check_memory(&table)?;
                 }
                 rest.extend(map.values());
             }

@@ -80,7 +80,7 @@ impl Sheet {
         let Some(Row { number, values }) = self.rows.next() else { return Ok(None) };
         let values = values.map_err(|what| Fault::Row(Problem::new(number, what)))?;
         *cells = values.cells;
-        values.parts.into_iter().for_each(|part| self.text.add(&mut cells.text, part));
+        values.parts.iter().for_each(|part| self.text.add(cells, part));
         Ok(Some(number))
     }
 

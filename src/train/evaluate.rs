@@ -75,8 +75,8 @@ pub fn evaluate(
             predictions.push(Prediction {
                 row: id,
                 line: row.line,
-                text: row.text.clone(),
-                text_pair: row.text_pair.clone(),
+                text: row.text.to_string(),
+                text_pair: row.text_pair.as_deref().map(String::from),
                 label: row.label(),
                 predicted: answer.label,
                 probabilities: answer.stored(Some(row.target)),

@@ -335,3 +335,30 @@ fn files_whose_class_labels_differ_are_refused() {
     let said = refused(&sandbox, "path:glue", SPLITS);
     assert!(said.contains("train-00001-of-00002.parquet: its class labels are `good`, `bad`"), "{said}");
 }
+
+/// Shards as CSV: the second of training rows is empty.
+fn shards(labels: &str, in_second: &str) -> Sandbox {
+    let sandbox = Sandbox::new();
+    for (name, rows) in [("train-00000-of-00002", rows(0, 24)), ("train-00001-of-00002", Vec::new())] {
+        sandbox.write(&format!("glue/data/{name}.csv"), csv(&rows));
+    }
+    sandbox.write("glue/data/test-00000-of-00002.csv", csv(&rows(24, 6)));
+    sandbox.write("glue/data/test-00001-of-00002.csv", format!("{}{in_second}", csv(&rows(30, 2))));
+    spec(&sandbox, "path:glue", &format!("splits = {{ train = \"train\", test = \"test\" }}\n{labels}"));
+    sandbox
+}
+
+#[test]
+fn a_shard_may_be_empty_and_one_with_an_unknown_label_is_named() {
+    let sandbox = shards("", "");
+    assert_eq!(planned(&sandbox)["data"]["test"], 8);
+    let sandbox = shards("labels = { bad = \"bad\", good = \"good\", other = \"other\" }", "other,凉了\n");
+    let (code, said) = sandbox.says(&["plan", "glue.toml"]);
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    let want = "test-00001-of-00002.csv: line 4: label `other` (column `label`) is in no row of path:glue";
+    assert!(code == 2 && said.contains(want) && !said.contains("test-00000"), "{said}");
+    // Not every shard may be.
+    sandbox.write("glue/data/train-00000-of-00002.csv", csv(&[]));
+    let (code, said) = sandbox.says(&["plan", "glue.toml"]);
+    assert!(code == 2 && said.contains("train-00000-of-00002.csv"), "{said}");
+}

@@ -52,7 +52,7 @@ fn probabilities_of_long_texts_are_those_of_transformers() {
     let labels = ["LABEL_0", "LABEL_1", "LABEL_2"].map(String::from).to_vec();
     let row = |(expected, line): (&Expected, u64)| Row {
         line,
-        text: expected.text.clone(),
+        text: expected.text.clone().into(),
         text_pair: None,
         target: Target::Label(expected.label),
     };

@@ -33,7 +33,7 @@ fn rows() -> (Dataset, Tokens, Splits) {
         tokens.push(ids.collect());
         rows.push(Row {
             line: u64::from(i) + 2,
-            text: format!("row {i}"),
+            text: format!("row {i}").into(),
             text_pair: None,
             target: Target::Label(label),
         });

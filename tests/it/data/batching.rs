@@ -13,7 +13,7 @@ fn tokens(lengths: &[u32]) -> Tokens {
 
 #[test]
 fn a_batch_is_one_stream() {
-    let row = |label| Row { line: 1, text: String::new(), text_pair: None, target: Target::Label(label) };
+    let row = |label| Row { line: 1, text: "".into(), text_pair: None, target: Target::Label(label) };
     let data = Dataset {
         rows: vec![row(0), row(1), row(2)],
         labels: ["a", "b", "c"].map(String::from).into(),

@@ -383,7 +383,7 @@ fn rows_that_are_known_elsewhere_have_their_file() {
     data.files.push(file);
     data.dev = (60..80).collect();
     // The last five rows of the file have texts of data.source.
-    (75..80).for_each(|i| data.rows[i].text = format!("t{}", i - 30));
+    (75..80).for_each(|i| data.rows[i].text = format!("t{}", i - 30).into());
     let of = |what: &str, warnings: &[taper::warning::Warning]| {
         let found = warnings.iter().find(|warning| warning.message.contains(what));
         found.unwrap_or_else(|| panic!("{warnings:?}")).message.clone()

@@ -109,7 +109,7 @@ fn vocabulary() -> String {
 fn rows(lengths: &[usize]) -> Dataset {
     let row = |(i, &length): (usize, &usize)| Row {
         line: i as u64 + 2,
-        text: "好吃".chars().cycle().take(length).collect(),
+        text: "好吃".chars().cycle().take(length).collect::<String>().into(),
         text_pair: None,
         target: Target::Label(i as u32 % 2),
     };

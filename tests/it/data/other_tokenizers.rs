@@ -289,6 +289,22 @@ fn damaged_vocabularies_are_refused_by_name() {
         said.ends_with("no tokenizer here: expected tokenizer.json or vocab.json with merges.txt (RobertaTokenizer)"),
         "{said}"
     );
+    let extra = json!({"additional_special_tokens": ["zz"]}).to_string().into_bytes();
+    let said = refused(xlmr, &|files| drop(files.insert("special_tokens_map.json".into(), extra.clone())));
+    assert!(
+        said.starts_with(
+            "special_tokens_map.json: `additional_special_tokens` stands here beside sentencepiece.bpe.model"
+        ),
+        "{said}"
+    );
+    let said = refused(xlmr, &|files| {
+        files.insert("config.json".into(), b"{\"model_type\": \"bert\"}".to_vec());
+        files.remove("tokenizer_config.json");
+    });
+    assert!(
+        said.contains("(sentencepiece.bpe.model is there, but neither") && said.contains("XLMRobertaTokenizer"),
+        "{said}"
+    );
     let said = without(xlmr, "sentencepiece.bpe.model");
     assert!(said.ends_with("expected tokenizer.json or sentencepiece.bpe.model (XLMRobertaTokenizer)"), "{said}");
 
@@ -323,7 +339,7 @@ fn damaged_vocabularies_are_refused_by_name() {
             changed(&|file| file["model"]["vocab"] = json!({"a": 0})),
             "of which XLMRobertaTokenizer builds no tokenizer; expected Unigram",
         ),
-        (changed(&|file| file["model"] = Value::Null), "its model is of the type unknown"),
+        (changed(&|file| file["model"] = Value::Null), "its model is of no stated type, of which"),
         (changed(&|file| file["model"]["vocab"][7] = json!(["x"])), "piece 7 is [\"x\"]; expected a text and a score"),
         (changed(&|file| file["model"]["vocab"] = json!([["a", 0.0]])), "unk_id"),
         (

@@ -20,8 +20,12 @@ fn leaked(data: &Dataset, train: &[u32], test: &[u32]) -> usize {
 }
 
 pub fn dataset(labels: &[u32]) -> Dataset {
-    let row =
-        |(i, &label)| Row { line: i as u64 + 2, text: format!("t{i}"), text_pair: None, target: Target::Label(label) };
+    let row = |(i, &label)| Row {
+        line: i as u64 + 2,
+        text: format!("t{i}").into(),
+        text_pair: None,
+        target: Target::Label(label),
+    };
     let classes = labels.iter().max().map_or(0, |max| max + 1);
     Dataset {
         rows: labels.iter().enumerate().map(row).collect(),

@@ -106,6 +106,7 @@ fn tokenizers_of_other_kinds_are_refused_by_name() {
         assert!(with(json!({ "tokenizer_class": class })).contains("there is no tokenizer.json"));
     }
     for (key, value) in [
+        ("tokenizer_class", json!("")),
         ("word_tokenizer_type", json!("mecab")),
         ("sp_model_kwargs", json!({ "nbest": 1 })),
         ("init_inputs", json!([1])),

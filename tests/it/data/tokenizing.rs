@@ -75,7 +75,7 @@ fn long_texts_are_cut_before_sep() {
 /// Texts as the rows of a data set, tokenised when they are looked at.
 pub fn lazy(tokenizer: &Tokenizer, texts: &[impl AsRef<str>], max_length: usize) -> Tokens {
     let row =
-        |text: &_| Row { line: 1, text: str::to_owned(AsRef::as_ref(text)), text_pair: None, target: Target::Label(0) };
+        |text: &_| Row { line: 1, text: AsRef::<str>::as_ref(text).into(), text_pair: None, target: Target::Label(0) };
     let rows = texts.iter().map(row).collect();
     let dataset = Dataset { rows, ..Dataset::default() };
     Tokens::lazy(Arc::new(tokenizer.clone()), Arc::new(dataset), max_length)
