@@ -38,6 +38,14 @@ pub fn rate(value: f64) -> String {
     }
 }
 
+/// A setting in its shortest lossless form, as names of runs have it: `0.1`, `5e-4`.
+pub fn setting(value: f64) -> String {
+    match value.abs() {
+        size if size > 0.0 && !(1e-2..1e6).contains(&size) => format!("{value:e}"),
+        _ => value.to_string(),
+    }
+}
+
 /// Seconds as `4.2s`, `42s`, `3m12s`, `2h05m` or `3d04h`.
 pub fn duration(seconds: f64) -> String {
     if !(0.0..1e9).contains(&seconds) {
@@ -270,6 +278,12 @@ mod tests {
         let rates =
             [0.8333333333333334, 2.5e-5, 8.333333333333333e-6, 1.0, 0.0, 1.23456e7, 0.010004, f64::NAN].map(rate);
         assert_eq!(rates, ["0.8333", "2.5e-5", "8.333e-6", "1", "0", "1.235e7", "0.01", "NaN"]);
+    }
+
+    #[test]
+    fn settings_lose_no_digit() {
+        let said = [0.0005, 0.01, 0.1, 1e-8, 1.0, 0.0, 2_500_000.0, 0.000123456789].map(setting);
+        assert_eq!(said, ["5e-4", "0.01", "0.1", "1e-8", "1", "0", "2.5e6", "1.23456789e-4"]);
     }
 
     #[test]

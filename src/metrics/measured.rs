@@ -207,17 +207,17 @@ pub fn majority(counts: &[u64]) -> Option<u32> {
 }
 
 /// Describes the label that [`majority`] returns: the most common label; of several as common, one of the 2 most common labels; where all
-/// are as common, one of 2 equally common labels. `label` is the noun.
+/// are as common, as common as every other label. `label` is the noun.
 pub fn majority_words(counts: &[u64], label: &str) -> String {
     match (as_common(counts), counts.len()) {
         (0 | 1, _) => format!("the most common {label}"),
-        (n, all) if n == all => format!("one of {n} equally common {label}s"),
+        (n, all) if n == all => format!("as common as every other {label}"),
         (n, _) => format!("one of the {n} most common {label}s"),
     }
 }
 
 /// How many labels have the largest number of rows.
-pub fn as_common(counts: &[u64]) -> usize {
+fn as_common(counts: &[u64]) -> usize {
     let most = counts.iter().max();
     counts.iter().filter(|rows| Some(*rows) == most).count()
 }
@@ -298,7 +298,7 @@ mod tests {
     fn the_majority_is_the_first_of_equals() {
         assert_eq!(majority_words(&[2, 5, 4], "label"), "the most common label");
         assert_eq!(majority_words(&[2, 5, 5], "label"), "one of the 2 most common labels");
-        assert_eq!(majority_words(&[5, 5], "training label"), "one of 2 equally common training labels");
+        assert_eq!(majority_words(&[5, 5], "training label"), "as common as every other training label");
         assert_eq!(majority_words(&[0, 5], "label"), "the most common label");
         assert_eq!([majority(&[2, 5, 5]), majority(&[0, 0]), majority(&[])], [Some(1), Some(0), None]);
     }

@@ -10,7 +10,7 @@ mod wire;
 
 pub use confusion::Confusion;
 pub use degenerate::Degenerate;
-pub use measured::{ClassMetrics, Metrics, Scored, Tally, argmax, as_common, majority, majority_words};
+pub use measured::{ClassMetrics, Metrics, Scored, Tally, argmax, majority, majority_words};
 pub use metric::{Better, Metric, MetricInfo, Score, Unit};
 pub use probabilities::Probabilities;
 pub use rank::{RankKey, better_first, is_new_best};

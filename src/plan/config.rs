@@ -2,7 +2,7 @@
 //!
 //! Field names are those of the spec, so that a stored `run.toml` is itself a spec that repeats the run.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ pub use crate::spec::{
     ClassWeights, Delimiter, EngineKind, Fold, Format, HeldOut, Keep, Long, Metric, Precision, Probe, Quoting,
     Scheduler, SplitValues, TextEncoding,
 };
-use crate::{source::Source, task::Task};
+use crate::{format::setting, source::Source, task::Task};
 
 /// A resolved run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -48,6 +48,7 @@ impl RunConfig {
             let split =
                 line.split_once(" = ").map(|(key, _)| key).filter(|key| table == "[data]" && named.contains(key));
             let fold = self.data.fold.filter(|_| table == "[data]" && line.starts_with("test = "));
+            let line = if table.starts_with("[[") { line.into() } else { short_number(line) };
             lines.push(match (split, fold) {
                 (_, Some(_)) => format!("{line}  # data.fold decides"),
                 (Some(split), None) => format!("{line}  # data.splits.{split} decides"),
@@ -55,6 +56,21 @@ impl RunConfig {
             });
         }
         Ok(lines.join("\n") + "\n")
+    }
+}
+
+/// A line of TOML whose number has the form of names of runs: `lr = 5e-4`.
+fn short_number(line: &str) -> Cow<'_, str> {
+    let start = line.find(" = ").map_or(line.len() - line.trim_start().len(), |at| at + 3);
+    let (head, value) = line.split_at(start);
+    let (value, comma) = value.strip_suffix(',').map_or((value, ""), |value| (value, ","));
+    match value.parse::<f64>() {
+        // A float stays one: TOML's integers have neither a point nor an exponent.
+        Ok(number) if value.contains('.') && number.is_finite() => match setting(number) {
+            short if short.contains('e') => format!("{head}{short}{comma}").into(),
+            _ => line.into(),
+        },
+        _ => line.into(),
     }
 }
 
@@ -351,6 +367,19 @@ mod tests {
         config.train.engine = EngineKind::Candle;
         assert_ne!(key(&config), fused);
         let text = toml::to_string(&config).unwrap();
+        assert_eq!(toml::from_str::<RunConfig>(&text).unwrap(), config, "{text}");
+    }
+
+    #[test]
+    fn numbers_for_people_are_those_of_names_and_read_back_as_the_same() {
+        let mut config = full_config();
+        (config.train.lr, config.train.eps, config.train.weight_decay) = (5e-4, 1e-8, 0.01);
+        config.train.betas = (0.9, 0.0001);
+        config.probes[0].text = "x = 0.0005".into();
+        let text = config.to_toml().unwrap();
+        for line in ["lr = 5e-4", "eps = 1e-8", "weight_decay = 0.01", "    1e-4,", "text = \"x = 0.0005\""] {
+            assert!(text.lines().any(|found| found == line), "{line}: {text}");
+        }
         assert_eq!(toml::from_str::<RunConfig>(&text).unwrap(), config, "{text}");
     }
 

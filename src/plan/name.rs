@@ -4,24 +4,31 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 
+use crate::format::setting;
+
 /// How swept keys and their values are written in names.
 pub(super) struct Names {
     keys: HashMap<String, String>,
     /// Keys whose text values can be shortened to the part after the last `/`.
     cut: HashSet<String>,
+    /// Where the spec has each key.
+    written: HashMap<String, usize>,
 }
 
 impl Names {
-    /// Names for a sweep of `axes`: each key with all its values.
-    pub(super) fn new(axes: &BTreeMap<&str, Vec<&Value>>) -> Self {
+    /// Names for a sweep of `axes`: each key with all its values. Keys of `written` come first in names, in this order.
+    pub(super) fn new(axes: &BTreeMap<&str, Vec<&Value>>, written: &[String]) -> Self {
         let keys = axes.keys().map(|key| (key.to_string(), shortest(key, axes.keys()).to_string())).collect();
         let cut = axes.iter().filter(|(_, values)| can_cut(values)).map(|(key, _)| key.to_string()).collect();
-        Self { keys, cut }
+        let written = written.iter().cloned().zip(0..).collect();
+        Self { keys, cut, written }
     }
 
     /// The name of one point; empty without a sweep.
     pub(super) fn name(&self, point: &[(String, Value)]) -> String {
-        let parts = point.iter().map(|(key, value)| {
+        let mut point: Vec<&(String, Value)> = point.iter().collect();
+        point.sort_by_key(|(key, _)| self.written.get(key).copied().unwrap_or(usize::MAX));
+        let parts = point.into_iter().map(|(key, value)| {
             let shown = show(value);
             let shown = if self.cut.contains(key) { tail(&shown) } else { &shown };
             format!("{}={shown}", self.keys.get(key).unwrap_or(key))
@@ -52,11 +59,7 @@ fn tail(text: &str) -> &str {
 fn show(value: &Value) -> String {
     match value {
         Value::String(text) => text.split_whitespace().collect::<Vec<_>>().join("_"),
-        Value::Number(n) => match n.as_f64() {
-            Some(x) if n.is_f64() && x != 0.0 && (x.abs() < 1e-2 || x.abs() >= 1e6) => format!("{x:e}"),
-            Some(x) if n.is_f64() => x.to_string(),
-            _ => n.to_string(),
-        },
+        Value::Number(n) => n.as_f64().filter(|_| n.is_f64()).map_or_else(|| n.to_string(), setting),
         Value::Array(items) => format!("[{}]", items.iter().map(show).collect::<Vec<_>>().join(",")),
         _ => value.to_string(),
     }
@@ -70,7 +73,8 @@ mod tests {
 
     fn name(axes: &[(&str, Value)], point: &[(&str, Value)]) -> String {
         let axes = axes.iter().map(|(key, values)| (*key, values.as_array().unwrap().iter().collect())).collect();
-        Names::new(&axes).name(&point.iter().map(|(key, value)| (key.to_string(), value.clone())).collect::<Vec<_>>())
+        Names::new(&axes, &[])
+            .name(&point.iter().map(|(key, value)| (key.to_string(), value.clone())).collect::<Vec<_>>())
     }
 
     #[test]
@@ -79,6 +83,21 @@ mod tests {
         let point = [("train.lr", json!(0.00002)), ("data.seed", json!(1)), ("train.seed", json!(2))];
         assert_eq!(name(&axes, &point), "lr=2e-5 data.seed=1 train.seed=2");
         assert_eq!(name(&axes[..2], &[point[0].clone(), point[2].clone()]), "lr=2e-5 seed=2");
+    }
+
+    /// Keys that no axis of the spec has, such as the seed, stay last.
+    #[test]
+    fn keys_are_in_the_order_of_the_spec() {
+        let values = [json!([16, 32]), json!([1e-5, 2e-5]), json!([1, 2])];
+        let axes = ["train.batch_size", "train.lr", "train.seed"].into_iter().zip(&values);
+        let axes = axes.map(|(key, values)| (key, values.as_array().unwrap().iter().collect())).collect();
+        let point = [("train.batch_size", json!(16)), ("train.lr", json!(2e-5)), ("train.seed", json!(1))];
+        let point = point.map(|(key, value)| (key.to_string(), value));
+        let named = |written: &[&str]| {
+            Names::new(&axes, &written.iter().map(|key| key.to_string()).collect::<Vec<_>>()).name(&point)
+        };
+        assert_eq!(named(&["train.lr", "train.batch_size"]), "lr=2e-5 batch_size=16 seed=1");
+        assert_eq!(named(&["train.batch_size", "train.lr"]), "batch_size=16 lr=2e-5 seed=1");
     }
 
     #[test]

@@ -49,7 +49,7 @@ impl<'a, E: From<PlanError>, At: FnMut(&[(String, Value)]) -> Result<Spec, E>> R
                 known.push(value);
             }
         }
-        let names = Names::new(&values);
+        let names = Names::new(&values, &spec.sweep.written);
         let (points, seen, trials) = Default::default();
         let excluded = Excluded::new(&spec.sweep.exclude);
         Self {

@@ -29,8 +29,8 @@ pub struct Analysis {
     pub order: Vec<usize>,
     /// The best configuration against the next.
     pub comparison: Option<Comparison>,
-    /// In a cross-validation, the folds of the best configuration as if they were one run, once all are completed. Of several seeds it is
-    /// that of the best run, if it is complete.
+    /// In a cross-validation, the folds of the best configuration as if they were one run, once all are completed: of several seeds those
+    /// of the first one that is complete.
     pub together: Option<RunInput>,
     /// What the runs of a configuration differ in: `seed`, `fold` or, if in both, `run`.
     pub replicate: &'static str,
@@ -46,8 +46,10 @@ pub struct Group {
     pub runs: Vec<usize>,
     /// The number of planned runs, including those without a record.
     pub planned: usize,
-    /// Those of them with a result, best first.
+    /// Those of them with a result, best first; folds, of which none is the best, in the plan's order.
     pub finished: Vec<usize>,
+    /// Completed, or the state that keeps it from being completed.
+    pub state: RunState,
     /// Its rank on the leaderboard; `None` until all its seeds are completed.
     pub rank: Option<usize>,
     /// The value that ranks it.
@@ -112,13 +114,18 @@ impl Analysis {
                 Some(_) => mean_over_folds(&results, by),
                 None => mean(&results.iter().map(|(_, metrics)| *metrics).collect::<Vec<_>>(), by),
             };
+            let finished = match trial.out_of_fold {
+                Some(_) => members.iter().copied().filter(|&i| has_result(&runs[i])).collect(),
+                None => best_first(members.clone()),
+            };
             Group {
                 complete: of_seeds.into_iter().map(|set| set.into_iter().map(|at| members[at]).collect()).collect(),
                 planned: trial.planned(),
                 rank: trial.rank,
                 unfinished_at: trial.unfinished_at(),
                 name: trial.name,
-                finished: best_first(members.clone()),
+                finished,
+                state: trial.state,
                 runs: members,
                 chosen: trial.value,
                 accuracy: mean(Metric::Accuracy),
@@ -157,9 +164,27 @@ impl Analysis {
         self.groups.iter().any(|group| group.rank.is_some())
     }
 
-    /// The best run of the best configuration.
+    /// The best run of the best configuration. In a cross-validation, where none is the best because each is tested on other rows, the first
+    /// fold of the first seed whose folds are all completed.
     pub fn best(&self) -> Option<usize> {
-        self.best_group().and_then(|g| self.groups[g].finished.first().copied())
+        let group = &self.groups[self.best_group()?];
+        group.complete.first().and_then(|folds| folds.first()).or(group.finished.first()).copied()
+    }
+
+    /// The runs with a result, in the order of the ranking.
+    pub fn in_rank_order(&self) -> impl Iterator<Item = usize> + '_ {
+        self.measured().flat_map(|g| self.groups[g].finished.iter().copied())
+    }
+
+    /// The runs that the result is shown of: the best run, or all folds of one seed of the best configuration.
+    pub fn shown_runs(&self) -> Vec<usize> {
+        match (&self.together, self.has_folds()) {
+            (Some(_), _) => {
+                self.best_group().and_then(|g| self.groups[g].complete.first().cloned()).unwrap_or_default()
+            }
+            (None, true) => Vec::new(),
+            (None, false) => self.best().into_iter().collect(),
+        }
     }
 
     /// The configuration that a run belongs to.
@@ -180,7 +205,7 @@ impl Analysis {
     /// The folds of the best configuration as one run.
     fn folds_of_best(&self, runs: &[RunInput]) -> Option<RunInput> {
         let (group, best) = (&self.groups[self.best_group()?], self.best()?);
-        let set = group.complete.iter().find(|set| set.contains(&best)).or(group.complete.first())?;
+        let set = group.complete.first()?;
         let folds = counted(set.len() as u64, "fold");
         let name = match (self.groups.len(), group.complete.len()) {
             (1, 1) => folds,

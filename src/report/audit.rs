@@ -10,7 +10,7 @@ use crate::{
     event::{Split, SplitTexts},
     format::{NOTHING, and, by_number, count, counted, percent},
     plan::{DataConfig, Fold, Source},
-    store::{AuditedLeak, AuditedSource, DataAudit, FoundRows},
+    store::{AuditedLeak, AuditedSource, DataAudit, FoundRows, RunState},
     warning::lines_of,
 };
 
@@ -28,10 +28,19 @@ pub struct DataSection {
 pub struct DataSet {
     /// The runs that have them; empty if all have.
     pub runs: String,
-    /// What was read, dropped and noticed.
-    pub facts: Vec<(String, String)>,
+    /// What was read and dropped of each source, then what was noticed in all rows together.
+    pub parts: Vec<DataPart>,
     /// Its splits: one table for all runs whose splits are drawn in the same way.
     pub tables: Vec<SplitTable>,
+}
+
+/// What is known of one source, or of all rows together.
+#[derive(Debug, PartialEq)]
+pub struct DataPart {
+    /// Its key and address, or `All rows together`.
+    pub title: String,
+    /// Name of each fact, and its text.
+    pub facts: Vec<(String, String)>,
 }
 
 /// The splits of some runs.
@@ -39,8 +48,8 @@ pub struct DataSet {
 pub struct SplitTable {
     /// The runs, if there are several tables.
     pub runs: String,
-    /// What the ranges are over; empty without ranges.
-    pub over: String,
+    /// What the ranges are over, and why there are no tokens.
+    pub notes: Vec<String>,
     /// Names of the splits.
     pub splits: Vec<String>,
     /// Name of the value, and its text for each split.
@@ -90,7 +99,7 @@ pub(super) fn of_runs(runs: &[RunInput]) -> Option<DataSection> {
     let mut section = DataSection::default();
     for of in sets.iter().take(SETS) {
         let runs = if sets.len() > 1 { names(of) } else { String::new() };
-        section.sets.push(DataSet { runs, facts: facts(of), tables: tables(of, names) });
+        section.sets.push(DataSet { runs, parts: parts(of), tables: tables(of, names) });
     }
     if let more @ 1.. = sets.len().saturating_sub(SETS) {
         section
@@ -122,16 +131,16 @@ fn grouped<'a>(runs: &[Audited<'a>], same: impl Fn(&Audited<'a>, &Audited<'a>) -
     found
 }
 
-/// What was read, dropped and noticed.
-fn facts(of: &[Audited<'_>]) -> Vec<(String, String)> {
+/// What was read and dropped of each source, and what was noticed.
+fn parts(of: &[Audited<'_>]) -> Vec<DataPart> {
     let (first, data) = (of[0].audit, of[0].data());
-    let mut facts = Vec::new();
+    let mut parts = Vec::new();
     for source in &first.sources {
+        let mut facts = Vec::new();
         let (key, address) = match source.split {
             None => ("data.source".to_owned(), data.source.shown()),
             Some(split) => (format!("data.{}", split_name(split)), own_address(data, split)),
         };
-        facts.push((key, address));
         facts.push(("Rows read".into(), count(source.read)));
         facts.extend(dropped(source));
         if source.split.is_none() {
@@ -151,7 +160,16 @@ fn facts(of: &[Audited<'_>]) -> Vec<(String, String)> {
             let all = "their digests are part of that of the data, under Reproduce";
             facts.push((format!("and {}", counted(more as u64, "more file")), all.into()));
         }
+        parts.push(DataPart { title: format!("{key} = {address}"), facts });
     }
+    parts.push(DataPart { title: "All rows together".into(), facts: noticed(of) });
+    parts
+}
+
+/// What was noticed in the rows of all sources together.
+fn noticed(of: &[Audited<'_>]) -> Vec<(String, String)> {
+    let first = of[0].audit;
+    let mut facts = Vec::new();
     let [repeats, texts] = [|audit: &DataAudit| audit.repeats, |audit: &DataAudit| audit.contradictions]
         .map(|value| range(of.iter().map(|of| value(of.audit)), count));
     facts.push((
@@ -232,7 +250,7 @@ fn tables(of: &[Audited<'_>], names: impl Fn(&[Audited<'_>]) -> String) -> Vec<S
             counted(more as u64, "table"),
             by_number(more as u64, "is", "are")
         );
-        last.over = [&*last.over, &others].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
+        last.notes.push(others);
     }
     tables
 }
@@ -315,14 +333,31 @@ fn table(of: &[Audited<'_>]) -> SplitTable {
     }
     SplitTable {
         runs: String::new(),
-        over: over(of),
+        notes: over(of).into_iter().chain(no_tokens(of)).collect(),
         splits: splits.into_iter().map(|split| format::capital(split_name(split))).collect(),
         rows,
     }
 }
 
-/// What the ranges of a table are over; empty if its runs all have the same splits.
-fn over(of: &[Audited<'_>]) -> String {
+/// Why a table has no tokens: they are counted as a run reads its texts, and stored at its end.
+fn no_tokens(of: &[Audited<'_>]) -> Option<String> {
+    let texts = |of: &Audited<'_>| of.run.run.environment.as_ref().is_some_and(|e| !e.texts.is_empty());
+    if of.iter().any(texts) {
+        return None;
+    }
+    if of.iter().any(|of| of.run.run.state == RunState::Completed) {
+        return Some(
+            "There are no token counts: an earlier version, which did not store them, trained these runs.".into(),
+        );
+    }
+    let states = RunState::counted(of.iter().map(|of| of.run.run.state));
+    Some(format!(
+        "There are no token counts: they are stored when a run completes, and no run of this table has ({states})."
+    ))
+}
+
+/// What the ranges of a table are over; `None` if its runs all have the same splits.
+fn over(of: &[Audited<'_>]) -> Option<String> {
     let distinct = |value: &dyn Fn(&DataConfig) -> u64| {
         let mut found: Vec<u64> = of.iter().map(|of| value(of.data())).collect();
         found.sort_unstable();
@@ -338,11 +373,7 @@ fn over(of: &[Audited<'_>]) -> String {
     if folds > 1 {
         over.push(counted(folds, "fold"));
     }
-    if over.is_empty() {
-        String::new()
-    } else {
-        format!("Values are ranges where the splits of {} differ.", and(&over))
-    }
+    (!over.is_empty()).then(|| format!("“a–b”: from the lowest to the highest value over {}.", and(&over)))
 }
 
 /// `12`, or `12–15` if the values differ; empty without values.

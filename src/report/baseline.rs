@@ -2,7 +2,7 @@
 
 use super::{format, input::RunInput};
 use crate::{
-    metrics::{Degenerate, Metrics, as_common, majority, majority_words},
+    metrics::{Degenerate, Metrics, majority, majority_words},
     plan::Metric,
     stats::Paired,
 };
@@ -12,12 +12,8 @@ use crate::{
 pub struct Baseline {
     /// Id of the label.
     pub label: u32,
-    /// Whether the label is the most common one of the training rows. Runs of earlier versions did not store training counts; for
-    /// those it is the most common label of the evaluated rows.
-    pub of_training: bool,
-    /// Whether another label is as common.
-    pub tied: bool,
-    /// The label in a few words: `the most common training label`.
+    /// The label in a few words: `the most common training label`. Runs of earlier versions did not store training counts; for those it is
+    /// the most common label of the evaluated rows, and the words say so.
     pub words: String,
 }
 
@@ -27,7 +23,7 @@ impl Baseline {
         let metrics = run.run.final_metrics.as_ref()?;
         let of = |rows: &[u64], of_training| {
             let words = majority_words(rows, if of_training { "training label" } else { "label" });
-            majority(rows).map(|label| Self { label, of_training, tied: as_common(rows) > 1, words })
+            majority(rows).map(|label| Self { label, words })
         };
         let training = run.run.train_labels.as_deref().and_then(|rows| of(rows, true));
         training.or_else(|| of(&metrics.confusion.supports(), false))
@@ -36,15 +32,6 @@ impl Baseline {
     /// Its accuracy on the rows of an evaluation.
     pub fn accuracy(&self, metrics: &Metrics) -> f64 {
         metrics.right_if_always(self.label) as f64 / metrics.rows.max(1) as f64
-    }
-
-    /// The description for a chart's legend, where space is short.
-    pub fn legend(&self) -> &'static str {
-        match (self.of_training, self.tied) {
-            (_, true) => "tied majority label",
-            (true, false) => "majority training label",
-            (false, false) => "majority label",
-        }
     }
 
     /// Compares a model's accuracy with the baseline's on the same rows.
@@ -117,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_model_is_compared_with_the_majority_class() {
-        let baseline_a = Baseline { label: 0, of_training: true, tied: false, words: String::new() };
+        let baseline_a = Baseline { label: 0, words: String::new() };
         // 10 rows of `a` and 8 of `b`: all predicted as `a`; all as `b`.
         assert_eq!(baseline_a.against(&metrics(&[(0, 0, 10), (1, 0, 8)])), AgainstBaseline::OneClass(0));
         assert_eq!(baseline_a.against(&metrics(&[(0, 1, 10), (1, 1, 8)])), AgainstBaseline::OneClass(1));

@@ -60,15 +60,38 @@ pub fn markdown(text: &str) -> String {
 /// Words of at most this many characters are not broken.
 const WORD: usize = 28;
 
+fn escaped(text: &str) -> String {
+    text.replace('&', "&#38;").replace('<', "&#60;").replace('>', "&#62;").replace('"', "&#34;").replace('\'', "&#39;")
+}
+
+/// The parts of a text between backticks, each with whether it is code; one part where a backtick has no other.
+fn code_and_text(text: &str) -> Vec<(bool, &str)> {
+    match text.matches('`').count() % 2 {
+        0 => text.split('`').enumerate().map(|(i, part)| (i % 2 == 1, part)).collect(),
+        _ => vec![(false, text)],
+    }
+}
+
+/// Text as HTML, with what is between backticks as code.
+pub fn ticks(text: &str) -> String {
+    let part = |(code, part): (bool, &str)| match code {
+        false => escaped(part),
+        true => format!("<code>{}</code>", escaped(part)),
+    };
+    code_and_text(text).into_iter().map(part).collect()
+}
+
+/// Text as Markdown, with what is between backticks as code, and no other markup.
+pub fn markdown_ticks(text: &str) -> String {
+    let part = |(code, part): (bool, &str)| match code {
+        false => markdown(part),
+        true => format!("`{}`", part.replace(['\n', '\r'], " ")),
+    };
+    code_and_text(text).into_iter().map(part).collect()
+}
+
 /// Text as HTML whose words are not broken at a hyphen or a dash, except those longer than a column.
 pub fn unbroken_words(text: &str) -> String {
-    let escaped = |word: &str| {
-        word.replace('&', "&#38;")
-            .replace('<', "&#60;")
-            .replace('>', "&#62;")
-            .replace('"', "&#34;")
-            .replace('\'', "&#39;")
-    };
     let word = |word: &str| match word.contains(['-', '–']) && word.chars().count() <= WORD {
         true => format!("<span class=\"w\">{}</span>", escaped(word)),
         false => escaped(word),
@@ -178,6 +201,15 @@ mod tests {
         assert_eq!(unbroken_words("a-<b>"), "<span class=\"w\">a-&#60;b&#62;</span>");
         let long = format!("path:{}-large", "x".repeat(40));
         assert_eq!(unbroken_words(&long), long);
+    }
+
+    #[test]
+    fn backticks_become_code() {
+        assert_eq!(ticks("as `taper list <x>` has"), "as <code>taper list &#60;x&#62;</code> has");
+        assert_eq!(ticks("a & b"), "a &#38; b");
+        assert_eq!(ticks("it`s <b>"), "it`s &#60;b&#62;");
+        assert_eq!(markdown_ticks("as `a_b` *has*"), "as `a_b` \\*has\\*");
+        assert_eq!(markdown_ticks("it`s"), "it\\`s");
     }
 
     #[test]

@@ -41,6 +41,17 @@ impl Mean {
         seeds.into_iter().chain(self.rows).reduce(|a, b| if width(&b) > width(&a) { b } else { a })
     }
 
+    /// What the interval of [`Self::shown`] is over, in words: rows, or the runs (`seed`, `fold` or `run`) that this is the mean of.
+    /// `None` without an interval.
+    pub(super) fn covers(&self, replicate: &str) -> Option<String> {
+        let shown = self.shown()?;
+        Some(match self.n {
+            _ if self.n == 1 || self.rows == Some(shown) => OVER_ROWS.into(),
+            2 => format!("the lower and the higher of 2 {replicate}s"),
+            _ => format!("95% Student's t interval over {replicate}s"),
+        })
+    }
+
     /// `91.3% (90.1–92.4)`: the mean and the interval of [`Self::shown`].
     pub fn text(&self, metric: Metric) -> String {
         match self.shown() {
@@ -49,6 +60,9 @@ impl Mean {
         }
     }
 }
+
+/// What Wilson's interval covers.
+pub(super) const OVER_ROWS: &str = "95% Wilson interval over rows";
 
 /// Explains the shown intervals of these means, one sentence for each kind. Wilson's interval applies to accuracy only, the one metric
 /// that is a share of rows. `replicate`: what the means are over: `seed`, `fold` or `run`.
@@ -127,4 +141,23 @@ pub(super) fn mean_of(values: &[f64], by: Metric) -> Option<Mean> {
         range: values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &v| (low.min(v), high.max(v))),
         rows: None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The widths decide which interval is shown, and its name says which it is.
+    #[test]
+    fn an_interval_is_named_by_what_it_covers() {
+        let of = |values: &[f64], rows: Option<(f64, f64)>| Mean { rows, ..mean_of(values, Metric::Accuracy).unwrap() };
+        let covers = |mean: Mean| mean.covers("seed");
+        assert_eq!(covers(of(&[0.5, 0.6, 0.7], Some((0.59, 0.61)))).unwrap(), "95% Student's t interval over seeds");
+        assert_eq!(covers(of(&[0.5, 0.6, 0.7], Some((0.1, 0.9)))).unwrap(), "95% Wilson interval over rows");
+        assert_eq!(covers(of(&[0.5, 0.7], None)).unwrap(), "the lower and the higher of 2 seeds");
+        assert_eq!(covers(of(&[0.6, 0.6], None)), None);
+        assert_eq!(covers(of(&[0.6, 0.6], Some((0.5, 0.7)))).unwrap(), "95% Wilson interval over rows");
+        let one = Mean { low: Some(0.5), high: Some(0.7), ..of(&[0.6], None) };
+        assert_eq!(covers(one).unwrap(), "95% Wilson interval over rows");
+    }
 }

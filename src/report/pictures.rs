@@ -52,7 +52,12 @@ impl Colours {
             });
             groups.filter(|(_, runs)| !runs.is_empty()).collect()
         };
-        distinguish(series.iter_mut().map(|(name, _)| name).collect());
+        // What all runs of the plan share is left out, not what those of this chart share.
+        let all: Vec<&str> = match by_run {
+            true => input.runs.iter().map(|run| run.run.name.as_str()).collect(),
+            false => analysis.groups.iter().map(|group| group.name.as_str()).collect(),
+        };
+        distinguish(series.iter_mut().map(|(name, _)| name).collect(), &all);
         // Configurations in the leaderboard's order; runs of a single configuration in their own.
         let rank = |runs: &[usize]| match by_run {
             true => runs.iter().filter_map(|i| analysis.ranked.iter().position(|r| r == i)).min(),
@@ -86,18 +91,17 @@ impl Colours {
     }
 }
 
-/// Removes the words that all names share: a chart only has space for what distinguishes them.
-fn distinguish(mut names: Vec<&mut String>) {
-    let words = |name: &str| name.split_whitespace().map(String::from).collect::<Vec<_>>();
-    let all: Vec<Vec<String>> = names.iter().map(|name| words(name)).collect();
+/// Removes the words that `all` names share: a chart only has space for what distinguishes them.
+fn distinguish(names: Vec<&mut String>, all: &[&str]) {
+    let all: Vec<Vec<&str>> = all.iter().map(|name| name.split_whitespace().collect()).collect();
     if all.len() < 2 {
         return;
     }
-    for (name, own) in names.iter_mut().zip(&all) {
-        let kept: Vec<&str> =
-            own.iter().filter(|w| !all.iter().all(|other| other.contains(w))).map(String::as_str).collect();
+    for name in names {
+        let shared = |word: &&str| all.iter().all(|other| other.contains(word));
+        let kept: Vec<&str> = name.split_whitespace().filter(|word| !shared(word)).collect();
         if !kept.is_empty() {
-            **name = kept.join(" ");
+            *name = kept.join(" ");
         }
     }
 }
@@ -121,12 +125,24 @@ pub fn loss(input: &ReportInput, analysis: &Analysis, smoothing: f64) -> Option<
         let run = &input.runs[i];
         let losses: Vec<f64> = run.steps.iter().map(|s| s.loss).collect();
         let at = |values: Vec<f64>| run.steps.iter().map(|s| s.step as f64).zip(values).collect::<Vec<_>>();
-        let ended_early =
-            matches!(run.run.state, RunState::Failed | RunState::Interrupted | RunState::Waiting | RunState::Pruned);
-        Curve { colour: colours.of_run[i], smooth: at(ema(&losses, smoothing)), raw: at(losses), ended_early }
+        let ended_early = ended_early(run);
+        let completed = run.run.state == RunState::Completed;
+        Curve {
+            colour: colours.of_run[i],
+            smooth: at(ema(&losses, smoothing)),
+            raw: at(losses),
+            ended_early,
+            completed,
+        }
     };
     let curves = drawing_order(analysis, &colours, &shown).into_iter().map(curve).collect();
     Some(LossChart { curves, legend: colours.legend, smoothing })
+}
+
+/// Whether a run has steps, but not all of them, and is not trained now.
+pub fn ended_early(run: &RunInput) -> bool {
+    let states = [RunState::Failed, RunState::Interrupted, RunState::Waiting, RunState::Pruned];
+    !run.steps.is_empty() && states.contains(&run.run.state)
 }
 
 /// Accuracies during training, on the split that was evaluated: dev if there is one.
@@ -162,10 +178,8 @@ pub fn accuracy(input: &ReportInput, analysis: &Analysis) -> Option<AccuracyChar
     // The baseline must be of the rows that the chart shows.
     let charted =
         evals(shown.iter().copied().find(|&i| std::ptr::eq(&input.runs[i], reference)).unwrap_or(shown[0]), split);
-    let label = Baseline::of(reference);
-    let baseline = label.as_ref().zip(charted.first()).map(|(b, eval)| b.accuracy(&eval.metrics));
-    let word = label.map_or("", |b| b.legend());
-    legend.extend(baseline.map(|b| entry(format!("{word} {}", format::percent(b)), MUTED, true)));
+    let baseline = Baseline::of(reference).zip(charted.first()).map(|(b, eval)| b.accuracy(&eval.metrics));
+    legend.extend(baseline.map(|b| entry(format!("baseline {}", format::percent(b)), MUTED, true)));
     Some(AccuracyChart {
         tracks,
         legend,
@@ -199,7 +213,7 @@ pub fn with_interval(metrics: &Metrics) -> (f64, Interval) {
     (metrics.get(Metric::Accuracy), wilson(metrics.right(), metrics.rows))
 }
 
-/// Accuracies before and after training, best run first, and how many runs were left out.
+/// Accuracies before and after training, in the order of the ranking, and how many runs were left out.
 pub fn before_after(input: &ReportInput, analysis: &Analysis) -> Option<(BeforeAfterChart, usize)> {
     let best = &input.runs[analysis.best()?];
     let change = |&i: &usize| {
@@ -208,11 +222,15 @@ pub fn before_after(input: &ReportInput, analysis: &Analysis) -> Option<(BeforeA
         let key = format::short(&run.run.key).to_string();
         Some(Change { name: run.run.name.clone(), key, before: run.before().map(with_interval), after })
     };
-    let mut changes: Vec<Change> = analysis.ranked.iter().take(MOST_CHANGES).filter_map(change).collect();
-    distinguish(changes.iter_mut().map(|c| &mut c.name).collect());
+    let order: Vec<usize> = analysis.in_rank_order().take(MOST_CHANGES).collect();
+    let mut changes: Vec<Change> = order.iter().filter_map(change).collect();
+    let all: Vec<&str> = input.runs.iter().map(|run| run.run.name.as_str()).collect();
+    distinguish(changes.iter_mut().map(|c| &mut c.name).collect(), &all);
     let left_out = analysis.ranked.len() - changes.len();
     let metrics = best.run.final_metrics.as_ref();
-    let baseline = Baseline::of(best).zip(metrics).map(|(b, metrics)| (b.accuracy(metrics), b.legend()));
+    // Each fold has other rows, so that the baseline of one is not that of the others.
+    let baseline = Baseline::of(best).zip(metrics).filter(|_| !analysis.has_folds());
+    let baseline = baseline.map(|(b, metrics)| b.accuracy(metrics));
     Some((BeforeAfterChart { changes, split: split_name(best.measured_on()), baseline }, left_out))
 }
 

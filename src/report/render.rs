@@ -121,15 +121,24 @@ impl Folder<'_> {
         if let Some(chart) = &loss {
             let cut = match chart.cut() {
                 0 => String::new(),
-                1 => " 1 value above the axis is drawn at its upper end.".into(),
-                n => format!(" {n} values above the axis are drawn at its upper end."),
+                n => format!(
+                    " {} above {} {} drawn at the upper end of the axis; the highest is {}.",
+                    format::plural(n, "value"),
+                    crate::format::rate(chart.top()),
+                    crate::format::by_number(n as u64, "is", "are"),
+                    crate::format::rate(chart.highest())
+                ),
             };
-            let crosses = match chart.has_crosses() {
-                true => " A cross marks a run that stopped before its last step (other than by early stopping).",
-                false => "",
+            let ended = |state: &crate::store::RunState| {
+                input.runs.iter().any(|run| run.run.state == *state && pictures::ended_early(run))
+            };
+            let ended: Vec<&str> = crate::store::RunState::ALL.into_iter().filter(ended).map(|s| s.word()).collect();
+            let crosses = match ended.is_empty() {
+                false => format!(" A cross marks where a run ended before its last step ({}).", ended.join(", ")),
+                true => String::new(),
             };
             let caption = format!(
-                "Mean loss of each step's rows before the update; bold: exponential moving average with bias correction.{cut}{crosses}"
+                "Thin: the mean loss of each step's rows, before the update. Bold: its exponential moving average.{cut}{crosses}"
             );
             done.training.push(self.chart("loss", "Training loss by step", caption, chart, &fonts)?);
         }
@@ -139,29 +148,26 @@ impl Folder<'_> {
         }
         if let Some((chart, left_out)) = &change {
             let more = pictures::left_out(*left_out, "run");
-            let order = match best {
-                Some(run) if run.measured_on() != analysis.criterion.split => format!(
-                    "Sorted by {} {} (used for selection), best first; the chart shows {} accuracy.",
-                    split_name(analysis.criterion.split),
-                    analysis.criterion.metric.name(),
-                    split_name(run.measured_on())
-                ),
-                _ => "Best first.".into(),
+            let by = format!("{} {}", split_name(analysis.criterion.split), analysis.criterion.metric.name());
+            let order = match (analysis.groups.len() > 1, input.runs.len() > 1, analysis.has_folds()) {
+                (true, ..) => format!("Trials in the order of the ranking (by {by})."),
+                (false, true, true) => "Folds in their order.".into(),
+                (false, true, false) => format!("Runs in the order of {by}."),
+                (false, false, _) => String::new(),
             };
             let unmeasured = match input.runs.len() - analysis.ranked.len() {
                 0 => String::new(),
                 1 => " 1 run without a final evaluation is not drawn.".into(),
                 n => format!(" {n} runs without a final evaluation are not drawn."),
             };
-            let caption =
-                format!("{order} Intervals are Wilson's 95% intervals for a share of rows.{more}{unmeasured}");
+            let caption = format!("{order} Intervals are Wilson's 95% intervals over rows.{more}{unmeasured}");
             let alt = "Accuracy before and after training";
-            done.outcome.push(self.chart("before-after", alt, caption, chart, &fonts)?);
+            done.outcome.push(self.chart("before-after", alt, caption.trim_start().into(), chart, &fonts)?);
         }
         if let Some((chart, left_out)) = &probes {
             let more = pictures::left_out(*left_out, "probe");
-            let caption = format!("Probability of the expected label; the table below lists the sentences.{more}");
-            let alt = "Probability of the expected label of each probe before and after training";
+            let caption = format!("Probability of the expected label. The table below has the sentences.{more}");
+            let alt = "Probability of the expected label of each probe";
             done.probes = Some(self.chart("probes", alt, caption, chart, &fonts)?);
         }
         if let Some(chart) = &confusion {
@@ -170,10 +176,7 @@ impl Folder<'_> {
                 Some(_) => {
                     ("All rows by label and by their out-of-fold prediction".into(), "Confusion matrix of all folds")
                 }
-                None => (
-                    format!("Rows of the {split} split by label and by the best run's prediction"),
-                    "Confusion matrix of the best run",
-                ),
+                None => (format!("Rows of the {split} split by label and by the run's prediction"), "Confusion matrix"),
             };
             let caption = format!("{rows}. Shares are of each label's rows.");
             done.details.push(self.chart("confusion", alt, caption, chart, &fonts)?);
@@ -183,8 +186,8 @@ impl Folder<'_> {
                 .and_then(|run| run.run.final_metrics.as_ref())
                 .map_or(f64::NAN, |m| m.get(Metric::CalibrationError));
             let caption = format!(
-                "A bar above the dashed line: more of its rows are right than the model was sure of (underconfident); below it: fewer \
-                 (overconfident). Expected calibration error over these ten equal bins: {}.",
+                "A bar above the dashed line is underconfident: more of its rows are right than their confidence says. A bar below it is \
+                 overconfident. Expected calibration error over these ten equal bins: {}.",
                 format::percent(error)
             );
             let alt = "Share predicted correctly, by confidence";
@@ -202,10 +205,10 @@ impl Folder<'_> {
         chart: &impl Chart,
         fonts: &Fonts,
     ) -> Result<Picture, ReportError> {
-        let svg = charts::svg(name, chart)?;
+        let (svg, narrow) = (charts::svg(name, chart, charts::WIDTH)?, charts::svg(name, chart, charts::NARROW)?);
         let alone = svg.replacen(">\n", &format!(">\n{}", charts::STANDALONE_STYLE), 1);
         files::write(&self.file(&format!("{name}.svg")), alone.as_bytes())?;
         charts::png(name, chart, fonts, &self.file(&format!("{name}.png")))?;
-        Ok(Picture { name, alt: alt.into(), caption, svg })
+        Ok(Picture { name, alt: alt.into(), caption, svg, narrow })
     }
 }

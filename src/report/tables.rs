@@ -41,8 +41,8 @@ const FILES: [(&str, &str); 8] = [
         "predictions.csv",
         "every row of the final evaluation, with the probability of each label (with more than 50 labels, of the five most probable)",
     ),
-    ("mistakes.csv", "mistakes of the best run, the most confident first"),
-    ("probes.csv", "every probe, before and after"),
+    ("mistakes.csv", "mistakes of the predictions on this page, the most confident first"),
+    ("probes.csv", "every score of every probe"),
     ("classes.csv", "precision, recall and F1 of each class of each run's final evaluation"),
     ("confusion.csv", "the confusion matrix of each run's final evaluation: the pairs that occur"),
 ];
@@ -93,7 +93,7 @@ fn runs(table: &mut Table, input: &ReportInput, analysis: &Analysis) -> csv::Res
     let head = "key,name,configuration,state,failure,message,best,split,rows,accuracy,accuracy_low,accuracy_high,\
                 macro_f1,loss,calibration_error,accuracy_before,steps,total_steps,last_training_loss,training_s,\
                 lr,batch_size,epochs,seed,data_seed,dev_accuracy,dev_macro_f1,dev_loss";
-    let swept = Swept::of(input);
+    let (swept, shown) = (Swept::of(input), analysis.shown_runs());
     table.write_record(head.split(',').map(String::from).chain(swept.keys()))?;
     for (i, run) in input.runs.iter().enumerate() {
         let record = &run.run;
@@ -108,7 +108,7 @@ fn runs(table: &mut Table, input: &ReportInput, analysis: &Analysis) -> csv::Res
             record.state.word().into(),
             record.failure.map(FailureKind::word).unwrap_or_default().into(),
             text(record.message.as_deref().unwrap_or_default()),
-            (analysis.best() == Some(i)).to_string(),
+            shown.contains(&i).to_string(),
             m.map(|_| split_name(run.measured_on())).unwrap_or_default().into(),
             m.map(|m| m.rows.to_string()).unwrap_or_default(),
             number(m.map(|m| m.get(Metric::Accuracy))),

@@ -43,6 +43,18 @@ mod filters {
         Ok(format::unbroken_words(&text.to_string()))
     }
 
+    /// Text as HTML, with what is between backticks as code.
+    #[askama::filter_fn]
+    pub fn ticks(text: impl Display, _: &dyn askama::Values) -> askama::Result<String> {
+        Ok(format::ticks(&text.to_string()))
+    }
+
+    /// Escapes text for Markdown, but for what is between backticks.
+    #[askama::filter_fn]
+    pub fn md_ticks(text: impl Display, _: &dyn askama::Values) -> askama::Result<String> {
+        Ok(format::markdown_ticks(&text.to_string()))
+    }
+
     /// A fenced code block whose fence is longer than any in the text.
     #[askama::filter_fn]
     pub fn code(text: impl Display, _: &dyn askama::Values, language: &str) -> askama::Result<String> {

@@ -79,7 +79,8 @@ impl LoadedSpec {
         let mut merged = Merged::new(layers)?;
         nameless(&merged, path).into_iter().for_each(|problem| problems.add(|| problem));
         let swept = merged.fill_required(&mut problems, &mut spoilt)?;
-        let spec = merged.spec()?;
+        let mut spec = merged.spec()?;
+        spec.sweep.written = merged.written_axes();
         let conflicts = within_run(&spec).filter(|conflict| !conflict.touches(&swept));
         let conflicts = conflicts.chain(search::of_sweep(&spec)).chain(merged.of_layers(&spec));
         let conflicts = conflicts.filter(|conflict| !conflict.touches(&spoilt)).collect();

@@ -188,6 +188,20 @@ impl Merged {
         tables.chain(seeds).chain(folds).map(|(key, axis, value)| Swept::new(key, axis, value)).collect()
     }
 
+    /// The keys of axes and zips in the order in which they are written, those of lower layers first.
+    pub fn written_axes(&self) -> Vec<String> {
+        let first = |swept: &Swept| {
+            let tables = self.layers.iter().enumerate().flat_map(|(at, layer)| {
+                layer.tables().filter_map(move |(profile, _)| Some((at, layer.find(profile, &swept.axis)?.key.start)))
+            });
+            tables.min()
+        };
+        let mut axes: Vec<Swept> =
+            self.swept().into_iter().filter(|swept| ["axes", "zip"].contains(&swept.axis[1].as_str())).collect();
+        axes.sort_by_key(|swept| first(swept).unwrap_or((usize::MAX, 0)));
+        axes.into_iter().map(|swept| swept.key).collect()
+    }
+
     /// The values of a swept key: their layer, whether they are in its profile, and the list or table.
     pub fn swept_values(&self, path: &str) -> Option<(&Layer, bool, &Node)> {
         let swept = self.swept().into_iter().find(|swept| swept.key == path)?;

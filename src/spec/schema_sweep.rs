@@ -13,6 +13,9 @@ pub struct Sweep {
     pub axes: BTreeMap<String, Axis>,
     /// Keys that vary together: each table is one axis, read row by row.
     pub zip: Vec<BTreeMap<String, Vec<Value>>>,
+    /// The keys of `axes` and `zip` in the order in which they are written, which names of runs have. It is not part of the spec's value.
+    #[serde(skip)]
+    pub written: Vec<String>,
     /// Excluded points: those at which every key of a table has the given value.
     pub exclude: Vec<BTreeMap<String, Value>>,
     /// Values of `train.seed`: the innermost axis, over which results are averaged.
@@ -48,6 +51,7 @@ impl Default for Sweep {
         Self {
             axes: BTreeMap::new(),
             zip: Vec::new(),
+            written: Vec::new(),
             exclude: Vec::new(),
             seeds: Vec::new(),
             folds: None,

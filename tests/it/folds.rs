@@ -160,10 +160,11 @@ fn every_row_is_predicted_once_by_a_model_that_was_not_trained_on_it() {
         assert_eq!((tested, run.size.map(|size| size.train_rows)), (want, Some(22)), "{}", run.name);
     }
     for part in [
-        "of 40 out-of-fold rows right (95% interval",
-        "Cross-validation: each of the 40 rows was predicted once, by a model that was not trained on it",
-        "## Over folds",
-        "Out-of-fold accuracy (interval)",
+        "of all 40 rows right, out-of-fold (95% Wilson interval over rows: ",
+        "Cross-validation: each of the 40 rows is predicted once, by the model that was not trained on it (out-of-fold). No single run is the best, because each is tested on other rows.",
+        "## Ranking",
+        "Test accuracy, mean over folds (interval over folds)",
+        "Out-of-fold accuracy (95% interval over rows)",
         "on the same 40 out-of-fold rows",
         "[out_of_fold.csv](out_of_fold.csv)",
         "All rows by label and by their out-of-fold prediction",
@@ -291,9 +292,9 @@ fn with_seeds_the_folds_of_each_are_taken_together_and_their_mean_is_of_the_seed
     let (a, b) = (of_fold(1), of_fold(2));
     let mean = found["mean_accuracy"]["mean"].as_f64().expect("a mean");
     assert!(found["mean_accuracy"]["n"] == 2 && (mean - (a + b) / 2.0).abs() < 1e-12, "{found}");
-    assert!(page.contains("## Over runs") && page.contains("mean over 2 seeds"), "{page}");
-    assert!(page.contains("sample standard deviation over folds"), "{page}");
-    assert!(page.contains("**The seed of the best run, 2 folds, seed "), "{page}");
+    assert!(page.contains("## Mean over folds") && page.contains("mean over 2 seeds"), "{page}");
+    assert!(page.contains("sample standard deviation of the accuracy over folds"), "{page}");
+    assert!(page.contains("The classes and mistakes below are of **2 folds, seed 1**: "), "{page}");
 }
 
 /// Its rows are a test split like any other.

@@ -2,6 +2,7 @@
 //!
 //! `TAPER_REPORTS=DIR cargo test --test it report::` leaves the reports in DIR, to be looked at.
 
+mod answers;
 mod audit;
 mod choosing;
 mod labels;
@@ -108,8 +109,9 @@ fn the_page_shows_what_the_records_contain() {
         .filter_map(|r| r.run.final_metrics.as_ref().map(|m| (m.get(Metric::Accuracy), &r.run.name)))
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .unwrap();
+    let key = &input.runs.iter().find(|r| r.run.name == *best.1).unwrap().run.key[..12];
     assert!(html.contains(&format!(
-        "Best run <b>{}</b>: {:.1}% of 600 test rows right",
+        "<b>{}</b> (<code>{key}</code>): {:.1}% of 600 test rows right",
         best.1.replace("lr=1e-4", "<span class=\"w\">lr=1e-4</span>"),
         best.0 * 100.0
     )));
@@ -118,7 +120,7 @@ fn the_page_shows_what_the_records_contain() {
         "data row 17: label `maybe` is not in data.labels",
         "4 runs have no final result",
         "failed (diverged)",
-        "The best of 5 runs was chosen on the same test rows on which it is evaluated, so its accuracy is optimistic",
+        "The accuracy is optimistic: the best of 3 trials was chosen on the same test rows that it is measured on.",
         "not all trained in the same environment",
         "taper run experiments/rbt3-waimai.toml --set &#39;probes=",
         "2 of 3",
@@ -141,10 +143,10 @@ fn a_pruned_run_is_no_failure() {
     let html = text(&files, "report.html");
     for part in [
         "1 pruned",
-        "<td class=\"pruned\">pruned</td>",
+        "<td class=\"pruned\" data-of=\"State\">pruned</td>",
         "Of pruned trials, those that got further come first. ",
         "8th of 9 at step 75, where 3 go on",
-        "1 run was pruned: the sweep&#39;s pruning rule stopped it before the last step. The table shows the step and the reason.",
+        "1 run was pruned: the sweep&#39;s pruning rule stopped it before the last step. The table of runs has the step and the reason.",
         &format!("{} runs have no final result", missing - 1),
     ] {
         assert!(html.contains(part), "{part}");
@@ -203,7 +205,7 @@ fn where_no_run_has_a_result_the_dev_metrics_are_shown_and_marked() {
     let md = text(&files, "report.md");
     assert!(
         md.contains(
-            "No run has a final result yet: values below are from evaluations during training and are not final."
+            "No run has a final result yet. The values below are from evaluations during training: they are not final."
         ),
         "{md}"
     );
@@ -220,7 +222,10 @@ fn where_no_run_has_a_result_the_dev_metrics_are_shown_and_marked() {
         run.evals.iter_mut().for_each(|eval| eval.split = Split::Dev);
     }
     let md = text(&files_of(&input), "report.md").to_string();
-    let row = md.lines().find(|line| line.starts_with("| – | lr=1e-4 | 0 of 3 |")).unwrap_or_else(|| panic!("{md}"));
+    let row = md
+        .lines()
+        .find(|line| line.starts_with("| – | lr=1e-4 | interrupted | 0 of 3 |"))
+        .unwrap_or_else(|| panic!("{md}"));
     assert!(row.contains("% (at step") && row.contains(", not final) | – | – |"), "{row}");
 }
 
@@ -229,13 +234,13 @@ fn a_dev_split_chooses_where_there_is_one() {
     let input = report_fixtures::dev_split();
     let html = String::from_utf8(files_of(&input)["report.html"].clone()).unwrap();
     assert!(
-        html.contains("chosen by its accuracy on the dev split, then by its loss there, then by the plan&#39;s order")
+        html.contains("Runs are ranked by dev accuracy; equal runs by dev loss, then by their order in the plan. The test rows played no part.")
     );
     assert!(html.contains("Dev accuracy (used for selection)"));
     // A loss is chosen by once; macro-F1 as accuracy.
     for (metric, said) in [
-        (Metric::Loss, "chosen by its loss on the dev split, then by the plan's order"),
-        (Metric::MacroF1, "chosen by its macro-F1 on the dev split, then by its loss there, then by the plan's order"),
+        (Metric::Loss, "Runs are ranked by dev loss; equal runs by their order in the plan."),
+        (Metric::MacroF1, "Runs are ranked by dev macro-F1; equal runs by dev loss, then by their order in the plan."),
     ] {
         let mut input = report_fixtures::dev_split();
         input.runs.iter_mut().for_each(|run| run.run.config.checkpoint.metric = metric);
@@ -253,9 +258,8 @@ fn of_trials_with_seeds_the_mean_chooses_and_the_report_says_so() {
     };
     let runs = [(1e-5, 1), (1e-5, 2), (1e-4, 1), (1e-4, 2)].map(|(lr, seed)| run(lr, seed));
     let md = text(&files_of(&experiment(runs.into())), "report.md").to_string();
-    let said = "> The best of 2 trials was chosen by its mean accuracy over seeds on the dev split, then by its loss there, then by the \
-                plan's order; the test rows played no part in this choice. The best run is the best one of this trial: another trial may \
-                have a run with a better value.\n";
+    let said = "> Trials are ranked by dev accuracy (mean over seeds); equal trials by dev loss, then by their order in the plan. The test \
+                rows played no part. A run of another trial may be better than the best run of the best trial.\n";
     assert!(md.contains(said), "{md}");
 }
 
@@ -267,8 +271,8 @@ fn a_report_of_an_interrupted_run_without_evaluations_promises_none() {
         (run.run.state, run.run.final_metrics) = (RunState::Interrupted, None);
     }
     let md = text(&files_of(&input), "report.md").to_string();
-    assert!(md.contains("> No run has a final result yet, nor one of an evaluation during training.\n"), "{md}");
-    assert!(!md.contains("last ended") && !md.contains("values below"), "{md}");
+    assert!(md.contains("> The run has no final result yet. It was not evaluated during training either. Below are the training loss and the probes before training.\n"), "{md}");
+    assert!(!md.contains("last run ended") && !md.contains("values below"), "{md}");
 }
 
 /// The dev split ranks, and what is compared is what was measured at the end: each sentence says on which rows.
@@ -333,7 +337,7 @@ fn the_best_by_dev_is_best_whatever_the_test_split_says() {
         }
         input.runs[run].run.final_metrics.as_mut().unwrap().set(Metric::Accuracy, test);
     }
-    assert!(text(&files_of(&input), "report.md").contains("**Best run seed=1: 60.0%** of 600 test rows right"));
+    assert!(text(&files_of(&input), "report.md").contains("): 60.0% of 600 test rows right"));
 }
 
 #[test]
@@ -350,7 +354,7 @@ fn a_failed_run_is_never_best_and_equals_go_by_loss() {
     better.set(Metric::Loss, 0.0);
     input.runs[6].run.final_metrics = Some(better);
     input.runs[3].run.final_metrics.as_mut().unwrap().set(Metric::Loss, 0.2);
-    assert!(text(&files_of(&input), "report.md").contains("**Best run lr=1e-4 seed=1: 90.0%**"));
+    assert!(text(&files_of(&input), "report.md").contains("**lr=1e-4 seed=1** (best of its trial)"));
 }
 
 #[test]

@@ -9,8 +9,8 @@ use plotters::{
 use super::{
     Area, Chart, Drawn, Legible,
     axes::{Axis, plot, whole},
-    pen::{self, LegendEntry},
-    theme,
+    pen::{self, LegendEntry, Place},
+    theme, width,
 };
 
 /// Accuracy of evaluations, by epoch or by step.
@@ -36,8 +36,8 @@ pub struct Track {
 }
 
 impl Chart for AccuracyChart {
-    fn height(&self) -> u32 {
-        pen::height_beside(&self.legend)
+    fn height(&self, width: u32) -> u32 {
+        Place::of(&self.legend, width).height(&self.legend)
     }
 
     fn texts(&self) -> Vec<&str> {
@@ -46,7 +46,7 @@ impl Chart for AccuracyChart {
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
         pen::title(area, &format!("Accuracy on the {} split", self.split))?;
-        let right = pen::legend_width(&self.legend);
+        let place = Place::of(&self.legend, width(area) as u32);
         let points = || self.tracks.iter().flat_map(|t| &t.points).filter(|p| p.1.is_finite());
         let last = points().map(|p| p.0).fold(1.0, f64::max);
         let values = || points().map(|p| p.1).chain(self.baseline);
@@ -57,7 +57,7 @@ impl Chart for AccuracyChart {
         let decimals = usize::from(range.end - range.start < 5.0);
         let mut chart = plot(
             area,
-            right,
+            (place.right, place.below),
             // Some space on both sides for the dots.
             Axis {
                 range: -0.02 * last..last * 1.02,
@@ -78,6 +78,6 @@ impl Chart for AccuracyChart {
             chart.draw_series([PathElement::new(points.clone(), pen::stroke(track.colour, 1.0, 4))])?;
             chart.draw_series(points.into_iter().map(|p| Circle::new(p, 7, track.colour.filled())))?;
         }
-        pen::legend(area, (f64::from(super::WIDTH) - right + 30.0, 110.0), &self.legend, legible)
+        place.draw(area, &self.legend, legible)
     }
 }

@@ -30,10 +30,10 @@ pub struct Axis<'a> {
     pub format: &'a dyn Fn(f64) -> String,
 }
 
-/// Draws axes, labels and horizontal grid lines, leaving `right` units free at the right.
+/// Draws axes, labels and horizontal grid lines, leaving `right` units free at the right and `below` units below.
 pub fn plot<'a, DB: DrawingBackend>(
     area: &'a Area<DB>,
-    right: f64,
+    (right, below): (f64, f64),
     x: Axis<'_>,
     y: Axis<'_>,
 ) -> Result<Plot<'a, DB>, DrawingAreaErrorKind<DB::ErrorType>> {
@@ -41,7 +41,7 @@ pub fn plot<'a, DB: DrawingBackend>(
         .margin_top(84)
         .margin_left(16)
         .margin_right(right as i32)
-        .margin_bottom(12)
+        .margin_bottom(12 + below as i32)
         .x_label_area_size(84)
         .y_label_area_size(128)
         .build_cartesian_2d(x.range, y.range)?;
@@ -65,7 +65,31 @@ pub fn plot<'a, DB: DrawingBackend>(
     Ok(chart)
 }
 
+/// The end of an axis from 0 that a chart with this many labels at most gives a label: at least `value`.
+pub fn round_end(value: f64, labels: usize) -> f64 {
+    let least = value / labels.saturating_sub(1).max(1) as f64;
+    let power = 10f64.powf(least.log10().floor());
+    let step = [1.0, 2.0, 5.0].map(|of| of * power).into_iter().find(|step| *step >= least * (1.0 - 1e-9));
+    let step = step.unwrap_or(10.0 * power);
+    let end = (value / step - 1e-9).ceil() * step;
+    if end.is_finite() && end > 0.0 { end } else { 1.0 }
+}
+
 /// A whole number, or an empty text for other numbers.
 pub fn whole(value: f64) -> String {
     if (value - value.round()).abs() < 1e-6 { format!("{}", value.round()) } else { String::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_axis_ends_at_a_label_at_or_above_the_highest_value() {
+        for (value, end) in
+            [(0.735, 0.8), (0.7, 0.8), (0.6, 0.6), (2.1, 2.5), (1.0, 1.0), (613.0, 800.0), (9e7, 1e8), (0.0, 1.0)]
+        {
+            assert!((round_end(value, 7) - end).abs() < 1e-9 * end, "{value}: {}", round_end(value, 7));
+        }
+    }
 }

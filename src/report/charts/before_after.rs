@@ -5,18 +5,18 @@ use plotters::{prelude::DrawingBackend, style::RGBColor};
 use super::{
     Area, Chart, Drawn, Legible,
     pen::{self, At},
-    theme,
+    theme, width,
 };
 use crate::{report::format, stats::Interval};
 
 /// One row for each run.
 pub struct BeforeAfterChart {
-    /// The runs, best first.
+    /// The runs, in the order of the ranking.
     pub changes: Vec<Change>,
     /// Name of the split.
     pub split: &'static str,
-    /// Accuracy of the majority-class baseline, and its description.
-    pub baseline: Option<(f64, &'static str)>,
+    /// Accuracy of the majority-class baseline.
+    pub baseline: Option<f64>,
 }
 
 /// A run's accuracies, with their intervals.
@@ -38,26 +38,26 @@ const ROW: f64 = 62.0;
 
 impl BeforeAfterChart {
     /// Where the names end and the plot begins.
-    fn left(&self) -> f64 {
+    fn left(&self, width: f64) -> f64 {
         let longest = self.changes.iter().map(|c| format::width_em(&c.name)).fold(0.0, f64::max);
-        (longest * pen::SMALL + 60.0).clamp(160.0, 520.0)
+        (longest * pen::SMALL + 60.0).clamp(160.0, 0.29 * width)
     }
 
     /// A name, wrapped to as many lines as needed.
-    fn lines(&self, name: &str) -> Vec<String> {
-        format::wrap(name, (self.left() - 50.0) / pen::SMALL, pen::NAME_LINES)
+    fn lines(&self, name: &str, width: f64) -> Vec<String> {
+        format::wrap(name, (self.left(width) - 50.0) / pen::SMALL, pen::NAME_LINES)
     }
 
     /// Height of each run.
-    fn row(&self) -> f64 {
-        let most = self.changes.iter().map(|change| self.lines(&change.name).len()).max().unwrap_or(0);
+    fn row(&self, width: f64) -> f64 {
+        let most = self.changes.iter().map(|change| self.lines(&change.name, width).len()).max().unwrap_or(0);
         ROW.max(most as f64 * pen::SMALL + 16.0)
     }
 }
 
 impl Chart for BeforeAfterChart {
-    fn height(&self) -> u32 {
-        (TOP + self.row() * self.changes.len() as f64 + FOOT) as u32
+    fn height(&self, width: u32) -> u32 {
+        (TOP + self.row(f64::from(width)) * self.changes.len() as f64 + FOOT) as u32
     }
 
     fn texts(&self) -> Vec<&str> {
@@ -66,8 +66,9 @@ impl Chart for BeforeAfterChart {
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
         pen::title(area, &format!("Accuracy on the {} split before and after training", self.split))?;
-        let (left, row) = (self.left(), self.row());
-        let right = f64::from(super::WIDTH) - 280.0;
+        let width = width(area);
+        let (left, row) = (self.left(width), self.row(width));
+        let right = width - 280.0;
         let bottom = TOP + row * self.changes.len() as f64;
         let x = |share: f64| left + share.clamp(0.0, 1.0) * (right - left);
         for tick in 0..=5 {
@@ -77,17 +78,18 @@ impl Chart for BeforeAfterChart {
             pen::text(area, (x(share), bottom + 28.0), &label, pen::SMALL, theme::MUTED, At::Middle)?;
         }
         let note = "ring: before · dot: after · bars: 95% Wilson intervals";
-        pen::text(area, (left, bottom + 66.0), note, pen::SMALL, theme::MUTED, At::Left)?;
-        if let Some((baseline, which)) = self.baseline {
+        let from = if width < f64::from(super::WIDTH) { 24.0 } else { left };
+        pen::text(area, (from, bottom + 66.0), note, pen::SMALL, theme::MUTED, At::Left)?;
+        if let Some(baseline) = self.baseline {
             let style = pen::stroke(theme::MUTED, 1.0, 3);
             pen::dashes(area, (x(baseline), TOP - 24.0), (x(baseline), bottom), style)?;
-            let note = format!("{which} {}", format::percent(baseline));
+            let note = format!("baseline {}", format::percent(baseline));
             pen::text(area, (x(baseline), TOP - 42.0), &note, pen::SMALL, theme::MUTED, At::Middle)?;
         }
         for (i, change) in self.changes.iter().enumerate() {
             let y = TOP + row * (i as f64 + 0.5);
             let name = legible.or(&change.name, || change.key.clone());
-            let lines = self.lines(&name);
+            let lines = self.lines(&name, width);
             let first = y - (lines.len() as f64 - 1.0) * pen::SMALL / 2.0;
             for (i, line) in lines.iter().enumerate() {
                 let y = first + i as f64 * pen::SMALL;
@@ -125,6 +127,8 @@ fn whisker<DB: DrawingBackend>(area: &Area<DB>, (low, high): (f64, f64), y: f64,
 mod tests {
     use super::*;
 
+    const WIDE: f64 = 1800.0;
+
     #[test]
     fn long_names_are_not_cut_to_the_same_label() {
         let chart = |names: &[&str]| BeforeAfterChart {
@@ -143,11 +147,11 @@ mod tests {
         let long = "lr=0.0003 batch_size=16 dropout=0.1 weight_decay=0.01 warmup_ratio=0.1 scheduler=cosine seed=";
         let names = [1, 2].map(|seed| format!("{long}{seed}"));
         let chart_of_long = chart(&names.each_ref().map(String::as_str));
-        let lines = names.each_ref().map(|name| chart_of_long.lines(name));
+        let lines = names.each_ref().map(|name| chart_of_long.lines(name, WIDE));
         assert!(lines[0].len() > 2 && lines[0] != lines[1], "{lines:?}");
         assert!(lines.iter().zip(&names).all(|(lines, name)| lines.join(" ") == **name), "{lines:?}");
         // Each run is high enough for them, and short names need no more than two lines.
-        assert!(chart_of_long.row() >= lines[0].len() as f64 * pen::SMALL);
-        assert_eq!((chart(&["a", "b"]).row(), chart(&[]).row()), (ROW, ROW));
+        assert!(chart_of_long.row(WIDE) >= lines[0].len() as f64 * pen::SMALL);
+        assert_eq!((chart(&["a", "b"]).row(WIDE), chart(&[]).row(WIDE)), (ROW, ROW));
     }
 }

@@ -5,7 +5,7 @@ use plotters::prelude::DrawingBackend;
 use super::{
     Area, Chart, Drawn, Legible,
     pen::{self, At},
-    theme,
+    theme, width,
 };
 use crate::{metrics::Confusion, report::format};
 
@@ -21,15 +21,15 @@ const TOP: f64 = 190.0;
 
 impl ConfusionChart {
     /// Width and height of a cell: large for two labels, smaller for many.
-    fn cell(&self) -> (f64, f64) {
+    fn cell(&self, width: f64) -> (f64, f64) {
         let n = self.labels.len().max(1) as f64;
-        ((1300.0 / n).min(300.0), (780.0 / n).clamp(46.0, 150.0))
+        ((0.72 * width / n).min(300.0), (780.0 / n).clamp(46.0, 150.0))
     }
 }
 
 impl Chart for ConfusionChart {
-    fn height(&self) -> u32 {
-        (TOP + self.cell().1 * self.labels.len() as f64 + 40.0) as u32
+    fn height(&self, width: u32) -> u32 {
+        (TOP + self.cell(f64::from(width)).1 * self.labels.len() as f64 + 40.0) as u32
     }
 
     fn texts(&self) -> Vec<&str> {
@@ -38,11 +38,12 @@ impl Chart for ConfusionChart {
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
         pen::title(area, "Confusion matrix")?;
-        let (width, height) = self.cell();
+        let whole = width(area);
+        let (width, height) = self.cell(whole);
         let names: Vec<String> =
             self.labels.iter().enumerate().map(|(i, l)| legible.or(l, || format!("label {i}"))).collect();
         let longest = names.iter().map(|n| format::width_em(n)).fold(0.0, f64::max);
-        let left = (longest * pen::LABEL + 80.0).clamp(200.0, 420.0);
+        let left = (longest * pen::LABEL + 80.0).clamp(0.11 * whole, 0.233 * whole);
         let n = names.len() as f64;
         pen::text(area, (24.0, TOP - 45.0), "label (rows)", pen::SMALL, theme::MUTED, At::Left)?;
         pen::text(

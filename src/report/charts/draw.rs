@@ -13,9 +13,9 @@ use super::{Area, Chart, Drawn, Fonts, Legible, ReportError, WIDTH, bitmap, file
 
 /// The chart as an SVG document with real text and no style of its own: [`STANDALONE_STYLE`] or the enclosing page gives it
 /// its colours, including those for dark mode.
-pub fn svg(name: &str, chart: &impl Chart) -> Result<String, ReportError> {
+pub fn svg(name: &str, chart: &impl Chart, width: u32) -> Result<String, ReportError> {
     fonts::register_measure();
-    let (width, height) = (WIDTH, chart.height());
+    let height = chart.height(width);
     let mut text = String::new();
     {
         let area = SVGBackend::with_string(&mut text, (width, height)).into_drawing_area();
@@ -32,7 +32,7 @@ pub fn svg(name: &str, chart: &impl Chart) -> Result<String, ReportError> {
 pub fn png(name: &str, chart: &impl Chart, fonts: &Fonts, path: &Path) -> Result<(), ReportError> {
     fonts::register_measure();
     files::replace(path, |temporary| {
-        let bitmap = bitmap::Bitmap::new(temporary, (WIDTH, chart.height()), fonts);
+        let bitmap = bitmap::Bitmap::new(temporary, (WIDTH, chart.height(WIDTH)), fonts);
         let drawn = draw_on(&bitmap.into_drawing_area(), chart, Legible(Some(fonts)));
         drawn.map_err(|e| match e {
             // Only the message of the I/O error, without what three libraries add.

@@ -4,10 +4,11 @@ use plotters::{element::PathElement, prelude::DrawingBackend, style::RGBColor};
 
 use super::{
     Area, Chart, Drawn, Legible,
-    axes::{Axis, plot, whole},
-    pen::{self, At, LegendEntry},
-    theme,
+    axes::{Axis, plot, round_end, whole},
+    pen::{self, At, LegendEntry, Place},
+    theme, width,
 };
+use crate::format::rate;
 
 /// Loss curves of one or several runs.
 pub struct LossChart {
@@ -29,32 +30,60 @@ pub struct Curve {
     pub smooth: Vec<(f64, f64)>,
     /// Whether the run ended before its last step, which is marked with a cross.
     pub ended_early: bool,
+    /// Whether the run completed: the range of the axis is that of completed runs, if there are any.
+    pub completed: bool,
 }
 
 /// Curves with more points than this share pixel columns, and are thinned to about this many.
 const POINTS: usize = 1400;
 
+/// Labels of the loss axis.
+const LABELS: usize = 7;
+/// First losses of a run that are part of the axis.
+const FIRST: usize = 10;
+
+/// The value below which this share of the values lies: the lower of two neighbours.
+fn quantile(values: &[f64], share: f64) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[((sorted.len() - 1) as f64 * share) as usize]
+}
+
+/// A loss at the axis, with as many digits as tell its labels apart.
+fn label(top: f64, value: f64) -> String {
+    match top {
+        1e5.. => rate(value),
+        20.0.. => format!("{value:.0}"),
+        2.0.. => format!("{value:.1}"),
+        0.2.. => format!("{value:.2}"),
+        _ => format!("{value:.3}"),
+    }
+}
+
 impl LossChart {
-    /// Upper end of the loss axis: at most three times the median over the runs of each run's 90% quantile, so that a diverging run
-    /// does not flatten the others.
+    /// Upper end of the loss axis, at a label. A run alone that did not complete is shown whole. Otherwise the axis is that of the
+    /// completed runs, or of all if there are none: of each, three times the 90% quantile of its losses, or somewhat more than its first ones
+    /// if these are higher; and of these the median. So a run that diverges does not flatten the others.
     pub fn top(&self) -> f64 {
-        let finite = |curve: &Curve| -> Vec<f64> {
-            let mut values: Vec<f64> = curve.raw.iter().map(|p| p.1).filter(|v| v.is_finite()).collect();
-            values.sort_by(f64::total_cmp);
-            values
+        let finite = |curve: &Curve| -> Vec<f64> { curve.raw.iter().map(|p| p.1).filter(|v| v.is_finite()).collect() };
+        let runs = |all: bool| -> Vec<Vec<f64>> {
+            self.curves.iter().filter(|c| all || c.completed).map(finite).filter(|v| !v.is_empty()).collect()
         };
-        let runs: Vec<Vec<f64>> = self.curves.iter().map(finite).filter(|v| !v.is_empty()).collect();
-        let mut usual: Vec<f64> = runs.iter().map(|v| v[(v.len() - 1) * 9 / 10]).collect();
-        usual.sort_by(f64::total_cmp);
-        let largest = runs.iter().filter_map(|v| v.last().copied()).fold(0.0, f64::max);
-        let cap = usual.get(usual.len() / 2).map_or(f64::INFINITY, |u| 3.0 * u);
-        let top = largest.min(cap) * 1.05;
-        if top.is_finite() && top > 0.0 { top } else { 1.0 }
+        let (all, completed) = (runs(true), runs(false));
+        let usual = |losses: &Vec<f64>| {
+            let first = quantile(&losses[..losses.len().min(FIRST)], 0.5);
+            (3.0 * quantile(losses, 0.9)).max(1.5 * first)
+        };
+        let caps: Vec<f64> = if completed.is_empty() { &all } else { &completed }.iter().map(usual).collect();
+        let whole = all.len() == 1 && completed.is_empty();
+        let cap = if whole || caps.is_empty() { f64::INFINITY } else { quantile(&caps, 0.5) };
+        let largest = all.iter().flatten().copied().fold(0.0, f64::max);
+        round_end(largest.min(cap), LABELS)
     }
 
-    /// Whether any run is marked with a cross.
-    pub fn has_crosses(&self) -> bool {
-        self.curves.iter().any(|curve| curve.ended_early)
+    /// The highest loss of any step.
+    pub fn highest(&self) -> f64 {
+        self.curves.iter().flat_map(|c| &c.raw).map(|p| p.1).filter(|v| v.is_finite()).fold(0.0, f64::max)
     }
 
     /// The number of steps, over all runs, with a loss above the axis.
@@ -65,8 +94,8 @@ impl LossChart {
 }
 
 impl Chart for LossChart {
-    fn height(&self) -> u32 {
-        pen::height_beside(&self.legend)
+    fn height(&self, width: u32) -> u32 {
+        Place::of(&self.legend, width).height(&self.legend)
     }
 
     fn texts(&self) -> Vec<&str> {
@@ -75,15 +104,14 @@ impl Chart for LossChart {
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
         pen::title(area, "Training loss")?;
-        let right = pen::legend_width(&self.legend);
+        let place = Place::of(&self.legend, width(area) as u32);
         let top = self.top();
         let last = self.curves.iter().filter_map(|c| c.raw.last()).map(|p| p.0).fold(1.0, f64::max);
-        let decimals = if top < 0.2 { 3 } else { 2 };
         let mut chart = plot(
             area,
-            right,
+            (place.right, place.below),
             Axis { range: 0.0..last, title: "optimiser step", labels: (last as usize + 1).min(11), format: &whole },
-            Axis { range: 0.0..top, title: "cross-entropy (nats)", labels: 7, format: &|v| format!("{v:.decimals$}") },
+            Axis { range: 0.0..top, title: "cross-entropy (nats)", labels: LABELS, format: &|v| label(top, v) },
         )?;
         let cut = |(x, y): (f64, f64)| (x, y.min(top));
         let many = self.curves.len() > 1;
@@ -111,8 +139,8 @@ impl Chart for LossChart {
             }
         }
         let key = format!("thin: each step · bold: moving average, weight {}", self.smoothing);
-        pen::text(area, (f64::from(super::WIDTH) - 24.0, 40.0), &key, pen::SMALL, theme::MUTED, At::Right)?;
-        pen::legend(area, (f64::from(super::WIDTH) - right + 30.0, 110.0), &self.legend, legible)
+        pen::text(area, (width(area) - 24.0, 40.0), &key, pen::SMALL, theme::MUTED, At::Right)?;
+        place.draw(area, &self.legend, legible)
     }
 }
 
@@ -160,7 +188,7 @@ mod tests {
     fn chart(losses: &[&[f64]]) -> LossChart {
         let curve = |values: &&[f64]| {
             let raw: Vec<_> = values.iter().enumerate().map(|(i, v)| (i as f64 + 1.0, *v)).collect();
-            Curve { colour: theme::PALETTE[0], smooth: raw.clone(), raw, ended_early: false }
+            Curve { colour: theme::PALETTE[0], smooth: raw.clone(), raw, ended_early: false, completed: true }
         };
         LossChart { curves: losses.iter().map(curve).collect(), legend: Vec::new(), smoothing: 0.9 }
     }
@@ -169,10 +197,31 @@ mod tests {
     fn a_run_that_diverges_does_not_flatten_the_others() {
         let fine = [0.7, 0.6, 0.5, 0.4];
         let c = chart(&[&fine, &fine, &[0.7, 1e3, 1e6, f64::NAN]]);
-        assert!(c.top() < 2.0, "{}", c.top());
-        assert_eq!(c.cut(), 2);
-        assert!((chart(&[&fine]).top() - 0.735).abs() < 1e-12);
+        // Three times 0.6, which is less than the two values above.
+        assert!((c.top() - 2.0).abs() < 1e-12, "{}", c.top());
+        assert_eq!((c.cut(), c.highest()), (2, 1e6));
+        assert!((chart(&[&fine]).top() - 0.8).abs() < 1e-12);
         assert_eq!([chart(&[]).top(), chart(&[&[f64::NAN]]).top()], [1.0, 1.0]);
+    }
+
+    /// Most runs diverged: the completed one alone says what the axis is, and its first loss is on it, however long it trained.
+    #[test]
+    fn completed_runs_decide_the_axis() {
+        let long: Vec<f64> = (0..1000).map(|i| if i < 20 { 2.3 } else { 0.01 }).collect();
+        let mut c = chart(&[&long, &[2.3, 500.0, 9e4], &[2.3, 900.0, 8e4]]);
+        c.curves[1..].iter_mut().for_each(|curve| curve.completed = false);
+        // One and a half times 2.3 is 3.45.
+        assert!((c.top() - 4.0).abs() < 1e-12, "{}", c.top());
+        assert_eq!(c.cut(), 4);
+    }
+
+    #[test]
+    fn the_chart_of_a_run_that_diverged_shows_all_of_it() {
+        let mut c = chart(&[&[0.7, 0.7, 0.6, 40.0, 613.0, f64::NAN]]);
+        c.curves[0].completed = false;
+        assert!((c.top() - 800.0).abs() < 1e-9, "{}", c.top());
+        assert_eq!(c.cut(), 0);
+        assert_eq!([label(800.0, 100.0), label(1e7, 2e6), label(0.8, 0.4)], ["100", "2e6", "0.40"]);
     }
 
     #[test]

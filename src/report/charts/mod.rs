@@ -1,7 +1,7 @@
 //! Charts: one per file, each drawn by the same code as SVG and PNG.
 //!
-//! A [`Chart`] holds what is shown and draws it on any plotters back end, 1800 units wide. The SVG is shown at half that size
-//! ([`svg`]); the PNG has a pixel for each unit, so it is sharp on high-density screens ([`png`]). The bytes of the SVG depend only
+//! A [`Chart`] holds what is shown and draws it on any plotters back end, 1800 units wide, or half as wide for a phone. The SVG is shown at
+//! half that size ([`svg`]); the PNG has a pixel for each unit, so it is sharp on high-density screens ([`png`]). The bytes of the SVG depend only
 //! on the chart: text widths are estimated, not measured with a font of the machine.
 
 mod accuracy;
@@ -36,22 +36,29 @@ pub use theme::{MUTED, OTHERS, PALETTE, STANDALONE_STYLE};
 
 use super::{ReportError, files};
 
-/// Width of every chart, in drawing units (two per CSS pixel).
+/// Width of a chart, in drawing units (two per CSS pixel).
 pub const WIDTH: u32 = 1800;
+/// Width of a chart for a phone, on which a wide one would have letters too small to read.
+pub const NARROW: u32 = 900;
 
 type Area<DB> = DrawingArea<DB, Shift>;
 type Drawn<DB> = Result<(), DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorType>>;
 
 /// Something that can be drawn.
 pub trait Chart {
-    /// Height in drawing units.
-    fn height(&self) -> u32;
+    /// Height of a chart of this width, in drawing units.
+    fn height(&self, width: u32) -> u32;
 
     /// Texts from the user that it contains: the PNG needs a font with their characters.
     fn texts(&self) -> Vec<&str>;
 
-    /// Draws it on `area`, which is [`WIDTH`] × [`Chart::height`].
+    /// Draws it on `area`, which is [`WIDTH`] or [`NARROW`] wide and as high as [`Chart::height`] says.
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB>;
+}
+
+/// Width of an area.
+fn width<DB: DrawingBackend>(area: &Area<DB>) -> f64 {
+    f64::from(area.dim_in_pixel().0)
 }
 
 /// Which texts can be drawn legibly. Others are replaced by a number.

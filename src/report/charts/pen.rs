@@ -127,41 +127,68 @@ pub struct LegendEntry {
     pub dashed: bool,
 }
 
-/// Draws a legend at the right of a chart, starting at `x`, with names wrapped to the remaining width.
-pub fn legend<DB: DrawingBackend>(
-    area: &Area<DB>,
-    (x, y): (f64, f64),
-    entries: &[LegendEntry],
-    legible: super::Legible<'_>,
-) -> Drawn<DB> {
-    let room = (f64::from(super::WIDTH) - x - 60.0) / SMALL;
-    let mut y = y;
-    for entry in entries {
-        let (from, to) = ((x, y), (x + 34.0, y));
-        match entry.dashed {
-            true => dashes(area, from, to, stroke(entry.colour, 1.0, 4))?,
-            false => path(area, &[from, to], stroke(entry.colour, 1.0, 6))?,
+/// Where a legend is: at the right of a wide chart, below a narrow one. Lengths are in drawing units.
+pub struct Place {
+    /// Space that it takes at the right.
+    pub right: f64,
+    /// Space that it takes below.
+    pub below: f64,
+    /// Width of its names, in em.
+    room: f64,
+}
+
+impl Place {
+    /// The place of a legend with these entries in a chart of this width.
+    pub fn of(entries: &[LegendEntry], width: u32) -> Self {
+        let longest = entries.iter().map(|e| format::width_em(&e.name)).fold(0.0, f64::max);
+        if entries.is_empty() {
+            return Self { right: 40.0, below: 0.0, room: 0.0 };
         }
-        let name = legible.or(&entry.name, || entry.substitute.clone());
-        for line in format::wrap(&name, room, NAME_LINES) {
-            text(area, (x + 46.0, y), &line, SMALL, MUTED, At::Left)?;
-            y += SMALL + 4.0;
+        if width < super::WIDTH {
+            let room = (f64::from(width) - 130.0) / SMALL;
+            return Self { right: 40.0, below: lengths(entries, room) + 20.0, room };
         }
-        y += 11.0;
+        let right = (longest * SMALL + 100.0).clamp(160.0, 480.0);
+        Self { right, below: 0.0, room: (right - 90.0) / SMALL }
     }
-    Ok(())
+
+    /// Height of a chart with a legend there.
+    pub fn height(&self, entries: &[LegendEntry]) -> u32 {
+        let beside = if self.below > 0.0 { 0.0 } else { 140.0 + lengths(entries, self.room) };
+        (beside.max(840.0) + self.below) as u32
+    }
+
+    /// Draws the legend there.
+    pub fn draw<DB: DrawingBackend>(
+        &self,
+        area: &Area<DB>,
+        entries: &[LegendEntry],
+        legible: super::Legible<'_>,
+    ) -> Drawn<DB> {
+        let (width, height) = area.dim_in_pixel();
+        let (x, mut y) = match self.below > 0.0 {
+            true => (40.0, f64::from(height) - self.below + 14.0),
+            false => (f64::from(width) - self.right + 30.0, 110.0),
+        };
+        for entry in entries {
+            let (from, to) = ((x, y), (x + 34.0, y));
+            match entry.dashed {
+                true => dashes(area, from, to, stroke(entry.colour, 1.0, 4))?,
+                false => path(area, &[from, to], stroke(entry.colour, 1.0, 6))?,
+            }
+            let name = legible.or(&entry.name, || entry.substitute.clone());
+            for line in format::wrap(&name, self.room, NAME_LINES) {
+                text(area, (x + 46.0, y), &line, SMALL, MUTED, At::Left)?;
+                y += SMALL + 4.0;
+            }
+            y += 11.0;
+        }
+        Ok(())
+    }
 }
 
-/// Height of a chart with a legend at its right.
-pub fn height_beside(entries: &[LegendEntry]) -> u32 {
-    let room = (legend_width(entries) - 90.0) / SMALL;
-    let lines = |entry: &LegendEntry| format::wrap(&entry.name, room, NAME_LINES).len().max(2) as f64;
-    let height: f64 = entries.iter().map(|entry| lines(entry) * (SMALL + 4.0) + 11.0).sum();
-    (140.0 + height).max(840.0) as u32
-}
-
-/// Width of a legend at the right of a chart, in drawing units.
-pub fn legend_width(entries: &[LegendEntry]) -> f64 {
-    let longest = entries.iter().map(|e| format::width_em(&e.name)).fold(0.0, f64::max);
-    if entries.is_empty() { 40.0 } else { (longest * SMALL + 100.0).clamp(160.0, 480.0) }
+/// Height of these entries, with names wrapped to `room` em.
+fn lengths(entries: &[LegendEntry], room: f64) -> f64 {
+    let lines = |entry: &LegendEntry| format::wrap(&entry.name, room, NAME_LINES).len().max(1) as f64;
+    entries.iter().map(|entry| lines(entry) * (SMALL + 4.0) + 11.0).sum()
 }

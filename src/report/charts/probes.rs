@@ -5,7 +5,7 @@ use plotters::prelude::DrawingBackend;
 use super::{
     Area, Chart, Drawn, Legible,
     pen::{self, At},
-    theme,
+    theme, width,
 };
 use crate::report::format;
 
@@ -49,23 +49,23 @@ const BAR: f64 = 48.0;
 const GAP: f64 = 34.0;
 const FOOT: f64 = 56.0;
 const LEFT: f64 = 150.0;
-const RIGHT: f64 = 1330.0;
-/// Width available for a sentence, in em.
-const ROOM: f64 = 60.0;
+/// Space at the right of the bars.
+const RIGHT: f64 = 470.0;
 
 impl ProbesChart {
-    fn sentence(probe: &ProbeBars) -> Vec<String> {
-        format::wrap(&format!("{}. {}", probe.number, probe.text), ROOM, 2)
+    fn sentence(probe: &ProbeBars, width: f64) -> Vec<String> {
+        let lines = if width < f64::from(super::WIDTH) { 4 } else { 2 };
+        format::wrap(&format!("{}. {}", probe.number, probe.text), width / 30.0, lines)
     }
 
-    fn rows(probe: &ProbeBars) -> f64 {
-        LINE * (Self::sentence(probe).len() as f64 + 1.0) + BAR * probe.bars.len() as f64 + GAP
+    fn rows(probe: &ProbeBars, width: f64) -> f64 {
+        LINE * (Self::sentence(probe, width).len() as f64 + 1.0) + BAR * probe.bars.len() as f64 + GAP
     }
 }
 
 impl Chart for ProbesChart {
-    fn height(&self) -> u32 {
-        (TOP + self.probes.iter().map(Self::rows).sum::<f64>() + FOOT) as u32
+    fn height(&self, width: u32) -> u32 {
+        (TOP + self.probes.iter().map(|probe| Self::rows(probe, f64::from(width))).sum::<f64>() + FOOT) as u32
     }
 
     fn texts(&self) -> Vec<&str> {
@@ -78,14 +78,19 @@ impl Chart for ProbesChart {
     }
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
-        pen::title(area, "Probe sentences before and after training")?;
-        let x = |share: f64| LEFT + share.clamp(0.0, 1.0) * (RIGHT - LEFT);
+        let after = self.probes.iter().flat_map(|probe| &probe.bars).any(|bar| bar.when == "after");
+        pen::title(
+            area,
+            if after { "Probe sentences before and after training" } else { "Probe sentences before training" },
+        )?;
+        let right = width(area) - RIGHT;
+        let x = |share: f64| LEFT + share.clamp(0.0, 1.0) * (right - LEFT);
         let name = |name: &str, id: usize| format::ellipsize(&legible.or(name, || format!("label {id}")), 12.0);
         let mut y = TOP;
         for probe in &self.probes {
             // A sentence whose characters cannot be drawn is identified by its number.
             let lines = match legible.can(&probe.text) {
-                true => Self::sentence(probe),
+                true => Self::sentence(probe, width(area)),
                 false => vec![format!("probe {}", probe.number)],
             };
             for line in lines {
@@ -114,7 +119,7 @@ impl Chart for ProbesChart {
                     None => format!("“{}”", name(&bar.predicted.0, bar.predicted.1)),
                 };
                 let value = format!("{} · {verdict}", format::percent(bar.probability));
-                pen::text(area, (RIGHT + 20.0, middle), &value, pen::LABEL, theme::INK, At::Left)?;
+                pen::text(area, (right + 20.0, middle), &value, pen::LABEL, theme::INK, At::Left)?;
                 y += BAR;
             }
             y += GAP;

@@ -6,7 +6,7 @@ use super::{
     Area, Chart, Drawn, Legible,
     axes::{Axis, plot},
     pen::{self, At},
-    theme,
+    theme, width,
 };
 use crate::report::format;
 
@@ -42,7 +42,7 @@ impl ReliabilityChart {
 }
 
 impl Chart for ReliabilityChart {
-    fn height(&self) -> u32 {
+    fn height(&self, _: u32) -> u32 {
         840
     }
 
@@ -55,7 +55,7 @@ impl Chart for ReliabilityChart {
         let whole = |v: f64| format!("{v:.0}");
         let mut chart = plot(
             area,
-            40.0,
+            (40.0, 0.0),
             Axis { range: 0.0..100.0, title: "confidence in the predicted label (%)", labels: 11, format: &whole },
             Axis {
                 range: 0.0..103.0,
@@ -66,6 +66,7 @@ impl Chart for ReliabilityChart {
                 },
             },
         )?;
+        let (narrow, end_of_line) = (width(area) < f64::from(super::WIDTH), width(area) - 40.0);
         let width = 100.0 / self.bins.len() as f64;
         let mut notes = Vec::new();
         for (i, bin) in self.bins.iter().enumerate().filter(|(_, b)| b.rows > 0) {
@@ -75,7 +76,9 @@ impl Chart for ReliabilityChart {
             chart.draw_series([Rectangle::new(corners, theme::PALETTE[0].mix(0.5).filled())])?;
             let foot = chart.backend_coord(&(from + width / 2.0, 0.0));
             let mean = chart.backend_coord(&(100.0 * bin.confidence / bin.rows as f64, share));
-            notes.push((foot, mean, format::plural(bin.rows as usize, "row")));
+            // A narrow bin has no space for the word.
+            let rows = if narrow { format::count(bin.rows) } else { format::plural(bin.rows as usize, "row") };
+            notes.push((foot, mean, rows));
         }
         let point = |p: (i32, i32)| (f64::from(p.0), f64::from(p.1));
         let (origin, end) = (point(chart.backend_coord(&(0.0, 0.0))), point(chart.backend_coord(&(100.0, 100.0))));
@@ -86,7 +89,7 @@ impl Chart for ReliabilityChart {
             pen::dot(area, point(mean), 8, theme::INK, true)?;
         }
         let key = "dashed: as sure as right · dot: mean confidence of the bin";
-        pen::text(area, (f64::from(super::WIDTH) - 40.0, 40.0), key, pen::SMALL, theme::MUTED, At::Right)
+        pen::text(area, (end_of_line, if narrow { 74.0 } else { 40.0 }), key, pen::SMALL, theme::MUTED, At::Right)
     }
 }
 

@@ -1,7 +1,10 @@
 //! What the report shows, as strings: the templates only insert them. HTML and Markdown show the same view.
 
+mod answer;
 mod build;
+mod caveats;
 mod folds;
+mod ranking;
 mod warnings;
 
 use super::{audit::DataSection, environment::SharedEnvironment};
@@ -21,8 +24,6 @@ pub struct View {
     pub finished: Option<String>,
     /// The result.
     pub headline: Option<Headline>,
-    /// ` so far` where no trial has a rank, so that what is best may change.
-    pub so_far: &'static str,
     /// Caveats about the result.
     pub caveats: Vec<String>,
     /// Heading of the accuracy column.
@@ -31,24 +32,18 @@ pub struct View {
     pub chosen_heading: Option<String>,
     /// One entry for each run.
     pub runs: Vec<RunRow>,
+    /// Whether there are so many runs that the page folds them away.
+    pub runs_folded: bool,
+    /// Sentences that explain the table of runs.
+    pub runs_notes: Vec<String>,
     /// What was found in the data; `None` if it is stored of no run.
     pub data: Option<DataSection>,
     /// How long texts are read: names of the runs, if they differ in it, and the sentence.
     pub long_texts: Vec<(String, String)>,
     /// Warnings, by kind.
     pub warnings: Vec<WarningGroup>,
-    /// One entry for each configuration, best first, if there are several seeds.
-    pub seeds: Vec<SeedRow>,
-    /// What `seeds` is over: `seeds`, `folds` or `runs`.
-    pub over: String,
-    /// What its means and deviations are over: `seeds` or `folds`.
-    pub averaged_over: String,
-    /// Whether the runs are those of a cross-validation, so that `seeds` has the results of all folds together.
-    pub has_folds: bool,
-    /// Explains the intervals of `seeds`.
-    pub seed_notes: String,
-    /// Heading of the column of the ranking metric in `seeds`.
-    pub ranked_by: String,
+    /// The trials, if there are several or if one has several runs.
+    pub ranking: Option<Ranking>,
     /// Whether the best is distinguishable from the next.
     pub comparison: Option<String>,
     /// Charts of the training.
@@ -59,10 +54,14 @@ pub struct View {
     pub probe_chart: Option<Picture>,
     /// The probes.
     pub probes: Vec<ProbeRow>,
+    /// Whether any probe has a score after training.
+    pub probes_after: bool,
+    /// Of which run the probes are, and when they were scored.
+    pub probes_note: String,
     /// Charts of the best run's predictions.
     pub details: Vec<Picture>,
-    /// Whose predictions these are: `the best run gets`.
-    pub details_of: &'static str,
+    /// Whose predictions these are: `all folds`, the name of a run, or empty for the only one.
+    pub details_of: String,
     /// Metrics of each class of the best run; with many classes, of the worst.
     pub classes: Vec<ClassRow>,
     /// How many classes are left out.
@@ -95,27 +94,29 @@ pub struct View {
     pub files: Vec<(&'static str, &'static str)>,
 }
 
-/// The result in a few numbers.
+/// The answer: the best trial, then the run whose predictions the page shows.
 pub struct Headline {
-    /// Name of the best run, or of the folds that are shown together.
-    pub run: String,
-    /// What that is, before its name: `Best run`.
+    /// What it is of, before its name: `Best trial`.
     pub subject: String,
-    /// The same after a number: ` of the best run`; empty if there is only one.
+    /// Name of the trial, or of the only run; empty for the only trial.
+    pub name: String,
+    /// The key of its only run.
+    pub key: Option<String>,
+    /// The subject after a number: ` of the best trial`; empty if there is only one.
     pub of: &'static str,
-    /// The configuration, if it has several seeds with a result.
-    pub seeds: Option<SeedsHeadline>,
-    /// Comparison with the majority-class baseline.
-    pub verdict: String,
     /// Name of the split.
     pub split: &'static str,
-    /// Accuracy.
+    /// Accuracy: the mean over several seeds.
     pub accuracy: String,
-    /// Its 95% interval.
-    pub interval: String,
-    /// Rows of the split.
+    /// What it is a share of: `of 120 test rows right`.
     pub rows: String,
-    /// Accuracy before training.
+    /// What a mean is over: `mean over 3 seeds`; empty for one run.
+    pub mean_over: String,
+    /// What its interval covers, and the interval.
+    pub interval: Option<(String, String)>,
+    /// Macro-F1, likewise.
+    pub macro_f1: String,
+    /// Accuracy before training, likewise.
     pub before: Option<String>,
     /// Accuracy of the majority-class baseline.
     pub baseline: String,
@@ -123,18 +124,54 @@ pub struct Headline {
     pub baseline_of: String,
     /// The baseline's label.
     pub baseline_label: String,
-    /// Macro-F1.
-    pub macro_f1: String,
+    /// Comparison with the baseline.
+    pub verdict: String,
+    /// The one run of several, or the folds of one seed, whose predictions the page shows.
+    pub run: Option<BestRun>,
 }
 
-/// The best configuration over its seeds.
-pub struct SeedsHeadline {
-    /// What its runs' names have in common.
+/// One run, or one set of folds, of the best trial.
+pub struct BestRun {
+    /// What it is, before its name.
+    pub intro: String,
+    /// Its name.
     pub name: String,
-    /// How many runs have a result.
-    pub n: usize,
-    /// Mean accuracy with the interval that the leaderboard shows.
+    /// Its key, if it is one run.
+    pub key: Option<String>,
+    /// What it is after a number: `of its best run`.
+    pub of: &'static str,
+    /// Accuracy.
     pub accuracy: String,
+    /// What it is a share of.
+    pub rows: String,
+    /// What its interval covers, and the interval.
+    pub interval: (String, String),
+    /// Macro-F1.
+    pub macro_f1: String,
+    /// Comparison with the baseline, row by row.
+    pub verdict: String,
+}
+
+/// The trials, best first.
+pub struct Ranking {
+    /// Title of the section.
+    pub title: String,
+    /// Heading of the number of runs, if trials have several.
+    pub count: Option<&'static str>,
+    /// Heading of the metric that ranks, if it is not the accuracy itself.
+    pub chosen: Option<String>,
+    /// Heading of the accuracy.
+    pub accuracy: String,
+    /// Heading of macro-F1.
+    pub macro_f1: String,
+    /// Whether the trials have folds, so that there are results of all folds together.
+    pub has_folds: bool,
+    /// The first trials.
+    pub rows: Vec<TrialRow>,
+    /// Further trials, which the page folds away.
+    pub folded: Vec<TrialRow>,
+    /// Sentences that explain the table.
+    pub notes: Vec<String>,
 }
 
 /// A run in the table of runs.
@@ -143,8 +180,8 @@ pub struct RunRow {
     pub name: String,
     /// Its key, shortened.
     pub key: String,
-    /// Whether it is the best.
-    pub best: bool,
+    /// The word that marks the run that the page shows: `best`, or `best of its trial`.
+    pub badge: Option<&'static str>,
     /// Its state in words.
     pub state: String,
     /// The state's name, for its colour.
@@ -171,28 +208,30 @@ pub struct RunRow {
     pub message: Option<String>,
 }
 
-/// A configuration in the table over seeds.
-pub struct SeedRow {
+/// A trial in the ranking.
+pub struct TrialRow {
     /// Its rank, or a dash.
     pub rank: String,
-    /// What the runs' names have in common.
+    /// What distinguishes it from other trials.
     pub name: String,
-    /// Whether the best run is among them.
+    /// Whether it is the best of several.
     pub best: bool,
+    /// Its state in a word.
+    pub state: &'static str,
     /// Runs with a result, of those planned.
     pub n: String,
     /// The value that ranks it: the mean with the interval that the leaderboard shows.
     pub chosen: String,
     /// Mean accuracy with its interval.
     pub accuracy: String,
-    /// Standard deviation, in points.
+    /// Standard deviation, in percentage points.
     pub sd: String,
+    /// Mean macro-F1 with its interval.
+    pub macro_f1: String,
     /// Accuracy on all folds together, with its interval; how many folds are completed, if not all are.
     pub out_of_fold: String,
     /// Macro-F1 on all folds together.
     pub out_of_fold_f1: String,
-    /// Mean macro-F1 with its interval.
-    pub macro_f1: String,
 }
 
 /// A chart and its caption.
@@ -205,6 +244,8 @@ pub struct Picture {
     pub caption: String,
     /// The SVG document.
     pub svg: String,
+    /// The same chart for a narrow screen.
+    pub narrow: String,
 }
 
 /// A probe.

@@ -405,3 +405,27 @@ fn the_best_run_is_named_only_among_those_that_the_text_means() {
     assert!(code == 2 && said.contains("`x` means 2 runs") && said.contains("3a"), "{said}");
     assert!(!said.contains("the best of them"), "{said}");
 }
+
+/// An axis of a file that the spec extends comes first; the seed stays last.
+#[test]
+fn names_have_the_keys_in_the_order_of_the_spec() {
+    let sandbox = sandbox("");
+    write_spec(&sandbox, "base.toml", "[sweep.axes]\ntrain.warmup_ratio = [0.0, 0.2]\n");
+    let spec = "extends = [\"base.toml\"]\nname = \"ordered\"\n[sweep]\nseeds = [1]\n[sweep.axes]\ntrain.lr = [5e-4]\ndata.max_length = [16, \
+                32]\n[[sweep.zip]]\ntrain.weight_decay = [0.1]\ntrain.batch_size = [4]\n";
+    sandbox.write("ordered.toml", spec);
+    let names = |sets: &[&str]| -> Vec<String> {
+        let plan = sandbox.json(&[&["plan", "ordered.toml"], sets].concat());
+        let runs = plan["runs"].as_array().expect("runs").iter();
+        runs.map(|run| run["name"].as_str().expect("a name").to_string()).collect()
+    };
+    // The order of the runs is that of before: the axes by their keys, the last one fastest.
+    let lengths = [(16, "0"), (16, "0.2"), (32, "0"), (32, "0.2")];
+    let wanted = lengths.map(|(length, warmup)| {
+        format!("warmup_ratio={warmup} lr=5e-4 max_length={length} weight_decay=0.1 batch_size=4 seed=1")
+    });
+    assert_eq!(names(&[]), wanted);
+    // An axis that only an argument has is last.
+    let set = names(&["--set", "sweep.axes.train.label_smoothing=[0.1]"]);
+    assert!(set[0].ends_with(" batch_size=4 label_smoothing=0.1 seed=1"), "{set:?}");
+}

@@ -319,7 +319,7 @@ fn metrics_of_the_dev_rows_that_chose_the_checkpoint_are_called_optimistic_once_
         assert_eq!(marked, more.contains("axes"), "of a single run none is the best: {whole}");
         sandbox.ok(&["report", "small", "--out", "report"]);
         let report = fs::read_to_string(sandbox.path("report/report.md")).expect("the report");
-        assert_eq!(report.matches("so its accuracy is optimistic").count(), 1, "{report}");
+        assert_eq!(report.matches("The accuracy is optimistic: ").count(), 1, "{report}");
         assert!(!report.contains(&warning), "the report says it beside the result: {report}");
     }
 }
@@ -393,13 +393,19 @@ fn where_no_trial_has_a_rank_none_is_called_the_best() {
     assert!(!board.contains("best run"), "{board}");
     sandbox.ok(&["report", "small", "--out", "report"]);
     let report = fs::read_to_string(sandbox.path("report/report.md")).expect("the report");
-    let said =
-        "> No trial has a rank, because none has all its seeds completed: what is called best is the best so far.";
+    let said = "> The result is not final, because not all seeds are completed.";
     assert!(
-        report.contains(said) && report.contains("**Best trial so far ") && report.contains("(best so far)"),
+        report.contains(said) && report.contains("**The trial: ") && report.contains("mean over 2 of 3 seeds"),
         "{report}"
     );
-    assert!(!report.contains("Best trial small") && !report.contains("(best)"), "{report}");
+    assert!(!report.contains("Best trial") && !report.contains("(best)"), "{report}");
+    let set = ["--set", "name=two", "--set", "sweep.axes.train.lr=[1e-4, 1e-3]", "--set", "sweep.max_runs=1"];
+    sandbox.ok(&[&["run", "small.toml", "--quiet"][..], &set].concat());
+    sandbox.ok(&["report", "two", "--out", "report"]);
+    let report = fs::read_to_string(sandbox.path("report/report.md")).expect("the report");
+    let said = "> No trial has a rank yet, because no trial has all its seeds completed. “Best” means: best so far.";
+    assert!(report.contains(said) && report.contains("**Best trial so far lr="), "{report}");
+    assert!(report.contains("mean over 2 of 3 seeds") && !report.contains("(best)"), "{report}");
     sandbox.ok(&["run", "small.toml", "--quiet", "--set", "sweep.max_runs=3"]);
     let board = sandbox.ok(&["list", "small", "--leaderboard"]);
     assert!(board.contains("best run: ") && !board.contains("no trial has a rank"), "{board}");

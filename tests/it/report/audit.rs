@@ -88,13 +88,11 @@ fn the_section_has_what_is_known_of_the_files() {
     let cells = cells(&md);
     let digest = |file: String| Sha256::digest(file).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let expected = [
-        ["data.source", "path:rows.csv"],
         ["Rows read", "45"],
         ["Dropped, without a text", "2 (lines 42 and 44)"],
         ["Dropped, without a label", "1 (line 43)"],
         ["Rows used", "42"],
         ["SHA-256", &digest(rows())],
-        ["data.test", "path:test.csv"],
         ["Rows read", "5"],
         ["Dropped, without a label", "1 (line 5)"],
         ["SHA-256", &digest(test_rows())],
@@ -102,6 +100,12 @@ fn the_section_has_what_is_known_of_the_files() {
         ["Contradictions", "texts with different labels: 1; their rows: 2 (lines 9 and 46)"],
     ];
     assert_eq!(cells[..expected.len()], expected.map(|row| row.map(String::from).to_vec()));
+    // A table for each file, one for all rows, one for the splits.
+    let titles: Vec<&str> = md.lines().filter(|line| line.starts_with("#### ")).collect();
+    assert_eq!(
+        titles,
+        ["#### data.source = path:rows.csv", "#### data.test = path:test.csv", "#### All rows together", "#### Splits"]
+    );
     // Train: rows 0 to 29 and a seventh character; dev: rows 30 to 39 and a text of train.
     let lengths = |rows: std::ops::Range<u32>, more: u32| {
         let mut tokens: Vec<u32> = rows.map(|i| i % 7 + 1 + 2).chain([more]).collect();
@@ -154,10 +158,13 @@ fn splits_of_several_seeds_are_ranges() {
     sandbox.ok(&["run", "d.toml", "--quiet"]);
     let md = page(&sandbox);
     let section = md.split("\n## Data\n").nth(1).unwrap().split("\n## ").next().unwrap().replace('\\', "");
-    assert_eq!(section.matches("| data.source |").count(), 1, "one data set: {section}");
+    assert_eq!(section.matches("#### data.source = ").count(), 1, "one data set: {section}");
     assert_eq!(section.matches("| Rows |").count(), 2, "two lengths: {section}");
-    assert_eq!(section.matches("Values are ranges where the splits of 3 values of data.seed differ.").count(), 2);
-    assert!(section.contains("#### max_length=6 seed=1; max_length=6 seed=2; max_length=6 seed=3\n"), "{section}");
+    assert_eq!(section.matches("“a–b”: from the lowest to the highest value over 3 values of data.seed.").count(), 2);
+    assert!(
+        section.contains("#### Splits of seed=1 max_length=6; seed=2 max_length=6; seed=3 max_length=6\n"),
+        "{section}"
+    );
     // As the plan has the rows.
     let negative: Vec<u64> = sandbox.json(&["plan", "d.toml"])["runs"]
         .as_array()

@@ -44,7 +44,7 @@ fn best(input: &ReportInput) -> (String, String, String) {
     let records: Vec<(&RunRecord, &[EvalRecord])> = input.runs.iter().map(|r| (&r.run, &r.evals[..])).collect();
     let board = Leaderboard::new("e", &records, &Missing::default());
     let md = text(&files, "report.md");
-    assert!(md.contains(&format!("Best run {}: ", &chosen[0][name])), "{md}");
+    assert!(md.contains(&format!("| **{}** (best", &chosen[0][name])), "{md}");
     (chosen[0][name].to_string(), mistakes, board.trials[0].name.clone())
 }
 
@@ -91,11 +91,22 @@ fn configurations_are_ranked_by_their_mean_over_seeds() {
     let md = text(&files, "report.md");
     // 0.85 and 0.87: two seeds that are nearer to each other than 86.0% of 40 rows tell (Wilson, 72.1–93.6).
     let mean = "86.0% (72.1–93.6)";
-    assert!(md.contains(&format!("**Best trial lr=2e-5: {mean}** of the test rows right, mean over 2 seeds")), "{md}");
-    assert!(md.contains(&format!("| lr=2e-5 (best) | 2 of 2 | 89.5% (76.3–95.8) | {mean} | 1.4 |")), "{md}");
+    // The trial first, then its run, each with the interval that covers it: 34 of 40 rows are 70.9 to 92.9% (Wilson).
+    let answer = "**Best trial lr=2e-5: 86.0%** of the test rows right, mean over 2 seeds (95% Wilson interval over rows: 72.1–93.6%)";
+    let run = format!(
+        "Its best run by dev accuracy, whose classes and mistakes are below: **lr=2e-5 seed=1** (`{}`): 85.0% of 40 test rows right (95% \
+         Wilson interval over rows: ",
+        &input.runs[2].run.key[..12]
+    );
+    let (first, second) = (md.find(answer), md.find(&run));
+    assert!(first.is_some() && first < second, "{md}");
+    assert!(
+        md.contains(&format!("| **lr=2e-5** (best) | completed | 2 of 2 | 89.5% (76.3–95.8) | {mean} | 1.4 |")),
+        "{md}"
+    );
     // 0.7 and 0.8 are too; the notes say what the intervals are, and they are the leaderboard's.
     assert!(
-        md.contains("Intervals of accuracy in parentheses, two seeds: the lower and the higher value")
+        md.contains("In parentheses after an accuracy: from the lower to the higher value, or 95% Wilson interval over rows if that is wider.")
             && !md.contains('±'),
         "{md}"
     );
@@ -108,7 +119,7 @@ fn configurations_are_ranked_by_their_mean_over_seeds() {
     // scipy: ttest_ind([.85, .87], [.8, .7], equal_var=False) gives p 0.2766, interval −0.4753 to 0.6953.
     assert!(
         md.contains(
-            "“lr=2e-5” (2 seeds) against “lr=1e-5” (2 seeds), by mean test accuracy: not distinguishable at 5%"
+            "“lr=2e-5” (2 seeds) against “lr=1e-5” (2 seeds), by mean test accuracy: no significant difference at the 5% level"
         ),
         "{md}"
     );
@@ -133,8 +144,11 @@ fn split_seeds_are_not_pooled() {
     let md = text(&files, "report.md");
     // All seeds alike: what the rows leave open stays.
     let (higher, lower) = ("90.0% (76.9–96.0)", "80.0% (65.2–89.5)");
-    assert!(md.contains(&format!("| data.seed=1 (best) | 2 of 2 | {higher} | {lower} | 0.0 |")), "{md}");
-    assert!(md.contains(&format!("| data.seed=2 | 2 of 2 | {lower} | {higher} | 0.0 |")), "{md}");
+    assert!(
+        md.contains(&format!("| **data.seed=1** (best) | completed | 2 of 2 | {higher} | {lower} | 0.0 |")),
+        "{md}"
+    );
+    assert!(md.contains(&format!("| data.seed=2 | completed | 2 of 2 | {lower} | {higher} | 0.0 |")), "{md}");
     assert!(md.contains("cannot be tested: the seeds of neither differ in test accuracy"), "{md}");
 }
 
@@ -157,7 +171,7 @@ fn a_single_evaluation_chooses_no_checkpoint() {
     let says = |epochs| {
         let run = Recipe { epochs, test: 0.0, dev: 0.1, ..Recipe::new("one", &["a", "b"]) }.completed();
         let md = text(&files_of(&experiment(vec![run])), "report.md").to_owned();
-        (md.contains("The checkpoint was chosen on the same dev rows"), md.contains("(used for selection)"))
+        (md.contains("the checkpoint was chosen on the same dev rows"), md.contains("(used for selection)"))
     };
     assert_eq!((says(1).0, says(2).0), (false, true));
 }

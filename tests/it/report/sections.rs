@@ -43,8 +43,8 @@ fn the_baseline_is_the_training_rows_commonest_label_on_the_rows_that_are_shown(
         text(&files, "report.md")
             .contains("always predicts “negative”, the most common training label: 41.2% of these rows right")
     );
-    assert!(text(&files, "accuracy.svg").contains("majority training label 50.0%"));
-    assert!(text(&files, "before-after.svg").contains("majority training label 41.2%"));
+    assert!(text(&files, "accuracy.svg").contains("baseline 50.0%"));
+    assert!(text(&files, "before-after.svg").contains("baseline 41.2%"));
     // Of a run that did not store them: the most common label of the rows measured, and it is called that.
     input.runs[0].run.train_labels = None;
     let files = files_of(&input);
@@ -52,28 +52,27 @@ fn the_baseline_is_the_training_rows_commonest_label_on_the_rows_that_are_shown(
         text(&files, "report.md")
             .contains("always predicts “positive”, the most common label: 58.8% of these rows right")
     );
-    assert!(text(&files, "accuracy.svg").contains("majority label 50.0%"));
+    assert!(text(&files, "accuracy.svg").contains("baseline 50.0%"));
 }
 
 /// Of several labels that are as common none is *the* most common one.
 #[test]
 fn labels_that_are_as_common_as_others_are_called_so() {
     let mut input = measured(&[(0, 0, 70), (1, 1, 80), (1, 0, 20)]);
-    for (rows, word, legend) in [
-        (Some(vec![100, 100]), "one of 2 equally common training labels", "tied majority label 50.0%"),
-        (Some(vec![101, 100]), "the most common training label", "majority training label 50.0%"),
-        (Some(vec![100, 101]), "the most common training label", "majority training label 50.0%"),
+    for (rows, word) in [
+        (Some(vec![100, 100]), "as common as every other training label"),
+        (Some(vec![101, 100]), "the most common training label"),
+        (Some(vec![100, 101]), "the most common training label"),
     ] {
         input.runs[0].run.train_labels = rows;
         let files = files_of(&input);
         assert!(text(&files, "report.md").contains(&format!(", {word}: ")), "{word}");
         assert!(text(&files, "report.html").contains(&format!("”, {word}</span>")), "{word}");
-        assert!(text(&files, "accuracy.svg").contains(legend), "{legend}");
     }
     let mut input = measured(&[(0, 0, 70), (1, 1, 70)]);
     input.runs[0].run.train_labels = None;
     assert!(
-        text(&files_of(&input), "report.md").contains(", one of 2 equally common labels: 50.0% of these rows right")
+        text(&files_of(&input), "report.md").contains(", as common as every other label: 50.0% of these rows right")
     );
 }
 
@@ -212,17 +211,18 @@ fn the_commands_that_reproduce_the_report_are_named() {
     // Earlier versions stored the names alone.
     input.experiment.extends.clear();
     input.experiment.spec_text = "extends = [\"base.toml\"]\nname = \"x\"\n".into();
-    assert!(text(&files_of(&input), "report.md").contains("The spec extends base.toml, whose text"));
+    assert!(
+        text(&files_of(&input), "report.md")
+            .contains("The spec extends base.toml, but the text of that file is not stored.")
+    );
 }
 
 #[test]
 fn the_chart_of_changes_names_its_order() {
     let md = text(&files_of(&two_rates()), "report.md").to_string();
-    assert!(
-        md.contains("Sorted by dev accuracy (used for selection), best first; the chart shows test accuracy."),
-        "{md}"
-    );
-    assert!(text(&files_of(&sweep()), "report.md").contains("Best first."));
+    assert!(md.contains("Trials in the order of the ranking (by dev accuracy)."), "{md}");
+    assert!(text(&files_of(&sweep()), "report.md").contains("Trials in the order of the ranking (by test accuracy)."));
+    assert!(!text(&files_of(&single()), "report.md").contains("in the order of"));
 }
 
 #[test]
@@ -237,11 +237,11 @@ fn every_card_names_its_subject_and_runs_that_are_not_drawn_are_counted() {
     let of_sweep = cards(&sweep());
     assert_eq!(of_sweep.len(), 5, "{of_sweep:?}");
     for (card, scope) in of_sweep.iter().zip([
-        "test accuracy of the best trial, mean over",
-        "test accuracy of the best run, 95% interval",
-        "test accuracy of the best run before training",
+        "test accuracy of the best trial, mean over 3 seeds; 95% Wilson interval over rows: <span class=\"w\">88.3–92.9%</span>",
+        "test macro-F1 of the best trial, mean over 3 seeds",
+        "test accuracy of the best trial before training",
         "test accuracy of the baseline: always predicting",
-        "test macro-F1 of the best run",
+        "test accuracy of its best run; 95% Wilson interval over rows: <span class=\"w\">88.8–93.3%</span>",
     ]) {
         assert!(card.contains(scope), "{card}");
     }

@@ -207,7 +207,7 @@ fn a_point_that_another_command_proposed_first_counts() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let names: Vec<String> = store(&sandbox, "runs").runs().expect("runs").into_iter().map(|run| run.name).collect();
     assert_eq!(names.len(), 6, "{names:?}");
-    assert!(names[4].contains("dropout=0.123 lr=1.23e-3"), "{names:?}");
+    assert!(names[4].contains("lr=1.23e-3 dropout=0.123"), "{names:?}");
 }
 
 #[test]
