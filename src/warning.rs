@@ -65,7 +65,7 @@ impl Warning {
         Self { kind, message: message.into(), lines: Vec::new() }
     }
 
-    /// Its lines as far as the message does not have them: `lines 3 and 7`, `then lines 20 and 31`; empty if there are none.
+    /// Its lines as far as the message does not have them: `lines 3 and 7`, `the other lines: 20 and 31`; empty if there are none.
     pub fn further_lines(&self) -> String {
         let numbers = |of: &[u64]| of.iter().map(u64::to_string).collect::<Vec<_>>();
         let (first, rest) = self.lines.split_at(self.lines.len().min(SHOWN));
@@ -77,7 +77,9 @@ impl Warning {
         match (self.message.contains(&said), self.lines.is_empty() || rest.is_empty()) {
             _ if self.lines.is_empty() => String::new(),
             (true, true) => String::new(),
-            (true, false) => format!("then {} {}", by_number(rest.len() as u64, "line", "lines"), and(&numbers(rest))),
+            (true, false) => {
+                format!("the other {}: {}", by_number(rest.len() as u64, "line", "lines"), and(&numbers(rest)))
+            }
             (false, _) => {
                 format!("{} {}", by_number(self.lines.len() as u64, "line", "lines"), and(&numbers(&self.lines)))
             }
@@ -129,7 +131,7 @@ mod tests {
         let warning = |message: &str, lines: &[u64]| Warning::new(Kind::Split, message).at(lines.iter().copied());
         let further = |numbers: &[u64]| warning(&format!("2 rows ({})", lines(numbers)), numbers).further_lines();
         assert_eq!([further(&[3]), further(&[3, 7])], ["", ""]);
-        assert_eq!(further(&[1, 2, 3, 4, 5, 16, 27]), "then lines 16 and 27");
+        assert_eq!(further(&[1, 2, 3, 4, 5, 16, 27]), "the other lines: 16 and 27");
         assert_eq!(warning("two rows", &[3, 7]).further_lines(), "lines 3 and 7");
         assert_eq!(warning("none", &[]).further_lines(), "");
     }

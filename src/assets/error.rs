@@ -11,7 +11,7 @@ use super::server::Server;
 #[derive(Debug, thiserror::Error)]
 pub enum AssetError {
     /// A path does not exist.
-    #[error("{} does not exist; check the path (a relative one starts in a spec at the folder of the spec, in --set and TAPER_… at the current folder)", .0.display())]
+    #[error("{} does not exist; check the path: in a spec file it starts at the folder of that file, in --set and TAPER_… at the current folder, unless it is absolute", .0.display())]
     NoSuchPath(PathBuf),
     /// A model is a folder, not a file.
     #[error("{} is a file; a model is the folder that holds config.json, weights and tokenizer", .0.display())]

@@ -21,7 +21,7 @@ use taper::{
     warning::{Kind, Warning},
 };
 
-use super::{Global, Unusable, downloads, input, output, reading, stop};
+use super::{Global, Unusable, downloads, input, nearest, output, reading, stop};
 
 /// A spec file and what overrides it.
 #[derive(Args, Clone)]
@@ -57,17 +57,18 @@ impl SpecArgs {
         Experiment::open(&self.spec, options).map_err(|e| self.explained(e, global).into())
     }
 
-    /// The error; if the spec is no file but the name of a stored experiment, with the path of its spec.
+    /// The error; if the spec does not exist, with the spec of the stored experiment of this name, or else with the nearest spec that exists.
     fn explained(&self, error: ExperimentError, global: &Global) -> ExperimentError {
         let ExperimentError::Spec(mut errors) = error else { return error };
         if !self.spec.exists()
             && let (Some(name), [problem]) = (self.spec.to_str(), &mut errors.problems[..])
-            && Store::is_there(&global.runs)
-            && let Ok(store) = Store::open_existing(&global.runs)
-            && let Ok(experiment) = store.experiment(name)
         {
-            let path = shell_word(&experiment.spec_path);
-            problem.help = Some(format!("`{name}` is an experiment; its spec is {path}"));
+            let store = Store::is_there(&global.runs).then(|| Store::open_existing(&global.runs).ok()).flatten();
+            let of_experiment = store.and_then(|store| store.experiment(name).ok()).map(|experiment| {
+                format!("`{name}` is an experiment; its spec is {}", shell_word(&experiment.spec_path))
+            });
+            let meant = || Some(format!("did you mean {}?", shell_word(nearest::spec(&self.spec)?.to_str()?)));
+            problem.help = of_experiment.or_else(meant).or_else(|| problem.help.take());
         }
         ExperimentError::Spec(errors)
     }
@@ -110,17 +111,28 @@ pub fn find(store: &Store, wanted: &str, global: &Global) -> Result<RunRecord> {
                 let (key, name) = (format::short(&run.key), format::one_line(&run.name));
                 let wanted = format::one_line(wanted);
                 input::note(&format!(
-                    "`{wanted}` may mean {may_mean} runs; this is {key} ({name}): a key means one alone"
+                    "`{wanted}` fits {may_mean} runs; this is {key} ({name}): only a key names one run"
                 ));
             }
             return Ok(run);
         }
     };
-    let best = leaderboard(store, &name).ok().and_then(|board| board.trials.into_iter().next()?.best_run);
+    let board = leaderboard(store, &name).ok();
+    let best = board.as_ref().and_then(|board| board.trials.first().filter(|trial| trial.best_run.is_some()));
     Err(match (ambiguous, best) {
         // The text may also be the name of other runs than those of the experiment.
-        (StoreError::AmbiguousRun { wanted, keys, candidates }, Some(key)) if keys.contains(&key) => {
-            let candidates = format!("{candidates}\n  the best of them: {}", format::short(&key));
+        (StoreError::AmbiguousRun { wanted, keys, candidates }, Some(best))
+            if best.best_run.as_ref().is_some_and(|key| keys.contains(key)) =>
+        {
+            let which = match (best.out_of_fold.is_some(), best.best_run.as_deref().map(format::short)) {
+                (false, Some(key)) if best.planned() > 1 => {
+                    format!("the best run of the best trial: {key} ({})", best.name)
+                }
+                (false, Some(key)) => format!("the best trial: {key} ({})", best.name),
+                // Its runs are measured on other rows each.
+                (true, _) | (false, None) => format!("the best trial: {}", best.name),
+            };
+            let candidates = format!("{candidates}\n  {which}");
             StoreError::AmbiguousRun { wanted, keys, candidates }
         }
         (ambiguous, _) => ambiguous,

@@ -82,10 +82,9 @@ pub fn print_those(
     });
     let first_left_out = ["test accuracy", "test acc", OUT_OF_FOLD, "seeds", "folds", "runs", "state"];
     out.fitted(&header, rows, &first_left_out)?;
-    if shown.len() < listed.len() {
-        let more = listed.len() - shown.len();
+    if let Some(more) = more(board, positions) {
         let all = format!("taper list {} --leaderboard", format::command::shell_word(&board.experiment));
-        out.line(format!("… and {more} more: {}", out.command(&all)))?;
+        out.wrapped(&format!("{more}: {}", out.command(&all)))?;
     }
     for note in footnotes(&shown, board.metric, layout.tested && intervals, intervals) {
         out.wrapped(&note)?;
@@ -98,6 +97,16 @@ pub fn print_those(
     board.missing.iter().try_for_each(|note| out.wrapped(note))
 }
 
+/// `… and 17 more (12 pending, 5 pruned)`: all trials that are not at these positions, also those that no command has begun.
+fn more(board: &Leaderboard, positions: &[usize]) -> Option<String> {
+    let left = (0..board.trials.len()).filter(|i| !positions.contains(i)).map(|i| board.trials[i].state);
+    let states = RunState::counted(left.clone());
+    match left.count() {
+        0 => None,
+        n => Some(format!("… and {n} more ({states})")),
+    }
+}
+
 /// That other trials have the value of the first, and what put it first.
 fn tie(board: &Leaderboard) -> Option<String> {
     let ranked: Vec<&Trial> = board.trials.iter().filter(|trial| trial.rank.is_some()).collect();
@@ -106,13 +115,15 @@ fn tie(board: &Leaderboard) -> Option<String> {
     let equal: Vec<&&Trial> = ranked.iter().take_while(|trial| value(trial) == Some(first)).collect();
     // Losses may tie too, all of them or only those of the first.
     let same_loss = equal.iter().take_while(|trial| trial.loss == equal[0].loss).count();
+    let split = word(&board.split);
     let decides = match same_loss {
-        all if all == equal.len() || board.metric == Metric::Loss => "the first one in the plan comes first".to_owned(),
-        1 => "the lowest loss there comes first".to_owned(),
-        n => format!("the lowest loss there comes first, which {n} have: of those the first one in the plan"),
+        all if all == equal.len() || board.metric == Metric::Loss => "by their order in the plan".to_owned(),
+        1 => format!("by their {split} loss"),
+        n => format!("by their {split} loss, which is the same for {n}, and then by their order in the plan"),
     };
-    let (split, metric) = (word(&board.split), board.metric.name());
-    (equal.len() > 1).then(|| format!("{} trials have the best {split} {metric}: of these {decides}", equal.len()))
+    let metric = board.metric.name();
+    (equal.len() > 1)
+        .then(|| format!("{} trials share the best {split} {metric}: they are ranked {decides}", equal.len()))
 }
 
 /// The columns that tell these trials apart in the whole plan, and how much of each trial a terminal of `width` columns shows.
@@ -296,10 +307,10 @@ fn replicates_of(shown: &[&Trial]) -> String {
     format!("{}s", replicates(shown.iter().copied()))
 }
 
-/// The number of completed seeds, if not all are: `2 of 3`.
+/// The number of seeds; `2/3 done` if not all are completed.
 fn of_seeds(trial: &Trial) -> String {
     match trial.planned() {
-        all if trial.completed < all => format!("{} of {all}", trial.completed),
+        all if trial.completed < all => format!("{}/{all} done", trial.completed),
         all => all.to_string(),
     }
 }
@@ -323,19 +334,31 @@ pub fn cell(value: Option<Mean>, metric: Metric, intervals: bool) -> String {
     if intervals { value.text(metric) } else { metric.text(value.mean) }
 }
 
-/// `completed`; `failed`; `pruned at step 12 of 36`; for several seeds with the number done: `running, 2 of 3 done`. Marked if its model
-/// does nothing useful.
+/// `completed`; `failed`; `pruned at step 12 of 36`. Marked if its model does nothing useful.
 fn state(trial: &Trial, detail: Detail) -> String {
     let state = word(&trial.state);
-    let text = match (trial.planned(), trial.state, trial.step) {
+    let text = match (trial.state, trial.step) {
         _ if detail != Detail::Full => state,
-        (_, RunState::Pruned, Some((_, total))) => {
+        (RunState::Pruned, Some((_, total))) => {
             format!("{state} at step {} of {}", format::count(trial.steps), format::count(total))
         }
-        (n, ..) if n > 1 && trial.completed < n => format!("{state}, {} of {n} done", trial.completed),
         _ => state,
     };
     if trial.warned > 0 { marked(&text) } else { text }
+}
+
+/// The best run of the best trial: `its best run: 1a2b3c4d5e6f (by dev accuracy, of 3 seeds)`. The runs of a cross-validation
+/// have other test rows each: none of them is the best.
+pub fn best_run(board: &Leaderboard, best: &Trial) -> Option<String> {
+    let key = format::short(best.best_run.as_deref()?);
+    if best.out_of_fold.is_some() {
+        return None;
+    }
+    let by = format!("by {} {}", word(&board.split), board.metric.name());
+    Some(match best.planned() {
+        1 => format!("its run: {key}"),
+        n => format!("its best run: {key} ({by}, of {n} {}s)", best.replicate),
+    })
 }
 
 /// The name that an enumeration is stored as.
@@ -413,14 +436,14 @@ mod tests {
             };
             tie(&board(losses.iter().enumerate().map(of).collect()))
         };
-        let by =
-            |n: usize, why: &str| Some(format!("{n} trials have the best dev accuracy: of these {why} comes first"));
-        assert_eq!(ranked(&[0.1, 0.2, 0.3, 0.4], 3), by(3, "the lowest loss there"));
-        assert_eq!(ranked(&[0.2, 0.2, 0.3], 2), by(2, "the first one in the plan"));
+        let by = |n: usize, why: &str| {
+            Some(format!("{n} trials share the best dev accuracy: they are ranked by their {why}"))
+        };
+        assert_eq!(ranked(&[0.1, 0.2, 0.3, 0.4], 3), by(3, "dev loss"));
+        assert_eq!(ranked(&[0.2, 0.2, 0.3], 2), by(2, "order in the plan"));
         // Only the losses of the first two are equal: the third is behind them by its loss.
-        let part = "3 trials have the best dev accuracy: of these the lowest loss there comes first, which 2 have: of those the first one \
-                    in the plan";
-        assert_eq!(ranked(&[0.2, 0.2, 0.3, 0.4], 3).as_deref(), Some(part));
+        let part = by(3, "dev loss, which is the same for 2, and then by their order in the plan");
+        assert_eq!(ranked(&[0.2, 0.2, 0.3, 0.4], 3), part);
         assert_eq!(ranked(&[0.1, 0.2], 1), None);
         assert_eq!(ranked(&[0.1], 1), None);
         // A trial without a rank is no rival.
@@ -431,10 +454,10 @@ mod tests {
     fn the_seeds_of_a_trial_are_those_that_are_completed() {
         let seeds = |state, completed| of_seeds(&Trial { completed, ..trial("lr=1e-3", state) });
         assert_eq!(seeds(RunState::Completed, 3), "3");
-        assert_eq!(seeds(RunState::Pending, 2), "2 of 3");
+        assert_eq!(seeds(RunState::Pending, 2), "2/3 done");
         // Their values are of evaluations during training, or there are none.
         let states = [RunState::Interrupted, RunState::Pruned, RunState::Pending, RunState::Failed, RunState::Running];
-        assert!(states.iter().all(|state| seeds(*state, 0) == "0 of 3"));
+        assert!(states.iter().all(|state| seeds(*state, 0) == "0/3 done"));
     }
 
     #[test]
@@ -447,7 +470,7 @@ mod tests {
         assert_eq!(at(&done, &[0, 1], 76), (three.to_vec(), Detail::Short));
         assert_eq!(at(&done, &[0, 1], 50).0, ["trial"]);
         // A long state takes a word before the intervals go.
-        let stopped = board(names.map(|name| trial(name, RunState::Interrupted)).into());
+        let stopped = board(names.map(|name| trial(name, RunState::Pruned)).into());
         assert_eq!(at(&stopped, &[0, 1], 80), (three.to_vec(), Detail::Full));
         assert_eq!(at(&stopped, &[0, 1], 65), (three.to_vec(), Detail::Intervals));
         assert_eq!(at(&stopped, &[0, 1], 48).0, ["trial"], "no room for a line each");

@@ -217,22 +217,18 @@ impl List {
     }
 }
 
-/// The best run of the best trial, or why there is none.
+/// The best trial and its best run, or why there is none.
 fn best_run(board: &Leaderboard, out: &mut Output) -> Result<()> {
     let Some(first) = board.trials.first() else { return Ok(()) };
-    let ranked = first.rank.is_some();
-    match &first.best_run {
-        Some(key) if ranked && first.planned() > 1 && board.trials.len() > 1 => {
-            out.wrapped(&format!("best run: {} (the best one of the best trial)", format::short(key)))?
-        }
-        Some(key) if ranked => out.wrapped(&format!("best run: {}", format::short(key)))?,
-        _ if !ranked => out.wrapped(&format!(
-            "no trial has a rank, because none has all its {}s completed",
-            replicates(&board.trials)
-        ))?,
-        _ => {}
+    if first.rank.is_none() {
+        let all = replicates(&board.trials);
+        return out.wrapped(&format!("no trial has a rank, because none has all its {all}s completed"));
     }
-    Ok(())
+    let run = board::best_run(board, first).map_or(String::new(), |run| format!("; {run}"));
+    match board.trials.len() {
+        1 => run.strip_prefix("; its ").map_or(Ok(()), |run| out.wrapped(run)),
+        _ => out.wrapped(&format!("best trial: {}{run}", first.name)),
+    }
 }
 
 /// The warnings of an experiment's sweep.

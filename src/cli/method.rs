@@ -5,7 +5,7 @@ use taper::{
     execute::Prepared,
     experiment::Planner,
     format,
-    plan::{Batches, Promotions, Prune, prune::rungs, sanity::Trials},
+    plan::{Batches, Promotions, Prune, RungSteps, prune::rungs, rung_steps::at, sanity::Trials},
     spec::{Search, Sweep},
 };
 
@@ -21,8 +21,8 @@ pub struct Method<'a> {
     /// Whether a file or a column names the dev rows, which are then in no fold.
     own_dev: bool,
     prune: Prune,
-    /// Decision steps before the end, and total steps: each combination that occurs, once.
-    rungs: Vec<(Vec<u64>, u64)>,
+    /// Decision steps before the end: each combination that occurs, once.
+    rungs: Vec<RungSteps>,
     /// How many trials ASHA promotes.
     promotions: Option<Promotions>,
     /// The share of all steps that ASHA leaves: the mean, and from, to.
@@ -34,9 +34,9 @@ impl<'a> Method<'a> {
     pub fn new(sweep: &'a Sweep, planner: &Planner) -> Self {
         let prune = Prune::of(sweep);
         let steps = |run: &Prepared| rungs(&prune, &run.config.train, run.examples() as u64);
-        let mut all: Vec<(Vec<u64>, u64)> = Vec::new();
+        let mut all: Vec<RungSteps> = Vec::new();
         for run in &planner.runs {
-            let own = (before_end(&prune, run), run.steps.total);
+            let own = RungSteps::of(&prune, &run.config.train, run.examples() as u64);
             if !all.contains(&own) {
                 all.push(own);
             }
@@ -83,7 +83,7 @@ impl<'a> Method<'a> {
         }
         match self.prune {
             Prune::None => {}
-            Prune::Asha { .. } | Prune::Median { .. } if self.rungs.iter().all(|(steps, _)| steps.is_empty()) => {
+            Prune::Asha { .. } | Prune::Median { .. } if self.rungs.iter().all(|run| run.steps.is_empty()) => {
                 let rule = if matches!(self.prune, Prune::Median { .. }) { "median" } else { "ASHA" };
                 lines.push(format!("pruning   {rule}: none, because no run is evaluated before its last step"));
             }
@@ -185,13 +185,13 @@ impl<'a> Method<'a> {
 
     /// The steps of a run's rungs before its end.
     pub fn rungs_of(&self, run: &Prepared) -> Vec<u64> {
-        before_end(&self.prune, run)
+        RungSteps::of(&self.prune, &run.config.train, run.examples() as u64).steps
     }
 
     /// The same as JSON. `rungs`: those that all runs have in common; if runs differ, each has its own.
     pub fn document(&self) -> Value {
         let rungs = match &self.rungs[..] {
-            [first, rest @ ..] if rest.iter().all(|(steps, _)| *steps == first.0) => Some(&first.0),
+            [first, rest @ ..] if rest.iter().all(|run| run.steps == first.steps) => Some(&first.steps),
             _ => None,
         };
         json!({
@@ -203,23 +203,17 @@ impl<'a> Method<'a> {
 }
 
 /// The most rungs that a run has before its end.
-fn deepest(rungs: &[(Vec<u64>, u64)]) -> usize {
-    rungs.iter().map(|(steps, _)| steps.len()).max().unwrap_or(0)
-}
-
-/// The decision steps of a run before its end.
-fn before_end(prune: &Prune, run: &Prepared) -> Vec<u64> {
-    let steps = rungs(prune, &run.config.train, run.examples() as u64);
-    steps.into_iter().filter(|step| *step < run.steps.total).collect()
+fn deepest(rungs: &[RungSteps]) -> usize {
+    rungs.iter().map(|run| run.steps.len()).max().unwrap_or(0)
 }
 
 /// `rung 1 (step 10 of 90) and rung 2 (step 30 of 90) the best 1 in 3 trials`. Rungs that every run has on one step decide there
 /// one after the other: `rungs 1 and 2 (step 12 of 60) the best 1 in 9 trials`. One trial passes in any case, so that it is never one
 /// in more than there are trials.
-fn promotions(runs: &[(Vec<u64>, u64)], factor: u64, trials: u64) -> String {
+fn promotions(runs: &[RungSteps], factor: u64, trials: u64) -> String {
     let deepest = deepest(runs);
     let falls_on_one = |rung: usize| {
-        let mut pairs = runs.iter().filter_map(|(steps, _)| Some((steps.get(rung - 1)?, steps.get(rung)?)));
+        let mut pairs = runs.iter().filter_map(|run| Some((run.steps.get(rung - 1)?, run.steps.get(rung)?)));
         pairs.all(|(before, this)| before == this)
     };
     let mut groups: Vec<std::ops::Range<usize>> = Vec::new();
@@ -240,7 +234,7 @@ fn promotions(runs: &[(Vec<u64>, u64)], factor: u64, trials: u64) -> String {
             2 => format!("rungs {first} and {last}"),
             _ => format!("rungs {first} to {last}"),
         };
-        format!("{numbers} ({})", at_steps(runs, group.start))
+        format!("{numbers} ({})", at(runs, group.start))
     };
     let best = |n: u64| format!("the best 1 in {} trials", format::count(n));
     match &groups[..] {
@@ -256,31 +250,11 @@ fn promotions(runs: &[(Vec<u64>, u64)], factor: u64, trials: u64) -> String {
     }
 }
 
-/// `step 10 of 90`, `step 10 of 90 or step 40 of 360`; of more combinations `steps 10–40 of 90–360`.
-fn at_steps(runs: &[(Vec<u64>, u64)], rung: usize) -> String {
-    const SHOWN: usize = 3;
-    let mut at: Vec<(u64, u64)> = runs.iter().filter_map(|(steps, total)| Some((*steps.get(rung)?, *total))).collect();
-    at.sort_unstable();
-    at.dedup();
-    if at.len() <= SHOWN {
-        let texts =
-            at.iter().map(|(step, total)| format!("step {} of {}", format::count(*step), format::count(*total)));
-        return texts.collect::<Vec<_>>().join(" or ");
-    }
-    let span = |numbers: &mut dyn Iterator<Item = u64>| {
-        let all: Vec<u64> = numbers.collect();
-        let (low, high) = (all.iter().min().copied().unwrap_or(0), all.iter().max().copied().unwrap_or(0));
-        if low == high { format::count(low) } else { format!("{}–{}", format::count(low), format::count(high)) }
-    };
-    let (steps, totals) = (span(&mut at.iter().map(|(step, _)| *step)), span(&mut at.iter().map(|(_, total)| *total)));
-    format!("steps {steps} of {totals}")
-}
-
 /// `at rungs 1 to 8 (steps 10, 20, 30, 40, … and 80 of 90)`; where runs differ, how many of them each has.
-fn at_evaluations(runs: &[(Vec<u64>, u64)]) -> String {
+fn at_evaluations(runs: &[RungSteps]) -> String {
     const SHOWN: usize = 5;
-    let [(steps, total)] = runs else {
-        let counts = || runs.iter().map(|(steps, _)| steps.len() as u64);
+    let [RungSteps { steps, total, .. }] = runs else {
+        let counts = || runs.iter().map(|run| run.steps.len() as u64);
         let (low, high) = (counts().min().unwrap_or(0), counts().max().unwrap_or(0));
         let span =
             if low == high { format::count(low) } else { format!("{} to {}", format::count(low), format::count(high)) };
@@ -306,8 +280,9 @@ mod tests {
     #[test]
     fn rungs_are_numbered_from_1_and_those_of_every_setting_are_told() {
         let of = |runs: &[(&[u64], u64)], factor, trials| {
-            let runs: Vec<(Vec<u64>, u64)> = runs.iter().map(|(steps, total)| (steps.to_vec(), *total)).collect();
-            promotions(&runs, factor, trials)
+            let run =
+                |(steps, total): &(&[u64], u64)| RungSteps { steps: steps.to_vec(), total: *total, per_epoch: 10 };
+            promotions(&runs.iter().map(run).collect::<Vec<_>>(), factor, trials)
         };
         assert_eq!(
             of(&[(&[10, 30], 90)], 3, 30),
@@ -323,28 +298,29 @@ mod tests {
         // With swept epochs.
         assert_eq!(
             of(&[(&[10, 30], 90), (&[20, 60], 180)], 3, 30),
-            "rung 1 (step 10 of 90 or step 20 of 180) and rung 2 (step 30 of 90 or step 60 of 180) the best 1 in 3 trials"
+            "rung 1 (epochs 1–2 of 9–18) and rung 2 (epochs 3–6 of 9–18) the best 1 in 3 trials"
         );
-        let many: Vec<([u64; 1], u64)> = (1..=5).map(|n| ([n * 1000], n * 3000)).collect();
+        let many: Vec<([u64; 1], u64)> = (1..=5).map(|n| ([n * 1001], n * 3000)).collect();
         let many: Vec<(&[u64], u64)> = many.iter().map(|(steps, total)| (&steps[..], *total)).collect();
-        assert_eq!(of(&many, 3, 30), "rung 1 (steps 1,000–5,000 of 3,000–15,000) the best 1 in 3 trials");
+        assert_eq!(of(&many, 3, 30), "rung 1 (steps 1,001–5,005 of 3,000–15,000) the best 1 in 3 trials");
         // Two rungs on one step of one run, and on two of another.
         assert_eq!(
             of(&[(&[12, 12], 60), (&[12, 24], 120)], 3, 30),
-            "rung 1 (step 12 of 60 or step 12 of 120) and rung 2 (step 12 of 60 or step 24 of 120) the best 1 in 3 trials"
+            "rung 1 (step 12 of 60–120) and rung 2 (steps 12–24 of 60–120) the best 1 in 3 trials"
         );
     }
 
     #[test]
     fn evaluations_are_listed_and_of_many_the_first_and_the_last() {
-        assert_eq!(at_evaluations(&[(vec![45], 90)]), "at rung 1 (step 45 of 90)");
-        assert_eq!(at_evaluations(&[(vec![45, 135], 180)]), "at rungs 1 to 2 (steps 45 and 135 of 180)");
+        let run = |steps, total| RungSteps { steps, total, per_epoch: 30 };
+        assert_eq!(at_evaluations(&[run(vec![45], 90)]), "at rung 1 (step 45 of 90)");
+        assert_eq!(at_evaluations(&[run(vec![45, 135], 180)]), "at rungs 1 to 2 (steps 45 and 135 of 180)");
         let many: Vec<u64> = (1..=1000).map(|i| i * 10).collect();
         assert_eq!(
-            at_evaluations(&[(many, 20_000)]),
+            at_evaluations(&[run(many, 20_000)]),
             "at rungs 1 to 1000 (steps 10, 20, 30, 40, … and 10,000 of 20,000)"
         );
-        let two = [(vec![30], 60), (vec![30, 60, 90], 120)];
+        let two = [run(vec![30], 60), run(vec![30, 60, 90], 120)];
         assert_eq!(
             at_evaluations(&two),
             "at each evaluation before the last step (rung 1, rung 2, …; a run has 1 to 3)"

@@ -15,6 +15,7 @@ use taper::{
 };
 
 use super::{
+    common,
     leaderboard::{self, cell, word},
     output::Output,
 };
@@ -94,6 +95,7 @@ pub fn print_outcome(store: &Store, outcome: &Outcome, out: &mut Output) -> Resu
     };
     lines.into_iter().try_for_each(|line| out.wrapped(&line))?;
     if runs.len() > 1 {
+        interrupted(&runs, out)?;
         let early = runs.iter().filter(|run| run.early_stop().is_some()).count();
         if early > 0 {
             out.wrapped(&format!(
@@ -152,7 +154,23 @@ fn one(store: &Store, run: &RunRecord) -> Result<Vec<String>> {
     Ok(lines)
 }
 
-/// The best trial of a sweep, and its gain.
+/// Where the next command resumes the interrupted runs: `interrupted: lr=1e-3 seed=2 resumes at step 30 of 108`.
+fn interrupted(runs: &[RunRecord], out: &mut Output) -> Result<()> {
+    let interrupted: Vec<&RunRecord> = runs.iter().filter(|run| run.state == RunState::Interrupted).collect();
+    for run in interrupted.iter().take(NAMED) {
+        let from = match common::resumes_at(out.runs(), run) {
+            Some(step) => format!("resumes at step {} of {}", format::count(step), format::count(run.total_steps)),
+            None => "starts again: it has no checkpoint".into(),
+        };
+        out.wrapped(&format!("interrupted: {} {from}", run.name))?;
+    }
+    match interrupted.len().saturating_sub(NAMED) {
+        0 => Ok(()),
+        more => out.wrapped(&format!("interrupted: {more} more")),
+    }
+}
+
+/// The best trial of a sweep and its gain, and last its best run.
 fn best(store: &Store, board: &report::Leaderboard, runs: &[RunRecord]) -> Result<Vec<String>> {
     let Some(trial) = board.trials.first().filter(|trial| trial.rank == Some(1)) else { return Ok(Vec::new()) };
     let mut value = format!("{} {} {}", word(&board.split), board.metric.name(), cell(trial.value, board.metric, true));
@@ -163,15 +181,12 @@ fn best(store: &Store, board: &report::Leaderboard, runs: &[RunRecord]) -> Resul
     if board.is_chosen_on_test() {
         value += &format!(", {CHOSEN_ON_TEST}");
     }
-    let mut lines = vec![format!("best: {}", trial.name), format!("  {value}")];
-    if let Some(run) = trial.best_run.as_ref().and_then(|key| runs.iter().find(|run| run.key == *key)) {
-        let which = if trial.planned() > 1 {
-            format!(" (the best of its {}s: {})", trial.replicate, run.name)
-        } else {
-            String::new()
-        };
-        lines.push(format!("  run {}{which}", format::short(&run.key)));
-    }
+    // The accuracy of all folds together is no mean.
+    let mean = match (trial.planned(), trial.out_of_fold.is_some()) {
+        (2.., false) => format!(" (mean of {} {}s)", trial.planned(), trial.replicate),
+        _ => String::new(),
+    };
+    let mut lines = vec![format!("best trial: {}{mean}", trial.name), format!("  {value}")];
     // The gain is measured on rows that were not used for selection. Runs count by their rows: the folds of a cross-validation together, as
     // in the accuracy above.
     let measured = |run: &&RunRecord| trial.runs.contains(&run.key) && run.final_metrics.is_some();
@@ -199,6 +214,7 @@ fn best(store: &Store, board: &report::Leaderboard, runs: &[RunRecord]) -> Resul
         );
         lines.push(format!("  on {on}: {text}"));
     }
+    lines.extend(leaderboard::best_run(board, trial).map(|run| format!("  {run}")));
     Ok(lines)
 }
 

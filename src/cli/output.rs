@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, BufWriter, IsTerminal, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use anyhow::Result;
@@ -62,6 +62,11 @@ impl Output {
         format::command::with_runs(command, &self.runs)
     }
 
+    /// The runs folder.
+    pub fn runs(&self) -> &Path {
+        &self.runs
+    }
+
     /// Width of the terminal; `None` if standard output is not one.
     pub fn width(&self) -> Option<usize> {
         self.terminal.then(|| columns(&self.term))
@@ -72,6 +77,14 @@ impl Output {
         match self.width() {
             None => self.line(text),
             Some(width) => wrap(&format::visible(text), width).into_iter().try_for_each(|line| self.line(line)),
+        }
+    }
+
+    /// A text with a path or a command, wrapped on a terminal between words alone: these stay whole.
+    pub fn unbroken(&mut self, text: &str) -> Result<()> {
+        match self.width() {
+            None => self.line(text),
+            Some(width) => wrap_words(&format::visible(text), width).into_iter().try_for_each(|line| self.line(line)),
         }
     }
 

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 use taper::{
     data::{Cleaning, ReadFile, SplitFile},
-    event::{FailureKind, Split, SplitTexts},
+    event::{Split, SplitTexts},
     execute::{Prepared, RunsPerDevice, threads},
     experiment::{Planner, notes},
     format,
@@ -23,9 +23,10 @@ use super::{
     costs::Costs,
     method::Method,
     order,
-    output::{Output, unbroken},
+    output::Output,
     plan_data,
-    stored::{LeftOver, PlannedState, Stored},
+    plan_runs::{self, Line, NO_TIME, diverged, is_open, is_to_do, left, shared_changes},
+    stored::{LeftOver, Stored},
 };
 
 /// Check a spec and show its runs, data, steps, time, memory and disk space, without training.
@@ -45,6 +46,10 @@ pub struct Plan {
     /// Write the splits of the first run and the order of its training rows to a JSON file (see below).
     #[arg(long, value_name = "FILE")]
     order: Option<PathBuf>,
+    /// List every run, with its key: the default where standard output is not a terminal. On a terminal the runs of a trial have one line, and at
+    /// most 20 trials are listed.
+    #[arg(long)]
+    all: bool,
     /// Estimate the time for N runs in parallel, as with `taper run --jobs N`.
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
@@ -55,19 +60,6 @@ pub struct Plan {
 
 /// A run takes up to so many times its estimate.
 const MOST: f64 = 2.0;
-
-/// A time that rounds to [`NO_TIME`] is shown as [`LITTLE`].
-const NO_TIME: &str = "0.0s";
-const LITTLE: &str = "<0.1s";
-
-/// A planned run and its state.
-struct Line<'a> {
-    run: &'a Prepared,
-    state: PlannedState,
-    estimate: Estimate,
-    /// Whether the budget of the sweep leaves it out.
-    beyond_budget: bool,
-}
 
 impl Plan {
     /// Prints the plan.
@@ -127,7 +119,8 @@ impl Plan {
             out.document(&document)?;
             return Ok(ExitCode::SUCCESS);
         }
-        print(planner, &lines, &left_over, &method, &total(planner, &lines, &method, jobs, range), out)?;
+        let total = total(planner, &lines, &method, jobs, range);
+        print(planner, (&lines, self.all), &left_over, &method, &total, out)?;
         if let Some(warning) = namesake {
             out.wrapped(&format!("warning: {}", format::one_line(&warning.message)))?;
         }
@@ -142,25 +135,9 @@ impl Plan {
     }
 }
 
-/// Whether `taper run` has anything left to do for a run, even if only the evaluation after its last step. Pruned and diverged runs are left
-/// out.
-fn is_open(line: &Line) -> bool {
-    let done = |record: &RunRecord| matches!(record.state, RunState::Completed | RunState::Pruned) || diverged(record);
-    line.state.again || !line.state.record.as_ref().is_some_and(done)
-}
-
-/// Whether the next `taper run` comes to it.
-fn is_to_do(line: &Line) -> bool {
-    is_open(line) && !line.beyond_budget
-}
-
 /// Runs of trials that a search has yet to propose, as far as the budget allows them.
 fn to_come(planner: &Planner) -> usize {
     planner.to_come().min(planner.allowed.more)
-}
-
-fn diverged(record: &RunRecord) -> bool {
-    record.state == RunState::Failed && record.failure == Some(FailureKind::Diverged)
 }
 
 /// Runs that are left out although they are not completed: `; 2 diverged and 3 pruned are left out (--retry trains them again)`.
@@ -180,18 +157,9 @@ fn left_out(lines: &[&Line]) -> String {
     }
 }
 
-/// The share of a run that is left; 0 if it is done.
-fn left(line: &Line) -> f64 {
-    match is_to_do(line) {
-        false => 0.0,
-        true if line.state.again => 1.0,
-        true => 1.0 - line.state.resumes.unwrap_or(0) as f64 / line.estimate.steps.max(1) as f64,
-    }
-}
-
 fn print(
     planner: &Planner,
-    lines: &[Line],
+    (lines, all): (&[Line], bool),
     left_over: &[LeftOver<'_>],
     method: &Method,
     total: &str,
@@ -231,40 +199,10 @@ fn print(
     }
     out.line("")?;
     let shared = shared_changes(lines);
-    let pruned_at = |line: &Line| {
-        let record = line.state.record.as_ref().filter(|record| record.state == RunState::Pruned);
-        record.map(|record| record.steps)
-    };
-    out.fitted(
-        &["run", "name", "state", "steps", "time", "memory", "disk"],
-        lines.iter().map(|line| {
-            let e = &line.estimate;
-            let needs = |bytes| if is_to_do(line) { format!("~{}", format::bytes(bytes)) } else { "–".into() };
-            vec![
-                format::short(&line.run.key).to_string(),
-                line.run.name.clone(),
-                match &line.state.why {
-                    // It is said once, below.
-                    Some(why) if shared.iter().any(|(known, _)| known == why) => line.state.word.clone(),
-                    // The reason is a sentence, which `taper show` and the report have.
-                    Some(_) if pruned_at(line).is_some() => unbroken(&format!(
-                        "{} at step {}",
-                        line.state.word,
-                        format::count(pruned_at(line).unwrap_or(0))
-                    )),
-                    Some(why) => format!("{}: {why}", line.state.word),
-                    None if line.beyond_budget => unbroken(&format!("{}: over budget", line.state.word)),
-                    None => unbroken(&line.state.word),
-                },
-                format::count(e.steps),
-                e.time_s.filter(|_| is_to_do(line)).map_or_else(|| "–".into(), |s| about(s * left(line))),
-                needs(e.memory_bytes),
-                needs(e.kept_bytes),
-            ]
-        }),
-        // Names and states come first.
-        &["disk", "memory", "time", "steps", "run"],
-    )?;
+    match all || !out.terminal {
+        true => plan_runs::each(lines, &shared, out)?,
+        false => plan_runs::grouped(lines, &shared, out)?,
+    }
     out.say_what_is_left_out()?;
     for (why, n) in shared {
         out.wrapped(&format!("changed in {}: {why}", format::counted(n as u64, "run")))?;
@@ -304,14 +242,6 @@ fn time_range(planner: &Planner, lines: &[Line], method: &Method, jobs: usize) -
     let shares = if method.may_be_more() { (method.share(), method.share()) } else { method.share_range() };
     let of = |share: f64| ((known + mean * to_come(planner) as f64) * share / slots).max(longest);
     (of(shares.0), MOST * of(shares.1))
-}
-
-/// `~4.2s`.
-fn about(seconds: f64) -> String {
-    match format::duration(seconds) {
-        none if none == NO_TIME => LITTLE.into(),
-        time => format!("~{time}"),
-    }
 }
 
 /// `about 4.2s to 8.4s`; where the least rounds to nothing `about 0.1s or less`.
@@ -423,19 +353,6 @@ fn how_many(costs: &[f64], seconds: f64) -> usize {
         Some(*sum)
     });
     sums.take_while(|sum| *sum <= seconds).count()
-}
-
-/// Changes that several runs have in common, each with the number of these runs.
-fn shared_changes<'a>(lines: &'a [Line]) -> Vec<(&'a str, usize)> {
-    let mut shared: Vec<(&str, usize)> = Vec::new();
-    for why in lines.iter().filter(|line| line.state.changed).filter_map(|line| line.state.why.as_deref()) {
-        match shared.iter_mut().find(|(known, _)| *known == why) {
-            Some((_, n)) => *n += 1,
-            None => shared.push((why, 1)),
-        }
-    }
-    shared.retain(|(_, n)| *n > 1);
-    shared
 }
 
 /// What is known of a run's data.

@@ -61,9 +61,9 @@ pub struct Predict {
     #[arg(long, value_name = "FORMAT", value_enum, requires = "out")]
     out_format: Option<Form>,
     /// Write all columns of the file, in their order, before the results. CSV and Excel: as text; JSON: as JSON, in the cells of a table too;
-    /// Parquet: numbers and booleans as numbers and booleans in JSON Lines, everything as text in a table. A result whose name a column has
-    /// gets another: `predicted_label`. The fields of all JSON objects of a file are the columns of a table; of standard input those of the
-    /// first 1,024 objects.
+    /// Parquet: numbers and booleans as numbers and booleans in JSON Lines, everything as text in a table. The predicted label
+    /// is then `predicted_label`, and another result whose name a column has gets the same prefix (`predicted_line`). The fields of all JSON
+    /// objects of a file are the columns of a table; of standard input those of the first 1,024 objects.
     #[arg(long, requires = "file")]
     keep_columns: bool,
     /// Column (or JSON field) with labels: also say how many predictions are right, as `taper eval` does. With --out on standard output (with

@@ -87,19 +87,19 @@ fn print(
     for line in run.message.iter().flat_map(|message| message.lines()).chain(next.as_deref()) {
         out.wrapped(&format!("  {line}"))?;
     }
-    out.line(format!("key         {}", run.key))?;
+    out.unbroken(&format!("key         {}", run.key))?;
     out.wrapped(&format!("experiment  {}", experiment(run)))?;
     if let Some(fold) = run.config.data.fold {
         out.line(format!("fold        {} of {}: its test rows", fold.number(), fold.of()))?;
     }
-    out.line(format!("folder      {}", whole.folder))?;
+    out.unbroken(&format!("folder      {}", whole.folder))?;
     if let Some(started) = run.started_at {
         let trained = whole.trained_s.map_or(String::new(), |s| format!(", {} of training", format::duration(s)));
-        out.line(format!("started     {}{trained}", date(started, "%Y-%m-%d %H:%M")))?;
+        out.wrapped(&format!("started     {}{trained}", date(started, "%Y-%m-%d %H:%M")))?;
     }
     out.line(format!("steps       {} of {}", format::count(run.steps), format::count(run.total_steps)))?;
     if let Some(step) = whole.weights_of {
-        out.line(format!("weights     {}", weights(run, step)))?;
+        out.wrapped(&format!("weights     {}", weights(run, step)))?;
     }
     if let Some(e) = &run.environment {
         let commit = e.git_commit.as_deref().map_or(String::new(), |c| format!(", in a folder at commit {c}"));
@@ -174,11 +174,11 @@ fn print(
     }
     if !config {
         let config = out.command(&format!("taper show {} --config", format::short(&run.key)));
-        out.line(format!("settings: {config}"))?;
+        out.unbroken(&format!("settings: {config}"))?;
     }
     let spec = Path::new(&whole.folder).join("run.toml");
     if spec.is_file() {
-        out.line(format!("as a spec: {}", spec.display()))?;
+        out.unbroken(&format!("as a spec: {}", spec.display()))?;
     }
     Ok(())
 }

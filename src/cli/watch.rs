@@ -14,7 +14,7 @@ use taper::{
     execute::Planning,
     format,
     observe::{PlannedInfo, PlannedSweep, Size, Watch},
-    plan::{Budget, Prune, RunConfig, prune::rungs},
+    plan::{Batches, Budget, Prune, RunConfig, prune::rungs},
     report::{leaderboard, trial_numbers},
     spec::{LoadOptions, LoadedSpec},
     store::{ExperimentRecord, RunRecord, RunSize, RunState, Store},
@@ -179,9 +179,19 @@ fn removed(experiment: &ExperimentRecord, known: &[PlannedInfo]) -> Vec<PlannedI
     missing.map(info).collect()
 }
 
-/// The pruning rule, number of runs to come and budget of the experiment's sweep, if its spec still exists.
-fn sweep(store: &Store, experiment: &str) -> (Prune, usize, Budget) {
-    let none = (Prune::None, 0, Budget::default());
+/// What the spec of an experiment says of its sweep.
+#[derive(Clone, Copy)]
+struct Swept {
+    prune: Prune,
+    batches: Option<Batches>,
+    /// The runs that a search is asked for; 0 for a grid.
+    asked: usize,
+    budget: Budget,
+}
+
+/// The sweep of an experiment, if its spec still exists.
+fn sweep(store: &Store, experiment: &str) -> Swept {
+    let none = Swept { prune: Prune::None, batches: None, asked: 0, budget: Budget::default() };
     let Ok(record) = store.experiment(experiment) else { return none };
     let mut options = LoadOptions { profile: None, sets: Vec::new(), env: Vec::new() };
     for pair in record.arguments.chunks(2) {
@@ -193,7 +203,12 @@ fn sweep(store: &Store, experiment: &str) -> (Prune, usize, Budget) {
     }
     let Ok(spec) = LoadedSpec::load(Path::new(&record.spec_path), &options) else { return none };
     let sweep = &spec.spec().sweep;
-    (Prune::of(sweep), sweep.trials.unwrap_or(0) as usize * sweep.runs_of_point(), Budget::of(sweep))
+    Swept {
+        prune: Prune::of(sweep),
+        batches: Batches::of(sweep),
+        asked: sweep.trials.unwrap_or(0) as usize * sweep.runs_of_point(),
+        budget: Budget::of(sweep),
+    }
 }
 
 /// What a run trains on in an epoch: its training rows, or as many of their windows as fill its steps. Their number is not stored; it
@@ -212,7 +227,7 @@ fn planned(
     experiment: &ExperimentRecord,
     runs: &[RunRecord],
     trained_s: &HashMap<String, f64>,
-    (prune, asked, budget): &(Prune, usize, Budget),
+    Swept { prune, batches, asked, budget }: &Swept,
     lasts: bool,
 ) -> PlannedSweep {
     // A run that has not started is assumed to train on as much as those that have, first of all those that read long texts likewise.
@@ -251,6 +266,7 @@ fn planned(
         // Between two batches all known runs are over, and more follow. When no command is left none does: the axes may have fewer points.
         to_come: if over && !lasts { 0 } else { to_come },
         prune: *prune,
+        batches: *batches,
         budget: *budget,
     }
 }
@@ -318,7 +334,7 @@ mod tests {
     #[test]
     fn more_runs_follow_as_long_as_a_command_lasts() {
         let known = [info("c", 0, 40)];
-        let sweep = (Prune::None, 24, Budget::default());
+        let sweep = Swept { prune: Prune::None, batches: None, asked: 24, budget: Budget::default() };
         let to_come = |lasts| planned(&plan(&[], &[]), &[], &HashMap::new(), &sweep, lasts).to_come;
         // All known runs are over, as between two batches of a search.
         assert_eq!((to_come(true), to_come(false)), (24, 0));
@@ -327,6 +343,7 @@ mod tests {
             runs: known.to_vec(),
             to_come: 23,
             prune: Prune::None,
+            batches: None,
             budget: Budget::default(),
         };
         assert_eq!(plan.title(), "e: 1 of 24 runs known so far");
@@ -364,6 +381,7 @@ mod tests {
             runs: known.iter().cloned().chain(missing).collect(),
             to_come: 0,
             prune: Prune::None,
+            batches: None,
             budget: Budget::default(),
         };
         assert_eq!(plan.title(), "e: 3 trials, 5 runs");

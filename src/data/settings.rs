@@ -64,7 +64,7 @@ impl Wording {
     }
 
     fn of_run(key: &str) -> String {
-        format!("the run's spec (--{} overrides it)", key.replace('_', "-"))
+        format!("the run's spec (as --{} is not given)", key.replace('_', "-"))
     }
 
     /// A setting with its value, as it is written.
@@ -86,9 +86,9 @@ mod tests {
         assert_eq!(Wording::Keys.name("text_column"), "data.text_column");
         assert_eq!(Wording::Options.name("text_column"), "--text-column");
         let own = Wording::Run { text: true, text_pair: true, label: false };
-        assert_eq!(own.name("text_column"), "the run's spec (--text-column overrides it)");
-        assert_eq!(own.name("text_columns"), "the run's spec (--text-column overrides it)");
-        assert_eq!(own.name("text_pair_column"), "the run's spec (--text-pair-column overrides it)");
+        assert_eq!(own.name("text_column"), "the run's spec (as --text-column is not given)");
+        assert_eq!(own.name("text_columns"), "the run's spec (as --text-column is not given)");
+        assert_eq!(own.name("text_pair_column"), "the run's spec (as --text-pair-column is not given)");
         assert_eq!([own.name("label_column"), own.set("format", "tsv")], ["--label-column", "--format tsv"]);
         assert_eq!(Wording::Keys.set("delimiter", ";"), "data.delimiter = \";\"");
         assert_eq!(Wording::Options.set("delimiter", ";"), "--delimiter ';'");

@@ -9,9 +9,14 @@ use super::{
     worker::this_program,
 };
 use crate::{
-    execute::{self, ExecuteError, Planning, SchedulerOptions, Skipped, Slot, Tally, Workers, run_all, threads},
+    execute::{
+        self, ExecuteError, Planning, Prepared, SchedulerOptions, Skipped, Slot, Tally, Workers, run_all, threads,
+    },
     observe::{Listener, Listeners, PlannedSweep, Recorder},
-    plan::{Budget, Metric, Prune, sanity::decided_nothing},
+    plan::{
+        Batches, Budget, Metric, Prune, RungSteps, rung_steps,
+        sanity::{Tie, decided_by_order},
+    },
     store::{ExperimentRecord, Store},
     warning::Warning,
 };
@@ -49,7 +54,7 @@ pub struct Outcome {
     pub experiment: ExperimentRecord,
     /// Runs that were left out.
     pub skipped: Vec<Skipped>,
-    /// Warnings from the sweep: rungs that decided nothing, and that no run is completed.
+    /// Warnings from the sweep: rungs at which the order of trials decided, and that no run is completed.
     pub warnings: Vec<Warning>,
     /// Elapsed time.
     pub elapsed: Duration,
@@ -78,7 +83,7 @@ impl Experiment {
         let _planning = Planning::begin(&folder, &planner.spec.spec().name)?;
         let mut listeners = Listeners::new().with(Recorder::new(Store::open(&folder)?)?).with(listeners);
         let sweep = &planner.spec.spec().sweep;
-        let (prune, budget) = (Prune::of(sweep), Budget::of(sweep));
+        let (prune, budget, batches) = (Prune::of(sweep), Budget::of(sweep), Batches::of(sweep));
         let program = options.program.map_or_else(this_program, Ok);
         let workers = Workers {
             program: program.map_err(|e| ExecuteError::Worker(format!("this program cannot be found: {e}")))?,
@@ -105,7 +110,7 @@ impl Experiment {
             let runs = planned(&store, &planner.runs, &prune, &folder, &mut told)?;
             let to_come = planner.to_come();
             let experiment_name = experiment.name.clone();
-            listeners.planned(&PlannedSweep { experiment: experiment_name, runs, to_come, prune, budget });
+            listeners.planned(&PlannedSweep { experiment: experiment_name, runs, to_come, prune, batches, budget });
             match run_all(&mut store, &planner.runs, &workers, &schedule, &mut listeners, outcome) {
                 Ok(so_far) => outcome = so_far,
                 Err(e) => break Err(e),
@@ -116,10 +121,13 @@ impl Experiment {
             }
         };
         listeners.finish()?;
-        let (mut experiment, execute::Outcome { mut tally, skipped, undecided, .. }) = result?;
+        let (mut experiment, execute::Outcome { mut tally, skipped, ties, .. }) = result?;
         store.check_is_there()?;
         let metric = planner.runs.first().map_or(Metric::Accuracy, |run| run.config.checkpoint.metric);
-        let mut warnings: Vec<Warning> = undecided.into_iter().map(|rung| decided_nothing(rung, metric)).collect();
+        let rungs = |run: &Prepared| RungSteps::of(&prune, &run.config.train, run.examples() as u64);
+        let rungs: Vec<RungSteps> = planner.runs.iter().map(rungs).collect();
+        let tied = |tie: Tie| decided_by_order(tie, metric, &rung_steps::at(&rungs, tie.rung));
+        let mut warnings: Vec<Warning> = ties.into_iter().map(tied).collect();
         if tally.is_over() {
             warnings.extend(none_completed(&store, &experiment)?);
             warnings.extend(best_was_pruned(&store, &planner.runs)?);

@@ -82,8 +82,8 @@ pub(super) struct Left {
     pub begins: f64,
 }
 
-/// The expected remaining work of these runs and of `to_come` more like them. `promotions`: how many trials the rule promotes; without them one
-/// in its factor.
+/// The expected remaining work of these runs and of `to_come` more like them. `promotions`: how many trials the rule promotes; without them only
+/// the least that it promotes is counted.
 pub(super) fn remaining(prune: &Prune, promotions: Option<&Promotions>, parts: &[Part], to_come: usize) -> Left {
     let open = parts.iter().filter(|part| part.stage == Stage::Open).count() + to_come;
     let plain = |cost| Left { cost, begins: open as f64 };
@@ -101,9 +101,9 @@ pub(super) fn remaining(prune: &Prune, promotions: Option<&Promotions>, parts: &
     }
 }
 
-/// ASHA promotes one in `factor` of the trials at a rung, and at least one. It judges each as its score comes, so that of those that have yet to
-/// reach the rung it promotes more, as many as in `simulated` sweeps. This gives the number of runs in each segment. Returns the remaining
-/// cost, and how often a run will be promoted.
+/// Of the trials that have yet to reach a rung ASHA promotes as many as in `simulated` sweeps, the forecast of the plan. In the end it has
+/// promoted at least one in `factor` of all, unless a search prunes the trials of each batch for good; and in any case one. This gives the
+/// number of runs in each segment. Returns the remaining cost, and how often a run will be promoted.
 fn asha(parts: &[Part], to_come: usize, factor: u64, simulated: Option<&Promotions>) -> (f64, f64) {
     let segments = parts.iter().map(|part| part.rungs.len() + 1).max().unwrap_or(1);
     let trials = parts.iter().map(|part| part.trial).collect::<std::collections::HashSet<_>>().len().max(1);
@@ -116,7 +116,9 @@ fn asha(parts: &[Part], to_come: usize, factor: u64, simulated: Option<&Promotio
     for i in 1..segments {
         // Runs that failed earlier count at the rung too, as in the rule.
         let entered = parts.iter().filter(|part| part.segment() >= i).count() as f64;
-        let quota = (expected / seeds / factor.max(1) as f64).floor().max(1.0) * seeds;
+        let least =
+            if simulated.is_some_and(Promotions::in_batches) { 0.0 } else { expected / seeds / factor.max(1) as f64 };
+        let quota = least.floor().max(1.0) * seeds;
         let reached = parts.iter().filter(|part| part.has_reached(i)).count() as f64;
         let later = (expected - reached).max(0.0);
         let rate = simulated.map_or(0.0, |of| of.past(i) / of.past(i - 1).max(f64::MIN_POSITIVE));
@@ -182,6 +184,7 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::Batches;
 
     const ASHA: Prune = Prune::Asha { reduction_factor: 3, rungs: 2 };
 
@@ -245,6 +248,13 @@ mod tests {
         };
         let later: Vec<Part> = (0..27).map(at).collect();
         near(left(&later, 0).cost, 10.0 + 10.42 / 27.0 * 20.0 + 4.00 / 27.0 * 60.0);
+        // A search that prunes for good the trials which are not promoted by the end of their batch promotes fewer (past: 3.82 and 1.93 of
+        // 12): of the four of the last batch as many of four, and none of those before.
+        let search = Promotions::by(&ASHA, 12, Some(Batches { first: 4, later: 4 })).unwrap();
+        let known: Vec<Part> = (0..8).map(|i| part(i, Stage::Over, if i < 2 { 90 } else { 10 })).collect();
+        let batch = remaining(&ASHA, Some(&search), &known, 4);
+        near(batch.cost, 4.0 * (10.0 + 3.82 / 12.0 * 20.0 + 3.82 / 12.0 * 1.93 / 3.82 * 60.0));
+        near(batch.begins, 4.0 * (1.0 + 3.82 / 12.0 + 1.93 / 12.0));
         // When all have reached it none is to come, although fewer passed than in the mean.
         let last = |i: usize| match i {
             0..3 => part(i, Stage::Over, 90),

@@ -36,7 +36,7 @@ pub use watch::{Reading, Watch};
 
 use crate::{
     event::Event,
-    plan::{Budget, Keep, Metric, Prune},
+    plan::{Batches, Budget, Keep, Metric, Prune},
     store::{RunState, StoreError},
 };
 
@@ -105,6 +105,8 @@ pub struct PlannedSweep {
     pub to_come: usize,
     /// The rule that ends trials early.
     pub prune: Prune,
+    /// The batches of a search, at the end of which trials are pruned for good.
+    pub batches: Option<Batches>,
     /// The budget of the runs.
     pub budget: Budget,
 }

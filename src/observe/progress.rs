@@ -22,8 +22,9 @@ use crate::{event::Event, format::visible, store::RunState};
 
 /// The time between two redraws of the table.
 const REDRAW: Duration = Duration::from_millis(100);
-/// The most lines of the table: what is printed above it must stay visible.
-const MOST_LINES: usize = 17;
+/// Lines of the terminal that the table leaves free: the empty one at its beginning, one for what is printed above it, without which the table
+/// itself would scroll, and one for the prompt or a `^C`.
+const FREE_LINES: usize = 3;
 /// Redraws per second that the terminal library allows: more than there are, so that none is dropped.
 const MOST_HZ: u8 = 60;
 
@@ -229,9 +230,8 @@ impl Screen {
             self.bars.clear(&self.all);
             self.all.add(ProgressBar::new(0).with_style(style("{msg}")))
         });
-        // One line stays free: printing above the table needs it, or the table itself would scroll.
         let Size { width, height } = (self.size)();
-        let size = Size { width, height: height.saturating_sub(2).clamp(1, MOST_LINES) };
+        let size = Size { width, height: height.saturating_sub(FREE_LINES).max(1) };
         // The terminal library leaves the cursor at the right end of the last line, where a `^C` moves it one line down, so that one line of
         // the table could not be removed again. The table therefore begins with an empty line.
         table.set_message(format!("\n{}", sweep.board(now_s).lines(size, colour).join("\n")));

@@ -35,6 +35,8 @@ pub(super) struct RunStatus {
     pub trained_s: f64,
     /// The score of the current kept weights, and their step.
     best: Option<(RankKey, u64)>,
+    /// The step of its last evaluation.
+    evaluated: u64,
     /// Accuracy of the kept weights.
     result: Option<(Split, f64)>,
     /// The running evaluation: its split, and the share done.
@@ -58,6 +60,7 @@ impl RunStatus {
             begun: false,
             trained_s: 0.0,
             best: None,
+            evaluated: 0,
             result: None,
             evaluating: None,
             reason: None,
@@ -191,6 +194,7 @@ impl RunStatus {
         if when == When::Before || split != self.split {
             return;
         }
+        self.evaluated = step;
         let key = RankKey::new(metrics, self.metric);
         // Unless the best weights are kept, the last ones are: earlier, better scores do not count.
         let kept = when == When::After
@@ -232,23 +236,32 @@ impl TrialView<'_> {
         RunState::of_several(self.members.iter().map(|m| m.state))
     }
 
-    /// Its class and its mean score, if it has one: trials are ranked as on the leaderboard.
-    pub fn rank(&self) -> (u8, Option<RankKey>) {
+    /// Its class and its mean score, if it has one: trials are ranked as on the leaderboard, and of those without a completed run the ones
+    /// whose runs stand at different steps come last.
+    pub fn rank(&self) -> ((u8, bool), Option<RankKey>) {
         let (key, n) = self.mean_score().unzip();
-        let class = self.state().class_of_trial(self.count(RunState::Completed), n.unwrap_or(0), self.members.len());
-        (class, key)
+        let (n, measured) = (n.unwrap_or(0), self.members.iter().filter(|m| m.best.is_some()).count());
+        let completed = self.count(RunState::Completed);
+        let class = self.state().class_of_trial(completed, n, self.members.len());
+        ((class, completed == 0 && n < measured), key)
     }
 
     fn count(&self, state: RunState) -> usize {
         self.members.iter().filter(|m| m.state == state).count()
     }
 
-    /// The runs that count for its score: the completed ones, or all if there are none. As on the leaderboard, finished seeds are not
-    /// averaged with half-trained ones.
+    /// The runs that count for its score: the completed ones. Without any, those whose last evaluation is of the same step, as most of its
+    /// runs have it, and the later one of two such steps: the mean over seeds of different steps says nothing.
     fn counted(&self) -> impl Iterator<Item = &RunStatus> {
         let finished = |m: &RunStatus| m.state == RunState::Completed && m.best.is_some();
         let has_finished = self.members.iter().any(|m| finished(m));
-        self.members.iter().copied().filter(move |m| !has_finished || finished(m))
+        let measured = || self.members.iter().filter(|m| m.best.is_some()).map(|m| m.evaluated);
+        let common = measured().max_by_key(|step| (measured().filter(|other| other == step).count(), *step));
+        let counts = move |m: &&RunStatus| match has_finished {
+            true => finished(m),
+            false => m.best.is_some() && Some(m.evaluated) == common,
+        };
+        self.members.iter().copied().filter(counts)
     }
 
     /// The mean score of the runs that count, and the number of those that have one.

@@ -15,7 +15,7 @@ use crate::{
     event::Event,
     format::{by_number, duration, names},
     metrics::better_first,
-    plan::{Allowed, Budget, Claim, Promotions, Prune, sanity::CHOSEN_ON_TEST},
+    plan::{Allowed, Batches, Budget, Claim, Promotions, Prune, sanity::CHOSEN_ON_TEST},
     store::RunState,
 };
 
@@ -95,10 +95,10 @@ pub(super) struct LiveSweep {
     /// Runs that the search will still propose.
     to_come: usize,
     prune: Prune,
-    /// How many trials it promotes. Batches of a search are ignored: they promote about as many.
+    /// How many trials it promotes: the forecast of the plan.
     promotions: Option<Promotions>,
-    /// The rule and the number of trials that `promotions` is of.
-    promotions_of: (Prune, usize),
+    /// The rule, the number of trials and the batches that `promotions` is of.
+    promotions_of: (Prune, usize, Option<Batches>),
     budget: Budget,
     by_dev: bool,
     /// Number of runs, from the events.
@@ -128,7 +128,7 @@ impl Default for LiveSweep {
             to_come: 0,
             prune: Prune::None,
             promotions: None,
-            promotions_of: (Prune::None, 0),
+            promotions_of: (Prune::None, 0, None),
             budget: Budget::default(),
             by_dev: true,
             told_of: 0,
@@ -153,9 +153,10 @@ impl LiveSweep {
         let runs_of_trial = sweep.runs.len().div_ceil(trials.max(1)).max(1);
         let trials = trials + sweep.to_come / runs_of_trial;
         // The simulation takes milliseconds, and a plan is often told again.
-        if self.promotions_of != (self.prune, trials) {
-            self.promotions_of = (self.prune, trials);
-            self.promotions = Promotions::by(&self.prune, trials as u64, None);
+        let of = (self.prune, trials, sweep.batches);
+        if self.promotions_of != of {
+            self.promotions_of = of;
+            self.promotions = Promotions::by(&self.prune, trials as u64, sweep.batches);
         }
         self.by_dev = sweep.runs.iter().all(|run| run.has_dev);
         for run in &sweep.runs {
@@ -287,7 +288,7 @@ impl LiveSweep {
                 (_, RunState::Pending | RunState::Pruned) => 4,
             };
             // Running, failed and pending trials stay in the plan's order.
-            let (class, key) = if state == 2 { trials[i].rank() } else { (0, None) };
+            let (class, key) = if state == 2 { trials[i].rank() } else { ((0, false), None) };
             (state, class, key)
         };
         let mut shown: Vec<usize> = (0..trials.len()).filter(|&i| trials[i].state() != RunState::Pruned).collect();

@@ -102,6 +102,7 @@ mod tests {
             runs: runs.iter().enumerate().map(info).collect(),
             to_come: 0,
             prune: Prune::None,
+            batches: None,
             budget: Budget::default(),
         }
     }

@@ -17,6 +17,7 @@ mod planned;
 mod promotions;
 pub mod prune;
 mod resolve;
+pub mod rung_steps;
 mod runs;
 pub mod sanity;
 pub mod schedule;
@@ -36,6 +37,7 @@ pub use planned::PlannedRun;
 pub use promotions::{Batches, Promotions};
 pub use prune::Prune;
 pub use resolve::resolve;
+pub use rung_steps::RungSteps;
 pub use search::Proposal;
 pub use shards::shards;
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 
-use crate::format::setting;
+use crate::format::{NOTHING, setting};
 
 /// How swept keys and their values are written in names.
 pub(super) struct Names {
@@ -24,10 +24,15 @@ impl Names {
         Self { keys, cut, written }
     }
 
-    /// The name of one point; empty without a sweep.
+    /// The name of one point; empty without a sweep. Every name has every key: [`NOTHING`] where an axis does not apply.
     pub(super) fn name(&self, point: &[(String, Value)]) -> String {
-        let mut point: Vec<&(String, Value)> = point.iter().collect();
-        point.sort_by_key(|(key, _)| self.written.get(key).copied().unwrap_or(usize::MAX));
+        let mut absent: Vec<&String> =
+            self.keys.keys().filter(|key| point.iter().all(|(other, _)| other != *key)).collect();
+        absent.sort_unstable();
+        let present = point.iter().map(|(key, value)| (key, value));
+        let mut point: Vec<(&String, &Value)> =
+            present.chain(absent.into_iter().map(|key| (key, &Value::Null))).collect();
+        point.sort_by_key(|(key, _)| self.written.get(*key).copied().unwrap_or(usize::MAX));
         let parts = point.into_iter().map(|(key, value)| {
             let shown = show(value);
             let shown = if self.cut.contains(key) { tail(&shown) } else { &shown };
@@ -58,6 +63,7 @@ fn tail(text: &str) -> &str {
 /// The shortest lossless form of a value.
 fn show(value: &Value) -> String {
     match value {
+        Value::Null => NOTHING.into(),
         Value::String(text) => text.split_whitespace().collect::<Vec<_>>().join("_"),
         Value::Number(n) => n.as_f64().filter(|_| n.is_f64()).map_or_else(|| n.to_string(), setting),
         Value::Array(items) => format!("[{}]", items.iter().map(show).collect::<Vec<_>>().join(",")),
@@ -98,6 +104,21 @@ mod tests {
         };
         assert_eq!(named(&["train.lr", "train.batch_size"]), "lr=2e-5 batch_size=16 seed=1");
         assert_eq!(named(&["train.batch_size", "train.lr"]), "batch_size=16 lr=2e-5 seed=1");
+    }
+
+    #[test]
+    fn a_key_that_does_not_apply_to_a_point_is_in_its_name() {
+        let values = [json!(["linear", "constant"]), json!([0.1, 0.2]), json!([1, 2])];
+        let axes = ["train.scheduler", "train.warmup_ratio", "train.seed"].into_iter().zip(&values);
+        let axes = axes.map(|(key, values)| (key, values.as_array().unwrap().iter().collect())).collect();
+        let names = Names::new(&axes, &["train.warmup_ratio", "train.scheduler"].map(String::from));
+        let name = |point: &[(&str, Value)]| {
+            names.name(&point.iter().map(|(key, value)| (key.to_string(), value.clone())).collect::<Vec<_>>())
+        };
+        let (linear, constant, seed) = (json!("linear"), json!("constant"), ("train.seed", json!(2)));
+        let whole = [("train.scheduler", linear), ("train.warmup_ratio", json!(0.1)), seed.clone()];
+        assert_eq!(name(&whole), "warmup_ratio=0.1 scheduler=linear seed=2");
+        assert_eq!(name(&[("train.scheduler", constant), seed]), "warmup_ratio=– scheduler=constant seed=2");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use super::Prune;
 use crate::{
+    format::count,
     random::{Purpose, Stream},
     spec::{Search, Sweep},
 };
@@ -35,6 +36,8 @@ impl Batches {
 pub struct Promotions {
     /// All trials.
     trials: u64,
+    /// Whether a search prunes trials at the end of each batch.
+    in_batches: bool,
     /// For each simulated sweep, the shares of trials that get past each rung.
     sweeps: Vec<Vec<f64>>,
 }
@@ -58,7 +61,12 @@ impl Promotions {
             let past = Simulation::new(sweep, factor.max(1) as usize, rungs).run(n as usize, batches);
             past.into_iter().map(|past| past as f64 / n as f64).collect()
         };
-        Self { trials, sweeps: (0..sweeps).map(of).collect() }
+        Self { trials, in_batches: batches.is_some(), sweeps: (0..sweeps).map(of).collect() }
+    }
+
+    /// Whether trials that are not promoted by the end of their batch are pruned for good, so that later ones leave no more room for them.
+    pub fn in_batches(&self) -> bool {
+        self.in_batches
     }
 
     /// What a value of the shares is, in the mean and in nine of ten sweeps: from, to.
@@ -86,13 +94,15 @@ impl Promotions {
 
     /// `27 → 9–12 → 3–5`: all trials, and how many get past each of the first `rungs` in nine of ten sweeps.
     pub fn words(&self, rungs: usize) -> String {
-        use crate::format::count;
-        let past = (0..rungs).map(|rung| {
-            let (_, (low, high)) = self.over(|shares| shares[rung]);
-            let [low, high] = [low, high].map(|share| (share * self.trials as f64).round() as u64);
-            if low == high { count(low) } else { format!("{}–{}", count(low), count(high)) }
-        });
-        std::iter::once(count(self.trials)).chain(past).collect::<Vec<_>>().join(" → ")
+        (0..=rungs).map(|rungs| self.span(rungs)).collect::<Vec<_>>().join(" → ")
+    }
+
+    /// `3–5`: how many trials get past a number of rungs in nine of ten sweeps.
+    pub fn span(&self, rungs: usize) -> String {
+        let past = |shares: &[f64]| rungs.checked_sub(1).map_or(1.0, |rung| shares.get(rung).copied().unwrap_or(0.0));
+        let (_, (low, high)) = self.over(past);
+        let [low, high] = [low, high].map(|share| (share * self.trials as f64).round() as u64);
+        if low == high { count(low) } else { format!("{}–{}", count(low), count(high)) }
     }
 }
 

@@ -119,8 +119,12 @@ pub fn verdict(
                 1 => format!("1 in {reduction_factor} is promoted: only the best"),
                 best => format!("1 in {reduction_factor} is promoted: only the best {best}"),
             };
+            let before = all.iter().filter(|(_, score)| *score > own).count() as u64;
             let tied = match all.iter().filter(|(t, score)| *t != trial && *score == own).count() {
                 0 => String::new(),
+                others if before < best => {
+                    format!(", tied with {}, so that their order decided", counted(others as u64, "other"))
+                }
                 others => format!(", tied with {}", counted(others as u64, "other")),
             };
             let own = shown(&metric.text(metric.value(own)));
@@ -286,8 +290,8 @@ mod tests {
         assert_eq!(several[3], Verdict::Wait(reason.into()));
         // Ties are broken by number, and the reason says so.
         let tied = self::verdicts(&ASHA, &[0.5, 0.5, 0.5]);
-        let reason =
-            "rank 2 of 3 at rung 1 with dev accuracy 50.0%, tied with 2 others; 1 in 3 is promoted: only the best";
+        let reason = "rank 2 of 3 at rung 1 with dev accuracy 50.0%, tied with 2 others, so that their order decided; 1 in 3 is promoted: \
+                      only the best";
         assert_eq!(tied[..2], [Verdict::Continue, Verdict::Wait(reason.into())]);
         let tied = self::verdicts(&ASHA, &[0.5, 0.9, 0.5, 0.4]);
         let reason =

@@ -1,8 +1,11 @@
 //! Warnings about settings that are legal but probably a mistake, in a run and in a sweep.
 
-use super::{Keep, LongPolicy, LongTexts, Metric, Prune, RunConfig, TrainConfig, prune::rungs, schedule};
+use super::{
+    Batches, Keep, LongPolicy, LongTexts, Metric, Promotions, Prune, RunConfig, TrainConfig, prune::rungs, schedule,
+};
 use crate::{
     format::{and, by_number, count, counted, rate},
+    metrics::Score,
     spec::{PruneRule, Search, Sweep},
     warning::{Kind, Warning},
 };
@@ -201,9 +204,7 @@ pub fn of_sweep(sweep: &Sweep, runs: &[SweptRun], trials: Trials) -> Vec<Warning
     match Prune::of(sweep) {
         Prune::None => {}
         prune @ Prune::Median { startup_trials } => median(&prune, startup_trials, runs, trials.all, &mut messages),
-        prune @ Prune::Asha { reduction_factor, .. } => {
-            expected = asha(&prune, reduction_factor, runs, trials.all, &mut messages);
-        }
+        prune @ Prune::Asha { .. } => expected = asha(&prune, sweep, runs, trials.all, &mut messages),
     }
     let tpe = sweep.search == Search::Tpe;
     if tpe && trials.all <= sweep.startup_trials {
@@ -265,27 +266,40 @@ pub fn of_sweep(sweep: &Sweep, runs: &[SweptRun], trials: Trials) -> Vec<Warning
     messages.chain(optimistic).chain(expected).collect()
 }
 
-/// A rung at which all trials have the same value, so that it promoted those with the lower numbers: the first in the plan, or the first that a
-/// search proposed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Undecided {
+/// A rung at which some trials went on and others did not, although they have the same value: those earlier in the plan, or that a search
+/// proposed earlier, did.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tie {
     /// The rung, from 0.
     pub rung: usize,
     /// How many trials reached it.
     pub trials: usize,
+    /// How many of them have the same value, and how many of these went on.
+    pub tied: usize,
+    /// See `tied`.
+    pub went_on: usize,
+    /// That value.
+    pub score: Score,
 }
 
-/// The warning that all trials which reached a rung have the same value of the metric there.
-pub fn decided_nothing(Undecided { rung, trials }: Undecided, metric: Metric) -> Warning {
-    let or = match metric {
+/// The warning that the order of trials decided at a rung; `at`: where it falls, as [`rung_steps::at`](super::rung_steps::at) says it.
+pub fn decided_by_order(tie: Tie, metric: Metric, at: &str) -> Warning {
+    let Tie { rung, trials, tied, went_on, score } = tie;
+    let loss = match metric {
         Metric::Loss => "",
-        _ => ", or choose checkpoint.metric = \"loss\"",
+        _ => ", or choose checkpoint.metric = \"loss\", which hardly ever ties",
+    };
+    let all = match tied == trials {
+        true => format!("all {} trials", count(trials as u64)),
+        false => format!("{} of {} trials", count(tied as u64), count(trials as u64)),
     };
     let message = format!(
-        "rung {} decided nothing: its {trials} trials have the same dev {} there, so that an earlier trial was promoted before a \
-         later one, whichever is better; evaluate later (a smaller sweep.rungs or sweep.reduction_factor){or}",
+        "rung {} ({at}): {all} have the same dev {}, {}: which {} of them went on was decided by their order in the plan; compare \
+         them later (a smaller sweep.rungs or sweep.reduction_factor){loss}",
         rung + 1,
-        metric.name()
+        metric.name(),
+        metric.text(metric.value(score)),
+        count(went_on as u64),
     );
     Warning::new(Kind::Sweep, message)
 }
@@ -376,9 +390,9 @@ fn median(prune: &Prune, startup_trials: u64, runs: &[SweptRun], trials: u64, me
     }
 }
 
-/// Adds warnings; returns the expected number of complete trials if it is only one.
-fn asha(prune: &Prune, factor: u64, runs: &[SweptRun], trials: u64, messages: &mut Vec<String>) -> Option<String> {
-    let Prune::Asha { rungs: asked, .. } = *prune else { return None };
+/// Adds warnings; returns the expected number of complete trials if fewer than two are expected.
+fn asha(prune: &Prune, sweep: &Sweep, runs: &[SweptRun], trials: u64, messages: &mut Vec<String>) -> Option<String> {
+    let Prune::Asha { rungs: asked, reduction_factor: factor } = *prune else { return None };
     let all: Vec<_> = runs.iter().map(|run| decisions(prune, run)).collect();
     let never = all.iter().filter(|(steps, _)| steps.is_empty()).count();
     if trials < 2 {
@@ -408,24 +422,17 @@ fn asha(prune: &Prune, factor: u64, runs: &[SweptRun], trials: u64, messages: &m
         ));
     }
     let rungs = all.iter().map(|(steps, _)| steps.len()).max().unwrap_or(0);
-    let (left, finish) = survivors(trials, factor, rungs);
-    (finish <= 1).then(|| {
+    let promotions = Promotions::by(prune, trials, Batches::of(sweep))?;
+    // The same forecast as in the plan and in the live table.
+    (promotions.past(rungs) * (trials as f64) < 2.0).then(|| {
         format!(
-            "sweep.prune = \"asha\" is expected to train about 1 of {} trials to its end ({left}): for more, lower \
+            "sweep.prune = \"asha\" is expected to train {} of {} trials to the end ({}): for more, lower \
              sweep.reduction_factor = {factor} or sweep.rungs = {asked}, or have more trials",
-            count(trials)
+            promotions.span(rungs),
+            count(trials),
+            promotions.words(rungs)
         )
     })
-}
-
-/// Trials after each rung and at the end: if the rule promotes none, the best one continues.
-pub fn survivors(trials: u64, factor: u64, rungs: usize) -> (String, u64) {
-    let mut left = vec![trials];
-    for _ in 0..rungs {
-        left.push((left[left.len() - 1] / factor.max(1)).max(1));
-    }
-    let text = left.iter().map(|n| count(*n)).collect::<Vec<_>>().join(" → ");
-    (text, left[left.len() - 1])
 }
 
 /// `rungs 1 and 2 both fall on step 20 of 81 and rung 3 falls on the last step`: the steps of the rungs, of which those in `steps` come before

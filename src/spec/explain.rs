@@ -99,9 +99,13 @@ impl LoadedSpec {
         Ok(Explanation {
             key: key.to_string(),
             doc: row.doc,
-            expects: match row.unit {
-                "" => row.kind.expects(),
-                unit => format!("{} ({unit})", row.kind.expects()),
+            expects: match (row.unit, row.kind.expects()) {
+                ("", expects) => expects,
+                // The unit is that of the number, not of the file.
+                (unit, expects) => match expects.split_once(", or a file") {
+                    Some((number, file)) => format!("{number} ({unit}), or a file{file}"),
+                    None => format!("{expects} ({unit})"),
+                },
             },
             value: value.filter(|_| swept.is_none() && decided_by.is_none()).and_then(|value| {
                 merged.written_number(value, &path).or_else(|| Some(as_written(row, node_of(value)?).to_string()))

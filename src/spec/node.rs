@@ -8,6 +8,8 @@ use toml::{
     de::{DeTable, DeValue},
 };
 
+use crate::format;
+
 /// A range of bytes in a layer's text.
 pub(super) type Span = Range<usize>;
 
@@ -133,7 +135,7 @@ impl Node {
             Item::Text(text) => match text.char_indices().nth(LONGEST_FOUND) {
                 Some((cut, _)) => {
                     let begin = serde_json::Value::from(&text[..cut]).to_string();
-                    let length = crate::format::count(text.chars().count() as u64);
+                    let length = format::count(text.chars().count() as u64);
                     format!("the string {}…\" ({length} characters)", begin.trim_end_matches('"'))
                 }
                 None => format!("the string {self}"),
@@ -182,7 +184,11 @@ impl fmt::Display for Node {
             Item::Text(text) => write!(f, "{}", serde_json::Value::from(text.as_str())),
             Item::Datetime(text) => f.write_str(text),
             Item::Integer(number) => write!(f, "{number}"),
-            Item::Float(number) => write!(f, "{number:?}"),
+            // The one form of a number; that of a whole one has a point, as TOML needs it.
+            Item::Float(number) => match format::setting(*number) {
+                text if text.contains('e') => f.write_str(&text),
+                _ => write!(f, "{number:?}"),
+            },
             Item::Boolean(value) => write!(f, "{value}"),
             Item::List(nodes) => {
                 f.write_str("[")?;

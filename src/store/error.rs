@@ -139,7 +139,7 @@ pub enum StoreError {
         "the experiment `{experiment}` has no runs: they were removed, or none was started; run `taper run` with its spec"
     )]
     NoRuns { experiment: String },
-    #[error("`{wanted}` means {} runs; name one of them by its key:\n{candidates}", keys.len())]
+    #[error("`{wanted}` fits {} runs; give the key of one of them:\n{candidates}", keys.len())]
     AmbiguousRun { wanted: String, keys: Vec<String>, candidates: String },
     #[error("there is no experiment `{wanted}`{hint}; `{}` lists all experiments", command("taper list", runs))]
     UnknownExperiment { wanted: String, hint: String, runs: PathBuf },
@@ -157,7 +157,7 @@ fn folder_of(database: &Path) -> &Path {
 }
 
 impl StoreError {
-    /// `wanted` means the runs with these keys, of which `runs` are the first.
+    /// `wanted` fits the runs with these keys, of which `runs` are the first.
     pub fn ambiguous(wanted: &str, keys: Vec<String>, runs: &[RunRecord]) -> Self {
         // More digits of the keys than the text has, if it is how several begin.
         let shown = wanted.len() + 4;

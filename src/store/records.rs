@@ -49,10 +49,10 @@ impl RunState {
         }
     }
 
-    /// The state of runs that are shown as one, such as the seeds of a trial: states that continue take precedence over final ones, and a
-    /// failure over pruning.
+    /// The state of runs that are shown as one, such as the seeds of a trial: states that continue take precedence over final ones, a
+    /// failure over pruning, and an interruption over waiting: the next command resumes the interrupted run before it compares the others.
     pub fn of_several(states: impl Iterator<Item = Self> + Clone) -> Self {
-        let order = [Self::Running, Self::Failed, Self::Pruned, Self::Waiting, Self::Interrupted, Self::Pending];
+        let order = [Self::Running, Self::Failed, Self::Pruned, Self::Interrupted, Self::Waiting, Self::Pending];
         order.into_iter().find(|state| states.clone().any(|other| other == *state)).unwrap_or(Self::Completed)
     }
 

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::support::{Sandbox, text};
 
 mod engines;
+mod large;
 mod listing;
 mod messages;
 mod names;

@@ -115,7 +115,7 @@ fn the_plan_says_how_many_folds_and_rows_there_are() {
 fn every_row_is_predicted_once_by_a_model_that_was_not_trained_on_it() {
     let sandbox = sandbox(SPEC);
     let end = sandbox.ok(&["run", "cv.toml", "--quiet"]);
-    assert!(end.contains("out-of-fold accuracy") && end.contains("(the best of its folds: lr="), "{end}");
+    assert!(end.contains("out-of-fold accuracy") && !end.contains("its best run"), "{end}");
     let (rows, page) = report(&sandbox);
     assert_eq!(rows.len(), 80);
     let board = sandbox.json(&["list", "cv", "--leaderboard"]);
@@ -431,7 +431,7 @@ fn the_gain_is_that_of_all_folds_together() {
     let said = sandbox.ok(&["run", "cv.toml", "--set", "sweep.folds=3"]);
     let (mut right, mut before, mut rows) = (0, 0, Vec::new());
     let store = store(&sandbox.path("runs"));
-    let trial = said.lines().find_map(|line| line.strip_prefix("best: ")).expect("a best trial").to_owned();
+    let trial = said.lines().find_map(|line| line.strip_prefix("best trial: ")).expect("a best trial").to_owned();
     for run in store.runs().expect("runs").iter().filter(|run| run.name.contains(&trial)) {
         let evals = store.evals(&run.key).expect("evaluations");
         let at = |when| &evals.iter().find(|e| (e.when, e.split) == (when, Split::Test)).expect("it").metrics;

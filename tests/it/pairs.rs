@@ -159,7 +159,7 @@ fn a_run_on_pairs_is_shown_reported_and_used_with_both_texts() {
         ),
         (
             &["eval", "qa", "--file", "other.jsonl", "--text-column", "q"],
-            "`answer`, which the run's spec (--text-pair-column overrides it) names",
+            "`answer`, which the run's spec (as --text-pair-column is not given) names",
         ),
     ] {
         let (code, said) = sandbox.says(arguments);

@@ -257,15 +257,15 @@ fn rows_without_a_text_get_no_label() {
     for (name, want) in [
         (
             "miss.jsonl",
-            "line 2: no field `review`, which the run's spec (--text-column overrides it) names; fields found: reveiw, id; did you mean `reveiw`?",
+            "line 2: no field `review`, which the run's spec (as --text-column is not given) names; fields found: reveiw, id; did you mean `reveiw`?",
         ),
         (
             "none.json",
-            "the first object has no field `review`, which the run's spec (--text-column overrides it) names; columns found: a",
+            "the first object has no field `review`, which the run's spec (as --text-column is not given) names; columns found: a",
         ),
         (
             "misses.json",
-            "line 2: no field `review`, which the run's spec (--text-column overrides it) names; fields found: text",
+            "line 2: no field `review`, which the run's spec (as --text-column is not given) names; fields found: text",
         ),
     ] {
         let output = sandbox.taper(&["predict", "small", "--file", name]);
@@ -288,7 +288,7 @@ fn what_predict_cannot_read_is_an_error_in_its_own_terms() {
         (&["--file", "."], "error: .: it is a folder; expected a file"),
         (
             &["--file", "x.csv"],
-            "error: x.csv: no column `review`, which the run's spec (--text-column overrides it) names; columns found: a;Review; the fields seem",
+            "error: x.csv: no column `review`, which the run's spec (as --text-column is not given) names; columns found: a;Review; the fields seem",
         ),
         (
             &["--file", "x.dat"],
@@ -428,7 +428,7 @@ fn columns_that_an_option_names_and_those_of_the_run_are_called_so() {
     for (arguments, want) in [
         (
             &["eval", "small", "--file", "other.csv"][..],
-            "no column `review`, which the run's spec (--text-column overrides it) names",
+            "no column `review`, which the run's spec (as --text-column is not given) names",
         ),
         (
             &["eval", "small", "--file", "other.csv", "--text-column", "texts"],
@@ -436,7 +436,7 @@ fn columns_that_an_option_names_and_those_of_the_run_are_called_so() {
         ),
         (
             &["eval", "small", "--file", "other.csv", "--text-column", "text"],
-            "no column `label`, which the run's spec (--label-column overrides it) names",
+            "no column `label`, which the run's spec (as --label-column is not given) names",
         ),
         (
             &["eval", "small", "--file", "other.csv", "--text-column", "text", "--label-column", "star"],

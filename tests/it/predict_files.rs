@@ -254,6 +254,10 @@ fn all_columns_are_kept_as_they_are_written() {
         ["id", "review", "label", "note", "line", "predicted_label"]
     );
 
+    // Of its own the predicted label has its short name.
+    let plain = sandbox.ok(&["predict", "small", "--quiet", "--file", "r.csv"]);
+    assert_eq!(table(plain.as_bytes()).0, ["line", "label", "confidence", "text"]);
+
     // Values of JSON stay what they are, also those that a program's numbers cannot hold.
     let objects = "{\"n\":12345678901234567890123,\"review\":\"好\",\"tags\":[1, {\"a\":null}],\"x\":null}\n{\"review\":\"慢\",\"ok\":true,\"n\":1.50}\n";
     sandbox.write("o.jsonl", objects);
@@ -291,7 +295,12 @@ fn names_and_fields_that_have_no_room_are_refused() {
         sandbox.taper(&[&["predict", "small", "--keep-columns", "--file", file], more].concat())
     };
     sandbox.write("both.csv", "review,label,predicted_label\n好,1,0\n");
-    refused(&keep("both.csv", &[]), "the input has the columns `label` and `predicted_label`");
+    refused(
+        &keep("both.csv", &[]),
+        "the input has a column `predicted_label`, which is the name of the result; rename it",
+    );
+    sandbox.write("lines.csv", "review,line,predicted_line\n好,1,0\n");
+    refused(&keep("lines.csv", &[]), "the input has the columns `line` and `predicted_line`");
     sandbox.write("twice.csv", "review,a,a\n好,1,0\n");
     refused(&keep("twice.csv", &[]), "more than one column `a`; rename all but one of them");
     let late = "{\"review\":\"好\"}\n".repeat(1100) + "{\"review\":\"慢\",\"late\":1}\n";
@@ -305,7 +314,8 @@ fn names_and_fields_that_have_no_room_are_refused() {
         assert!(output.status.success(), "{}", text(&output.stderr));
     }
     let (names, rows) = table(&fs::read(sandbox.path("o.csv")).unwrap());
-    assert_eq!(names[..4], ["review", "late", "line", "label"]);
+    // Whether or not the input has a column `label`.
+    assert_eq!(names[..4], ["review", "late", "line", "predicted_label"]);
     assert_eq!((&*rows[0]["late"], &*rows[1099]["late"], &*rows[1100]["late"]), ("", "", "1"));
     let (names, _) = table(&fs::read(sandbox.path("l.csv")).unwrap());
     assert_eq!(names[..5], ["review", "label", "late", "line", "predicted_label"]);

@@ -7,7 +7,8 @@ use taper::data::{Kept, Text};
 
 use super::{super::Unusable, form::Form};
 
-/// Put before the name of a result that a column of the input has.
+/// Put before the name of a result that a column of the input has, and before that of the predicted label wherever columns of the input are
+/// beside it: `label` would be the input's in one file and the model's in another.
 const PREFIX: &str = "predicted_";
 
 /// What results consist of.
@@ -78,6 +79,12 @@ impl Heading {
                 ))),
             }
         };
+        let label = if wanted.keep { format!("{PREFIX}label") } else { "label".to_owned() };
+        if positions.contains_key(&label) {
+            return Err(Unusable(anyhow!(
+                "--keep-columns: the input has a column `{label}`, which is the name of the result; rename it, or leave --keep-columns out"
+            )));
+        }
         let json = wanted.form == Form::Jsonl;
         let each = match json || (wanted.form == Form::Csv && !wanted.each) {
             true => Vec::new(),
@@ -91,7 +98,7 @@ impl Heading {
         Ok(Self {
             keep: wanted.keep,
             line: named("line")?,
-            label: named("label")?,
+            label,
             confidence: named("confidence")?,
             probabilities: if json { named("probabilities")? } else { String::new() },
             each,

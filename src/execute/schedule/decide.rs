@@ -10,7 +10,7 @@ use crate::{
     metrics::{Metric, Score},
     plan::{
         prune::{Prune, Verdict, last_to_continue, verdict},
-        sanity::Undecided,
+        sanity::Tie,
     },
 };
 
@@ -132,21 +132,25 @@ impl SweepDecisions {
         })
     }
 
-    /// With ASHA, the rungs at which all trials have the same score: they were promoted by their order alone. Rungs that all of them have
-    /// passed are left out: there was nothing to decide.
-    pub fn undecided(&self, states: &RunStates) -> Vec<Undecided> {
+    /// With ASHA, the rungs at which trials of the same score were told apart by their order alone: some of them were promoted and others
+    /// were not. Of several such scores at a rung, the one that most trials have.
+    pub fn ties(&self, states: &RunStates) -> Vec<Tie> {
         let Prune::Asha { .. } = self.prune else { return Vec::new() };
         let scores = self.scores(states);
         let rungs = 0..scores.iter().map(Vec::len).max().unwrap_or(0);
-        let tied = |rung: usize| {
-            let known: Vec<Score> =
-                scores.iter().filter_map(|trial| trial.get(rung).copied().flatten()).map(Score::or_worst).collect();
-            let equal = known.len() > 1 && known[0] > Score::WORST && known.iter().all(|score| *score == known[0]);
-            let held =
-                |trial: usize| scores[trial].get(rung).is_some_and(Option::is_some) && self.promoted[trial] <= rung;
-            (equal && (0..scores.len()).any(held)).then_some(Undecided { rung, trials: known.len() })
+        let at = |rung: usize| {
+            let score_of = |trial: usize| Some(scores[trial].get(rung).copied().flatten()?.or_worst());
+            let known: Vec<(usize, Score)> =
+                (0..scores.len()).filter_map(|trial| Some((trial, score_of(trial)?))).collect();
+            let group = |score: Score| {
+                let tied = known.iter().filter(|(_, other)| *other == score);
+                let went_on = tied.clone().filter(|(trial, _)| self.promoted[*trial] > rung).count();
+                Tie { rung, trials: known.len(), tied: tied.count(), went_on, score }
+            };
+            let groups = known.iter().filter(|(_, score)| *score > Score::WORST).map(|(_, score)| group(*score));
+            groups.filter(|tie| (1..tie.tied).contains(&tie.went_on)).max_by_key(|tie| tie.tied)
         };
-        rungs.filter_map(tied).collect()
+        rungs.filter_map(at).collect()
     }
 
     /// Promotes a trial past all rungs.
@@ -329,17 +333,25 @@ mod tests {
     }
 
     #[test]
-    fn a_rung_where_all_are_equal_has_decided_nothing() {
+    fn a_rung_that_tells_equal_trials_apart_has_decided_by_their_order() {
         let played = |prune, trials, value: fn(usize, u64) -> f64| {
             let (mut sweep, mut states) = (sweep(prune, trials, 1), RunStates::new(trials));
             play((&mut sweep, &mut states), value, false);
-            sweep.undecided(&states)
+            let counts = |tie: Tie| (tie.rung, tie.trials, tie.tied, tie.went_on, Metric::Accuracy.value(tie.score));
+            sweep.ties(&states).into_iter().map(counts).collect::<Vec<_>>()
         };
         // At the second rung the three promoted trials differ.
-        let at = |rung, trials| Undecided { rung, trials };
-        assert_eq!(played(ASHA, 9, |run, step| if step == 1 { 0.5 } else { run as f64 }), [at(0, 9)]);
-        assert_eq!(played(ASHA, 9, |_, _| 0.5), [at(0, 9), at(1, 3)]);
-        assert_eq!(played(ASHA, 9, |run, _| if run == 8 { 0.6 } else { 0.5 }), []);
+        assert_eq!(played(ASHA, 9, |run, step| if step == 1 { 0.5 } else { run as f64 }), [(0, 9, 9, 3, 0.5)]);
+        assert_eq!(played(ASHA, 9, |_, _| 0.5), [(0, 9, 9, 3, 0.5), (1, 3, 3, 1, 0.5)]);
+        // The last one is better: of the eight others two are promoted.
+        assert_eq!(played(ASHA, 9, |run, _| if run == 8 { 0.6 } else { 0.5 })[0], (0, 9, 8, 2, 0.5));
+        // Of 27 trials 24 are at chance level; three are better, and six of the others go on.
+        let at_chance =
+            |run: usize, step| if step > 1 || run.is_multiple_of(9) { 0.6 + run as f64 / 100.0 } else { 0.5 };
+        assert_eq!(played(ASHA, 27, at_chance), [(0, 27, 24, 6, 0.5)]);
+        // The best third is clear, however many tie behind it.
+        let clear = |run: usize, _| if run.is_multiple_of(3) { 0.6 + run as f64 / 100.0 } else { 0.5 };
+        assert_eq!(played(ASHA, 9, clear), []);
         assert_eq!(played(ASHA, 1, |_, _| 0.5), [], "one alone is compared with none");
         // All were completed without a rule.
         let (mut whole, mut states) = (sweep(ASHA, 9, 1), RunStates::new(9));
@@ -347,7 +359,7 @@ mod tests {
             (item.steps, item.scores) = (9, vec![Some(Metric::Accuracy.score(0.5)); 2]);
             states.end(run, End::AlreadyDone);
         }
-        assert_eq!((whole.next(&states, |_| true), whole.undecided(&states)), (None, Vec::new()));
+        assert_eq!((whole.next(&states, |_| true), whole.ties(&states)), (None, Vec::new()));
         assert_eq!(played(Prune::Median { startup_trials: 1 }, 9, |_, _| 0.5), [], "none is pruned there");
     }
 

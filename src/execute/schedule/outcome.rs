@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::plan::sanity::Undecided;
+use crate::plan::sanity::Tie;
 
 /// Numbers of runs by how they ended or why they are left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -86,8 +86,8 @@ pub struct Outcome {
     pub tally: Tally,
     /// Skipped runs.
     pub skipped: Vec<Skipped>,
-    /// Rungs at which all trials have the same score, at the end of the last call.
-    pub undecided: Vec<Undecided>,
+    /// Rungs at which the order of trials decided, at the end of the last call.
+    pub ties: Vec<Tie>,
     /// Keys of ended runs: a later call does not check them again.
     pub(super) ended: HashSet<String>,
     /// Whether the user was informed that the command waits for runs of another process.

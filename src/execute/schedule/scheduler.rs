@@ -475,9 +475,9 @@ impl<'a> Scheduler<'a> {
     fn conclude(&mut self) -> Result<(), ExecuteError> {
         let stopped = self.is_stopped();
         let spent = self.spending.is_spent() || (!self.spending.allows_another() && !self.all_begun());
-        self.outcome.undecided.clear();
+        self.outcome.ties.clear();
         if !stopped && !spent {
-            self.outcome.undecided = self.decisions.undecided(&self.states);
+            self.outcome.ties = self.decisions.ties(&self.states);
             for (run, reason) in self.decisions.waiting(&self.states) {
                 self.prune(run, reason)?;
             }

@@ -190,6 +190,7 @@ fn a_sweep_has_a_table_with_what_needs_attention_above_it() {
         runs,
         to_come: 0,
         prune: Prune::None,
+        batches: None,
         budget: Budget::default(),
     });
     for event in &events()[..4] {
@@ -238,6 +239,27 @@ LR    STATE                      STEP    LOSS  TEST ACC  TRAINED   LEFT
     assert_eq!(shown(), format!("{above}{table}"));
     progress.finish().unwrap();
     assert_eq!(shown(), format!("{above}\nnote: the head is new (in 2 runs of this command)"));
+}
+
+/// A terminal of 40 lines has room for 27 trials, and one of 24 for as many as leave three lines free.
+#[test]
+fn the_table_is_as_high_as_the_terminal_allows() {
+    let lines = |height: u16, size: fn() -> Size| {
+        let terminal = InMemoryTerm::new(height, 80);
+        let target = ProgressDrawTarget::term_like(Box::new(terminal.clone()));
+        let mut progress = Progress::screen(target, size, false);
+        for i in 1..=27 {
+            let name = format!("lr={i}e-5");
+            let run = RunInfo { position: (i, 27), ..RunInfo::single(&format!("k{i}"), &name) };
+            progress.on(&run, &events()[0]).unwrap();
+        }
+        let shown = terminal.contents();
+        (shown.lines().filter(|line| line.contains("e-5 ")).count(), shown.lines().count())
+    };
+    assert_eq!(lines(40, || Size { width: 80, height: 40 }).0, 27);
+    // The heading, how many more there are, and the summary take three of 21.
+    let (rows, all) = lines(24, || Size { width: 80, height: 24 });
+    assert!(rows == 18 && all <= 22, "{rows} {all}");
 }
 
 /// An immediate stop leaves no table or bar that would say `running` for good.

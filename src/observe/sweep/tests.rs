@@ -39,7 +39,8 @@ fn planned(i: usize, state: RunState) -> PlannedInfo {
 }
 
 fn plan(runs: &[PlannedInfo], to_come: usize) -> PlannedSweep {
-    PlannedSweep { experiment: "e".into(), runs: runs.to_vec(), to_come, prune: Prune::None, budget: Budget::default() }
+    let (experiment, runs, prune) = ("e".into(), runs.to_vec(), Prune::None);
+    PlannedSweep { experiment, runs, to_come, prune, batches: None, budget: Budget::default() }
 }
 
 fn begun(dev: u64, resumed_from: Option<u64>) -> Event {
@@ -179,12 +180,12 @@ fn seeds_are_one_row_with_their_mean() {
     );
     assert_eq!((row.state, row.loss), (RunState::Running, Some(0.25)), "the loss of the running seed");
     assert_eq!(board.best.as_deref(), Some("leads now: lr=1e-5  dev accuracy 100.0% (1 of 2 seeds finished)"));
-    // If none is finished, running seeds count.
+    // If none is finished, the one that is furthest counts: not the mean of steps 4 and 6.
     tell(&mut sweep, 3, 0.0, &[started(), step(4, 0.25), eval(When::During, 4, Split::Dev, 1)]);
     tell(&mut sweep, 4, 0.0, &[started(), step(6, 0.25), eval(When::During, 6, Split::Dev, 3)]);
     assert_eq!(
         sweep.board(1.0).rows.iter().filter_map(|row| row.value.as_deref()).collect::<Vec<_>>(),
-        ["100.0%", "50.0%"],
+        ["100.0%", "75.0%"],
         "a trial with a finished seed comes first"
     );
     // The mean of both once the second is finished.
@@ -464,7 +465,7 @@ fn play(
         ..planned(i, RunState::Pending)
     });
     let infos: Vec<PlannedInfo> = infos.collect();
-    sweep.planned(&PlannedSweep { experiment: "e".into(), runs: infos, to_come: 0, prune, budget: Budget::default() });
+    sweep.planned(&PlannedSweep { prune, ..plan(&infos, 0) });
     // Every event with its time, as the slots reach it.
     let mut free = vec![0.0; slots];
     let mut events: Vec<(f64, usize, Event)> = Vec::new();

@@ -148,11 +148,11 @@ fn an_axis_applies_only_if_its_condition_holds() {
     assert_eq!(
         got,
         [
-            "lr=1e-5 scheduler=constant",
+            "lr=1e-5 scheduler=constant warmup_ratio=–",
             "lr=1e-5 scheduler=linear warmup_ratio=0",
             "lr=1e-5 scheduler=linear warmup_ratio=0.1",
             "lr=1e-5 scheduler=linear warmup_ratio=0.2",
-            "lr=1e-4 scheduler=constant",
+            "lr=1e-4 scheduler=constant warmup_ratio=–",
             "lr=1e-4 scheduler=linear warmup_ratio=0",
             "lr=1e-4 scheduler=linear warmup_ratio=0.1",
             "lr=1e-4 scheduler=linear warmup_ratio=0.2",
@@ -173,8 +173,8 @@ fn conditions_follow_one_another_and_zips_whatever_the_order_of_the_axes() {
     assert_eq!(
         got,
         [
-            "epochs=4 lr=2e-5 weight_decay=0",
-            "lr=2e-5 weight_decay=0.5",
+            "epochs=4 lr=2e-5 weight_decay=0 batch_size=–",
+            "lr=2e-5 weight_decay=0.5 batch_size=– epochs=–",
             "batch_size=8 epochs=5 lr=2e-5 weight_decay=0",
             "batch_size=16 epochs=5 lr=2e-5 weight_decay=0",
         ]
@@ -188,7 +188,8 @@ fn exclusion_reads_the_spec_if_an_axis_does_not_apply() {
         "train.warmup_ratio": { "values": [0.1, 0.2], "when": { "train.scheduler": "linear" } },
     });
     let left = |exclude: Value| names(json!({ "axes": axes, "exclude": [exclude] }));
-    let all = ["scheduler=constant", "scheduler=linear warmup_ratio=0.1", "scheduler=linear warmup_ratio=0.2"];
+    let all =
+        ["scheduler=constant warmup_ratio=–", "scheduler=linear warmup_ratio=0.1", "scheduler=linear warmup_ratio=0.2"];
     assert_eq!(left(json!({ "train.warmup_ratio": 0.0 })), all[1..]);
     assert_eq!(left(json!({ "train.warmup_ratio": 0.1 })), [all[0], all[2]]);
 }

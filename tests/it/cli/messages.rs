@@ -75,8 +75,8 @@ fn a_missing_source_is_named_with_the_key_that_names_it() {
         (&["plan", "below.toml"], format!("below.toml:{second}: data.source: rows.csv/x does not exist")),
         (
             &["plan", "small.toml", "--set", "data.source=path:zzz"],
-            "--set data.source=path:zzz: data.source: zzz does not exist; check the path (a relative one starts in a spec at the folder \
-             of the spec, in --set and TAPER_… at the current folder)"
+            "--set data.source=path:zzz: data.source: zzz does not exist; check the path: in a spec file it starts at the folder of \
+             that file, in --set and TAPER_… at the current folder, unless it is absolute"
                 .into(),
         ),
         (
@@ -384,4 +384,23 @@ fn the_name_of_an_experiment_leads_to_its_spec() {
     let after = said(&sandbox, 2, &["plan", "small"]);
     assert!(after.contains("`small` is an experiment; its spec is ") && after.contains("small.toml"), "{after}");
     assert!(!said(&sandbox, 2, &["plan", "other"]).contains("is an experiment"));
+}
+
+#[test]
+fn a_spec_that_does_not_exist_leads_to_the_nearest_one() {
+    let sandbox = sandbox("");
+    sandbox.write("experiments/quickstart.toml", "");
+    for (wanted, meant) in [
+        ("small", "small.toml"),
+        ("smal.toml", "small.toml"),
+        ("quickstrat", "experiments/quickstart.toml"),
+        ("experiments/quikstart.toml", "experiments/quickstart.toml"),
+        ("experiments/small.toml", "small.toml"),
+    ] {
+        for command in ["plan", "run"] {
+            let want = format!("error: cannot read the spec `{wanted}`: no such file\n = did you mean {meant}?\n");
+            assert_eq!(said(&sandbox, 2, &[command, wanted]), want);
+        }
+    }
+    assert!(!said(&sandbox, 2, &["plan", "zebra.toml"]).contains("did you mean"));
 }

@@ -80,12 +80,14 @@ fn the_best_run_is_named_by_its_key() {
     let best = sandbox.keys().remove(1);
     let short = &best[..12];
     let said = sandbox.ok(&["run", "small.toml"]);
-    assert!(said.contains("best: lr=3e-3\n") && said.contains(&format!("\n  run {short}\n")), "{said}");
+    assert!(said.contains("best trial: lr=3e-3\n") && said.contains(&format!("\n  its run: {short}\n")), "{said}");
     let board = sandbox.json(&["list", "small", "--leaderboard"]);
     assert_eq!(board[0]["best_run"], best.as_str(), "{board}");
-    assert!(sandbox.ok(&["list", "small", "--leaderboard"]).contains(&format!("best run: {short}\n")));
+    assert!(
+        sandbox.ok(&["list", "small", "--leaderboard"]).contains(&format!("best trial: lr=3e-3; its run: {short}\n"))
+    );
     let (code, said) = sandbox.says(&["predict", "small", "好吃"]);
-    assert!(code == 2 && said.contains(&format!("\n  the best of them: {short}")), "{said}");
+    assert!(code == 2 && said.contains(&format!("\n  the best trial: {short} (lr=3e-3)")), "{said}");
     sandbox.ok(&["report", "small"]);
     let page = fs::read_to_string(sandbox.path("runs/reports/small/report.md")).expect("a report");
     assert!(page.contains(&format!("| **lr=3e-3** (best) | `{short}` | completed |")), "{page}");

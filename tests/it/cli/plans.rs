@@ -184,14 +184,14 @@ fn a_run_that_waits_for_one_beyond_the_budget_is_counted_as_left() {
     // The value of the third trial is that of one seed, and no trial without a rank is the best.
     let board = sandbox.ok(&["list", "small", "--leaderboard"]);
     let third = board.lines().find(|line| line.contains("lr=3e-4")).expect("a row");
-    assert!(third.contains(" 0 of 2 ") && third.contains("@"), "{board}");
+    assert!(third.contains(" 0/2 done ") && third.contains("@"), "{board}");
 }
 
 #[test]
 fn a_best_trial_chosen_on_test_rows_is_marked_everywhere() {
     let sandbox = sandbox("[sweep.axes]\ntrain.lr = [1e-4, 1e-3]\n");
     let said = end_of_run(&sandbox, &[]);
-    assert!(said.contains("best: lr=") && said.contains(", chosen on test: optimistic\n"), "{said}");
+    assert!(said.contains("best trial: lr=") && said.contains(", chosen on test: optimistic\n"), "{said}");
     assert!(said.contains("ranked on the test rows, because there is no dev split"), "{said}");
     let list = sandbox.ok(&["list", "small"]);
     assert!(list.lines().next().is_some_and(|line| line.ends_with(" (chosen on test: optimistic)")), "{list}");
@@ -200,7 +200,10 @@ fn a_best_trial_chosen_on_test_rows_is_marked_everywhere() {
     let dev = ["--set", "data.dev=0.2", "--set", "name=other"];
     let said =
         end_of_run(&sandbox, &dev) + &sandbox.ok(&["list", "other"]) + &sandbox.ok(&["list", "other", "--leaderboard"]);
-    assert!(said.contains("best: lr=") && !said.contains("optimistic") && !said.contains("no dev split"), "{said}");
+    assert!(
+        said.contains("best trial: lr=") && !said.contains("optimistic") && !said.contains("no dev split"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn arguments_that_no_key_takes_lead_to_what_was_meant() {
             "train.lr=1e-4,1e-5",
             "`[sweep.axes]` with train.lr = [1e-4, 1e-5], or --set 'sweep.axes.train.lr=[1e-4, 1e-5]'",
         ),
-        ("train.lr=[1e-4, 1e-5]", "`[sweep.axes]` with train.lr = [0.0001, 1e-5]"),
+        ("train.lr=[1e-4, 1e-5]", "`[sweep.axes]` with train.lr = [1e-4, 1e-5]"),
         ("train.scheduler=linear,cosine", "--set 'sweep.axes.train.scheduler=[\"linear\", \"cosine\"]'"),
         ("train.batch_size=8, 16", "`[sweep.axes]` with train.batch_size = [8, 16]"),
         ("train.seed=1,2,3", "sweep.seeds = [1, 2, 3]"),

@@ -257,7 +257,7 @@ fn a_higher_layer_replaces_an_axis_as_a_whole() {
     let loaded = files.load_with("a.toml", &sets).unwrap();
     assert_eq!(loaded.spec().sweep.axes["train.lr"], Axis::values(vec![json!(0.5)]));
     let explained = files.load("a.toml").unwrap().explain("sweep.axes.train.lr").unwrap();
-    assert_eq!(explained.value.as_deref(), Some("{ uniform = [0.0001, 0.001] }"));
+    assert_eq!(explained.value.as_deref(), Some("{ uniform = [1e-4, 1e-3] }"));
     assert_eq!(explained.layers[0].value, "{ uniform = [1e-4, 1e-3] }");
     let swept = files.load("a.toml").unwrap().explain("train.lr").unwrap().swept.unwrap();
     assert_eq!(swept.value, "{ uniform = [1e-4, 1e-3] }");

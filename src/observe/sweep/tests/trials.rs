@@ -129,3 +129,64 @@ fn runs_that_are_known_are_counted_of_all_runs() {
     assert_eq!(title(24, 2, 0), "e: 12 trials, 24 runs");
     assert_eq!(title(3, 1, 1000), "e: 3 of 1,003 runs known so far");
 }
+
+/// Seed 1 waits at step 8, seeds 2 and 3 stand at step 4.
+#[test]
+fn seeds_of_different_steps_have_no_mean_and_whole_trials_come_first() {
+    let mut sweep = LiveSweep::default();
+    let seed = |i: usize| PlannedInfo {
+        trial: (i - 1) / 3,
+        name: format!("lr={} seed={}", (i - 1) / 3, (i - 1) % 3),
+        ..planned(i, RunState::Pending)
+    };
+    sweep.planned(&plan(&(1..=9).map(seed).collect::<Vec<_>>(), 0));
+    let at = |sweep: &mut LiveSweep, i: usize, evals: &[(u64, usize)]| {
+        tell(sweep, i, 1.0, &[started()]);
+        evals.iter().for_each(|&(at, right)| {
+            let event = [step(at, 0.5), eval(When::During, at, Split::Dev, right)];
+            tell(sweep, i, 1.0, &event);
+        });
+        tell(sweep, i, 1.0, &[finished(Outcome::Interrupted)]);
+    };
+    at(&mut sweep, 1, &[(4, 4), (8, 4)]);
+    at(&mut sweep, 2, &[(4, 3)]);
+    at(&mut sweep, 3, &[(4, 2)]);
+    (4..=6).for_each(|i| at(&mut sweep, i, &[(4, 2)]));
+    let board = sweep.board(2.0);
+    let seen: Vec<_> = rows(&board).into_iter().map(|(name, state, _, value)| (name, state, value)).collect();
+    let interrupted = RunState::Interrupted;
+    let want = [
+        // All seeds of this one are at step 4.
+        ("1".to_string(), interrupted, "50.0%".to_string()),
+        // The mean of seeds 2 and 3: not of 100, 75 and 50.
+        ("0".into(), interrupted, "62.5%".into()),
+        ("2".into(), RunState::Pending, String::new()),
+    ];
+    assert_eq!(seen, want);
+    assert_eq!(board.best.as_deref(), Some("leads now: lr=1  dev accuracy 50.0% at step 4 of 10 (mean of 3 seeds)"));
+    // A seed that comes to step 8, too: now two are there.
+    at(&mut sweep, 2, &[(8, 3)]);
+    assert_eq!(rows(&sweep.board(2.0))[1].3, "87.5%");
+}
+
+/// The loss of a run that waited, or was interrupted, is that of all its steps: what the next command reads from the store.
+#[test]
+fn a_loss_is_the_same_after_the_command_is_repeated() {
+    let mut sweep = LiveSweep::default();
+    sweep.planned(&plan(&[planned(1, RunState::Pending), planned(2, RunState::Pending)], 0));
+    let steps = |from: u64, to: u64| (from..=to).map(|i| step(i, 1.0 / i as f64)).collect::<Vec<_>>();
+    tell(&mut sweep, 1, 0.0, &[started()]);
+    tell(&mut sweep, 1, 1.0, &steps(1, 4));
+    tell(&mut sweep, 1, 1.0, &[finished(Outcome::Paused { step: 4 }), begun(4, Some(4))]);
+    tell(&mut sweep, 1, 2.0, &steps(5, 8));
+    tell(&mut sweep, 1, 2.0, &[finished(Outcome::Interrupted)]);
+    let past = [vec![begun(4, Some(8))], steps(1, 8), vec![finished(Outcome::Interrupted)]].concat();
+    let stored = PlannedInfo { step: 8, past, ..planned(1, RunState::Interrupted) };
+    let mut again = LiveSweep::default();
+    again.planned(&plan(&[stored, planned(2, RunState::Pending)], 0));
+    let loss = |sweep: &LiveSweep| sweep.board(3.0).rows[0].loss.unwrap();
+    // The weights of the past add up to 0.95 of 1, 0.05 of 1/2, …: in Python
+    // s = 1.0; for i in range(2, 9): s = 0.95 * s + 0.05 / i
+    assert!((loss(&sweep) - 0.768_923).abs() < 1e-6, "{}", loss(&sweep));
+    assert_eq!(loss(&again), loss(&sweep));
+}

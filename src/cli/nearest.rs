@@ -1,0 +1,65 @@
+//! The spec file that was probably meant by the path of one that does not exist.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use taper::spec::closest;
+
+/// Where specs usually are.
+const FOLDER: &str = "experiments";
+
+/// The existing spec nearest to `wanted`, which does not exist: with the ending that was left out, the file of this name in the folder
+/// `experiments` or in the current one, or one of a similar name in the named folder or these two.
+pub fn spec(wanted: &Path) -> Option<PathBuf> {
+    let folder = wanted.parent().unwrap_or(Path::new(""));
+    let name = wanted.file_name()?.to_str()?;
+    let stem = name.strip_suffix(".toml").unwrap_or(name);
+    let file = format!("{stem}.toml");
+    let mut folders = vec![folder.to_path_buf()];
+    folders.extend([Path::new(FOLDER), Path::new("")].map(Path::to_path_buf).into_iter().filter(|f| f != folder));
+    let named = folders.iter().map(|folder| folder.join(&file));
+    named.into_iter().find(|path| path.is_file()).or_else(|| folders.iter().find_map(|folder| like(folder, stem)))
+}
+
+/// The file of a folder whose name is most like this one.
+fn like(folder: &Path, stem: &str) -> Option<PathBuf> {
+    let listed = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let specs = fs::read_dir(listed).ok()?.flatten().filter_map(|entry| {
+        let name = entry.file_name().into_string().ok()?;
+        Some(name.strip_suffix(".toml")?.to_owned()).filter(|_| entry.path().is_file())
+    });
+    let mut specs: Vec<String> = specs.collect();
+    // Of two that are as similar the same one, whatever the order of the folder.
+    specs.sort_unstable();
+    let found = closest(stem, specs.iter().map(String::as_str))?;
+    Some(folder.join(format!("{found}.toml")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_spec_of_the_named_folder_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["quickstart.toml", "quickstart-search.toml", "folds.toml", "notes.txt"] {
+            fs::write(folder.path().join(name), "").unwrap();
+        }
+        let of = |name: &str| {
+            spec(&folder.path().join(name)).map(|path| path.strip_prefix(folder.path()).unwrap().to_owned())
+        };
+        let some = |name: &str| Some(PathBuf::from(name));
+        assert_eq!(of("quikstart.toml"), some("quickstart.toml"));
+        assert_eq!(of("quickstrat"), some("quickstart.toml"));
+        assert_eq!(of("quickstart"), some("quickstart.toml"), "the ending was left out");
+        assert_eq!(of("quickstart-serch.toml"), some("quickstart-search.toml"));
+        assert_eq!(of("notes"), None, "not TOML");
+        assert_eq!(of("zebra.toml"), None);
+        assert_eq!(spec(Path::new("/")), None);
+        // In a folder that does not exist there is none, but where specs usually are.
+        let usual = spec(&folder.path().join("none/quikstart.toml"));
+        assert_eq!(usual, Some(PathBuf::from("experiments/quickstart.toml")));
+    }
+}

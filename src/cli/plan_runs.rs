@@ -1,0 +1,238 @@
+//! The runs of a plan: one line each, or one for the runs of a trial.
+
+use anyhow::Result;
+use taper::{
+    event::FailureKind,
+    execute::Prepared,
+    format::{self, names},
+    observe::swept_columns,
+    plan::Estimate,
+    store::{RunRecord, RunState},
+};
+
+use super::{
+    output::{Output, unbroken},
+    stored::PlannedState,
+};
+
+/// The most trials that are listed on a terminal.
+const MOST: usize = 20;
+
+/// A time that rounds to [`NO_TIME`] is shown as [`LITTLE`].
+pub const NO_TIME: &str = "0.0s";
+const LITTLE: &str = "<0.1s";
+
+/// A planned run and its state.
+pub struct Line<'a> {
+    pub run: &'a Prepared,
+    pub state: PlannedState,
+    pub estimate: Estimate,
+    /// Whether the budget of the sweep leaves it out.
+    pub beyond_budget: bool,
+}
+
+/// Whether `taper run` has anything left to do for a run, even if only the evaluation after its last step. Pruned and diverged runs are left
+/// out.
+pub fn is_open(line: &Line) -> bool {
+    let done = |record: &RunRecord| matches!(record.state, RunState::Completed | RunState::Pruned) || diverged(record);
+    line.state.again || !line.state.record.as_ref().is_some_and(done)
+}
+
+/// Whether the next `taper run` comes to it.
+pub fn is_to_do(line: &Line) -> bool {
+    is_open(line) && !line.beyond_budget
+}
+
+/// Whether a run has failed because it diverged.
+pub fn diverged(record: &RunRecord) -> bool {
+    record.state == RunState::Failed && record.failure == Some(FailureKind::Diverged)
+}
+
+/// The share of a run that is left; 0 if it is done.
+pub fn left(line: &Line) -> f64 {
+    match is_to_do(line) {
+        false => 0.0,
+        true if line.state.again => 1.0,
+        true => 1.0 - line.state.resumes.unwrap_or(0) as f64 / line.estimate.steps.max(1) as f64,
+    }
+}
+
+/// `~4.2s`.
+fn about(seconds: f64) -> String {
+    match format::duration(seconds) {
+        none if none == NO_TIME => LITTLE.into(),
+        time => format!("~{time}"),
+    }
+}
+
+/// Changes that several runs have in common, each with the number of these runs.
+pub fn shared_changes<'a>(lines: &'a [Line]) -> Vec<(&'a str, usize)> {
+    let mut shared: Vec<(&str, usize)> = Vec::new();
+    for why in lines.iter().filter(|line| line.state.changed).filter_map(|line| line.state.why.as_deref()) {
+        match shared.iter_mut().find(|(known, _)| *known == why) {
+            Some((_, n)) => *n += 1,
+            None => shared.push((why, 1)),
+        }
+    }
+    shared.retain(|(_, n)| *n > 1);
+    shared
+}
+
+/// A run's state in words, without a reason that is said of several runs below the table.
+fn state(line: &Line, shared: &[(&str, usize)]) -> String {
+    let pruned = line.state.record.as_ref().filter(|record| record.state == RunState::Pruned);
+    match (&line.state.why, pruned) {
+        // It is said once, below.
+        (Some(why), _) if shared.iter().any(|(known, _)| known == why) => line.state.word.clone(),
+        // The reason is a sentence, which `taper show` and the report have.
+        (Some(_), Some(pruned)) => unbroken(&format!("{} at step {}", line.state.word, format::count(pruned.steps))),
+        (Some(why), None) => format!("{}: {why}", line.state.word),
+        (None, _) if line.beyond_budget => unbroken(&format!("{}: over budget", line.state.word)),
+        (None, _) => unbroken(&line.state.word),
+    }
+}
+
+fn needs(bytes: Option<u64>) -> String {
+    bytes.map_or_else(|| format::NOTHING.into(), |bytes| format!("~{}", format::bytes(bytes)))
+}
+
+fn takes(seconds: Option<f64>) -> String {
+    seconds.map_or_else(|| format::NOTHING.into(), about)
+}
+
+/// Columns in the order in which they are left out: names and states come first.
+const LEAST: [&str; 5] = ["disk", "memory", "time", "steps", "run"];
+
+/// Every run.
+pub fn each(lines: &[Line], shared: &[(&str, usize)], out: &mut Output) -> Result<()> {
+    let rows = lines.iter().map(|line| {
+        let e = &line.estimate;
+        vec![
+            format::short(&line.run.key).to_string(),
+            line.run.name.clone(),
+            state(line, shared),
+            format::count(e.steps),
+            takes(e.time_s.filter(|_| is_to_do(line)).map(|s| s * left(line))),
+            needs(is_to_do(line).then_some(e.memory_bytes)),
+            needs(is_to_do(line).then_some(e.kept_bytes)),
+        ]
+    });
+    out.fitted(&["run", "name", "state", "steps", "time", "memory", "disk"], rows, &LEAST)
+}
+
+/// The first trials, one line each.
+pub fn grouped(lines: &[Line], shared: &[(&str, usize)], out: &mut Output) -> Result<()> {
+    let mut trials: Vec<Vec<&Line>> = Vec::new();
+    for line in lines {
+        match trials.iter_mut().find(|trial| trial[0].run.trial == line.run.trial) {
+            Some(trial) => trial.push(line),
+            None => trials.push(vec![line]),
+        }
+    }
+    let shown = trials.len().min(MOST);
+    // Of trials with one run each every line is a run.
+    if trials.len() == lines.len() {
+        each(&lines[..shown], shared, out)?;
+    } else {
+        let names: Vec<String> = trials.iter().map(|trial| name(trial, trials.len() > 1)).collect();
+        let columns = swept_columns(&names.iter().map(String::as_str).collect::<Vec<_>>());
+        let columns = columns.unwrap_or_else(|| names::Columns {
+            keys: vec!["trial".into()],
+            values: names.iter().map(|name| vec![name.clone()]).collect(),
+        });
+        let over = format!("{}s", names::replicate(&run_names(&trials[0])));
+        let header = ["state", "steps", "time", "memory", "disk"];
+        let header: Vec<&str> = columns.keys.iter().map(String::as_str).chain([over.as_str()]).chain(header).collect();
+        let rows = trials.iter().zip(columns.values).take(shown).map(|(trial, values)| {
+            let own = [replicates(trial), states(trial, shared)].into_iter().chain(costs(trial));
+            values.into_iter().chain(own).collect()
+        });
+        out.fitted(&header, rows, &LEAST)?;
+    }
+    match trials.len() - shown {
+        0 => Ok(()),
+        more => out.wrapped(&format!("… and {} (--all lists every run)", format::counted(more as u64, "more trial"))),
+    }
+}
+
+fn run_names<'a>(trial: &[&'a Line]) -> Vec<&'a str> {
+    trial.iter().map(|line| line.run.name.as_str()).collect()
+}
+
+fn name(trial: &[&Line], several: bool) -> String {
+    names::common(&run_names(trial), several)
+}
+
+/// `1–3`, `1, 5 and 7`: the seeds, or the folds; the number of runs where both differ.
+fn replicates(trial: &[&Line]) -> String {
+    let seeds = || trial.iter().map(|line| line.run.config.train.seed);
+    let folds = || trial.iter().filter_map(|line| line.run.config.data.fold).map(|fold| u64::from(fold.number()));
+    match names::replicate(&run_names(trial)) {
+        "seed" => spans(&seeds().collect::<Vec<_>>()),
+        "fold" => spans(&folds().collect::<Vec<_>>()),
+        _ => format::count(trial.len() as u64),
+    }
+}
+
+/// Numbers in words; three or more that follow each other as a span.
+fn spans(numbers: &[u64]) -> String {
+    let mut groups: Vec<(u64, u64)> = Vec::new();
+    for &number in numbers {
+        match groups.last_mut() {
+            Some((_, last)) if last.checked_add(1) == Some(number) => *last = number,
+            _ => groups.push((number, number)),
+        }
+    }
+    let words = groups.into_iter().flat_map(|(first, last)| match last - first {
+        0 => vec![first.to_string()],
+        1 => vec![first.to_string(), last.to_string()],
+        _ => vec![format!("{first}–{last}")],
+    });
+    words.collect::<Vec<_>>().join(", ")
+}
+
+/// `new`; where the runs differ `2 completed, 1 new`.
+fn states(trial: &[&Line], shared: &[(&str, usize)]) -> String {
+    let mut counts: Vec<(String, usize)> = Vec::new();
+    for state in trial.iter().map(|line| state(line, shared)) {
+        match counts.iter_mut().find(|(known, _)| *known == state) {
+            Some((_, n)) => *n += 1,
+            None => counts.push((state, 1)),
+        }
+    }
+    match &counts[..] {
+        [(all, _)] => all.clone(),
+        counts => counts.iter().map(|(state, n)| format!("{n} {state}")).collect::<Vec<_>>().join("; "),
+    }
+}
+
+/// Steps of a run, time of all that are to do, memory of one, and disk of all.
+fn costs(trial: &[&Line]) -> [String; 4] {
+    let to_do = || trial.iter().filter(|line| is_to_do(line));
+    let steps: Vec<u64> = trial.iter().map(|line| line.estimate.steps).collect();
+    let (least, most) = (steps.iter().min().copied().unwrap_or(0), steps.iter().max().copied().unwrap_or(0));
+    let steps =
+        if least == most { format::count(most) } else { format!("{}–{}", format::count(least), format::count(most)) };
+    let time: Option<f64> = to_do().map(|line| Some(line.estimate.time_s? * left(line))).sum();
+    let any = to_do().next().is_some();
+    [
+        steps,
+        takes(time.filter(|_| any)),
+        needs(to_do().map(|line| line.estimate.memory_bytes).max()),
+        needs(any.then(|| to_do().map(|line| line.estimate.kept_bytes).sum())),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_that_follow_each_other_are_a_span() {
+        assert_eq!(spans(&[1, 2, 3]), "1–3");
+        assert_eq!(spans(&[1, 2]), "1, 2");
+        assert_eq!(spans(&[1, 2, 3, 7, 9, 10, 11, u64::MAX]), format!("1–3, 7, 9–11, {}", u64::MAX));
+        assert_eq!(spans(&[3, 2, 1]), "3, 2, 1");
+        assert_eq!(spans(&[]), "");
+    }
+}

@@ -1,0 +1,70 @@
+//! Where the rungs of runs fall, in words.
+
+use super::{Prune, TrainConfig, prune::rungs, schedule};
+use crate::format::count;
+
+/// Where the rungs of a run fall.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RungSteps {
+    /// The steps of those before its last step.
+    pub steps: Vec<u64>,
+    /// Its total steps.
+    pub total: u64,
+    /// Steps of an epoch.
+    pub per_epoch: u64,
+}
+
+impl RungSteps {
+    /// Those of a run on `rows` training rows, or windows of them.
+    pub fn of(prune: &Prune, train: &TrainConfig, rows: u64) -> Self {
+        let total = schedule::total_steps(train, rows);
+        let per_epoch = schedule::steps_per_epoch(rows, train.batch_size, train.gradient_accumulation_steps);
+        let steps = rungs(prune, train, rows).into_iter().filter(|step| *step < total).collect();
+        Self { steps, total, per_epoch }
+    }
+}
+
+/// Where rung number `rung`, from 0, falls: `step 10 of 90`; where that differs between runs `epoch 1 of 9`, or `steps 10–40 of 90–360` if
+/// the ends of epochs do not say it.
+pub fn at(runs: &[RungSteps], rung: usize) -> String {
+    let here: Vec<(&RungSteps, u64)> = runs.iter().filter_map(|run| Some((run, *run.steps.get(rung)?))).collect();
+    let span = |of: &dyn Fn(&(&RungSteps, u64)) -> u64| {
+        let (low, high) = (here.iter().map(of).min().unwrap_or(0), here.iter().map(of).max().unwrap_or(0));
+        if low == high { count(low) } else { format!("{}–{}", count(low), count(high)) }
+    };
+    let words = |unit: &str, at: String, total: String| {
+        let plural = if at.contains('–') { "s" } else { "" };
+        format!("{unit}{plural} {at} of {total}")
+    };
+    let (steps, totals) = (span(&|(_, step)| *step), span(&|(run, _)| run.total));
+    let differs = steps.contains('–') || totals.contains('–');
+    let whole = |(run, step): &(&RungSteps, u64)| {
+        run.per_epoch > 0 && step.is_multiple_of(run.per_epoch) && run.total.is_multiple_of(run.per_epoch)
+    };
+    if differs && here.iter().all(whole) {
+        return words("epoch", span(&|(run, step)| step / run.per_epoch), span(&|(run, _)| run.total / run.per_epoch));
+    }
+    words("step", steps, totals)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn epochs_say_where_a_rung_falls_if_steps_differ() {
+        let run = |step, total, per_epoch| RungSteps { steps: vec![step], total, per_epoch };
+        let of = |runs: &[RungSteps]| at(runs, 0);
+        assert_eq!(of(&[run(10, 90, 10)]), "step 10 of 90");
+        assert_eq!(of(&[run(12, 108, 12), run(23, 207, 23), run(45, 405, 45)]), "epoch 1 of 9");
+        assert_eq!(of(&[run(10, 90, 10), run(20, 180, 10)]), "epochs 1–2 of 9–18");
+        // One of them ends within an epoch, or is decided within one.
+        assert_eq!(of(&[run(10, 95, 10), run(20, 180, 20)]), "steps 10–20 of 95–180");
+        assert_eq!(of(&[run(1000, 3000, 300), run(5000, 15_000, 5000)]), "steps 1,000–5,000 of 3,000–15,000");
+        // A run without the rung is left out.
+        assert_eq!(
+            at(&[run(10, 90, 10), RungSteps { steps: vec![20, 60], total: 180, per_epoch: 20 }], 1),
+            "step 60 of 180"
+        );
+    }
+}

@@ -1,0 +1,67 @@
+//! Sweeps with more trials than are shown: how a stopped command counts them, and the plan on a terminal.
+
+use super::*;
+
+/// A sweep of so many trials, with a dev split.
+fn of_trials(trials: usize, more: &str) -> Sandbox {
+    let rates: Vec<String> = (1..=trials).map(|i| format!("{i}e-4")).collect();
+    sandbox(&format!("eval_steps = 1\n[sweep]\n{more}\n[sweep.axes]\ntrain.lr = [{}]\n", rates.join(", ")))
+}
+
+#[cfg(unix)]
+#[test]
+fn a_stopped_sweep_counts_trials_that_have_not_begun_and_says_where_runs_resume() {
+    let sandbox = of_trials(13, "");
+    let longer = ["run", "small.toml", "--set", "train.epochs=60", "--set", "data.dev=0.2"];
+    let mut command = sandbox.command(&longer);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("taper starts");
+    assert!(wait(&mut child, "steps", || stored_steps(&sandbox.path("runs")) >= 5));
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+    let output = child.wait_with_output().expect("its end");
+    assert_eq!(output.status.code(), Some(130));
+    let said = text(&output.stdout);
+    let runs = sandbox.json(&["list"]);
+    let states = |wanted: &str| runs.as_array().expect("runs").iter().filter(|run| run["state"] == wanted).count();
+    let stopped = runs.as_array().expect("runs").iter().find(|run| run["state"] == "interrupted").expect("a run");
+    let (done, pending) = (states("completed"), states("pending"));
+    assert_eq!(done + pending + 1, 13);
+    assert!(
+        said.contains(&format!("… and {pending} more ({pending} pending): taper list small --leaderboard")),
+        "{said}"
+    );
+    let (name, step) = (stopped["name"].as_str().expect("a name"), &stopped["checkpoint_step"]);
+    assert!(said.contains(&format!("\ninterrupted: {name} resumes at step {step} of 240\n")), "{said}");
+}
+
+/// What a command prints on a terminal of so many columns; `None` without the program `script`.
+fn on_terminal(sandbox: &Sandbox, columns: &str, arguments: &[&str]) -> Option<String> {
+    let shell = format!("{} {}", env!("CARGO_BIN_EXE_taper"), arguments.join(" "));
+    let mut script = Command::new("script");
+    script.args(["-qec", &shell, "/dev/null"]).current_dir(sandbox.root()).env("COLUMNS", columns);
+    script.env_remove("TAPER_RUNS").env("TERM", "xterm").stdin(Stdio::null());
+    let output = script.output().ok()?;
+    assert!(output.status.success(), "{}", text(&output.stdout));
+    Some(text(&output.stdout).replace('\r', ""))
+}
+
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+#[test]
+fn a_plan_on_a_terminal_has_a_line_for_each_of_the_first_trials() {
+    let sandbox = of_trials(25, "seeds = [1, 2, 3, 7]");
+    let Some(plan) = on_terminal(&sandbox, "80", &["plan", "small.toml"]) else {
+        eprintln!("skipped: there is no program `script`");
+        return;
+    };
+    let lines: Vec<Vec<&str>> = plan.lines().map(|line| line.split_whitespace().collect()).collect();
+    let at = lines.iter().position(|line| line.first() == Some(&"LR")).unwrap_or_else(|| panic!("{plan}"));
+    assert_eq!(lines[at][..4], ["LR", "SEEDS", "STATE", "STEPS"]);
+    assert_eq!(lines[at + 1][..5], ["1e-4", "1–3,", "7", "new", "12"]);
+    assert_eq!(lines[at + 20][0], "2e-3");
+    assert_eq!(lines[at + 21], "… and 5 more trials (--all lists every run)".split(' ').collect::<Vec<_>>());
+    let lists_all = |plan: &str| {
+        let runs = plan.lines().filter(|line| line.contains("lr=") && line.contains("seed=")).count();
+        runs == 100 && !plan.contains("more trials")
+    };
+    assert!(lists_all(&on_terminal(&sandbox, "120", &["plan", "small.toml", "--all"]).expect("a terminal")));
+    assert!(lists_all(&sandbox.ok(&["plan", "small.toml"])), "elsewhere every run has its line");
+}
