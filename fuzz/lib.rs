@@ -1,7 +1,21 @@
 //! What the fuzz targets share: a folder with a spec, data and a tiny model, of which each target replaces one file.
 //!
 //! Each input goes the way of `taper plan`: load the spec, expand it, prepare its runs. Whatever comes out is right as long as
-//! it is an error with a text or a run; a panic, an abort or a hang is a finding.
+//! it is an error with a text or a run; a panic, an abort or a hang is a finding. The tests of the main package include this file, so that
+//! the targets keep compiling.
+
+#[path = "targets/checkpoint.rs"]
+pub mod checkpoint;
+#[path = "targets/data.rs"]
+pub mod data;
+#[path = "targets/lock.rs"]
+pub mod lock;
+#[path = "targets/spec.rs"]
+pub mod spec;
+#[path = "targets/tokenizer.rs"]
+pub mod tokenizer;
+#[path = "targets/weights.rs"]
+pub mod weights;
 
 use std::{
     fs,
@@ -48,7 +62,11 @@ impl Sandbox {
             Ok(spec) => spec,
             Err(e) => return said(&e),
         };
-        let expansion = match plan::expand(spec.spec(), |point| spec.at(point).map_err(Box::<dyn std::error::Error>::from), plan::SearchHistory::default()) {
+        let expansion = match plan::expand(
+            spec.spec(),
+            |point| spec.at(point).map_err(Box::<dyn std::error::Error>::from),
+            plan::SearchHistory::default(),
+        ) {
             Ok(expansion) => expansion,
             Err(errors) => {
                 assert!(!errors.is_empty(), "refused without a reason");
@@ -125,7 +143,8 @@ pub fn safetensors() -> Vec<u8> {
     let (mut header, mut at) = (Vec::new(), 0);
     for (name, shape) in tensors() {
         let bytes = 4 * shape.iter().product::<usize>();
-        header.push(format!("{name:?}:{{\"dtype\":\"F32\",\"shape\":{shape:?},\"data_offsets\":[{at},{}]}}", at + bytes));
+        header
+            .push(format!("{name:?}:{{\"dtype\":\"F32\",\"shape\":{shape:?},\"data_offsets\":[{at},{}]}}", at + bytes));
         at += bytes;
     }
     let header = format!("{{{}}}", header.join(","));

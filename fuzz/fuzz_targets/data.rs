@@ -1,17 +1,3 @@
-//! Any bytes as a data file; the first byte chooses the layout.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use taper_fuzz::{Sandbox, sound};
-
-fuzz_target!(|input: &[u8]| {
-    thread_local!(static SANDBOX: Sandbox = sound());
-    let Some((layout, rows)) = input.split_first() else { return };
-    let layout = ["csv", "tsv", "jsonl"][*layout as usize % 3];
-    SANDBOX.with(|sandbox| {
-        let spec = "model.source = \"path:model\"\ndata.source = \"path:rows.txt\"\ndata.max_length = 16\n";
-        sandbox.write("spec.toml", format!("{spec}data.format = \"{layout}\"\n"));
-        sandbox.write("rows.txt", rows);
-        _ = sandbox.plan();
-    });
-});
+libfuzzer_sys::fuzz_target!(|input: &[u8]| taper_fuzz::data::run(input));

@@ -1,20 +1,3 @@
-//! Any bytes as a spec: loading, checking and expanding it.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use taper::{
-    plan,
-    spec::{LoadOptions, LoadedSpec},
-};
-use taper_fuzz::{Sandbox, said};
-
-fuzz_target!(|input: &[u8]| {
-    thread_local!(static SANDBOX: Sandbox = Sandbox::default());
-    SANDBOX.with(|sandbox| {
-        sandbox.write("spec.toml", input);
-        match LoadedSpec::load(&sandbox.path("spec.toml"), &LoadOptions::default()) {
-            Err(e) => _ = said::<()>(&e),
-            Ok(spec) => _ = plan::expand(spec.spec(), |point| spec.at(point).map_err(Box::<dyn std::error::Error>::from), plan::SearchHistory::default()),
-        }
-    });
-});
+libfuzzer_sys::fuzz_target!(|input: &[u8]| taper_fuzz::spec::run(input));

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{DataError, Problem, text_columns::TextColumns};
+use super::{DataError, Problem, missing_words::word, text_columns::TextColumns};
 
 /// A value of any column, kept to be written beside the results.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,13 +26,26 @@ pub(super) struct Cells {
     pub(super) label: String,
     pub(super) split: String,
     pub(super) group: String,
-    /// Which words that programs write for a missing value are texts of columns: positions in their list.
+    /// Which words that programs write for a missing value are texts of columns.
     pub(super) missing_words: Vec<usize>,
     /// All columns, if they are kept.
     pub(super) kept: KeptColumns,
 }
 
 impl Cells {
+    /// Adds what one of the columns holds to the text. Among several, one without a text adds nothing, not even a separator.
+    pub(super) fn add_text(&mut self, part: &str, columns: &TextColumns) {
+        if columns.names.len() == 1 {
+            self.text.push_str(part);
+        } else if !part.trim().is_empty() && columns.missing.iter().all(|value| value != part.trim()) {
+            self.missing_words.extend(word(part));
+            if !self.text.is_empty() {
+                self.text.push_str(&columns.separator);
+            }
+            self.text.push_str(part);
+        }
+    }
+
     pub(super) fn clear(&mut self) {
         self.text.clear();
         self.text_pair.clear();

@@ -139,7 +139,7 @@ impl Delimited {
         // The row has as many fields as the header, in which the columns were found.
         let cell = |column: Option<usize>| column.and_then(|column| record.get(column)).unwrap_or_default();
         for &text in &self.texts {
-            self.columns.text.add(cells, cell(Some(text)));
+            cells.add_text(cell(Some(text)), &self.columns.text);
         }
         cells.text_pair.push_str(cell(self.text_pair));
         cells.label.push_str(cell(self.label).trim());

@@ -214,7 +214,7 @@ impl Values {
     fn fill(self, cells: &mut Cells, columns: &Columns) -> Result<(), String> {
         for (value, name) in self.texts.into_iter().zip(&columns.text.names) {
             if let Some(part) = text(value, name)? {
-                columns.text.add(cells, &part);
+                cells.add_text(&part, &columns.text);
             }
         }
         let named = |column: &Option<String>| column.clone().unwrap_or_default();

@@ -1,23 +1,14 @@
 //! Values that mean that there is none.
 
-use super::{cells::Cells, settings::Wording};
+use super::{
+    cells::Cells,
+    missing_words::{WORDS, word},
+    settings::Wording,
+};
 use crate::{
     format::{and, by_number, counted},
     warning::{Kind, Warning, lines_of},
 };
-
-/// What programs write for a value that is missing. pandas reads all of these as missing.
-const WORDS: [&str; 10] = ["NA", "N/A", "n/a", "#N/A", "NaN", "nan", "null", "NULL", "None", "<NA>"];
-
-/// Which of these words a text is, by its position.
-pub(super) fn word(text: &str) -> Option<usize> {
-    // Longer texts are not looked at, nor is the empty one of nearly all rows, which have no second text.
-    if text.is_empty() || text.len() >= 16 {
-        return None;
-    }
-    let text = text.trim();
-    WORDS.iter().position(|word| *word == text)
-}
 
 /// Empties cells with the values of `data.missing`, and looks for texts that look like one.
 pub(super) struct MissingValues<'a> {
@@ -118,7 +109,7 @@ mod tests {
             [(2, "fine", "NA"), (3, "-", "fine"), (4, "NaN", "null"), (5, "N", "A"), (6, "", "NA")]
         {
             let mut row = Cells::default();
-            [title, body].iter().for_each(|part| columns.add(&mut row, part));
+            [title, body].iter().for_each(|part| row.add_text(part, &columns));
             missing.clear(&mut row, line);
         }
         let warning = missing.warning(Wording::Keys).unwrap();

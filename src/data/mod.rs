@@ -36,6 +36,7 @@ mod layout;
 mod leaks;
 mod long_text;
 mod missing;
+mod missing_words;
 mod mojibake;
 mod noticed;
 mod parquet;

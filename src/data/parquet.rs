@@ -176,7 +176,7 @@ impl Parquet {
         }
         if several {
             for part in &mut self.parts {
-                self.text.add(cells, part);
+                cells.add_text(part, &self.text);
                 part.clear();
             }
         }

@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn hashes_are_sorted() {
-        let hashes = |n: u64| (0..n).map(|i| i.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ u64::MAX / (i + 1));
+        let hashes = |n: u64| (0..n).map(|i| i.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (u64::MAX / (i + 1)));
         for n in [0, 1, 2, 5000] {
             let mut sorted: Vec<u64> = hashes(n).collect();
             sort(&mut sorted);

@@ -1,6 +1,6 @@
 //! The columns that texts are read from, and the texts of a row.
 
-use super::{DataConfig, Row, cells::Cells, missing};
+use super::{DataConfig, Row};
 use crate::plan::Probe;
 
 /// What is written between the texts of several columns where nothing else is said.
@@ -29,19 +29,6 @@ impl TextColumns {
     pub(super) fn named(&self) -> impl Iterator<Item = (&String, &'static str)> {
         let key = self.key();
         self.names.iter().map(move |name| (name, key)).chain(self.pair.iter().map(|pair| (pair, "text_pair_column")))
-    }
-
-    /// Adds what one of the columns holds to the text of a row. Among several, one without a text adds nothing, not even a separator.
-    pub(super) fn add(&self, cells: &mut Cells, part: &str) {
-        if self.names.len() == 1 {
-            cells.text.push_str(part);
-        } else if !part.trim().is_empty() && self.missing.iter().all(|value| value != part.trim()) {
-            cells.missing_words.extend(missing::word(part));
-            if !cells.text.is_empty() {
-                cells.text.push_str(&self.separator);
-            }
-            cells.text.push_str(part);
-        }
     }
 }
 

@@ -80,7 +80,7 @@ impl Sheet {
         let Some(Row { number, values }) = self.rows.next() else { return Ok(None) };
         let values = values.map_err(|what| Fault::Row(Problem::new(number, what)))?;
         *cells = values.cells;
-        values.parts.iter().for_each(|part| self.text.add(cells, part));
+        values.parts.iter().for_each(|part| cells.add_text(part, &self.text));
         Ok(Some(number))
     }
 

@@ -355,7 +355,7 @@ fn a_shard_may_be_empty_and_one_with_an_unknown_label_is_named() {
     let sandbox = shards("labels = { bad = \"bad\", good = \"good\", other = \"other\" }", "other,凉了\n");
     let (code, said) = sandbox.says(&["plan", "glue.toml"]);
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    let want = "test-00001-of-00002.csv: line 4: label `other` (column `label`) is in no row of path:glue";
+    let want = "test-00001-of-00002.csv: 1 row cannot be used line 4: label `other` (column `label`) is in no row of path:glue";
     assert!(code == 2 && said.contains(want) && !said.contains("test-00000"), "{said}");
     // Not every shard may be.
     sandbox.write("glue/data/train-00000-of-00002.csv", csv(&[]));

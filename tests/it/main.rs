@@ -8,6 +8,7 @@ mod data;
 mod data_sets;
 mod docs;
 mod folds;
+mod fuzzing;
 mod hub;
 mod library;
 mod long_counts;
