@@ -13,16 +13,14 @@ use crate::task::Target;
 /// The labels of a data set that is being read.
 pub(super) struct Labels {
     ids: HashMap<String, u32, RandomState>,
-    /// The first of them.
-    few: Vec<(String, u32)>,
+    /// Those of values of one byte, as most class labels are, by that byte: faster than a hash.
+    of_one_byte: Vec<Option<u32>>,
     names: Vec<String>,
     /// Whether each new value becomes a label.
     open: bool,
 }
 
 impl Labels {
-    const FEW: usize = 4;
-
     /// Labels given as value and name, or collected from the file if `given` is empty. Values with the same name are one label.
     pub(super) fn new(given: &BTreeMap<String, String>) -> Self {
         let mut values: Vec<&String> = given.keys().collect();
@@ -36,23 +34,29 @@ impl Labels {
             });
             ids.insert(value.clone(), id as u32);
         }
-        let few = ids.iter().take(Self::FEW).map(|(value, id)| (value.clone(), *id)).collect();
-        Self { ids, few, names, open: given.is_empty() }
+        let mut of_one_byte = vec![None; 128];
+        for (value, id) in &ids {
+            if let Some(known) = of_one_byte.get_mut(one_byte(value)) {
+                *known = Some(*id);
+            }
+        }
+        Self { ids, of_one_byte, names, open: given.is_empty() }
     }
 
     /// The id of a value; `None` for a value that is not given. Ids of collected labels are provisional until [`Self::finish`].
     pub(super) fn id(&mut self, value: &str) -> Option<u32> {
-        // Few labels are compared faster than one is hashed.
-        let few = self.few.iter().find(|(known, _)| known == value).map(|(_, id)| *id);
-        if let Some(id) = few.or_else(|| self.ids.get(value).copied()) {
+        if let Some(known) = self.of_one_byte.get(one_byte(value)).copied().flatten() {
+            return Some(known);
+        }
+        if let Some(&id) = self.ids.get(value) {
             return Some(id);
         }
         if !self.open {
             return None;
         }
         let id = self.names.len() as u32;
-        if self.few.len() < Self::FEW {
-            self.few.push((value.to_owned(), id));
+        if let Some(known) = self.of_one_byte.get_mut(one_byte(value)) {
+            *known = Some(id);
         }
         self.ids.insert(value.to_owned(), id);
         self.names.push(value.to_owned());
@@ -84,6 +88,14 @@ impl Labels {
             self.names.sort_by(|a, b| by_value(a, b));
         }
         self.names
+    }
+}
+
+/// The byte of a value that has only one; beyond those of ASCII for any other.
+fn one_byte(value: &str) -> usize {
+    match value.as_bytes() {
+        [byte] => usize::from(*byte),
+        _ => 128,
     }
 }
 

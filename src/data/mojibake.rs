@@ -22,7 +22,7 @@ const WINDOWS: [char; 32] = [
 const LOOKED_AT: usize = 256;
 
 /// Characters beyond ASCII without any of [`OFTEN`] among them that are enough to tell.
-const ENOUGH: usize = 16;
+const ENOUGH: usize = 12;
 
 /// What texts were read as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
