@@ -216,6 +216,15 @@ pub fn unbroken(cell: &str) -> String {
     cell.replace(' ', JOINED)
 }
 
+/// The same of a short cell; of a longer one, its last two words.
+pub fn last_unbroken(cell: &str) -> String {
+    const SHORT: usize = 24;
+    match cell.rsplit_once(' ').filter(|_| console::measure_text_width(cell) > SHORT) {
+        Some((before, last)) => format!("{before}{JOINED}{last}"),
+        None => unbroken(cell),
+    }
+}
+
 /// A cell with a mark that stays on the line of its last word.
 pub fn marked(cell: &str) -> String {
     format!("{cell}{JOINED}!")

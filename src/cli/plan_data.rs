@@ -75,11 +75,14 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
     ))?;
     let one = if run.config.data.text_pair_column.is_some() { "pair" } else { "text" };
     if c.duplicates > 0 {
+        let labels = match c.contradicting {
+            0 => String::new(),
+            n => format!("; {} {} different labels", format::counted(n, one), format::by_number(n, "has", "have")),
+        };
         out.wrapped(&format!(
-            "repeats   {} {} again, {} of them with a different label",
-            format::counted(c.duplicates, one),
-            format::by_number(c.duplicates, "occurs", "occur"),
-            format::count(c.contradicting)
+            "repeats   {} {} an earlier {one}{labels}",
+            format::counted(c.duplicates, "row"),
+            format::by_number(c.duplicates, "repeats", "repeat"),
         ))?;
     }
     let size = |rows: &[u32]| format::count(rows.len() as u64);

@@ -11,7 +11,7 @@ use taper::{
 };
 
 use super::{
-    output::{Output, unbroken},
+    output::{Output, last_unbroken, unbroken},
     stored::PlannedState,
 };
 
@@ -88,7 +88,8 @@ fn state(line: &Line, shared: &[(&str, usize)]) -> String {
         (Some(_), Some(pruned)) => unbroken(&format!("{} at step {}", line.state.word, format::count(pruned.steps))),
         (Some(why), None) => format!("{}: {why}", line.state.word),
         (None, _) if line.beyond_budget => unbroken(&format!("{}: over budget", line.state.word)),
-        (None, _) => unbroken(&line.state.word),
+        // Of a long one only the number keeps its word: `interrupted, resumes at step 1,234`.
+        (None, _) => last_unbroken(&line.state.word),
     }
 }
 
@@ -209,10 +210,7 @@ fn states(trial: &[&Line], shared: &[(&str, usize)]) -> String {
 /// Steps of a run, time of all that are to do, memory of one, and disk of all.
 fn costs(trial: &[&Line]) -> [String; 4] {
     let to_do = || trial.iter().filter(|line| is_to_do(line));
-    let steps: Vec<u64> = trial.iter().map(|line| line.estimate.steps).collect();
-    let (least, most) = (steps.iter().min().copied().unwrap_or(0), steps.iter().max().copied().unwrap_or(0));
-    let steps =
-        if least == most { format::count(most) } else { format!("{}–{}", format::count(least), format::count(most)) };
+    let steps = format::count(trial.iter().map(|line| line.estimate.steps).sum());
     let time: Option<f64> = to_do().map(|line| Some(line.estimate.time_s? * left(line))).sum();
     let any = to_do().next().is_some();
     [

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rayon::prelude::*;
+
 use super::{
     Row,
     alike::{self, quoted},
@@ -23,8 +25,7 @@ const NAMED: usize = 10;
 
 /// Warnings about the labels of the column `column`; `named` is whether data.labels names them.
 pub(super) fn check(labels: &[String], rows: &[Row], column: &str, named: bool) -> Vec<Warning> {
-    let mut counts = vec![0u64; labels.len()];
-    rows.iter().for_each(|row| counts[row.label() as usize] += 1);
+    let counts = counts(labels.len(), rows);
     let mut found = Vec::new();
     let mut say_at = |message: String, lines: Vec<u64>| found.push(Warning::new(Kind::Labels, message).at(lines));
     let mut say = |message: String| say_at(message, Vec::new());
@@ -130,6 +131,18 @@ pub(super) fn check(labels: &[String], rows: &[Row], column: &str, named: bool) 
         say_at(message, at);
     }
     found
+}
+
+/// How many rows have each label, counted on all threads.
+fn counts(labels: usize, rows: &[Row]) -> Vec<u64> {
+    const AT_ONCE: usize = 1 << 16;
+    let count = |rows: &[Row]| {
+        let mut counts = vec![0; labels];
+        rows.iter().for_each(|row| counts[row.label() as usize] += 1);
+        counts
+    };
+    let add = |a: Vec<u64>, b: Vec<u64>| a.into_iter().zip(b).map(|(a, b)| a + b).collect();
+    rows.par_chunks(AT_ONCE).map(count).reduce(|| vec![0; labels], add)
 }
 
 /// Whether there are about as many labels as rows.

@@ -6,6 +6,7 @@ use std::{
 };
 
 use foldhash::fast::RandomState;
+use rayon::prelude::*;
 
 use super::Row;
 use crate::task::Target;
@@ -82,8 +83,8 @@ impl Labels {
             for (id, &provisional) in order.iter().enumerate() {
                 sorted_id[provisional] = id as u32;
             }
-            for row in rows {
-                row.target = Target::Label(sorted_id[row.label() as usize]);
+            if !sorted_id.is_sorted() {
+                rows.par_iter_mut().for_each(|row| row.target = Target::Label(sorted_id[row.label() as usize]));
             }
             self.names.sort_by(|a, b| by_value(a, b));
         }

@@ -60,7 +60,16 @@ impl Tokenizer {
     /// then characters by frequency, then whole words by frequency, `max_size` in all. Where all characters fit in,
     /// every text given can be spelt. The same texts give the same vocabulary.
     pub fn build_vocab<'a>(texts: impl Iterator<Item = &'a str>, max_size: usize) -> Vec<String> {
-        vocabulary::build(texts, max_size)
+        Self::build_vocab_telling(texts, max_size, &|_| {})
+    }
+
+    /// The same; `told` is called from several threads with the number of texts that have just been counted.
+    pub fn build_vocab_telling<'a>(
+        texts: impl Iterator<Item = &'a str>,
+        max_size: usize,
+        told: &(impl Fn(u64) + Sync),
+    ) -> Vec<String> {
+        vocabulary::build(texts, max_size, told)
     }
 
     /// Token ids of one text, `max_length` at most (but never less than the special tokens). What is too long is cut at

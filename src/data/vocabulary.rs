@@ -16,10 +16,14 @@ const LONGEST_WORD: usize = 100;
 /// A word that occurs once adds nothing to its characters.
 const RAREST_WORD: u64 = 2;
 
-/// See [`Tokenizer::build_vocab`](super::Tokenizer::build_vocab).
-pub(super) fn build<'a>(texts: impl Iterator<Item = &'a str>, max_size: usize) -> Vec<String> {
+/// See [`Tokenizer::build_vocab_telling`](super::Tokenizer::build_vocab_telling).
+pub(super) fn build<'a>(
+    texts: impl Iterator<Item = &'a str>,
+    max_size: usize,
+    told: &(impl Fn(u64) + Sync),
+) -> Vec<String> {
     let texts: Vec<&str> = texts.collect();
-    let words = count_words(&texts);
+    let words = count_words(&texts, told);
 
     let mut characters: HashMap<String, u64> = HashMap::new();
     let mut whole: HashMap<String, u64> = HashMap::new();
@@ -45,7 +49,7 @@ pub(super) fn build<'a>(texts: impl Iterator<Item = &'a str>, max_size: usize) -
 }
 
 /// Words after BERT's normalisation, and how often they occur. A Chinese character is a word.
-fn count_words(texts: &[&str]) -> HashMap<String, u64> {
+fn count_words(texts: &[&str], told: &(impl Fn(u64) + Sync)) -> HashMap<String, u64> {
     let count_part = |texts: &[&str]| {
         let mut words: HashMap<String, u64> = HashMap::new();
         for text in texts {
@@ -53,6 +57,7 @@ fn count_words(texts: &[&str]) -> HashMap<String, u64> {
                 *words.entry(word).or_default() += 1;
             }
         }
+        told(texts.len() as u64);
         words
     };
     texts.par_chunks(1024).map(count_part).reduce(HashMap::new, |mut all, part| {

@@ -2,7 +2,10 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, OnceLock},
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use sha2::{Digest, Sha256};
@@ -258,13 +261,15 @@ impl Workbench {
                 TokenizerKey::Folder(folder, _) => Ok(Tokenizer::from_folder(folder)?),
                 TokenizerKey::Built { vocab_size, .. } => {
                     let (meter, of) = (Meter::new(&self.listener), splits.train.len() as u64);
-                    let texts = splits.train.iter().zip(0..).flat_map(|(&row, rows)| {
-                        if rows % Meter::EVERY == 0 {
-                            meter.tell(Progress::Vocabulary { rows, of });
-                        }
-                        RowText::from(&dataset.rows[row as usize]).texts()
-                    });
-                    Ok(Tokenizer::from_vocab(Tokenizer::build_vocab(texts, *vocab_size), true)?)
+                    let texts_of_row = if config.data.text_pair_column.is_some() { 2 } else { 1 };
+                    let counted = AtomicU64::new(0);
+                    let told = |texts| {
+                        let texts = counted.fetch_add(texts, Ordering::Relaxed) + texts;
+                        meter.tell(Progress::Vocabulary { rows: texts / texts_of_row, of });
+                    };
+                    let texts = splits.train.iter().flat_map(|&row| RowText::from(&dataset.rows[row as usize]).texts());
+                    let vocab = Tokenizer::build_vocab_telling(texts, *vocab_size, &told);
+                    Ok(Tokenizer::from_vocab(vocab, true)?)
                 }
             })?;
             let shape = shape(config, files.as_deref(), &tokenizer)?;

@@ -174,7 +174,7 @@ fn noticed(of: &[Audited<'_>]) -> Vec<(String, String)> {
         .map(|value| range(of.iter().map(|of| value(of.audit)), count));
     facts.push((
         "Repeats".into(),
-        if repeats == "0" { "none".into() } else { format!("texts that occur again: {repeats}") },
+        if repeats == "0" { "none".into() } else { format!("rows that repeat an earlier text: {repeats}") },
     ));
     let contradictions = match texts == "0" {
         true => "none".into(),

@@ -133,7 +133,7 @@ pub enum StoreError {
     Lock { path: PathBuf, error: io::Error },
     #[error("run {key} is not registered: its plan has to be stored before its events")]
     NotRegistered { key: String },
-    #[error("no run has the key or the name `{wanted}`{hint}; `{}` shows them all", command("taper list", runs))]
+    #[error("no run has the key or the name `{wanted}`{hint} (`{}` shows them all)", command("taper list", runs))]
     UnknownRun { wanted: String, hint: String, runs: PathBuf },
     #[error(
         "the experiment `{experiment}` has no runs: they were removed, or none was started; run `taper run` with its spec"
@@ -141,7 +141,7 @@ pub enum StoreError {
     NoRuns { experiment: String },
     #[error("`{wanted}` fits {} runs; give the key of one of them:\n{candidates}", keys.len())]
     AmbiguousRun { wanted: String, keys: Vec<String>, candidates: String },
-    #[error("there is no experiment `{wanted}`{hint}; `{}` lists all experiments", command("taper list", runs))]
+    #[error("there is no experiment `{wanted}`{hint} (`{}` lists all experiments)", command("taper list", runs))]
     UnknownExperiment { wanted: String, hint: String, runs: PathBuf },
 }
 

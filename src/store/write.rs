@@ -261,7 +261,7 @@ fn append_event(tx: &Transaction<'_>, key: &str, event: &Event) -> rusqlite::Res
             Outcome::Completed => set_state(tx, key, RunState::Completed, None, None)?,
             Outcome::Interrupted | Outcome::Retried => set_state(tx, key, RunState::Interrupted, None, None)?,
             Outcome::Paused { step } => {
-                let message = format!("waiting at step {} for the runs it is compared with", count(*step));
+                let message = format!("at step {} for the runs it is compared with", count(*step));
                 set_state(tx, key, RunState::Interrupted, None, Some(&message))?;
                 tx.execute("UPDATE runs SET waits_at = ?2 WHERE key = ?1", params![key, Count(*step)])?;
             }

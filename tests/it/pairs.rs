@@ -82,7 +82,7 @@ fn a_plan_counts_pairs() {
     assert_eq!(plan["tokens"]["max"], json!(longest));
     let text = sandbox.ok(&["plan", "qa.toml"]);
     assert!(text.contains("1 without a second text (line 45)"), "{text}");
-    assert!(text.contains("2 pairs occur again, 1 of them with a different label"), "{text}");
+    assert!(text.contains("2 rows repeat an earlier pair; 1 pair has different labels"), "{text}");
 }
 
 #[test]

@@ -205,7 +205,7 @@ fn where_no_run_has_a_result_the_dev_metrics_are_shown_and_marked() {
     let md = text(&files, "report.md");
     assert!(
         md.contains(
-            "No run has a final result yet. The values below are from evaluations during training: they are not final."
+            "No run has a final result yet. What follows is from evaluations during training: it is not final."
         ),
         "{md}"
     );

@@ -6,7 +6,7 @@
 use super::run_states::RunStates;
 use crate::{
     event::When,
-    format::count,
+    format::{by_number, count},
     metrics::{Metric, Score},
     plan::{
         prune::{Prune, Verdict, last_to_continue, verdict},
@@ -186,7 +186,8 @@ impl SweepDecisions {
             // A run that is further was promoted by an earlier command, even if the rule would decide otherwise now.
             let rungs_passed = self.trials[trial].iter().map(|&i| self.items[i].rungs_passed()).max().unwrap_or(0);
             self.promoted[trial] = self.promoted[trial].max(rungs_passed);
-            while self.verdict(states, trial, &scores) == Some(Verdict::Continue) {
+            // One that was pruned with an earlier batch stays so, whatever the later scores.
+            while !self.was_pruned(states, trial) && self.verdict(states, trial, &scores) == Some(Verdict::Continue) {
                 self.promoted[trial] += 1;
             }
         }
@@ -207,9 +208,25 @@ impl SweepDecisions {
         let at = |reason: String| format!("at step {}: {reason}", count(step));
         Some(match verdict(&self.prune, self.metric, scores, (trial, self.trials[trial].len()), rung) {
             Verdict::Continue => Verdict::Continue,
-            Verdict::Wait(reason) => Verdict::Wait(at(reason)),
+            Verdict::Wait(reason) => Verdict::Wait(at(reason + &self.gone(states, (trial, rung), scores))),
             Verdict::End(reason) => Verdict::End(at(reason)),
         })
+    }
+
+    /// Whether a trial was pruned.
+    fn was_pruned(&self, states: &RunStates, trial: usize) -> bool {
+        self.trials[trial].iter().any(|&i| states.was_pruned(i))
+    }
+
+    /// What a reason says of the trials that are better at a rung and were pruned there before: they keep their ranks.
+    fn gone(&self, states: &RunStates, (trial, rung): (usize, usize), scores: &[Vec<Option<Score>>]) -> String {
+        let at_rung = |trial: usize| scores[trial].get(rung).copied().flatten().map(Score::or_worst);
+        let is_better = |other: &usize| (at_rung(*other), trial) > (at_rung(trial), *other);
+        let is_gone = |other: &usize| self.promoted[*other] <= rung && self.was_pruned(states, *other);
+        match (0..self.trials.len()).filter(is_better).filter(is_gone).count() {
+            0 => String::new(),
+            n => format!("; of those ranked above it, {n} {} pruned earlier", by_number(n as u64, "was", "were")),
+        }
     }
 
     /// The score of each trial at each of its rungs.
@@ -361,6 +378,26 @@ mod tests {
         }
         assert_eq!((whole.next(&states, |_| true), whole.ties(&states)), (None, Vec::new()));
         assert_eq!(played(Prune::Median { startup_trials: 1 }, 9, |_, _| 0.5), [], "none is pruned there");
+    }
+
+    /// As after the first batch of a search: what it left behind keeps its ranks, and is promoted no more.
+    #[test]
+    fn trials_of_an_earlier_batch_stay_pruned() {
+        let (mut six, mut states) = (sweep(ASHA, 6, 1), RunStates::new(6));
+        for (run, value) in [0.9, 0.5, 0.5, 0.5, 0.4, 0.95].into_iter().enumerate() {
+            (six.items[run].steps, six.items[run].scores[0]) = (1, Some(Metric::Accuracy.score(value)));
+        }
+        (six.items[0].steps, six.items[0].scores[1]) = (9, Some(Metric::Accuracy.score(0.9)));
+        states.end(0, End::Completed);
+        states.end(1, End::Pruned);
+        states.end(2, End::Pruned);
+        assert!(six.pruned(&states).is_empty());
+        assert_eq!(six.promoted, [2, 0, 0, 0, 0, 1]);
+        let reasons: Vec<String> = six.waiting(&states).into_iter().map(|(_, reason)| reason).collect();
+        assert!(reasons[0].starts_with("at step 1: rank 5 of 6 at rung 1"), "{reasons:?}");
+        assert!(reasons[0].ends_with("; of those ranked above it, 2 were pruned earlier"), "{reasons:?}");
+        // Three have the same value, and none of them went on.
+        assert_eq!(six.ties(&states), []);
     }
 
     #[test]

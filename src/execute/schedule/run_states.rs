@@ -56,7 +56,7 @@ pub(super) enum End {
     /// Its worker was stopped from outside, in a sweep without a pruning rule.
     Stopped,
     /// Ended in an earlier call of the same command.
-    InEarlierCall { diverged: bool },
+    InEarlierCall { diverged: bool, pruned: bool },
 }
 
 /// The states of all runs of a command, by their index in the plan.
@@ -97,7 +97,13 @@ impl RunStates {
     /// Whether a run diverged, which ends its trial.
     pub fn has_diverged(&self, run: usize) -> bool {
         let (State::Ended(end) | State::Closing { then: Then::Ended(end), .. }) = self.0[run] else { return false };
-        matches!(end, End::Diverged | End::DivergedBefore | End::InEarlierCall { diverged: true })
+        matches!(end, End::Diverged | End::DivergedBefore | End::InEarlierCall { diverged: true, .. })
+    }
+
+    /// Whether a run has ended because its trial was pruned.
+    pub fn was_pruned(&self, run: usize) -> bool {
+        let State::Ended(end) = self.0[run] else { return false };
+        matches!(end, End::Pruned | End::PrunedBefore | End::InEarlierCall { pruned: true, .. })
     }
 
     /// Runs that have not ended.
@@ -242,8 +248,8 @@ mod tests {
         for (end, diverged) in [
             (End::Diverged, true),
             (End::DivergedBefore, true),
-            (End::InEarlierCall { diverged: true }, true),
-            (End::InEarlierCall { diverged: false }, false),
+            (End::InEarlierCall { diverged: true, pruned: false }, true),
+            (End::InEarlierCall { diverged: false, pruned: true }, false),
             (End::Failed, false),
             (End::Completed, false),
             (End::Stopped, false),
@@ -268,7 +274,7 @@ mod tests {
             End::Pruned,
             End::PrunedBefore,
             End::Stopped,
-            End::InEarlierCall { diverged: true },
+            End::InEarlierCall { diverged: true, pruned: false },
         ]
         .into_iter()
         .enumerate()

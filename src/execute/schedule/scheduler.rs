@@ -104,7 +104,13 @@ impl<'a> Scheduler<'a> {
         let record = self.look(run)?;
         self.records.set_reported(run, &record);
         if self.outcome.ended.contains(&record.key) {
-            self.states.end(run, End::InEarlierCall { diverged: record.failure == Some(FailureKind::Diverged) });
+            self.states.end(
+                run,
+                End::InEarlierCall {
+                    diverged: record.failure == Some(FailureKind::Diverged),
+                    pruned: record.state == RunState::Pruned,
+                },
+            );
         } else if record.state == RunState::Pruned && self.options.prune != Prune::None {
             if self.options.retry {
                 self.decisions.promote_to_end(self.records.runs()[run].trial);

@@ -99,7 +99,7 @@ fn no_result(input: &ReportInput, analysis: &Analysis) -> String {
     let steps = input.runs.iter().any(|r| !r.steps.is_empty());
     let probes = input.runs.iter().any(|r| !r.probes.is_empty());
     let below = match (input.runs.iter().any(measured), steps, probes) {
-        (true, ..) => "The values below are from evaluations during training: they are not final.",
+        (true, ..) => "What follows is from evaluations during training: it is not final.",
         (false, true, true) => {
             "It was not evaluated during training either. Below are the training loss and the probes before training."
         }

@@ -243,6 +243,11 @@ fn a_new_vocabulary_spells_every_text() {
     assert_eq!(spell(&tokenizer, texts[2]), "[CLS] cafe z ##a ##p [SEP]");
     // Words give way before characters do, and special tokens never.
     assert_eq!(Tokenizer::build_vocab(texts.into_iter(), 20), expected[..20]);
+    let counted = std::sync::atomic::AtomicU64::new(0);
+    let many = || (0..5000).map(|i| texts[i % texts.len()]);
+    let vocab =
+        Tokenizer::build_vocab_telling(many(), 20, &|n| _ = counted.fetch_add(n, std::sync::atomic::Ordering::Relaxed));
+    assert_eq!((vocab, counted.into_inner()), (Tokenizer::build_vocab(many(), 20), 5000));
     assert_eq!(Tokenizer::build_vocab(texts.into_iter(), 7), expected[..7]);
     assert_eq!(Tokenizer::build_vocab(texts.into_iter(), 0), expected[..5]);
     assert_eq!(Tokenizer::build_vocab(std::iter::empty(), 100), expected[..5]);

@@ -96,7 +96,7 @@ fn the_section_has_what_is_known_of_the_files() {
         ["Rows read", "5"],
         ["Dropped, without a label", "1 (line 5)"],
         ["SHA-256", &digest(test_rows())],
-        ["Repeats", "texts that occur again: 2"],
+        ["Repeats", "rows that repeat an earlier text: 2"],
         ["Contradictions", "texts with different labels: 1; their rows: 2 (lines 9 and 46)"],
     ];
     assert_eq!(cells[..expected.len()], expected.map(|row| row.map(String::from).to_vec()));
