@@ -191,8 +191,8 @@ pub fn io(error: &std::io::Error) -> String {
         return error.to_string();
     }
     let said = match error.kind() {
-        StorageFull => "its disk is full: free some room, then run the same command again",
-        QuotaExceeded => "your quota of its disk is used up: free some room, then run the same command again",
+        StorageFull => "its disk is full: free up space, then run the same command again",
+        QuotaExceeded => "your quota on its disk is used up: free up space, then run the same command again",
         NotFound => "there is no such file or folder: check the path",
         PermissionDenied => "permission denied: change its permissions, or choose another path",
         AlreadyExists => "something else has this name already: remove or rename it, or choose another path",
@@ -215,7 +215,7 @@ pub fn io(error: &std::io::Error) -> String {
             #[cfg(unix)]
             Some(libc::EMFILE | libc::ENFILE) => "too many files are open at a time: raise the limit (`ulimit -n`)",
             #[cfg(unix)]
-            Some(libc::EIO) => "its disk, or the connection to it, fails: see what the system's log says",
+            Some(libc::EIO) => "its disk, or the connection to it, is failing: check the system log",
             Some(code) => {
                 let said = error.to_string();
                 return said.strip_suffix(&format!(" (os error {code})")).unwrap_or(&said).to_string();
@@ -314,7 +314,7 @@ mod tests {
     #[test]
     fn a_full_disk_says_what_to_do() {
         let said = |code| io(&std::io::Error::from_raw_os_error(code));
-        assert!(said(28).ends_with("full: free some room, then run the same command again"), "{}", said(28));
+        assert!(said(28).ends_with("full: free up space, then run the same command again"), "{}", said(28));
         assert!(said(13).contains("denied") && !said(13).contains("room"), "{}", said(13));
     }
 

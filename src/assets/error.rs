@@ -11,7 +11,7 @@ use super::server::Server;
 #[derive(Debug, thiserror::Error)]
 pub enum AssetError {
     /// A path does not exist.
-    #[error("{} does not exist; check the path: in a spec file it starts at the folder of that file, in --set and TAPER_… at the current folder, unless it is absolute", .0.display())]
+    #[error("{} does not exist; a relative path starts at the spec file's folder, or, in --set and TAPER_…, at the current folder", .0.display())]
     NoSuchPath(PathBuf),
     /// A model is a folder, not a file.
     #[error("{} is a file; a model is the folder that holds config.json, weights and tokenizer", .0.display())]
@@ -173,8 +173,8 @@ pub enum AssetError {
     },
     /// The content is not what the server states.
     #[error(
-        "{file} of {} came from {} with another content than it states ({stated}; found {found}), and was thrown away; a \
-         proxy or mirror may change or cache it: try again, or {}",
+        "{file} of {} from {} does not have the content stated ({stated}; found {found}) and was discarded; a proxy or mirror may have \
+         changed or cached it: try again, or {}",
         .server.source, .server.endpoint, .server.kind.elsewhere()
     )]
     Mismatch {

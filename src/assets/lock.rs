@@ -124,10 +124,10 @@ impl Lock {
             // Names become paths, and the lock is untrusted.
             let plain = |name: &str| below(Path::new(""), name).is_some();
             if let Some(odd) = pin.files.iter().find(|file| !plain(&file.name) || !is_digest(&file.sha256)) {
-                return Err(refuse(format!("it pins a file `{}` of {} that can be none", odd.name, pin.source)));
+                return Err(refuse(format!("it pins an invalid file `{}` of {}", odd.name, pin.source)));
             }
             if pin.files.is_empty() || pin.revision.as_ref().is_some_and(|revision| !plain(revision)) {
-                return Err(refuse(format!("it pins no files of {}, or a revision that can be none", pin.source)));
+                return Err(refuse(format!("it pins no files of {}, or an invalid revision", pin.source)));
             }
         }
         Ok(Self { path, written: Some(lock.pins.clone()), pins: lock.pins, new: Vec::new(), renewing: false })
@@ -239,7 +239,7 @@ pub fn differences(before: &Pin, now: &Pin) -> Vec<String> {
         }
     }
     for file in before.files.iter().filter(|old| now.files.iter().all(|file| file.name != old.name)) {
-        found.push(format!("{} is used no more", file.name));
+        found.push(format!("{} is now unused", file.name));
     }
     found
 }

@@ -111,7 +111,7 @@ pub fn find(store: &Store, wanted: &str, global: &Global) -> Result<RunRecord> {
                 let (key, name) = (format::short(&run.key), format::one_line(&run.name));
                 let wanted = format::one_line(wanted);
                 input::note(&format!(
-                    "`{wanted}` fits {may_mean} runs; this is {key} ({name}): only a key names one run"
+                    "`{wanted}` matches {may_mean} runs; this is {key} ({name}): give a key to be exact"
                 ));
             }
             return Ok(run);
@@ -169,7 +169,7 @@ pub fn experiment(store: &Store, wanted: &str) -> Result<String> {
         false => ("of another spec file", "; give one of the two another `name` to keep both"),
     };
     let why = format!(
-        "`{name}` is currently the plan {whose}, {}: `{}` replaces it by the plan of {wanted} and trains nothing twice{both}",
+        "`{name}` is currently the plan {whose}, {}: `{}` replaces it with that of {wanted} and trains nothing twice{both}",
         other.spec_from_here().display(),
         run(store, wanted),
     );
@@ -244,7 +244,7 @@ pub fn what_next(global: &Global, run: &RunRecord) -> Option<String> {
         (RunState::Interrupted, _) => Some(format!("{next} {again}")),
         (RunState::Failed, Some(FailureKind::Diverged)) => Some("`taper run SPEC --retry` trains it again".into()),
         (RunState::Failed, _) => Some(format!("{next} {again}")),
-        (RunState::Pruned, _) => Some(format!("{next} leaves it pruned; with --retry it trains it to the end")),
+        (RunState::Pruned, _) => Some(format!("{next} leaves it pruned or, with --retry, trains it to the end")),
         (RunState::Pending | RunState::Running | RunState::Completed, _) => None,
     }
 }

@@ -65,7 +65,7 @@ pub fn kept(store: &Store, run: &RunRecord, runs: &Path) -> Result<Kept> {
         }
         _ => {
             let keep = match keeps_none {
-                true => "; checkpoint.keep = \"none\" keeps no model of it then either: set \"last\" or \"best\"",
+                true => "; with checkpoint.keep = \"none\" it still keeps no model: set \"last\" or \"best\"",
                 false => "",
             };
             // A run that failed did so; all other states are words for what it is.

@@ -38,7 +38,7 @@ mod tests {
     fn causes_follow_their_errors_even_if_they_repeat_them() {
         let full = || io::Error::from(io::ErrorKind::StorageFull);
         let written = Error::from(full()).context("it cannot be written");
-        let said = "it cannot be written: its disk is full: free some room, then run the same command again";
+        let said = "it cannot be written: its disk is full: free up space, then run the same command again";
         assert_eq!(sentence(&written), said);
         assert_eq!(sentence(&Error::from(Unusable(written))), said, "what is unusable has the causes that it had");
         // A cause that is part of the message before it is printed too.

@@ -36,10 +36,10 @@ impl Detail {
 const BY_TEST: &str = "ranked on the test rows, because there is no dev split: the best value is optimistic, because it was chosen on the same rows on which it is evaluated";
 
 /// Explains the mark beside a value.
-pub const NOT_FINAL: &str = "* not final: the value of an evaluation during training, at the step after @";
+pub const NOT_FINAL: &str = "* not final: measured during training, at the step given after @";
 
 /// Explains the order of pruned trials with values of different steps.
-const FURTHER_FIRST: &str = "pruned trials: those that got further come first, and of these the better ones";
+const FURTHER_FIRST: &str = "pruned trials: those that got furthest come first, then by value";
 
 /// Explains the mark beside a state.
 pub const MARK: &str = "! predicts only one class, or is no better than always predicting the most common label";

@@ -40,8 +40,8 @@ const WIDE: usize = 110;
 pub struct List {
     /// Show only the runs of this experiment, including those of earlier versions of its spec.
     experiment: Option<String>,
-    /// Sort runs by date (when they started, or else were planned; oldest first, the default), name, accuracy or loss (dev, else test;
-    /// best first, then those that are not completed), or time (longest first).
+    /// Sort runs by date (the default: when started, else planned; oldest first), name, accuracy or loss (dev, else test; best first,
+    /// uncompleted last), or time (longest first).
     #[arg(long, value_enum, value_name = "KEY", conflicts_with_all = ["leaderboard", "watch"])]
     sort: Option<Sort>,
     /// Show at most N runs of each experiment (sorted by date: the latest); 0 shows all. Default: 6 on a terminal (40 with EXPERIMENT),
@@ -183,8 +183,8 @@ impl List {
             missing.iter().try_for_each(|note| out.wrapped(note))?;
             if listed.experiment.is_none() && self.state.is_empty() {
                 out.wrapped(&format!(
-                    "the experiments that planned them were removed: `{}` removes a run, and `taper run` with a spec that has it takes \
-                     it in again",
+                    "the experiments that planned them were removed: `{}` removes a run; `taper run` with a spec that plans it adopts it \
+                     again",
                     out.command("taper rm KEY")
                 ))?;
             }

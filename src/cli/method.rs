@@ -105,8 +105,8 @@ impl<'a> Method<'a> {
                         "pruning   ASHA: at {promoted} are promoted ({left} trials{judged}); about {share} of all steps, or more{batches}"
                     ),
                     (false, false) => format!(
-                        "pruning   ASHA: at {promoted} are promoted ({left} trials), {share} of all steps: each is judged as its score comes, so that more \
-                         than 1 in {reduction_factor} may be promoted"
+                        "pruning   ASHA: at {promoted} are promoted ({left} trials), {share} of all steps; each is judged once it has a \
+                         score, so more than 1 in {reduction_factor} may be promoted"
                     ),
                 });
             }

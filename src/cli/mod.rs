@@ -100,7 +100,7 @@ pub struct Global {
 enum Command {
     /// Check a spec and show its runs, data, steps, time, memory and disk space, without training.
     Plan(plan::Plan),
-    /// Train those runs of a spec that are not completed yet, and resume interrupted ones.
+    /// Train the runs of a spec that are not completed yet, resuming interrupted ones.
     Run(run::Run),
     /// Download the models and data of a spec and pin them in SPEC.lock, for use offline.
     Fetch(fetch::Fetch),

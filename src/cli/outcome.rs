@@ -137,7 +137,7 @@ fn one(store: &Store, run: &RunRecord) -> Result<Vec<String>> {
     lines.splice(1..1, run.early_stop().map(|early| format!("  {early}")));
     if let Some(before) = at(&evals, When::Before, split) {
         let gain = points(m.get(Metric::Accuracy) - before.get(Metric::Accuracy));
-        lines.push(format!("  {:<15} {}, so {gain}", "before training", format::percent(before.get(Metric::Accuracy))));
+        lines.push(format!("  {:<15} {} ({gain})", "before training", format::percent(before.get(Metric::Accuracy))));
     }
     if let Some((label, right)) = baseline(&[run]) {
         let share = right as f64 / m.rows.max(1) as f64;

@@ -156,7 +156,7 @@ impl Output {
         match std::mem::take(&mut self.left_out) {
             none if none.is_empty() => Ok(()),
             left_out => {
-                self.wrapped(&format!("(no room for {}: see a wider terminal, or --json)", format::and(&left_out)))
+                self.wrapped(&format!("(no room for {}: widen the terminal, or use --json)", format::and(&left_out)))
             }
         }
     }
@@ -334,6 +334,18 @@ mod tests {
             row(["1", "batch_size=32 lr=1e-3 dropout=0.1", "3", "93.3% (86.4–96.0)", "completed"]),
             row(["–", "batch_size=8 lr=1e-3", "3", "50.0% (41.2–58.8)", "pruned"]),
         ]
+    }
+
+    #[test]
+    fn the_number_at_the_end_of_a_long_state_stays_with_its_word() {
+        assert_eq!(last_unbroken("waiting at step 1,234"), "waiting\u{a0}at\u{a0}step\u{a0}1,234");
+        let long = last_unbroken("interrupted, resumes at step 1,234");
+        assert_eq!(long, "interrupted, resumes at step\u{a0}1,234");
+        // On 80 columns it is wrapped, and no number is cut.
+        let row =
+            ["fd9e23a1eeed", "slow", &long, "1,800", "~2.5s", "~89.1 MiB", "~880.4 KiB"].map(String::from).to_vec();
+        let longest_words = least_widths(std::iter::once(&row), longest(80));
+        assert_eq!(longest_words[2], "interrupted,".len());
     }
 
     #[test]

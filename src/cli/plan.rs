@@ -36,7 +36,8 @@ use super::{
     taper plan experiments/quickstart.toml --json\n\n\
     --order writes {\"train\": [[row, …], …], \"dev\": [row, …], \"test\": [row, …], \"file\": PATH, \"lines\": [line, …]}. `train` has one \
     list of rows per step. Rows are numbered from 0, after rows without a text or label have been left out and `data.limit` has been \
-    applied. `lines` gives the line of the data file on which each row begins, from 1 (Parquet: the row number, from 1). With data.long = \"windows\", `windows` says which window of its row each is, from 0. With this file another framework can train on the same batches.")]
+    applied. `lines` gives the line of the data file on which each row begins, from 1 (Parquet: the row number, from 1). With data.long = \
+    \"windows\", `windows` gives each entry's window in its row, from 0. With this file another framework can train on the same batches.")]
 pub struct Plan {
     #[command(flatten)]
     spec: SpecArgs,
@@ -46,8 +47,8 @@ pub struct Plan {
     /// Write the splits of the first run and the order of its training rows to a JSON file (see below).
     #[arg(long, value_name = "FILE")]
     order: Option<PathBuf>,
-    /// List every run, with its key: the default where standard output is not a terminal. On a terminal the runs of a trial have one line, and at
-    /// most 20 trials are listed.
+    /// List every run, with its key (the default if standard output is not a terminal). Without it, a terminal gets one line per trial,
+    /// for at most 20 trials.
     #[arg(long)]
     all: bool,
     /// Estimate the time for N runs in parallel, as with `taper run --jobs N`.
@@ -254,11 +255,11 @@ fn between(low: f64, high: f64) -> String {
     }
 }
 
-/// `about 4.2s, less or more as the results decide,`: how many trials are promoted cannot be known, so this is no bound.
+/// `about 4.2s, depending on the results,`: how many trials are promoted cannot be known, so this is no bound.
 fn roughly(estimate: f64) -> String {
     match format::duration(estimate) {
-        none if none == NO_TIME => "a moment, or more as the results decide,".into(),
-        estimate => format!("about {estimate}, less or more as the results decide,"),
+        none if none == NO_TIME => "a moment, or more depending on the results,".into(),
+        estimate => format!("about {estimate}, depending on the results,"),
     }
 }
 
@@ -300,7 +301,7 @@ fn total(planner: &Planner, lines: &[Line], method: &Method, jobs: usize, (low, 
         n => format!(" (the budget leaves out {}; raise it to train more)", format::count(n as u64)),
     };
     format!(
-        "{} of {} to do{known}{beyond}: {} on this machine's CPU with {at_a_time}, if nothing else uses it. Results \
+        "{} of {} to do{known}{beyond}: {} on this machine's CPU, if otherwise idle, with {at_a_time}. Results \
          take {at_most}{} on disk; while it trains, a run needs another {} for its checkpoints{}.{}",
         format::count((open.len() + to_come) as u64),
         format::counted(all as u64, "run"),

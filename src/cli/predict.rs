@@ -52,23 +52,23 @@ pub struct Predict {
     /// object per line.
     #[arg(long, conflicts_with = "texts")]
     file: Option<PathBuf>,
-    /// Write the results to this file instead: complete, or not at all. The ending is the format: .csv, .jsonl or .parquet; .csv.gz, .csv.zst,
-    /// .jsonl.gz and .jsonl.zst are packed. An existing file is replaced. Beside the label there is the probability of each label, with all
-    /// digits: columns `p(LABEL)`, in JSON Lines the field `probabilities`.
+    /// Write the results to this file instead, in full or not at all. The extension sets the format: .csv, .jsonl or .parquet; .csv.gz,
+    /// .csv.zst, .jsonl.gz and .jsonl.zst are compressed. An existing file is replaced. Every label's probability is included, with all
+    /// digits: columns `p(LABEL)`, or in JSON Lines the field `probabilities`.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Format of --out, whatever its ending.
     #[arg(long, value_name = "FORMAT", value_enum, requires = "out")]
     out_format: Option<Form>,
-    /// Write all columns of the file, in their order, before the results. CSV and Excel: as text; JSON: as JSON, in the cells of a table too;
-    /// Parquet: numbers and booleans as numbers and booleans in JSON Lines, everything as text in a table. The predicted label
-    /// is then `predicted_label`, and another result whose name a column has gets the same prefix (`predicted_line`). The fields of all JSON
-    /// objects of a file are the columns of a table; of standard input those of the first 1,024 objects.
-    #[arg(long, requires = "file")]
+    /// Write all columns of the file, in their order, before the results. CSV and Excel values stay text; JSON values stay JSON, in table
+    /// cells too; Parquet numbers and booleans keep their type in JSON Lines and are text in tables. The predicted label is then named
+    /// `predicted_label`; other results whose names are taken get the same prefix (`predicted_line`). A table has the fields of all JSON
+    /// objects as columns; from standard input, those of the first 1,024.
+    #[arg(long, requires = "file", conflicts_with = "texts")]
     keep_columns: bool,
-    /// Column (or JSON field) with labels: also say how many predictions are right, as `taper eval` does. With --out on standard output (with
-    /// --json as a document), otherwise on standard error.
-    #[arg(long, value_name = "COLUMN", requires = "file")]
+    /// Also say how many predictions are right by the labels in this column (or JSON field), as `taper eval` does: on standard output with
+    /// --out (as a document with --json), else on standard error.
+    #[arg(long, value_name = "COLUMN", requires = "file", conflicts_with = "texts")]
     labels: Option<String>,
     #[command(flatten)]
     layout: FileArgs,
@@ -290,11 +290,11 @@ fn has_labels(run: &RunRecord, origin: &Origin, out: &Output) {
     let (what, file, of) = match origin {
         Origin::File(path) => (path.display().to_string(), shell_word(&path.to_string_lossy()).into_owned(), ""),
         Origin::StandardInput | Origin::Descriptor(_) => {
-            ("the input".into(), "FILE".into(), ", on a file of these rows,")
+            ("the input".into(), "FILE".into(), " on a file of these rows")
         }
     };
     input::note(&format!(
-        "{what} has a column `{}`: `{}`{of} says how many are right",
+        "{what} has a column `{}`: to score predictions, run `{}`{of}",
         run.config.data.label_column,
         out.command(&format!("taper eval {key} --file {file}"))
     ));

@@ -27,7 +27,7 @@ use super::{
 /// Up to this many runs that are left out have a line each.
 const SKIPPED: usize = 10;
 
-/// Train those runs of a spec that are not completed yet, and resume interrupted ones.
+/// Train the runs of a spec that are not completed yet, resuming interrupted ones.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  taper run experiments/quickstart.toml\n  \
     taper run experiments/finetune.toml --set model.source=path:DIR --set train.epochs=1\n  \

@@ -25,7 +25,7 @@ use super::{Global, common, list::date, output::Output};
 pub struct Show {
     /// Run: its key, the first digits of the key, its name, or the experiment or spec file if it has only one run.
     run: String,
-    /// Also show the resolved config. The file run.toml in the run's folder is the same as a spec.
+    /// Also show the resolved config. The file run.toml in the run's folder has it as a spec.
     #[arg(long)]
     config: bool,
 }

@@ -381,7 +381,7 @@ fn convert(path: &Path, from: &str, mark: bool) -> String {
         return format!("iconv -f {from} -t UTF-8");
     }
     if is_packed(path) {
-        return "unpack it, and use iconv".into();
+        return "decompress it, and use iconv".into();
     }
     let name = path.file_name().unwrap_or_default().display();
     match mark {

@@ -215,7 +215,7 @@ pub enum DataError {
         column: String,
     },
     /// Row ids and token offsets are 32-bit numbers.
-    #[error("more {what} than fit into memory as planned (at most {}); use data.limit", u32::MAX)]
+    #[error("more {what} than taper supports (at most {}); use data.limit", u32::MAX)]
     TooLarge {
         /// `rows` or `tokens`.
         what: &'static str,

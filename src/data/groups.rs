@@ -26,7 +26,7 @@ impl<'a> Groups<'a> {
         match self.column.filter(|_| value.is_empty()) {
             None => Ok(()),
             Some(column) => Err(format!(
-                "`{}` is empty, so it is not known which rows this one has to stay with: give it the value of its group, or a value of its \
+                "`{}` is empty, so this row's group is unknown: give it the value of its group, or a value of its \
                  own if it belongs to none",
                 escaped(&shorten(column))
             )),
@@ -60,7 +60,7 @@ mod tests {
     fn groups_are_numbered_as_they_occur() {
         let mut groups = Groups::new(Some("author"));
         ["b", "a", "b", "c"].into_iter().for_each(|value| groups.add(value));
-        assert!(groups.check("").unwrap_err().starts_with("`author` is empty, so it is not known which rows"));
+        assert!(groups.check("").unwrap_err().starts_with("`author` is empty, so this row's group is unknown"));
         assert!(groups.check("a").is_ok() && Groups::new(None).check("").is_ok());
         assert_eq!(groups.finish(), [0, 1, 0, 2]);
         let mut none = Groups::new(None);

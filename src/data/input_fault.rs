@@ -32,12 +32,13 @@ impl fmt::Display for InputFault {
             }
             Self::Bomb { packing, most } => write!(
                 f,
-                "the {packing} file unpacks to more than {most} times its size, as no table of texts does; if it is one, unpack it first"
+                "the {packing} file decompresses to more than {most} times its size, as no table of texts does; if it is one, decompress \
+                 it first"
             ),
             Self::Undecodable { encoding, setting } => {
                 write!(
                     f,
-                    "the row that begins here is not {encoding}, as which the file is read; correct {setting}, or the file"
+                    "the row that begins here is not {encoding}, which the file is read as; correct {setting}, or the file"
                 )
             }
         }

@@ -56,9 +56,7 @@ fn cause(text: &str, rest: &str, error: &serde_json::Error, lines: bool, wording
         (near.saturating_sub(2)..=near).any(|at| text.get(at..).is_some_and(|from| from.starts_with(word)))
     };
     if let Some(number) = ["NaN", "-Infinity", "Infinity", "-NaN"].into_iter().find(|name| word(name)) {
-        return Some(format!(
-            "`{number}` is a number of Python's and JavaScript's that JSON does not have: write null"
-        ));
+        return Some(format!("`{number}` is not valid JSON, although some programs write it: write null"));
     }
     if let Some(name) = ["None", "True", "False"].into_iter().find(|name| word(name)) {
         let json = name.to_lowercase().replace("none", "null");
@@ -68,7 +66,7 @@ fn cause(text: &str, rest: &str, error: &serde_json::Error, lines: bool, wording
         return Some("`undefined` is JavaScript, not JSON: write null".into());
     }
     if rest.starts_with('\'') {
-        return Some(format!("a single quote: JSON has double quotes alone; {PYTHON}"));
+        return Some(format!("a single quote: JSON takes only double ones; {PYTHON}"));
     }
     if rest.starts_with("//") || rest.starts_with("/*") || rest.starts_with('#') {
         return Some("a comment, which JSON does not have: remove it".into());
@@ -117,9 +115,9 @@ mod tests {
     #[test]
     fn what_is_no_json_is_named() {
         for (text, want) in [
-            (r#"{"text": "x", "label": NaN}"#, "column 24: `NaN` is a number of Python's"),
-            (r#"{"text": "x", "label": Infinity}"#, "`Infinity` is a number of Python's"),
-            (r#"{"text": "x", "label": -Infinity}"#, "`-Infinity` is a number of Python's"),
+            (r#"{"text": "x", "label": NaN}"#, "column 24: `NaN` is not valid JSON"),
+            (r#"{"text": "x", "label": Infinity}"#, "`Infinity` is not valid JSON"),
+            (r#"{"text": "x", "label": -Infinity}"#, "`-Infinity` is not valid JSON"),
             (r#"{"text": None}"#, "`None` is Python, not JSON, which writes null"),
             (r#"{"label": True}"#, "`True` is Python, not JSON, which writes true"),
             (r#"{"label": undefined}"#, "`undefined` is JavaScript"),

@@ -49,7 +49,7 @@ pub(super) fn reading(
             let own = if format == Format::Csv { Delimiter::COMMA } else { Delimiter::TAB };
             let found =
                 layout.delimiter.is_none().then(|| header_delimiter(input.first(), own.byte(), columns)).flatten();
-            let note = found.map(|byte| format!("fields are separated by {}, as the header is", named(byte)));
+            let note = found.map(|byte| format!("fields are separated by {}, as in the header", named(byte)));
             let delimiter = found.unwrap_or_else(|| layout.delimiter.unwrap_or(own).byte());
             let quotes = layout.quoting.is_minimal();
             return Ok((Reading::Delimited { delimiter, quotes }, note.into_iter().collect()));

@@ -173,7 +173,7 @@ pub struct Dataset {
     pub files: Vec<SplitFile>,
     /// What was dropped or noticed.
     pub cleaning: Cleaning,
-    /// How the file of `data.source` is read, where that is not what its name says: `unpacked from gzip`.
+    /// How the file of `data.source` is read, where that is not what its name says: `decompressed from gzip`.
     pub notes: Vec<String>,
     /// What is probably a mistake.
     pub warnings: Vec<Warning>,

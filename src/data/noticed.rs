@@ -31,7 +31,7 @@ pub(super) fn note(lines: &mut Vec<u64>, line: u64) {
 pub(super) fn guessed(file: &Rows, wording: Wording) -> Option<Warning> {
     let encoding = file.input().guessed()?;
     let message = format!(
-        "the file is not UTF-8 and is read as {encoding}, which its bytes look like; if that is right, set {}",
+        "the file is not UTF-8 and is read as {encoding}, judging by its bytes; if that is right, set {}",
         wording.set("encoding", &encoding.to_string())
     );
     Some(Warning::new(Kind::DataFile, message))

@@ -397,7 +397,7 @@ fn labelled(
     let [dev, test] = assigned.finish(rows.len()).map_err(|what| DataError::Layout { path, what })?;
     if blank.rows > 0 {
         let message = format!(
-            "{} with {} of invisible characters alone ({}): the model sees nothing of them; leave them out of the file",
+            "{} with {} of only invisible characters ({}): the model sees nothing in them; remove them from the file",
             counted(blank.rows, "row"),
             by_number(blank.rows, "a text", "texts"),
             lines_of(&blank.lines, blank.rows)
@@ -406,7 +406,7 @@ fn labelled(
     }
     for (read_as, Noticed { rows, lines }) in misread {
         let message = format!(
-            "{} ({}) {} like UTF-8 that was read as {} and written again, as a wrong conversion does: go back to the file before it, and \
+            "{} ({}) {} like UTF-8 misread as {} by a wrong conversion: go back to the file before it, and \
              convert only what is not UTF-8",
             counted(rows, "row"),
             lines_of(&lines, rows),

@@ -106,7 +106,7 @@ impl Input {
             return Err(DataError::Empty { path });
         }
         let mut notes: Vec<String> =
-            packing.iter().map(|packing| format!("unpacked from {}", packing.name())).collect();
+            packing.iter().map(|packing| format!("decompressed from {}", packing.name())).collect();
         let mut guessed = None;
         let encoding = match layout.encoding {
             Some(set) => set_encoding(set, &first, &path, layout.wording)?,
@@ -120,7 +120,7 @@ impl Input {
                 Some(FileKind::Utf32) => return Err(encoding::is_other(&path, "UTF-32", utf32(&first))),
                 None if matches!(origin, Origin::File(_)) && encoding::is_gb18030(&path) => {
                     guessed = Some(TextEncoding::GB18030);
-                    notes.push("read as gb18030, which its bytes show".into());
+                    notes.push("read as gb18030, based on its bytes".into());
                     TextEncoding::GB18030
                 }
                 _ => TextEncoding::UTF_8,

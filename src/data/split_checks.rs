@@ -190,8 +190,8 @@ fn split_groups(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> Vec<
         if !shared.is_empty() {
             let n = shared.len() as u64;
             let message = format!(
-                "{} ({}) {} of a group of {column} that is also in the train split, where data.split_column has put both: metrics there may \
-                 measure what is known of the group",
+                "{} ({}) {} of a group of {column} that is also in the train split, because of data.split_column: metrics on these rows \
+                 may measure knowledge of the group",
                 counted(n, &format!("{name} row")),
                 dataset.lines_of(&shared),
                 by_number(n, "is", "are")
@@ -217,8 +217,8 @@ pub(super) fn groups_of_dev(
     let n = shared.len() as u64;
     (n > 0).then(|| {
         let message = format!(
-            "{} ({}) {} of a group of {column} that is also in the dev split, where data.split_column has put it: what is chosen by the dev \
-             rows may be what suits the group; put each group into one split",
+            "{} ({}) {} of a group of {column} that is also in the dev split, because of data.split_column: choices made on dev rows may \
+             favour the group; put each group into one split",
             counted(n, what),
             dataset.lines_of(&shared),
             by_number(n, "is", "are")

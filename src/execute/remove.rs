@@ -114,7 +114,7 @@ impl Planning {
             thread::sleep(PATIENCE.1);
         }
         Err(ExecuteError::Setting(format!(
-            "another process removes runs of `{experiment}` at this moment: try again when it has ended"
+            "another process is removing runs of `{experiment}`: try again when it has ended"
         )))
     }
 }
@@ -146,7 +146,7 @@ fn close_plans(store: &Store, runs: &Path, records: &[RunRecord]) -> Result<Vec<
         if experiment.runs.iter().any(|(key, _)| removed.contains(key.as_str())) {
             let planned = || {
                 ExecuteError::Setting(format!(
-                    "a taper process is at the runs of `{}`, and would miss those that are removed: stop it first (Ctrl-C in \
+                    "a taper process is using the runs of `{}` and would miss those removed: stop it first (Ctrl-C in \
                      its terminal)",
                     experiment.name
                 ))

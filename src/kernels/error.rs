@@ -51,8 +51,8 @@ pub enum DeviceError {
     NoLibrary(String),
     /// No memory is left.
     #[error(
-        "out of memory on {device}: {} more are needed, {} of {} are free; a smaller train.micro_batch_tokens takes less, and \
-         so does whatever else is on the device", bytes(*needed), bytes(*free), bytes(*total)
+        "out of memory on {device}: {} more are needed, {} of {} are free; lower train.micro_batch_tokens, or stop other programs that \
+         use the device", bytes(*needed), bytes(*free), bytes(*total)
     )]
     OutOfMemory {
         /// `cuda:N`.

@@ -94,7 +94,7 @@ pub fn verdict(
     let known = |trial: usize| scores.get(trial).and_then(|rungs| *rungs.get(rung)?).map(Score::or_worst);
     let shown = |value: &str| match seeds {
         0 | 1 => format!("dev {} {value}", metric.name()),
-        _ => format!("mean dev {} of {seeds} seeds {value}", metric.name()),
+        _ => format!("mean dev {} {value} ({seeds} seeds)", metric.name()),
     };
     if *prune == Prune::None {
         return Verdict::Continue;
@@ -116,14 +116,14 @@ pub fn verdict(
             }
             let promoted = match best {
                 0 => format!("too few trials reached it to promote 1 in {reduction_factor}"),
-                1 => format!("1 in {reduction_factor} is promoted: only the best"),
-                best => format!("1 in {reduction_factor} is promoted: only the best {best}"),
+                1 => format!("only the best (1 in {reduction_factor}) goes on"),
+                best => format!("only the best {best} (1 in {reduction_factor}) go on"),
             };
             let before = all.iter().filter(|(_, score)| *score > own).count() as u64;
             let tied = match all.iter().filter(|(t, score)| *t != trial && *score == own).count() {
                 0 => String::new(),
                 others if before < best => {
-                    format!(", tied with {}, so that their order decided", counted(others as u64, "other"))
+                    format!(", tied with {} (their order decided)", counted(others as u64, "other"))
                 }
                 others => format!(", tied with {}", counted(others as u64, "other")),
             };
@@ -280,22 +280,20 @@ mod tests {
         let verdicts = verdicts(&ASHA, &[0.5, 0.91234, 0.4, unknown, f64::NEG_INFINITY]);
         assert_eq!(
             verdicts[0],
-            Verdict::Wait("rank 2 of 4 at rung 1 with dev accuracy 50.0%; 1 in 3 is promoted: only the best".into())
+            Verdict::Wait("rank 2 of 4 at rung 1 with dev accuracy 50.0%; only the best (1 in 3) goes on".into())
         );
         assert_eq!(verdicts[1], Verdict::Continue);
         assert_eq!(verdicts[3], Verdict::Wait("no score yet at rung 1".into()));
         assert_eq!(verdicts[4], Verdict::End("failed before rung 1".into()));
         let several = self::verdicts(&ASHA, &[0.1, 0.2, 0.3, 0.4, 0.5, 0.6]);
-        let reason = "rank 3 of 6 at rung 1 with dev accuracy 40.0%; 1 in 3 is promoted: only the best 2";
+        let reason = "rank 3 of 6 at rung 1 with dev accuracy 40.0%; only the best 2 (1 in 3) go on";
         assert_eq!(several[3], Verdict::Wait(reason.into()));
         // Ties are broken by number, and the reason says so.
         let tied = self::verdicts(&ASHA, &[0.5, 0.5, 0.5]);
-        let reason = "rank 2 of 3 at rung 1 with dev accuracy 50.0%, tied with 2 others, so that their order decided; 1 in 3 is promoted: \
-                      only the best";
+        let reason = "rank 2 of 3 at rung 1 with dev accuracy 50.0%, tied with 2 others (their order decided); only the best (1 in 3) goes on";
         assert_eq!(tied[..2], [Verdict::Continue, Verdict::Wait(reason.into())]);
         let tied = self::verdicts(&ASHA, &[0.5, 0.9, 0.5, 0.4]);
-        let reason =
-            "rank 3 of 4 at rung 1 with dev accuracy 50.0%, tied with 1 other; 1 in 3 is promoted: only the best";
+        let reason = "rank 3 of 4 at rung 1 with dev accuracy 50.0%, tied with 1 other; only the best (1 in 3) goes on";
         assert_eq!(tied[2], Verdict::Wait(reason.into()));
         let losses = [0.35, 0.1].map(|loss| vec![Some(Metric::Loss.score(loss))]);
         let early = verdict(&ASHA, Metric::Loss, &losses, (0, 1), 0);
@@ -339,7 +337,7 @@ mod tests {
         assert_eq!((at(3, 0), at(0, 1)), (Verdict::Continue, Verdict::Continue));
         assert_eq!(
             at(3, 1),
-            Verdict::Wait("rank 3 of 3 at rung 2 with dev accuracy 70.0%; 1 in 3 is promoted: only the best".into())
+            Verdict::Wait("rank 3 of 3 at rung 2 with dev accuracy 70.0%; only the best (1 in 3) goes on".into())
         );
         assert_eq!(at(2, 1), Verdict::Wait("no score yet at rung 2".into()));
         assert_eq!(at(4, 0), Verdict::Wait("no score yet at rung 1".into()));
@@ -380,15 +378,15 @@ mod tests {
         let accuracies = [0.9, 0.811, 0.7];
         assert_eq!(
             at(&ASHA, Metric::Accuracy, &accuracies, (1, 3)),
-            "rank 2 of 3 at rung 1 with mean dev accuracy of 3 seeds 81.1%; 1 in 3 is promoted: only the best"
+            "rank 2 of 3 at rung 1 with mean dev accuracy 81.1% (3 seeds); only the best (1 in 3) goes on"
         );
         assert_eq!(
             at(&ASHA, Metric::Accuracy, &accuracies, (1, 1)),
-            "rank 2 of 3 at rung 1 with dev accuracy 81.1%; 1 in 3 is promoted: only the best"
+            "rank 2 of 3 at rung 1 with dev accuracy 81.1%; only the best (1 in 3) goes on"
         );
         assert_eq!(
             at(&MEDIAN, Metric::Loss, &[0.5, 0.4, 0.3, 0.45], (3, 2)),
-            "mean dev loss of 2 seeds 0.4500 at rung 1 is worse than 0.4000, the median of 3 earlier trials there"
+            "mean dev loss 0.4500 (2 seeds) at rung 1 is worse than 0.4000, the median of 3 earlier trials there"
         );
     }
 

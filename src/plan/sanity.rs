@@ -75,10 +75,10 @@ pub fn of_run(config: &RunConfig, rows: u64, dev: u64) -> Vec<Warning> {
     let patience = u64::from(train.early_stopping_patience);
     if patience > 0 && dev > 0 && patience + 1 >= evaluations {
         warn(format!(
-            "train.early_stopping_patience = {patience} can never stop this run: stopping takes {} without improvement between the first \
-             and the last, and the run has {} in total; lower it, or set train.eval_steps",
+            "train.early_stopping_patience = {patience} can never stop this run: it takes {} without improvement after the first and \
+             before the last, of only {}; lower it, or set train.eval_steps",
             counted(patience, "evaluation"),
-            counted(evaluations, "evaluation")
+            count(evaluations)
         ));
     }
     if patience == 0 && train.early_stopping_min_delta > 0.0 {
@@ -92,8 +92,8 @@ pub fn of_run(config: &RunConfig, rows: u64, dev: u64) -> Vec<Warning> {
     let (metric, delta) = (config.checkpoint.metric, train.early_stopping_min_delta);
     if patience > 0 && metric != Metric::Loss && delta >= 1.0 {
         warn(format!(
-            "train.early_stopping_min_delta = {delta}: no evaluation is better than another by more than 1, the whole range of {}, so \
-             that none after the first is an improvement; one point is 0.01",
+            "train.early_stopping_min_delta = {delta}: no evaluation can be better by more than 1, the whole range of {}, so none after \
+             the first is an improvement; one point is 0.01",
             metric.name()
         ));
     }
@@ -127,19 +127,18 @@ fn optimizer(train: &TrainConfig, warn: &mut impl FnMut(String)) {
     let TrainConfig { eps, weight_decay, lr, max_grad_norm, .. } = *train;
     if eps < LEAST_EPS {
         warn(format!(
-            "train.eps = {eps:e} is next to nothing in float32: a weight with hardly any gradient takes steps of any size, or none that \
-             is a number; the default is 1e-8"
+            "train.eps = {eps:e} is close to 0 in float32: a weight with almost no gradient can take huge or NaN steps; the default is 1e-8"
         ));
     } else if eps > MOST_EPS {
         warn(format!(
-            "train.eps = {eps} is far more than gradients are: it divides every step by about as much; the default is 1e-8"
+            "train.eps = {eps} is far larger than gradients: it divides every step by about that; the default is 1e-8"
         ));
     }
     if weight_decay > MOST_DECAY {
         let taken = lr * weight_decay;
         let what = match taken < 1.0 {
-            true => format!("takes {} of each weight away", rate(taken)),
-            false => "takes more than all of each weight away".into(),
+            true => format!("shrinks weights by {} of their value", rate(taken)),
+            false => "shrinks weights by more than their value".into(),
         };
         let decay = if weight_decay < 1e6 { weight_decay.to_string() } else { format!("{weight_decay:e}") };
         warn(format!(
@@ -147,11 +146,11 @@ fn optimizer(train: &TrainConfig, warn: &mut impl FnMut(String)) {
         ));
     }
     if lr < LEAST_LR {
-        warn(format!("train.lr = {lr:e} changes no weight in float32, or hardly one; it is usually 1e-5 to 1e-3"));
+        warn(format!("train.lr = {lr:e} changes almost no weight in float32; it is usually 1e-5 to 1e-3"));
     }
     if max_grad_norm > 0.0 && max_grad_norm < LEAST_NORM {
         warn(format!(
-            "train.max_grad_norm = {max_grad_norm:e} scales every gradient to next to nothing, so that train.eps decides every step; the \
+            "train.max_grad_norm = {max_grad_norm:e} scales every gradient to almost 0, so train.eps dominates every step; the \
              default is 0, no limit"
         ));
     }
@@ -209,8 +208,8 @@ pub fn of_sweep(sweep: &Sweep, runs: &[SweptRun], trials: Trials) -> Vec<Warning
     let tpe = sweep.search == Search::Tpe;
     if tpe && trials.all <= sweep.startup_trials {
         messages.push(format!(
-            "sweep.search = \"tpe\" draws every trial at random: it learns from results after sweep.startup_trials = {}, and \
-             there {}; raise sweep.trials, or lower sweep.startup_trials",
+            "sweep.search = \"tpe\" draws every trial at random: it learns only after sweep.startup_trials = {}, and there {}; raise \
+             sweep.trials, or lower sweep.startup_trials",
             sweep.startup_trials,
             are_trials(trials.all)
         ));
@@ -287,15 +286,15 @@ pub fn decided_by_order(tie: Tie, metric: Metric, at: &str) -> Warning {
     let Tie { rung, trials, tied, went_on, score } = tie;
     let loss = match metric {
         Metric::Loss => "",
-        _ => ", or choose checkpoint.metric = \"loss\", which hardly ever ties",
+        _ => "; or choose checkpoint.metric = \"loss\", which hardly ever ties",
     };
     let all = match tied == trials {
         true => format!("all {} trials", count(trials as u64)),
         false => format!("{} of {} trials", count(tied as u64), count(trials as u64)),
     };
     let message = format!(
-        "rung {} ({at}): {all} have the same dev {}, {}: which {} of them went on was decided by their order in the plan; compare \
-         them later (a smaller sweep.rungs or sweep.reduction_factor){loss}",
+        "rung {} ({at}): {all} have the same dev {}, {}: their order in the plan decided which {} went on; to compare them later, lower \
+         sweep.rungs or sweep.reduction_factor{loss}",
         rung + 1,
         metric.name(),
         metric.text(metric.value(score)),
@@ -426,11 +425,12 @@ fn asha(prune: &Prune, sweep: &Sweep, runs: &[SweptRun], trials: u64, messages: 
     // The same forecast as in the plan and in the live table.
     (promotions.past(rungs) * (trials as f64) < 2.0).then(|| {
         format!(
-            "sweep.prune = \"asha\" is expected to train {} of {} trials to the end ({}): for more, lower \
-             sweep.reduction_factor = {factor} or sweep.rungs = {asked}, or have more trials",
+            "sweep.prune = \"asha\" is expected to train {} of {} trials to the end ({}{}): for more, lower \
+             sweep.reduction_factor (now {factor}) or sweep.rungs (now {asked}), or have more trials",
             promotions.span(rungs),
             count(trials),
-            promotions.words(rungs)
+            promotions.words(rungs),
+            if Batches::of(sweep).is_some() { ", or more" } else { "" }
         )
     })
 }
@@ -474,8 +474,8 @@ fn set_eval_steps(most: u64) -> String {
 /// The warning for a rule that finds no evaluation before the end of some runs.
 fn cannot_prune(rule: &str, never: usize, runs: &[SweptRun], asha: Option<(u64, u64)>) -> String {
     let which = match never == runs.len() {
-        true => "no run".to_string(),
-        false => format!("{} of {} runs at no time", count(never as u64), count(runs.len() as u64)),
+        true => "a run".to_string(),
+        false => format!("{} of {} runs", count(never as u64), count(runs.len() as u64)),
     };
     let total = runs.iter().map(|run| schedule::total_steps(&run.config.train, run.rows)).min().unwrap_or(0);
     let (factor, rungs) = asha.unwrap_or((2, 1));
@@ -486,7 +486,10 @@ fn cannot_prune(rule: &str, never: usize, runs: &[SweptRun], asha: Option<(u64, 
             set_eval_steps,
         ),
     };
-    format!("sweep.prune = \"{rule}\" stops {which}: the only evaluation is at the end, after {}; {fix}", steps(total))
+    format!(
+        "sweep.prune = \"{rule}\" never stops {which}: the only evaluation is at the end, after {}; {fix}",
+        steps(total)
+    )
 }
 
 #[cfg(test)]

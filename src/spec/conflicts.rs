@@ -49,7 +49,7 @@ fn split(spec: &Spec, found: &mut Vec<Conflict>) {
     let (test, dev) = (spec.test_share(), data.dev.share());
     if test + dev > 1.0 - 1e-9 && spec.has_folds() {
         let by = spec.folds_key();
-        let message = format!("`data.dev` = {dev} leaves no rows to train on beside a fold of {by}");
+        let message = format!("`data.dev` = {dev} and a fold of {by} leave no rows to train on");
         found.push(conflict(&["data.dev", by], message, "lower `data.dev`"));
     } else if test + dev > 1.0 - 1e-9 {
         let message = format!("`data.dev` = {dev} and `data.test` = {test} leave no rows to train on");
@@ -131,7 +131,7 @@ fn own_splits(spec: &Spec, found: &mut Vec<Conflict>) {
     if data.config.is_some() && (data.split_column.is_some() || data.splits.is_none()) {
         found.push(conflict(
             &["data.config", "data.splits"],
-            "`data.config` chooses among the splits of a repository or a folder, and `data.splits` names none of them",
+            "`data.config` needs `data.splits` that name the splits of a repository or a folder",
             "write data.splits = { train = \"train\", dev = \"validation\", test = \"test\" }, without data.split_column",
         ));
     }

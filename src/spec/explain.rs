@@ -26,7 +26,7 @@ pub struct Explanation {
     pub expects: String,
     /// The effective value, in TOML with resolved paths; `None` if the key is absent, or if a sweep varies it.
     pub value: Option<String>,
-    /// The key that decides instead of it, and how: `data.splits.test = "test": the rows with this value in column "part"`.
+    /// The key that decides instead of it, and how: `data.splits.test = "test" (the rows with this value in column "part")`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decided_by: Option<String>,
     /// The meaning of absence, if the key may be absent.
@@ -130,7 +130,7 @@ impl LoadedSpec {
     fn decided_by(&self, key: &str) -> Option<String> {
         let (spec, data) = (self.spec(), &self.spec().data);
         if key == "data.test" && spec.has_folds() {
-            return Some(format!("{}: each fold is the test split of a run", spec.folds_key()));
+            return Some(format!("{} (each fold is the test split of a run)", spec.folds_key()));
         }
         let value = match key {
             "data.dev" => data.dev_value()?,
@@ -140,7 +140,7 @@ impl LoadedSpec {
         let text = |text: &str| serde_json::Value::from(text).to_string();
         let split = key.strip_prefix("data.")?;
         let column = text(data.split_column.as_deref()?);
-        Some(format!("data.splits.{split} = {}: the rows with this value in column {column}", text(value)))
+        Some(format!("data.splits.{split} = {} (the rows with this value in column {column})", text(value)))
     }
 
     fn related(&self, key: &'static str, how: &'static str) -> Related {
@@ -243,12 +243,7 @@ impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match (&self.swept, &self.value, self.absent) {
             _ if self.decided_by.is_some() => {
-                writeln!(
-                    f,
-                    "{} has no effect; what decides is {}",
-                    self.key,
-                    self.decided_by.as_deref().unwrap_or("")
-                )?;
+                writeln!(f, "{} has no effect: {} decides", self.key, self.decided_by.as_deref().unwrap_or(""))?;
             }
             (Some(swept), ..) => writeln!(f, "{} is swept over {}", self.key, swept.value)?,
             (_, Some(value), _) => writeln!(f, "{} = {value}", self.key)?,

@@ -213,7 +213,7 @@ fn share(percent: f64) -> Option<String> {
 fn default(key: Option<&keys::Key>) -> Option<String> {
     match key?.default {
         Fallback::Is(value) => Some(format!("the default is {value}")),
-        Fallback::Absent(meaning) => Some(format!("or leave the key out: {meaning}")),
+        Fallback::Absent(meaning) => Some(format!("if left out: {meaning}")),
         Fallback::Required => None,
     }
 }

@@ -83,9 +83,11 @@ pub const KEYS: &[Key] = &[
         &["file_encoding", "charset", "data.charset"]),
     key("data.sheet", Kind::Text, Absent("the first sheet"), "", "Sheet of an Excel workbook (`.xlsx`)."),
     key("data.missing", Kind::Texts, Is("[]"), "",
-        "Values that mean that a text, a label or a split is missing, such as `[\"NA\", \"null\"]`. Empty values always count as missing."),
+        "Texts, labels and values of the split column to treat as missing, such as `[\"NA\", \"null\"]`. Empty values always count as \
+         missing."),
     also(key("data.delimiter", Kind::Delimiter, Absent("a comma; a tab in TSV"), "",
-        "Field separator of a CSV or TSV file. If it is not set, and the default does not separate the header, taper uses the one that does: `,`, `;`, a tab or `|`."), &["sep", "separator", "field_delimiter", "column_delimiter"]),
+        "Field separator of a CSV or TSV file. If it is not set and the header does not use the default, taper uses the separator of the \
+         header: `,`, `;`, a tab or `|`."), &["sep", "separator", "field_delimiter", "column_delimiter"]),
     also(key("data.quoting", Kind::Choice(&["minimal", "none"]), Is("\"minimal\""), "",
         "Quotes in a CSV or TSV file. `minimal`: a field in quotes may contain delimiters and line breaks; `none`: quotes are ordinary characters."),
         &["quotechar", "quote_char", "quote"]),
@@ -132,7 +134,7 @@ pub const KEYS: &[Key] = &[
     also(key("data.head_tokens", Kind::Whole(0, 8189), Absent("a quarter of `data.max_length`"), "tokens",
         "With `data.long = \"head_tail\"`: number of tokens to keep from the beginning of a long text, not counting `[CLS]`; the rest comes from its end. 0 keeps only the end. Must be less than `data.max_length` − 2."),
         &["data.head", "num_head_tokens", "head_length"]),
-    also(key("data.limit", Kind::Whole(2, MOST), Absent("all rows"), "rows", "Use only this many rows, drawn at random with `data.seed` from the rows that no file and no column assigns to the dev or test split. If nothing is held out of them, these are the training rows."),
+    also(key("data.limit", Kind::Whole(2, MOST), Absent("all rows"), "rows", "Use only this many rows, drawn at random with `data.seed` from the rows that no file or column puts in the dev or test split. If nothing is held out of them, these are the training rows."),
         &["max_train_samples", "max_samples"]),
 
     also(key("train.epochs", Kind::Whole(1, 100_000), Is("3"), "epochs", "Number of passes over the training rows."),

@@ -41,7 +41,7 @@ pub struct AuditedSource {
     pub split: Option<Split>,
     /// Each file.
     pub files: Vec<AuditedFile>,
-    /// How they were read, where that is not what their names say: `unpacked from gzip`.
+    /// How they were read, where that is not what their names say: `decompressed from gzip`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub read_as: Vec<String>,
     /// Their rows.

@@ -139,7 +139,7 @@ pub enum StoreError {
         "the experiment `{experiment}` has no runs: they were removed, or none was started; run `taper run` with its spec"
     )]
     NoRuns { experiment: String },
-    #[error("`{wanted}` fits {} runs; give the key of one of them:\n{candidates}", keys.len())]
+    #[error("`{wanted}` matches {} runs; give the key of one of them:\n{candidates}", keys.len())]
     AmbiguousRun { wanted: String, keys: Vec<String>, candidates: String },
     #[error("there is no experiment `{wanted}`{hint} (`{}` lists all experiments)", command("taper list", runs))]
     UnknownExperiment { wanted: String, hint: String, runs: PathBuf },

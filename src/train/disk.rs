@@ -50,7 +50,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         check_room(folder.path(), 1).unwrap();
         let error = check_room(folder.path(), u64::MAX).unwrap_err().to_string();
-        assert!(error.contains("TiB, and its disk has") && error.contains("free some room"), "{error}");
+        assert!(error.contains("TiB, and its disk has") && error.contains("free up space"), "{error}");
         check_room(&folder.path().join("not there"), u64::MAX).unwrap();
     }
 }

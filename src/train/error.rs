@@ -35,7 +35,7 @@ pub enum TrainError {
     },
     /// The disk has no room for a checkpoint.
     #[error(
-        "{}: a checkpoint of this run takes {}, and its disk has {} free: free some room, then run the same command again",
+        "{}: a checkpoint of this run takes {}, and its disk has {} free: free up space, then run the same command again",
         folder.display(), bytes(*needed), bytes(*free)
     )]
     NoRoom {

@@ -166,7 +166,10 @@ fn splits_that_are_not_there_and_rows_without_labels_are_refused() {
         "{config}"
     );
     let alone = glue("config = \"sst2\"");
-    assert!(alone.contains("`data.config` chooses among the splits of a repository or a folder"), "{alone}");
+    assert!(
+        alone.contains("`data.config` needs `data.splits` that name the splits of a repository or a folder"),
+        "{alone}"
+    );
     sandbox.write("rows.csv", csv(&rows(0, 8)));
     let file = refused(&sandbox, "path:rows.csv", SPLITS);
     assert!(

@@ -304,7 +304,7 @@ fn what_decides_a_split_is_said_where_its_key_is_shown() {
     for (key, split, value) in [("data.test", "test", "test"), ("data.dev", "dev", "valid")] {
         let said = sandbox.ok(&["plan", "own.toml", "--explain", key]);
         let decides = format!(
-            "{key} has no effect; what decides is data.splits.{split} = \"{value}\": the rows with this value in column \"part\"\n"
+            "{key} has no effect: data.splits.{split} = \"{value}\" (the rows with this value in column \"part\") decides\n"
         );
         assert!(said.starts_with(&decides) && !said.contains('→'), "{said}");
         let json = sandbox.json(&["plan", "own.toml", "--explain", key]);

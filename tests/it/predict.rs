@@ -415,8 +415,8 @@ fn eval_takes_other_columns_and_refuses_labels_that_the_model_does_not_know() {
     assert!(output.status.success());
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(
-        said.starts_with("note: odd.csv has a column `label`: `taper eval ")
-            && said.contains(" --file odd.csv` says how many are right"),
+        said.starts_with("note: odd.csv has a column `label`: to score predictions, run `taper eval ")
+            && said.contains(" --file odd.csv`"),
         "{said}"
     );
 }
@@ -464,8 +464,8 @@ fn labelled_rows_on_standard_input_are_reported_without_a_file() {
     };
     let predict = ["predict", "small", "--file", "-"];
     let note = said("review,label\n好吃,1\n难吃,0\n", &predict);
-    assert!(note.starts_with("note: the input has a column `label`: `taper eval "), "{note}");
-    assert!(note.contains("--file FILE`, on a file of these rows, says how many are right"), "{note}");
+    assert!(note.starts_with("note: the input has a column `label`: to score predictions, run `taper eval "), "{note}");
+    assert!(note.contains("--file FILE` on a file of these rows"), "{note}");
     assert_eq!(said("review\n好吃\n", &predict), "", "there are no labels");
     let quiet = said("review,label\n好吃,1\n", &["predict", "small", "--file", "-", "--quiet"]);
     assert_eq!(quiet, "");

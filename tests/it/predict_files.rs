@@ -294,6 +294,10 @@ fn names_and_fields_that_have_no_room_are_refused() {
     let keep = |file: &str, more: &[&str]| {
         sandbox.taper(&[&["predict", "small", "--keep-columns", "--file", file], more].concat())
     };
+    for option in [&["--keep-columns"][..], &["--labels", "label"]] {
+        let output = sandbox.taper(&[&["predict", "small"], option, &["好"]].concat());
+        refused(&output, "cannot be used with '[TEXTS]...'");
+    }
     sandbox.write("both.csv", "review,label,predicted_label\n好,1,0\n");
     refused(
         &keep("both.csv", &[]),

@@ -6,7 +6,7 @@
 use super::run_states::RunStates;
 use crate::{
     event::When,
-    format::{by_number, count},
+    format::count,
     metrics::{Metric, Score},
     plan::{
         prune::{Prune, Verdict, last_to_continue, verdict},
@@ -208,7 +208,7 @@ impl SweepDecisions {
         let at = |reason: String| format!("at step {}: {reason}", count(step));
         Some(match verdict(&self.prune, self.metric, scores, (trial, self.trials[trial].len()), rung) {
             Verdict::Continue => Verdict::Continue,
-            Verdict::Wait(reason) => Verdict::Wait(at(reason + &self.gone(states, (trial, rung), scores))),
+            Verdict::Wait(reason) => Verdict::Wait(at(reason)),
             Verdict::End(reason) => Verdict::End(at(reason)),
         })
     }
@@ -216,17 +216,6 @@ impl SweepDecisions {
     /// Whether a trial was pruned.
     fn was_pruned(&self, states: &RunStates, trial: usize) -> bool {
         self.trials[trial].iter().any(|&i| states.was_pruned(i))
-    }
-
-    /// What a reason says of the trials that are better at a rung and were pruned there before: they keep their ranks.
-    fn gone(&self, states: &RunStates, (trial, rung): (usize, usize), scores: &[Vec<Option<Score>>]) -> String {
-        let at_rung = |trial: usize| scores[trial].get(rung).copied().flatten().map(Score::or_worst);
-        let is_better = |other: &usize| (at_rung(*other), trial) > (at_rung(trial), *other);
-        let is_gone = |other: &usize| self.promoted[*other] <= rung && self.was_pruned(states, *other);
-        match (0..self.trials.len()).filter(is_better).filter(is_gone).count() {
-            0 => String::new(),
-            n => format!("; of those ranked above it, {n} {} pruned earlier", by_number(n as u64, "was", "were")),
-        }
     }
 
     /// The score of each trial at each of its rungs.
@@ -395,7 +384,6 @@ mod tests {
         assert_eq!(six.promoted, [2, 0, 0, 0, 0, 1]);
         let reasons: Vec<String> = six.waiting(&states).into_iter().map(|(_, reason)| reason).collect();
         assert!(reasons[0].starts_with("at step 1: rank 5 of 6 at rung 1"), "{reasons:?}");
-        assert!(reasons[0].ends_with("; of those ranked above it, 2 were pruned earlier"), "{reasons:?}");
         // Three have the same value, and none of them went on.
         assert_eq!(six.ties(&states), []);
     }
@@ -433,7 +421,8 @@ mod tests {
         assert!([4, 5].iter().all(|run| trained.iter().any(|m| (m.0, m.2) == (*run, 9))), "{trained:?}");
         let (run, reason) = sweep.waiting(&states).remove(0);
         assert!(
-            reason.starts_with("at step 1: rank 3 of 3 at rung 1 with mean dev accuracy of 2 seeds "),
+            reason.starts_with("at step 1: rank 3 of 3 at rung 1 with mean dev accuracy ")
+                && reason.contains("% (2 seeds); "),
             "{run}: {reason}"
         );
     }

@@ -70,7 +70,7 @@ fn inconsistent_steps_give_a_warning() {
     one(&|spec| spec.train.warmup_steps = 27, "train.lr is never reached");
     one(&|spec| spec.train.warmup_ratio = 0.9, "train.lr is reached 2 steps before the end");
     one(&|spec| spec.train.early_stopping_patience = 3, "train.early_stopping_patience = 3 can never stop this run");
-    one(&|spec| spec.train.early_stopping_patience = 2, "the run has 3");
+    one(&|spec| spec.train.early_stopping_patience = 2, "before the last, of only 3; lower it");
     one(&|spec| spec.train.early_stopping_min_delta = 0.01, "train.early_stopping_min_delta has no effect");
     one(&|spec| spec.train.batch_size = 500, "train.batch_size = 500 is more than the 288 training rows");
     one(
@@ -159,9 +159,9 @@ fn a_rule_that_stops_no_run_gives_a_warning() {
         assert!(found[0].contains(expected), "{}", found[0]);
     };
     let one_epoch = |rule| move |spec: &mut Spec| (spec.sweep.prune, spec.train.epochs) = (rule, 1);
-    alone(swept(12, one_epoch(PruneRule::Asha)), "stops no run: the only evaluation is at the end, after 9 steps");
+    alone(swept(12, one_epoch(PruneRule::Asha)), "never stops a run: the only evaluation is at the end, after 9 steps");
     alone(swept(12, one_epoch(PruneRule::Asha)), "set train.eval_steps = 1");
-    alone(swept(12, one_epoch(PruneRule::Median)), "sweep.prune = \"median\" stops no run");
+    alone(swept(12, one_epoch(PruneRule::Median)), "sweep.prune = \"median\" never stops a run");
     alone(
         swept(2, |spec| spec.sweep.prune = PruneRule::Median),
         "from trial 6 on (sweep.startup_trials = 5), and there are 2",
@@ -233,12 +233,12 @@ fn unusual_optimizer_settings_give_a_warning() {
         assert_eq!(found.len(), 1, "{found:?}");
         assert!(found[0].contains(expected), "{}", found[0]);
     };
-    one(&|spec| spec.train.eps = 1e-60, "train.eps = 1e-60 is next to nothing in float32");
-    one(&|spec| spec.train.eps = 3.0, "train.eps = 3 is far more than gradients are");
-    one(&|spec| spec.train.weight_decay = 1e300, "takes more than all of each weight away");
+    one(&|spec| spec.train.eps = 1e-60, "train.eps = 1e-60 is close to 0 in float32");
+    one(&|spec| spec.train.eps = 3.0, "train.eps = 3 is far larger than gradients");
+    one(&|spec| spec.train.weight_decay = 1e300, "shrinks weights by more than their value");
     one(&|spec| spec.train.weight_decay = 50.0, "train.weight_decay = 50");
     // The usual values are those of the key, which is far from the number before them.
-    let decay = "train.weight_decay = 10 with train.lr = 0.001: each step takes 0.01 of each weight away; train.weight_decay is usually 0 to 0.1";
+    let decay = "train.weight_decay = 10 with train.lr = 0.001: each step shrinks weights by 0.01 of their value; train.weight_decay is usually 0 to 0.1";
     one(&|spec| (spec.train.lr, spec.train.weight_decay) = (1e-3, 10.0), decay);
     let delta = |metric| {
         move |spec: &mut Spec| {
@@ -247,7 +247,7 @@ fn unusual_optimizer_settings_give_a_warning() {
             spec.checkpoint.keep = Keep::Best;
         }
     };
-    one(&delta(Metric::Accuracy), "train.early_stopping_min_delta = 5: no evaluation is better");
+    one(&delta(Metric::Accuracy), "train.early_stopping_min_delta = 5: no evaluation can be better");
     one(&delta(Metric::MacroF1), "the whole range of macro-F1");
     // A loss has no upper bound; and these values are useful.
     assert_eq!(of(delta(Metric::Loss)), [""; 0]);
@@ -259,9 +259,9 @@ fn unusual_optimizer_settings_give_a_warning() {
 #[test]
 fn rates_and_norms_without_effect_give_a_warning() {
     for (lr, norm, said) in [
-        (1e-13, 0.0, "train.lr = 1e-13 changes no weight in float32, or hardly one; it is usually 1e-5 to 1e-3"),
-        (9.9e-13, 0.0, "train.lr = 9.9e-13 changes no weight"),
-        (1e-5, 1e-9, "train.max_grad_norm = 1e-9 scales every gradient to next to nothing"),
+        (1e-13, 0.0, "train.lr = 1e-13 changes almost no weight in float32; it is usually 1e-5 to 1e-3"),
+        (9.9e-13, 0.0, "train.lr = 9.9e-13 changes almost no weight"),
+        (1e-5, 1e-9, "train.max_grad_norm = 1e-9 scales every gradient to almost 0"),
         (1e-5, 9.9e-9, "train.max_grad_norm = 9.9e-9 scales"),
     ] {
         let found = of(|spec| (spec.train.lr, spec.train.max_grad_norm) = (lr, norm));

@@ -41,7 +41,7 @@ fn runs_are_found_by_key_prefix_and_name() {
         assert_eq!(store.find(wanted).unwrap().key, key, "{wanted}");
     }
     let error = store.find("ab").unwrap_err().to_string();
-    assert!(error.contains("`ab` fits 2 runs"), "{error}");
+    assert!(error.contains("`ab` matches 2 runs"), "{error}");
     assert!(error.contains("ab12cd34  lr=1e-5") && error.contains("ab12ffff  lr=2e-5"), "{error}");
     let error = store.find("twice").unwrap_err().to_string();
     assert!(error.contains("  cd00  twice\n  cd001  twice"), "{error}");
@@ -68,10 +68,13 @@ fn a_name_takes_precedence_over_a_key_prefix_except_for_removal() {
         assert_eq!(store.find_surely(wanted).unwrap().key, key, "{wanted}");
     }
     let error = store.find_surely("4d27").unwrap_err().to_string();
-    assert!(error.contains("`4d27` fits 2 runs") && error.contains("11110000  4d27"), "{error}");
+    assert!(error.contains("`4d27` matches 2 runs") && error.contains("11110000  4d27"), "{error}");
     assert!(error.contains("4d27aaaa  lr=1e-5"), "{error}");
     let error = store.find_surely("cafe").unwrap_err().to_string();
-    assert!(error.contains("fits 3 runs") && error.contains("22220000  cafe\n  cafe0000  a\n  cafe1111  b"), "{error}");
+    assert!(
+        error.contains("matches 3 runs") && error.contains("22220000  cafe\n  cafe0000  a\n  cafe1111  b"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -122,11 +125,11 @@ fn the_name_of_a_current_plan_counts_before_one_of_an_earlier_plan() {
     assert_eq!(store.find("lr=1e-3").unwrap().key, "new00000");
     assert_eq!(store.find("sweep").unwrap().key, "new00000");
     let error = store.find_surely("lr=1e-3").unwrap_err().to_string();
-    assert!(error.contains("fits 3 runs"), "{error}");
+    assert!(error.contains("matches 3 runs"), "{error}");
     assert!(error.contains("  new00000  lr=1e-3 (experiment sweep)\n  old00000  lr=1e-3\n"), "{error}");
     store.save_experiment(&plan(&["new00000", "new11111"])).unwrap();
     for wanted in ["lr=1e-3", "sweep"] {
-        assert!(store.find(wanted).unwrap_err().to_string().contains("fits 2 runs"), "{wanted}");
+        assert!(store.find(wanted).unwrap_err().to_string().contains("matches 2 runs"), "{wanted}");
     }
 }
 

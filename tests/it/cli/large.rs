@@ -55,7 +55,7 @@ fn a_plan_on_a_terminal_has_a_line_for_each_of_the_first_trials() {
     let lines: Vec<Vec<&str>> = plan.lines().map(|line| line.split_whitespace().collect()).collect();
     let at = lines.iter().position(|line| line.first() == Some(&"LR")).unwrap_or_else(|| panic!("{plan}"));
     assert_eq!(lines[at][..4], ["LR", "SEEDS", "STATE", "STEPS"]);
-    assert_eq!(lines[at + 1][..5], ["1e-4", "1–3,", "7", "new", "12"]);
+    assert_eq!(lines[at + 1][..5], ["1e-4", "1–3,", "7", "new", "48"]);
     assert_eq!(lines[at + 20][0], "2e-3");
     assert_eq!(lines[at + 21], "… and 5 more trials (--all lists every run)".split(' ').collect::<Vec<_>>());
     let lists_all = |plan: &str| {

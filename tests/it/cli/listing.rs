@@ -61,10 +61,14 @@ fn the_plan_estimates_for_as_many_runs_at_a_time_as_will_be_trained() {
     let sandbox = sandbox("[sweep]\nseeds = [1, 2, 3, 4]\n");
     let plan = sandbox.ok(&["plan", "small.toml", "--jobs", "2"]);
     assert!(
-        plan.contains("4 of 4 runs to do: about ") && plan.contains(" with 2 runs at a time, if nothing"),
+        plan.contains("4 of 4 runs to do: about ") && plan.contains(" CPU, if otherwise idle, with 2 runs at a time. "),
         "{plan}"
     );
-    assert!(sandbox.ok(&["plan", "small.toml"]).contains(" with one run at a time, if nothing else uses it. "));
+    assert!(
+        sandbox
+            .ok(&["plan", "small.toml"])
+            .contains(" on this machine's CPU, if otherwise idle, with one run at a time. ")
+    );
     let time = &sandbox.json(&["plan", "small.toml", "-j", "2"])["time_s"];
     let (low, high) = (time["low"].as_f64().expect("seconds"), time["high"].as_f64().expect("seconds"));
     assert!(low > 0.0 && high > low, "{time}");
@@ -173,7 +177,7 @@ fn the_plan_numbers_rungs_as_events_do_and_tells_those_of_every_setting() {
     assert!(
         said.contains(
             "at rung 1 (step 4 of 16) and rung 2 (step 8 of 16) the best 1 in 2 trials are promoted (4 → 2–3 → 1 trials), 50–56% of all \
-             steps: each is judged as its score comes, so that more than 1 in 2 may be promoted"
+             steps; each is judged once it has a score, so more than 1 in 2 may be promoted"
         ),
         "{said}"
     );
@@ -384,7 +388,7 @@ fn a_value_of_a_run_that_is_not_completed_is_shown_with_its_step_in_every_view()
         marked += usize::from(!is_final);
     }
     assert_eq!(marked, 2, "{trials}");
-    let note = "* not final: the value of an evaluation during training, at the step after @";
+    let note = "* not final: measured during training, at the step given after @";
     assert!(list.contains(note) && board.contains(note), "{list}{board}");
 }
 
@@ -403,7 +407,7 @@ fn equal_trials_are_pruned_by_their_order_with_a_warning() {
     let said = sandbox.ok(&run);
     assert!(said.contains("small: 1 completed, 2 pruned; took"), "{said}");
     let warning = "warning: rung 1 (step 3 of 8): all 3 trials have the same dev accuracy, ";
-    let decided = ": which 1 of them went on was decided by their order in the plan; compare them later";
+    let decided = ": their order in the plan decided which 1 went on; to compare them later, lower";
     assert!(said.contains(warning) && said.contains(decided), "{said}");
     assert!(said.contains("or choose checkpoint.metric = \"loss\""), "{said}");
     let runs = sandbox.json(&["list", "small"]);
@@ -412,8 +416,7 @@ fn equal_trials_are_pruned_by_their_order_with_a_warning() {
     assert!(
         messages
             .iter()
-            .all(|why| why
-                .contains(", tied with 2 others, so that their order decided; 1 in 3 is promoted: only the best")),
+            .all(|why| why.contains(", tied with 2 others (their order decided); only the best (1 in 3) goes on")),
         "{messages:?}"
     );
     let again = sandbox.ok(&run);

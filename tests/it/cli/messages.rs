@@ -75,8 +75,8 @@ fn a_missing_source_is_named_with_the_key_that_names_it() {
         (&["plan", "below.toml"], format!("below.toml:{second}: data.source: rows.csv/x does not exist")),
         (
             &["plan", "small.toml", "--set", "data.source=path:zzz"],
-            "--set data.source=path:zzz: data.source: zzz does not exist; check the path: in a spec file it starts at the folder of \
-             that file, in --set and TAPER_… at the current folder, unless it is absolute"
+            "--set data.source=path:zzz: data.source: zzz does not exist; a relative path starts at the spec file's folder, or, in --set \
+             and TAPER_…, at the current folder"
                 .into(),
         ),
         (
@@ -140,7 +140,7 @@ fn a_run_without_a_model_says_how_to_keep_one() {
     assert_eq!(sandbox.taper(&[&both[..], &["--set", "name=both"]].concat()).status.code(), Some(1));
     let why = said(&sandbox, 2, &["predict", "both", "好"]);
     let wanted = "it failed (diverged); `taper run SPEC --retry` trains it again; \
-                  checkpoint.keep = \"none\" keeps no model of it then either";
+                  with checkpoint.keep = \"none\" it still keeps no model";
     assert!(why.contains(wanted), "{why}");
     sandbox.ok(&["rm", "nan", "--yes"]);
     let gone = said(&sandbox, 2, &["show", "nan"]);

@@ -61,14 +61,14 @@ fn a_name_that_may_mean_several_runs_says_which_one_it_is() {
     let key = |arguments: &[&str]| sandbox.json(arguments)["key"].as_str().expect("a key").to_string();
     let first = key(&["show", "small"]);
     assert_ne!(first, key(&["show", "max_steps=2"]), "the run of the name, not that of the experiment");
-    let note = format!("note: `small` fits 2 runs; this is {} (small): only a key names one run", &first[..12]);
+    let note = format!("note: `small` matches 2 runs; this is {} (small): give a key to be exact", &first[..12]);
     for arguments in [&["predict", "small", "好吃"][..], &["show", "small"]] {
         let said = text(&sandbox.taper(arguments).stderr);
         assert!(said.contains(&note), "{note}: {said}");
         let quiet = text(&sandbox.taper(&[arguments, &["--quiet"]].concat()).stderr);
-        assert!(!quiet.contains("only a key names"), "{quiet}");
+        assert!(!quiet.contains("give a key"), "{quiet}");
     }
-    assert!(!text(&sandbox.taper(&["show", &first]).stderr).contains("only a key names"));
+    assert!(!text(&sandbox.taper(&["show", &first]).stderr).contains("give a key"));
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn a_spec_file_is_as_good_as_the_name_of_its_experiment() {
     assert_eq!(sandbox.json(&["list", "specs/mine.toml", "--leaderboard"]).as_array().expect("trials").len(), 1);
     sandbox.ok(&["report", "specs/mine.toml"]);
     let (code, said) = exit(&sandbox, &["show", "specs/mine.toml"]);
-    assert!(code == 2 && said.contains("fits 2 runs") && said.contains("seed=2"), "{said}");
+    assert!(code == 2 && said.contains("matches 2 runs") && said.contains("seed=2"), "{said}");
     let (code, said) = exit(&sandbox, &["report", "rows.csv"]);
     assert!(code == 2 && said.contains("rows.csv"), "{said}");
     sandbox.ok(&["rm", "--experiment", "specs/mine.toml", "--yes"]);
@@ -352,7 +352,7 @@ fn an_experiment_of_one_run_means_the_run_of_its_current_spec() {
     assert!(show.contains("a `taper run` with a spec that plans it starts it again"), "{show}");
     // What cannot be undone has to be sure; runs of one name are told apart.
     let (code, said) = exit(&sandbox, &["rm", "small", "--yes"]);
-    assert!(code == 2 && said.contains("fits 3 runs"), "{said}");
+    assert!(code == 2 && said.contains("matches 3 runs"), "{said}");
     let count = |end: &str| said.lines().filter(|line| line.ends_with(end)).count();
     assert_eq!(
         (count("  small (experiment small)"), count("  small (experiment small, not in its current plan)")),
@@ -398,11 +398,11 @@ fn the_best_run_is_named_only_among_those_that_the_text_means() {
     };
     add("x", &[("1a", "lr=1"), ("1b", "lr=2")]);
     let (code, said) = exit(&sandbox, &["show", "x"]);
-    assert!(code == 2 && said.contains("`x` fits 2 runs") && said.contains("the best trial: 1a"), "{said}");
+    assert!(code == 2 && said.contains("`x` matches 2 runs") && said.contains("the best trial: 1a"), "{said}");
     add("a", &[("2a", "x"), ("2b", "y")]);
     add("b", &[("3a", "x"), ("3b", "y")]);
     let (code, said) = exit(&sandbox, &["show", "x"]);
-    assert!(code == 2 && said.contains("`x` fits 2 runs") && said.contains("3a"), "{said}");
+    assert!(code == 2 && said.contains("`x` matches 2 runs") && said.contains("3a"), "{said}");
     assert!(!said.contains("the best trial"), "{said}");
 }
 

@@ -18,7 +18,7 @@ fn warnings(sandbox: &Sandbox) -> Vec<String> {
 fn a_sweep_that_cannot_work_as_configured_gives_a_warning() {
     let axis = "[sweep.axes]\ntrain.lr = [1e-4, 2e-4, 3e-4, 4e-4]\n";
     for (sweep, expected) in [
-        (format!("data.dev = 0.2\ntrain.epochs = 1\n[sweep]\nprune = \"asha\"\n{axis}"), "\"asha\" stops no run"),
+        (format!("data.dev = 0.2\ntrain.epochs = 1\n[sweep]\nprune = \"asha\"\n{axis}"), "\"asha\" never stops a run"),
         (format!("data.dev = 0.2\n[sweep]\nprune = \"median\"\n{axis}"), "from trial 6 on"),
         (format!("[sweep]\nmax_runs = 3\n{axis}"), "sweep.max_runs = 3 leaves 1 of the 4 runs unfinished"),
         ("[sweep.axes]\ntrain.log_steps = [1, 2]\n".into(), "give the same run"),
@@ -377,10 +377,10 @@ fn the_forecast_of_a_search_with_pruning_is_open_above_and_ends_with_the_sweep()
     let plan = ["plan", "small.toml", "--set", "data.dev=0.2", "--set", "train.eval_steps=1"];
     let said = sandbox.ok(&plan);
     assert!(
-        said.contains("% of all steps, or more; a trial") && said.contains("as the results decide, on this machine"),
+        said.contains("% of all steps, or more; a trial") && said.contains("depending on the results, on this machine"),
         "{said}"
     );
-    assert!(said.contains("to do (3 known so far): ") && !said.contains("judged as its score comes"), "{said}");
+    assert!(said.contains("to do (3 known so far): ") && !said.contains("judged once it has a score"), "{said}");
     sandbox.ok(&[&["run", "--quiet"], &plan[1..]].concat());
     let said = sandbox.ok(&plan);
     assert!(said.contains("nothing to do: 4 runs") && said.contains("pruning   ASHA: at rung 1"), "{said}");

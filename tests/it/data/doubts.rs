@@ -82,7 +82,7 @@ fn texts_damaged_by_a_wrong_conversion_give_a_warning() {
     // 好吃得很，真的好 and café crème as UTF-8 read as GB18030 and as Windows-1252, by Python's codecs.
     for (text, read_as) in [("濂藉悆寰楀緢锛岀湡鐨勫ソ", "GB18030"), ("cafÃ© crÃ¨me", "Windows-1252")] {
         let found = data("a.csv", &format!("label,review\n1,好吃\n0,{text}\n1,慢\n0,{text}\n"));
-        let want = format!("2 rows (lines 3 and 5) look like UTF-8 that was read as {read_as}");
+        let want = format!("2 rows (lines 3 and 5) look like UTF-8 misread as {read_as} by");
         assert!(says(&found, Kind::DataFile)[0].starts_with(&want), "{:?}", found.warnings);
     }
 }
@@ -152,7 +152,7 @@ fn invisible_texts_are_kept_with_a_warning() {
     let data = data("a.csv", "label,review\n1,a\n0,\u{200b}\n1,\u{feff} \u{ad}\n0,b\n");
     assert_eq!((data.rows.len(), data.cleaning.missing_text), (4, 0), "rows are what they were");
     let found = says(&data, Kind::DataFile);
-    assert!(found[0].starts_with("2 rows with texts of invisible characters alone (lines 3 and 4): "), "{found:?}");
+    assert!(found[0].starts_with("2 rows with texts of only invisible characters (lines 3 and 4): "), "{found:?}");
     assert_eq!(data.warnings[0].lines, [3, 4]);
 }
 

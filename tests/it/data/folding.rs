@@ -327,7 +327,7 @@ fn a_row_without_a_group_is_refused_with_its_line() {
     let (_dir, path) = file("a.csv", "label,review,author\n1,a,x\n0,b,\n1,c,NA\n0,,\n0,d,y\n");
     let error = read(&path, &config(&[])).unwrap_err().to_string();
     assert!(
-        error.contains("line 3: `author` is empty, so it is not known which rows this one has to stay with: give it the value of its group"),
+        error.contains("line 3: `author` is empty, so this row's group is unknown: give it the value of its group"),
         "{error}"
     );
     let error = read(&path, &config(&["NA"])).unwrap_err().to_string();
@@ -348,9 +348,9 @@ fn groups_of_dev_rows_that_are_tested_too_are_warned_of() {
         let found = said(&run);
         assert_eq!((found.len(), &found[0].1), (1, &vec![3, 5]), "the same of the run of each fold");
         assert!(
-            found[0]
-                .0
-                .starts_with("2 rows (lines 3 and 5) are of a group of `author` that is also in the dev split, where"),
+            found[0].0.starts_with(
+                "2 rows (lines 3 and 5) are of a group of `author` that is also in the dev split, because"
+            ),
             "{found:?}"
         );
     }

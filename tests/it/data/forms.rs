@@ -43,8 +43,8 @@ fn rows(path: &std::path::Path, config: &DataConfig) -> (Vec<(String, String)>, 
 
 #[test]
 fn every_form_of_a_table_has_the_same_rows() {
-    let gb = "the file is not UTF-8 and is read as gb18030, which its bytes look like; if that is right, set data.encoding = \"gb18030\"";
-    let by_header = |delimiter: &str| format!("fields are separated by {delimiter}, as the header is");
+    let gb = "the file is not UTF-8 and is read as gb18030, judging by its bytes; if that is right, set data.encoding = \"gb18030\"";
+    let by_header = |delimiter: &str| format!("fields are separated by {delimiter}, as in the header");
     let cases: [(&str, Vec<String>, Option<&str>); 16] = [
         ("rows.csv", vec![], None),
         ("bom.csv", vec![], None),
@@ -53,13 +53,13 @@ fn every_form_of_a_table_has_the_same_rows() {
         ("semicolon.csv", vec![by_header("`;`")], None),
         ("pipe.csv", vec![by_header("`|`")], None),
         ("tabs.csv", vec![by_header("a tab")], None),
-        ("gbk.csv", vec!["read as gb18030, which its bytes show".into()], Some(gb)),
+        ("gbk.csv", vec!["read as gb18030, based on its bytes".into()], Some(gb)),
         ("utf16.csv", vec!["read as utf-16le, which its byte-order mark shows".into()], None),
         ("utf16be.csv", vec!["read as utf-16be, which its byte-order mark shows".into()], None),
-        ("gzip.csv.gz", vec!["unpacked from gzip".into()], None),
-        ("gbk.tsv.gz", vec!["unpacked from gzip".into(), "read as gb18030, which its bytes show".into()], Some(gb)),
+        ("gzip.csv.gz", vec!["decompressed from gzip".into()], None),
+        ("gbk.tsv.gz", vec!["decompressed from gzip".into(), "read as gb18030, based on its bytes".into()], Some(gb)),
         ("rows.jsonl", vec![], None),
-        ("lines.jsonl.gz", vec!["unpacked from gzip".into()], None),
+        ("lines.jsonl.gz", vec!["decompressed from gzip".into()], None),
         ("rows.json", vec![], None),
         ("rows.parquet", vec![], None),
     ];
@@ -150,7 +150,7 @@ fn files_that_are_not_what_is_said_are_refused() {
             "a.parquet.gz",
             parquet_gz,
             texts(),
-            "a.parquet.gz: Parquet and Excel workbooks are read from a file that is not packed: write it to one first",
+            "a.parquet.gz: Parquet and Excel need an uncompressed file, not a stream: write it to one first",
         ),
         (
             "a.csv",
@@ -168,7 +168,7 @@ fn files_that_are_not_what_is_said_are_refused() {
             "a.csv",
             invalid,
             set("gb18030"),
-            "a.csv:10: the row that begins here is not gb18030, as which the file is read; correct data.encoding, or the file",
+            "a.csv:10: the row that begins here is not gb18030, which the file is read as; correct data.encoding, or the file",
         ),
         (
             "a.csv",

@@ -128,7 +128,7 @@ fn a_file_that_is_something_else_is_called_what_it_is() {
         (b"PAR1\x15\x04\x15\xff".as_slice(), "", "arquet"),
         (b"\x1f\x8b\x08\0\0", "the gzip file ends before its contents do", "write or fetch it again"),
         (b"\x28\xb5\x2f\xfd\x04", "the Zstandard file ends before its contents do", "write or fetch it again"),
-        (b"BZh91AY&SY", "it is a bzip2 file (unpack it first: `bunzip2`), ", "expected CSV, TSV, JSON Lines"),
+        (b"BZh91AY&SY", "it is a bzip2 file (decompress it first: `bunzip2`), ", "expected CSV, TSV, JSON Lines"),
         (
             b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
             "it is a file of an old Office program (.xls or .doc), ",

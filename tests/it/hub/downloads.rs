@@ -204,7 +204,7 @@ fn other_content_than_is_stated_is_thrown_away() {
         server.fault(part, usize::MAX, fault.clone());
         let error = home.library().model(&source("hf:a/model")).unwrap_err().to_string();
         assert!(
-            error.contains("another content than it states") && error.contains("thrown away"),
+            error.contains("does not have the content stated") && error.contains("discarded"),
             "{fault:?}: {error}"
         );
         assert!(!holds(&home.path("hf"), name));

@@ -347,7 +347,7 @@ fn runs_that_a_command_plans_are_not_removed() {
     let other = Planning::begin(&runs, "other").expect("a lock");
     let mine = [Planning::begin(&runs, "one").expect("a lock"), Planning::begin(&runs, "one").expect("it is shared")];
     let refused = rm();
-    assert!(!refused.status.success() && text(&refused).contains("is at the runs of `one`"), "{}", text(&refused));
+    assert!(!refused.status.success() && text(&refused).contains("is using the runs of `one`"), "{}", text(&refused));
     let all = sandbox.taper(&["rm", "--yes", "--runs", "runs", "--experiment", "one"]);
     assert!(!all.status.success(), "{}", text(&all));
     let gc = sandbox.taper(&["gc", "--yes", "--runs", "runs"]);

@@ -133,7 +133,7 @@ fn on_a_full_disk_runs_can_be_looked_at_and_removed() {
     assert!(full.contains("No space"), "{full}");
     assert_readable(&sandbox, &a);
     let (code, said) = sandbox.says(&["report", "small"]);
-    assert!(code == 1 && said.contains("its disk is full: free some room") && !said.contains("Error"), "{said}");
+    assert!(code == 1 && said.contains("its disk is full: free up space") && !said.contains("Error"), "{said}");
     fs::write(sandbox.folder(&b).join("state.tmp"), "").expect("an empty file");
     sandbox.ok(&["gc", "--yes"]);
     assert!(!sandbox.folder(&b).join("state.tmp").exists());

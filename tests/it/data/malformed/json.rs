@@ -55,7 +55,7 @@ fn syntax() -> Vec<Variant> {
             "a.jsonl",
             lines(3, r#"{"label": NaN, "review": "来"}"#),
             (3, "column 11:"),
-            "`NaN` is a number of Python's",
+            "`NaN` is not valid JSON",
         ),
         variant("comment", "a.jsonl", lines(1, "// reviews"), (1, "column 1"), "a comment, which JSON does not have"),
         variant(

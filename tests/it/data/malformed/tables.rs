@@ -214,7 +214,7 @@ fn parquet_files() -> Vec<Variant> {
         &[Values::Texts(&texts), Values::Whole(&[1, 0, 2, 0])],
     );
     let group = of("required group review { required binary body (UTF8); }", Values::Texts(&texts));
-    let not_packed = "are read from a file that is not packed";
+    let uncompressed = "need an uncompressed file";
     let one = parquet(
         "required binary review (UTF8); required int64 label;",
         &[Values::Texts(&texts[..2]), Values::Whole(&[1, 1])],
@@ -233,7 +233,7 @@ fn parquet_files() -> Vec<Variant> {
         ),
         variant("wrong footer", "a.parquet", with(60, 0xff), (WHOLE, NONE), "a.parquet"),
         variant("damaged page", "a.parquet", page, (1, "column `review`"), "it cannot be read as Parquet"),
-        variant("packed Parquet", "a.parquet.gz", text::gzip(&whole), (WHOLE, NONE), not_packed),
+        variant("packed Parquet", "a.parquet.gz", text::gzip(&whole), (WHOLE, NONE), uncompressed),
         variant("Parquet named CSV", "a.csv", &whole, (WHOLE, NONE), "which data.format = \"parquet\" reads"),
         variant("no column of Parquet", "a.parquet", &whole, (WHOLE, "`text`"), "columns found: review, label")
             .set(|config| config.text_column = "text".into()),

@@ -218,15 +218,28 @@ fn encodings() -> Vec<Variant> {
             "the file ends inside a character",
         ),
         variant("GBK set as UTF-8", "a.csv", &gb, (2, "`review`"), "set data.encoding = \"gb18030\"").encoded("utf-8"),
-        variant("UTF-8 set as GB18030", "a.csv", csv(3, "0,慢"), (3, NONE), "is not gb18030, as which")
-            .encoded("gb18030"),
-        variant("GB18030 cut", "a.csv", &gb[..gb.len() - 2], (5, NONE), "is not gbk, as which").encoded("gbk"),
+        variant(
+            "UTF-8 set as GB18030",
+            "a.csv",
+            csv(3, "0,慢"),
+            (3, NONE),
+            "is not gb18030, which the file is read as",
+        )
+        .encoded("gb18030"),
+        variant("GB18030 cut", "a.csv", &gb[..gb.len() - 2], (5, NONE), "is not gbk, which the file is read as")
+            .encoded("gbk"),
         variant("GB18030 cut and not set", "a.csv", &gb[..gb.len() - 2], (2, "`review`"), "it ends inside a character"),
         variant("invalid GB18030", "a.csv", replaced(&gb, &gbk("下"), b"\xFF\xFF"), (4, NONE), "is not gb18030")
             .encoded("gb18030"),
         variant("Windows-1252 not set", "a.csv", bare, (2, "`review`"), "its bytes look like windows-1252"),
-        variant("UTF-16 cut inside a unit", "a.csv", &wide[..wide.len() - 3], (5, NONE), "is not utf-16le, as which"),
-        variant("UTF-16 with half a character", "a.csv", lone, (3, NONE), "is not utf-16le, as which"),
+        variant(
+            "UTF-16 cut inside a unit",
+            "a.csv",
+            &wide[..wide.len() - 3],
+            (5, NONE),
+            "is not utf-16le, which the file is read as",
+        ),
+        variant("UTF-16 with half a character", "a.csv", lone, (3, NONE), "is not utf-16le, which the file is read as"),
         variant(
             "UTF-8 set as UTF-16",
             "a.csv",
@@ -266,7 +279,7 @@ pub(super) fn packed() -> Vec<Variant> {
             "the gzip file is damaged (",
         ),
         variant("gzip of nothing", "a.csv.gz", gzip(b""), (WHOLE, NONE), "the file is empty"),
-        variant("gzip of gzip", "a.csv.gz", gzip(&gz), (WHOLE, NONE), "it is a gzip file (unpack it first"),
+        variant("gzip of gzip", "a.csv.gz", gzip(&gz), (WHOLE, NONE), "it is a gzip file (decompress it first"),
         variant("gzip of a row too short", "a.csv.gz", short, (3, NONE), "the row has 1 field, expected 2"),
         variant("Zstandard cut", "a.csv.zst", &zst[..zst.len() / 2], (WHOLE, NONE), cut),
         variant(
