@@ -242,7 +242,9 @@ fn special_map_counts(folder: &Path) -> bool {
     let class = class.iter().find_map(|(map, key)| map.get(*key)?.as_str()).unwrap_or_default().to_lowercase();
     // Where tokenizer.json decides alone, no token is special by its name.
     let others = ["roberta", "camembert", "albert", "pretrained", "backend"];
-    let has_others = others.iter().any(|other| class.contains(other));
+    let of_the_file = ["modernbert", "xlm-roberta-xl"].map(Value::from);
+    let has_others = of_the_file.contains(model.get("model_type").unwrap_or(&Value::Null))
+        || others.iter().any(|other| class.contains(other));
     let is_usual = |(key, value): (&String, &Value)| {
         let stated = config.get(key).filter(|value| !value.is_null());
         usual(key, value) && stated.is_none_or(|stated| usual(key, stated))

@@ -183,6 +183,7 @@ mod tests {
             // tokenizer.json alone, in which `[CLS]` need not be a special token.
             (r#"{"model_type": "bert"}"#, r#"{"tokenizer_class": "PreTrainedTokenizerFast"}"#, true),
             (r#"{"model_type": "bert"}"#, r#"{"tokenizer_class": "TokenizersBackend"}"#, true),
+            (r#"{"model_type": "modernbert"}"#, "{}", true),
             // The map goes over the config.
             (r#"{"model_type": "bert"}"#, r#"{"cls_token": "[CLS]"}"#, false),
             (r#"{"model_type": "bert"}"#, r#"{"cls_token": "<cls>"}"#, true),

@@ -423,7 +423,7 @@ impl CardConfig {
         let folder = self.data_dir.as_deref().unwrap_or_default().trim_matches('/').trim_start_matches("./");
         let all = |patterns: &[String]| -> Result<Vec<String>, String> {
             let full = |pattern: &str| match folder {
-                "" => pattern.to_owned(),
+                "" | "." => pattern.to_owned(),
                 folder => format!("{folder}/{pattern}"),
             };
             let globs: Option<Vec<GlobMatcher>> =

@@ -192,7 +192,7 @@ fn spans(numbers: &[u64]) -> String {
     words.collect::<Vec<_>>().join(", ")
 }
 
-/// `new`; where the runs differ `2 completed, 1 new`.
+/// `new`; where the runs differ `2 completed; 1 new`.
 fn states(trial: &[&Line], shared: &[(&str, usize)]) -> String {
     let mut counts: Vec<(String, usize)> = Vec::new();
     for state in trial.iter().map(|line| state(line, shared)) {
@@ -207,7 +207,7 @@ fn states(trial: &[&Line], shared: &[(&str, usize)]) -> String {
     }
 }
 
-/// Steps of a run, time of all that are to do, memory of one, and disk of all.
+/// Steps of all runs, time of all that are to do, memory of one, and disk of all.
 fn costs(trial: &[&Line]) -> [String; 4] {
     let to_do = || trial.iter().filter(|line| is_to_do(line));
     let steps = format::count(trial.iter().map(|line| line.estimate.steps).sum());

@@ -44,7 +44,7 @@ impl Collected {
         let ends: Vec<u32> = rows.iter().flat_map(|row| once(row.text).chain(row.text_pair)).collect();
         let mut texts = texts.finish(ends);
         for NewRow { line, text_pair, target, .. } in rows {
-            let Some(text) = texts.next() else { break };
+            let text = texts.next().expect("an end for each text");
             let row = Row { line, text, text_pair: text_pair.and_then(|_| texts.next()), target };
             if RowText::from(&row).texts().any(is_blank) {
                 self.blank.add(line);
@@ -158,7 +158,9 @@ mod tests {
             let text_pair = (line % 3 > 0).then_some(pair.as_str());
             collector.push(line, RowText { text: &text, text_pair }, Target::Label(line as u32));
         }
-        for row in collector.finish().rows {
+        let rows = collector.finish().rows;
+        assert_eq!(rows.len(), 200);
+        for row in rows {
             assert_eq!((row.text.as_str(), row.label()), (text(row.line).as_str(), row.line as u32));
             assert_eq!(row.text_pair.as_deref(), (row.line % 3 > 0).then_some(text(row.line + 1000).as_str()));
         }

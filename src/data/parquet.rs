@@ -156,6 +156,7 @@ impl Parquet {
         }
         // The file has its columns in an order of its own, and every one of them has to go on whatever is wrong with the others.
         let several = self.parts.len() > 1;
+        self.parts.iter_mut().for_each(String::clear); // that of a row that could not be used is still there
         let mut problem = None;
         for (role, name, column) in &mut self.columns {
             let here = |error| Fault::File(damaged(&self.path, self.row, name, error));
@@ -175,10 +176,7 @@ impl Parquet {
             return Err(Fault::Row(Problem::new(self.row, what)));
         }
         if several {
-            for part in &mut self.parts {
-                cells.add_text(part, &self.text);
-                part.clear();
-            }
+            self.parts.iter().for_each(|part| cells.add_text(part, &self.text));
         }
         if (cells.text.len() + cells.text_pair.len()) as u64 > MAX_ROW {
             let (path, line) = (self.path.clone(), self.row);

@@ -336,7 +336,16 @@ fn labelled(
     // Names of class labels, which need not stand in the data files.
     let mut named: Vec<String> = Vec::new();
     for origin in origins {
-        let mut file = Rows::open(origin, layout, columns.clone())?;
+        let mut file = match Rows::open(origin, layout, columns.clone()) {
+            // One of several files may be empty.
+            Err(error @ DataError::Empty { .. }) if origins.len() > 1 => {
+                files.push((origin.name(), found.lines_before));
+                digests.push(hex(&Sha256::digest("")));
+                empty.get_or_insert(error);
+                continue;
+            }
+            file => file?,
+        };
         let own = file.classes();
         let labels = labels.get_or_insert_with(|| {
             let chosen = known.classes.map(<[String]>::to_vec).or_else(|| own.clone());

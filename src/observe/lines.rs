@@ -106,8 +106,8 @@ impl View {
             Event::RunStarted { total_steps, steps_per_epoch, resumed_from, rows, parameters, .. } => {
                 let step = resumed_from.unwrap_or(0);
                 let kept = self.kept.filter(|_| resumed_from.is_some());
-                // It continues, as if the run had never waited: as it is from the stored steps.
-                let smoothed_loss = self.smoothed_loss.filter(|_| resumed_from.is_some());
+                // It continues as if the run had never waited, unless steps are trained again: those are in it already.
+                let smoothed_loss = self.smoothed_loss.filter(|_| *resumed_from == Some(self.step));
                 let best_by = self.best_by;
                 *self = Self {
                     total_steps: *total_steps,

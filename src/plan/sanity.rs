@@ -293,7 +293,7 @@ pub fn decided_by_order(tie: Tie, metric: Metric, at: &str) -> Warning {
         false => format!("{} of {} trials", count(tied as u64), count(trials as u64)),
     };
     let message = format!(
-        "rung {} ({at}): {all} have the same dev {}, {}: their order in the plan decided which {} went on; to compare them later, lower \
+        "rung {} ({at}): {all} have the same dev {}, {}: their order, not their score, decided which {} went on; to compare them later, lower \
          sweep.rungs or sweep.reduction_factor{loss}",
         rung + 1,
         metric.name(),

@@ -355,6 +355,8 @@ fn shards(labels: &str, in_second: &str) -> Sandbox {
 fn a_shard_may_be_empty_and_one_with_an_unknown_label_is_named() {
     let sandbox = shards("", "");
     assert_eq!(planned(&sandbox)["data"]["test"], 8);
+    sandbox.write("glue/data/train-00001-of-00002.csv", "");
+    assert_eq!(planned(&sandbox)["data"]["train"], 24);
     let sandbox = shards("labels = { bad = \"bad\", good = \"good\", other = \"other\" }", "other,凉了\n");
     let (code, said) = sandbox.says(&["plan", "glue.toml"]);
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");

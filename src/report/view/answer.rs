@@ -44,7 +44,8 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
     }
     if analysis.has_folds() && !folds {
         // A fold alone: no trial has all of them.
-        return Some(single(shown.run.name.clone()));
+        let verdict = own.verdict(shown, "this fold");
+        return Some(Headline { verdict, ..single(shown.run.name.clone()) });
     }
     if group.planned < 2 {
         let key = (input.runs.len() > 1).then(|| format::short(&shown.run.key).to_string());
