@@ -52,7 +52,7 @@ fn all() -> Vec<Kernel> {
         let none = &[0; TOKENS];
         Cpu::default().batch(TokenStream { ids: none, positions: none, token_types: none, offsets: &offsets })
     };
-    let attention = Attention { heads: HEADS, width: HIDDEN, queries: Queries::All, dropout };
+    let attention = Attention { heads: HEADS, width: HIDDEN, queries: Queries::All, window: None, dropout };
     let attention_flop = 4 * TOKENS * ROW * HIDDEN;
     vec![
         ("linear", 4 * (narrow + HIDDEN * WIDE + wide), product, {
@@ -109,7 +109,7 @@ fn all() -> Vec<Kernel> {
                     y: &mut y,
                     x: &mut x,
                     stats: &mut stats,
-                    residual: &residual,
+                    residual: Some(&residual),
                     rows: TOKENS,
                     parameters: &p,
                     bias: down.bias,
@@ -124,7 +124,8 @@ fn all() -> Vec<Kernel> {
             kernel(move |cpu| {
                 cpu.add_norm_backward(AddNormBackward {
                     d_residual: &mut d_residual,
-                    dx: &mut dx,
+                    add: false,
+                    dx: Some(&mut dx),
                     gradients: &mut g,
                     fresh: true,
                     dy: &dy,

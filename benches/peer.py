@@ -79,11 +79,14 @@ def peak_rss_mib():
 
 def ceiling(rows):
     """GFLOP/s of the model's matrix products, forward and for both gradients, weighted by their FLOP."""
-    h, f = model.config.hidden_size, model.config.intermediate_size
+    config = model.config.to_dict()  # every family has its own keys, of which `hidden_size` is an alias
+    h = model.config.hidden_size
+    f = config.get("intermediate_size") or config["hidden_dim"]
+    up = 2 * f if config["model_type"] == "modernbert" else f
     flop = seconds = 0.0
     calls = 100 if gpu else 1  # between two looks at the clock
     with torch.inference_mode():
-        for width, out in [(h, 3 * h), (h, h), (h, f), (f, h)]:
+        for width, out in [(h, 3 * h), (h, h), (h, up), (f, h)]:
             shapes = [(rows, width), (rows, out), (out, width)]
             x, y, w = (torch.randn(*shape, dtype=dtype, device=device) for shape in shapes)
             for product in [lambda: x @ w.T, lambda: y @ w, lambda: y.T @ x]:

@@ -21,8 +21,9 @@ use taper::{
     execute::Workbench,
     kernels::{
         Activation, ActivationOps, AdamW, AddNorm, AddNormBackward, Attention, AttentionBackward, AttentionOps,
-        BiasActivation, Buffer, Cpu, CpuBatch, Dropout, Embed, EmbedBackward, EmbeddingOps, Linear, LinearOps, LossOps,
-        Memory, Moments, NormOps, OptimizerOps, PoolingOps, Sums, Table, TokenStream,
+        BiasActivation, Buffer, Cpu, CpuBatch, Dropout, Embed, EmbedBackward, EmbeddingOps, GatedActivation, Linear,
+        LinearOps, LossOps, Memory, Moments, NormOps, OptimizerOps, PoolingOps, Rotation, RotationOps, Sums, Table,
+        TokenStream,
     },
     model::{DropoutPlan, Parameters, read_weights},
     plan, spec,
@@ -130,6 +131,12 @@ impl LinearOps for Timed {
     }
 }
 
+impl RotationOps for Timed {
+    timed! {
+        rotate(args: Rotation<Buffer, CpuBatch>);
+    }
+}
+
 impl AttentionOps for Timed {
     timed! {
         attention(context: &mut Buffer, q: &Buffer, kv: &Buffer, batch: &CpuBatch, attention: Attention);
@@ -140,6 +147,8 @@ impl AttentionOps for Timed {
 impl ActivationOps for Timed {
     timed! {
         bias_activation(args: BiasActivation<Buffer>);
+        gated_activation(args: GatedActivation<Buffer>);
+        gated_activation_backward(x: &mut Buffer, dy: &Buffer, shape: (usize, usize));
         multiply(y: &mut Buffer, x: &Buffer, len: usize);
         activate(y: &mut Buffer, x: &mut Buffer, shape: (usize, usize), activation: Activation, dropout: Option<Dropout>);
         activate_backward(dy: &mut Buffer, x: &Buffer, shape: (usize, usize), dropout: Option<Dropout>);
@@ -158,6 +167,8 @@ impl PoolingOps for Timed {
     timed! {
         first_rows(y: &mut Buffer, x: &Buffer, batch: &CpuBatch, width: usize);
         add_to_first_rows(x: &mut Buffer, y: &Buffer, batch: &CpuBatch, width: usize);
+        mean_rows(y: &mut Buffer, x: &Buffer, batch: &CpuBatch, width: usize);
+        mean_rows_backward(x: &mut Buffer, y: &Buffer, batch: &CpuBatch, width: usize);
     }
 }
 

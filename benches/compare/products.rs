@@ -39,7 +39,7 @@ pub fn ceiling(shape: &ModelConfig, tokens: usize, bf16: bool) -> Option<f64> {
     Some(flop / seconds / 1e9)
 }
 
-/// Queries, keys and values in one; attention's output; both halves of the feed-forward part.
+/// Queries, keys and values in one; attention's output; both maps of the feed-forward network.
 fn products(shape: &ModelConfig, tokens: usize) -> Vec<Product> {
     let (h, f) = (shape.hidden_size, shape.intermediate_size);
     let of = |(width, out): (usize, usize)| {
@@ -49,7 +49,8 @@ fn products(shape: &ModelConfig, tokens: usize) -> Vec<Product> {
         let weight = Product { m: out, n: width, k: tokens, a_transposed: true, b_transposed: false };
         [forward, input, weight]
     };
-    [(h, 3 * h), (h, h), (h, f), (f, h)].into_iter().flat_map(of).collect()
+    let up = shape.cost_shape(0).up;
+    [(h, 3 * h), (h, h), (h, up), (f, h)].into_iter().flat_map(of).collect()
 }
 
 fn median_seconds(mut call: Box<dyn FnMut()>) -> f64 {

@@ -103,7 +103,7 @@ pub fn setting(options: &Options, work: &Work, all: &[Measured], load: Option<f6
         versions.extend(peer.versions.iter().map(|(name, version)| format!("{name} {version}")));
     }
     let (c, trained) = (&work.run.shape, work.trained());
-    let dropout = c.hidden_dropout;
+    let dropout = c.dropout.embedding;
     let device = if options.device == DeviceChoice::Cpu { None } else { Some(options.device.description()) };
     let lines = vec![
         format!(

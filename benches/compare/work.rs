@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use taper::{
     data::epoch_order,
     execute::{DeviceChoice, Prepared, RunFolder, Workbench},
-    plan::{self, ModelShape},
+    plan,
     spec::{LoadOptions, LoadedSpec},
     train::step_batches,
 };
@@ -86,14 +86,7 @@ impl Work {
     /// Floating-point operations of a forward pass over these rows that are necessary: no padding, and the last layer
     /// for `[CLS]` alone but for keys and values.
     pub fn forward_flop(&self, rows: &[u32]) -> f64 {
-        let c = &self.run.shape;
-        let shape = ModelShape {
-            hidden: c.hidden_size,
-            layers: c.num_hidden_layers,
-            intermediate: c.intermediate_size,
-            labels: self.run.dataset.labels.len(),
-            parameters: 0,
-        };
+        let shape = self.run.shape.cost_shape(self.run.dataset.labels.len());
         self.lengths(rows).iter().map(|&n| shape.forward_flop(n as u64)).sum()
     }
 
@@ -137,11 +130,7 @@ impl Work {
         let document: Value = json!({
             "model": model, "max_length": self.run.config.data.max_length, "batch_size": train.batch_size,
             "num_labels": self.run.dataset.labels.len(), "tokens_per_step": self.tokens_per_step(),
-            "dropout": {
-                "hidden_dropout_prob": shape.hidden_dropout,
-                "attention_probs_dropout_prob": shape.attention_dropout,
-                "classifier_dropout": shape.classifier_dropout,
-            },
+            "dropout": shape.dropout_keys(),
             "optimizer": {
                 "lr": train.lr, "betas": train.betas, "eps": train.eps, "weight_decay": train.weight_decay,
                 "max_grad_norm": train.max_grad_norm,

@@ -139,13 +139,7 @@ pub fn parameters(run: &Prepared) -> u64 {
 
 /// Sizes of a run's model.
 pub fn shape(run: &Prepared) -> ModelShape {
-    ModelShape {
-        hidden: run.shape.hidden_size,
-        layers: run.shape.num_hidden_layers,
-        intermediate: run.shape.intermediate_size,
-        labels: run.dataset.labels.len(),
-        parameters: parameters(run),
-    }
+    run.shape.cost_shape(run.dataset.labels.len())
 }
 
 /// Bytes of memory that a run needs. `largest` is the largest part of a batch, in tokens.

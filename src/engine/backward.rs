@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     data::Batch,
-    kernels::{AddNormBackward, AttentionBackward, Backend, EmbedBackward, Linear, Queries},
+    kernels::{AddNormBackward, AttentionBackward, Backend, EmbedBackward, Linear, Queries, Rotation},
     model::DropoutPlan,
 };
 
@@ -29,7 +29,7 @@ impl<B: Backend> Explicit<B> {
     pub(super) fn backward(&mut self, on_device: &B::Batch, batch: &Batch, plan: Option<DropoutPlan>, fresh: bool) {
         let (tokens, sequences) = (batch.ids.len(), batch.offsets.len() - 1);
         let sites = Sites::new(plan, batch);
-        self.head_backward(sequences, sites, fresh);
+        self.head_backward(on_device, sequences, sites, fresh);
         for i in (0..self.config.num_hidden_layers).rev() {
             let layer = self.layout.layers[i];
             let below = self.trains_before(i);
@@ -48,39 +48,62 @@ impl<B: Backend> Explicit<B> {
         self.embedding_backward(on_device, batch, sites, fresh);
     }
 
-    /// From `dx`, the gradient of a layer's output, to `d_ffn_input`, that of the feed-forward network's input; both `[rows, hidden]`.
+    /// From `dx`, the gradient of a layer's output, to `d_ffn_input`, that of the feed-forward network's input; both `[rows, hidden]`. With
+    /// post-norm that input is also the residual. With pre-norm the residual's gradient is in `d_residual`: it has passed the layers
+    /// above, if there are any, and this network's norm adds its part.
     fn feed_forward_backward(&mut self, i: usize, rows: usize, sites: Sites, fresh: bool) {
         let layer = self.layout.layers[i];
         let trained = [layer.ffn_up, layer.ffn_down].map(|l| self.trains_linear(l));
-        let dropout = sites.of_queries(self.queries(i), 3 + 3 * i, self.config.hidden_dropout);
+        let (family, first_only) = (self.config.family, self.queries(i) == Queries::First);
+        let (pre_norm, is_last) = (family.is_pre_norm, i + 1 == self.config.num_hidden_layers);
+        let dropout =
+            sites.of_queries(self.queries(i), 3 + 3 * i, self.config.dropout.ffn).filter(|_| !family.is_gated);
         let (backend, p, g, ws) = (&mut self.backend, &self.parameters, &mut self.gradients, &mut self.workspace);
-        let kept = &ws.layers[i];
+        let kept = &mut ws.layers[i];
         backend.add_norm_backward(AddNormBackward {
-            d_residual: &mut ws.d_ffn_input,
-            dx: &mut ws.d_dense,
+            d_residual: match (pre_norm, first_only) {
+                (false, _) => &mut ws.d_ffn_input,
+                (true, false) => &mut ws.d_residual,
+                (true, true) => &mut ws.d_residual_row,
+            },
+            add: pre_norm && !is_last,
+            dx: Some(&mut ws.d_dense),
             gradients: g,
             fresh,
             dy: &ws.dx,
-            x: &kept.ffn_sum,
+            x: &ws.sums[i],
             stats: &kept.ffn_stats,
             rows,
             parameters: p,
-            norm: layer.ffn_norm,
+            norm: layer.norm_after_ffn,
             dropout,
         });
         if trained[1] {
             backend.linear_parameters(g, fresh, &ws.d_dense, &kept.ffn_hidden, rows, layer.ffn_down);
         }
         backend.linear_input(&mut ws.d_ffn_hidden, false, &ws.d_dense, rows, p, layer.ffn_down);
-        backend.multiply(&mut ws.d_ffn_hidden, &kept.activation_grad, rows * layer.ffn_up.out);
+        let d_up = match family.is_gated {
+            true => {
+                backend.gated_activation_backward(
+                    &mut kept.activation_grad,
+                    &ws.d_ffn_hidden,
+                    (rows, layer.ffn_down.width),
+                );
+                &kept.activation_grad
+            }
+            false => {
+                backend.multiply(&mut ws.d_ffn_hidden, &kept.activation_grad, rows * layer.ffn_up.out);
+                &ws.d_ffn_hidden
+            }
+        };
         if trained[0] {
-            backend.linear_parameters(g, fresh, &ws.d_ffn_hidden, &kept.ffn_input, rows, layer.ffn_up);
+            backend.linear_parameters(g, fresh, d_up, &kept.ffn_input, rows, layer.ffn_up);
         }
-        backend.linear_input(&mut ws.d_ffn_input, true, &ws.d_ffn_hidden, rows, p, layer.ffn_up);
+        backend.linear_input(&mut ws.d_ffn_input, !pre_norm, d_up, rows, p, layer.ffn_up);
     }
 
-    /// From `d_ffn_input` to `dx`, the gradient of the layer's input, `[tokens, hidden]`: computed only if anything `below` the
-    /// layer is trained.
+    /// From `d_ffn_input` to `dx`, the gradient of the layer's input, `[tokens, hidden]`, and with pre-norm to `d_residual`, that of its residual:
+    /// computed only if anything `below` the layer is trained. Below the first layer both are one, in `dx`.
     fn attention_backward(
         &mut self,
         i: usize,
@@ -90,20 +113,28 @@ impl<B: Backend> Explicit<B> {
         fresh: bool,
         below: bool,
     ) {
-        let Layer { qkv, attention_output, attention_norm, .. } = self.layout.layers[i];
+        let Layer { qkv, attention_output, norm_after_attention, .. } = self.layout.layers[i];
         let (h, attention) = (self.config.hidden_size, self.attention_of(i, sites));
         let trained = [qkv, attention_output].map(|l| self.trains_linear(l));
         let last = attention.queries == Queries::First;
         let rows = if last { sequences } else { tokens };
-        let drops = self.config.family.drops_attention_output;
-        let dropout = sites.of_queries(attention.queries, 2 + 3 * i, self.config.hidden_dropout).filter(|_| drops);
+        let c = &self.config;
+        let (pre_norm, heads, head_width) = (c.family.is_pre_norm, c.num_attention_heads, c.head_width());
+        let dropout = sites.of_queries(attention.queries, 2 + 3 * i, c.dropout.attention_output);
+        let angles = c.attention_of(i).angles.map(|table| &self.angles[table]);
         let (backend, p, g, ws) = (&mut self.backend, &self.parameters, &mut self.gradients, &mut self.workspace);
         let (kept, input) = (&ws.layers[i], &ws.inputs[i]);
         // The residual's gradient: in the last layer only the query rows have one.
-        let d_residual = if last { &mut ws.d_row } else { &mut ws.dx };
+        let d_residual = match (pre_norm, last) {
+            (false, true) => &mut ws.d_row,
+            (false, false) => &mut ws.dx,
+            (true, true) => &mut ws.d_residual_row,
+            (true, false) => &mut ws.d_residual,
+        };
         backend.add_norm_backward(AddNormBackward {
             d_residual,
-            dx: &mut ws.d_dense,
+            add: pre_norm,
+            dx: Some(&mut ws.d_dense),
             gradients: g,
             fresh,
             dy: &ws.d_ffn_input,
@@ -111,7 +142,7 @@ impl<B: Backend> Explicit<B> {
             stats: &kept.attention_stats,
             rows,
             parameters: p,
-            norm: attention_norm,
+            norm: norm_after_attention,
             dropout,
         });
         if trained[1] {
@@ -132,6 +163,12 @@ impl<B: Backend> Explicit<B> {
             batch: on_device,
             attention,
         });
+        if let Some(angles) = angles {
+            // In the last layer the keys alone; otherwise queries and keys.
+            let (stride, heads) = if last { (2 * h, heads) } else { (3 * h, 2 * heads) };
+            let (x, batch) = (&mut ws.d_ffn_hidden, on_device);
+            backend.rotate(Rotation { x, angles, batch, stride, heads, head_width, back: true });
+        }
         if last {
             let (query, key_value) = (query_of(qkv), key_value_of(qkv));
             if trained[0] {
@@ -140,15 +177,25 @@ impl<B: Backend> Explicit<B> {
             }
             if below {
                 backend.linear_input(&mut ws.dx, false, &ws.d_ffn_hidden, tokens, p, key_value);
-                backend.linear_input(&mut ws.d_row, true, &ws.d_query, sequences, p, query);
+                backend.linear_input(&mut ws.d_row, !pre_norm, &ws.d_query, sequences, p, query);
                 backend.add_to_first_rows(&mut ws.dx, &ws.d_row, on_device, h);
+                if pre_norm && i == 0 {
+                    backend.add_to_first_rows(&mut ws.dx, &ws.d_residual_row, on_device, h);
+                } else if pre_norm {
+                    backend.clear(&mut ws.d_residual, tokens * h);
+                    backend.add_to_first_rows(&mut ws.d_residual, &ws.d_residual_row, on_device, h);
+                }
             }
         } else {
             if trained[0] {
                 backend.linear_parameters(g, fresh, &ws.d_ffn_hidden, input, tokens, qkv);
             }
             if below {
-                backend.linear_input(&mut ws.dx, true, &ws.d_ffn_hidden, tokens, p, qkv);
+                let is_apart = pre_norm && i > 0;
+                if pre_norm && !is_apart {
+                    std::mem::swap(&mut ws.dx, &mut ws.d_residual);
+                }
+                backend.linear_input(&mut ws.dx, !is_apart, &ws.d_ffn_hidden, tokens, p, qkv);
             }
         }
     }
@@ -179,7 +226,7 @@ impl<B: Backend> Explicit<B> {
             norm: layout.embedding_norm,
             batch: on_device,
             occurrences: &occurrences,
-            dropout: sites.tokens(0, self.config.hidden_dropout),
+            dropout: sites.tokens(0, self.config.dropout.embedding),
         });
     }
 }

@@ -8,7 +8,7 @@ use std::{
 use candle_core::Tensor;
 
 use super::{
-    Engine, MOMENTS, OptimizerState, Recipe, found,
+    Engine, MOMENTS, OptimizerState, Recipe, angles, found,
     layout::{Layout, ParamSlot},
     update::{Optimizer, ParamSpan, param_spans},
     workspace::Workspace,
@@ -38,6 +38,8 @@ pub struct Explicit<B: Backend> {
     /// `optimizer.decay` before each step that [`Engine::finished`] has not returned yet.
     decays: VecDeque<f64>,
     pub(super) workspace: Workspace<B::Buffer>,
+    /// Tables of the angles of rotary positions, by [`crate::model::LayerAttention::angles`].
+    pub(super) angles: Vec<B::Buffer>,
 }
 
 impl<B: Backend> Explicit<B> {
@@ -61,6 +63,7 @@ impl<B: Backend> Explicit<B> {
             optimizer: Optimizer::new(recipe, layout.words()),
             decays: VecDeque::new(),
             workspace: Workspace::new(&backend, config, labels),
+            angles: angles::tables(&backend, config),
             config: config.clone(),
             layout,
             backend,

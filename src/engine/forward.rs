@@ -3,12 +3,15 @@
 use super::{Explicit, workspace::Layer as Kept};
 use crate::{
     data::Batch,
-    kernels::{AddNorm, Attention, Backend, BiasActivation, Dropout, Embed, Linear, Queries, TokenStream},
-    model::DropoutPlan,
+    kernels::{
+        AddNorm, Attention, Backend, BiasActivation, Dropout, Embed, GatedActivation, Linear, Queries, Rotation,
+        TokenStream,
+    },
+    model::{DropoutPlan, LayerAttention, Pooling},
 };
 
 /// The dropout of one pass, by site: 0 after the embedding; 1 + 3·i, 2 + 3·i and 3 + 3·i in layer i (attention probabilities, attention
-/// output, feed-forward output); then the classifier's.
+/// output, feed-forward output or, if it is gated, product); then the classifier's.
 #[derive(Clone, Copy)]
 pub(super) struct Sites {
     plan: Option<DropoutPlan>,
@@ -50,6 +53,29 @@ pub(super) fn key_value_of(qkv: Linear) -> Linear {
     qkv.part(qkv.width..3 * qkv.width)
 }
 
+/// The buffers of a layer in the workspace. A pass that keeps nothing for a backward pass uses two inputs in turn, and one set of
+/// activations for all layers that compute every query.
+#[derive(Clone, Copy)]
+struct Slots {
+    layer: usize,
+    first_only: bool,
+    /// Its activations, and those of the layer before.
+    kept: usize,
+    before: usize,
+    /// Its input, and the next layer's.
+    input: usize,
+    output: usize,
+}
+
+impl Slots {
+    fn new(layer: usize, queries: Queries, keep: bool) -> Self {
+        let first_only = queries == Queries::First;
+        let (input, output) = if keep { (layer, layer + 1) } else { (layer % 2, (layer + 1) % 2) };
+        let kept = if first_only || keep { layer } else { 0 };
+        Self { layer, first_only, kept, before: if keep { layer.saturating_sub(1) } else { 0 }, input, output }
+    }
+}
+
 impl<B: Backend> Explicit<B> {
     /// Copies a batch to the device, and grows the workspace to its size.
     pub(super) fn enter(&mut self, batch: &Batch) -> B::Batch {
@@ -59,23 +85,24 @@ impl<B: Backend> Explicit<B> {
         self.backend.batch(TokenStream { ids, positions, token_types, offsets })
     }
 
-    /// Which query positions layer `i` computes: only the `[CLS]` rows of the last layer's output are read, so it computes keys and values of all
-    /// tokens, and everything else for those rows only.
+    /// Which query positions layer `i` computes: where the head reads only the `[CLS]` rows of the last layer's output, that layer computes keys
+    /// and values of all tokens, and everything else for those rows only.
     pub(super) fn queries(&self, i: usize) -> Queries {
-        if i + 1 == self.config.num_hidden_layers { Queries::First } else { Queries::All }
+        let is_last = i + 1 == self.config.num_hidden_layers;
+        if is_last && self.config.pooling == Pooling::First { Queries::First } else { Queries::All }
     }
 
     pub(super) fn attention_of(&self, i: usize, sites: Sites) -> Attention {
         let (c, queries) = (&self.config, self.queries(i));
-        let dropout = sites.of_queries(queries, 1 + 3 * i, c.attention_dropout);
-        Attention { heads: c.num_attention_heads, width: c.hidden_size, queries, dropout }
+        let dropout = sites.of_queries(queries, 1 + 3 * i, c.dropout.attention);
+        let LayerAttention { window, .. } = c.attention_of(i);
+        Attention { heads: c.num_attention_heads, width: c.hidden_size, queries, window, dropout }
     }
 
     /// Computes the logits, `[sequences, labels]`, in the workspace. With `keep`, the workspace also holds the inputs of the backward pass.
     pub(super) fn forward(&mut self, on_device: &B::Batch, batch: &Batch, plan: Option<DropoutPlan>, keep: bool) {
         let (tokens, sequences) = (batch.ids.len(), batch.offsets.len() - 1);
         let sites = Sites::new(plan, batch);
-        let hidden = self.config.hidden_dropout;
         let (layout, norm) = (&self.layout, self.layout.embedding_norm);
         let ws = &mut self.workspace;
         self.backend.embed(Embed {
@@ -87,7 +114,7 @@ impl<B: Backend> Explicit<B> {
             norm,
             untouched: self.optimizer.untouched(),
             batch: on_device,
-            dropout: sites.tokens(0, hidden),
+            dropout: sites.tokens(0, self.config.dropout.embedding),
         });
         if let Some(projection) = layout.projection {
             self.backend.linear(&mut ws.inputs[0], &ws.unprojected, tokens, &self.parameters, projection, true);
@@ -95,77 +122,107 @@ impl<B: Backend> Explicit<B> {
         for i in 0..self.config.num_hidden_layers {
             self.layer(i, on_device, tokens, sequences, sites, keep);
         }
-        self.head(sequences, sites);
+        self.head(on_device, sequences, sites);
     }
 
     fn layer(&mut self, i: usize, on_device: &B::Batch, tokens: usize, sequences: usize, sites: Sites, keep: bool) {
-        let (h, hidden, queries) = (self.config.hidden_size, self.config.hidden_dropout, self.queries(i));
+        let slots = Slots::new(i, self.queries(i), keep);
+        self.attend(slots, on_device, (tokens, sequences), sites);
+        let rows = if slots.first_only { sequences } else { tokens };
+        self.feed_forward(slots, rows, sites, keep);
+    }
+
+    /// From a layer's input to `ffn_input`, the sum after attention normalised.
+    fn attend(&mut self, slots: Slots, on_device: &B::Batch, (tokens, sequences): (usize, usize), sites: Sites) {
+        let (c, i) = (&self.config, slots.layer);
+        let (h, pre_norm) = (c.hidden_size, c.family.is_pre_norm);
         let attention = self.attention_of(i, sites);
-        let dropout = |site: usize| sites.of_queries(queries, site, hidden);
+        let dropout = sites.of_queries(attention.queries, 2 + 3 * i, c.dropout.attention_output);
         let (backend, p, ws) = (&mut self.backend, &self.parameters, &mut self.workspace);
         let layer = self.layout.layers[i];
-        let last = queries == Queries::First;
-        // In inference two buffers alternate as a layer's input and output, and all layers but the last share one set of
-        // activations.
-        let (slot, from, to) = if keep { (i, i, i + 1) } else { (i, i % 2, (i + 1) % 2) };
-        let slot = if last || keep { slot } else { 0 };
-        let kept = &mut ws.layers[slot];
-        let Kept { query_rows, q, qkv, context, attention_sum, attention_stats, .. } = kept;
-        let Kept { ffn_input, activation_grad, ffn_hidden, ffn_sum, ffn_stats, .. } = kept;
-        let (input, output) = match last {
-            true => (&ws.inputs[from], &mut ws.output),
-            false => {
-                let [input, output] = ws.inputs.get_disjoint_mut([from, to]).expect("two buffers");
-                (&*input, output)
+        let kept = &mut ws.layers[slots.kept];
+        let Kept { query_rows, residual_rows, q, qkv, context, attention_sum, attention_stats, ffn_input, .. } = kept;
+        let input = &ws.inputs[slots.input];
+        // With post-norm a layer's input is also its residual. With pre-norm that is what the input's norm was applied to; before the
+        // first layer there is none.
+        let stream = if pre_norm && i > 0 { &ws.sums[slots.before] } else { input };
+        let angles = c.attention_of(i).angles.map(|table| &self.angles[table]);
+        let (heads, head_width) = (c.num_attention_heads, c.head_width());
+        let (residual, rows) = if slots.first_only {
+            backend.linear(qkv, input, tokens, p, key_value_of(layer.qkv), true);
+            if let Some(angles) = angles {
+                // The keys alone: the first token's position is 0, and so is its angle.
+                let (x, batch) = (&mut *qkv, on_device);
+                backend.rotate(Rotation { x, angles, batch, stride: 2 * h, heads, head_width, back: false });
             }
-        };
-        let (residual, rows) = match last {
-            true => {
-                backend.linear(qkv, input, tokens, p, key_value_of(layer.qkv), true);
-                backend.first_rows(query_rows, input, on_device, h);
-                backend.linear(q, query_rows, sequences, p, query_of(layer.qkv), true);
-                backend.attention(context, q, qkv, on_device, attention);
-                (&*query_rows, sequences)
+            backend.first_rows(query_rows, input, on_device, h);
+            backend.linear(q, query_rows, sequences, p, query_of(layer.qkv), true);
+            backend.attention(context, q, qkv, on_device, attention);
+            if pre_norm {
+                backend.first_rows(residual_rows, stream, on_device, h);
             }
-            false => {
-                backend.linear(qkv, input, tokens, p, layer.qkv, true);
-                backend.attention(context, qkv, qkv, on_device, attention);
-                (input, tokens)
+            (if pre_norm { &*residual_rows } else { &*query_rows }, sequences)
+        } else {
+            backend.linear(qkv, input, tokens, p, layer.qkv, true);
+            if let Some(angles) = angles {
+                let (x, batch, heads) = (&mut *qkv, on_device, 2 * heads);
+                backend.rotate(Rotation { x, angles, batch, stride: 3 * h, heads, head_width, back: false });
             }
+            backend.attention(context, qkv, qkv, on_device, attention);
+            (stream, tokens)
         };
         backend.linear(attention_sum, context, rows, p, layer.attention_output, false);
         backend.add_norm(AddNorm {
             y: ffn_input,
             x: attention_sum,
             stats: attention_stats,
-            residual,
+            residual: Some(residual),
             rows,
             parameters: p,
             bias: layer.attention_output.bias,
-            norm: layer.attention_norm,
-            dropout: if self.config.family.drops_attention_output { dropout(2 + 3 * i) } else { None },
+            norm: layer.norm_after_attention,
+            dropout,
         });
-        backend.linear(activation_grad, ffn_input, rows, p, layer.ffn_up, false);
-        backend.bias_activation(BiasActivation {
-            y: ffn_hidden,
-            x: activation_grad,
-            rows,
-            parameters: p,
-            linear: layer.ffn_up,
-            activation: self.config.activation,
-            derivative: keep,
-        });
-        backend.linear(ffn_sum, ffn_hidden, rows, p, layer.ffn_down, false);
+    }
+
+    /// From `ffn_input` to the layer's output.
+    fn feed_forward(&mut self, slots: Slots, rows: usize, sites: Sites, derivative: bool) {
+        let (c, i) = (&self.config, slots.layer);
+        let dropout = sites.of_queries(self.queries(i), 3 + 3 * i, c.dropout.ffn);
+        let is_final = i + 1 == c.num_hidden_layers;
+        let (backend, p, ws) = (&mut self.backend, &self.parameters, &mut self.workspace);
+        let (layer, sum) = (self.layout.layers[i], &mut ws.sums[slots.kept]);
+        let kept = &mut ws.layers[slots.kept];
+        let Kept { attention_sum, ffn_input, activation_grad: x, ffn_hidden: y, ffn_stats, .. } = kept;
+        backend.linear(x, ffn_input, rows, p, layer.ffn_up, false);
+        let (parameters, linear, activation) = (p, layer.ffn_up, c.activation);
+        if c.family.is_gated {
+            let y = &mut *y;
+            backend.gated_activation(GatedActivation {
+                y,
+                x,
+                rows,
+                parameters,
+                linear,
+                activation,
+                derivative,
+                dropout,
+            });
+        } else {
+            let y = &mut *y;
+            backend.bias_activation(BiasActivation { y, x, rows, parameters, linear, activation, derivative });
+        }
+        backend.linear(sum, y, rows, p, layer.ffn_down, false);
         backend.add_norm(AddNorm {
-            y: output,
-            x: ffn_sum,
+            y: if is_final { &mut ws.output } else { &mut ws.inputs[slots.output] },
+            x: sum,
             stats: ffn_stats,
-            residual: ffn_input,
+            residual: Some(if c.family.is_pre_norm { attention_sum } else { ffn_input }),
             rows,
             parameters: p,
             bias: layer.ffn_down.bias,
-            norm: layer.ffn_norm,
-            dropout: dropout(3 + 3 * i),
+            norm: layer.norm_after_ffn,
+            dropout: dropout.filter(|_| !c.family.is_gated),
         });
     }
 }

@@ -36,14 +36,14 @@ pub struct Layer {
     pub qkv: Linear,
     /// After attention: `[hidden, hidden]`.
     pub attention_output: Linear,
-    /// Its norm.
-    pub attention_norm: LayerNorm,
-    /// The feed-forward network's first map: `[intermediate, hidden]`.
+    /// The norm of the sum after attention: the layer's own, with pre-norm that of the feed-forward network.
+    pub norm_after_attention: LayerNorm,
+    /// The feed-forward network's first map: `[intermediate, hidden]`, of a gated one `[2 · intermediate, hidden]`.
     pub ffn_up: Linear,
     /// Its second: `[hidden, intermediate]`.
     pub ffn_down: Linear,
-    /// Its norm.
-    pub ffn_norm: LayerNorm,
+    /// The norm of the sum after it: the layer's own, with pre-norm that of the next layer's attention, or the last one of all.
+    pub norm_after_ffn: LayerNorm,
     /// Offset past the layer's last parameter; its first is the weight of `qkv`.
     pub end: usize,
 }
@@ -63,6 +63,8 @@ pub struct Layout {
     pub layers: Vec<Layer>,
     /// The head's dense layer.
     pub head_dense: Linear,
+    /// The norm after its activation, in some heads.
+    pub head_norm: Option<LayerNorm>,
     /// The classifier.
     pub classifier: Linear,
     /// Values before the word embedding.
@@ -124,6 +126,17 @@ impl<'a> Allocator<'a> {
     }
 }
 
+/// The norms of the sums after attention and after the feed-forward network of layer `i`.
+fn norms_of(config: &ModelConfig, i: usize) -> [Module; 2] {
+    let of = |i, module: LayerModule| Module::Layer(i, module);
+    let is_last = i + 1 == config.num_hidden_layers;
+    match config.family.is_pre_norm {
+        false => [of(i, LayerModule::AttentionNorm), of(i, LayerModule::FfnNorm)],
+        true if is_last => [of(i, LayerModule::FfnNorm), Module::FinalNorm],
+        true => [of(i, LayerModule::FfnNorm), of(i + 1, LayerModule::AttentionNorm)],
+    }
+}
+
 impl Layout {
     /// For a classifier with these parameters.
     pub fn new(config: &ModelConfig, spec: &ModelSpec) -> Self {
@@ -142,18 +155,25 @@ impl Layout {
         let projection = is_projected.then(|| a.linear(&[Module::EmbeddingProjection], false));
         let layers = (0..config.num_hidden_layers).map(|i| {
             let of = |module: LayerModule| Module::Layer(i, module);
+            let apart = [LayerModule::Query, LayerModule::Key, LayerModule::Value].map(of);
+            let [after_attention, after_ffn] = norms_of(config, i);
             Layer {
-                qkv: a.linear(&[LayerModule::Query, LayerModule::Key, LayerModule::Value].map(of), false),
+                qkv: if config.family.has_fused_qkv {
+                    a.linear(&[of(LayerModule::Qkv)], false)
+                } else {
+                    a.linear(&apart, false)
+                },
                 attention_output: a.linear(&[of(LayerModule::AttentionOutput)], false),
-                attention_norm: a.norm(of(LayerModule::AttentionNorm), eps),
+                norm_after_attention: a.norm(after_attention, eps),
                 ffn_up: a.linear(&[of(LayerModule::FfnUp)], false),
                 ffn_down: a.linear(&[of(LayerModule::FfnDown)], false),
-                ffn_norm: a.norm(of(LayerModule::FfnNorm), eps),
+                norm_after_ffn: a.norm(after_ffn, eps),
                 end: a.end,
             }
         });
         let layers = layers.collect();
         let head_dense = a.linear(&[Module::HeadDense], true);
+        let head_norm = config.family.head.has_norm.then(|| a.norm(Module::HeadNorm, eps));
         let classifier = a.linear(&[Module::Classifier], true);
         let dense = a.end;
         let word = a.table(Module::Words).expect("every model has words");
@@ -168,6 +188,7 @@ impl Layout {
             projection,
             layers,
             head_dense,
+            head_norm,
             classifier,
             dense,
             len: a.end,

@@ -1,6 +1,7 @@
 //! The memory that a run needs, counted from the buffers that the engine allocates.
 
 use super::{
+    angles,
     layout::Layout,
     workspace::{Extent, Workspace},
 };
@@ -70,6 +71,7 @@ pub fn memory_bytes(
     let layout = Layout::new(config, &ModelSpec::new(config, labels));
     let values = |config: &ModelConfig, extent: Extent| Workspace::values(config, labels, extent) as u64;
     let [all, dense] = [layout.len, layout.dense].map(|len| len as u64);
+    let angles = angles::values(config) as u64;
     match space {
         MemorySpace::Host => {
             // Weights; gradients of all parameters but the words; two moments of all that have a gradient.
@@ -80,11 +82,11 @@ pub fn memory_bytes(
             shallow.num_hidden_layers = config.num_hidden_layers.min(2);
             let larger = training.max(workload.evaluation());
             let evaluation = values(&shallow, larger) - values(&shallow, training);
-            let mut bytes = PROGRAM + F32 * (state + values(config, training) + evaluation);
+            let mut bytes = PROGRAM + F32 * (state + angles + values(config, training) + evaluation);
             if precision == Precision::Bf16 {
                 // The encoder's weights, packed for the forward and for the backward pass, and the operands of one product.
                 let weights: usize = layout.layers.iter().map(|layer| layer.end - layer.qkv.weight).sum();
-                let width = config.intermediate_size.max(3 * config.hidden_size);
+                let width = layout.layers[0].ffn_up.out.max(3 * config.hidden_size);
                 bytes += BF16 * 2 * (weights + larger.tokens * width) as u64;
             }
             bytes
@@ -97,7 +99,7 @@ pub fn memory_bytes(
             let own = cuda::own_bytes(largest, config.hidden_size, config.num_attention_heads) as u64;
             // A copy in bf16 of what is a factor of a product: the weights and most activations.
             let copies = if precision == Precision::Bf16 { BF16 * (all + workspace) } else { 0 };
-            F32 * (state + workspace) + copies + own
+            F32 * (state + angles + workspace) + copies + own
         }
     }
 }

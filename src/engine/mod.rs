@@ -4,6 +4,7 @@
 //! device's kernels: the CPU's or an NVIDIA GPU's. [`Autograd`] computes the same with candle's tape on every device that candle supports;
 //! the first is tested against it, and it is used where there are no kernels.
 
+mod angles;
 mod apply;
 mod autograd;
 mod backward;

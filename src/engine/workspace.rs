@@ -2,13 +2,18 @@
 
 use std::cell::Cell;
 
-use crate::{kernels::Memory, model::ModelConfig};
+use crate::{
+    kernels::Memory,
+    model::{ModelConfig, Pooling},
+};
 
 /// The activations of an encoder layer that its backward pass needs. `queries` is the number of query rows: one for each token, in the last
 /// layer one for each sequence.
 pub struct Layer<T> {
     /// Last layer only: the rows of its input whose queries are computed, `[queries, hidden]`.
     pub query_rows: T,
+    /// Last layer only, with pre-norm: the residuals of these rows, `[queries, hidden]`.
+    pub residual_rows: T,
     /// Last layer only: their queries, `[queries, hidden]`.
     pub q: T,
     /// Queries (except in the last layer), keys and values side by side: `[tokens, 3 or 2 · hidden]`.
@@ -21,13 +26,12 @@ pub struct Layer<T> {
     pub attention_stats: T,
     /// That sum normalised: the input of the feed-forward network, `[queries, hidden]`.
     pub ffn_input: T,
-    /// The derivative of the activation at its input, `[queries, intermediate]`.
+    /// The derivative of the activation at its input, `[queries, intermediate]`; of a gated network those of the product by the
+    /// activation's input and by the gate, `[queries, 2 · intermediate]`.
     pub activation_grad: T,
     /// The hidden values of the feed-forward network, after the activation, `[queries, intermediate]`.
     pub ffn_hidden: T,
-    /// The sum before the norm that follows the feed-forward network, `[queries, hidden]`.
-    pub ffn_sum: T,
-    /// Mean and reciprocal standard deviation of its rows, `[queries, 2]`.
+    /// Mean and reciprocal standard deviation of the rows of the sum after it, `[queries, 2]`: see [`Workspace::sums`].
     pub ffn_stats: T,
 }
 
@@ -47,24 +51,40 @@ pub struct Workspace<T> {
     pub inputs: Vec<T>,
     /// One for each layer; in inference all but the last share the first.
     pub layers: Vec<Layer<T>>,
-    /// The last layer's output for the first token of each sequence, `[sequences, hidden]`.
+    /// The sum after each layer's feed-forward network, before the norm that follows, `[queries, hidden]`; shared as `layers` are. With pre-norm the
+    /// next residual.
+    pub sums: Vec<T>,
+    /// The last layer's output, `[queries, hidden]`.
     pub output: T,
+    /// The mean of its rows of each sequence, where the head reads that, `[sequences, hidden]`.
+    pub pooled: T,
     /// The derivative of the head's activation, `[sequences, hidden]`.
     pub head_grad: T,
-    /// The output of the head's dense layer after activation and dropout: the classifier's input, `[sequences, hidden]`.
+    /// The output of the head's dense layer after activation and dropout: the classifier's input, unless a norm is between them,
+    /// `[sequences, hidden]`.
     pub head_hidden: T,
+    /// That after the head's norm, where it has one, `[sequences, hidden]`.
+    pub head_normed: T,
+    /// Mean and reciprocal standard deviation of the rows that are normalised, `[sequences, 2]`.
+    pub head_stats: T,
     /// `[sequences, labels]`.
     pub logits: T,
     /// Their gradient, `[sequences, labels]`.
     pub d_logits: T,
+    /// The gradient of `pooled`, `[sequences, hidden]`.
+    pub d_pooled: T,
     /// The gradient of a layer's output, then of its input, `[tokens, hidden]`.
     pub dx: T,
+    /// With pre-norm: the gradient of the residual, `[tokens, hidden]`.
+    pub d_residual: T,
     /// That of the feed-forward network's input, then of attention's context, `[tokens, hidden]`.
     pub d_ffn_input: T,
     /// That of the output of the dense layer before a norm, `[tokens, hidden]`.
     pub d_dense: T,
     /// That of the first token of each sequence, `[sequences, hidden]`.
     pub d_row: T,
+    /// That of its residual, with pre-norm, `[sequences, hidden]`.
+    pub d_residual_row: T,
     /// That of the last layer's queries, `[sequences, hidden]`.
     pub d_query: T,
     /// That of the feed-forward network's hidden values, then of queries, keys and values,
@@ -127,22 +147,27 @@ impl<T> Workspace<T> {
     fn sized(zeros: &impl Fn(usize) -> T, c: &ModelConfig, labels: usize, tokens: usize, sequences: usize) -> Self {
         let (h, f, e) = (c.hidden_size, c.intermediate_size, c.embedding_size);
         let projected = if e == h { 0 } else { tokens };
+        let pre_norm = |n: usize| if c.family.is_pre_norm { n } else { 0 };
+        let reads_first = c.pooling == Pooling::First;
+        let outputs = if reads_first { sequences } else { tokens };
+        let normed = if c.family.head.has_norm { sequences } else { 0 };
+        let up = if c.family.is_gated { 2 * f } else { f };
         let rows = |n: usize, width: usize| zeros(n * width);
         let layer = |i: usize| {
-            let last = i + 1 == c.num_hidden_layers;
+            let last = reads_first && i + 1 == c.num_hidden_layers;
             let queries = if last { sequences } else { tokens };
             let query_rows = if last { sequences } else { 0 };
             Layer {
                 query_rows: rows(query_rows, h),
+                residual_rows: rows(pre_norm(query_rows), h),
                 q: rows(query_rows, h),
                 qkv: rows(tokens, if last { 2 * h } else { 3 * h }),
                 context: rows(queries, h),
                 attention_sum: rows(queries, h),
                 attention_stats: rows(queries, 2),
                 ffn_input: rows(queries, h),
-                activation_grad: rows(queries, f),
+                activation_grad: rows(queries, up),
                 ffn_hidden: rows(queries, f),
-                ffn_sum: rows(queries, h),
                 ffn_stats: rows(queries, 2),
             }
         };
@@ -155,15 +180,24 @@ impl<T> Workspace<T> {
             d_unprojected: rows(projected, e),
             inputs: (0..c.num_hidden_layers.max(2)).map(|_| rows(tokens, h)).collect(),
             layers: (0..c.num_hidden_layers).map(layer).collect(),
-            output: rows(sequences, h),
+            sums: (1..=c.num_hidden_layers)
+                .map(|i| rows(if i == c.num_hidden_layers { outputs } else { tokens }, h))
+                .collect(),
+            output: rows(outputs, h),
+            pooled: rows(if reads_first { 0 } else { sequences }, h),
             head_grad: rows(sequences, h),
             head_hidden: rows(sequences, h),
+            head_normed: rows(normed, h),
+            head_stats: rows(normed, 2),
             logits: rows(sequences, labels),
             d_logits: rows(sequences, labels),
+            d_pooled: rows(if reads_first { 0 } else { sequences }, h),
             dx: rows(tokens, h),
+            d_residual: rows(pre_norm(tokens), h),
             d_ffn_input: rows(tokens, h),
             d_dense: rows(tokens, h),
             d_row: rows(sequences, h),
+            d_residual_row: rows(pre_norm(sequences), h),
             d_query: rows(sequences, h),
             d_ffn_hidden: rows(tokens, f.max(3 * h)),
             words: zeros(0),

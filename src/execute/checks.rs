@@ -4,7 +4,7 @@ use super::{ExecuteError, SettingProblem};
 use crate::{
     data::{Dataset, Tokenizer, Tokens},
     format,
-    model::ModelConfig,
+    model::{ModelConfig, Positions},
     plan::{ClassWeights, LongPolicy, LongTexts, RunConfig, closest, schedule},
     train::{ProbeText, schedule::Steps},
     warning::{Kind, Warning},
@@ -56,7 +56,7 @@ pub(super) fn check(
         );
     }
     if let Some((pad, id)) = tokenizer.padding().filter(|(_, id)| other_padding(*id, shape))
-        && shape.family.positions_follow_padding
+        && shape.family.positions == Positions::LearnedAfterPadding
     {
         found(
             "model.source",

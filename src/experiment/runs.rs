@@ -6,7 +6,7 @@ use super::{ExperimentError, Planner};
 use crate::{
     execute::{Prepared, RunFolder},
     observe::{PlannedInfo, past},
-    plan::{ModelShape, Prune, prune::rungs},
+    plan::{Prune, prune::rungs},
     store::{ExperimentRecord, NewRun, RunState, SpecFile, Store},
 };
 
@@ -84,12 +84,6 @@ fn step_cost(run: &Prepared) -> f64 {
     const USUAL: usize = 64;
     let train = &run.config.train;
     let rows = (train.batch_size * train.gradient_accumulation_steps).min(run.examples().max(1));
-    let shape = ModelShape {
-        hidden: run.shape.hidden_size,
-        layers: run.shape.num_hidden_layers,
-        intermediate: run.shape.intermediate_size,
-        labels: run.dataset.labels.len(),
-        parameters: 0, // irrelevant for a pass through the layers
-    };
+    let shape = run.shape.cost_shape(run.dataset.labels.len());
     rows as f64 * shape.forward_flop(run.config.data.max_length.min(USUAL) as u64)
 }

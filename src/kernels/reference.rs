@@ -5,7 +5,7 @@
 
 use std::{ops::Range, sync::Arc};
 
-use candle_core::{Result, Tensor, bail};
+use candle_core::{Device, Result, Tensor, bail};
 
 use super::{Activation, Dropout, MASK_WIDTH};
 
@@ -40,15 +40,19 @@ impl Ragged {
 }
 
 /// Affine map of each row: x `[rows, in]`, weight `[out, in]`, bias `[out]` → `[rows, out]`.
-pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
-    x.matmul(&weight.t()?)?.broadcast_add(bias)
+pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    biased(x.matmul(&weight.t()?)?, bias)
+}
+
+fn biased(x: Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
+    bias.map_or(Ok(x.clone()), |bias| x.broadcast_add(bias))
 }
 
 /// Layer normalisation: x `[rows, features]`, weight and bias `[features]` → `[rows, features]`.
-pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f64) -> Result<Tensor> {
+pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, eps: f64) -> Result<Tensor> {
     let centred = x.broadcast_sub(&x.mean_keepdim(1)?)?;
     let variance = centred.sqr()?.mean_keepdim(1)?;
-    centred.broadcast_div(&(variance + eps)?.sqrt()?)?.broadcast_mul(weight)?.broadcast_add(bias)
+    biased(centred.broadcast_div(&(variance + eps)?.sqrt()?)?.broadcast_mul(weight)?, bias)
 }
 
 /// Zeroes values of x `[rows, features]` at random and scales the others by 1/(1−p); returns x unchanged without `dropout`.
@@ -71,15 +75,51 @@ pub fn activation(x: &Tensor, activation: Activation) -> Result<Tensor> {
     }
 }
 
-/// softmax(Q·Kᵀ / √d)·V within each sequence and head.
+/// A gated linear unit: x `[rows, 2 · width]`, inputs of the function, then gates → `[rows, width]`.
+pub fn gated(x: &Tensor, function: Activation) -> Result<Tensor> {
+    let width = x.dim(1)? / 2;
+    activation(&x.narrow(1, 0, width)?, function)? * x.narrow(1, width, width)?
+}
+
+/// Rotary positions: x `[tokens, heads · d]`, angles `[tokens, d]`, cosines, then sines → `[tokens, heads · d]`.
+pub fn rotate(x: &Tensor, angles: &Tensor, heads: usize) -> Result<Tensor> {
+    let (tokens, width) = x.dims2()?;
+    let half = width / heads / 2;
+    let x = x.reshape((tokens, heads, 2, half))?;
+    let (a, b) = (x.narrow(2, 0, 1)?, x.narrow(2, 1, 1)?);
+    let of = |from: usize| angles.narrow(1, from, half)?.reshape((tokens, 1, 1, half));
+    let (cos, sin) = (of(0)?, of(half)?);
+    let turned_a = (a.broadcast_mul(&cos)? - b.broadcast_mul(&sin)?)?;
+    let turned_b = (b.broadcast_mul(&cos)? + a.broadcast_mul(&sin)?)?;
+    Tensor::cat(&[turned_a, turned_b], 2)?.reshape((tokens, width))
+}
+
+/// The mean of the rows of each sequence: x `[tokens, width]`, `offsets` `[sequences + 1]` → `[sequences, width]`.
+pub fn mean_rows(x: &Tensor, offsets: &[u32]) -> Result<Tensor> {
+    let means: Result<Vec<Tensor>> =
+        offsets.windows(2).map(|o| x.narrow(0, o[0] as usize, (o[1] - o[0]) as usize)?.mean_keepdim(0)).collect();
+    Tensor::cat(&means?, 0)
+}
+
+/// 0 where a query may see a key, else −∞, `[queries, keys]`: at most `window` apart.
+fn mask(queries: usize, keys: usize, window: usize, device: &Device) -> Result<Tensor> {
+    let of = |(query, key): (usize, usize)| if query.abs_diff(key) <= window { 0.0 } else { f32::NEG_INFINITY };
+    let values: Vec<f32> = (0..queries).flat_map(|query| (0..keys).map(move |key| of((query, key)))).collect();
+    Tensor::from_vec(values, (queries, keys), device)
+}
+
+/// softmax(Q·Kᵀ / √d)·V within each sequence, window and head.
+
 ///
-/// q `[queries, heads · d]`, k and v `[keys, heads · d]` → `[queries, heads · d]`. `dropout` applies to the probabilities.
+/// q `[queries, heads · d]`, k and v `[keys, heads · d]` → `[queries, heads · d]`. `dropout` applies to the probabilities. Queries are the first
+/// ones of their sequence.
 pub fn attention(
     q: &Tensor,
     k: &Tensor,
     v: &Tensor,
     ragged: &Ragged,
     heads: usize,
+    window: Option<usize>,
     dropout: Option<Dropout>,
 ) -> Result<Tensor> {
     ragged.check(q.dim(0)?, k.dim(0)?)?;
@@ -90,7 +130,10 @@ pub fn attention(
     };
     let mut outputs = Vec::new();
     for (queries, keys) in ragged.sequences() {
-        let scores = (split(q, &queries)?.matmul(&split(k, &keys)?.t()?)? / (d as f64).sqrt())?;
+        let mut scores = (split(q, &queries)?.matmul(&split(k, &keys)?.t()?)? / (d as f64).sqrt())?;
+        if let Some(window) = window {
+            scores = scores.broadcast_add(&mask(queries.len(), keys.len(), window, q.device())?)?;
+        }
         let mut p = candle_nn::ops::softmax(&scores, 2)?;
         if let Some(dropout) = dropout {
             let mut factors = vec![0.0f32; heads * queries.len() * keys.len()];

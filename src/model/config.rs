@@ -1,14 +1,20 @@
 //! A model's shape, from Hugging Face's config.json.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use super::{
+    ModelSpec,
     config_keys::Keys,
-    family::Family,
+    family::{Family, Positions},
+    heads::Pooling,
     label_names::{self, Names},
+    rotary::{LayerAttention, Rotary},
 };
 use crate::{
     kernels::{Activation, Requirements},
+    plan::ModelShape,
     task::Task,
 };
 
@@ -31,7 +37,15 @@ pub struct ModelConfig {
     pub embedding_size: usize,
     /// Activation of the feed-forward layer.
     pub activation: Activation,
-    /// Rows of the position embedding; see [`Self::longest`].
+    /// Activation of the head.
+    pub head_activation: Activation,
+    /// What the head reads.
+    pub pooling: Pooling,
+    /// Which modules have a bias.
+    pub biases: Biases,
+    /// Rotary positions, where the family has them.
+    pub rotary: Option<Rotary>,
+    /// Positions, and rows of their embedding where there is one; see [`Self::longest`].
     pub max_position_embeddings: usize,
     /// Rows of the token type embedding; 0: there is none.
     pub type_vocab_size: usize,
@@ -41,16 +55,42 @@ pub struct ModelConfig {
     pub layer_norm_eps: f64,
     /// Standard deviation of new weights.
     pub initializer_range: f64,
+    /// Deviations beyond which a new weight of a truncated normal distribution is not drawn.
+    pub initializer_cutoff: f64,
     /// Token whose embedding is initialised to zeros in a new model.
     pub pad_token_id: usize,
-    /// Dropout of the embeddings and of each sublayer's output.
-    pub hidden_dropout: f64,
-    /// Dropout of the attention probabilities.
-    pub attention_dropout: f64,
-    /// Dropout of the head: before the classifier and, in some heads, on its input.
-    pub classifier_dropout: f64,
+    /// Dropout probabilities.
+    pub dropout: Dropouts,
     /// Every key of the file, including those that are not used here: they are written back unchanged.
     pub(super) raw: Map<String, Value>,
+}
+
+/// Dropout probabilities of the sites of a model.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Dropouts {
+    /// The embeddings.
+    pub embedding: f64,
+    /// The attention probabilities.
+    pub attention: f64,
+    /// The output of attention.
+    pub attention_output: f64,
+    /// The output of the feed-forward network, or the product inside a gated one.
+    pub ffn: f64,
+    /// The head: before the classifier and, in some heads, on its input.
+    pub head: f64,
+}
+
+/// Which modules have a bias.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Biases {
+    /// The dense layers of attention.
+    pub attention: bool,
+    /// Those of the feed-forward network.
+    pub ffn: bool,
+    /// Norms.
+    pub norms: bool,
+    /// The head's dense layer.
+    pub head: bool,
 }
 
 impl ModelConfig {
@@ -69,7 +109,25 @@ impl ModelConfig {
 
     /// The position of the first token.
     pub fn first_position(&self) -> usize {
-        if self.family.positions_follow_padding { self.pad_token_id + 1 } else { 0 }
+        if self.family.positions == Positions::LearnedAfterPadding { self.pad_token_id + 1 } else { 0 }
+    }
+
+    /// Whether positions are rows of a table.
+    pub fn has_learned_positions(&self) -> bool {
+        self.family.positions != Positions::Rotary
+    }
+
+    /// The attention of layer `i`.
+    pub fn attention_of(&self, i: usize) -> LayerAttention {
+        match &self.rotary {
+            None => LayerAttention { window: None, angles: None },
+            Some(rotary) => rotary.layer(i),
+        }
+    }
+
+    /// Values of an attention head.
+    pub fn head_width(&self) -> usize {
+        self.hidden_size / self.num_attention_heads
     }
 
     /// Tokens of the longest sequence.
@@ -79,16 +137,40 @@ impl ModelConfig {
 
     /// The sizes that a device's kernels may have limits for, with sequences of up to `longest` tokens.
     pub fn requirements(&self, longest: usize) -> Requirements {
-        Requirements {
-            norm_width: self.hidden_size.max(self.embedding_size),
-            head_width: self.hidden_size / self.num_attention_heads,
-            longest,
+        Requirements { norm_width: self.hidden_size.max(self.embedding_size), head_width: self.head_width(), longest }
+    }
+
+    /// The sizes that the cost of such a model depends on.
+    pub fn cost_shape(&self, labels: usize) -> ModelShape {
+        let local = |i: &usize| self.attention_of(*i).window.is_some();
+        ModelShape {
+            hidden: self.hidden_size,
+            layers: self.num_hidden_layers,
+            intermediate: self.intermediate_size,
+            up: if self.family.is_gated { 2 * self.intermediate_size } else { self.intermediate_size },
+            local_layers: (0..self.num_hidden_layers - 1).filter(local).count(),
+            window: self.rotary.as_ref().map_or(0, |rotary| 2 * rotary.window + 1),
+            reads_all: self.pooling == Pooling::Mean,
+            labels,
+            parameters: ModelSpec::count(self, labels).try_into().unwrap_or(u64::MAX),
         }
     }
 
-    /// Sets all three dropouts.
+    /// Dropout probabilities by their keys in config.json.
+    pub fn dropout_keys(&self) -> BTreeMap<&'static str, f64> {
+        let (keys, p) = (&self.family.keys.dropout, self.dropout);
+        BTreeMap::from([
+            (keys.embedding, p.embedding),
+            (keys.attention, p.attention),
+            (keys.ffn, p.ffn),
+            (keys.head.0, p.head),
+        ])
+    }
+
+    /// Sets the probability of all sites that the family has.
     pub fn set_dropout(&mut self, p: f64) {
-        (self.hidden_dropout, self.attention_dropout, self.classifier_dropout) = (p, p, p);
+        let attention_output = if self.family.keys.dropout.attention_output.is_some() { p } else { 0.0 };
+        self.dropout = Dropouts { embedding: p, attention: p, attention_output, ffn: p, head: p };
     }
 
     /// What the model was trained to do, by its `problem_type` (absent: one label for each text); `None` if taper has no such task.
@@ -102,14 +184,12 @@ impl ModelConfig {
     /// The config.json of a model of this task with these labels, as transformers reads it.
     pub fn to_json(&self, task: Task, labels: &[String]) -> Value {
         let mut raw = self.raw.clone();
-        let (keys, ids) = (&self.family.keys, labels.iter().enumerate());
+        let ids = labels.iter().enumerate();
         raw.insert("architectures".into(), json!([self.family.classifier()]));
         raw.insert("model_type".into(), json!(self.family.model_type));
         raw.insert("problem_type".into(), json!(task.problem_type()));
         raw.insert("vocab_size".into(), json!(self.vocab_size));
-        raw.insert(keys.hidden_dropout.into(), json!(self.hidden_dropout));
-        raw.insert(keys.attention_dropout.into(), json!(self.attention_dropout));
-        raw.insert(keys.classifier_dropout.0.into(), json!(self.classifier_dropout));
+        raw.extend(self.dropout_keys().into_iter().map(|(key, p)| (key.to_string(), json!(p))));
         raw.insert(
             "id2label".into(),
             ids.clone().map(|(i, l)| (i.to_string(), json!(l))).collect::<Map<_, _>>().into(),

@@ -6,9 +6,12 @@ use serde_json::{Value, json};
 
 use super::{
     ModelConfig, ModelError, ModelSpec,
+    config::{Biases, Dropouts},
     config_keys::{Keys, object, text_of},
-    family::{self, Family},
+    family::{self, Family, Positions},
+    heads::Pooling,
     label_names::Names,
+    rotary::Rotary,
 };
 use crate::{kernels::Activation, source::Preset};
 
@@ -77,25 +80,36 @@ impl ModelConfig {
                 names.hidden_size, names.heads
             ));
         }
-        let hidden_dropout = keys.share(names.hidden_dropout, 0.1)?;
-        let (classifier_dropout, default) = names.classifier_dropout;
         let pad_token_id = keys.whole("pad_token_id", Some(family.pad_token_id), 0, u32::MAX.into())?;
-        let reserved = if family.positions_follow_padding { pad_token_id as u64 + 1 } else { 0 };
+        let reserved = if family.positions == Positions::LearnedAfterPadding { pad_token_id as u64 + 1 } else { 0 };
+        let num_hidden_layers = keys.whole(names.layers, None, 1, 1000)?;
         // Values that float32 rounds to zero would lead to divisions by zero.
         let is_epsilon = |eps: f64| eps as f32 >= f32::MIN_POSITIVE && eps <= 1.0;
         let config = Self {
             family,
             vocab_size,
             hidden_size,
-            num_hidden_layers: keys.whole(names.layers, None, 1, 1000)?,
+            num_hidden_layers,
             num_attention_heads,
             intermediate_size: keys.whole(names.intermediate_size, None, 1, 1 << 20)?,
             embedding_size: match names.embedding_size {
                 Some((key, default)) => keys.whole(key, Some(default), 1, 1 << 16)?,
                 None => hidden_size,
             },
-            activation: activation(&keys, names.activation)?,
-            max_position_embeddings: keys.whole("max_position_embeddings", Some(512), reserved + 3, 1 << 20)?,
+            activation: activation(&keys, names.activation, Activation::Gelu)?,
+            head_activation: match names.head_activation {
+                Some(key) => activation(&keys, key, family.head.activation)?,
+                None => family.head.activation,
+            },
+            pooling: pooling(&keys, family)?,
+            biases: biases(&keys, family)?,
+            rotary: Rotary::read(&keys, family, num_hidden_layers, hidden_size / num_attention_heads)?,
+            max_position_embeddings: keys.whole(
+                "max_position_embeddings",
+                Some(names.positions),
+                reserved + 3,
+                1 << 20,
+            )?,
             type_vocab_size: match family.has_token_types {
                 true => keys.whole("type_vocab_size", Some(2), 1, 1 << 16)?,
                 false => 0,
@@ -104,9 +118,9 @@ impl ModelConfig {
                 Some((key, rows)) if keys.truth(key)? => keys.whole(rows, Some(3), 1, 1 << 16)?,
                 _ => 0,
             },
-            layer_norm_eps: match family.fixed_eps {
-                Some(eps) => eps,
-                None => keys.number("layer_norm_eps", 1e-12, is_epsilon, "a number above 0, at most 1 (1e-12, say)")?,
+            layer_norm_eps: match names.norm_eps {
+                (None, eps) => eps,
+                (Some(key), eps) => keys.number(key, eps, is_epsilon, "a number above 0, at most 1 (1e-12, say)")?,
             },
             initializer_range: keys.number(
                 "initializer_range",
@@ -114,10 +128,14 @@ impl ModelConfig {
                 |range| (0.0..=1.0).contains(&range),
                 "a number from 0 to 1 (0.02, say)",
             )?,
+            initializer_cutoff: keys.number(
+                "initializer_cutoff_factor",
+                2.0,
+                |cutoff| (0.1..=1000.0).contains(&cutoff),
+                "a number from 0.1 to 1000 (2, say)",
+            )?,
             pad_token_id,
-            hidden_dropout,
-            attention_dropout: keys.share(names.attention_dropout, 0.1)?,
-            classifier_dropout: keys.share(classifier_dropout, default.unwrap_or(hidden_dropout))?,
+            dropout: dropouts(&keys, family)?,
             raw: raw.clone(),
         };
         let parameters = ModelSpec::count(&config, 0);
@@ -149,8 +167,9 @@ fn family_of(keys: &Keys) -> Result<&'static Family, String> {
         })?,
         (None, None) => &family::ALL[0],
     };
-    activation(keys, family.keys.activation)?;
-    if let Some(value) = keys.text("position_embedding_type")?.filter(|value| *value != "absolute") {
+    activation(keys, family.keys.activation, Activation::Gelu)?;
+    let learned = family.positions != Positions::Rotary;
+    if let Some(value) = keys.text("position_embedding_type")?.filter(|value| learned && *value != "absolute") {
         return Err(format!("`position_embedding_type` is {value:?}; taper fine-tunes models with \"absolute\""));
     }
     match keys.get("is_decoder") {
@@ -159,9 +178,47 @@ fn family_of(keys: &Keys) -> Result<&'static Family, String> {
     }
 }
 
-/// The activation that a key names; by default GELU.
-fn activation(keys: &Keys, key: &str) -> Result<Activation, String> {
-    let Some(name) = keys.text(key)? else { return Ok(Activation::Gelu) };
+/// The probabilities of dropout.
+fn dropouts(keys: &Keys, family: &Family) -> Result<Dropouts, String> {
+    let names = &family.keys.dropout;
+    let share = |key| keys.share(key, names.default);
+    let embedding = share(names.embedding)?;
+    let (head, default) = names.head;
+    Ok(Dropouts {
+        embedding,
+        attention: share(names.attention)?,
+        attention_output: names.attention_output.map_or(Ok(0.0), share)?,
+        ffn: share(names.ffn)?,
+        head: keys.share(head, default.unwrap_or(embedding))?,
+    })
+}
+
+/// Which modules have a bias.
+fn biases(keys: &Keys, family: &Family) -> Result<Biases, String> {
+    match family.keys.biases {
+        None => Ok(Biases { attention: true, ffn: true, norms: true, head: true }),
+        Some(names) => Ok(Biases {
+            attention: keys.truth(names.attention)?,
+            ffn: keys.truth(names.ffn)?,
+            norms: keys.truth(names.norms)?,
+            head: keys.truth(names.head)?,
+        }),
+    }
+}
+
+/// What the head reads.
+fn pooling(keys: &Keys, family: &Family) -> Result<Pooling, String> {
+    let Some(key) = family.keys.pooling else { return Ok(Pooling::First) };
+    match keys.text(key)? {
+        None | Some("cls") => Ok(Pooling::First),
+        Some("mean") => Ok(Pooling::Mean),
+        Some(_) => keys.wrong(key, "\"cls\" or \"mean\""),
+    }
+}
+
+/// The activation that a key names.
+fn activation(keys: &Keys, key: &str, default: Activation) -> Result<Activation, String> {
+    let Some(name) = keys.text(key)? else { return Ok(default) };
     let found = ACTIVATIONS.iter().find(|(known, _)| *known == name);
     let known = || ACTIVATIONS.map(|(name, _)| name).join(", ");
     found.map(|(_, activation)| *activation).ok_or_else(|| format!("`{key}` is {name:?}; taper knows {}", known()))
@@ -204,10 +261,10 @@ mod tests {
     fn other_models_are_refused_before_what_they_lack() {
         for (text, words) in [
             (r#"{"model_type": "llama", "hidden_size": 64}"#, "`model_type` is \"llama\""),
-            (r#"{"model_type": "modernbert"}"#, "`model_type` is \"modernbert\""),
+            (r#"{"model_type": "deberta-v2"}"#, "`model_type` is \"deberta-v2\""),
             (
                 r#"{"model_type": "t5"}"#,
-                "models of type bert, ernie, roberta, xlm-roberta, camembert, distilbert, electra",
+                "models of type bert, ernie, roberta, xlm-roberta, camembert, distilbert, electra, modernbert",
             ),
             (r#"{"architectures": ["GPT2LMHeadModel"], "n_embd": 64}"#, "`architectures` names \"GPT2LMHeadModel\""),
             (r#"{"model_type": 7}"#, "`model_type` is 7; expected a text"),
@@ -258,7 +315,9 @@ mod tests {
             (config.hidden_size, config.num_hidden_layers, config.intermediate_size, config.type_vocab_size),
             (8, 3, 6, 0)
         );
-        assert_eq!((config.hidden_dropout, config.attention_dropout, config.classifier_dropout), (0.3, 0.4, 0.2));
+        let dropout = config.dropout;
+        assert_eq!((dropout.embedding, dropout.attention, dropout.attention_output), (0.3, 0.4, 0.0));
+        assert_eq!((dropout.ffn, dropout.head), (0.3, 0.2));
         assert_eq!((config.layer_norm_eps, config.activation), (1e-12, Activation::Relu));
         let written = config.to_json(Task::SingleLabel, &["a".into(), "b".into()]);
         assert_eq!(written["architectures"], json!(["DistilBertForSequenceClassification"]));
@@ -373,7 +432,7 @@ mod tests {
         assert_eq!(out["label2id"]["正面"], 1);
         let back = ModelConfig::parse(&out.to_string()).expect("its own output");
         assert_eq!(back.labels(), Some(labels));
-        assert_eq!(with("classifier_dropout", json!(0.5)).expect("a config").classifier_dropout, 0.5);
-        assert_eq!(with("hidden_dropout_prob", json!(0.3)).expect("a config").classifier_dropout, 0.3);
+        assert_eq!(with("classifier_dropout", json!(0.5)).expect("a config").dropout.head, 0.5);
+        assert_eq!(with("hidden_dropout_prob", json!(0.3)).expect("a config").dropout.head, 0.3);
     }
 }

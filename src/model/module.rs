@@ -17,8 +17,12 @@ pub enum Module {
     EmbeddingProjection,
     /// A module of the encoder layer of this number, from 0 on.
     Layer(usize, LayerModule),
+    /// The norm after the last layer, with pre-norm.
+    FinalNorm,
     /// The dense layer of the head, before its activation: BERT's pooler.
     HeadDense,
+    /// The norm after that activation.
+    HeadNorm,
     /// The last layer of the head: a row for each label.
     Classifier,
 }
@@ -26,6 +30,8 @@ pub enum Module {
 /// A module of an encoder layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum LayerModule {
+    /// Queries, keys and values of attention as one dense layer.
+    Qkv,
     /// Queries of attention.
     Query,
     /// Keys.
@@ -34,27 +40,29 @@ pub enum LayerModule {
     Value,
     /// The dense layer after attention.
     AttentionOutput,
-    /// The norm after it.
+    /// The norm of attention: after it, with pre-norm before it.
     AttentionNorm,
-    /// The first dense layer of the feed-forward network.
+    /// The first dense layer of the feed-forward network; of a gated one, its inputs and its gates.
     FfnUp,
     /// The second.
     FfnDown,
-    /// The norm after it.
+    /// The norm of the feed-forward network: after it, with pre-norm before it.
     FfnNorm,
 }
 
 impl Module {
     /// Whether it is a norm.
     pub fn is_norm(self) -> bool {
-        matches!(
-            self,
-            Self::EmbeddingNorm | Self::Layer(_, LayerModule::AttentionNorm) | Self::Layer(_, LayerModule::FfnNorm)
-        )
+        let of_layer = |module| matches!(module, LayerModule::AttentionNorm | LayerModule::FfnNorm);
+        match self {
+            Self::EmbeddingNorm | Self::FinalNorm | Self::HeadNorm => true,
+            Self::Layer(_, module) => of_layer(module),
+            _ => false,
+        }
     }
 
     /// Whether it belongs to the head, which checkpoints of the encoder alone do not have.
     pub fn is_head(self) -> bool {
-        matches!(self, Self::HeadDense | Self::Classifier)
+        matches!(self, Self::HeadDense | Self::HeadNorm | Self::Classifier)
     }
 }

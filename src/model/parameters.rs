@@ -41,15 +41,22 @@ fn hash(name: &str) -> u64 {
 const DRAWN_AT_ONCE: usize = 1 << 13;
 
 /// A new weight as transformers initialises it.
-fn fresh(c: &ModelConfig, parameter: &Parameter, seed: u64) -> Result<Tensor, ModelError> {
+fn fresh(parameter: &Parameter, seed: u64) -> Result<Tensor, ModelError> {
     let shape = parameter.shape.as_slice();
     let mut values = vec![if parameter.init == Init::Ones { 1.0f32 } else { 0.0 }; parameter.len()];
-    if let Init::Normal { zero_row } = parameter.init {
+    if let Init::Normal { deviation, cutoff, zero_row } = parameter.init {
         let stream = Stream::new(seed, Purpose::Init, hash(&parameter.name), 0);
+        let len = parameter.len() as u64;
         // A value depends only on its index, and so not on the threads.
         values.par_chunks_mut(DRAWN_AT_ONCE).enumerate().for_each(|(chunk, values)| {
             for (i, v) in values.iter_mut().enumerate() {
-                *v = (c.initializer_range * stream.normal((chunk * DRAWN_AT_ONCE + i) as u64)) as f32;
+                let mut index = (chunk * DRAWN_AT_ONCE + i) as u64;
+                let mut drawn = stream.normal(index);
+                while cutoff.is_some_and(|cutoff| drawn.abs() > cutoff) {
+                    index += len;
+                    drawn = stream.normal(index);
+                }
+                *v = (deviation * drawn) as f32;
             }
         });
         if let Some(row) = zero_row.filter(|row| *row < shape[0]) {
@@ -147,7 +154,7 @@ impl Parameters {
     /// New weights, from `seed`.
     pub fn fresh(config: &ModelConfig, labels: usize, seed: u64) -> Result<Self, ModelError> {
         let spec = ModelSpec::new(config, labels);
-        let tensors = spec.parameters().iter().map(|p| Ok((p.name.clone(), fresh(config, p, seed)?)));
+        let tensors = spec.parameters().iter().map(|p| Ok((p.name.clone(), fresh(p, seed)?)));
         let tensors = tensors.collect::<Result<_, ModelError>>()?;
         Ok(Self { spec, tensors, trainable: Vec::new() })
     }
@@ -166,7 +173,7 @@ impl Parameters {
         let entries = found.iter().map(|(name, tensor)| (name.as_str(), Entry::Weight(tensor.dims()))).collect();
         let fit = Fit::new(config, &labels.into(), &config.names(), &entries, path)?;
         let mut looked = NumberFindings::default();
-        let loaded = Self::of(config, fit, seed, |parameter, in_file| {
+        let loaded = Self::of(fit, seed, |parameter, in_file| {
             let tensor = found.remove(in_file).expect("each tensor is read once");
             crate::kernels::with_f32(&tensor, |values| {
                 looked.check_numbers_of(parameter, in_file, values);
@@ -179,7 +186,7 @@ impl Parameters {
 
     /// Like the above, from a file whose tensors are read one by one.
     pub fn read(config: &ModelConfig, labels: &Labels, weights: &Weights, seed: u64) -> Result<Loaded, ModelError> {
-        Self::read_as(config, Fit::of_file(config, labels, &config.names(), weights)?, weights, seed)
+        Self::read_as(Fit::of_file(config, labels, &config.names(), weights)?, weights, seed)
     }
 
     /// The weights of a model that this program wrote for these labels: all must exist.
@@ -190,12 +197,12 @@ impl Parameters {
             let problems = format!("  {name}: missing, or not for {} labels", labels.len());
             return Err(ModelError::Tensors { path: path.into(), problems });
         }
-        Ok(Self::read_as(config, fit, &weights, 0)?.parameters)
+        Ok(Self::read_as(fit, &weights, 0)?.parameters)
     }
 
-    fn read_as(config: &ModelConfig, fit: Fit, weights: &Weights, seed: u64) -> Result<Loaded, ModelError> {
+    fn read_as(fit: Fit, weights: &Weights, seed: u64) -> Result<Loaded, ModelError> {
         let mut looked = NumberFindings::default();
-        let loaded = Self::of(config, fit, seed, |parameter, in_file| {
+        let loaded = Self::of(fit, seed, |parameter, in_file| {
             let values = weights.numbers(in_file)?;
             looked.check_numbers_of(parameter, in_file, &values);
             Ok(Tensor::from_vec(values, weights.shape(in_file), &Device::Cpu)?)
@@ -204,7 +211,6 @@ impl Parameters {
     }
 
     fn of(
-        config: &ModelConfig,
         fit: Fit,
         seed: u64,
         mut read: impl FnMut(&Parameter, &str) -> Result<Tensor, ModelError>,
@@ -212,7 +218,7 @@ impl Parameters {
         let mut tensors = BTreeMap::new();
         for parameter in fit.spec.parameters() {
             let tensor = match (fit.source(&parameter.name), &fit.rows) {
-                (None, _) => fresh(config, parameter, seed)?,
+                (None, _) => fresh(parameter, seed)?,
                 (Some(written), Some(rows)) if parameter.module == Module::Classifier => {
                     let rows: Vec<u32> = rows.iter().map(|row| *row as u32).collect();
                     read(parameter, written)?.index_select(&Tensor::new(rows, &Device::Cpu)?, 0)?

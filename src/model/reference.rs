@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use candle_core::{Device, Result, Tensor};
 
-use super::{LayerModule, ModelConfig, ModelSpec, Module, Parameters, Part};
+use super::{LayerModule, ModelConfig, ModelSpec, Module, Parameters, Part, Pooling};
 use crate::{
     data::Batch,
     kernels::{
-        Dropout,
+        Dropout, MASK_WIDTH,
         reference::{self, Ragged},
     },
 };
@@ -54,36 +54,45 @@ pub struct DropoutPlan {
 
 struct Linear {
     weight: Tensor,
-    bias: Tensor,
+    bias: Option<Tensor>,
 }
 
 struct LayerNorm {
     weight: Tensor,
-    bias: Tensor,
+    bias: Option<Tensor>,
 }
 
 struct Layer {
-    query: Linear,
-    key: Linear,
-    value: Linear,
+    qkv: Qkv,
     attention_output: Linear,
-    attention_norm: LayerNorm,
+    /// None: identity.
+    attention_norm: Option<LayerNorm>,
     intermediate: Linear,
     output: Linear,
-    output_norm: LayerNorm,
+    ffn_norm: LayerNorm,
+    /// Angles of rotary positions, `[positions, head width]`.
+    angles: Option<Tensor>,
+}
+
+/// The dense layers of queries, keys and values.
+enum Qkv {
+    Fused(Linear),
+    Apart([Linear; 3]),
 }
 
 /// transformers' `…ForSequenceClassification` of the config's family.
 pub struct Classifier {
     config: ModelConfig,
     word: Tensor,
-    position: Tensor,
+    position: Option<Tensor>,
     token_type: Option<Tensor>,
     task: Option<Tensor>,
     embedding_norm: LayerNorm,
     projection: Option<Linear>,
     layers: Vec<Layer>,
+    final_norm: Option<LayerNorm>,
     head_dense: Linear,
+    head_norm: Option<LayerNorm>,
     classifier: Linear,
 }
 
@@ -99,34 +108,41 @@ impl Classifier {
     }
 
     fn over(config: &ModelConfig, spec: &ModelSpec, get: impl Fn(&str) -> Tensor) -> Self {
-        let part = |module: Module, part: Part| get(&spec.get(module, part).name);
-        let table = |module: Module| spec.find(module, Part::Weight).map(|parameter| get(&parameter.name));
-        let linear = |module: Module| Linear { weight: part(module, Part::Weight), bias: part(module, Part::Bias) };
-        let norm = |module: Module| LayerNorm { weight: part(module, Part::Weight), bias: part(module, Part::Bias) };
+        let part = |module: Module, part: Part| spec.find(module, part).map(|parameter| get(&parameter.name));
+        let table = |module: Module| part(module, Part::Weight);
+        let linear = |module: Module| Some(Linear { weight: table(module)?, bias: part(module, Part::Bias) });
+        let norm = |module: Module| Some(LayerNorm { weight: table(module)?, bias: part(module, Part::Bias) });
+        let needed = "every model has it";
         let layer = |i: usize| {
-            let of = |module: LayerModule| Module::Layer(i, module);
+            let of = |module: LayerModule| linear(Module::Layer(i, module));
+            let apart = || [LayerModule::Query, LayerModule::Key, LayerModule::Value].map(|m| of(m).expect(needed));
+            let word = table(Module::Words).expect(needed);
+            let angles = config.rotary.as_ref().zip(config.attention_of(i).angles).map(|(rotary, table)| {
+                let shape = (config.longest().min(MASK_WIDTH), config.head_width());
+                Tensor::from_vec(rotary.angles(table, shape.0, shape.1), shape, word.device()).expect("a tensor")
+            });
             Layer {
-                query: linear(of(LayerModule::Query)),
-                key: linear(of(LayerModule::Key)),
-                value: linear(of(LayerModule::Value)),
-                attention_output: linear(of(LayerModule::AttentionOutput)),
-                attention_norm: norm(of(LayerModule::AttentionNorm)),
-                intermediate: linear(of(LayerModule::FfnUp)),
-                output: linear(of(LayerModule::FfnDown)),
-                output_norm: norm(of(LayerModule::FfnNorm)),
+                qkv: of(LayerModule::Qkv).map_or_else(|| Qkv::Apart(apart()), Qkv::Fused),
+                attention_output: of(LayerModule::AttentionOutput).expect(needed),
+                attention_norm: norm(Module::Layer(i, LayerModule::AttentionNorm)),
+                intermediate: of(LayerModule::FfnUp).expect(needed),
+                output: of(LayerModule::FfnDown).expect(needed),
+                ffn_norm: norm(Module::Layer(i, LayerModule::FfnNorm)).expect(needed),
+                angles,
             }
         };
-        let is_projected = spec.find(Module::EmbeddingProjection, Part::Weight).is_some();
         Self {
-            word: part(Module::Words, Part::Weight),
-            position: part(Module::Positions, Part::Weight),
+            word: table(Module::Words).expect(needed),
+            position: table(Module::Positions),
             token_type: table(Module::TokenTypes),
             task: table(Module::Tasks),
-            embedding_norm: norm(Module::EmbeddingNorm),
-            projection: is_projected.then(|| linear(Module::EmbeddingProjection)),
+            embedding_norm: norm(Module::EmbeddingNorm).expect(needed),
+            projection: linear(Module::EmbeddingProjection),
             layers: (0..config.num_hidden_layers).map(layer).collect(),
-            head_dense: linear(Module::HeadDense),
-            classifier: linear(Module::Classifier),
+            final_norm: norm(Module::FinalNorm),
+            head_dense: linear(Module::HeadDense).expect(needed),
+            head_norm: norm(Module::HeadNorm),
+            classifier: linear(Module::Classifier).expect(needed),
             config: config.clone(),
         }
     }
@@ -143,16 +159,42 @@ impl Classifier {
 
     /// Logits `[rows, labels]`. Without a dropout plan there is no dropout.
     ///
-    /// The last layer computes keys and values for every token but everything else only for the `[CLS]` rows: the classifier reads
-    /// nothing else, so the result is the same.
+    /// Where the head reads the first token alone, the last layer computes keys and values for every token but everything else only for the
+    /// `[CLS]` rows: the result is the same.
     pub fn logits(&self, input: &Input, plan: Option<DropoutPlan>) -> Result<Tensor> {
         let c = &self.config;
-        let drop = |site: usize, p: f64, first_row: usize| {
-            plan.and_then(|plan| Dropout::new(plan.seed, plan.step, site as u32, p, first_row))
-        };
-        let words = self.word.index_select(&input.ids, 0)?;
-        let positions = self.position.narrow(0, c.first_position(), c.longest())?;
-        let mut x = (words + positions.index_select(&input.positions, 0)?)?;
+        let dropped = Sites { plan, first_row: input.first_row };
+        let mut x = self.embed(input, plan)?;
+        for (i, layer) in self.layers.iter().enumerate() {
+            let only_first = i + 1 == self.layers.len() && c.pooling == Pooling::First;
+            x = self.layer(i, layer, &x, input, plan, only_first)?;
+        }
+        if let Some(norm) = &self.final_norm {
+            x = self.norm(norm, &x)?;
+        }
+        if c.pooling == Pooling::Mean {
+            x = reference::mean_rows(&x, &input.all.keys)?;
+        }
+        let (site, head) = (1 + 3 * self.layers.len(), c.family.head);
+        if head.drops_input {
+            x = dropped.apply(&x, site + 1, c.dropout.head)?;
+        }
+        let mut hidden = reference::activation(&self.linear(&self.head_dense, &x)?, c.head_activation)?;
+        if let Some(norm) = &self.head_norm {
+            hidden = self.norm(norm, &hidden)?;
+        }
+        let hidden = dropped.apply(&hidden, site, c.dropout.head)?;
+        self.linear(&self.classifier, &hidden)
+    }
+
+    /// The input of the first layer, `[tokens, hidden]`.
+    fn embed(&self, input: &Input, plan: Option<DropoutPlan>) -> Result<Tensor> {
+        let c = &self.config;
+        let mut x = self.word.index_select(&input.ids, 0)?;
+        if let Some(table) = &self.position {
+            let positions = table.narrow(0, c.first_position(), c.longest())?;
+            x = (x + positions.index_select(&input.positions, 0)?)?;
+        }
         if let Some(table) = &self.token_type {
             x = (x + table.index_select(&input.token_types, 0)?)?;
         }
@@ -160,47 +202,103 @@ impl Classifier {
             x = x.broadcast_add(&table.narrow(0, 0, 1)?)?;
         }
         x = self.norm(&self.embedding_norm, &x)?;
-        x = reference::dropout(&x, drop(0, c.hidden_dropout, input.first_token))?;
-        if let Some(projection) = &self.projection {
-            x = self.linear(projection, &x)?;
+        x = Sites { plan, first_row: input.first_token }.apply(&x, 0, c.dropout.embedding)?;
+        match &self.projection {
+            Some(projection) => self.linear(projection, &x),
+            None => Ok(x),
         }
+    }
 
-        for (i, layer) in self.layers.iter().enumerate() {
-            let last = i + 1 == self.layers.len();
-            let (ragged, first_row) =
-                if last { (&input.cls_only, input.first_row) } else { (&input.all, input.first_token) };
-            let key = self.linear(&layer.key, &x)?;
-            let value = self.linear(&layer.value, &x)?;
-            if last {
-                x = x.index_select(&input.cls, 0)?;
+    /// From a layer's input to its output; with pre-norm both are residuals, before any norm.
+    fn layer(
+        &self,
+        i: usize,
+        layer: &Layer,
+        x: &Tensor,
+        input: &Input,
+        plan: Option<DropoutPlan>,
+        only_first: bool,
+    ) -> Result<Tensor> {
+        let (c, site) = (&self.config, 1 + 3 * i);
+        let pre_norm = c.family.is_pre_norm;
+        let (ragged, first_row) = match only_first {
+            true => (&input.cls_only, input.first_row),
+            false => (&input.all, input.first_token),
+        };
+        let dropped = Sites { plan, first_row };
+        let before = |norm: Option<&LayerNorm>, x: &Tensor| match norm.filter(|_| pre_norm) {
+            Some(norm) => self.norm(norm, x),
+            None => Ok(x.clone()),
+        };
+        let after = |norm: Option<&LayerNorm>, x: Tensor| match norm.filter(|_| !pre_norm) {
+            Some(norm) => self.norm(norm, &x),
+            None => Ok(x),
+        };
+        let attention_norm = layer.attention_norm.as_ref();
+        let normed = before(attention_norm, x)?;
+        let first = |x: &Tensor| if only_first { x.index_select(&input.cls, 0) } else { Ok(x.clone()) };
+        let residual = first(x)?;
+        let [query, key, value] = self.qkv(layer, &first(&normed)?, &normed, input)?;
+        let (heads, window) = (c.num_attention_heads, c.attention_of(i).window);
+        let probabilities = dropped.at(site, c.dropout.attention);
+        let context = reference::attention(&query, &key, &value, ragged, heads, window, probabilities)?;
+        let attended = self.linear(&layer.attention_output, &context)?;
+        let attended = dropped.apply(&attended, site + 1, c.dropout.attention_output)?;
+        let x1 = after(attention_norm, (attended + residual)?)?;
+        let wide = self.linear(&layer.intermediate, &before(Some(&layer.ffn_norm), &x1)?)?;
+        let narrow = match c.family.is_gated {
+            true => {
+                let gated = dropped.apply(&reference::gated(&wide, c.activation)?, site + 2, c.dropout.ffn)?;
+                self.linear(&layer.output, &gated)?
             }
-            let query = self.linear(&layer.query, &x)?;
-            let site = 1 + 3 * i;
-            let dropped = drop(site, c.attention_dropout, first_row);
-            let context = reference::attention(&query, &key, &value, ragged, c.num_attention_heads, dropped)?;
-            let attended = self.linear(&layer.attention_output, &context)?;
-            let dropped = drop(site + 1, c.hidden_dropout, first_row).filter(|_| c.family.drops_attention_output);
-            let attended = reference::dropout(&attended, dropped)?;
-            let x1 = self.norm(&layer.attention_norm, &(attended + &x)?)?;
-            let wide = reference::activation(&self.linear(&layer.intermediate, &x1)?, c.activation)?;
-            let narrow = self.linear(&layer.output, &wide)?;
-            let narrow = reference::dropout(&narrow, drop(site + 2, c.hidden_dropout, first_row))?;
-            x = self.norm(&layer.output_norm, &(narrow + x1)?)?;
-        }
-        let (site, head) = (1 + 3 * self.layers.len(), c.family.head);
-        if head.drops_input {
-            x = reference::dropout(&x, drop(site + 1, c.classifier_dropout, input.first_row))?;
-        }
-        let hidden = reference::activation(&self.linear(&self.head_dense, &x)?, head.activation)?;
-        let hidden = reference::dropout(&hidden, drop(site, c.classifier_dropout, input.first_row))?;
-        self.linear(&self.classifier, &hidden)
+            false => {
+                let narrow = self.linear(&layer.output, &reference::activation(&wide, c.activation)?)?;
+                dropped.apply(&narrow, site + 2, c.dropout.ffn)?
+            }
+        };
+        after(Some(&layer.ffn_norm), (narrow + x1)?)
+    }
+
+    /// Queries of the rows of `asking`, `[queries, hidden]`, and keys and values of all tokens, `[tokens, hidden]` each.
+    fn qkv(&self, layer: &Layer, asking: &Tensor, x: &Tensor, input: &Input) -> Result<[Tensor; 3]> {
+        let (h, heads) = (self.config.hidden_size, self.config.num_attention_heads);
+        let of = |i: usize, x: &Tensor| match &layer.qkv {
+            Qkv::Fused(Linear { weight, bias }) => {
+                let bias = bias.as_ref().map(|bias| bias.narrow(0, i * h, h)).transpose()?;
+                reference::linear(x, &weight.narrow(0, i * h, h)?, bias.as_ref())
+            }
+            Qkv::Apart(linears) => self.linear(&linears[i], x),
+        };
+        let (query, key, value) = (of(0, asking)?, of(1, x)?, of(2, x)?);
+        let Some(angles) = &layer.angles else { return Ok([query, key, value]) };
+        let angles = angles.index_select(&input.positions, 0)?;
+        // First tokens alone need no rotation: their position is 0, and so is its angle.
+        let is_all = asking.dim(0)? == x.dim(0)?;
+        let query = if is_all { reference::rotate(&query, &angles, heads)? } else { query };
+        Ok([query, reference::rotate(&key, &angles, heads)?, value])
     }
 
     fn linear(&self, linear: &Linear, x: &Tensor) -> Result<Tensor> {
-        reference::linear(x, &linear.weight, &linear.bias)
+        reference::linear(x, &linear.weight, linear.bias.as_ref())
     }
 
     fn norm(&self, norm: &LayerNorm, x: &Tensor) -> Result<Tensor> {
-        reference::layer_norm(x, &norm.weight, &norm.bias, self.config.layer_norm_eps)
+        reference::layer_norm(x, &norm.weight, norm.bias.as_ref(), self.config.layer_norm_eps)
+    }
+}
+
+/// The dropout of one pass, for rows that begin with `first_row` in the step.
+struct Sites {
+    plan: Option<DropoutPlan>,
+    first_row: usize,
+}
+
+impl Sites {
+    fn at(&self, site: usize, p: f64) -> Option<Dropout> {
+        self.plan.and_then(|plan| Dropout::new(plan.seed, plan.step, site as u32, p, self.first_row))
+    }
+
+    fn apply(&self, x: &Tensor, site: usize, p: f64) -> Result<Tensor> {
+        reference::dropout(x, self.at(site, p))
     }
 }

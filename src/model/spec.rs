@@ -7,13 +7,13 @@ use std::collections::BTreeMap;
 
 use super::{
     ModelConfig,
-    family::Naming,
+    family::{InitScheme, Naming},
     module::{LayerModule, Module},
 };
 
 /// What a module computes, with its sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+enum Kind {
     /// A table: weight `[rows, width]`.
     Table {
         /// Rows.
@@ -23,34 +23,37 @@ pub enum Kind {
         /// A row that is initialised to zeros.
         zero_row: Option<usize>,
     },
-    /// An affine map: weight `[out, width]`, bias `[out]`.
+    /// A dense layer: weight `[out, width]`, bias `[out]`.
     Linear {
         /// Width of its output.
         out: usize,
         /// Width of its input.
         width: usize,
+        /// Whether it has a bias.
+        bias: bool,
     },
     /// A norm: weight and bias `[width]`.
     Norm {
         /// Width.
         width: usize,
+        /// Whether it has a bias.
+        bias: bool,
     },
 }
 
 impl Kind {
-    fn parts(self) -> Vec<(Part, Vec<usize>, Init)> {
-        match self {
-            Self::Table { rows, width, zero_row } => {
-                vec![(Part::Weight, vec![rows, width], Init::Normal { zero_row })]
-            }
-            Self::Linear { out, width } => vec![
-                (Part::Weight, vec![out, width], Init::Normal { zero_row: None }),
-                (Part::Bias, vec![out], Init::Zeros),
-            ],
-            Self::Norm { width } => {
-                vec![(Part::Weight, vec![width], Init::Ones), (Part::Bias, vec![width], Init::Zeros)]
-            }
-        }
+    /// The tensors with their shapes and initialisation; `drawn` is that of a matrix.
+    fn parts(self, drawn: Init) -> Vec<(Part, Vec<usize>, Init)> {
+        let (width, bias) = match self {
+            Self::Table { rows, width, .. } => return vec![(Part::Weight, vec![rows, width], drawn)],
+            Self::Linear { out, bias, .. } => (out, bias),
+            Self::Norm { width, bias } => (width, bias),
+        };
+        let weight = match self {
+            Self::Linear { out, width, .. } => (Part::Weight, vec![out, width], drawn),
+            _ => (Part::Weight, vec![width], Init::Ones),
+        };
+        std::iter::once(weight).chain(bias.then(|| (Part::Bias, vec![width], Init::Zeros))).collect()
     }
 
     /// The number of values of its parameters. Exact for all sizes.
@@ -58,8 +61,8 @@ impl Kind {
         let wide = |n: usize| n as u128;
         match self {
             Self::Table { rows, width, .. } => wide(rows) * wide(width),
-            Self::Linear { out, width } => wide(out) * wide(width) + wide(out),
-            Self::Norm { width } => 2 * wide(width),
+            Self::Linear { out, width, bias } => wide(out) * (wide(width) + u128::from(bias)),
+            Self::Norm { width, bias } => (1 + u128::from(bias)) * wide(width),
         }
     }
 }
@@ -83,10 +86,14 @@ impl Part {
 }
 
 /// The initialisation of a parameter, as in transformers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Init {
-    /// Normal with mean 0 and the config's `initializer_range` as standard deviation.
+    /// Normal with mean 0.
     Normal {
+        /// The standard deviation.
+        deviation: f64,
+        /// Values beyond so many deviations are drawn again.
+        cutoff: Option<f64>,
         /// The row that is zero, if the table has one.
         zero_row: Option<usize>,
     },
@@ -97,7 +104,7 @@ pub enum Init {
 }
 
 /// A parameter.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Parameter {
     /// The module that it belongs to.
     pub module: Module,
@@ -157,11 +164,12 @@ impl ModelSpec {
     pub fn new(config: &ModelConfig, labels: usize) -> Self {
         let naming = &config.family.naming;
         let layers = (0..config.num_hidden_layers).flat_map(|i| layer(config, i));
-        let modules = embeddings(config).into_iter().chain(layers).chain(head(config, labels));
+        let modules =
+            embeddings(config).into_iter().chain(layers).chain(final_norm(config)).chain(head(config, labels));
         let parameters: Vec<Parameter> = modules
             .flat_map(|(module, kind)| {
                 let name = (config.family.name)(module);
-                kind.parts().into_iter().map(move |(part, shape, init)| Parameter {
+                kind.parts(drawn(config, module, kind)).into_iter().map(move |(part, shape, init)| Parameter {
                     module,
                     part,
                     name: format!("{name}.{}", part.name()),
@@ -178,8 +186,12 @@ impl ModelSpec {
     /// The number of values of such a classifier, without listing its parameters: exact for any size.
     pub fn count(config: &ModelConfig, labels: usize) -> u128 {
         let values = |modules: Vec<(Module, Kind)>| modules.into_iter().map(|(_, kind)| kind.values()).sum::<u128>();
+        // Only the first layer may lack a norm.
+        let others = config.num_hidden_layers.saturating_sub(1) as u128;
         values(embeddings(config))
-            + values(layer(config, 0)) * config.num_hidden_layers as u128
+            + values(layer(config, 0)) * u128::from(config.num_hidden_layers > 0)
+            + values(layer(config, 1)) * others
+            + values(final_norm(config).into_iter().collect())
             + values(head(config, labels))
     }
 
@@ -215,18 +227,22 @@ impl ModelSpec {
 /// The modules before the first layer.
 fn embeddings(c: &ModelConfig) -> Vec<(Module, Kind)> {
     let table = |rows, zero_row| Kind::Table { rows, width: c.embedding_size, zero_row };
+    let positions = if c.has_learned_positions() { c.max_position_embeddings } else { 0 };
     let tables = [
         (Module::Words, c.vocab_size, Some(c.pad_token_id)),
-        (Module::Positions, c.max_position_embeddings, c.first_position().checked_sub(1)),
+        (Module::Positions, positions, c.first_position().checked_sub(1)),
         (Module::TokenTypes, c.type_vocab_size, None),
         (Module::Tasks, c.task_types, None),
     ];
     // Only the words' table may be empty: it is until the vocabulary is known.
     let tables = tables.into_iter().filter(|(module, rows, _)| *rows > 0 || *module == Module::Words);
     let mut modules: Vec<_> = tables.map(|(module, rows, zero_row)| (module, table(rows, zero_row))).collect();
-    modules.push((Module::EmbeddingNorm, Kind::Norm { width: c.embedding_size }));
+    modules.push((Module::EmbeddingNorm, Kind::Norm { width: c.embedding_size, bias: c.biases.norms }));
     if c.embedding_size != c.hidden_size {
-        modules.push((Module::EmbeddingProjection, Kind::Linear { out: c.hidden_size, width: c.embedding_size }));
+        modules.push((
+            Module::EmbeddingProjection,
+            Kind::Linear { out: c.hidden_size, width: c.embedding_size, bias: true },
+        ));
     }
     modules
 }
@@ -234,25 +250,64 @@ fn embeddings(c: &ModelConfig) -> Vec<(Module, Kind)> {
 /// The modules of a layer.
 fn layer(c: &ModelConfig, i: usize) -> Vec<(Module, Kind)> {
     let (h, f) = (c.hidden_size, c.intermediate_size);
-    let (linear, norm) = (|out, width| Kind::Linear { out, width }, Kind::Norm { width: h });
-    [
-        (LayerModule::Query, linear(h, h)),
-        (LayerModule::Key, linear(h, h)),
-        (LayerModule::Value, linear(h, h)),
-        (LayerModule::AttentionOutput, linear(h, h)),
-        (LayerModule::AttentionNorm, norm),
-        (LayerModule::FfnUp, linear(f, h)),
-        (LayerModule::FfnDown, linear(h, f)),
-        (LayerModule::FfnNorm, norm),
-    ]
-    .map(|(module, kind)| (Module::Layer(i, module), kind))
-    .into()
+    let attention = |out| Kind::Linear { out, width: h, bias: c.biases.attention };
+    let ffn = |out, width| Kind::Linear { out, width, bias: c.biases.ffn };
+    let norm = Kind::Norm { width: h, bias: c.biases.norms };
+    let qkv = match c.family.has_fused_qkv {
+        true => vec![(LayerModule::Qkv, attention(3 * h))],
+        false => vec![
+            (LayerModule::Query, attention(h)),
+            (LayerModule::Key, attention(h)),
+            (LayerModule::Value, attention(h)),
+        ],
+    };
+    let output = (LayerModule::AttentionOutput, attention(h));
+    let up = (LayerModule::FfnUp, ffn(if c.family.is_gated { 2 * f } else { f }, h));
+    let down = (LayerModule::FfnDown, ffn(h, f));
+    let [attention_norm, ffn_norm] = [(LayerModule::AttentionNorm, norm), (LayerModule::FfnNorm, norm)];
+    let modules: Vec<_> = match c.family.is_pre_norm {
+        // The embeddings' norm takes the place of the first one.
+        true => {
+            let first = (i > 0).then_some(attention_norm);
+            first.into_iter().chain(qkv).chain([output, ffn_norm, up, down]).collect()
+        }
+        false => qkv.into_iter().chain([output, attention_norm, up, down, ffn_norm]).collect(),
+    };
+    modules.into_iter().map(|(module, kind)| (Module::Layer(i, module), kind)).collect()
+}
+
+/// The norm after the last layer.
+fn final_norm(c: &ModelConfig) -> Option<(Module, Kind)> {
+    c.family.is_pre_norm.then(|| (Module::FinalNorm, Kind::Norm { width: c.hidden_size, bias: c.biases.norms }))
 }
 
 /// The modules of the head.
 fn head(c: &ModelConfig, labels: usize) -> Vec<(Module, Kind)> {
-    let linear = |out| Kind::Linear { out, width: c.hidden_size };
-    vec![(Module::HeadDense, linear(c.hidden_size)), (Module::Classifier, linear(labels))]
+    let width = c.hidden_size;
+    let dense = (Module::HeadDense, Kind::Linear { out: width, width, bias: c.biases.head });
+    let norm = c.family.head.has_norm.then(|| (Module::HeadNorm, Kind::Norm { width, bias: c.biases.norms }));
+    let classifier = (Module::Classifier, Kind::Linear { out: labels, width, bias: true });
+    std::iter::once(dense).chain(norm).chain([classifier]).collect()
+}
+
+/// How the matrix of a module is drawn.
+fn drawn(c: &ModelConfig, module: Module, kind: Kind) -> Init {
+    match c.family.init {
+        InitScheme::Normal => {
+            let zero_row = if let Kind::Table { zero_row, .. } = kind { zero_row } else { None };
+            Init::Normal { deviation: c.initializer_range, cutoff: None, zero_row }
+        }
+        InitScheme::Truncated => {
+            let deviation = match module {
+                Module::Layer(_, LayerModule::AttentionOutput | LayerModule::FfnDown) | Module::HeadDense => {
+                    c.initializer_range / (2.0 * c.num_hidden_layers as f64).sqrt()
+                }
+                Module::Classifier => (c.hidden_size as f64).powf(-0.5),
+                _ => c.initializer_range,
+            };
+            Init::Normal { deviation, cutoff: Some(c.initializer_cutoff), zero_row: None }
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! Estimates what a run will cost: tokens, arithmetic, time, memory and disk, from shapes and lengths only. Numbers that do not
 //! fit saturate.
 //!
-//! The arithmetic follows the engine: no padding is computed, and the last layer computes keys and values for every token but
-//! everything else for the [CLS] row only.
+//! The arithmetic follows the engine: no padding is computed, and where the head reads the [CLS] row only, the last layer computes keys and
+//! values for every token but everything else for that row. Attention within a window costs what the window costs.
 
 use super::{Keep, RunConfig, schedule};
 
-/// Sizes of a BERT classifier, named as in config.json.
+/// Sizes of a classifier that its arithmetic depends on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ModelShape {
     /// Hidden size.
@@ -15,6 +15,14 @@ pub struct ModelShape {
     pub layers: usize,
     /// Feed-forward size.
     pub intermediate: usize,
+    /// Width of what the feed-forward network computes first: its size, of a gated one twice that.
+    pub up: usize,
+    /// Layers before the last whose attention is within a window.
+    pub local_layers: usize,
+    /// Keys that a query of such a layer attends to at most.
+    pub window: usize,
+    /// Whether the head reads all tokens.
+    pub reads_all: bool,
     /// Number of labels.
     pub labels: usize,
     /// Parameters of the whole classifier.
@@ -131,14 +139,19 @@ fn prediction_bytes(tokens: u64) -> u64 {
 impl ModelShape {
     /// Floating-point operations of the forward pass of one row of `tokens`, matrix products only.
     pub fn forward_flop(&self, tokens: u64) -> f64 {
-        let [h, i, labels, s] = [self.hidden, self.intermediate, self.labels, tokens as usize].map(|n| n as f64);
-        let layer = 2.0 * s * (4.0 * h * h + 2.0 * h * i) + 4.0 * h * s * s;
-        let last = 2.0 * s * 2.0 * h * h + 2.0 * (2.0 * h * h + 2.0 * h * i) + 4.0 * h * s;
+        let [h, labels, s] = [self.hidden, self.labels, tokens as usize].map(|n| n as f64);
+        let ffn = h * (self.up + self.intermediate) as f64;
+        let attention = |keys: f64| 4.0 * h * s * keys;
+        let layer = |keys: f64| 2.0 * s * (4.0 * h * h + ffn) + attention(keys);
+        let last = match self.reads_all {
+            true => layer(s),
+            false => 2.0 * s * 2.0 * h * h + 2.0 * (2.0 * h * h + ffn) + 4.0 * h * s,
+        };
         let head = 2.0 * (h * h + h * labels);
-        match self.layers {
-            0 => head,
-            layers => (layers - 1) as f64 * layer + last + head,
-        }
+        let Some(before_last) = self.layers.checked_sub(1) else { return head };
+        let local = self.local_layers.min(before_last);
+        let global = (before_last - local) as f64 * layer(s);
+        global + local as f64 * layer(s.min(self.window as f64)) + last + head
     }
 }
 
@@ -147,8 +160,21 @@ mod tests {
     use super::super::testing::full_config;
     use super::*;
 
-    const RBT3: ModelShape =
-        ModelShape { hidden: 768, layers: 3, intermediate: 3072, labels: 2, parameters: 38_478_338 };
+    const RBT3: ModelShape = ModelShape { labels: 2, parameters: 38_478_338, ..bert(768, 3, 3072) };
+
+    const fn bert(hidden: usize, layers: usize, intermediate: usize) -> ModelShape {
+        ModelShape {
+            hidden,
+            layers,
+            intermediate,
+            up: intermediate,
+            local_layers: 0,
+            window: 0,
+            reads_all: false,
+            labels: 0,
+            parameters: 0,
+        }
+    }
 
     fn config(epochs: u32, keep: Keep) -> RunConfig {
         let mut config = full_config();
@@ -160,7 +186,7 @@ mod tests {
     /// By hand for one layer of hidden size 2, feed-forward size 3, one row of 5 tokens, 2 labels.
     #[test]
     fn the_last_layer_is_computed_for_one_row_only() {
-        let shape = ModelShape { hidden: 2, layers: 1, intermediate: 3, labels: 2, parameters: 0 };
+        let shape = ModelShape { labels: 2, ..bert(2, 1, 3) };
         let keys_values = 2.0 * 5.0 * 8.0;
         let one_row = 2.0 * (8.0 + 12.0) + 4.0 * 2.0 * 5.0;
         let head = 2.0 * (4.0 + 4.0);
@@ -170,6 +196,17 @@ mod tests {
         // For rbt3 on a typical row that saves 28% of the arithmetic.
         let naive = 3.0 * (2.0 * 27.0 * (4.0 * 768.0 * 768.0 + 2.0 * 768.0 * 3072.0) + 4.0 * 768.0 * 27.0 * 27.0);
         assert!((1.0 - RBT3.forward_flop(27) / naive - 0.28).abs() < 0.02, "{}", RBT3.forward_flop(27) / naive);
+    }
+
+    /// By hand for four layers of hidden size 2, gated networks of size 3, windows of 5 keys, one row of 9 tokens, 2 labels.
+    #[test]
+    fn windows_cost_what_they_hold_and_a_mean_needs_the_whole_last_layer() {
+        let shape = ModelShape { labels: 2, up: 6, local_layers: 2, window: 5, reads_all: true, ..bert(2, 4, 3) };
+        let dense = 2.0 * 9.0 * (16.0 + 2.0 * 6.0 + 2.0 * 3.0);
+        let (global, local) = (4.0 * 2.0 * 9.0 * 9.0, 4.0 * 2.0 * 9.0 * 5.0);
+        let head = 2.0 * (4.0 + 4.0);
+        assert_eq!(shape.forward_flop(9), 4.0 * dense + 2.0 * global + 2.0 * local + head);
+        assert_eq!(shape.forward_flop(4), ModelShape { local_layers: 0, ..shape }.forward_flop(4));
     }
 
     #[test]

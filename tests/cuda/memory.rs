@@ -3,6 +3,7 @@
 use taper::{
     engine::{Engine, Explicit, MemorySpace, Workload, memory_bytes},
     kernels::cuda::{Cuda, Factors},
+    model::{FAMILIES, Family},
     plan::Precision,
 };
 
@@ -13,12 +14,16 @@ use crate::{
 
 #[test]
 fn the_estimate_is_what_is_allocated() {
-    let shape = Shape { layers: 3, heads: 4, d: 12, intermediate: 192, lengths: vec![150, 60, 10], ..Shape::SMALL };
-    for (factors, precision, least) in [
+    let of = |family: &Family| {
+        let family = FAMILIES.iter().position(|other| other == family).expect("a family");
+        Shape { layers: 3, heads: 4, d: 12, intermediate: 192, lengths: vec![150, 60, 10], family, ..Shape::SMALL }
+    };
+    let precisions = [
         (Factors::F32, Precision::Fp32, 1.0),
         (Factors::Tf32, Precision::Tf32, 1.0),
         (Factors::Bf16, Precision::Bf16, 0.75),
-    ] {
+    ];
+    for (shape, (factors, precision, least)) in FAMILIES.iter().flat_map(|family| precisions.map(|p| (of(family), p))) {
         let Some(device) = emulated() else { return };
         let backend = Cuda::new(device.clone(), factors).expect("a backend");
         let mut engine = Explicit::new(backend, &shape.config(), shape.parameters(), &recipe()).expect("an engine");
@@ -32,6 +37,9 @@ fn the_estimate_is_what_is_allocated() {
         let estimate = memory_bytes(&shape.config(), shape.labels, precision, MemorySpace::Gpu, &load);
         let share = used as f64 / estimate as f64;
         // In bf16 not every buffer has a copy; the estimate counts one for each.
-        assert!((least..=1.0).contains(&share), "{precision:?}: {used} bytes are allocated, {estimate} estimated");
+        assert!(
+            (least..=1.0).contains(&share),
+            "{shape:?}, {precision:?}: {used} bytes are allocated, {estimate} estimated"
+        );
     }
 }

@@ -57,9 +57,10 @@ pub fn gradients_are_slopes_of_the_loss<T: Tested>() {
                 engine.set_parameters(tensors).expect("parameters");
                 loss(engine.as_mut(), &batch, &targets, plan)
             };
-            const STEP: f64 = 0.05;
-            let near = (value(STEP) - value(-STEP)) / (2.0 * STEP);
-            let far = (value(2.0 * STEP) - value(-2.0 * STEP)) / (4.0 * STEP);
+            // Products of products bend more.
+            let step = if FAMILIES[shape.family].is_gated { 0.025 } else { 0.05 };
+            let near = (value(step) - value(-step)) / (2.0 * step);
+            let far = (value(2.0 * step) - value(-2.0 * step)) / (4.0 * step);
             let slope = (4.0 * near - far) / 3.0;
             let got: f64 = gradient.iter().zip(&direction).map(|(g, d)| f64::from(*g) * d).sum();
             let typical = (gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>() / n as f64).sqrt();

@@ -8,7 +8,7 @@ use proptest::{
 use taper::{
     data::Batch,
     engine::{Autograd, Engine, Explicit, Recipe},
-    model::{DropoutPlan, FAMILIES, ModelConfig, Parameters},
+    model::{DropoutPlan, Dropouts, FAMILIES, ModelConfig, Parameters, Positions},
     random::{Purpose, Stream},
     task::{Objective, Target, Task},
 };
@@ -71,14 +71,30 @@ impl Shape {
             // Positions may follow the padding's.
             "pad_token_id": 3,
             "max_position_embeddings": self.lengths.iter().fold(90, |most, n| most.max(*n)) + 4,
-            // Large enough to be seen beside variances of order 1.
-            "layer_norm_eps": 0.05,
         });
-        json[keys.hidden_size] = (self.heads * self.d).into();
+        json[keys.hidden_size] = (self.heads * self.head_width()).into();
         json[keys.heads] = self.heads.into();
         json[keys.layers] = self.layers.into();
         json[keys.intermediate_size] = self.intermediate.into();
         json[keys.activation] = self.activation.into();
+        if let (Some(key), _) = keys.norm_eps {
+            // Large enough to be seen beside variances of order 1.
+            json[key] = 0.05.into();
+        }
+        let is = |bit: u32| self.seed >> bit & 1 == 1;
+        if let Some(key) = keys.pooling {
+            json[key] = if is(0) { "mean" } else { "cls" }.into();
+        }
+        if let Some(keys) = keys.biases {
+            for (key, bit) in [keys.attention, keys.ffn, keys.norms, keys.head].into_iter().zip(1..) {
+                json[key] = is(bit).into();
+            }
+        }
+        if family.positions == Positions::Rotary {
+            // Every second layer, or all but the first, within a window that long rows leave.
+            json["global_attn_every_n_layers"] = (2 + self.seed % 2).into();
+            json["local_attention"] = (self.seed % 16).into();
+        }
         if let Some((key, _)) = keys.embedding_size {
             json[key] = self.embedding.into();
         }
@@ -86,11 +102,24 @@ impl Shape {
             json[key] = true.into();
         }
         let mut config = ModelConfig::parse(&json.to_string()).expect("a config");
-        // Three shares, so that none can replace another.
-        config.hidden_dropout = self.dropout;
-        config.attention_dropout = 1.5 * self.dropout;
-        config.classifier_dropout = 2.0 * self.dropout;
+        // Shares of their own, so that none can replace another.
+        let sites = family.keys.dropout;
+        config.dropout = Dropouts {
+            embedding: self.dropout,
+            attention: 1.5 * self.dropout,
+            attention_output: sites.attention_output.map_or(0.0, |_| 1.25 * self.dropout),
+            ffn: 0.75 * self.dropout,
+            head: 2.0 * self.dropout,
+        };
         config
+    }
+
+    /// Values of a head: where positions are rotations, in pairs.
+    fn head_width(&self) -> usize {
+        match FAMILIES[self.family].positions {
+            Positions::Rotary => self.d.next_multiple_of(2),
+            _ => self.d,
+        }
     }
 
     /// Weights that keep activations of order 1.
@@ -100,7 +129,7 @@ impl Shape {
         let tensors = (0..).zip(new.iter()).map(|(i, (name, tensor))| {
             let width = *tensor.dims().last().expect("a dimension") as f64;
             let (mean, deviation) = match name {
-                _ if name.ends_with("LayerNorm.weight") || name.ends_with("layer_norm.weight") => (1.0, 0.3),
+                _ if name.to_lowercase().ends_with("norm.weight") => (1.0, 0.3),
                 _ if name.ends_with("bias") => (0.0, 0.3),
                 _ if name.contains("_embeddings") => (0.0, 0.6),
                 _ => (0.0, 1.0 / width.sqrt()),

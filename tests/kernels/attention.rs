@@ -3,7 +3,7 @@
 use candle_core::{D, Result, Tensor};
 use proptest::prelude::*;
 use taper::kernels::{
-    Attention, AttentionBackward, Queries,
+    Attention, AttentionBackward, Queries, Rotation, TokenStream,
     reference::{self, Ragged},
 };
 
@@ -30,23 +30,28 @@ struct Shape {
     lengths: Vec<usize>,
     heads: usize,
     d: usize,
+    window: Option<usize>,
     drop: Drop,
     seed: u64,
 }
 
 fn shapes() -> impl Strategy<Value = Shape> {
-    (lengths(), 1..5usize, 1..20usize, drops(), any::<u64>()).prop_map(|(lengths, heads, d, drop, seed)| Shape {
-        lengths,
-        heads,
-        d,
-        drop,
-        seed,
-    })
+    let windows = proptest::option::of(0..70usize);
+    (lengths(), 1..5usize, 1..20usize, windows, drops(), any::<u64>())
+        .prop_map(|(lengths, heads, d, window, drop, seed)| Shape { lengths, heads, d, window, drop, seed })
 }
 
 fn edges() -> impl Iterator<Item = Shape> {
-    let shape = |lengths: &[usize], heads, d, drop| Shape { lengths: lengths.to_vec(), heads, d, drop, seed: 19 };
+    let shape =
+        |lengths: &[usize], heads, d, drop| Shape { lengths: lengths.to_vec(), heads, d, window: None, drop, seed: 19 };
+    // ModernBERT's window: 64 tokens to each side.
+    let windowed = |lengths: &[usize], window, drop| Shape { window: Some(window), ..shape(lengths, 2, 8, drop) };
     [
+        windowed(&[1, 2, 63, 64, 65, 66, 129, 130, 131], 64, Some((0.1, 7))),
+        windowed(&[512, 200], 64, Some((0.2, 0))),
+        windowed(&[70, 33], 3, None),
+        windowed(&[40], 0, Some((0.5, 3))),
+        windowed(&[40, 300], 1000, None),
         shape(&[1], 1, 1, None),
         shape(&[1; 20], 3, 5, Some((0.5, 9))),
         shape(&[512], 2, 3, Some((0.1, 0))),
@@ -56,11 +61,13 @@ fn edges() -> impl Iterator<Item = Shape> {
     .into_iter()
 }
 
-/// softmax(q·kᵀ / √d)·v of one sequence and head in float64; `factors` `[queries, keys]` fall on the probabilities.
-fn attend(q: &[&[f64]], k: &[&[f64]], v: &[&[f64]], factors: &[f64]) -> Vec<Vec<f64>> {
-    let one = |(q, factors): (&&[f64], &[f64])| -> Vec<f64> {
-        let dot = |k: &&[f64]| q.iter().zip(*k).map(|(q, k)| q * k).sum::<f64>() / (q.len() as f64).sqrt();
-        let e: Vec<f64> = k.iter().map(dot).map(f64::exp).collect();
+/// softmax(q·kᵀ / √d)·v of one sequence and head in float64, of keys at most `window` from the query; `factors` `[queries, keys]` fall on
+/// the probabilities.
+fn attend(q: &[&[f64]], k: &[&[f64]], v: &[&[f64]], window: usize, factors: &[f64]) -> Vec<Vec<f64>> {
+    let one = |((at, q), factors): ((usize, &&[f64]), &[f64])| -> Vec<f64> {
+        let dot = |k: &[f64]| q.iter().zip(k).map(|(q, k)| q * k).sum::<f64>() / (q.len() as f64).sqrt();
+        let keys = k.iter().enumerate();
+        let e: Vec<f64> = keys.map(|(key, k)| if at.abs_diff(key) > window { 0.0 } else { dot(k).exp() }).collect();
         let total: f64 = e.iter().sum();
         let mut out = vec![0.0; q.len()];
         for ((e, factor), v) in e.iter().zip(factors).zip(v) {
@@ -68,7 +75,7 @@ fn attend(q: &[&[f64]], k: &[&[f64]], v: &[&[f64]], factors: &[f64]) -> Vec<Vec<
         }
         out
     };
-    q.iter().zip(factors.chunks_exact(k.len())).map(one).collect()
+    q.iter().enumerate().zip(factors.chunks_exact(k.len())).map(one).collect()
 }
 
 /// What both oracles need to know of a case.
@@ -76,6 +83,7 @@ struct Case {
     heads: usize,
     width: usize,
     ragged: Ragged,
+    window: Option<usize>,
     drop: Drop,
 }
 
@@ -91,7 +99,9 @@ impl Case {
                     .map(|(x, rows)| rows.clone().map(|row| &x[row * width + head * d..][..d]).collect::<Vec<_>>());
                 let factors: Vec<f64> =
                     queries.clone().flat_map(|query| self.factors(query, head, keys.len())).collect();
-                for (row, values) in queries.clone().zip(attend(&q, &k, &v, &factors)) {
+                for (row, values) in
+                    queries.clone().zip(attend(&q, &k, &v, self.window.unwrap_or(usize::MAX), &factors))
+                {
                     out[row * width + head * d..][..d].copy_from_slice(&values);
                 }
             }
@@ -109,7 +119,7 @@ impl Case {
     }
 
     fn reference(&self, q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
-        reference::attention(q, k, v, &self.ragged, self.heads, dropout(self.drop))
+        reference::attention(q, k, v, &self.ragged, self.heads, self.window, dropout(self.drop))
     }
 }
 
@@ -123,11 +133,11 @@ fn part(x: &Tensor, i: usize, width: usize) -> Result<Tensor> {
 }
 
 pub fn every_token_asks<T: Tested>() {
-    for_all::<T, _>(edges(), shapes(), |backend, Shape { lengths, heads, d, drop, seed }| {
+    for_all::<T, _>(edges(), shapes(), |backend, Shape { lengths, heads, d, window, drop, seed }| {
         let mut random = Numbers::new(seed);
         let (tokens, width, keys) = (lengths.iter().sum::<usize>(), heads * d, offsets(&lengths));
         let batch = batch(backend, tokens, &keys);
-        let attention = Attention { heads, width, queries: Queries::All, dropout: dropout(drop) };
+        let attention = Attention { heads, width, queries: Queries::All, window, dropout: dropout(drop) };
         let (qkv, dy) = (random.normal(tokens * 3 * width), random.normal(tokens * width));
         let qkv_buffer = buffer(backend, &qkv);
         let mut context = unwritten(backend, tokens * width);
@@ -145,7 +155,7 @@ pub fn every_token_asks<T: Tested>() {
         });
         assert_unwritten(backend, &unused);
         let ragged = Ragged { queries: keys.clone().into(), keys: keys.into() };
-        let case = Case { heads, width, ragged, drop };
+        let case = Case { heads, width, ragged, window, drop };
         let d_qkv = values(backend, &d_qkv, qkv.len());
         let inputs = [Input {
             name: "queries, keys and values",
@@ -164,12 +174,12 @@ pub fn every_token_asks<T: Tested>() {
 }
 
 pub fn the_first_of_each_sequence_asks<T: Tested>() {
-    for_all::<T, _>(edges(), shapes(), |backend, Shape { lengths, heads, d, drop, seed }| {
+    for_all::<T, _>(edges(), shapes(), |backend, Shape { lengths, heads, d, window, drop, seed }| {
         let mut random = Numbers::new(seed);
         let (sequences, tokens) = (lengths.len(), lengths.iter().sum::<usize>());
         let (width, keys) = (heads * d, offsets(&lengths));
         let batch = batch(backend, tokens, &keys);
-        let attention = Attention { heads, width, queries: Queries::First, dropout: dropout(drop) };
+        let attention = Attention { heads, width, queries: Queries::First, window, dropout: dropout(drop) };
         let [q, kv, dy] = [sequences * width, tokens * 2 * width, sequences * width].map(|n| random.normal(n));
         let (q_buffer, kv_buffer) = (buffer(backend, &q), buffer(backend, &kv));
         let mut context = unwritten(backend, q.len());
@@ -185,7 +195,8 @@ pub fn the_first_of_each_sequence_asks<T: Tested>() {
             attention,
         });
         let queries: Vec<u32> = (0..=sequences as u32).collect();
-        let case = Case { heads, width, ragged: Ragged { queries: queries.into(), keys: keys.into() }, drop };
+        let ragged = Ragged { queries: queries.into(), keys: keys.into() };
+        let case = Case { heads, width, ragged, window, drop };
         let (dq, dkv) = (values(backend, &dq, q.len()), values(backend, &dkv, kv.len()));
         let inputs = [
             Input { name: "queries", values: &q, shape: &[sequences, width], gradient: Some(&dq) },
@@ -205,7 +216,7 @@ pub fn the_first_of_each_sequence_asks<T: Tested>() {
 pub fn large_scores_neither_overflow_nor_vanish<T: Tested>() {
     with::<T>(|backend| {
         let batch = batch(backend, 3, &[0, 3]);
-        let attention = Attention { heads: 1, width: 1, queries: Queries::First, dropout: None };
+        let attention = Attention { heads: 1, width: 1, queries: Queries::First, window: None, dropout: None };
         for sign in [1.0, -1.0] {
             // Scores ±1000, ±1001, ±1000; values 1, 2, 4.
             let kv = [1000.0, 1.0, 1001.0, 2.0, 1000.0, 4.0];
@@ -214,5 +225,59 @@ pub fn large_scores_neither_overflow_nor_vanish<T: Tested>() {
             let e = f64::from(sign).exp();
             close("context", &values(backend, &context, 1), &[(1.0 + 2.0 * e + 4.0) / (2.0 + e)], tolerance::<T>());
         }
+    });
+}
+
+/// Pairs of values are turned by the angle of their token's position, and turned back in the backward pass; other columns of a row
+/// are left as they are.
+pub fn rotations_and_back<T: Tested>() {
+    let edges = [(vec![1], 1, 2, 0, 1), (vec![3, 70, 1], 4, 32, 5, 2), (vec![200], 2, 64, 64, 3)];
+    let shapes = (lengths(), 1..5usize, 1..12usize, 0..9usize, any::<u64>());
+    let shapes = shapes.prop_map(|(lengths, heads, half, more, seed)| (lengths, heads, 2 * half, more, seed));
+    for_all::<T, _>(edges, shapes, |backend, (lengths, heads, d, more, seed)| {
+        let mut random = Numbers::new(seed);
+        let (tokens, turned, stride) = (lengths.iter().sum::<usize>(), heads * d, heads * d + more);
+        let positions: Vec<u32> = lengths.iter().flat_map(|n| 0..*n as u32).collect();
+        let of_positions: Vec<f32> = (0..*lengths.iter().max().expect("a length") * d)
+            .map(|i| (0.37 * (i / d) as f32 * (1 + i % (d / 2)) as f32, i % d < d / 2))
+            .map(|(angle, is_cosine)| if is_cosine { angle.cos() } else { angle.sin() })
+            .collect();
+        let none = vec![0; tokens];
+        let offsets = offsets(&lengths);
+        let batch =
+            backend.batch(TokenStream { ids: &none, positions: &positions, token_types: &none, offsets: &offsets });
+        let (x, dy) = (random.normal(tokens * stride), random.normal(tokens * stride));
+        let angles = buffer(backend, &of_positions);
+        let mut rotated = |values_of: &[f32], back: bool| {
+            let mut x = buffer(backend, values_of);
+            let (angles, batch) = (&angles, &batch);
+            backend.rotate(Rotation { x: &mut x, angles, batch, stride, heads, head_width: d, back });
+            values(backend, &x, values_of.len())
+        };
+        let (y, dx) = (rotated(&x, false), rotated(&dy, true));
+        let by_token: Vec<f32> =
+            positions.iter().flat_map(|p| &of_positions[*p as usize * d..][..d]).copied().collect();
+        let inputs = [Input { name: "x", values: &x, shape: &[tokens, stride], gradient: Some(&dx) }];
+        let exact = |at: &[Vec<f64>]| {
+            let mut y = at[0].clone();
+            for (row, angles) in y.chunks_exact_mut(stride).zip(by_token.chunks_exact(d)) {
+                for head in row[..turned].chunks_exact_mut(d) {
+                    for i in 0..d / 2 {
+                        let (a, b) = (head[i], head[i + d / 2]);
+                        let (cos, sin) = (f64::from(angles[i]), f64::from(angles[i + d / 2]));
+                        (head[i], head[i + d / 2]) = (a * cos - b * sin, b * cos + a * sin);
+                    }
+                }
+            }
+            y
+        };
+        check(&inputs, &y, &dy, tolerance::<T>(), exact, |t| {
+            let angles = Tensor::from_slice(&by_token, (tokens, d), t[0].device())?;
+            let turned_part = reference::rotate(&t[0].narrow(1, 0, turned)?.contiguous()?, &angles, heads)?;
+            match more {
+                0 => Ok(turned_part),
+                _ => Tensor::cat(&[turned_part, t[0].narrow(1, turned, more)?], 1),
+            }
+        });
     });
 }

@@ -1,7 +1,7 @@
 //! Affine maps, GELU, and the product number by number.
 
 use proptest::prelude::*;
-use taper::kernels::{Activation, BiasActivation, Linear, Memory, reference};
+use taper::kernels::{Activation, BiasActivation, GatedActivation, Linear, Memory, reference};
 
 use super::support::*;
 
@@ -97,7 +97,7 @@ pub fn linear_and_its_gradients<T: Tested>() {
                 Input { name: "the bias", values: &b, shape: &[out], gradient: Some(&db) },
             ];
             let exact = |at: &[Vec<f64>]| affine(&at[0], &at[1], &at[2], width);
-            check(&inputs, &y, &dy, product_tolerance::<T>(), exact, |t| reference::linear(&t[0], &t[1], &t[2]));
+            check(&inputs, &y, &dy, product_tolerance::<T>(), exact, |t| reference::linear(&t[0], &t[1], Some(&t[2])));
         }
     });
 }
@@ -215,6 +215,59 @@ pub fn activations_and_their_derivatives<T: Tested>() {
             |at: &[Vec<f64>]| at[0].iter().zip(at[1].iter().cycle()).map(|(x, b)| exact(activation, x + b)).collect();
         check(&inputs, &y, &dy, tolerance::<T>(), naive, |t| {
             reference::activation(&t[0].broadcast_add(&t[1])?, activation)
+        });
+    });
+}
+
+/// y = dropout(f(a + bias)·(g + bias)): each half of x has its gradient, and without a bias it is as with zeros.
+pub fn gated_activations_and_their_gradients<T: Tested>() {
+    let edges = [(1, 1, None, 3), (40, 24, Some((0.5, 2)), 4), (3, 260, Some((0.2, 0)), 0)];
+    for_all::<T, _>(edges, (1..40usize, 1..90usize, drops(), any::<u64>()), |backend, (rows, width, drop, seed)| {
+        let mut random = Numbers::new(seed);
+        let activation = ACTIVATIONS[random.below(ACTIVATIONS.len())];
+        let (n, factors) = (rows * width, factors(drop, rows, width));
+        let mut x = inputs_of_activation(&mut random, 2 * n);
+        let (b, dy) = (random.normal(2 * width), random.normal(n));
+        for (x, b) in x.iter_mut().zip(b.iter().cycle()).filter(|(x, b)| (**x + **b).abs() < 1e-3) {
+            *x = 0.1 - b;
+        }
+        let mut parameters_at = ParameterBuffer::default();
+        let bias = parameters_at.put(&b);
+        let zeros = parameters_at.put(&vec![0.0; 2 * width]);
+        let parameters = parameters_at.buffer(backend);
+        let run = |backend: &mut T::Backend, bias: Option<usize>, derivative: bool| {
+            let (mut y, mut kept) = (unwritten(backend, n), buffer(backend, &x));
+            backend.gated_activation(GatedActivation {
+                y: &mut y,
+                x: &mut kept,
+                rows,
+                parameters: &parameters,
+                linear: Linear { weight: 0, bias, out: 2 * width, width: 1, exact: false },
+                activation,
+                derivative,
+                dropout: dropout(drop),
+            });
+            if derivative {
+                backend.gated_activation_backward(&mut kept, &buffer(backend, &dy), (rows, width));
+            }
+            [values(backend, &y, n), values(backend, &kept, 2 * n)]
+        };
+        let [y, dx] = run(backend, Some(bias), true);
+        let [alone, untouched] = run(backend, Some(bias), false);
+        close("without the derivatives", &alone, &wide(&y), tolerance::<T>());
+        assert_eq!(untouched, x);
+        assert_eq!(run(backend, None, true), run(backend, Some(zeros), true), "without a bias");
+        let inputs = [
+            Input { name: "x", values: &x, shape: &[rows, 2 * width], gradient: Some(&dx) },
+            Input { name: "the bias", values: &b, shape: &[2 * width], gradient: None },
+        ];
+        let naive = |at: &[Vec<f64>]| -> Vec<f64> {
+            let biased: Vec<f64> = at[0].iter().zip(at[1].iter().cycle()).map(|(x, b)| x + b).collect();
+            let halves = biased.chunks_exact(2 * width).flat_map(|row| row[..width].iter().zip(&row[width..]));
+            halves.zip(&factors).map(|((a, g), factor)| exact(activation, *a) * g * factor).collect()
+        };
+        check(&inputs, &y, &dy, tolerance::<T>(), naive, |t| {
+            reference::dropout(&reference::gated(&t[0].broadcast_add(&t[1])?, activation)?, dropout(drop))
         });
     });
 }

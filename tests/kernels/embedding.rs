@@ -187,7 +187,7 @@ pub fn embed_and_its_gradients<T: Tested>() {
             let rows = |table: &Tensor, rows: &[u32]| table.index_select(&Tensor::new(rows, &Device::Cpu)?, 0);
             let sum = ((rows(&t[0], &ids)? + rows(&t[1], &positions)?)? + rows(&t[2], &types)?)?;
             let sum = (sum + rows(&t[3], &vec![0; ids.len()])?)?;
-            reference::dropout(&reference::layer_norm(&sum, &t[4], &t[5], 1e-6)?, dropout(drop))
+            reference::dropout(&reference::layer_norm(&sum, &t[4], Some(&t[5]), 1e-6)?, dropout(drop))
         });
     });
 }

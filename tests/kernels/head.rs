@@ -36,6 +36,32 @@ pub fn first_rows_and_back<T: Tested>() {
     );
 }
 
+pub fn means_of_rows_and_their_gradient<T: Tested>() {
+    let edges = [(vec![1], 1), (vec![512], 7), (vec![1, 3, 2], 300)];
+    for_all::<T, _>(edges, (lengths(), 1..50usize), |backend, (lengths, width)| {
+        let mut random = Numbers::new(width as u64);
+        let (tokens, sequences) = (lengths.iter().sum::<usize>(), lengths.len());
+        let offsets = offsets(&lengths);
+        let batch = batch(backend, tokens, &offsets);
+        let (x, dy) = (random.normal(tokens * width), random.normal(sequences * width));
+        let (mut y, mut dx) = (unwritten(backend, sequences * width), unwritten(backend, tokens * width));
+        backend.mean_rows(&mut y, &buffer(backend, &x), &batch, width);
+        backend.mean_rows_backward(&mut dx, &buffer(backend, &dy), &batch, width);
+        let dx = values(backend, &dx, tokens * width);
+        let inputs = [Input { name: "x", values: &x, shape: &[tokens, width], gradient: Some(&dx) }];
+        let exact = |at: &[Vec<f64>]| -> Vec<f64> {
+            let mean = |o: &[u32], c: usize| {
+                let rows = o[0] as usize..o[1] as usize;
+                rows.clone().map(|row| at[0][row * width + c]).sum::<f64>() / rows.len() as f64
+            };
+            offsets.windows(2).flat_map(|o| (0..width).map(move |c| mean(o, c))).collect()
+        };
+        check(&inputs, &values(backend, &y, sequences * width), &dy, tolerance::<T>(), exact, |t| {
+            reference::mean_rows(&t[0], &offsets)
+        });
+    });
+}
+
 pub fn activations_with_dropout_and_their_gradients<T: Tested>() {
     let edges = [(1, 1, None, 3), (40, 24, Some((0.5, 2)), 4), (3, 7, Some((0.2, 0)), 0)];
     for_all::<T, _>(edges, (1..40usize, 1..90usize, drops(), any::<u64>()), |backend, (rows, width, drop, seed)| {

@@ -29,17 +29,23 @@ pub mod support;
 macro_rules! kernels_of {
     ($name:ident, $tested:ty) => {
         tests_of! { $name, $tested, kernels:
-            attention { every_token_asks the_first_of_each_sequence_asks large_scores_neither_overflow_nor_vanish }
+            attention {
+                every_token_asks the_first_of_each_sequence_asks large_scores_neither_overflow_nor_vanish
+                rotations_and_back
+            }
             dense {
                 linear_and_its_gradients a_part_of_a_map_gives_its_columns activations_and_their_derivatives
-                multiply_number_by_number
+                multiply_number_by_number gated_activations_and_their_gradients
             }
             embedding { embed_and_its_gradients }
             head {
-                first_rows_and_back activations_with_dropout_and_their_gradients cross_entropy_and_its_gradient
+                first_rows_and_back means_of_rows_and_their_gradient activations_with_dropout_and_their_gradients cross_entropy_and_its_gradient
                 cross_entropy_of_logits_beyond_the_exponential
             }
-            norm { add_norm_and_its_gradients constant_rows_are_normalised_to_the_bias a_norm_without_a_bias }
+            norm {
+                add_norm_and_its_gradients constant_rows_are_normalised_to_the_bias a_norm_without_a_bias
+                a_gradient_that_is_added_and_a_norm_without_a_residual
+            }
             optimizer {
                 adamw_of_a_range adamw_of_rows rows_of_a_table_are_multiplied squares_of_a_range
                 a_step_that_is_not_finite_changes_nothing

@@ -74,7 +74,7 @@ pub fn add_norm_and_its_gradients<T: Tested>() {
             y: &mut y,
             x: &mut sum,
             stats: &mut stats,
-            residual: &r,
+            residual: Some(&r),
             rows,
             parameters: &parameters,
             bias: Some(dense_bias_at),
@@ -97,7 +97,8 @@ pub fn add_norm_and_its_gradients<T: Tested>() {
         let mut gradients = parameters_at.gradients(backend, fresh, &mut random);
         backend.add_norm_backward(AddNormBackward {
             d_residual: &mut d_residual,
-            dx: &mut dx,
+            add: false,
+            dx: Some(&mut dx),
             gradients: &mut gradients.buffer,
             fresh,
             dy: &buffer(backend, &dy),
@@ -126,7 +127,7 @@ pub fn add_norm_and_its_gradients<T: Tested>() {
         let exact = |at: &[Vec<f64>]| layer_norm(&before(at), &at[3], &at[4], f64::from(eps)).0;
         check(&inputs, &values(backend, &y, n), &dy, norm_tolerance::<T>(), exact, |t| {
             let x = reference::dropout(&t[0].broadcast_add(&t[1])?, dropout(drop))?;
-            reference::layer_norm(&(x + &t[2])?, &t[3], &t[4], f64::from(eps))
+            reference::layer_norm(&(x + &t[2])?, &t[3], Some(&t[4]), f64::from(eps))
         });
     });
 }
@@ -150,7 +151,7 @@ pub fn constant_rows_are_normalised_to_the_bias<T: Tested>() {
                 y: &mut y,
                 x: &mut x,
                 stats: &mut stats,
-                residual: &buffer(backend, &[0.0; 60]),
+                residual: Some(&buffer(backend, &[0.0; 60])),
                 rows,
                 parameters: &parameters_at.buffer(backend),
                 bias: None,
@@ -181,7 +182,7 @@ pub fn a_norm_without_a_bias<T: Tested>() {
                 y: &mut y,
                 x: &mut sum,
                 stats: &mut stats,
-                residual: &buffer(backend, &residual),
+                residual: Some(&buffer(backend, &residual)),
                 rows,
                 parameters: &parameters_at.buffer(backend),
                 bias: dense_bias,
@@ -192,7 +193,8 @@ pub fn a_norm_without_a_bias<T: Tested>() {
             let mut gradients = parameters_at.gradients(backend, true, &mut Numbers::new(1));
             backend.add_norm_backward(AddNormBackward {
                 d_residual: &mut d_residual,
-                dx: &mut dx,
+                add: false,
+                dx: Some(&mut dx),
                 gradients: &mut gradients.buffer,
                 fresh: true,
                 dy: &buffer(backend, &dy),
@@ -214,5 +216,71 @@ pub fn a_norm_without_a_bias<T: Tested>() {
         for (dense_bias, bias) in [(None, None), (None, Some(bias)), (Some(bias), None)] {
             assert_eq!(of(backend, dense_bias, bias), with_zeros, "as with a bias of zeros");
         }
+    });
+}
+
+/// With pre-norm the sum that is normalised is the next residual too: its gradient is there already. A head has no residual, and does
+/// not want the gradient of a dense layer's output.
+pub fn a_gradient_that_is_added_and_a_norm_without_a_residual<T: Tested>() {
+    with::<T>(|backend| {
+        let (rows, width) = (37, 21);
+        let n = rows * width;
+        let mut random = Numbers::new(6);
+        let [x, dy, before] = [n; 3].map(|n| random.normal(n));
+        let mut parameters_at = ParameterBuffer::default();
+        let weight = parameters_at.put(&random.normal(width));
+        let norm = LayerNorm { weight, bias: None, width, eps: 1e-5 };
+        let zeros = buffer(backend, &vec![0.0; n]);
+        let of = |backend: &mut T::Backend, residual: Option<_>, add: bool, has_dx: bool| {
+            let (mut y, mut sum, mut stats) =
+                (unwritten(backend, n), buffer(backend, &x), unwritten(backend, 2 * rows));
+            backend.add_norm(AddNorm {
+                y: &mut y,
+                x: &mut sum,
+                stats: &mut stats,
+                residual,
+                rows,
+                parameters: &parameters_at.buffer(backend),
+                bias: None,
+                norm,
+                dropout: dropout(Some((0.1, 3))),
+            });
+            let (mut d_sum, mut dx) = (buffer(backend, &before), unwritten(backend, n));
+            let mut gradients = parameters_at.gradients(backend, true, &mut Numbers::new(1));
+            backend.add_norm_backward(AddNormBackward {
+                d_residual: &mut d_sum,
+                add,
+                dx: has_dx.then_some(&mut dx),
+                gradients: &mut gradients.buffer,
+                fresh: true,
+                dy: &buffer(backend, &dy),
+                x: &sum,
+                stats: &stats,
+                rows,
+                parameters: &parameters_at.buffer(backend),
+                norm,
+                dropout: dropout(Some((0.1, 3))),
+            });
+            if !has_dx {
+                assert_unwritten(backend, &dx);
+            }
+            let dw = gradients.take(backend, weight, width);
+            [
+                values(backend, &y, n),
+                values(backend, &d_sum, n),
+                if has_dx { values(backend, &dx, n) } else { Vec::new() },
+                dw,
+            ]
+        };
+        let [y, d_sum, dx, dw] = of(backend, Some(&zeros), false, true);
+        assert_eq!(of(backend, None, false, false), [y.clone(), d_sum.clone(), Vec::new(), dw.clone()]);
+        let [same_y, added, added_dx, same_dw] = of(backend, Some(&zeros), true, true);
+        assert_eq!((same_y, same_dw), (y, dw));
+        let want: Vec<f64> = d_sum.iter().zip(&before).map(|(a, b)| f64::from(a + b)).collect();
+        close("the sum of both gradients", &added, &want, tolerance::<T>());
+        let factors = factors(Some((0.1, 3)), rows, width);
+        let want: Vec<f64> = want.iter().zip(&factors).map(|(d, factor)| d * factor).collect();
+        close("that of the dense layer's output", &added_dx, &want, tolerance::<T>());
+        assert_ne!(added_dx, dx);
     });
 }

@@ -55,7 +55,7 @@ fn logits_loss_gradients_and_adamw_steps_are_pytorchs() -> Result<()> {
 #[test]
 fn models_of_each_family_are_pytorchs() -> Result<()> {
     let references = families();
-    assert_eq!(references.len(), 12);
+    assert_eq!(references.len(), 15);
     for dir in references {
         for kind in KINDS {
             let create = |config: &ModelConfig, parameters, recipe: &Recipe| kind.engine(config, parameters, recipe);
@@ -188,8 +188,9 @@ fn engines_agree_with_dropout_on() -> Result<()> {
 fn mask(kind: Kind, site: usize, step: u64) -> Result<Vec<Vec<bool>>> {
     let mut config = tiny();
     (config.hidden_size, config.embedding_size, config.intermediate_size, config.num_hidden_layers) = (16, 16, 32, 1);
-    config.attention_dropout = 0.0;
-    (config.hidden_dropout, config.classifier_dropout) = if site == 4 { (0.0, 0.5) } else { (0.5, 0.0) };
+    let (hidden, head) = if site == 4 { (0.0, 0.5) } else { (0.5, 0.0) };
+    config.set_dropout(hidden);
+    (config.dropout.attention, config.dropout.head) = (0.0, head);
     let ones: &[&str] = match site {
         0 => &["embeddings.LayerNorm.bias", "attention.output.LayerNorm.weight", "0.output.LayerNorm.weight"],
         2 => &["attention.output.dense.bias", "attention.output.LayerNorm.weight", "0.output.LayerNorm.weight"],
@@ -229,7 +230,8 @@ fn dropout_falls_on_every_site_with_a_mask_of_its_own() -> Result<()> {
             }
         }
         let mut config = tiny();
-        (config.hidden_dropout, config.attention_dropout, config.classifier_dropout) = (0.0, 0.5, 0.0);
+        config.set_dropout(0.0);
+        config.dropout.attention = 0.5;
         for last in [1, 2] {
             config.num_hidden_layers = last;
             let mut engine = fresh(kind, &config, &[])?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Device, Tensor};
 use taper::{
     kernels::{Activation, Dropout},
-    model::{DropoutPlan, FAMILIES, Family, ModelConfig, Parameters},
+    model::{DropoutPlan, Dropouts, FAMILIES, Family, ModelConfig, Parameters},
 };
 
 use super::{KINDS, Kind, pytorch::*};
@@ -21,10 +21,10 @@ fn config(family: &Family, hidden: f64, head: f64) -> ModelConfig {
     for (key, value) in [(keys.hidden_size, WIDTH), (keys.layers, 1), (keys.heads, 2), (keys.intermediate_size, 8)] {
         json[key] = value.into();
     }
-    for (key, p) in [(keys.hidden_dropout, hidden), (keys.attention_dropout, 0.0), (keys.classifier_dropout.0, head)] {
-        json[key] = p.into();
-    }
-    ModelConfig::parse(&json.to_string()).expect("a config")
+    let mut config = ModelConfig::parse(&json.to_string()).expect("a config");
+    config.set_dropout(hidden);
+    (config.dropout.attention, config.dropout.head) = (0.0, head);
+    config
 }
 
 /// Logits of four texts with dropout, by a model whose parameters are ones, identities or zeros, as `kind_of` says by name.
@@ -58,7 +58,7 @@ fn factors(site: u32, p: f64) -> Vec<f32> {
 /// dropped again.
 #[test]
 fn heads_drop_their_input_where_transformers_does() -> Result<()> {
-    for family in &FAMILIES {
+    for family in FAMILIES.iter().filter(|family| !family.is_pre_norm) {
         let drops_input = ["roberta", "xlm-roberta", "camembert", "electra"].contains(&family.model_type);
         let activation = match family.model_type {
             "electra" => Activation::Gelu,
@@ -97,7 +97,7 @@ fn heads_drop_their_input_where_transformers_does() -> Result<()> {
 /// the constant row becomes 0.
 #[test]
 fn attention_output_is_dropped_in_all_families_but_distilbert() -> Result<()> {
-    for family in &FAMILIES {
+    for family in FAMILIES.iter().filter(|family| !family.is_pre_norm) {
         let config = config(family, 0.5, 0.0);
         for kind in KINDS {
             let got = logits(kind, &config, |name| {
@@ -119,6 +119,60 @@ fn attention_output_is_dropped_in_all_families_but_distilbert() -> Result<()> {
             })?;
             let is_dropped = got.concat().iter().any(|v| v.abs() > 0.1);
             assert_eq!(is_dropped, family.model_type != "distilbert", "{} with {kind:?}", family.model_type);
+        }
+    }
+    Ok(())
+}
+
+/// ModernBERT's sites, of which only one drops, with both poolings. What reaches the last norm is a constant row, which becomes 0, unless
+/// values of it were dropped.
+#[test]
+fn modernbert_drops_where_transformers_does() -> Result<()> {
+    let family = FAMILIES.iter().find(|family| family.model_type == "modernbert").expect("a family");
+    for (pooling, kind) in ["cls", "mean"].into_iter().flat_map(|pooling| KINDS.map(|kind| (pooling, kind))) {
+        let config = |site: fn(&mut Dropouts) -> &mut f64| {
+            let json = serde_json::json!({
+                "model_type": family.model_type, "vocab_size": 30, "max_position_embeddings": 20, "hidden_size": WIDTH,
+                "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": WIDTH, "classifier_pooling": pooling,
+                "attention_bias": true, "mlp_bias": true, "norm_bias": true, "classifier_bias": true,
+            });
+            let mut config = ModelConfig::parse(&json.to_string()).expect("a config");
+            assert_eq!(
+                config.dropout,
+                Dropouts { embedding: 0.0, attention: 0.0, attention_output: 0.0, ffn: 0.0, head: 0.0 }
+            );
+            *site(&mut config.dropout) = 0.5;
+            config
+        };
+        let of = |ones: &[&str], identities: &[&str], config: &ModelConfig| {
+            logits(kind, config, |name| match name {
+                _ if ones.contains(&name) => '1',
+                _ if identities.contains(&name) => 'I',
+                _ => '0',
+            })
+        };
+        // The head's norm gives 1 throughout: the logits are the factors of the dropout after it.
+        let got = of(&["head.norm.bias"], &["classifier.weight"], &config(|p| &mut p.head))?;
+        let error = difference(&got.concat(), &factors(4, 0.5));
+        assert!(error < 1e-6, "{pooling}, {kind:?}: logits differ by {error:e}");
+
+        let norms = ["model.final_norm.weight", "head.norm.weight"];
+        let (head, down) = (["head.dense.weight", "classifier.weight"], "model.layers.0.mlp.Wo.weight");
+        let sites: [(&str, &str, fn(&mut Dropouts) -> &mut f64); 3] = [
+            ("embeddings", "model.embeddings.norm.bias", |p| &mut p.embedding),
+            ("attention's output", "model.layers.0.attn.Wo.bias", |p| &mut p.attention_output),
+            ("the gated product", "model.layers.0.mlp.Wi.bias", |p| &mut p.ffn),
+        ];
+        for (what, ones, site) in sites {
+            let ones = [norms[0], norms[1], ones];
+            let identities = [head[0], head[1], down];
+            let drops = |config: &ModelConfig| -> Result<bool> {
+                Ok(of(&ones, &identities, config)?.concat().iter().any(|v| v.abs() > 0.1))
+            };
+            assert!(drops(&config(site))?, "{pooling}, {kind:?}: {what}");
+            for (other, _, other_site) in sites.iter().filter(|(other, ..)| *other != what) {
+                assert!(!drops(&config(*other_site))?, "{pooling}, {kind:?}: {what} by the dropout of {other}");
+            }
         }
     }
     Ok(())

@@ -37,10 +37,37 @@ pub struct BiasActivation<'a, B> {
     pub derivative: bool,
 }
 
+/// Arguments of [`ActivationOps::gated_activation`].
+#[derive(Debug)]
+pub struct GatedActivation<'a, B> {
+    /// Receives the gated values, `[rows, linear.out / 2]`.
+    pub y: &'a mut B,
+    /// The output of `linear` without its bias, `[rows, linear.out]`: inputs of the function, then gates. If `derivative`, they become
+    /// the derivatives of `y` by themselves.
+    pub x: &'a mut B,
+    /// Rows in use.
+    pub rows: usize,
+    /// All parameters.
+    pub parameters: &'a B,
+    /// Whose bias is added.
+    pub linear: Linear,
+    /// The function.
+    pub activation: Activation,
+    /// Whether the derivatives are wanted.
+    pub derivative: bool,
+    /// Applied to `y`.
+    pub dropout: Option<Dropout>,
+}
+
 /// Functions of single values.
 pub trait ActivationOps: Memory {
     /// y = f(x + the bias of `linear`); x becomes f′ there, where that is wanted.
     fn bias_activation(&mut self, args: BiasActivation<Self::Buffer>);
+    /// A gated linear unit (Shazeer 2020): with (a, g) the halves of a row of x plus the bias, y = dropout(f(a)·g).
+    fn gated_activation(&mut self, args: GatedActivation<Self::Buffer>);
+    /// The backward pass of [`Self::gated_activation`], `x`, `[rows, 2 · width]`, being what it left: each half is multiplied by dy,
+    /// `[rows, width]`, and is then the gradient of what it held before.
+    fn gated_activation_backward(&mut self, x: &mut Self::Buffer, dy: &Self::Buffer, shape: (usize, usize));
     /// y ← y·x, value by value, for the first `len`.
     fn multiply(&mut self, y: &mut Self::Buffer, x: &Self::Buffer, len: usize);
     /// y = dropout(f(x)); x becomes f′ there; both of `shape` (rows, width).

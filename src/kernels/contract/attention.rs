@@ -14,7 +14,7 @@ pub enum Queries {
     First,
 }
 
-/// Scaled dot-product attention (Vaswani et al. 2017).
+/// Scaled dot-product attention (Vaswani et al. 2017), of whole sequences or within a window (Beltagy et al. 2020).
 #[derive(Debug, Clone, Copy)]
 pub struct Attention {
     /// Heads; each works on `width / heads` values.
@@ -23,6 +23,8 @@ pub struct Attention {
     pub width: usize,
     /// Which queries are computed.
     pub queries: Queries,
+    /// The greatest distance between a query and the keys that it attends to; `None`: all keys of the sequence.
+    pub window: Option<usize>,
     /// Applied to the probabilities.
     pub dropout: Option<Dropout>,
 }
@@ -48,7 +50,7 @@ pub struct AttentionBackward<'a, B, T> {
 
 /// Attention and its gradients.
 pub trait AttentionOps: Memory {
-    /// context = dropout(softmax(q·kᵀ / √d))·v within each sequence and head, `[queries, width]`. With [`Queries::All`], `q` and
+    /// context = dropout(softmax(q·kᵀ / √d))·v within each sequence, window and head, `[queries, width]`. With [`Queries::All`], `q` and
     /// `kv` are the same buffer.
     fn attention(
         &mut self,

@@ -16,9 +16,10 @@ mod memory;
 mod norm;
 mod optimizer;
 mod pooling;
+mod rotation;
 mod support;
 
-pub use activation::{Activation, ActivationOps, BiasActivation};
+pub use activation::{Activation, ActivationOps, BiasActivation, GatedActivation};
 pub use attention::{Attention, AttentionBackward, AttentionOps, MASK_WIDTH, Queries};
 pub use embedding::{Embed, EmbedBackward, Embedding, EmbeddingOps, Occurrence, Table, Untouched};
 pub use linear::{Linear, LinearOps};
@@ -27,15 +28,34 @@ pub use memory::{Memory, Sums, TokenStream};
 pub use norm::{AddNorm, AddNormBackward, LayerNorm, NormOps};
 pub use optimizer::{AdamW, Clip, Moments, OptimizerOps};
 pub use pooling::PoolingOps;
+pub use rotation::{Rotation, RotationOps};
 pub use support::{Requirements, Unsupported};
 
 /// The kernels of a device: everything that the engine needs.
 pub trait Backend:
-    Memory + EmbeddingOps + LinearOps + AttentionOps + ActivationOps + NormOps + PoolingOps + LossOps + OptimizerOps
+    Memory
+    + EmbeddingOps
+    + LinearOps
+    + RotationOps
+    + AttentionOps
+    + ActivationOps
+    + NormOps
+    + PoolingOps
+    + LossOps
+    + OptimizerOps
 {
 }
 
 impl<B> Backend for B where
-    B: Memory + EmbeddingOps + LinearOps + AttentionOps + ActivationOps + NormOps + PoolingOps + LossOps + OptimizerOps
+    B: Memory
+        + EmbeddingOps
+        + LinearOps
+        + RotationOps
+        + AttentionOps
+        + ActivationOps
+        + NormOps
+        + PoolingOps
+        + LossOps
+        + OptimizerOps
 {
 }

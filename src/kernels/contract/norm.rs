@@ -25,8 +25,8 @@ pub struct AddNorm<'a, B> {
     pub x: &'a mut B,
     /// Receives mean and reciprocal standard deviation of each row, `[rows, 2]`.
     pub stats: &'a mut B,
-    /// The residual, to which dropout is not applied.
-    pub residual: &'a B,
+    /// The residual, to which dropout is not applied; `None`: there is none.
+    pub residual: Option<&'a B>,
     /// Rows in use.
     pub rows: usize,
     /// All parameters.
@@ -42,10 +42,12 @@ pub struct AddNorm<'a, B> {
 /// Arguments of [`NormOps::add_norm_backward`]; all but `stats` and parameters: `[rows, width]`.
 #[derive(Debug)]
 pub struct AddNormBackward<'a, B> {
-    /// Receives the gradient of the residual.
+    /// Receives the gradient of the sum that was normalised, which is that of the residual.
     pub d_residual: &'a mut B,
-    /// Receives the gradient of the dense layer's output.
-    pub dx: &'a mut B,
+    /// Whether it already holds a gradient of that sum, to which the norm's is added: with pre-norm the sum is also the next residual.
+    pub add: bool,
+    /// Receives the gradient of the dense layer's output, if it is wanted.
+    pub dx: Option<&'a mut B>,
     /// Receives the gradients of the norm's parameters.
     pub gradients: &'a mut B,
     /// Whether those are overwritten or accumulated.
@@ -66,9 +68,10 @@ pub struct AddNormBackward<'a, B> {
     pub dropout: Option<Dropout>,
 }
 
-/// Post-norm: a residual connection and a norm in one pass.
+/// A residual connection and the norm that follows it in one pass. With post-norm `y` is the next residual, with pre-norm the sum
+/// that is left in `x`.
 pub trait NormOps: Memory {
-    /// x ← dropout(x + bias) + residual; y = norm(x).
+    /// x ← dropout(x + bias) + residual, where there is one; y = norm(x).
     fn add_norm(&mut self, args: AddNorm<Self::Buffer>);
     /// The backward pass of [`Self::add_norm`].
     fn add_norm_backward(&mut self, args: AddNormBackward<Self::Buffer>);

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::{
     super::{
-        Activation, ActivationOps, BiasActivation, Dropout,
+        Activation, ActivationOps, BiasActivation, Dropout, GatedActivation,
         math::{erf, exp, tanh},
     },
     Buffer, Cpu, bias,
@@ -113,6 +113,34 @@ fn forward_with_derivative<F: Function>(y: &mut [f32], x: &mut [f32], bias: &[f3
     });
 }
 
+/// With (a, g) the halves of a row of x plus the bias: y = dropout(f(a)·g) and, if `derivative`, x ← (f′(a)·g, f(a)) times dropout's
+/// factors. `y`: `[rows, width]`; `x`: `[rows, 2 · width]`; `bias`: `[2 · width]`.
+fn gated<F: Function>(y: &mut [f32], x: &mut [f32], bias: &[f32], derivative: bool, dropout: Option<Dropout>) {
+    let n = bias.len() / 2;
+    let tasks = y.par_chunks_mut(ROWS * n).zip(x.par_chunks_mut(ROWS * 2 * n)).enumerate().with_max_len(1);
+    tasks.for_each(|(task, (y, x))| {
+        let mut factors = vec![1.0f32; n];
+        let (bias_a, bias_g) = bias.split_at(n);
+        vectorised!({
+            for (row, (y, x)) in y.chunks_exact_mut(n).zip(x.chunks_exact_mut(2 * n)).enumerate() {
+                if let Some(dropout) = dropout {
+                    dropout.fill(dropout.index(task * ROWS + row, n), &mut factors);
+                }
+                let (a, g) = x.split_at_mut(n);
+                let of_a = a.iter_mut().zip(bias_a);
+                let of_g = g.iter_mut().zip(bias_g);
+                for (((y, (a, bias_a)), (g, bias_g)), factor) in y.iter_mut().zip(of_a).zip(of_g).zip(&factors) {
+                    let ((f, slope), gate) = (F::at(*a + bias_a), *g + bias_g);
+                    *y = f * gate * factor;
+                    if derivative {
+                        (*a, *g) = (slope * gate * factor, f * factor);
+                    }
+                }
+            }
+        });
+    });
+}
+
 /// y = dropout(f(x)), x ← f′(x); both `[rows, width]`. A row for each sequence: little work, one thread.
 fn activate<F: Function>(y: &mut [f32], x: &mut [f32], width: usize, dropout: Option<Dropout>) {
     let mut factors = vec![1.0f32; width];
@@ -138,6 +166,27 @@ impl ActivationOps for Cpu {
             true => with_function!(activation, forward_with_derivative(y, x, &bias)),
             false => with_function!(activation, forward(y, x, &bias)),
         }
+    }
+
+    fn gated_activation(&mut self, args: GatedActivation<Buffer>) {
+        let GatedActivation { y, x, rows, parameters, linear: l, activation, derivative, dropout } = args;
+        let bias = bias(parameters, l.bias, l.out);
+        let (y, x) = (&mut y[..rows * l.out / 2], &mut x[..rows * l.out]);
+        with_function!(activation, gated(y, x, &bias, derivative, dropout));
+    }
+
+    fn gated_activation_backward(&mut self, x: &mut Buffer, dy: &Buffer, (rows, width): (usize, usize)) {
+        let (x, dy) = (&mut x[..rows * 2 * width], &dy[..rows * width]);
+        let tasks = x.par_chunks_mut(ROWS * 2 * width).zip(dy.par_chunks(ROWS * width));
+        tasks.with_max_len(1).for_each(|(x, dy)| {
+            vectorised!({
+                for (x, dy) in x.chunks_exact_mut(2 * width).zip(dy.chunks_exact(width)) {
+                    for half in x.chunks_exact_mut(width) {
+                        half.iter_mut().zip(dy).for_each(|(x, dy)| *x *= dy);
+                    }
+                }
+            });
+        });
     }
 
     fn multiply(&mut self, y: &mut Buffer, x: &Buffer, len: usize) {

@@ -1,6 +1,7 @@
 //! Scaled dot-product attention (Vaswani et al. 2017) over consecutive sequences of different lengths.
 //!
-//! A task is one head of one sequence, the longest first; rows of scores are padded to whole vectors.
+//! A task is one head of one sequence, the longest first; rows of scores are padded to whole vectors. Within a window a task goes through
+//! its queries in tiles, each with only the keys that they attend to.
 
 use std::{cell::RefCell, ops::Range};
 
@@ -20,6 +21,60 @@ struct Head {
     head: usize,
     queries: Range<usize>,
     keys: Range<usize>,
+}
+
+/// Consecutive queries of a head, and the keys that any of them attends to: all of both without a window.
+struct Tile {
+    /// Rows of q.
+    queries: Range<usize>,
+    /// Rows of k and v.
+    keys: Range<usize>,
+    /// The first query's position less the first key's.
+    lead: usize,
+    /// The greatest distance between a query and a key.
+    window: usize,
+}
+
+/// Queries of a tile: with a window of 64, two thirds of its scores are used.
+const TILE: usize = 64;
+
+impl Head {
+    /// Whether every query attends to all keys.
+    fn is_one_tile(&self, a: &Attention) -> bool {
+        a.window.is_none_or(|window| window + 1 >= self.keys.len())
+    }
+
+    /// The tiles, in order.
+    fn tiles(&self, a: &Attention) -> impl Iterator<Item = Tile> + use<> {
+        let (queries, keys, n) = (self.queries.clone(), self.keys.clone(), self.keys.len());
+        let window = a.window.unwrap_or(n);
+        let step = if self.is_one_tile(a) { n } else { TILE };
+        (0..queries.len()).step_by(step).map(move |from| {
+            let to = (from + step).min(queries.len());
+            let (first, end) = (from.saturating_sub(window), (to + window).min(n));
+            Tile {
+                queries: queries.start + from..queries.start + to,
+                keys: keys.start + first..keys.start + end,
+                lead: from - first,
+                window,
+            }
+        })
+    }
+}
+
+impl Tile {
+    /// The keys that its query `i` attends to, counted from the tile's first.
+    #[inline(always)]
+    fn visible(&self, i: usize) -> Range<usize> {
+        let at = self.lead + i;
+        at.saturating_sub(self.window)..(at + self.window + 1).min(self.keys.len())
+    }
+
+    /// The transpose of its rows of scores.
+    #[inline(always)]
+    fn turned<'a>(&self, scores: &'a [f32]) -> Left<'a> {
+        Left { data: scores, rows: self.keys.len(), stride: (1, self.keys.len().next_multiple_of(LANES)) }
+    }
 }
 
 /// The layout of q, k and v in their buffers: values of a head, width of a row's queries, distance of rows, and offsets of the first row's
@@ -42,10 +97,15 @@ impl Layout {
         }
     }
 
-    /// Offsets of a head's first query, key and value.
-    fn offsets(&self, h: &Head) -> [usize; 3] {
-        let (q, kv) = (h.queries.start * self.q_stride, h.keys.start * self.kv_stride);
-        [q, kv + self.k, kv + self.v].map(|at| at + h.head * self.d)
+    /// The factor of the scores.
+    fn scale(&self) -> f32 {
+        1.0 / (self.d as f32).sqrt()
+    }
+
+    /// Offsets of a head's first query, key, value and output of a tile.
+    fn offsets(&self, head: usize, tile: &Tile) -> [usize; 4] {
+        let (q, kv) = (tile.queries.start * self.q_stride, tile.keys.start * self.kv_stride);
+        [q, kv + self.k, kv + self.v, tile.queries.start * self.width].map(|at| at + head * self.d)
     }
 }
 
@@ -74,6 +134,9 @@ struct Scratch {
     factors: Vec<f32>,
     ds: Vec<f32>,
     right: Right,
+    /// Gradients of a head's keys and values, summed over tiles, and those of one tile.
+    sums: [Vec<f32>; 2],
+    part: Vec<f32>,
 }
 
 impl Scratch {
@@ -99,30 +162,34 @@ fn own_product(out: &mut [f32], stride: usize, alpha: f32, left: Left, right: &R
 }
 
 impl Attention {
-    /// Computes a head's probabilities before dropout, in `p`, and the dropout factors; both `[queries, stride]`. `k` begins with the
-    /// head's first key.
+    /// Computes a tile's probabilities before dropout, in `p`, and the dropout factors; both `[queries, stride]`. `k` begins with the
+    /// tile's first key.
     #[inline(always)]
-    fn probabilities(&self, h: &Head, l: &Layout, q: Left, k: &[f32], scratch: &mut Scratch, stride: usize) {
-        let keys = h.keys.len();
+    fn probabilities(&self, h: &Head, tile: &Tile, l: &Layout, q: Left, k: &[f32], scratch: &mut Scratch) {
+        let keys = tile.keys.len();
+        let stride = scratch.resize(tile.queries.len(), keys);
         let Scratch { p, factors, right, .. } = scratch;
         right.columns(k, l.d, keys, l.kv_stride);
-        own_product(p, stride, 1.0 / (l.d as f32).sqrt(), q, right);
-        for row in p.chunks_exact_mut(stride) {
-            row[keys..].fill(f32::NEG_INFINITY);
+        own_product(p, stride, l.scale(), q, right);
+        for (i, row) in p.chunks_exact_mut(stride).enumerate() {
+            let Range { start, end } = tile.visible(i);
+            row[..start].fill(f32::NEG_INFINITY);
+            row[end..].fill(f32::NEG_INFINITY);
             let mut lanes = [f32::NEG_INFINITY; LANES];
             for part in row.chunks_exact(LANES) {
                 lanes.iter_mut().zip(part).for_each(|(max, v)| *max = if *v > *max { *v } else { *max });
             }
             let max = lanes.iter().copied().fold(f32::NEG_INFINITY, f32::max);
             row.iter_mut().for_each(|v| *v = exp(*v - max));
-            row[keys..].fill(0.0);
+            row[..start].fill(0.0);
+            row[end..].fill(0.0);
             let scale = 1.0 / sum([row], |[p]| p);
             row.iter_mut().for_each(|v| *v *= scale);
         }
         if let Some(dropout) = self.dropout {
+            let first = (h.head * MASK_WIDTH + tile.keys.start - h.keys.start) as u64;
             for (i, row) in factors.chunks_exact_mut(stride).enumerate() {
-                let first = dropout.index(h.queries.start + i, self.heads * MASK_WIDTH);
-                dropout.fill(first + (h.head * MASK_WIDTH) as u64, row);
+                dropout.fill(dropout.index(tile.queries.start + i, self.heads * MASK_WIDTH) + first, row);
             }
         }
     }
@@ -133,25 +200,26 @@ impl Attention {
         let out = Shared::new(context);
         heads(self, offsets).into_par_iter().with_max_len(2).for_each(|h| {
             SCRATCH.with_borrow_mut(|scratch| {
-                let (nq, nk) = (h.queries.len(), h.keys.len());
-                let [at_q, at_k, at_v] = l.offsets(&h);
-                let stride = scratch.resize(nq, nk);
-                vectorised!({
-                    let q = Left { data: &q[at_q..], rows: nq, stride: (l.q_stride, 1) };
-                    self.probabilities(&h, &l, q, &kv[at_k..], scratch, stride);
-                    let Scratch { p, factors, right, .. } = &mut *scratch;
-                    if self.dropout.is_some() {
-                        p.iter_mut().zip(&*factors).for_each(|(p, factor)| *p *= factor);
-                    }
-                    right.rows(&kv[at_v..], nk, l.d, l.kv_stride);
-                    let offset = h.queries.start * l.width + h.head * l.d;
-                    let output = Output { out: &out, offset, stride: l.width };
-                    // SAFETY: a head's columns of its own rows: no other task writes there.
-                    #[expect(unsafe_code, reason = "the heads' columns interleave")]
-                    unsafe {
-                        product(output, 1.0, Left { data: p, rows: nq, stride: (stride, 1) }, right);
-                    }
-                });
+                for tile in h.tiles(self) {
+                    let (nq, nk) = (tile.queries.len(), tile.keys.len());
+                    let [at_q, at_k, at_v, offset] = l.offsets(h.head, &tile);
+                    let stride = nk.next_multiple_of(LANES);
+                    vectorised!({
+                        let q = Left { data: &q[at_q..], rows: nq, stride: (l.q_stride, 1) };
+                        self.probabilities(&h, &tile, &l, q, &kv[at_k..], scratch);
+                        let Scratch { p, factors, right, .. } = &mut *scratch;
+                        if self.dropout.is_some() {
+                            p.iter_mut().zip(&*factors).for_each(|(p, factor)| *p *= factor);
+                        }
+                        right.rows(&kv[at_v..], nk, l.d, l.kv_stride);
+                        let output = Output { out: &out, offset, stride: l.width };
+                        // SAFETY: a head's columns of its own rows: no other task writes there.
+                        #[expect(unsafe_code, reason = "the heads' columns interleave")]
+                        unsafe {
+                            product(output, 1.0, Left { data: p, rows: nq, stride: (stride, 1) }, right);
+                        }
+                    });
+                }
             });
         });
     }
@@ -161,51 +229,155 @@ impl Attention {
     /// P is recomputed: it would be the largest activation to keep.
     pub fn backward(&self, dq: &mut [f32], dkv: &mut [f32], d_context: &[f32], q: &[f32], kv: &[f32], offsets: &[u32]) {
         let l = Layout::new(self);
-        let scale = 1.0 / (l.d as f32).sqrt();
         let (dq, dkv) = (Shared::new(dq), Shared::new(dkv));
         // With all queries the three gradients are side by side, like q, k and v.
         let dq = if self.queries == Queries::All { &dkv } else { &dq };
         heads(self, offsets).into_par_iter().with_max_len(2).for_each(|h| {
-            SCRATCH.with_borrow_mut(|scratch| {
-                let (nq, nk) = (h.queries.len(), h.keys.len());
-                let [at_q, at_k, at_v] = l.offsets(&h);
-                let at_out = h.queries.start * l.width + h.head * l.d;
-                let stride = scratch.resize(nq, nk);
-                vectorised!({
-                    let (k, v, d_out) = (&kv[at_k..], &kv[at_v..], &d_context[at_out..]);
-                    let left = |data, stride| Left { data, rows: nq, stride };
-                    self.probabilities(&h, &l, left(&q[at_q..], (l.q_stride, 1)), k, scratch, stride);
-                    let Scratch { p, factors, ds, right } = &mut *scratch;
-                    right.columns(v, l.d, nk, l.kv_stride);
-                    own_product(ds, stride, 1.0, left(d_out, (l.width, 1)), right);
-                    let rows =
-                        ds.chunks_exact_mut(stride).zip(p.chunks_exact(stride)).zip(factors.chunks_exact_mut(stride));
-                    for ((ds, p), factors) in rows {
-                        ds[nk..].fill(0.0);
-                        if self.dropout.is_some() {
-                            ds.iter_mut().zip(&*factors).for_each(|(ds, factor)| *ds *= factor);
-                            // The factors become the dropped probabilities.
-                            factors.iter_mut().zip(p).for_each(|(factor, p)| *factor *= p);
-                        }
-                        let dot = sum([ds, p], |[ds, p]| ds * p);
-                        ds.iter_mut().zip(p).for_each(|(ds, p)| *ds = p * (*ds - dot));
-                    }
-                    let dropped = if self.dropout.is_some() { &*factors } else { &*p };
-                    let turned = |data| Left { data, rows: nk, stride: (1, stride) };
-                    let output = |out, offset, stride| Output { out, offset, stride };
-                    // SAFETY: a head's columns of its own rows, which do not overlap: no other task writes there.
-                    #[expect(unsafe_code, reason = "the heads' columns interleave")]
-                    unsafe {
-                        right.rows(d_out, nq, l.d, l.width);
-                        product(output(&dkv, at_v, l.kv_stride), 1.0, turned(dropped), right);
-                        right.rows(k, nk, l.d, l.kv_stride);
-                        product(output(dq, at_q, l.q_stride), scale, left(ds, (stride, 1)), right);
-                        right.rows(&q[at_q..], nq, l.d, l.q_stride);
-                        product(output(&dkv, at_k, l.kv_stride), scale, turned(ds), right);
-                    }
-                });
+            let task = Backward { attention: self, h: &h, l: &l, d_context, q, kv, dq, dkv: &dkv };
+            SCRATCH.with_borrow_mut(|scratch| match h.is_one_tile(self) {
+                true => h.tiles(self).for_each(|tile| task.whole(&tile, scratch)),
+                false => task.in_tiles(scratch),
             });
         });
+    }
+}
+
+/// The backward pass of one head of one sequence.
+struct Backward<'a> {
+    attention: &'a Attention,
+    h: &'a Head,
+    l: &'a Layout,
+    d_context: &'a [f32],
+    q: &'a [f32],
+    kv: &'a [f32],
+    dq: &'a Shared<'a>,
+    dkv: &'a Shared<'a>,
+}
+
+impl Backward<'_> {
+    /// A tile with all queries and keys.
+    fn whole(&self, tile: &Tile, scratch: &mut Scratch) {
+        let [_, at_k, at_v, _] = self.l.offsets(self.h.head, tile);
+        let to = |offset| Output { out: self.dkv, offset, stride: self.l.kv_stride };
+        vectorised!({
+            self.scores(tile, scratch);
+            // SAFETY: a head's columns of its own rows, which do not overlap: no other task writes there.
+            #[expect(unsafe_code, reason = "the heads' columns interleave")]
+            unsafe {
+                self.d_values(tile, scratch, to(at_v));
+                self.d_queries(tile, scratch);
+                self.d_keys(tile, scratch, to(at_k));
+            }
+        });
+    }
+
+    /// Tile by tile: keys belong to several, whose gradients are added up in order.
+    fn in_tiles(&self, scratch: &mut Scratch) {
+        let (d, n) = (self.l.d, self.h.keys.len());
+        let mut sums = std::mem::take(&mut scratch.sums);
+        let mut part = std::mem::take(&mut scratch.part);
+        for sum in &mut sums {
+            sum.clear();
+            sum.resize(n * d, 0.0);
+        }
+        for tile in self.h.tiles(self.attention) {
+            let (from, len) = ((tile.keys.start - self.h.keys.start) * d, tile.keys.len() * d);
+            part.resize(2 * len, 0.0);
+            let shared = Shared::new(&mut part);
+            let to = |offset| Output { out: &shared, offset, stride: d };
+            vectorised!({
+                self.scores(&tile, scratch);
+                // SAFETY: the queries are this tile's own, and `part` is borrowed for these products alone.
+                #[expect(unsafe_code, reason = "the heads' columns interleave")]
+                unsafe {
+                    self.d_values(&tile, scratch, to(len));
+                    self.d_queries(&tile, scratch);
+                    self.d_keys(&tile, scratch, to(0));
+                }
+            });
+            for (sum, part) in sums.iter_mut().zip(part.chunks_exact(len)) {
+                vectorised!(sum[from..][..len].iter_mut().zip(part).for_each(|(sum, part)| *sum += part));
+            }
+        }
+        for (sum, at) in sums.iter().zip([self.l.k, self.l.v]) {
+            for (row, values) in self.h.keys.clone().zip(sum.chunks_exact(d)) {
+                // SAFETY: a head's columns of its own rows: no other task writes there.
+                #[expect(unsafe_code, reason = "the heads' columns interleave")]
+                let to = unsafe { self.dkv.part(row * self.l.kv_stride + at + self.h.head * d, d) };
+                to.copy_from_slice(values);
+            }
+        }
+        (scratch.sums, scratch.part) = (sums, part);
+    }
+
+    /// Computes P, in `p`, dS, in `ds`, and with dropout P∘M, in `factors`.
+    #[inline(always)]
+    fn scores(&self, tile: &Tile, scratch: &mut Scratch) {
+        let (l, (nq, nk)) = (self.l, (tile.queries.len(), tile.keys.len()));
+        let [at_q, at_k, at_v, at_out] = l.offsets(self.h.head, tile);
+        let left = |data, stride| Left { data, rows: nq, stride };
+        let q = left(&self.q[at_q..], (l.q_stride, 1));
+        self.attention.probabilities(self.h, tile, l, q, &self.kv[at_k..], scratch);
+        let stride = nk.next_multiple_of(LANES);
+        let Scratch { p, factors, ds, right, .. } = scratch;
+        right.columns(&self.kv[at_v..], l.d, nk, l.kv_stride);
+        own_product(ds, stride, 1.0, left(&self.d_context[at_out..], (l.width, 1)), right);
+        let rows = ds.chunks_exact_mut(stride).zip(p.chunks_exact(stride)).zip(factors.chunks_exact_mut(stride));
+        for ((ds, p), factors) in rows {
+            ds[nk..].fill(0.0);
+            if self.attention.dropout.is_some() {
+                ds.iter_mut().zip(&*factors).for_each(|(ds, factor)| *ds *= factor);
+                // The factors become the dropped probabilities.
+                factors.iter_mut().zip(p).for_each(|(factor, p)| *factor *= p);
+            }
+            let dot = sum([ds, p], |[ds, p]| ds * p);
+            ds.iter_mut().zip(p).for_each(|(ds, p)| *ds = p * (*ds - dot));
+        }
+    }
+
+    /// dV of a tile, after [`Self::scores`].
+    ///
+    /// # Safety
+    /// As for [`product`].
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "the heads' columns interleave")]
+    unsafe fn d_values(&self, tile: &Tile, scratch: &mut Scratch, to: Output) {
+        let [_, _, _, at_out] = self.l.offsets(self.h.head, tile);
+        let Scratch { p, factors, right, .. } = scratch;
+        let dropped = if self.attention.dropout.is_some() { factors } else { p };
+        right.rows(&self.d_context[at_out..], tile.queries.len(), self.l.d, self.l.width);
+        // SAFETY: the caller's promise.
+        unsafe { product(to, 1.0, tile.turned(dropped), right) };
+    }
+
+    /// dQ of a tile, after [`Self::scores`].
+    ///
+    /// # Safety
+    /// As for [`product`].
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "the heads' columns interleave")]
+    unsafe fn d_queries(&self, tile: &Tile, scratch: &mut Scratch) {
+        let (l, nk) = (self.l, tile.keys.len());
+        let [at_q, at_k, ..] = l.offsets(self.h.head, tile);
+        let Scratch { ds, right, .. } = scratch;
+        right.rows(&self.kv[at_k..], nk, l.d, l.kv_stride);
+        let left = Left { data: ds, rows: tile.queries.len(), stride: (nk.next_multiple_of(LANES), 1) };
+        // SAFETY: the caller's promise.
+        unsafe { product(Output { out: self.dq, offset: at_q, stride: l.q_stride }, l.scale(), left, right) };
+    }
+
+    /// dK of a tile, after [`Self::scores`].
+    ///
+    /// # Safety
+    /// As for [`product`].
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "the heads' columns interleave")]
+    unsafe fn d_keys(&self, tile: &Tile, scratch: &mut Scratch, to: Output) {
+        let [at_q, ..] = self.l.offsets(self.h.head, tile);
+        let Scratch { ds, right, .. } = scratch;
+        right.rows(&self.q[at_q..], tile.queries.len(), self.l.d, self.l.q_stride);
+        // SAFETY: the caller's promise.
+        unsafe { product(to, self.l.scale(), tile.turned(ds), right) };
     }
 }
 

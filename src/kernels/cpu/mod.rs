@@ -16,6 +16,7 @@ mod norm;
 mod optimizer;
 mod pooling;
 mod products;
+mod rotation;
 mod rows;
 mod small;
 mod vector;

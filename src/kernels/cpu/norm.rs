@@ -47,13 +47,13 @@ fn normalise_backward(dx: &mut [f32], dw: &mut [f32], db: &mut [f32], dy: &[f32]
 pub struct Before<'a> {
     /// The dense layer's bias, `[width]`.
     pub bias: &'a [f32],
-    /// Added after dropout, `[rows, width]`.
-    pub residual: &'a [f32],
+    /// Added after dropout, `[rows, width]`, where there is one.
+    pub residual: Option<&'a [f32]>,
     /// Applied to the dense layer's output.
     pub dropout: Option<Dropout>,
 }
 
-/// x ← dropout(x + bias) + residual, y = norm(x). `y`, `x`: `[rows, width]`; `stats`: `[rows, 2]`; `weight`, `bias`: `[width]`.
+/// x ← dropout(x + bias) + residual, where there is one, y = norm(x). `y`, `x`: `[rows, width]`; `stats`: `[rows, 2]`; `weight`, `bias`: `[width]`.
 pub fn add_norm(
     y: &mut [f32],
     x: &mut [f32],
@@ -67,19 +67,24 @@ pub fn add_norm(
     y.par_chunks_mut(ROWS * n)
         .zip(x.par_chunks_mut(ROWS * n))
         .zip(stats.par_chunks_mut(ROWS * 2))
-        .zip(before.residual.par_chunks(ROWS * n))
         .enumerate()
         .with_max_len(1)
-        .for_each(|(task, (((y, x), stats), residual))| {
+        .for_each(|(task, ((y, x), stats))| {
             let mut factors = vec![1.0f32; n];
             vectorised!({
-                let rows = y.chunks_exact_mut(n).zip(x.chunks_exact_mut(n)).zip(residual.chunks_exact(n));
-                for (i, (((y, x), residual), stats)) in rows.zip(stats.chunks_exact_mut(2)).enumerate() {
+                let rows = y.chunks_exact_mut(n).zip(x.chunks_exact_mut(n)).zip(stats.chunks_exact_mut(2));
+                for (row, ((y, x), stats)) in (task * ROWS..).zip(rows) {
                     if let Some(dropout) = before.dropout {
-                        dropout.fill(dropout.index(task * ROWS + i, n), &mut factors);
+                        dropout.fill(dropout.index(row, n), &mut factors);
                     }
-                    for (((x, b), factor), residual) in x.iter_mut().zip(before.bias).zip(&factors).zip(residual) {
-                        *x = (*x + b) * factor + residual;
+                    let dropped = x.iter_mut().zip(before.bias).zip(&factors);
+                    match before.residual.map(|residual| &residual[row * n..][..n]) {
+                        Some(residual) => {
+                            dropped
+                                .zip(residual)
+                                .for_each(|(((x, b), factor), residual)| *x = (*x + b) * factor + residual);
+                        }
+                        None => dropped.for_each(|((x, b), factor)| *x = (*x + b) * factor),
                     }
                     (stats[0], stats[1]) = normalise(y, x, weight, bias, eps);
                 }
@@ -87,33 +92,39 @@ pub fn add_norm(
         });
 }
 
-/// The backward pass of [`add_norm`], from the sum that it left in `x`; returns the gradients of the norm's weight and bias,
-/// summed in the order of the rows.
-pub fn add_norm_backward(
-    d_residual: &mut [f32],
-    dx: &mut [f32],
-    dy: &[f32],
-    x: &[f32],
-    stats: &[f32],
-    weight: &[f32],
-    dropout: Option<Dropout>,
-) -> (Vec<f32>, Vec<f32>) {
-    let n = weight.len();
-    let tasks = d_residual
+/// The backward pass of [`add_norm`], from the sum that it left in `x`: all as in [`AddNormBackward`]. Returns the gradients of the norm's
+/// weight and bias, summed in the order of the rows.
+fn add_norm_backward(args: &mut AddNormBackward<Buffer>) -> (Vec<f32>, Vec<f32>) {
+    let AddNormBackward { d_residual, dx, dy, x, stats, parameters, .. } = args;
+    let (add, rows, norm, dropout) = (args.add, args.rows, args.norm, args.dropout);
+    let (n, len) = (norm.width, rows * norm.width);
+    let weight = &parameters[norm.weight..][..n];
+    // A part for each task, of nothing where dx is not wanted.
+    let mut dx: Vec<_> =
+        dx.as_deref_mut().map_or_else(Vec::new, |dx| dx[..len].chunks_mut(ROWS * n).map(Some).collect());
+    dx.resize_with(rows.div_ceil(ROWS), || None);
+    let tasks = d_residual[..len]
         .par_chunks_mut(ROWS * n)
-        .zip(dx.par_chunks_mut(ROWS * n))
-        .zip(dy.par_chunks(ROWS * n))
-        .zip(x.par_chunks(ROWS * n))
-        .zip(stats.par_chunks(ROWS * 2))
+        .zip(dx)
+        .zip(dy[..len].par_chunks(ROWS * n))
+        .zip(x[..len].par_chunks(ROWS * n))
+        .zip(stats[..2 * rows].par_chunks(ROWS * 2))
         .enumerate()
         .with_max_len(1);
-    let partial = tasks.map(|(task, ((((d_residual, dx), dy), x), stats))| {
+    let partial = tasks.map(|(task, ((((d_residual, mut dx), dy), x), stats))| {
         let (mut dw, mut db, mut factors) = (vec![0.0f32; n], vec![0.0f32; n], vec![1.0f32; n]);
+        let mut before = vec![0.0f32; if add { n } else { 0 }];
         vectorised!({
             let read = dy.chunks_exact(n).zip(x.chunks_exact(n)).zip(stats.chunks_exact(2));
-            let rows = d_residual.chunks_exact_mut(n).zip(dx.chunks_exact_mut(n)).zip(read);
-            for (i, ((d_residual, dx), ((dy, x), stats))) in rows.enumerate() {
+            for (i, (d_residual, ((dy, x), stats))) in d_residual.chunks_exact_mut(n).zip(read).enumerate() {
+                if add {
+                    before.copy_from_slice(d_residual);
+                }
                 normalise_backward(d_residual, &mut dw, &mut db, dy, x, stats, weight);
+                if add {
+                    d_residual.iter_mut().zip(&before).for_each(|(d, before)| *d += before);
+                }
+                let Some(dx) = dx.as_deref_mut().map(|dx| &mut dx[i * n..][..n]) else { continue };
                 if let Some(dropout) = dropout {
                     dropout.fill(dropout.index(task * ROWS + i, n), &mut factors);
                 }
@@ -187,17 +198,13 @@ impl NormOps for Cpu {
         let AddNorm { y, x, stats, residual, rows, parameters, bias: before, norm, dropout } = args;
         let n = rows * norm.width;
         let (before, after) = (bias(parameters, before, norm.width), bias(parameters, norm.bias, norm.width));
-        let before = Before { bias: &before, residual: &residual[..n], dropout };
+        let before = Before { bias: &before, residual: residual.map(|residual| &residual[..n]), dropout };
         let weight = &parameters[norm.weight..][..norm.width];
         add_norm(&mut y[..n], &mut x[..n], &mut stats[..2 * rows], &before, weight, &after, norm.eps);
     }
 
-    fn add_norm_backward(&mut self, args: AddNormBackward<Buffer>) {
-        let AddNormBackward { d_residual, dx, gradients, fresh, dy, x, stats, rows, parameters, norm, dropout } = args;
-        let n = rows * norm.width;
-        let weight = &parameters[norm.weight..][..norm.width];
-        let (d_residual, dx) = (&mut d_residual[..n], &mut dx[..n]);
-        let of_parameters = add_norm_backward(d_residual, dx, &dy[..n], &x[..n], &stats[..2 * rows], weight, dropout);
-        store_parameters(gradients, norm, of_parameters, fresh);
+    fn add_norm_backward(&mut self, mut args: AddNormBackward<Buffer>) {
+        let of_parameters = add_norm_backward(&mut args);
+        store_parameters(args.gradients, args.norm, of_parameters, args.fresh);
     }
 }

@@ -47,8 +47,13 @@ kernels! {
     Dropout = "dropout",
     Embed = "embed",
     FirstRows = "first_rows",
+    GatedActivation = "gated_activation",
+    GatedActivationBackward = "gated_activation_backward",
+    MeanRows = "mean_rows",
+    MeanRowsBackward = "mean_rows_backward",
     Multiply = "multiply",
     NormBackward = "norm_backward",
+    Rotate = "rotate",
     ScaleRows = "scale_rows",
     Squares = "squares",
 }

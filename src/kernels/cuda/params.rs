@@ -90,8 +90,8 @@ pub struct NormBackward {
     pub rows: u32,
     pub rows_of_block: u32,
     pub width: u32,
-    /// Padding.
-    pub unused: u32,
+    /// Whether `d_sum` holds a gradient to which this one is added.
+    pub add: u32,
 }
 
 /// `add_bias`: `y` `[rows, width]` of `len` values, `bias` `[width]`.
@@ -121,6 +121,42 @@ pub struct BiasActivation {
     pub unused: u32,
 }
 
+/// `gated_activation` and its backward pass: `y` `[rows, width]` of `len` values, `x` `[rows, 2 · width]`, `bias` `[2 · width]`; with
+/// `derivative` x becomes the derivatives.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub struct Gated {
+    pub y: Address,
+    pub y_half: Address,
+    pub x: Address,
+    pub x_half: Address,
+    pub bias: Address,
+    pub dropout: Dropout,
+    pub len: u64,
+    pub width: u32,
+    /// The number of the function.
+    pub function: u32,
+    pub derivative: u32,
+    /// Padding.
+    pub unused: u32,
+}
+
+/// `rotate`: the first `heads` heads of each row of `x`, `[tokens, stride]`, of 2 · `half` values, `len` pairs in all; `angles`
+/// `[positions, 2 · half]`, `positions` `[tokens]`.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub struct Rotate {
+    pub x: Address,
+    pub x_half: Address,
+    pub angles: Address,
+    pub positions: Address,
+    pub len: u64,
+    pub stride: u32,
+    pub heads: u32,
+    pub half: u32,
+    pub sign: f32,
+}
+
 /// `multiply`: `y` and `x` `[len]`.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -144,7 +180,7 @@ pub struct Activate {
     pub function: u32,
 }
 
-/// `first_rows` and `add_to_first_rows`: `x` `[tokens, width]`, `y` `[sequences, width]`, `offsets` `[sequences + 1]`.
+/// `first_rows`, `add_to_first_rows`, `mean_rows` and `mean_rows_backward`: `x` `[tokens, width]`, `y` `[sequences, width]`, `offsets` `[sequences + 1]`.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
 pub struct FirstRows {
@@ -243,8 +279,8 @@ pub struct Attention {
     pub head_width: u32,
     pub first_only: u32,
     pub scale: f32,
-    /// Padding.
-    pub unused: u32,
+    /// The greatest distance between a query and its keys.
+    pub window: u32,
 }
 
 /// `cross_entropy`: `d_logits`, `logits` and `targets` `[rows, labels]`; the loss is added to `sums`.

@@ -8,7 +8,7 @@ use super::{
         heads::POOLER,
         module::{LayerModule, Module},
     },
-    kind::{ConfigKeys, Family, Naming},
+    kind::{ConfigKeys, DropoutKeys, Family, InitScheme, Naming, Positions},
 };
 
 /// BERT. TensorFlow's checkpoints call a norm's weight and bias gamma and beta.
@@ -21,17 +21,29 @@ pub const BERT: Family = Family {
         heads: "num_attention_heads",
         intermediate_size: "intermediate_size",
         activation: "hidden_act",
+        head_activation: None,
+        norm_eps: (Some("layer_norm_eps"), 1e-12),
+        positions: 512,
         embedding_size: None,
         task_types: None,
-        hidden_dropout: "hidden_dropout_prob",
-        attention_dropout: "attention_probs_dropout_prob",
-        classifier_dropout: ("classifier_dropout", None),
+        biases: None,
+        pooling: None,
+        dropout: DropoutKeys {
+            embedding: "hidden_dropout_prob",
+            attention: "attention_probs_dropout_prob",
+            attention_output: Some("hidden_dropout_prob"),
+            ffn: "hidden_dropout_prob",
+            head: ("classifier_dropout", None),
+            default: 0.1,
+        },
     },
     pad_token_id: 0,
-    positions_follow_padding: false,
+    positions: Positions::Learned,
     has_token_types: true,
-    drops_attention_output: true,
-    fixed_eps: None,
+    has_fused_qkv: false,
+    is_pre_norm: false,
+    is_gated: false,
+    init: InitScheme::Normal,
     head: POOLER,
     naming: Naming {
         prefix: "bert.",
@@ -55,6 +67,7 @@ pub fn encoder_name(module: Module) -> String {
         Module::EmbeddingProjection => "embeddings_project".into(),
         Module::Layer(i, module) => {
             let name = match module {
+                LayerModule::Qkv => unreachable!("queries, keys and values are apart"),
                 LayerModule::Query => "attention.self.query",
                 LayerModule::Key => "attention.self.key",
                 LayerModule::Value => "attention.self.value",
@@ -66,6 +79,7 @@ pub fn encoder_name(module: Module) -> String {
             };
             format!("encoder.layer.{i}.{name}")
         }
+        Module::FinalNorm | Module::HeadNorm => unreachable!("BERT has no {module:?}"),
         Module::HeadDense => "pooler.dense".into(),
         Module::Classifier => "classifier".into(),
     }

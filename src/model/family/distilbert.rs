@@ -9,7 +9,7 @@ use super::{
         module::{LayerModule, Module},
     },
     bert::BERT,
-    kind::{ConfigKeys, Family, Naming},
+    kind::{ConfigKeys, DropoutKeys, Family, Naming},
 };
 
 /// DistilBERT.
@@ -22,14 +22,18 @@ pub const DISTILBERT: Family = Family {
         heads: "n_heads",
         intermediate_size: "hidden_dim",
         activation: "activation",
-        hidden_dropout: "dropout",
-        attention_dropout: "attention_dropout",
-        classifier_dropout: ("seq_classif_dropout", Some(0.2)),
+        norm_eps: (None, 1e-12),
+        dropout: DropoutKeys {
+            embedding: "dropout",
+            attention: "attention_dropout",
+            attention_output: None,
+            ffn: "dropout",
+            head: ("seq_classif_dropout", Some(0.2)),
+            default: 0.1,
+        },
         ..BERT.keys
     },
     has_token_types: false,
-    drops_attention_output: false,
-    fixed_eps: Some(1e-12),
     head: heads::DISTILBERT,
     naming: Naming {
         prefix: "distilbert.",
@@ -50,11 +54,12 @@ fn name(module: Module) -> String {
         Module::Words => "embeddings.word_embeddings".into(),
         Module::Positions => "embeddings.position_embeddings".into(),
         Module::EmbeddingNorm => "embeddings.LayerNorm".into(),
-        Module::TokenTypes | Module::Tasks | Module::EmbeddingProjection => {
+        Module::TokenTypes | Module::Tasks | Module::EmbeddingProjection | Module::FinalNorm | Module::HeadNorm => {
             unreachable!("DistilBERT has no {module:?}")
         }
         Module::Layer(i, module) => {
             let name = match module {
+                LayerModule::Qkv => unreachable!("queries, keys and values are apart"),
                 LayerModule::Query => "attention.q_lin",
                 LayerModule::Key => "attention.k_lin",
                 LayerModule::Value => "attention.v_lin",

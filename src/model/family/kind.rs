@@ -14,14 +14,18 @@ pub struct Family {
     pub keys: ConfigKeys,
     /// `pad_token_id` if config.json has none.
     pub pad_token_id: u64,
-    /// Whether the first token has the position after `pad_token_id`, instead of position 0.
-    pub positions_follow_padding: bool,
+    /// How the position of a token is known.
+    pub positions: Positions,
     /// Whether there is an embedding table of token types.
     pub has_token_types: bool,
-    /// Whether dropout is applied to attention's output.
-    pub drops_attention_output: bool,
-    /// The epsilon of the norms, if config.json has no key for it.
-    pub fixed_eps: Option<f64>,
+    /// Whether queries, keys and values are one dense layer.
+    pub has_fused_qkv: bool,
+    /// Whether norms precede attention and feed-forward network, instead of following them.
+    pub is_pre_norm: bool,
+    /// Whether the feed-forward network is gated.
+    pub is_gated: bool,
+    /// How new weights are drawn.
+    pub init: InitScheme,
     /// The head of its classifiers.
     pub head: Head,
     /// How weights files name tensors.
@@ -30,7 +34,28 @@ pub struct Family {
     pub name: fn(Module) -> String,
 }
 
-/// The family's config.json keys for sizes and dropout probabilities.
+/// How the position of a token is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Positions {
+    /// By an embedding table, from row 0 on.
+    Learned,
+    /// By an embedding table, from the row after `pad_token_id` on.
+    LearnedAfterPadding,
+    /// By rotations of queries and keys.
+    Rotary,
+}
+
+/// How new weights are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InitScheme {
+    /// Normal, with one deviation for all.
+    Normal,
+    /// Truncated normal; smaller deviations of the dense layers that write to the residual stream and of the head, and one of
+    /// hidden^-½ of the classifier.
+    Truncated,
+}
+
+/// The family's config.json keys for sizes and options.
 #[derive(Debug, Clone, Copy)]
 pub struct ConfigKeys {
     /// Width of a token.
@@ -43,16 +68,52 @@ pub struct ConfigKeys {
     pub intermediate_size: &'static str,
     /// Activation of the feed-forward layer.
     pub activation: &'static str,
+    /// Activation of the head; `None`: the family's.
+    pub head_activation: Option<&'static str>,
+    /// Epsilon of the norms, `None` if it is fixed, and its default.
+    pub norm_eps: (Option<&'static str>, f64),
+    /// `max_position_embeddings` if config.json has none.
+    pub positions: u64,
     /// Width of the embeddings and its default; `None`: the hidden size.
     pub embedding_size: Option<(&'static str, u64)>,
     /// Keys for task types and their number; `None`: the family has none.
     pub task_types: Option<(&'static str, &'static str)>,
-    /// Dropout of the embeddings and of each sublayer's output.
-    pub hidden_dropout: &'static str,
-    /// Dropout of the attention probabilities.
-    pub attention_dropout: &'static str,
-    /// Dropout of the head, and its default; `None`: the hidden dropout.
-    pub classifier_dropout: (&'static str, Option<f64>),
+    /// Which modules have a bias; `None`: all.
+    pub biases: Option<BiasKeys>,
+    /// What the head reads of a text; `None`: its first token.
+    pub pooling: Option<&'static str>,
+    /// Dropout probabilities.
+    pub dropout: DropoutKeys,
+}
+
+/// Keys that are true if modules have a bias; by default they have none.
+#[derive(Debug, Clone, Copy)]
+pub struct BiasKeys {
+    /// The dense layers of attention.
+    pub attention: &'static str,
+    /// Those of the feed-forward network.
+    pub ffn: &'static str,
+    /// Norms.
+    pub norms: &'static str,
+    /// The head's dense layer.
+    pub head: &'static str,
+}
+
+/// The family's config.json keys for dropout probabilities, by site.
+#[derive(Debug, Clone, Copy)]
+pub struct DropoutKeys {
+    /// The embeddings.
+    pub embedding: &'static str,
+    /// The attention probabilities.
+    pub attention: &'static str,
+    /// The output of attention; `None`: none is applied there.
+    pub attention_output: Option<&'static str>,
+    /// The output of the feed-forward network, or the product inside a gated one.
+    pub ffn: &'static str,
+    /// The head, and its default; `None`: that of the embeddings.
+    pub head: (&'static str, Option<f64>),
+    /// The probability of those without a key in config.json, but for the head.
+    pub default: f64,
 }
 
 /// How files name a family's tensors.

@@ -6,8 +6,9 @@ mod distilbert;
 mod electra;
 mod ernie;
 mod kind;
+mod modernbert;
 mod registry;
 mod roberta;
 
-pub use kind::{Family, Naming};
+pub use kind::{Family, InitScheme, Naming, Positions};
 pub use registry::{ALL, of_class, of_model_type};

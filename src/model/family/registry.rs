@@ -1,9 +1,9 @@
 //! The list of families.
 
-use super::{bert, distilbert, electra, ernie, kind::Family, roberta};
+use super::{bert, distilbert, electra, ernie, kind::Family, modernbert, roberta};
 
 /// Every family that taper trains; BERT is the first.
-pub static ALL: [Family; 7] = [
+pub static ALL: [Family; 8] = [
     bert::BERT,
     ernie::ERNIE,
     roberta::ROBERTA,
@@ -11,6 +11,7 @@ pub static ALL: [Family; 7] = [
     roberta::CAMEMBERT,
     distilbert::DISTILBERT,
     electra::ELECTRA,
+    modernbert::MODERNBERT,
 ];
 
 /// The family with this `model_type` in config.json.

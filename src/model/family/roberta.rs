@@ -7,7 +7,7 @@
 use super::{
     super::{heads, module::Module},
     bert::{BERT, encoder_name},
-    kind::{Family, Naming},
+    kind::{Family, Naming, Positions},
 };
 
 /// RoBERTa.
@@ -15,7 +15,7 @@ pub const ROBERTA: Family = Family {
     model_type: "roberta",
     class: "Roberta",
     pad_token_id: 1,
-    positions_follow_padding: true,
+    positions: Positions::LearnedAfterPadding,
     head: heads::ROBERTA,
     naming: Naming {
         prefix: "roberta.",

@@ -1,7 +1,9 @@
 //! Activations.
 
+use bytemuck::Zeroable;
+
 use super::super::{
-    super::{Activation, ActivationOps, BiasActivation, Dropout},
+    super::{Activation, ActivationOps, BiasActivation, Dropout, GatedActivation},
     Buffer, Cuda, Driver, Kernel, address, params,
 };
 
@@ -21,6 +23,32 @@ impl<D: Driver> ActivationOps for Cuda<D> {
             unused: 0,
         };
         self.each(Kernel::BiasActivation, rows * l.out, &p);
+    }
+
+    fn gated_activation(&mut self, args: GatedActivation<Buffer<D>>) {
+        let GatedActivation { y, x, rows, parameters, linear: l, activation, derivative, dropout } = args;
+        let ((y, y_half), width) = (y.both(0), l.out / 2);
+        let p = params::Gated {
+            y,
+            y_half,
+            x: x.out(0),
+            x_half: 0,
+            bias: address(parameters, l.bias),
+            dropout: dropout.into(),
+            len: (rows * width) as u64,
+            width: width as u32,
+            function: activation as u32,
+            derivative: derivative.into(),
+            unused: 0,
+        };
+        self.each(Kernel::GatedActivation, rows * width, &p);
+    }
+
+    fn gated_activation_backward(&mut self, x: &mut Buffer<D>, dy: &Buffer<D>, (rows, width): (usize, usize)) {
+        let (x, x_half) = x.both(0);
+        let (len, width) = (rows * width, width as u32);
+        let p = params::Gated { y: dy.at(0), x, x_half, len: len as u64, width, ..params::Gated::zeroed() };
+        self.each(Kernel::GatedActivationBackward, len, &p);
     }
 
     fn multiply(&mut self, y: &mut Buffer<D>, x: &Buffer<D>, len: usize) {

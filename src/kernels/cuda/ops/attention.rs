@@ -51,6 +51,7 @@ impl<D: Driver> Cuda<D> {
             head_width: head_width as u32,
             first_only: u32::from(first_only),
             scale: 1.0 / (head_width as f32).sqrt(),
+            window: a.window.and_then(|window| window.try_into().ok()).unwrap_or(u32::MAX),
             ..params::Attention::zeroed()
         };
         (p, Heads { blocks: blocks as usize, ..heads })

@@ -9,3 +9,4 @@ mod memory;
 pub(super) mod norm;
 mod optimizer;
 mod pooling;
+mod rotation;

@@ -74,15 +74,15 @@ impl<D: Driver> NormOps for Cuda<D> {
             norm: self.norm(y.both(0), stats, parameters, norm, None),
             x: x.out(0),
             bias: address(parameters, bias),
-            residual: residual.at(0),
+            residual: residual.map_or(0, |residual| residual.at(0)),
             dropout: dropout.into(),
         };
         self.launch(Kernel::AddNorm, [rows, 1], threads_of(norm.width), &p);
     }
 
     fn add_norm_backward(&mut self, args: AddNormBackward<Buffer<D>>) {
-        let AddNormBackward { d_residual, dx, gradients, fresh, dy, x, stats, rows, parameters, norm, dropout } = args;
-        let (dx, dx_half) = dx.both(0);
+        let AddNormBackward { d_residual, dx, gradients, fresh, dy, x, stats, rows, parameters, norm, .. } = args;
+        let (dx, dx_half) = dx.map_or((0, 0), |dx| dx.both(0));
         let p = params::NormBackward {
             d_sum: d_residual.out(0),
             dx,
@@ -91,8 +91,9 @@ impl<D: Driver> NormOps for Cuda<D> {
             sum: x.at(0),
             stats: stats.at(0),
             weight: parameters.at(norm.weight),
-            after: dropout.into(),
+            after: args.dropout.into(),
             rows: rows as u32,
+            add: args.add.into(),
             ..params::NormBackward::zeroed()
         };
         self.norm_backward(gradients, fresh, norm, p);

@@ -1,4 +1,5 @@
-// Scaled dot-product attention (Vaswani et al. 2017) over sequences of different lengths that lie one after the other.
+// Scaled dot-product attention (Vaswani et al. 2017), of whole sequences or within a window, over sequences of different lengths that
+// lie one after the other.
 //
 // A block works on one head of one tile of TILE queries (or keys) of a sequence and goes through the sequence's keys (or
 // queries) tile by tile, so that no row of probabilities has to fit anywhere (Milakov & Gimelshein 2018; Dao et al. 2022). The
@@ -32,7 +33,7 @@ struct Attention {
     u32 head_width;
     u32 first_only;      // whether the first token of each sequence asks, alone
     float scale;
-    u32 unused;
+    u32 window;          // the greatest distance between a query and its keys
 };
 
 // A head of a tile of a sequence.
@@ -138,12 +139,30 @@ template <int TILE, int D> DEVICE void add_rows_of(float *own, const float *weig
 
 DEVICE u32 smaller(u32 a, u32 b) { return a < b ? a : b; }
 
+// Rows of the other kind that a tile's rows `from`, …, `from` + TILE - 1 reach, of `n`: the first, a multiple of TILE, and the end.
+template <int TILE> DEVICE u32 first_reached(const Attention &p, u32 from) {
+    return from > p.window ? (from - p.window) / TILE * TILE : 0;
+}
+
+template <int TILE> DEVICE u32 end_reached(const Attention &p, u32 from, u32 n) {
+    u32 end = smaller(n, from + TILE);
+    return p.window < n - end ? end + p.window : n;
+}
+
+// Whether a query and a key at these positions of their sequence see each other.
+DEVICE bool visible(const Attention &p, u32 query, u32 key) {
+    return (query > key ? query - key : key - query) <= p.window;
+}
+
 // The largest of `max` and of a row of scores, known to all of its threads; all of a warp come here.
 template <int TILE> DEVICE float larger(float max, float (*s)[TILE + 4], u32 row, u32 nq, u32 nk) {
     if (row < nq)
         for (u32 c = THREAD % LANES; c < nk; c += LANES) max = s[row][c] > max ? s[row][c] : max;
     return lanes_max(max, LANES);
 }
+
+// e^(score - largest), 0 for keys that are not seen; a row may have seen none so far.
+DEVICE float weight_of(float score, float largest) { return score == -INFINITY ? 0.0f : expf(score - largest); }
 
 template <int TILE, int D> DEVICE void forward(const Attention &p) {
     SHARED(float, q, [TILE][WIDTH]);
@@ -156,7 +175,8 @@ template <int TILE, int D> DEVICE void forward(const Attention &p) {
     float max = -INFINITY, sum = 0.0f, out[OWN];
     for (int j = 0; j < OWN; j++) out[j] = 0.0f;
     load<TILE, D>(q, p.q, first, nq, p.q_stride, t.column, p.head_width);
-    for (u32 key = t.keys_begin; key < t.keys_end; key += TILE) {
+    u32 keys_end = t.keys_begin + end_reached<TILE>(p, t.from, t.keys_end - t.keys_begin);
+    for (u32 key = t.keys_begin + first_reached<TILE>(p, t.from); key < keys_end; key += TILE) {
         u32 nk = smaller(TILE, t.keys_end - key);
         load<TILE, D>(k, p.k, key, nk, p.kv_stride, t.column, p.head_width);
         load<TILE, D>(v, p.v, key, nk, p.kv_stride, t.column, p.head_width);
@@ -168,11 +188,12 @@ template <int TILE, int D> DEVICE void forward(const Attention &p) {
 #pragma unroll
             for (int j = 0; j < PER; j++) {
                 u32 r = THREAD / SIDE + i * SIDE, c = THREAD % SIDE + j * SIDE;
-                s[r][c] = r < nq && c < nk ? x[i][j] * p.scale : 0.0f;
+                float score = visible(p, t.from + r, key - t.keys_begin + c) ? x[i][j] * p.scale : -INFINITY;
+                s[r][c] = r < nq && c < nk ? score : 0.0f;
             }
         sync_block();
         float largest = larger<TILE>(max, s, row, nq, nk), part = 0.0f;
-        float shrink = expf(max - largest);
+        float shrink = weight_of(max, largest);
         if (row < nq) {
             float kept[TILE / LANES], some[PER];
 #pragma unroll
@@ -185,7 +206,7 @@ template <int TILE, int D> DEVICE void forward(const Attention &p) {
             for (int i = 0; i < TILE / LANES; i++) {
                 u32 c = lane + i * LANES;
                 if (c >= nk) continue;
-                float e = expf(s[row][c] - largest);
+                float e = weight_of(s[row][c], largest);
                 part += e;
                 s[row][c] = e * kept[i];
             }
@@ -224,8 +245,9 @@ template <int TILE, int D> DEVICE void backward_queries(const Attention &p) {
     load<TILE, D>(q, p.q, first, nq, p.q_stride, t.column, p.head_width);
     load<TILE, D>(d_out, p.d_context, first, nq, p.width, t.column, p.head_width);
     // Twice through the keys: for the sums, then for the gradient. What one tile holds is computed once.
+    u32 keys_end = t.keys_begin + end_reached<TILE>(p, t.from, keys);
     for (u32 turn = 0; turn < 2; turn++) {
-        for (u32 key = t.keys_begin; key < t.keys_end; key += TILE) {
+        for (u32 key = t.keys_begin + first_reached<TILE>(p, t.from); key < keys_end; key += TILE) {
             u32 nk = smaller(TILE, t.keys_end - key);
             if (turn == 0 || keys > TILE) {
                 load<TILE, D>(k, p.k, key, nk, p.kv_stride, t.column, p.head_width);
@@ -242,7 +264,8 @@ template <int TILE, int D> DEVICE void backward_queries(const Attention &p) {
 #pragma unroll
                     for (int j = 0; j < PER; j++, c += SIDE) {
                         bool inside = r < nq && c < nk;
-                        s[r][c] = inside ? x[i][j] * p.scale : 0.0f;
+                        float score = visible(p, t.from + r, key - t.keys_begin + c) ? x[i][j] * p.scale : -INFINITY;
+                        s[r][c] = inside ? score : 0.0f;
                         dp[r][c] = inside ? y[i][j] * kept[j] : 0.0f;
                     }
                 }
@@ -250,10 +273,10 @@ template <int TILE, int D> DEVICE void backward_queries(const Attention &p) {
             }
             if (turn == 0) {
                 float largest = larger<TILE>(max, s, row, nq, nk), part = 0.0f, part_delta = 0.0f;
-                float shrink = expf(max - largest);
+                float shrink = weight_of(max, largest);
                 if (row < nq)
                     for (u32 c = lane; c < nk; c += LANES) {
-                        float e = expf(s[row][c] - largest);
+                        float e = weight_of(s[row][c], largest);
                         part += e;
                         part_delta += e * dp[row][c];
                     }
@@ -297,7 +320,8 @@ template <int TILE, int D> DEVICE void backward_keys(const Attention &p) {
     for (int j = 0; j < OWN; j++) dk[j] = dv[j] = 0.0f;
     load<TILE, D>(k, p.k, first, nk, p.kv_stride, t.column, p.head_width);
     load<TILE, D>(v, p.v, first, nk, p.kv_stride, t.column, p.head_width);
-    for (u32 query = t.queries_begin; query < t.queries_end; query += TILE) {
+    u32 queries_end = t.queries_begin + end_reached<TILE>(p, t.from, t.queries_end - t.queries_begin);
+    for (u32 query = t.queries_begin + first_reached<TILE>(p, t.from); query < queries_end; query += TILE) {
         u32 nq = smaller(TILE, t.queries_end - query);
         load<TILE, D>(q, p.q, query, nq, p.q_stride, t.column, p.head_width);
         load<TILE, D>(d_out, p.d_context, query, nq, p.width, t.column, p.head_width);
@@ -314,7 +338,7 @@ template <int TILE, int D> DEVICE void backward_keys(const Attention &p) {
 #pragma unroll
             for (int j = 0; j < PER; j++, c += SIDE) {
                 float weight = 0.0f, d_weight = 0.0f;
-                if (r < nq && c < nk) {
+                if (r < nq && c < nk && visible(p, query - t.queries_begin + r, t.from + c)) {
                     weight = expf(x[i][j] * p.scale - stats[0]);
                     d_weight = weight * (y[i][j] * kept[j] - stats[1]);
                     weight *= kept[j];

@@ -65,6 +65,69 @@ KERNEL(bias_activation, BiasActivation) {
     }
 }
 
+struct Gated {
+    float *y;
+    u16 *y_half;
+    float *x;          // [rows, 2 · width]
+    u16 *x_half;
+    const float *bias; // [2 · width]; may be none
+    Dropout dropout;
+    u64 len;           // of y
+    u32 width;         // of y
+    u32 function;
+    u32 derivative; // whether x becomes the derivatives of y by its two halves
+    u32 unused;
+};
+
+// With (a, g) the halves of a row of x plus the bias: y = dropout(f(a)·g).
+KERNEL(gated_activation, Gated) {
+    EACH(i, p.len) {
+        u32 c = (u32)(i % p.width);
+        u64 a = i / p.width * 2 * p.width + c, g = a + p.width;
+        float derivative, factor = dropout_factor(p.dropout, p.dropout.first_row * p.width + i);
+        float f = activation(p.function, p.x[a] + (p.bias == nullptr ? 0.0f : p.bias[c]), &derivative);
+        float gate = p.x[g] + (p.bias == nullptr ? 0.0f : p.bias[p.width + c]);
+        put(p.y, p.y_half, i, f * gate * factor);
+        if (p.derivative) {
+            p.x[a] = derivative * gate * factor;
+            p.x[g] = f * factor;
+        }
+    }
+}
+
+// Each half of a row of x, the derivatives, is multiplied by y, the gradient.
+KERNEL(gated_activation_backward, Gated) {
+    EACH(i, p.len) {
+        u64 a = i / p.width * 2 * p.width + i % p.width, g = a + p.width;
+        put(p.x, p.x_half, a, p.x[a] * p.y[i]);
+        put(p.x, p.x_half, g, p.x[g] * p.y[i]);
+    }
+}
+
+struct Rotate {
+    float *x; // [tokens, stride]
+    u16 *x_half;
+    const float *angles; // [positions, 2 · half]: cosines, then sines
+    const u32 *positions;
+    u64 len; // pairs of all tokens
+    u32 stride;
+    u32 heads; // of a row that are rotated
+    u32 half;  // pairs of a head
+    float sign;
+};
+
+// Turns each pair (value i, value i + half) of a head by the angle of its token's position.
+KERNEL(rotate, Rotate) {
+    EACH(i, p.len) {
+        u32 c = (u32)(i % p.half), head = (u32)(i / p.half % p.heads);
+        u64 row = i / p.half / p.heads, at = row * p.stride + head * 2 * p.half + c;
+        const float *angles = p.angles + (u64)p.positions[row] * 2 * p.half;
+        float cosine = angles[c], sine = p.sign * angles[p.half + c], a = p.x[at], b = p.x[at + p.half];
+        put(p.x, p.x_half, at, a * cosine - b * sine);
+        put(p.x, p.x_half, at + p.half, b * cosine + a * sine);
+    }
+}
+
 struct Multiply {
     float *y;
     u16 *y_half;
@@ -119,6 +182,27 @@ KERNEL(first_rows, FirstRows) {
 KERNEL(add_to_first_rows, FirstRows) {
     u64 to = p.offsets[BLOCK_X] * p.width, from = BLOCK_X * p.width;
     for (u32 c = THREAD; c < p.width; c += THREADS) p.x[to + c] += p.y[from + c];
+}
+
+// y = the mean of the rows of x of each sequence.
+KERNEL(mean_rows, FirstRows) {
+    u32 begin = p.offsets[BLOCK_X], end = p.offsets[BLOCK_X + 1];
+    float share = 1.0f / (float)(end - begin);
+    for (u32 c = THREAD; c < p.width; c += THREADS) {
+        float sum = 0.0f;
+        for (u32 row = begin; row < end; row++) sum += p.x[row * p.width + c];
+        put(p.y, p.y_half, BLOCK_X * p.width + c, sum * share);
+    }
+}
+
+// The rows of x of each sequence become its row of y, divided by their number.
+KERNEL(mean_rows_backward, FirstRows) {
+    u32 begin = p.offsets[BLOCK_X], end = p.offsets[BLOCK_X + 1];
+    float share = 1.0f / (float)(end - begin);
+    for (u32 c = THREAD; c < p.width; c += THREADS) {
+        float d = p.y[BLOCK_X * p.width + c] * share;
+        for (u32 row = begin; row < end; row++) p.x[row * p.width + c] = d;
+    }
 }
 
 struct Convert {

@@ -71,11 +71,11 @@ struct AddNorm {
     NormForward norm; // its dropout is none
     float *x;
     const float *bias; // may be none
-    const float *residual;
+    const float *residual; // may be none
     Dropout dropout;
 };
 
-// x = dropout(x + bias) + residual; out = norm(x).
+// x = dropout(x + bias) + residual, where there is one; out = norm(x).
 KERNEL(add_norm, AddNorm) {
     SHARED(float, shared, [WARP]);
     u32 row = BLOCK_X, width = p.norm.width;
@@ -83,7 +83,7 @@ KERNEL(add_norm, AddNorm) {
     float x[COLUMNS];
     EACH_COLUMN(i, c, width) {
         float dropped = (p.x[begin + c] + (p.bias == nullptr ? 0.0f : p.bias[c])) * dropout_factor(p.dropout, index + c);
-        x[i] = dropped + p.residual[begin + c];
+        x[i] = dropped + (p.residual == nullptr ? 0.0f : p.residual[begin + c]);
         p.x[begin + c] = x[i];
     }
     normalise(p.norm, row, x, shared);
@@ -103,7 +103,7 @@ struct NormBackward {
     u32 rows;
     u32 rows_of_block;
     u32 width;
-    u32 unused;
+    u32 add; // whether `d_sum` holds a gradient already, to which this one is added
 };
 
 // With x̂ = (x − mean)·deviation and g = dy∘weight: dx = deviation·(g − mean(g) − x̂·mean(g∘x̂)).
@@ -129,7 +129,7 @@ KERNEL(norm_backward, NormBackward) {
         float mean_g = block_sum(sum, shared) / (float)width;
         float mean_dot = block_sum(dot, shared) / (float)width;
         EACH_COLUMN(i, c, width) {
-            float d = deviation * (g[i] - mean_g - normal[i] * mean_dot);
+            float d = deviation * (g[i] - mean_g - normal[i] * mean_dot) + (p.add ? p.d_sum[begin + c] : 0.0f);
             p.d_sum[begin + c] = d;
             if (p.dx) put(p.dx, p.dx_half, begin + c, d * dropout_factor(p.after, after + c));
         }
