@@ -189,6 +189,7 @@ fn print(
         out.wrapped(&format!("          (the data settings of the first run; the sweep has {} of them)", shown.len()))?;
     }
     plan_data::other_lengths(lines.iter().map(|line| line.run), out)?;
+    plan_data::dropout(lines.iter().map(|line| line.run), out)?;
     for line in method.lines() {
         out.wrapped(&line)?;
     }

@@ -8,6 +8,7 @@ use taper::{
     event::Split,
     execute::Prepared,
     format, metrics,
+    model::ModelConfig,
     plan::{DataConfig, Fold},
     report::long_texts,
     store::AuditedLeak,
@@ -135,12 +136,45 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
     let parameters = format::count(costs::parameters(run));
     let shape = &run.shape;
     out.wrapped(&format!(
-        "model     {}: {} of {}, vocabulary {}, {parameters} parameters",
+        "model     {}: {}, {} of {}, vocabulary {}, {parameters} parameters",
         run.config.model.source.shown(),
+        shape.family.model_type,
         format::counted(shape.num_hidden_layers as u64, "layer"),
         shape.hidden_size,
         format::count(shape.vocab_size as u64),
     ))
+}
+
+/// Where the runs' models have dropout.
+pub fn dropout<'a>(runs: impl Iterator<Item = &'a Prepared>, out: &mut Output) -> Result<()> {
+    let mut said: Vec<String> = Vec::new();
+    for run in runs {
+        let sentence = dropout_of(&run.shape);
+        if !said.contains(&sentence) {
+            said.push(sentence);
+        }
+    }
+    match &said[..] {
+        [] => Ok(()),
+        [one] => out.wrapped(&format!("dropout   {one}")),
+        [first, ..] => out.wrapped(&format!("dropout   {first}; the runs have {} settings", said.len())),
+    }
+}
+
+/// The sites by probability, in the order of the model: `0.1 in embeddings and attention output; 0.2 in head`.
+fn dropout_of(shape: &ModelConfig) -> String {
+    let mut by_value: Vec<(f64, Vec<String>)> = Vec::new();
+    for (site, p) in shape.dropout_sites() {
+        match by_value.iter_mut().find(|(value, _)| *value == p) {
+            Some((_, sites)) => sites.push(site.into()),
+            None => by_value.push((p, vec![site.into()])),
+        }
+    }
+    if let [(0.0, _)] = by_value[..] {
+        return "none".into();
+    }
+    let of = |(p, sites): &(f64, Vec<String>)| format!("{p} in {}", format::and(sites));
+    by_value.iter().map(of).collect::<Vec<_>>().join("; ")
 }
 
 /// What becomes of long texts in those of a sweep's runs of which something else is to be said than of the first: they read them in
@@ -226,4 +260,37 @@ fn dropped(cleaning: &Cleaning) -> String {
         .map(|(count, what, lines)| format!("{} {what} ({})", format::count(count), warning::lines_of(lines, count)))
         .collect();
     if dropped.is_empty() { "none dropped".into() } else { format!("dropped {}", dropped.join(", ")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn dropout_is_said_by_site() {
+        let of = |more: serde_json::Value, p: Option<f64>| {
+            let mut config = json!({
+                "vocab_size": 9, "hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 6,
+                "dim": 8, "n_layers": 1, "n_heads": 2, "hidden_dim": 6,
+            });
+            more.as_object().expect("an object").iter().for_each(|(key, value)| config[key] = value.clone());
+            let mut shape = ModelConfig::parse(&config.to_string()).expect("a config");
+            p.into_iter().for_each(|p| shape.set_dropout(p));
+            dropout_of(&shape)
+        };
+        let all = "embeddings, attention probabilities, attention output, feed-forward output and head";
+        assert_eq!(of(json!({"model_type": "bert"}), None), format!("0.1 in {all}"));
+        assert_eq!(of(json!({"model_type": "bert"}), Some(0.0)), "none");
+        assert_eq!(
+            of(json!({"model_type": "distilbert"}), None),
+            "0.1 in embeddings, attention probabilities and feed-forward output; 0.2 in head"
+        );
+        assert_eq!(of(json!({"model_type": "modernbert"}), None), "none");
+        assert_eq!(
+            of(json!({"model_type": "modernbert", "mlp_dropout": 0.2}), None),
+            "0 in embeddings, attention probabilities, attention output and head; 0.2 in gated product"
+        );
+    }
 }

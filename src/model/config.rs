@@ -167,6 +167,21 @@ impl ModelConfig {
         ])
     }
 
+    /// The sites of dropout that the family has, with their probabilities.
+    pub fn dropout_sites(&self) -> Vec<(&'static str, f64)> {
+        let p = self.dropout;
+        let ffn = if self.family.is_gated { "gated product" } else { "feed-forward output" };
+        let sites = [
+            ("embeddings", p.embedding),
+            ("attention probabilities", p.attention),
+            ("attention output", p.attention_output),
+            (ffn, p.ffn),
+            ("head", p.head),
+        ];
+        let has_output = self.family.keys.dropout.attention_output.is_some();
+        sites.into_iter().filter(|(site, _)| has_output || *site != "attention output").collect()
+    }
+
     /// Sets the probability of all sites that the family has.
     pub fn set_dropout(&mut self, p: f64) {
         let attention_output = if self.family.keys.dropout.attention_output.is_some() { p } else { 0.0 };

@@ -326,6 +326,23 @@ impl Parameters {
 mod tests {
     use super::*;
 
+    /// A normal distribution cut at two deviations has 0.880 of its deviation (1 − 4φ(2) / (2Φ(2) − 1), of the variance).
+    #[test]
+    fn truncated_weights_stay_within_the_cutoff() {
+        let config = r#"{"model_type": "modernbert", "vocab_size": 3000, "hidden_size": 32, "num_hidden_layers": 1,
+            "num_attention_heads": 2, "intermediate_size": 6, "initializer_range": 0.1}"#;
+        let config = ModelConfig::parse(config).expect("a config");
+        let new =
+            |seed| Parameters::fresh(&config, 2, seed).expect("weights").get("model.embeddings.tok_embeddings.weight");
+        let values = |seed| new(seed).flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("numbers");
+        let (drawn, n) = (values(1), 3000.0 * 32.0);
+        assert!(drawn.iter().all(|v| v.abs() <= 0.2) && drawn.iter().any(|v| v.abs() > 0.199));
+        let mean = drawn.iter().map(|v| f64::from(*v)).sum::<f64>() / n;
+        let deviation = (drawn.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>() / n).sqrt();
+        assert!(mean.abs() < 1e-3 && (deviation - 0.0880).abs() < 5e-4, "{mean} {deviation}");
+        assert!(drawn == values(1) && drawn != values(2));
+    }
+
     fn said(config: &str, no_decay: &[&str]) -> Vec<String> {
         let config = ModelConfig::parse(config).expect("a config");
         let no_decay: Vec<String> = no_decay.iter().map(|word| word.to_string()).collect();

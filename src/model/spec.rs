@@ -332,6 +332,55 @@ mod tests {
         assert_eq!(ModelSpec::count(&config, 2), 38_478_338);
     }
 
+    fn modernbert(more: serde_json::Value) -> ModelConfig {
+        let mut config = serde_json::json!({
+            "model_type": "modernbert", "vocab_size": 50368, "hidden_size": 768, "intermediate_size": 1152,
+            "num_hidden_layers": 22, "num_attention_heads": 12,
+        });
+        more.as_object().expect("an object").iter().for_each(|(key, value)| config[key] = value.clone());
+        ModelConfig::parse(&config.to_string()).expect("a config")
+    }
+
+    /// transformers 5.23 counts 149,606,402 parameters of ModernBERT-base with two labels, and 17,659 of a model of one layer with all
+    /// biases.
+    #[test]
+    fn parameters_of_modernbert_are_those_of_transformers() {
+        assert_eq!(ModelSpec::count(&modernbert(serde_json::json!({})), 2), 149_606_402);
+        let small = modernbert(serde_json::json!({
+            "vocab_size": 50, "hidden_size": 48, "intermediate_size": 20, "num_hidden_layers": 1, "num_attention_heads": 4,
+            "attention_bias": true, "mlp_bias": true, "norm_bias": true, "classifier_bias": true,
+        }));
+        let spec = ModelSpec::new(&small, 3);
+        let listed: usize = spec.parameters().iter().map(Parameter::len).sum();
+        assert_eq!((ModelSpec::count(&small, 3), listed), (17_659, 17_659));
+        let names: Vec<&str> = spec.parameters().iter().map(|p| p.name.as_str()).collect();
+        assert_eq!(
+            names[..4],
+            [
+                "model.embeddings.tok_embeddings.weight",
+                "model.embeddings.norm.weight",
+                "model.embeddings.norm.bias",
+                "model.layers.0.attn.Wqkv.weight",
+            ]
+        );
+        assert!(!names.contains(&"model.layers.0.attn_norm.weight"), "the first layer has no norm of its own");
+    }
+
+    /// As `ModernBertPreTrainedModel._init_weights`.
+    #[test]
+    fn new_weights_of_modernbert_have_deviations_of_their_own() {
+        let spec = ModelSpec::new(&modernbert(serde_json::json!({})), 2);
+        let deviation = |module: Module| match spec.get(module, Part::Weight).init {
+            Init::Normal { deviation, cutoff: Some(2.0), zero_row: None } => deviation,
+            other => panic!("{other:?} of {module:?}"),
+        };
+        let of = |module: LayerModule| deviation(Module::Layer(3, module));
+        let out = 0.02 / 44.0f64.sqrt();
+        assert_eq!((deviation(Module::Words), of(LayerModule::Qkv), of(LayerModule::FfnUp)), (0.02, 0.02, 0.02));
+        assert_eq!((of(LayerModule::AttentionOutput), of(LayerModule::FfnDown)), (out, out));
+        assert_eq!((deviation(Module::HeadDense), deviation(Module::Classifier)), (out, 768.0f64.powf(-0.5)));
+    }
+
     #[test]
     fn each_role_and_each_name_is_there_once() {
         let spec = ModelSpec::new(&ModelConfig::preset(Preset::Tiny), 2);

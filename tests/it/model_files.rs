@@ -3,6 +3,7 @@
 mod fits;
 mod heads;
 mod hostile;
+mod modernbert;
 mod mutated;
 mod safetensors;
 mod torch;
