@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::{
-    ModelSpec,
     config_keys::Keys,
     family::{Family, Positions},
     heads::Pooling,
@@ -14,7 +13,6 @@ use super::{
 };
 use crate::{
     kernels::{Activation, Requirements},
-    plan::ModelShape,
     task::Task,
 };
 
@@ -138,22 +136,6 @@ impl ModelConfig {
     /// The sizes that a device's kernels may have limits for, with sequences of up to `longest` tokens.
     pub fn requirements(&self, longest: usize) -> Requirements {
         Requirements { norm_width: self.hidden_size.max(self.embedding_size), head_width: self.head_width(), longest }
-    }
-
-    /// The sizes that the cost of such a model depends on.
-    pub fn cost_shape(&self, labels: usize) -> ModelShape {
-        let local = |i: &usize| self.attention_of(*i).window.is_some();
-        ModelShape {
-            hidden: self.hidden_size,
-            layers: self.num_hidden_layers,
-            intermediate: self.intermediate_size,
-            up: if self.family.is_gated { 2 * self.intermediate_size } else { self.intermediate_size },
-            local_layers: (0..self.num_hidden_layers - 1).filter(local).count(),
-            window: self.rotary.as_ref().map_or(0, |rotary| 2 * rotary.window + 1),
-            reads_all: self.pooling == Pooling::Mean,
-            labels,
-            parameters: ModelSpec::count(self, labels).try_into().unwrap_or(u64::MAX),
-        }
     }
 
     /// Dropout probabilities by their keys in config.json.

@@ -5,6 +5,7 @@
 mod config;
 mod config_keys;
 mod config_text;
+mod cost;
 mod family;
 mod fit;
 mod folder;
