@@ -24,8 +24,8 @@ const HEADER: [&str; 11] =
 
 /// Explains the columns.
 pub const LEGEND: &str = "\
-Medians of the rounds. per CPU-s: samples for each second of processor time. GFLOP/s: arithmetic
-without padding (in the last layer, everything but keys and values only for [CLS]). ceiling:
+Medians of the rounds. per CPU-s: samples per second of processor time. GFLOP/s: rate of the necessary arithmetic
+(no padding; in the last layer, all tokens only for keys and values, else [CLS] alone). ceiling:
 GFLOP/s of the model's matrix products alone, measured in the same process and precision before and after;
 %: GFLOP/s as a share of the ceiling. MiB: peak memory. device: GPU memory in MiB, for taper with its context and
 libraries, for PyTorch the peak of its tensors. fp32 ×, bf16 ×: taper's samples/s in that precision divided by those
