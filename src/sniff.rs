@@ -213,7 +213,7 @@ pub fn not_json(bytes: &[u8], error: &serde_json::Error) -> String {
         }
         _ => match word_at(bytes, error) {
             Some(word) => format!(
-                "{word} in line {} is not JSON, though Python writes and reads it: put null or a number in its place",
+                "{word} in line {} is not JSON, although Python writes and reads it: replace it with null or a number",
                 error.line()
             ),
             None => format!("not a JSON object: {error}"),

@@ -287,7 +287,7 @@ impl Attempt<'_> {
         let total = match answer.status {
             206 => match answer.header("content-range").and_then(range) {
                 Some((from, total)) if from == self.done => total,
-                _ => return Err(Failure::Odd("it sends another part of the file than was asked for".into())),
+                _ => return Err(Failure::Odd("it sent a part of the file other than the requested one".into())),
             },
             _ => {
                 if self.done > 0 {

@@ -11,14 +11,16 @@ use super::server::Server;
 #[derive(Debug, thiserror::Error)]
 pub enum AssetError {
     /// A path does not exist.
-    #[error("{} does not exist; a relative path starts at the spec file's folder, or, in --set and TAPER_…, at the current folder", .0.display())]
+    #[error("{} does not exist; relative paths are resolved from the spec file's folder, or, in --set and TAPER_… \
+             variables, from the current folder", .0.display())]
     NoSuchPath(PathBuf),
     /// A model is a folder, not a file.
-    #[error("{} is a file; a model is the folder that holds config.json, weights and tokenizer", .0.display())]
+    #[error("{} is a file, but a model is a folder with config.json, weights and a tokenizer: name that folder", .0.display())]
     NotAFolder(PathBuf),
     /// A data set is a file, not a folder.
     #[error(
-        "{} is a folder; name the file in it, or its splits: data.splits = {{ train = \"train\", dev = \"validation\", test = \"test\" }}",
+        "{} is a folder; name a file in it, or name its splits: data.splits = {{ train = \"train\", dev = \
+         \"validation\", test = \"test\" }}",
         .0.display()
     )]
     NotAFile(PathBuf),
@@ -54,7 +56,7 @@ pub enum AssetError {
     },
     /// Files in the index are not beside it.
     #[error(
-        "{} names {}, which {} not in its folder: copy or download {} too",
+        "{} names {}, which {} not in the same folder: copy or download {} too",
         .index.display(), .missing.join(" and "), if .missing.len() == 1 { "is" } else { "are" },
         if .missing.len() == 1 { "it" } else { "them" }
     )]
@@ -65,14 +67,15 @@ pub enum AssetError {
         missing: Vec<String>,
     },
     /// A source without files.
-    #[error("`{0}` is created from scratch and has no files")]
+    #[error("`{0}` creates a model from scratch and has no files")]
     NoFiles(String),
     /// A model from a single file on the web.
-    #[error("{0} is one file, and a model is several: use hf:, modelscope: or path:")]
+    #[error("{0} is a single file, but a model consists of several: use hf:, modelscope: or path:")]
     NoModel(String),
     /// `data.file` with a source that names its file.
     #[error(
-        "data.file = \"{file}\" chooses among the files of a repository; {source_} names its file itself: leave one out"
+        "data.file = \"{file}\" chooses a file of a repository, but {source_} already names a file: remove one of the \
+         two"
     )]
     TwoFiles {
         /// `data.file`.
@@ -82,8 +85,8 @@ pub enum AssetError {
     },
     /// A repository has several data files and none is chosen.
     #[error(
-        "{source_} holds {} data files; choose one with data.file, or name its splits: data.splits = {{ train = \"train\", dev = \
-         \"validation\", test = \"test\" }}; the files are: {}",
+        "{source_} holds {} data files; choose one with data.file, or name the splits: data.splits = {{ train = \
+         \"train\", dev = \"validation\", test = \"test\" }}; the files are: {}",
         .files.len(), shorten(.files)
     )]
     SeveralDataFiles {
@@ -102,7 +105,8 @@ pub enum AssetError {
     },
     /// A repository has no data file.
     #[error(
-        "{source_} holds no csv, tsv, jsonl, json, parquet or xlsx file; convert its data to one of them and use path:FILE"
+        "{source_} holds no csv, tsv, jsonl, json, parquet or xlsx file; convert its data to one of these formats and \
+         use path:FILE"
     )]
     NoDataFile {
         /// The repository.
@@ -127,7 +131,7 @@ pub enum AssetError {
         file: Option<String>,
     },
     /// The server requires a token, or refuses the one sent.
-    #[error("{} refuses {} ({status}): {}", .server.endpoint, .server.source, .server.denied(*.status, *.gated))]
+    #[error("{} refuses access to {} ({status}): {}", .server.endpoint, .server.source, .server.denied(*.status, *.gated))]
     Denied {
         /// The server and the requested source.
         server: Box<Server>,
@@ -138,10 +142,10 @@ pub enum AssetError {
     },
     /// The server cannot be reached.
     #[error(
-        "{} cannot be reached for {} ({cause}); {}check the network and the proxy (HTTPS_PROXY), {}, or download the files \
-         and use path:",
-        .server.endpoint, .server.source,
-        if *.cached { "use --offline to take the copy in the cache, or " } else { "" },
+        "{} is not available, because {} cannot be reached ({cause}); {}check the network and the proxy (HTTPS_PROXY), \
+         {}, or download the files and use path:",
+        .server.source, .server.endpoint,
+        if *.cached { "use --offline to use the cached copy, or " } else { "" },
         .server.kind.elsewhere()
     )]
     Unreachable {
@@ -153,7 +157,7 @@ pub enum AssetError {
         cached: bool,
     },
     /// The server sent an unexpected response.
-    #[error("{} fails to give {}{}: {cause}; try again later, or {}", .server.endpoint, file_of(.file), .server.source, .server.kind.elsewhere())]
+    #[error("{} did not provide {}{}: {cause}; try again later, or {}", .server.endpoint, file_of(.file), .server.source, .server.kind.elsewhere())]
     Server {
         /// The server and the requested source.
         server: Box<Server>,
@@ -164,7 +168,8 @@ pub enum AssetError {
     },
     /// The server sent a web page.
     #[error(
-        "{} answers for {} with a web page: either this network wants a login (open {} in a browser), or {}",
+        "{} answered the request for {} with a web page: either this network requires a login (open {} in a browser), \
+         or {}",
         .server.endpoint, .server.source, .server.endpoint, .server.kind.no_server()
     )]
     WebPage {
@@ -173,8 +178,8 @@ pub enum AssetError {
     },
     /// The content is not what the server states.
     #[error(
-        "{file} of {} from {} does not have the content stated ({stated}; found {found}) and was discarded; a proxy or mirror may have \
-         changed or cached it: try again, or {}",
+        "{file} of {} from {} does not have the expected content (it should be {stated}, but is {found}) and was \
+         discarded; a proxy or mirror may have changed it, or have an outdated copy: try again, or {}",
         .server.source, .server.endpoint, .server.kind.elsewhere()
     )]
     Mismatch {
@@ -189,8 +194,7 @@ pub enum AssetError {
     },
     /// The content is not what the lock pins.
     #[error(
-        "{what} is not what {} pins: {difference}; `taper fetch --update` with the spec accepts \
-         what there is now{}", .lock.display(), remedy(.path)
+        "{what} is not what {} pins: {difference}; `taper fetch SPEC --update` accepts the current version{}", .lock.display(), remedy(.path)
     )]
     Changed {
         /// The file and its source.
@@ -203,7 +207,8 @@ pub enum AssetError {
         path: Option<Box<Path>>,
     },
     /// A cached file is not what was downloaded.
-    #[error("{} is damaged: its name in the cache says {stated}, its content is sha256 {found}; delete it and run the same command again", .path.display())]
+    #[error("{} is damaged: its name in the cache says {stated}, but its content is sha256 {found}; delete it and run \
+             the same command again", .path.display())]
     Damaged {
         /// The file, with links resolved.
         path: PathBuf,
@@ -219,6 +224,17 @@ pub enum AssetError {
         path: PathBuf,
         /// What is wrong with it.
         what: String,
+    },
+    /// Another command has pinned other files of a source since this one read the lock.
+    #[error(
+        "{}: another command has pinned other files of {source_} in the meantime; run the same command again to use those",
+        .lock.display()
+    )]
+    Raced {
+        /// The lock.
+        lock: PathBuf,
+        /// The source.
+        source_: String,
     },
     /// Not in the cache while offline.
     #[error(
@@ -236,7 +252,7 @@ pub enum AssetError {
     #[error("{0}")]
     Refused(String),
     /// An environment variable has an invalid value.
-    #[error("environment variable {name} is {found}; expected {expected}: write it again, or unset it")]
+    #[error("environment variable {name} is {found}; expected {expected}: correct it, or unset it")]
     Variable {
         /// Its name.
         name: &'static str,
@@ -246,10 +262,10 @@ pub enum AssetError {
         expected: &'static str,
     },
     /// There is no folder for the cache.
-    #[error("there is no home folder to keep downloads in; name a folder in {0}")]
+    #[error("there is no home folder to store downloads in; set {0} to a folder")]
     NoCache(&'static str),
     /// The disk is full.
-    #[error("{}: the disk is full; free some space, or keep downloads elsewhere: name a folder in {variable}", .path.display())]
+    #[error("{}: the disk is full; free some space, or store downloads elsewhere: set {variable} to another folder", .path.display())]
     DiskFull {
         /// The file.
         path: PathBuf,
@@ -272,7 +288,7 @@ fn file_of(file: &Option<String>) -> String {
 
 fn remedy(path: &Option<Box<Path>>) -> String {
     path.as_ref()
-        .map(|path| format!("; or delete {} to have the pinned one downloaded", path.display()))
+        .map(|path| format!("; or delete {} to download the pinned version again", path.display()))
         .unwrap_or_default()
 }
 

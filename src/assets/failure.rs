@@ -37,14 +37,14 @@ impl Failure {
         match self {
             Self::Status { status, .. } => format!("status {status}"),
             Self::Network(why) => why.clone(),
-            Self::Timeout => "nothing came for too long".into(),
+            Self::Timeout => "no data arrived for too long".into(),
             Self::Cut { done, total } => {
-                format!("the connection broke after {done} of {total} bytes, where the next attempt continues")
+                format!("the connection broke after {done} of {total} bytes; the next attempt continues from there")
             }
-            Self::WebPage => "it answers with a web page".into(),
+            Self::WebPage => "it answered with a web page".into(),
             Self::Odd(why) => why.clone(),
             Self::Differs { stated, found } => format!("it should be {stated}, but is {found}"),
-            Self::TooLarge { most } => format!("the file has more than {}", crate::format::bytes(*most)),
+            Self::TooLarge { most } => format!("the file is larger than {}", crate::format::bytes(*most)),
             Self::Io { path, error } => format!("{}: {}", path.display(), crate::format::io(error)),
             Self::Offline => "offline".into(),
             Self::GivenUp => "given up".into(),

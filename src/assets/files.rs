@@ -152,7 +152,7 @@ pub(super) fn choose(source: &str, part: Option<&str>, has: impl Fn(&str) -> boo
     let vocabularies = vocabularies_that_count(has);
     let alone = vocabularies.iter().copied().filter(|name| *name != VOCABULARIES[1]);
     if !TOKENIZER.into_iter().chain(alone).any(&has) {
-        missing.push("a tokenizer (tokenizer.json, vocab.txt, vocab.json or a .model of SentencePiece)");
+        missing.push("a tokenizer (tokenizer.json, vocab.txt, vocab.json or a SentencePiece .model file)");
     }
     match weights.map(String::from) {
         Some(weights) if missing.is_empty() => {
@@ -162,7 +162,7 @@ pub(super) fn choose(source: &str, part: Option<&str>, has: impl Fn(&str) -> boo
         }
         Some(_) => Err(AssetError::Incomplete { source_: source.into(), missing }),
         None => {
-            missing.push("weights (model.safetensors, one or several, or pytorch_model.bin)");
+            missing.push("weights (model.safetensors, whole or sharded, or pytorch_model.bin)");
             Err(AssetError::Incomplete { source_: source.into(), missing })
         }
     }

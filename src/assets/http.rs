@@ -63,7 +63,7 @@ impl Answer {
         let text = self.text()?;
         serde_json::from_str(&text).map_err(|error| match text.trim_start().starts_with('<') {
             true => Failure::WebPage,
-            false => Failure::Odd(format!("it answers with no JSON ({error})")),
+            false => Failure::Odd(format!("its answer is not JSON ({error})")),
         })
     }
 }
@@ -76,7 +76,7 @@ impl Answer {
         let (mut all, mut piece) = (Vec::new(), vec![0; 1 << 16]);
         loop {
             if Instant::now() > self.until {
-                return Err(Failure::Odd("its answer does not come to an end".into()));
+                return Err(Failure::Odd("its answer did not end in time".into()));
             }
             match body.read(&mut piece) {
                 Ok(0) => break,
@@ -85,7 +85,7 @@ impl Answer {
                 Err(error) => return Err(broken(&error)),
             }
             if all.len() > LIST {
-                return Err(Failure::Odd(format!("its answer has more than {}", crate::format::bytes(LIST as u64))));
+                return Err(Failure::Odd(format!("its answer is larger than {}", crate::format::bytes(LIST as u64))));
             }
         }
         String::from_utf8(all).map_err(|_| Failure::Odd("its answer is not UTF-8".into()))
@@ -126,12 +126,13 @@ impl Client {
                     if request.head && answer.header("x-linked-etag").is_some() {
                         return Ok(answer);
                     }
-                    let location =
-                        answer.header("location").ok_or_else(|| Failure::Odd("it redirects nowhere".into()))?;
+                    let location = answer
+                        .header("location")
+                        .ok_or_else(|| Failure::Odd("it redirects without saying where to".into()))?;
                     let next = join(&url, location);
                     if scheme(&url) == Some("https") && scheme(&next) == Some("http") {
                         return Err(Failure::Odd(
-                            "it redirects from https to http, where anybody may change the file".into(),
+                            "it redirects from https to http, where the file could be altered in transit".into(),
                         ));
                     }
                     url = next;
@@ -156,7 +157,7 @@ impl Client {
             return Err(Failure::Offline);
         }
         if !matches!(scheme(url), Some("http" | "https")) {
-            return Err(Failure::Odd("it redirects to something that is not on the web".into()));
+            return Err(Failure::Odd("it redirects to an address that is neither http nor https".into()));
         }
         let mut call = match request.head {
             true => self.agent.head(url),
@@ -185,13 +186,15 @@ pub(super) fn failure(error: Error) -> Failure {
         Error::Timeout(_) => Failure::Timeout,
         Error::HostNotFound => Failure::Network("its name cannot be resolved".into()),
         Error::ConnectionFailed => Failure::Network("no connection".into()),
-        Error::ConnectProxyFailed(why) => Failure::Network(format!("the proxy refuses: {why}")),
-        Error::InvalidProxyUrl => Failure::Odd("the proxy in the environment has no valid address".into()),
+        Error::ConnectProxyFailed(why) => Failure::Network(format!("the proxy refused the connection: {why}")),
+        Error::InvalidProxyUrl => {
+            Failure::Odd("the proxy address in the environment (such as HTTPS_PROXY) is not valid".into())
+        }
         Error::Io(error) => broken(&error),
-        Error::Tls(why) => Failure::Network(format!("no encrypted connection: {why}")),
-        Error::Rustls(error) => Failure::Network(format!("no encrypted connection: {error}")),
-        Error::BadUri(_) | Error::Http(_) => Failure::Odd("its address cannot be used".into()),
-        other => Failure::Odd(format!("it breaks the rules of HTTP ({other})")),
+        Error::Tls(why) => Failure::Network(format!("no encrypted connection could be established: {why}")),
+        Error::Rustls(error) => Failure::Network(format!("no encrypted connection could be established: {error}")),
+        Error::BadUri(_) | Error::Http(_) => Failure::Odd("its address is not valid".into()),
+        other => Failure::Odd(format!("the HTTP request failed ({other})")),
     }
 }
 

@@ -89,12 +89,14 @@ impl<'a> Hub<'a> {
         let token = self.endpoint.token.as_ref();
         net.ask(&file.name, Request { url: &url, token, head: true, no_page: true, from: None }, |answer: Answer| {
             if answer.header("x-repo-commit").is_some_and(|stated| stated != commit) {
-                return Err(Failure::Odd("it gives the file of another commit than was asked for".into()));
+                return Err(Failure::Odd("it sent the file of a commit other than the requested one".into()));
             }
             let tag = answer.header("x-linked-etag").or(answer.header("etag"));
             let tag = tag.map(|tag| tag.trim_start_matches("W/").trim_matches('"').to_string());
             let Some(tag) = tag.filter(|tag| is_name(tag)) else {
-                return Err(Failure::Odd("it states no entity tag, so it is not a hub (HF_ENDPOINT)".into()));
+                return Err(Failure::Odd(
+                    "it sent no ETag for the file, so it is not a hub (check HF_ENDPOINT)".into(),
+                ));
             };
             let linked = answer.header("x-linked-size").and_then(|text| text.trim().parse().ok());
             let own = answer.length().filter(|_| answer.status < 300);
@@ -194,7 +196,9 @@ impl Repository for Hub<'_> {
         let info = net.ask(self.repo, request, Answer::json)?;
         let revision = info["sha"].as_str().unwrap_or_default().to_string();
         let Some(siblings) = info["siblings"].as_array().filter(|_| is_hex(&revision, 40)) else {
-            return Err(Failure::Odd("it names no commit and no files, so it is not a hub (HF_ENDPOINT)".into()));
+            return Err(Failure::Odd(
+                "its answer lists no commit or no files, so it is not a hub (check HF_ENDPOINT)".into(),
+            ));
         };
         let file = |sibling: &Value| {
             let sha256 = sibling["lfs"]["sha256"].as_str().filter(|digest| is_hex(digest, 64));

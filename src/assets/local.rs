@@ -41,8 +41,8 @@ pub(super) fn data_set(folder: &Path, config: Option<&str>, names: &[String]) ->
     let source = folder.display().to_string();
     let refuse = |what: String| AssetError::Splits { source_: source.clone(), what };
     if !folder.is_dir() {
-        let what = "data.splits without data.split_column names the splits of a folder or a repository, and this is a file: set \
-                    data.split_column, or name the folder";
+        let what = "data.splits without data.split_column names the splits of a folder or a repository, but this is a \
+                    file: set data.split_column, or name the folder";
         return Err(refuse(what.into()));
     }
     let card = folder.join(CARD);
@@ -209,8 +209,9 @@ mod tests {
         }
         let message = model(folder(&WHOLE[..2]).path()).unwrap_err().to_string();
         assert!(
-            message
-                .ends_with("it lacks a tokenizer (tokenizer.json, vocab.txt, vocab.json or a .model of SentencePiece)"),
+            message.ends_with(
+                "it lacks a tokenizer (tokenizer.json, vocab.txt, vocab.json or a SentencePiece .model file)"
+            ),
             "{message}"
         );
     }
@@ -221,7 +222,8 @@ mod tests {
         let names = ["config.json", "model.safetensors.index.json", "vocab.txt", "model-1.safetensors"];
         let dir = folder(&names.map(|name| (name, if name.ends_with("index.json") { index } else { "{}" })));
         let missing = model(dir.path()).unwrap_err().to_string();
-        let want = "model.safetensors.index.json names model-2.safetensors, which is not in its folder: copy or download it too";
+        let want = "model.safetensors.index.json names model-2.safetensors, which is not in the same folder: copy or \
+                    download it too";
         assert!(missing.ends_with(want), "{missing}");
         fs::write(dir.path().join("model-2.safetensors"), "2").unwrap();
         let whole = model(dir.path()).unwrap();
@@ -248,7 +250,7 @@ mod tests {
         assert!(message(model_of(&source(&dir.path().join("no"))).map(drop)).contains("does not exist"));
         assert!(message(data_of(&source(&dir.path().join("no.csv")), None).map(drop)).contains("does not exist"));
         assert!(message(data_of(&source(dir.path()), None).map(drop)).contains("is a folder"));
-        assert!(message(data_of(&source(dir.path()), Some("data.csv")).map(drop)).contains("leave one out"));
+        assert!(message(data_of(&source(dir.path()), Some("data.csv")).map(drop)).contains("remove one of the two"));
         assert!(message(model_of(&"scratch:tiny".parse().unwrap()).map(drop)).contains("`scratch:tiny`"));
     }
 

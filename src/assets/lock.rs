@@ -78,8 +78,9 @@ const VERSION: u32 = 1;
 const LONGEST: u64 = 16 << 20;
 
 const HEAD: &str = "\
-# What the sources of this spec are, written by taper. Keep it with the spec: runs use exactly these files, and refuse others.
-# `taper fetch --update` with the spec looks again and says what changed.
+# Written by taper: the files behind the sources of this spec. Keep it with the spec: runs use exactly these files and \
+refuse others.
+# `taper fetch SPEC --update` resolves the sources again and says what changed.
 ";
 
 impl Lock {
@@ -114,7 +115,10 @@ impl Lock {
         };
         let mut lock: Written = toml::from_str(&text).map_err(|e| refuse(e.to_string().trim_end().into()))?;
         if lock.version != VERSION {
-            return Err(refuse(format!("it is of version {}; this taper knows {VERSION}", lock.version)));
+            return Err(refuse(format!(
+                "it has version {}, but this taper knows only version {VERSION}",
+                lock.version
+            )));
         }
         for pin in &mut lock.pins {
             // Written by an older version, or by hand: anything that may be a secret is dropped when the lock is written again.
@@ -127,7 +131,7 @@ impl Lock {
                 return Err(refuse(format!("it pins an invalid file `{}` of {}", odd.name, pin.source)));
             }
             if pin.files.is_empty() || pin.revision.as_ref().is_some_and(|revision| !plain(revision)) {
-                return Err(refuse(format!("it pins no files of {}, or an invalid revision", pin.source)));
+                return Err(refuse(format!("it pins no files of {}, or pins an invalid revision", pin.source)));
             }
         }
         Ok(Self { path, written: Some(lock.pins.clone()), pins: lock.pins, new: Vec::new(), renewing: false })
@@ -167,8 +171,8 @@ impl Lock {
     /// write.
     ///
     /// # Errors
-    /// [`AssetError::Io`] if it cannot be written; [`AssetError::Lock`] if another command has pinned something else
-    /// meanwhile.
+    /// [`AssetError::Io`] if it cannot be written; [`AssetError::Raced`] if another command has pinned other files
+    /// of the same source in the meantime.
     pub fn save(&mut self) -> Result<bool, AssetError> {
         if self.new.is_empty() {
             return Ok(false);
@@ -177,9 +181,7 @@ impl Lock {
         for pin in &self.new {
             let there = pins.iter().find(|old| old.is_of(pin.used_as, &pin.source, pin.file.as_deref()));
             if !self.renewing && there.is_some_and(|there| there != pin) {
-                let what =
-                    format!("another command has pinned other files of {} meanwhile: run this again", pin.source);
-                return Err(AssetError::Lock { path: self.path.clone(), what });
+                return Err(AssetError::Raced { lock: self.path.clone(), source_: pin.source.clone() });
             }
             put(&mut pins, pin.clone());
         }
@@ -299,7 +301,9 @@ mod tests {
         let mut late = one;
         late.add(pin("hf:a/two", "44"));
         let error = late.save().unwrap_err().to_string();
-        assert!(error.contains("hf:a/two meanwhile"), "{error}");
+        let advice = ": another command has pinned other files of hf:a/two in the meantime; run the same command again \
+                      to use those";
+        assert!(error.ends_with(&format!("a.toml.lock{advice}")), "{error}");
         assert_eq!(lock().pins()[1], pin("hf:a/two", "22"));
     }
 

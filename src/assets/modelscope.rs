@@ -90,7 +90,7 @@ impl<'a> ModelScope<'a> {
             code @ (401 | 403 | 404) => Err(Failure::Status { status: code as u16, code: None, retry_after: None }),
             code => {
                 let message = answer["Message"].as_str().unwrap_or("no message").chars().take(200).collect::<String>();
-                Err(Failure::Odd(format!("it says {code}: {message}")))
+                Err(Failure::Odd(format!("it answered with code {code}: {message}")))
             }
         }
     }

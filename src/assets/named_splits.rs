@@ -97,7 +97,7 @@ pub(super) fn check_apart(names: &[String], splits: &[Vec<String>]) -> Result<()
         for (other, others) in splits.iter().enumerate().take(at) {
             if let Some(both) = files.iter().find(|file| others.contains(file)) {
                 return Err(format!(
-                    "`{both}` would be a file of both `{}` and `{}`, which data.splits names; name one of them",
+                    "`{both}` would belong to both `{}` and `{}`, which data.splits names; name only one of them",
                     names[other], names[at]
                 ));
             }
@@ -174,7 +174,7 @@ fn choose_config(wanted: Option<&str>, names: &[String]) -> String {
     let list: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
     match (wanted, &list[..]) {
         (Some(wanted), []) => {
-            format!("it has no configuration `{wanted}`, which data.config names, nor any other: leave data.config out")
+            format!("it has no configurations, but data.config names `{wanted}`: remove data.config")
         }
         (Some(wanted), _) => {
             format!(
@@ -266,7 +266,7 @@ fn check_shards(split: &str, files: &[String]) -> Result<(), String> {
             files.iter().filter(|file| file.strip_prefix(stem).is_some_and(|end| end.contains(&rest[..5]))).count();
         if siblings < count {
             return Err(format!(
-                "split `{split}` has {siblings} of {count} files (`{}`): download all of them",
+                "split `{split}` has only {siblings} of {count} files (such as `{}`): download all of them",
                 base(name)
             ));
         }
@@ -519,11 +519,11 @@ mod tests {
         );
         assert_eq!(
             refuse(&["train.csv"], None, Some("mnli")),
-            "hf:a/b: it has no configuration `mnli`, which data.config names, nor any other: leave data.config out"
+            "hf:a/b: it has no configurations, but data.config names `mnli`: remove data.config"
         );
         assert_eq!(
             refuse(&["data/train-00001-of-00002.parquet"], None, None),
-            "hf:a/b: split `train` has 1 of 2 files (`train-00001-of-00002.parquet`): download all of them"
+            "hf:a/b: split `train` has only 1 of 2 files (such as `train-00001-of-00002.parquet`): download all of them"
         );
         assert_eq!(
             refuse(&["train.csv", "train.jsonl"], None, None),
@@ -564,7 +564,7 @@ mod tests {
     fn a_file_is_in_one_split() {
         let wanted = names(&["dev", "validation"]);
         let files = [names(&["valid.csv"]), names(&["valid.csv"])];
-        assert!(check_apart(&wanted, &files).unwrap_err().starts_with("`valid.csv` would be a file of both `dev` and"));
+        assert!(check_apart(&wanted, &files).unwrap_err().starts_with("`valid.csv` would belong to both `dev` and"));
         assert!(check_apart(&wanted, &[names(&["a.csv"]), names(&["b.csv"])]).is_ok());
     }
 }

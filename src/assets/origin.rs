@@ -15,11 +15,14 @@ impl Server {
                 AssetError::Denied { server, status, gated }
             }
             Failure::Status { status, retry_after: Some(wait), .. } => {
-                let cause = format!("status {status}, and it wants to be asked again in {} seconds", wait.as_secs());
+                let cause = format!(
+                    "it answered with status {status} and asked to wait {} seconds before trying again",
+                    wait.as_secs()
+                );
                 AssetError::Server { server, file: name, cause }
             }
             Failure::Status { status, .. } => {
-                AssetError::Server { server, file: name, cause: format!("it answers with status {status}") }
+                AssetError::Server { server, file: name, cause: format!("it answered with status {status}") }
             }
             failure @ (Failure::Network(_) | Failure::Timeout | Failure::Cut { .. }) => {
                 AssetError::Unreachable { server, cause: plain(&failure.brief()), cached }
@@ -28,8 +31,7 @@ impl Server {
             // It may contain text from the server.
             Failure::Odd(cause) => AssetError::Server { server, file: name, cause: plain(&cause) },
             failure @ Failure::TooLarge { .. } => {
-                let cause =
-                    format!("{}, the most that is downloaded of one (TAPER_MAX_DOWNLOAD, in bytes)", failure.brief());
+                let cause = format!("{}, the limit for one file (TAPER_MAX_DOWNLOAD, in bytes)", failure.brief());
                 AssetError::Server { server, file: name, cause }
             }
             Failure::Differs { stated, found } => {
@@ -71,7 +73,7 @@ mod tests {
         let text = explained(full);
         assert!(text.contains("the disk is full") && text.contains("HF_HOME"), "{text}");
         let text = explained(Failure::TooLarge { most: 64 << 30 });
-        assert!(text.contains("more than 64.0 GiB") && text.contains("TAPER_MAX_DOWNLOAD"), "{text}");
+        assert!(text.contains("larger than 64.0 GiB") && text.contains("TAPER_MAX_DOWNLOAD"), "{text}");
     }
 
     #[test]

@@ -267,7 +267,7 @@ impl Lookup<'_> {
         let revision = pin.revision.as_deref().unwrap_or_default();
         let changed = |folder: &Path, (file, pinned, found): (String, String, String)| {
             let path = Some(folder.join(&file).into());
-            let difference = format!("{pinned} there, {found} here");
+            let difference = format!("pinned {pinned}, found {found}");
             AssetError::Changed { what: format!("{file} of {}", server.source), lock: lock.into(), difference, path }
         };
         let target = self.repository.target(revision, true);
@@ -291,7 +291,7 @@ impl Lookup<'_> {
             Failure::Differs { stated, found } => AssetError::Changed {
                 what: format!("{} of {}", pins[at].name, server.source),
                 lock: lock.into(),
-                difference: format!("{stated} there, {found} from {}", server.endpoint),
+                difference: format!("pinned {stated}, found {found} on {}", server.endpoint),
                 path: None,
             },
             failure => server.explain(failure, Some(&pins[at].name), false, self.repository.cache()),
@@ -310,7 +310,7 @@ impl Lookup<'_> {
         match listing.files.iter().find(|file| files::below(Path::new(""), &file.name).is_none()) {
             None => Ok(listing),
             Some(file) => {
-                let why = format!("it names a file `{}` outside of the repository", file.name);
+                let why = format!("it lists a file `{}` outside the repository", file.name);
                 Err(server.explain(Failure::Odd(why), None, cached, cache))
             }
         }
@@ -323,8 +323,9 @@ impl Lookup<'_> {
             match listing.files.iter().find(|file| file.name == name) {
                 Some(file) => wanted.push(file.clone()),
                 None => {
-                    let missing =
-                        Failure::Odd("its list of weights names this file, and the repository has none".into());
+                    let missing = Failure::Odd(
+                        "the index of the weights lists this file, but the repository does not have it".into(),
+                    );
                     return Err(server.explain(missing, Some(&name), false, cache));
                 }
             }

@@ -33,9 +33,9 @@ impl Kind {
     /// What else it may be if it does not answer like such a server.
     pub(super) fn no_server(self) -> &'static str {
         match self {
-            Self::Hub => "HF_ENDPOINT names no hub",
-            Self::ModelScope => "MODELSCOPE_ENDPOINT does not name ModelScope",
-            Self::Web => "the address is that of a page about the file",
+            Self::Hub => "HF_ENDPOINT is not the address of a hub",
+            Self::ModelScope => "MODELSCOPE_ENDPOINT is not the address of ModelScope",
+            Self::Web => "the address leads to a page about the file, not to the file itself",
         }
     }
 
@@ -71,27 +71,35 @@ impl Server {
         let variable = match self.kind {
             Kind::Hub => "HF_TOKEN",
             Kind::ModelScope => "MODELSCOPE_API_TOKEN",
-            Kind::Web => return "it wants a login, which taper cannot give it: download the file and use path:".into(),
+            Kind::Web => {
+                return "it requires a login, which taper does not support: download the file and use path:".into();
+            }
         };
         let file = if self.kind == Kind::Hub { " (else the file `token` in HF_HOME)" } else { "" };
         let login = if self.kind == Kind::Hub { ", or run `hf auth login`" } else { "" };
         let web = format!("{}/{}", self.endpoint, self.source.split_once(':').map_or("", |(_, name)| name));
         match (gated, status, self.token) {
             (true, _, true) => format!(
-                "it is gated: accept its terms in a browser ({web}) with the account of the token in {variable}"
+                "it is gated: accept its terms in a browser ({web}) with the account that the token in {variable} \
+                 belongs to"
             ),
             (true, _, false) => format!(
-                "it is gated: accept its terms in a browser ({web}), make a token there and put it in {variable}{login}"
+                "it is gated: accept its terms in a browser ({web}), create a token there and put it in \
+                 {variable}{login}"
             ),
             (false, 403, true) => format!(
-                "the token in {variable}{file} may not read it: accept its terms in a browser ({web}), or use a token that may"
+                "the token in {variable}{file} does not give access to it: accept its terms in a browser ({web}), or \
+                 use another token"
             ),
             (false, _, true) => {
-                format!("its name is wrong, or the token in {variable}{file} is not valid or may not read it")
+                format!(
+                    "its name is wrong, or the token in {variable}{file} is not valid or does not give access to it"
+                )
             }
             (false, _, false) => {
                 format!(
-                    "its name is wrong, or it is private or gated: put a token that may read it in {variable}{login}"
+                    "its name is wrong, or it is private or gated: put a token that gives access to it in \
+                     {variable}{login}"
                 )
             }
         }

@@ -51,7 +51,8 @@ pub(super) fn data(
             match (fetch.download(net, expected.as_ref()), pinned) {
                 // Only the lock says what it should be.
                 (Err(AssetError::Mismatch { stated, found, .. }), Some((_, lock))) if file.sha256.is_none() => {
-                    let (what, difference) = (fetch.server.source, format!("{stated} there, {found} from its server"));
+                    let (what, difference) =
+                        (fetch.server.source, format!("pinned {stated}, found {found} on its server"));
                     return Err(AssetError::Changed { what, lock: lock.into(), difference, path: None });
                 }
                 (downloaded, _) => downloaded?,
@@ -65,7 +66,7 @@ pub(super) fn data(
         return Err(AssetError::Changed {
             what: fetch.server.source,
             lock: lock.into(),
-            difference: format!("{} there, {} here", pin.shown(), found.shown()),
+            difference: format!("pinned {}, found {}", pin.shown(), found.shown()),
             path: None,
         });
     }

@@ -111,7 +111,7 @@ pub fn find(store: &Store, wanted: &str, global: &Global) -> Result<RunRecord> {
                 let (key, name) = (format::short(&run.key), format::one_line(&run.name));
                 let wanted = format::one_line(wanted);
                 input::note(&format!(
-                    "`{wanted}` matches {may_mean} runs; this is {key} ({name}): give a key to be exact"
+                    "`{wanted}` matches {may_mean} runs; this command uses {key} ({name}): give a key to choose another"
                 ));
             }
             return Ok(run);
@@ -148,8 +148,10 @@ pub fn experiment(store: &Store, wanted: &str) -> Result<String> {
     };
     let experiment = match store.experiment(&name) {
         Err(StoreError::UnknownExperiment { .. }) => {
-            let why =
-                format!("the experiment `{name}` of {wanted} has no runs here; `{}` trains them", run(store, wanted));
+            let why = format!(
+                "the experiment `{name}` of {wanted} has no runs in this folder; `{}` trains them",
+                run(store, wanted)
+            );
             return Err(Unusable(anyhow::anyhow!(why)).into());
         }
         found => found?,
@@ -166,10 +168,11 @@ pub fn experiment(store: &Store, wanted: &str) -> Result<String> {
     }
     let (whose, both) = match is_gone {
         true => ("of a spec file that no longer exists", ""),
-        false => ("of another spec file", "; give one of the two another `name` to keep both"),
+        false => ("of another spec file", "; to keep both, give one of the two specs another `name`"),
     };
     let why = format!(
-        "`{name}` is currently the plan {whose}, {}: `{}` replaces it with that of {wanted} and trains nothing twice{both}",
+        "`{name}` currently has the plan {whose}, {}: `{}` replaces it with that of {wanted}, training no run \
+         twice{both}",
         other.spec_from_here().display(),
         run(store, wanted),
     );
@@ -212,8 +215,8 @@ pub fn namesake_warning(store: &Store, name: &str, spec: &Path) -> Result<Option
     let command = |what: &str| with_runs(&format!("taper {what} {}", shell_word(name)), store.folder());
     Ok((!files.is_empty()).then(|| {
         let text = format!(
-            "another spec file has the same name `{name}`: {}; `{}` and `{}` show the plan of the one \
-             that was run last; give one of them a name of its own (name = \"…\", or --set name=…)",
+            "another spec file also names its experiment `{name}`: {}; `{}` and `{}` show the plan of the spec that \
+             was run last; give one of them a different name (name = \"…\", or --set name=…)",
             files.join(", "),
             command("report"),
             command("list")

@@ -73,7 +73,7 @@ impl Doctor {
                 Some(cache) => {
                     disk(what, cache, &format!("free some space, or keep downloads elsewhere: {variable}=DIR"))
                 }
-                None => Check::bad(what, "no home folder".into(), &format!("name a folder in {variable}")),
+                None => Check::bad(what, "no home folder".into(), &format!("set {variable} to a folder")),
             });
         }
         checks.push(database(&global.runs));
@@ -153,7 +153,7 @@ fn not_asked(server: &Server, nothing: bool) -> Check {
     let url = server.endpoint.shown();
     let found = match server.empty_cache() {
         Some(cache) => format!("{url} was not contacted (offline), and its cache {} is empty", cache.display()),
-        None => format!("{url} was not contacted (offline); sources in its cache work"),
+        None => format!("{url} was not contacted (offline); cached sources still work"),
     };
     let help = "only path: and scratch: sources work; for other sources copy the cache from another machine, or allow connections once (no \
                 --offline, HF_HUB_OFFLINE=0)";
@@ -193,23 +193,23 @@ fn instead(server: &Server, up: &[&str]) -> String {
     let mut ways = Vec::new();
     if up.contains(&"mirror") || own_endpoint {
         ways.push(format!(
-            "HF_ENDPOINT={MIRROR} asks {}",
+            "set HF_ENDPOINT={MIRROR} to use {}",
             if own_endpoint { "a mirror" } else { "the mirror, which answers" }
         ));
     }
     if up.contains(&"hub") {
-        ways.push("hf: works".into());
+        ways.push("`hf:` sources work".into());
     }
     if up.contains(&"modelscope") {
-        ways.push("modelscope: works".into());
+        ways.push("`modelscope:` sources work".into());
     }
     if up.is_empty() && server.what != "hub" {
-        ways.push("see the hub".into());
+        ways.push("see the advice for the hub".into());
     } else if up.is_empty() {
         let advice = "no server answers: check the connection (HTTPS_PROXY sets a proxy); without one, `path:` sources and cached files still work, and --offline avoids the wait";
         ways.push(advice.into());
     } else {
-        ways.push("`path:` sources need no server; see also HTTPS_PROXY".into());
+        ways.push("`path:` sources need no server; HTTPS_PROXY sets a proxy".into());
     }
     ways.join("; ")
 }
@@ -246,7 +246,7 @@ fn disk(what: &'static str, folder: &Path, help: &str) -> Check {
             Check::bad(what, format!("{}: {} free", folder.display(), format::bytes(free)), help)
         }
         Some(free) => Check::good(what, format!("{}: {} free", folder.display(), format::bytes(free))),
-        None => Check::good(what, format!("{}: the free space is unknown here", folder.display())),
+        None => Check::good(what, format!("{}: the free space could not be determined", folder.display())),
     }
 }
 
@@ -274,15 +274,15 @@ mod tests {
         let endpoint = Endpoint { url: "https://huggingface.co".into(), token: None };
         let no = || Answering::No("refused".into());
         let help = |what, up: &[&str]| told(&server(what, &endpoint, Path::new("/nowhere")), no(), up);
-        assert!(help("hub", &["mirror"]).help.starts_with("HF_ENDPOINT=https://hf-mirror.com"));
-        assert!(help("hub", &["modelscope"]).help.starts_with("modelscope: works"));
-        assert!(help("modelscope", &["hub", "mirror"]).help.contains("hf: works"));
+        assert!(help("hub", &["mirror"]).help.starts_with("set HF_ENDPOINT=https://hf-mirror.com to use"));
+        assert!(help("hub", &["modelscope"]).help.starts_with("`modelscope:` sources work"));
+        assert!(help("modelscope", &["hub", "mirror"]).help.contains("`hf:` sources work"));
         let advice = help("hub", &[]).help;
         assert!(advice.starts_with("no server answers") && advice.contains("HTTPS_PROXY"), "{advice}");
         for what in ["modelscope", "mirror"] {
-            assert_eq!((help(what, &[]).ok, help(what, &[]).help.as_str()), (false, "see the hub"));
+            assert_eq!((help(what, &[]).ok, help(what, &[]).help.as_str()), (false, "see the advice for the hub"));
         }
-        assert!(["hf-mirror", "hf: works", "modelscope: works"].iter().all(|way| !advice.contains(way)), "{advice}");
+        assert!(["hf-mirror", "`hf:`", "`modelscope:`"].iter().all(|way| !advice.contains(way)), "{advice}");
         let spare = help("mirror", &["hub"]);
         assert!(spare.ok && spare.help.is_empty(), "{spare:?}");
         let own = Endpoint { url: "http://nowhere.invalid".into(), token: None };
@@ -304,6 +304,6 @@ mod tests {
         std::fs::create_dir(folder.path().join(".locks")).unwrap();
         assert!(check(folder.path(), true).found.ends_with("is empty"));
         std::fs::create_dir(folder.path().join("models--hfl--rbt3")).unwrap();
-        assert!(check(folder.path(), false).found.ends_with("sources in its cache work"));
+        assert!(check(folder.path(), false).found.ends_with("cached sources still work"));
     }
 }

@@ -38,7 +38,7 @@ impl Shown {
                 if !self.terminal {
                     let size = total.map(|total| format!(" ({})", format::bytes(total))).unwrap_or_default();
                     let from =
-                        if done > 0 { format!(", going on after {}", format::bytes(done)) } else { String::new() };
+                        if done > 0 { format!(", resuming after {}", format::bytes(done)) } else { String::new() };
                     return self.say(&format!("downloading {file}{size}{from}"));
                 }
                 let bar = files.entry(file.into()).or_insert_with(|| {
@@ -59,7 +59,7 @@ impl Shown {
             }
             Progress::Waits { file, why, wait } => {
                 let when =
-                    wait.map(|wait| format!("; again in {:.0} s", wait.as_secs_f64().ceil())).unwrap_or_default();
+                    wait.map(|wait| format!("; retrying in {:.0} s", wait.as_secs_f64().ceil())).unwrap_or_default();
                 match files.get(file) {
                     Some(bar) => bar.set_message(format::one_line(&format!("{why}{when}"))),
                     None => self.say(&format!("{file}: {why}{when}")),

@@ -27,7 +27,7 @@ use super::{
     The label column may contain the label values of the run, as in its training data, or their names from data.labels. Any other \
     label is an error, because the model cannot predict it. The result is not stored.")]
 pub struct Eval {
-    /// Run: its key, the first digits of the key, its name, or the experiment or spec file if it has only one run.
+    /// Run: its key, the first digits of its key, its name, or an experiment or spec file that has only one run.
     run: String,
     /// CSV, TSV, JSON Lines, JSON, Parquet or Excel file with the rows; `-`: standard input.
     #[arg(long)]

@@ -26,7 +26,7 @@ use super::{Global, Unusable, common, input, output::Output};
 #[command(after_help = "In Python:\n  from transformers import AutoModelForSequenceClassification, AutoTokenizer\n  \
     model = AutoModelForSequenceClassification.from_pretrained(DIR)\n  tokenizer = AutoTokenizer.from_pretrained(DIR)")]
 pub struct Export {
-    /// Run: its key, the first digits of the key, its name, or the experiment or spec file if it has only one run.
+    /// Run: its key, the first digits of its key, its name, or an experiment or spec file that has only one run.
     run: String,
     /// Folder to create.
     dir: PathBuf,
@@ -61,7 +61,7 @@ pub fn kept(store: &Store, run: &RunRecord, runs: &Path) -> Result<Kept> {
     let key = format::short(&run.key);
     let why = match run.state {
         RunState::Completed => {
-            anyhow!("run {key} is completed, but its model is not there; `taper run` trains it again")
+            anyhow!("run {key} is completed, but its model is missing; `taper run` trains it again")
         }
         _ => {
             let keep = match keeps_none {
@@ -82,8 +82,8 @@ fn by_hand(long: LongTexts) -> Option<String> {
     match long.policy {
         LongPolicy::Cut => None,
         LongPolicy::HeadTail { head } => Some(format!(
-            "the model was trained on {} tokens of texts that are longer than {most} (data.long = \
-             \"head_tail\"), which transformers does not do by itself: cut them so before you classify them",
+            "the model was trained on {} tokens of texts that are longer than {most} (data.long = \"head_tail\"), \
+             which transformers does not do by itself: cut longer texts in the same way before you classify them",
             long.kept(head)
         )),
         LongPolicy::Windows { stride } => Some(format!(

@@ -115,8 +115,8 @@ fn print(
         }
     }
     match (located.is_empty(), written) {
-        (true, _) => out.line("every source is here already (path:, scratch:): nothing to fetch"),
+        (true, _) => out.line("nothing to fetch: every source is local (path:) or created (scratch:)"),
         (false, true) => out.line(format!("pinned in {path}")),
-        (false, false) => out.line(format!("as pinned in {path}")),
+        (false, false) => out.line(format!("already pinned in {path}")),
     }
 }

@@ -35,7 +35,7 @@ impl Gc {
                 found.iter().map(|w| vec![format::bytes(w.bytes), w.path.display().to_string(), w.why.into()]),
             )?;
         }
-        let question = format!("remove all of it, {total}?");
+        let question = format!("remove all of these, {total}?");
         let wanted = !found.is_empty() && (self.yes || (!out.json && ask::can_ask() && ask::confirm(&question)?));
         let (shown, removed) = match wanted {
             true => (Vec::new(), remove_waste(&store, &global.runs, found)?),
@@ -46,11 +46,11 @@ impl Gc {
             return Ok(ExitCode::SUCCESS);
         }
         if !removed.is_empty() {
-            out.line(format!("removed {} of disk", format::bytes(size(&removed))))?;
+            out.line(format!("freed {} of disk space", format::bytes(size(&removed))))?;
         } else if shown.is_empty() {
             out.line("nothing to remove")?;
         } else {
-            out.line(format!("{total} could be removed: `{}` does it", out.command("taper gc --yes")))?;
+            out.line(format!("{total} could be freed: `{}` removes these files", out.command("taper gc --yes")))?;
         }
         if let Some(first) = unknown.first().filter(|_| !global.quiet) {
             out.line(format!(

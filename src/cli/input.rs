@@ -47,7 +47,8 @@ impl FileArgs {
         match (text_column.as_ref().or(text_pair_column.as_ref()), format, encoding, sheet, delimiter, quoting) {
             (None, None, None, None, None, None) => Ok(()),
             _ => Err(Unusable(anyhow::anyhow!(
-                "--text-column, --text-pair-column, --format, --encoding, --sheet, --delimiter and --quoting go with --file"
+                "--text-column, --text-pair-column, --format, --encoding, --sheet, --delimiter and --quoting can only \
+                 be used with --file"
             ))),
         }
     }
@@ -63,14 +64,15 @@ impl FileArgs {
             (Some(pair), Some(name)) => pair.clone_from(name),
             (None, Some(_)) => {
                 let what =
-                    "--text-pair-column names the column of a second text, but the model reads one: leave it out";
+                    "--text-pair-column names the column of a second text, but the model reads only one: omit it";
                 return Err(Unusable(anyhow::anyhow!(what)));
             }
             (_, None) => {}
         }
         match columns.pair.as_ref().filter(|pair| columns.names.contains(pair)) {
             Some(pair) => Err(Unusable(anyhow::anyhow!(
-                "the text and the second text are the same column `{pair}`: name two with --text-column and --text-pair-column"
+                "the text and the second text are the same column `{pair}`: name two different ones with --text-column \
+                 and --text-pair-column"
             ))),
             None => Ok(columns),
         }

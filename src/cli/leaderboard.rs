@@ -300,7 +300,8 @@ fn footnotes(shown: &[&Trial], metric: Metric, tested: bool, intervals: bool) ->
 }
 
 /// Explains that column.
-const WHAT_IS_OUT_OF_FOLD: &str = "out-of-fold: test accuracy on all folds together, each row predicted once, by the model that was not trained on it";
+const WHAT_IS_OUT_OF_FOLD: &str = "out-of-fold: test accuracy on all folds together, each row predicted once, by the \
+                                   model whose test fold contains it";
 
 /// The heading of the number of runs of each trial.
 fn replicates_of(shown: &[&Trial]) -> String {

@@ -40,12 +40,12 @@ const WIDE: usize = 110;
 pub struct List {
     /// Show only the runs of this experiment, including those of earlier versions of its spec.
     experiment: Option<String>,
-    /// Sort runs by date (the default: when started, else planned; oldest first), name, accuracy or loss (dev, else test; best first,
-    /// uncompleted last), or time (longest first).
+    /// Sort runs by this key. `date` (the default): oldest first, by when they were started, or else planned; `name`: alphabetically;
+    /// `accuracy`, `loss`: best first, on the dev split or else the test split, with unfinished runs last; `time`: longest first.
     #[arg(long, value_enum, value_name = "KEY", conflicts_with_all = ["leaderboard", "watch"])]
     sort: Option<Sort>,
-    /// Show at most N runs of each experiment (sorted by date: the latest); 0 shows all. Default: 6 on a terminal (40 with EXPERIMENT),
-    /// else all.
+    /// Show at most N runs of each experiment: the latest ones if sorted by date, else the first ones; 0 shows all. Default: 6 on a
+    /// terminal (40 with EXPERIMENT), else all.
     #[arg(long, value_name = "N", conflicts_with_all = ["leaderboard", "watch"])]
     limit: Option<usize>,
     /// Show only runs in this state (completed, failed, interrupted, …), or runs that failed for this reason (diverged, oom,
@@ -183,8 +183,8 @@ impl List {
             missing.iter().try_for_each(|note| out.wrapped(note))?;
             if listed.experiment.is_none() && self.state.is_empty() {
                 out.wrapped(&format!(
-                    "the experiments that planned them were removed: `{}` removes a run; `taper run` with a spec that plans it adopts it \
-                     again",
+                    "the experiments that planned these runs were removed: `{}` removes a run; `taper run` with a spec \
+                     that plans the run adds it to the experiment of that spec",
                     out.command("taper rm KEY")
                 ))?;
             }
@@ -222,7 +222,7 @@ fn best_run(board: &Leaderboard, out: &mut Output) -> Result<()> {
     let Some(first) = board.trials.first() else { return Ok(()) };
     if first.rank.is_none() {
         let all = replicates(&board.trials);
-        return out.wrapped(&format!("no trial has a rank, because none has all its {all}s completed"));
+        return out.wrapped(&format!("no trial has a rank, because none has completed all its {all}s"));
     }
     let run = board::best_run(board, first).map_or(String::new(), |run| format!("; {run}"));
     match board.trials.len() {

@@ -76,8 +76,10 @@ impl<'a> Method<'a> {
             }
             if self.more {
                 let batch = self.sweep.batch;
-                line +=
-                    &format!("; {} known so far, the others are proposed {batch} at a time from results", self.known);
+                line += &format!(
+                    "; {} known so far, the others are proposed {batch} at a time from the results of earlier ones",
+                    self.known
+                );
             }
             lines.push(line);
         }
@@ -85,7 +87,9 @@ impl<'a> Method<'a> {
             Prune::None => {}
             Prune::Asha { .. } | Prune::Median { .. } if self.rungs.iter().all(|run| run.steps.is_empty()) => {
                 let rule = if matches!(self.prune, Prune::Median { .. }) { "median" } else { "ASHA" };
-                lines.push(format!("pruning   {rule}: none, because no run is evaluated before its last step"));
+                lines.push(format!(
+                    "pruning   {rule}: prunes nothing, because no run is evaluated before its last step"
+                ));
             }
             Prune::Asha { reduction_factor, .. } => {
                 let left = self.promotions.as_ref().map(|of| of.words(deepest(&self.rungs))).unwrap_or_default();
@@ -102,16 +106,18 @@ impl<'a> Method<'a> {
                 lines.push(match (self.over, self.may_be_more()) {
                     (true, _) => format!("pruning   ASHA: at {promoted} are promoted"),
                     (false, true) => format!(
-                        "pruning   ASHA: at {promoted} are promoted ({left} trials{judged}); about {share} of all steps, or more{batches}"
+                        "pruning   ASHA: at {promoted} are promoted ({left} trials{judged}), which takes about {share} \
+                         of all steps, or more{batches}"
                     ),
                     (false, false) => format!(
-                        "pruning   ASHA: at {promoted} are promoted ({left} trials), {share} of all steps; each is judged once it has a \
-                         score, so more than 1 in {reduction_factor} may be promoted"
+                        "pruning   ASHA: at {promoted} are promoted ({left} trials), which takes {share} of all steps; \
+                         a trial is judged as soon as it has a score, so more than 1 in {reduction_factor} may be \
+                         promoted"
                     ),
                 });
             }
             Prune::Median { startup_trials } if self.trials.all <= startup_trials => lines.push(format!(
-                "pruning   median: none, because it compares from trial {} on and there are {}",
+                "pruning   median: prunes nothing, because it compares trials from trial {} on, and there are only {}",
                 startup_trials + 1,
                 self.trials.all
             )),
@@ -258,7 +264,7 @@ fn at_evaluations(runs: &[RungSteps]) -> String {
         let (low, high) = (counts().min().unwrap_or(0), counts().max().unwrap_or(0));
         let span =
             if low == high { format::count(low) } else { format!("{} to {}", format::count(low), format::count(high)) };
-        return format!("at each evaluation before the last step (rung 1, rung 2, …; a run has {span})");
+        return format!("at each evaluation before the last step (rung 1, rung 2, …; a run has {span} of them)");
     };
     let texts: Vec<String> = steps.iter().map(|step| format::count(*step)).collect();
     let total = format::count(*total);
@@ -323,7 +329,7 @@ mod tests {
         let two = [run(vec![30], 60), run(vec![30, 60, 90], 120)];
         assert_eq!(
             at_evaluations(&two),
-            "at each evaluation before the last step (rung 1, rung 2, …; a run has 1 to 3)"
+            "at each evaluation before the last step (rung 1, rung 2, …; a run has 1 to 3 of them)"
         );
     }
 }

@@ -33,7 +33,7 @@ pub fn print_outcome(store: &Store, outcome: &Outcome, out: &mut Output) -> Resu
         (tally.done_elsewhere, "completed by another command"),
         (tally.already_done, "completed before"),
         (tally.failed, "failed"),
-        (tally.diverged_before, "skipped: diverged before"),
+        (tally.diverged_before, "skipped (diverged before)"),
         (tally.pruned, "pruned"),
         (tally.pruned_before, "pruned before"),
         (tally.elsewhere, "running in another command"),
@@ -49,7 +49,7 @@ pub fn print_outcome(store: &Store, outcome: &Outcome, out: &mut Output) -> Resu
     };
     let left = [
         (tally.beyond_budget, "the sweep's budget is spent"),
-        (tally.held, "they are compared together with a run that failed"),
+        (tally.held, "they are compared with a run that failed"),
     ];
     let left = left.iter().filter(|(n, _)| *n > 0).map(|(n, why)| format!("{n} left{waiting}: {why}"));
     let said = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));
@@ -319,8 +319,8 @@ fn failures(runs: &[RunRecord]) -> Vec<String> {
                     _ => "lower train.batch_size, train.micro_batch_tokens or data.max_length; the same command tries them again",
                 }
             }
-            Some(FailureKind::Crashed) => "the same command tries it again, up to --retries N times more",
-            Some(FailureKind::Error) | None => "put that right; the same command tries it again",
+            Some(FailureKind::Crashed) => "the same command tries again, up to --retries N more times",
+            Some(FailureKind::Error) | None => "fix the cause, then run the same command again",
         };
         let names: Vec<&str> = failed.iter().map(|run| run.name.as_str()).collect();
         [

@@ -47,14 +47,14 @@ pub struct Plan {
     /// Write the splits of the first run and the order of its training rows to a JSON file (see below).
     #[arg(long, value_name = "FILE")]
     order: Option<PathBuf>,
-    /// List every run, with its key (the default if standard output is not a terminal). Without it, a terminal gets one line per trial,
-    /// for at most 20 trials.
+    /// List every run, with its key (the default if standard output is not a terminal). On a terminal, the default is one line for each
+    /// trial, for at most 20 trials.
     #[arg(long)]
     all: bool,
     /// Estimate the time for N runs in parallel, as with `taper run --jobs N`.
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
-    /// Let --order overwrite a file that it did not write.
+    /// Let --order overwrite a file that an earlier --order did not write.
     #[arg(long, requires = "order")]
     force: bool,
 }
@@ -186,7 +186,10 @@ fn print(
         }
     }
     if shown.len() > 1 {
-        out.wrapped(&format!("          (the data settings of the first run; the sweep has {} of them)", shown.len()))?;
+        out.wrapped(&format!(
+            "          (the data settings of the first run; the sweep has {} different ones)",
+            shown.len()
+        ))?;
     }
     plan_data::other_lengths(lines.iter().map(|line| line.run), out)?;
     plan_data::dropout(lines.iter().map(|line| line.run), out)?;
@@ -217,7 +220,9 @@ fn print(
     }
     if !left_over.is_empty() {
         out.line("")?;
-        out.wrapped("no longer in the plan: runs of this spec as it was last run, which stay in the database")?;
+        out.wrapped(
+            "no longer in the plan: these runs are from the last time this spec was run, and stay in the database",
+        )?;
         out.rows(left_over.iter().map(|(run, name)| {
             vec![format::short(&run.key).to_string(), name.clone(), run.state_text(), format::count(run.steps)]
         }))?;
@@ -302,7 +307,7 @@ fn total(planner: &Planner, lines: &[Line], method: &Method, jobs: usize, (low, 
         n => format!(" (the budget leaves out {}; raise it to train more)", format::count(n as u64)),
     };
     format!(
-        "{} of {} to do{known}{beyond}: {} on this machine's CPU, if otherwise idle, with {at_a_time}. Results \
+        "{} of {} to do{known}{beyond}: {} on this machine's CPU, if it is otherwise idle, with {at_a_time}. Results \
          take {at_most}{} on disk; while it trains, a run needs another {} for its checkpoints{}.{}",
         format::count((open.len() + to_come) as u64),
         format::counted(all as u64, "run"),

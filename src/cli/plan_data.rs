@@ -123,8 +123,8 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
         };
         let more = match alike - exact {
             0 => String::new(),
-            _ if exact == 0 => " apart from case and spaces".into(),
-            more => format!("; {} more apart from case and spaces", format::count(more)),
+            _ if exact == 0 => " if case and spaces are ignored".into(),
+            more => format!("; {} more if case and spaces are ignored", format::count(more)),
         };
         let n = if exact == 0 { alike } else { exact };
         out.wrapped(&format!("leakage   {} a {one} that is also in {}{more}", rows(n), word(also_in)))?;

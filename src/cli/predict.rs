@@ -40,7 +40,7 @@ const MOST_FIELDS: usize = 10_000;
     In CSV output, cells that a spreadsheet would run as a formula get a ' in front: those that begin with = + - @, a tab or a line \
     break, except numbers. JSON output leaves texts unchanged. A row without a text has an empty label (null in JSON).")]
 pub struct Predict {
-    /// Run: its key, the first digits of the key, its name, or the experiment or spec file if it has only one run.
+    /// Run: its key, the first digits of its key, its name, or an experiment or spec file that has only one run.
     run: String,
     /// Texts to classify, or `-` to classify each line of standard input (same output format as --file).
     #[arg(required_unless_present = "file")]
@@ -57,17 +57,17 @@ pub struct Predict {
     /// digits: columns `p(LABEL)`, or in JSON Lines the field `probabilities`.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Format of --out, whatever its ending.
+    /// Format of --out, whatever its extension.
     #[arg(long, value_name = "FORMAT", value_enum, requires = "out")]
     out_format: Option<Form>,
-    /// Write all columns of the file, in their order, before the results. CSV and Excel values stay text; JSON values stay JSON, in table
-    /// cells too; Parquet numbers and booleans keep their type in JSON Lines and are text in tables. The predicted label is then named
-    /// `predicted_label`; other results whose names are taken get the same prefix (`predicted_line`). A table has the fields of all JSON
-    /// objects as columns; from standard input, those of the first 1,024.
+    /// Write all columns of the file, in their order, before the results. CSV and Excel values are written as text, and JSON values as
+    /// JSON. Parquet numbers and booleans keep their type in JSON Lines, and become text in CSV and Parquet. The predicted label is then
+    /// named `predicted_label`. A result whose name is already a column gets the same prefix (`predicted_line`). For JSON input, CSV and
+    /// Parquet output has a column for each field of any object (on standard input, of the first 1,024 objects).
     #[arg(long, requires = "file", conflicts_with = "texts")]
     keep_columns: bool,
-    /// Also say how many predictions are right by the labels in this column (or JSON field), as `taper eval` does: on standard output with
-    /// --out (as a document with --json), else on standard error.
+    /// Also evaluate the predictions against the labels in this column (or JSON field), like `taper eval`. The result goes to standard
+    /// output with --out (with --json as part of the JSON object), else to standard error.
     #[arg(long, value_name = "COLUMN", requires = "file", conflicts_with = "texts")]
     labels: Option<String>,
     #[command(flatten)]
@@ -110,7 +110,7 @@ impl Predict {
         let input = self.open(&kept, config, form, global)?;
         let (Some(Input { origin, rows, fields }), target) = (input, target) else {
             if self.out.is_some() {
-                let what = "--out goes with --file, or with - for the lines of standard input";
+                let what = "--out can only be used with --file, or with `-` to classify the lines of standard input";
                 return Err(Unusable(anyhow::anyhow!(what)).into());
             }
             return self.texts(self.load(&kept, &run, global)?, global, out);
@@ -237,13 +237,15 @@ impl Predict {
     fn check_pair(&self, run: &DataConfig) -> Result<(), Unusable> {
         let what = match (run.text_pair_column.is_some(), &self.pair, &self.texts[..]) {
             (true, _, [text]) if text == "-" => {
-                "the model reads two texts, and a line of standard input is one: give a file with both columns, --file FILE or --file -"
+                "the model reads two texts, but a line of standard input is only one: give a file with both columns, \
+                 --file FILE or --file -"
             }
             (true, Some(_), texts) if texts.len() > 1 => {
-                "--pair is the second text of one text: give one text, or a file with both columns (--file FILE)"
+                "--pair gives the second text for a single text: give only one text, or a file with both columns \
+                 (--file FILE)"
             }
             (true, None, [_, ..]) => "the model reads two texts: give the second one too, --pair TEXT",
-            (false, Some(_), _) => "--pair gives a second text, but the model reads one: leave it out",
+            (false, Some(_), _) => "--pair gives a second text, but the model reads only one: omit it",
             _ => return Ok(()),
         };
         Err(Unusable(anyhow::anyhow!(what)))

@@ -81,11 +81,14 @@ impl Rm {
             }
             chosen.stays.iter().try_for_each(|line| out.wrapped(line))?;
             let what = match (&chosen.experiment, chosen.runs.len()) {
-                (Some(name), 0) => format!("the experiment `{name}`, and no run"),
+                (Some(name), 0) => format!("the experiment `{name}`, but none of its runs"),
                 (Some(name), _) => {
-                    format!("the experiment `{name}` and {many} with all metrics, {} of disk", format::bytes(bytes))
+                    format!(
+                        "the experiment `{name}` and {many} with all metrics, {} of disk space",
+                        format::bytes(bytes)
+                    )
                 }
-                (None, _) => format!("{many} with all metrics, {} of disk", format::bytes(bytes)),
+                (None, _) => format!("{many} with all metrics, {} of disk space", format::bytes(bytes)),
             };
             if !ask::confirm(&format!("remove {what}?"))? {
                 out.line("nothing removed")?;
@@ -123,11 +126,11 @@ impl Rm {
         } else if !global.quiet {
             let experiment =
                 chosen.experiment.as_ref().map_or(String::new(), |name| format!("the experiment `{name}` and "));
-            out.line(format!("removed {experiment}{many}, {} of disk", format::bytes(bytes)))?;
+            out.line(format!("removed {experiment}{many}, {} of disk space", format::bytes(bytes)))?;
             if chosen.experiment.is_none() && !chosen.runs.is_empty() {
                 let them = format::by_number(chosen.runs.len() as u64, "it", "them");
                 let again = report::trained_again(chosen.runs.len(), prunes);
-                out.wrapped(&format!("`taper run` with a spec that has {them} {again}"))?;
+                out.wrapped(&format!("`taper run` with a spec that plans {them} {again}"))?;
             }
             chosen.stays.iter().try_for_each(|line| out.wrapped(line))?;
         }
@@ -226,7 +229,8 @@ fn of_experiment(store: &Store, wanted: &str) -> Result<Chosen> {
     if !namesakes.is_empty() {
         let files = namesakes.join(", ");
         stays.push(format!(
-            "another spec file has the same name `{name}`: the runs of {files} stay (--experiment {files} removes them)"
+            "another spec file also names its experiment `{name}`: the runs of {files} stay (--experiment {files} \
+             removes them)"
         ));
     }
     if earlier > 0 {

@@ -102,8 +102,8 @@ impl Run {
         let on_cpu = slots.iter().filter(|slot| slot.device == DeviceChoice::Cpu).count();
         if on_cpu > threads() {
             above.say(&format!(
-                "warning: {on_cpu} runs at a time share {} of the CPU: more runs than threads take more memory and no less time \
-                 (--jobs {})",
+                "warning: {on_cpu} runs at a time share {} of the CPU: more runs than threads need more memory but \
+                 finish no sooner; use --jobs {}",
                 format::counted(threads() as u64, "thread"),
                 threads()
             ));
@@ -115,7 +115,8 @@ impl Run {
                 false => above.say("stopping after this step; a run that has trained at least one step leaves a checkpoint; press Ctrl-C again to stop at once"),
                 true => {
                     above.end(
-                        "stopped at once: runs that were running are interrupted; the same command resumes from the last checkpoint, if any",
+                        "stopped at once: runs in progress were interrupted; the same command resumes each from its \
+                         last checkpoint, if it has one",
                     );
                     interrupted.interrupt(&runs);
                 }
@@ -153,7 +154,7 @@ impl Run {
             Some(e) if output::is_closed(e) => {}
             Some(e) => {
                 let why = format::io(e);
-                anyhow::bail!("cannot write the JSON lines: {why}; the runs stopped with a checkpoint each");
+                anyhow::bail!("cannot write the JSON lines: {why}; each run stopped with a checkpoint");
             }
         }
         Ok(match outcome.tally {

@@ -23,9 +23,9 @@ use super::{Global, common, list::date, output::Output};
 #[derive(Args)]
 #[command(after_help = "Examples:\n  taper show 3f2a\n  taper show 3f2a --config\n  taper show quickstart --json")]
 pub struct Show {
-    /// Run: its key, the first digits of the key, its name, or the experiment or spec file if it has only one run.
+    /// Run: its key, the first digits of its key, its name, or an experiment or spec file that has only one run.
     run: String,
-    /// Also show the resolved config. The file run.toml in the run's folder has it as a spec.
+    /// Also show the resolved config. The file run.toml in the run's folder contains it as a spec that you can run.
     #[arg(long)]
     config: bool,
 }
@@ -90,7 +90,7 @@ fn print(
     out.unbroken(&format!("key         {}", run.key))?;
     out.wrapped(&format!("experiment  {}", experiment(run)))?;
     if let Some(fold) = run.config.data.fold {
-        out.line(format!("fold        {} of {}: its test rows", fold.number(), fold.of()))?;
+        out.line(format!("fold        {} of {} is the test split", fold.number(), fold.of()))?;
     }
     out.unbroken(&format!("folder      {}", whole.folder))?;
     if let Some(started) = run.started_at {
@@ -102,7 +102,7 @@ fn print(
         out.wrapped(&format!("weights     {}", weights(run, step)))?;
     }
     if let Some(e) = &run.environment {
-        let commit = e.git_commit.as_deref().map_or(String::new(), |c| format!(", in a folder at commit {c}"));
+        let commit = e.git_commit.as_deref().map_or(String::new(), |c| format!(", in a repository at commit {c}"));
         let device = e.device_in_full();
         let threads = format::counted(e.threads as u64, "thread");
         out.wrapped(&format!("trained by  taper {}{commit}, {device}, {threads}, {}", e.taper, e.cpu))?;
@@ -196,7 +196,7 @@ fn weights(run: &RunRecord, step: u64) -> String {
 
 /// The experiment that a run is shown for, and the others that have it.
 fn experiment(run: &RunRecord) -> String {
-    let Some(name) = &run.experiment else { return "none: those that planned it were removed".into() };
+    let Some(name) = &run.experiment else { return "none: the experiments that planned it were removed".into() };
     let others: Vec<&str> = run.experiments.iter().filter(|other| *other != name).map(String::as_str).collect();
     match (run.in_plan, others.is_empty()) {
         (false, _) => format!("{name}, but it is not in the plan of the last `taper run`"),

@@ -153,7 +153,7 @@ fn difference(old: &RunRecord, run: &Prepared) -> String {
         differs(&environment.data_digest, &run.dataset.digest, "the data file");
         differs(&environment.model_digest, &run.model_digest, "the model's files");
         if environment.numerics != NUMERICS {
-            told.push(format!("the engine's arithmetic is of version {NUMERICS}, not {}", environment.numerics));
+            told.push(format!("the engine's arithmetic now has version {NUMERICS}, not {}", environment.numerics));
         }
     }
     match told.is_empty() {

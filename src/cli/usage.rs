@@ -14,20 +14,20 @@ use super::{Cli, output};
 const ELSEWHERE: &[(&[&str], &str)] = &[
     (
         &["compare", "diff", "leaderboard", "best", "rank"],
-        "`taper list NAME --leaderboard` compares the trials of an experiment, `taper report NAME` shows its runs side by \
-         side; what is compared is swept over in one spec",
+        "`taper list NAME --leaderboard` compares the trials of an experiment, `taper report NAME` shows its runs side \
+         by side; to compare settings, sweep over them in one spec",
     ),
     (
         &["logs", "log", "tail", "history", "metrics"],
         "`taper show KEY` prints the evaluations of a run, `taper report NAME` writes every step to steps.csv, \
          `taper run SPEC --json` prints each step as it is trained",
     ),
-    (&["train", "fit", "start", "finetune", "fine-tune", "launch"], "`taper run SPEC` trains"),
+    (&["train", "fit", "start", "finetune", "fine-tune", "launch"], "`taper run SPEC` trains the runs of a spec"),
     (&["resume", "continue", "restart", "retry"], "`taper run SPEC` resumes from the last checkpoint"),
     (
         &["evaluate", "test", "validate", "score"],
-        "`taper run SPEC` evaluates on the dev and test splits, `taper show KEY` prints that; `taper eval KEY --file FILE` \
-         evaluates on other rows",
+        "`taper run SPEC` evaluates on the dev and test splits, `taper show KEY` prints the results; `taper eval KEY \
+         --file FILE` evaluates on other rows",
     ),
     (
         &["status", "ps", "ls", "runs", "watch", "top"],
@@ -35,7 +35,8 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
     ),
     (
         &["init", "new", "create"],
-        "a spec is one TOML file: copy experiments/quickstart.toml, or see `taper plan SPEC` for what it means",
+        "a spec is one TOML file: start from a copy of experiments/quickstart.toml; `taper plan SPEC` shows what a \
+         spec means",
     ),
     (
         &["sweep", "search", "tune", "hpo", "optimize", "grid", "multirun", "agent"],
@@ -45,15 +46,21 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
         &["check", "lint", "config", "explain", "dry-run", "estimate"],
         "`taper plan SPEC` checks a spec and shows what it means",
     ),
-    (&["download", "pull", "get", "lock"], "`taper fetch SPEC` downloads what a spec names"),
+    (&["download", "pull", "get", "lock"], "`taper fetch SPEC` downloads the models and data of a spec"),
     (&["delete", "remove", "del"], "`taper rm KEY` removes runs"),
     (&["clean", "prune", "purge"], "`taper gc` shows and removes files that no run needs"),
     (&["serve", "infer", "inference", "classify"], "`taper predict KEY TEXT` classifies with a trained model"),
     (&["ui", "dashboard", "tensorboard", "plot", "view"], "`taper report NAME` writes a page with charts"),
     (&["push", "upload", "save", "convert"], "`taper export KEY DIR` copies a trained model to a Hugging Face folder"),
-    (&["stop", "kill", "cancel", "abort"], "Ctrl-C (or SIGTERM) ends `taper run` after its step, with a checkpoint"),
+    (
+        &["stop", "kill", "cancel", "abort"],
+        "Ctrl-C (or SIGTERM) ends `taper run` after the current step, with a checkpoint",
+    ),
     (&["reproduce", "repro", "replay"], "`taper verify KEY` trains a run again and compares every number"),
-    (&["info", "env", "version", "diagnose"], "`taper doctor` says what works here, `taper --version` the version"),
+    (
+        &["info", "env", "version", "diagnose"],
+        "`taper doctor` checks this machine, `taper --version` prints the version",
+    ),
 ];
 
 /// Hints for missing arguments, by clap's name.
@@ -139,7 +146,7 @@ fn hint(kind: ErrorKind, arguments: &[String]) -> Option<String> {
         ErrorKind::UnknownArgument if negative(arguments).is_some() => {
             negative(arguments).map(|option| format!("`{option}` takes a number that is not negative"))
         }
-        ErrorKind::UnknownArgument => setting(arguments).map(|set| format!("a key of the spec is set with `{set}`")),
+        ErrorKind::UnknownArgument => setting(arguments).map(|set| format!("to set a key of the spec, use `{set}`")),
         _ => None,
     }
 }

@@ -39,7 +39,7 @@ const LEADERS: usize = 10;
 pub fn watch(global: &Global, experiment: Option<&str>, out: &mut Output) -> Result<ExitCode> {
     if !out.terminal {
         let why = anyhow!(
-            "--watch needs a terminal, and standard output is not one; `{}` shows the same data",
+            "--watch needs a terminal, but standard output is not one; `{}` shows the same data",
             out.command("taper list --json")
         );
         return Err(Unusable(why).into());
@@ -122,11 +122,11 @@ fn not_there(runs: &Path, wanted: &str) -> Result<Option<String>> {
             }
             let names: Vec<String> =
                 store.experiments()?.into_iter().map(|other| format!("`{}`", other.name)).collect();
-            if names.is_empty() { String::new() } else { format!("; known so far: {}", names.join(", ")) }
+            if names.is_empty() { String::new() } else { format!("; existing experiments: {}", names.join(", ")) }
         }
     };
     let wanted = format::one_line(wanted);
-    Ok(Some(format!("waiting for `{wanted}`, which no `taper run` has begun yet{others} (Ctrl-C ends)")))
+    Ok(Some(format!("waiting for `{wanted}`, which no `taper run` has begun yet{others} (Ctrl-C stops waiting)")))
 }
 
 /// The experiment of the run that is running, or was started last.
@@ -354,11 +354,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let said = |wanted| not_there(folder.path(), wanted).unwrap();
         let waiting = "waiting for `e`, which no `taper run` has begun yet";
-        assert_eq!(said("e"), Some(format!("{waiting} (Ctrl-C ends)")), "no database");
+        assert_eq!(said("e"), Some(format!("{waiting} (Ctrl-C stops waiting)")), "no database");
         let mut store = Store::open(folder.path()).unwrap();
-        assert_eq!(said("e"), Some(format!("{waiting} (Ctrl-C ends)")), "none is stored");
+        assert_eq!(said("e"), Some(format!("{waiting} (Ctrl-C stops waiting)")), "none is stored");
         store.save_experiment(&ExperimentRecord { name: "f".into(), ..plan(&[], &[]) }).unwrap();
-        assert_eq!(said("e"), Some(format!("{waiting}; known so far: `f` (Ctrl-C ends)")));
+        assert_eq!(said("e"), Some(format!("{waiting}; existing experiments: `f` (Ctrl-C stops waiting)")));
         store.save_experiment(&plan(&[], &[])).unwrap();
         assert_eq!(said("e"), None);
     }

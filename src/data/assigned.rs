@@ -40,7 +40,8 @@ impl<'a> Assigned<'a> {
             value => format!("is `{}`", escaped(&shorten(value))),
         };
         Err(format!(
-            "`{}` {found}, which data.splits does not have: expected {}; correct the row, or give this value a split in data.splits",
+            "`{}` {found}, which data.splits does not have: expected {}; correct the row, or assign this value to a \
+             split in data.splits",
             self.column,
             format::or(&known)
         ))
@@ -59,7 +60,10 @@ impl<'a> Assigned<'a> {
             .collect();
         if !empty.is_empty() {
             let (rows, column) = (counted(all as u64, "row"), self.column);
-            return Err(format!("none of {rows} has {} in column `{column}`: correct data.splits", empty.join(" or ")));
+            return Err(format!(
+                "none of the {rows} has {} in column `{column}`: correct data.splits",
+                empty.join(" or ")
+            ));
         }
         let [mut dev, mut test] = [Vec::new(), Vec::new()];
         for (split, _, rows) in self.splits {
@@ -91,8 +95,8 @@ mod tests {
         let error = assigned.add("valid", 5).unwrap_err();
         assert_eq!(
             error,
-            "`split` is `valid`, which data.splits does not have: expected `train` (train), `validation` (dev) or `test` (test); correct \
-             the row, or give this value a split in data.splits"
+            "`split` is `valid`, which data.splits does not have: expected `train` (train), `validation` (dev) or \
+             `test` (test); correct the row, or assign this value to a split in data.splits"
         );
         assert!(assigned.add("", 5).unwrap_err().starts_with("`split` is empty, which data.splits does not have"));
         assert_eq!(assigned.finish(5).unwrap(), [vec![2], vec![1, 4]]);
@@ -105,7 +109,7 @@ mod tests {
         assigned.add("train", 0).unwrap();
         assert_eq!(
             assigned.finish(1).unwrap_err(),
-            "none of 1 row has `dev` (dev) in column `split`: correct data.splits"
+            "none of the 1 row has `dev` (dev) in column `split`: correct data.splits"
         );
     }
 

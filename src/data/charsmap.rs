@@ -17,7 +17,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Precompiled, String> {
     let (trie, texts) = parts(bytes)?;
     let Reached { outside, longest } = Reached::of(&trie, texts);
     if outside {
-        return Err("its table of characters leads to an entry that it does not have".into());
+        return Err("its table of characters refers to an entry that it does not have".into());
     }
     check_longest(longest)?;
     Precompiled::from(bytes).map_err(|error| error.to_string())
@@ -46,7 +46,7 @@ fn parts(bytes: &[u8]) -> Result<(Vec<usize>, &str), String> {
     let (size, rest) = bytes.split_first_chunk().ok_or("its table of characters is cut short")?;
     let size = u32::from_le_bytes(*size) as usize / 4 * 4;
     if size == 0 || size > rest.len() {
-        return Err(format!("its table of characters states a trie of {size} bytes and has {}", rest.len()));
+        return Err(format!("its table of characters states a trie of {size} bytes, but {} bytes follow", rest.len()));
     }
     let (trie, texts) = rest.split_at(size);
     let units = trie.chunks_exact(4).map(|unit| u32::from_le_bytes([unit[0], unit[1], unit[2], unit[3]]) as usize);
@@ -136,14 +136,14 @@ mod tests {
             read(&bytes).unwrap_err()
         };
         assert!(refused(&|bytes| bytes.truncate(3)).contains("cut short"));
-        assert!(refused(&|bytes| bytes.truncate(99)).contains("states a trie of 2048 bytes and has 95"));
+        assert!(refused(&|bytes| bytes.truncate(99)).contains("states a trie of 2048 bytes, but 95 bytes follow"));
         assert!(refused(&|bytes| bytes[..4].fill(0xff)).contains("states a trie of 4294967292 bytes"));
-        assert!(refused(&|bytes| bytes[..4].fill(0)).contains("states a trie of 0 bytes"));
+        assert!(refused(&|bytes| bytes[..4].fill(0)).contains("states a trie of 0 bytes, but "));
         // Children beyond the end; a text beyond the end, or that begins in the middle of a character.
         let unit = |at: usize| 4 + 4 * at..8 + 4 * at;
         for (at, value) in [(0, 1 << 20), (usize::from(b'a'), u32::from(b'a') | 1 << 20), (256, 99), (256, 1)] {
             let error = refused(&|bytes| bytes[unit(at)].copy_from_slice(&u32::to_le_bytes(value)));
-            assert!(error.contains("leads to an entry that it does not have"), "{at}: {error}");
+            assert!(error.contains("refers to an entry that it does not have"), "{at}: {error}");
         }
         assert!(read(&table(&"x".repeat(64))).is_ok());
         assert!(read(&table(&"x".repeat(65))).unwrap_err().contains("more than 64 bytes"));

@@ -309,12 +309,12 @@ fn advice(path: &Path, found: &Finding, wording: Wording) -> String {
             }
         }
         Finding::Gb18030 { mark: true, .. } => format!(
-            "the file decodes as GB18030 after a byte-order mark of UTF-8; if that is its encoding, convert it first: {}",
+            "the file decodes as GB18030 after a UTF-8 byte-order mark; if that is its encoding, convert it first: {}",
             convert(path, "GB18030", true)
         ),
         Finding::Gb18030 { cut: true, .. } => {
-            "the file decodes as GB18030, and it ends inside a character: it was cut short, so fetch it \
-                                               again or remove its last line"
+            "the file decodes as GB18030, and it ends inside a character: it was cut short, so download it again or \
+             remove its last line"
                 .into()
         }
         Finding::Gb18030 { .. } => {
@@ -326,15 +326,15 @@ fn advice(path: &Path, found: &Finding, wording: Wording) -> String {
             let wide = [encoding_rs::EUC_KR, encoding_rs::EUC_JP, encoding_rs::SHIFT_JIS, encoding_rs::BIG5];
             match like.filter(|like| wide.contains(&like.table())) {
                 Some(other) => format!(
-                    "its bytes look like {other}, though they decode as GB18030 too; name the one that it is, as in {}",
+                    "its bytes look like {other}, but they also decode as GB18030; set whichever it is, such as {}",
                     set(other).trim_start_matches("set ")
                 ),
                 None => format!("the file decodes as GB18030; if that is its encoding, {}", set(TextEncoding::GB18030)),
             }
         }
         Finding::Cut(line) => format!(
-            "the file ends inside a character, on line {line}: it was cut short, and all before is UTF-8; write or fetch it again, or \
-             remove that line"
+            "the file ends inside a character, on line {line}: it was cut short, but everything before that is UTF-8; \
+             create or download it again, or remove that line"
         ),
         Finding::Lines { first, all, gb, cut } => {
             let (is, these) = (by_number(*all, "is", "are"), by_number(*all, "this line", "these lines"));
@@ -381,7 +381,7 @@ fn convert(path: &Path, from: &str, mark: bool) -> String {
         return format!("iconv -f {from} -t UTF-8");
     }
     if is_packed(path) {
-        return "decompress it, and use iconv".into();
+        return "decompress it, then use iconv".into();
     }
     let name = path.file_name().unwrap_or_default().display();
     match mark {

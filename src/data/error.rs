@@ -57,7 +57,7 @@ pub enum DataError {
         error: io::Error,
     },
     /// Fewer rows or groups than folds.
-    #[error("{folds} folds need at least as many {what}s, and there {} {}: lower sweep.folds{}",
+    #[error("{folds} folds need at least as many {what}s, but there {} {}: lower sweep.folds{}",
         crate::format::by_number(*have as u64, "is", "are"), counted(*have as u64, what),
         if *what == "group" { ", or name another data.group_column" } else { "" })]
     TooFewToFold {
@@ -69,8 +69,8 @@ pub enum DataError {
         folds: usize,
     },
     /// All groups are held out.
-    #[error("no rows remain for training: rows of a group stay together, and data.group_column has {} to divide here; hold out fewer rows, or name \
-        another column", counted(*groups as u64, "group"))]
+    #[error("no rows remain for training: rows of a group stay together, and data.group_column gives only {} here; \
+             hold out fewer rows, or name another column", counted(*groups as u64, "group"))]
     TooFewGroups {
         /// The number of groups that were to be divided.
         groups: usize,
@@ -205,7 +205,7 @@ pub enum DataError {
         columns: Box<[String]>,
     },
     /// There is nothing to tell apart.
-    #[error("{}: every row has the label `{}` (column `{}`): a classifier needs at least two", path.display(), escaped(&shorten(label)), shorten(column))]
+    #[error("{}: every row has the label `{}` (column `{}`): a classifier needs at least two labels", path.display(), escaped(&shorten(label)), shorten(column))]
     OneClass {
         /// The file.
         path: PathBuf,

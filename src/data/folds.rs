@@ -169,8 +169,8 @@ impl Folds {
         }
         let n = known.len() as u64;
         let message = format!(
-            "{} of the {} ({}) {} a text that is also in another fold: metrics then measure memorisation, not generalisation; keep only one \
-             row of each text in the data file",
+            "{} of the {} ({}) {} a text that is also in another fold, so that metrics partly measure memorisation, \
+             not generalisation; keep only one row of each text in the data file",
             format::count(n),
             counted(all as u64, "row"),
             dataset.lines_of(&known),

@@ -35,7 +35,7 @@ pub(super) fn guarded<T>(library: &str, call: impl FnOnce() -> T) -> Result<T, S
     GUARDED.set(before);
     outcome.map_err(|panic| {
         let location = LOCATION.take();
-        format!("the {library} library fails on it: {} ({location})", words(&*panic))
+        format!("the {library} library failed on it: {} ({location})", words(&*panic))
     })
 }
 
@@ -65,7 +65,7 @@ mod tests {
         {
             let error = guarded::<()>("tokenizers", call).unwrap_err();
             assert!(
-                error.starts_with("the tokenizers library fails on it: no way (")
+                error.starts_with("the tokenizers library failed on it: no way (")
                     && error.contains("guarded.rs, line "),
                 "{error}"
             );

@@ -25,20 +25,24 @@ impl fmt::Display for InputFault {
         match self {
             Self::RowTooLong => write!(f, "a row has more than {MAX_ROW} bytes"),
             Self::Cut { packing } => {
-                write!(f, "the {packing} file ends before its contents do: it was cut short; write or fetch it again")
+                write!(
+                    f,
+                    "the {packing} file ends before its contents do: it was cut short; create or download it again"
+                )
             }
             Self::Damaged { packing, what } => {
-                write!(f, "the {packing} file is damaged ({what}): write or fetch it again")
+                write!(f, "the {packing} file is damaged ({what}): create or download it again")
             }
             Self::Bomb { packing, most } => write!(
                 f,
-                "the {packing} file decompresses to more than {most} times its size, as no table of texts does; if it is one, decompress \
-                 it first"
+                "the {packing} file decompresses to more than {most} times its size, which is implausible for a table \
+                 of texts; if it is one, decompress it first"
             ),
             Self::Undecodable { encoding, setting } => {
                 write!(
                     f,
-                    "the row that begins here is not {encoding}, which the file is read as; correct {setting}, or the file"
+                    "the row that begins here is not valid {encoding}, the encoding that the file is read in; correct \
+                     {setting} or the file"
                 )
             }
         }

@@ -255,7 +255,7 @@ pub(super) fn number(value: f64) -> Result<String, String> {
     match value {
         _ if value.is_nan() => Ok(String::new()),
         _ if value.abs() < EXACT => Ok(format!("{value:?}")),
-        _ => Err(format!("the number {value:e}, too large to be told from its neighbours; expected a string")),
+        _ => Err(format!("the number {value:e}, too large to be represented exactly; expected a string")),
     }
 }
 

@@ -47,7 +47,9 @@ fn cause(text: &str, rest: &str, error: &serde_json::Error, lines: bool, wording
     }
     if error.is_eof() && lines {
         return Some(
-            "the object does not end on this line: each line is one object, in full; `jq -c .` writes it so".into(),
+            "the object does not end on this line: each line must be one complete object; `jq -c .` writes them that \
+             way"
+            .into(),
         );
     }
     // The parser may have taken the sign, or the first letter.
@@ -56,17 +58,17 @@ fn cause(text: &str, rest: &str, error: &serde_json::Error, lines: bool, wording
         (near.saturating_sub(2)..=near).any(|at| text.get(at..).is_some_and(|from| from.starts_with(word)))
     };
     if let Some(number) = ["NaN", "-Infinity", "Infinity", "-NaN"].into_iter().find(|name| word(name)) {
-        return Some(format!("`{number}` is not valid JSON, although some programs write it: write null"));
+        return Some(format!("`{number}` is not valid JSON, although some programs write it: use null"));
     }
     if let Some(name) = ["None", "True", "False"].into_iter().find(|name| word(name)) {
         let json = name.to_lowercase().replace("none", "null");
-        return Some(format!("`{name}` is Python, not JSON, which writes {json}: {PYTHON}"));
+        return Some(format!("`{name}` is Python; JSON has {json} instead: {PYTHON}"));
     }
     if word("undefined") {
-        return Some("`undefined` is JavaScript, not JSON: write null".into());
+        return Some("`undefined` is JavaScript, not JSON: use null".into());
     }
     if rest.starts_with('\'') {
-        return Some(format!("a single quote: JSON takes only double ones; {PYTHON}"));
+        return Some(format!("a single quote: JSON allows only double quotes; {PYTHON}"));
     }
     if rest.starts_with("//") || rest.starts_with("/*") || rest.starts_with('#') {
         return Some("a comment, which JSON does not have: remove it".into());
@@ -74,8 +76,8 @@ fn cause(text: &str, rest: &str, error: &serde_json::Error, lines: bool, wording
     let escape = ["surrogate", "hex escape"].iter().any(|word| error.to_string().contains(word));
     if let Some(half) = lone_surrogate(text).filter(|_| escape) {
         return Some(format!(
-            "`{half}` is half of a character (a lone surrogate), which no text can have: a text was cut inside a character such as an \
-             emoji; remove it"
+            "`{half}` is half of a character (a lone surrogate), which is not valid in a text: a text was cut inside a \
+             character such as an emoji; remove it"
         ));
     }
     if rest.starts_with(['}', ']']) && error.is_syntax() && text[..text.len() - rest.len()].trim_end().ends_with(',') {
@@ -118,8 +120,8 @@ mod tests {
             (r#"{"text": "x", "label": NaN}"#, "column 24: `NaN` is not valid JSON"),
             (r#"{"text": "x", "label": Infinity}"#, "`Infinity` is not valid JSON"),
             (r#"{"text": "x", "label": -Infinity}"#, "`-Infinity` is not valid JSON"),
-            (r#"{"text": None}"#, "`None` is Python, not JSON, which writes null"),
-            (r#"{"label": True}"#, "`True` is Python, not JSON, which writes true"),
+            (r#"{"text": None}"#, "`None` is Python; JSON has null"),
+            (r#"{"label": True}"#, "`True` is Python; JSON has true"),
             (r#"{"label": undefined}"#, "`undefined` is JavaScript"),
             (r#"{'text': 'x'}"#, "column 2: a single quote"),
             (r#"{"text": 'x'}"#, "a single quote"),

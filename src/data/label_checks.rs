@@ -59,8 +59,9 @@ pub(super) fn check(labels: &[String], rows: &[Row], column: &str, named: bool) 
     let is_list = several.is_some();
     if let Some((separator, examples)) = several {
         say(format!(
-            "labels such as {} look like lists of several labels, separated by `{separator}`: each list counts as a separate \
-             class, because taper gives a text one label; keep one label per row, or create a data set for each label",
+            "labels such as {} look like lists of several labels, separated by `{separator}`: each list counts as a \
+             separate class, because taper assigns one label to each text; keep one label per row, or create a data \
+             set for each label",
             list(examples.into_iter())
         ));
     }

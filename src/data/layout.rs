@@ -75,7 +75,7 @@ fn refuse_settings(layout: &Layout, origin: &Origin, format: Format) -> Result<(
     ];
     let Some((key, .., of)) = said.into_iter().find(|(_, said, fits, _)| *said && !fits) else { return Ok(()) };
     let (name, set) = (layout.wording.name(key), layout.wording.name("format"));
-    let what = format!("{name} is for {of}, and this file is read as {}; leave it out, or set {set}", format.name());
+    let what = format!("{name} is only for {of}, but this file is read as {}; remove it, or set {set}", format.name());
     Err(DataError::Layout { path: origin.name(), what })
 }
 
@@ -157,7 +157,7 @@ pub(super) fn other_kind(wording: Wording, path: &Path, kind: FileKind) -> DataE
         FileKind::Xlsx => format!("which {} reads", wording.set("format", "xlsx")),
         FileKind::Json => {
             let (lines, array) = (wording.set("format", "jsonl"), wording.set("format", "json"));
-            format!("which {lines} (one object a line) or {array} (one array) reads")
+            format!("which {lines} (one object per line) or {array} (one array) reads")
         }
         FileKind::Ods | FileKind::Ole => {
             format!("not a text file: save it as .xlsx or CSV (UTF-8), or convert it: {}", pandas("excel", path))
@@ -185,7 +185,7 @@ pub(super) fn header_help(wording: Wording, delimiter: u8, column: &str, found: 
             Some(&separator) if separator != delimiter => format!(", and write {}", set(separator)),
             _ => String::new(),
         };
-        return format!("; the first line is a note of Excel's: remove it{write}");
+        return format!("; the first line is a separator hint for Excel: remove it{write}");
     }
     if let [only] = found {
         let others = [b'\t', b';', b'|', b','].into_iter().filter(|byte| *byte != delimiter);
@@ -201,7 +201,7 @@ pub(super) fn header_help(wording: Wording, delimiter: u8, column: &str, found: 
             || name.contains(['。', '，', '！', '？', '!', '?', '…'])
     };
     if found.iter().any(is_value) {
-        return "; the first line looks like a row and not like a header: put a line above it that names the columns"
+        return "; the first line looks like a row, not a header: add a line with the names of the columns above it"
             .into();
     }
     suggest(column, found)

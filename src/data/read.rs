@@ -178,7 +178,7 @@ fn add_file(
     let read = labelled(origins, layout, columns, known, None, listener).map_err(hint)?;
     read.refused(read.data.rows.iter().filter(|row| !trained[row.label() as usize]).map(|row| {
         let label = escaped(&data.labels[row.label() as usize]);
-        (row.line, format!("label `{label}` (column `{}`) is in no row of {source}", config.label_column))
+        (row.line, format!("label `{label}` (column `{}`) does not occur in {source}", config.label_column))
     }))?;
     let mut file = read.data;
     let path = origins.first().map(Origin::name).unwrap_or_default();
@@ -214,10 +214,11 @@ fn unlabelled(error: DataError, split: Split, config: &DataConfig) -> DataError 
         DataError::NoRows { path, missing_label, .. } if missing_label > 0 => {
             let remedy = match (&config.splits, split) {
                 (Some(_), Split::Test) => {
-                    "take `test` out of data.splits (with data.test = 0, no row is held out for testing instead)"
+                    "remove `test` from data.splits (and set data.test = 0, unless other rows are to be held out for \
+                     testing)"
                 }
-                (Some(_), _) => "take `dev` out of data.splits",
-                (None, _) => "take the file out of the spec",
+                (Some(_), _) => "remove `dev` from data.splits",
+                (None, _) => "remove the file from the spec",
             };
             let what = format!(
                 "its {} without a label cannot be evaluated; {remedy}, and classify its texts with \
@@ -372,8 +373,8 @@ fn labelled(
                 names.map(|name| format!("`{}`", escaped(name))).collect::<Vec<_>>().join(", ")
             };
             let what = format!(
-                "its class labels are {}, and those of the training rows are {}: the same number would mean two things; convert the labels to \
-                 names",
+                "its class labels are {}, but those of the training rows are {}: the same number would mean two \
+                 labels; convert the labels to names",
                 names(&mut own.iter().flatten()),
                 names(&mut given.values())
             );
@@ -406,7 +407,8 @@ fn labelled(
     let [dev, test] = assigned.finish(rows.len()).map_err(|what| DataError::Layout { path, what })?;
     if blank.rows > 0 {
         let message = format!(
-            "{} with {} of only invisible characters ({}): the model sees nothing in them; remove them from the file",
+            "{} with {} consisting only of invisible characters ({}): the model sees nothing in them; remove them from \
+             the file",
             counted(blank.rows, "row"),
             by_number(blank.rows, "a text", "texts"),
             lines_of(&blank.lines, blank.rows)
@@ -415,8 +417,8 @@ fn labelled(
     }
     for (read_as, Noticed { rows, lines }) in misread {
         let message = format!(
-            "{} ({}) {} like UTF-8 misread as {} by a wrong conversion: go back to the file before it, and \
-             convert only what is not UTF-8",
+            "{} ({}) {} like UTF-8 misread as {} by a wrong conversion: go back to the file before that conversion, \
+             and convert only what is not UTF-8",
             counted(rows, "row"),
             lines_of(&lines, rows),
             by_number(rows, "looks", "look"),
@@ -555,10 +557,10 @@ pub(super) fn unknown_label((column, value): (&str, &str), known: Known<'_>, wor
     let label = format!("label `{}` (column `{}`)", escaped(&shorten(value)), shorten(column));
     let names = names.join(", ");
     match (known.of, wording) {
-        (Some(source), _) => format!("{label} is in no row of {source}, which has {names}"),
+        (Some(source), _) => format!("{label} does not occur in {source}, whose labels are {names}"),
         (None, Wording::Keys) => format!("{label} is not in data.labels, which has {names}"),
         (None, Wording::Options | Wording::Run { .. }) => {
-            format!("{label} is not one that the model knows: {names}")
+            format!("{label} is not a label of the model, whose labels are {names}")
         }
     }
 }

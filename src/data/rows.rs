@@ -58,7 +58,8 @@ impl Rows {
             Reading::JsonArray => Ok(RowsOf::Json(JsonRows::array(&path, input, columns, wording))),
             // Their parts lie all over the file, which is opened again.
             Reading::Parquet | Reading::Sheet if input.packing().is_some() || !matches!(origin, Origin::File(_)) => {
-                let what = "Parquet and Excel need an uncompressed file, not a stream: write it to one first";
+                let what = "Parquet and Excel data is read only from an uncompressed file, not from a stream: save it \
+                            to a file first";
                 Err(DataError::Layout { path: path.clone(), what: what.into() })
             }
             Reading::Parquet => Parquet::new(&path, input, columns, wording).map(RowsOf::Parquet),

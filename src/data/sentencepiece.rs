@@ -108,7 +108,8 @@ impl SentencePiece {
                 (3, Value::Number(kind)) => self.is_unigram = kind == UNIGRAM,
                 (35, Value::Number(yes)) => self.byte_fallback = yes != 0,
                 (40, Value::Number(id)) => {
-                    self.unk_id = usize::try_from(id).map_err(|_| format!("its id of what is unknown is {id}"))?;
+                    self.unk_id = usize::try_from(id)
+                        .map_err(|_| format!("the id of its unknown token is {id}, which is too large"))?;
                 }
                 (3 | 35 | 40, _) => {
                     return Err(format!("field {number} of the trainer's settings is of the wrong kind"));
@@ -182,7 +183,7 @@ impl<'a> Fields<'a> {
                 let four = self.take(4)?;
                 Value::Four([four[0], four[1], four[2], four[3]])
             }
-            kind => return Err(format!("at byte {}, a field of the kind {kind}, which there is not", self.at)),
+            kind => return Err(format!("at byte {}, a field of kind {kind}, which does not exist", self.at)),
         };
         match tag >> 3 {
             0 => Err(format!("at byte {}, a field with the number 0", self.at)),
@@ -284,7 +285,7 @@ mod tests {
     fn files_of_another_kind_are_refused() {
         let says = |file: &[u8]| SentencePiece::read(file).unwrap_err();
         assert_eq!(says(b""), "it has no pieces");
-        assert!(says(b"{\"version\": 1}").contains("a field of the kind 3"), "{}", says(b"{\"version\": 1}"));
+        assert!(says(b"{\"version\": 1}").contains("a field of kind 3"), "{}", says(b"{\"version\": 1}"));
         assert!(says(&[0xff; 20]).contains("more than ten bytes"));
         assert!(says(&[1 << 3 | 2, 0xff, 0xff, 0xff, 0xff, 0x7f, 1]).contains("1 bytes are left of 34359738367"));
         assert!(says(&[1 << 3, 5]).contains("expected a piece"));

@@ -114,7 +114,7 @@ impl Input {
                 Some(FileKind::Utf16) => {
                     let (encoding, marked) = utf16(&first);
                     let by = if marked { "its byte-order mark" } else { "its first bytes" };
-                    notes.push(format!("read as {encoding}, which {by} show{}", if marked { "s" } else { "" }));
+                    notes.push(format!("read as {encoding}, as {by} show{}", if marked { "s" } else { "" }));
                     encoding
                 }
                 Some(FileKind::Utf32) => return Err(encoding::is_other(&path, "UTF-32", utf32(&first))),
@@ -251,7 +251,7 @@ fn set_encoding(set: TextEncoding, first: &[u8], path: &Path, wording: Wording) 
         Some(marked) if is_utf16 && marked != TextEncoding::UTF_8 => Ok(marked),
         Some(marked) if marked != set => {
             let what = format!(
-                "it begins with the byte-order mark of {marked}, and {} says {set}; leave {0} out to read it as {marked}",
+                "it begins with the byte-order mark of {marked}, but {} says {set}; remove {0} to read it as {marked}",
                 wording.name("encoding")
             );
             Err(DataError::Layout { path: path.to_owned(), what })

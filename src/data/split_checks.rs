@@ -103,8 +103,8 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
             dataset.lines_of(&at),
             by_number(
                 single.len() as u64,
-                "it is used for training and never evaluated; add more rows with this label, or leave it out",
-                "they are used for training and never evaluated; add more rows with these labels, or leave them out"
+                "it is used for training and never evaluated; add more rows with this label, or remove this one",
+                "they are used for training and never evaluated; add more rows with these labels, or remove these"
             )
         );
         say(message, at);
@@ -150,7 +150,7 @@ fn known_from_training(dataset: &Dataset, splits: &Splits, name: &str, rows: &[u
         None => "keep only one row of each text in the data file".into(),
     };
     let message = format!(
-        "{} of the {} ({at}) {} a text that is also in the train split: metrics on the {name} split then \
+        "{} of the {} ({at}) {} a text that is also in the train split, so that metrics on the {name} split partly \
          measure memorisation, not generalisation; {help}",
         format::count(n),
         counted(rows.len() as u64, &format!("{name} row")),

@@ -103,10 +103,10 @@ impl Tokenizer {
         check_vocabulary(&inner, &mut settings.notes)?;
         check_chance(inner.get_model())?;
         if settings.class == Class::File && inner.get_post_processor().is_none() {
-            return Err("`post_processor` is null, and the class that the files name follows tokenizer.json alone: a text would become \
-                        its tokens without a special token before them, from which the model could predict; name the class \
-                        BertTokenizer in tokenizer_config.json, which adds [CLS] and [SEP], or give tokenizer.json a post_processor that \
-                        adds special tokens"
+            return Err("`post_processor` is null, and the tokenizer class named in the files follows tokenizer.json \
+                        alone: a text would get no special token before it, but it is from this token that the model \
+                        predicts; name the class BertTokenizer in tokenizer_config.json, which adds [CLS] and [SEP], \
+                        or give tokenizer.json a post_processor that adds special tokens"
                 .into());
         }
         settings.cut_left =
@@ -168,8 +168,8 @@ impl Tokenizer {
                 loaded.warnings.push(Warning::new(
                     Kind::Tokens,
                     format!(
-                        "tokenizer.json has a post_processor with which {why}: as BertTokenizer of transformers 5 does, taper puts {} \
-                         each text",
+                        "tokenizer.json has a post_processor with which {why}: like BertTokenizer of transformers 5, \
+                         taper puts {} each text",
                         ends.join(" before and ") + " after"
                     ),
                 ));
@@ -312,8 +312,8 @@ fn as_bert_tokenizer(model: &mut WordPiece, settings: &mut Settings) {
     let own: Vec<String> = differs.iter().map(|(key, own, _)| format!("{key} {own}")).collect();
     let taken: Vec<&str> = differs.iter().map(|(_, _, taken)| taken.as_str()).collect();
     settings.notes.push(format!(
-        "the model of tokenizer.json has {}: as BertTokenizer of transformers 5 does, taper takes {} instead; name the class \
-         PreTrainedTokenizerFast in tokenizer_config.json to have tokenizer.json followed",
+        "the model of tokenizer.json has {}: like BertTokenizer of transformers 5, taper uses {} instead; name the \
+         class PreTrainedTokenizerFast in tokenizer_config.json to use the values of tokenizer.json",
         own.join(" and "),
         taken.join(" and ")
     ));
@@ -328,7 +328,7 @@ fn id_of(value: &Value) -> Option<usize> {
 fn check_chance(model: &ModelWrapper) -> Result<(), String> {
     match model {
         ModelWrapper::BPE(bpe) if bpe.dropout.is_some_and(|share| share > 0.0) => Err(format!(
-            "its model has the dropout {}, with which a text has other tokens each time: set it to null",
+            "its model has the dropout {}, with which the tokens of a text change each time: set it to null",
             bpe.dropout.unwrap_or_default()
         )),
         _ => Ok(()),
@@ -389,8 +389,8 @@ fn add_tokens(inner: &mut tokenizers::Tokenizer, settings: &mut Settings) -> Res
         let given = inner.token_to_id(&token.content);
         if let Some(given) = given.filter(|given| u64::from(*given) != *id) {
             settings.notes.push(format!(
-                "the files give the added token `{}` the id {id}, but it has {given}, as in transformers 5: the vocabulary is not the \
-                 one it was added to",
+                "the files give the added token `{}` the id {id}, but it gets the id {given}, as in transformers 5: \
+                 the vocabulary is not the one it was added to",
                 shorten(&token.content)
             ));
         }
@@ -446,7 +446,7 @@ fn check_vocabulary(inner: &tokenizers::Tokenizer, notes: &mut Vec<String>) -> R
     if let Some(first) = twice.first() {
         let more = match twice.len() {
             1 => String::new(),
-            n => format!(", and {} more share theirs", n - 1),
+            n => format!(", and {} more pairs share an id", n - 1),
         };
         notes.push(format!("tokenizer.json: {first}{more}; the model cannot tell such tokens apart"));
     }
@@ -467,7 +467,8 @@ fn repeated(text: &str) -> Option<Warning> {
     Some(Warning::new(
         Kind::Tokens,
         format!(
-            "vocab.txt has tokens twice (`{}` first): as in transformers the last of equal lines gives the id, and {} lead to no token",
+            "vocab.txt lists tokens more than once (`{}` first): as in transformers, the last of equal lines sets the \
+             id, and the others are ignored ({})",
             shorten(token),
             lines(&numbers)
         ),
@@ -480,8 +481,8 @@ fn marked(text: &str) -> Option<Warning> {
     Some(Warning::new(
         Kind::Tokens,
         format!(
-            "vocab.txt begins with a byte order mark: as in transformers it is part of the first token, so that there is no token \
-             `{}`; save the file as UTF-8 without one (`tail -c +4 FILE`)",
+            "vocab.txt begins with a byte order mark: as in transformers, it becomes part of the first token, so that \
+             there is no token `{}`; save the file as UTF-8 without one (`tail -c +4 FILE`)",
             shorten(first)
         ),
     ))
@@ -492,8 +493,8 @@ fn check_growth(normalizer: Option<&NormalizerWrapper>) -> Result<(), String> {
     let times = normalizer.map_or(1, growth);
     match times > GROWTH {
         true => Err(format!(
-            "its normalizer can make a text {} times as long by replacing; expected {GROWTH} times at most",
-            if times == usize::MAX { "without end".to_owned() } else { times.to_string() }
+            "its normalizer can make a text {} times as long by its replacements; expected at most {GROWTH} times",
+            if times == usize::MAX { "infinitely many".to_owned() } else { times.to_string() }
         )),
         false => Ok(()),
     }

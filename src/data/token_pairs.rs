@@ -30,7 +30,8 @@ impl Template {
         let template = Self::of(processor, false)?;
         match template.0.as_slice() {
             [Piece::Text { .. }, ..] => {
-                Err("its post_processor puts no special token before a text, from which the model could predict".into())
+                Err("its post_processor puts no special token before a text, but the model predicts from such a token"
+                    .into())
             }
             _ if template.largest_type() > 0 => {
                 Err("its post_processor gives a single text token types other than 0".into())
@@ -60,15 +61,15 @@ impl Template {
             let texts_are_there = two || holds(0) == 1 && holds(1) == 0;
             if !same || !texts_are_there || found.as_ref().is_some_and(|found| *found != template) {
                 let texts = if two {
-                    "two texts than to put special tokens around them"
+                    "two texts than put special tokens around them"
                 } else {
-                    "a text than to put special tokens around it"
+                    "a text than put special tokens around it"
                 };
                 return Err(format!("its post_processor does more with {texts}"));
             }
             found = Some(template);
         }
-        found.ok_or_else(|| "its post_processor joins no texts".into())
+        found.ok_or_else(|| "its post_processor does not join texts".into())
     }
 
     /// Ids of two texts of these lengths, and the first alone or both joined.

@@ -43,8 +43,8 @@ impl Tokenizer {
         let name = source.file;
         let refuse = |what: String| unusable(dir, name, what);
         if class == Class::Albert && name != FILE && settings.states_ends {
-            let what = "`add_bos_token` or `add_eos_token`: without a tokenizer.json, AlbertTokenizer of transformers 5 would not put [CLS] \
-                        before and [SEP] after a text; expected no such key";
+            let what = "`add_bos_token` or `add_eos_token`: without a tokenizer.json, AlbertTokenizer of transformers \
+                        5 would not put [CLS] before and [SEP] after a text; remove these keys";
             return Err(unusable(dir, super::token_settings::CONFIG, what.into()));
         }
         let loaded = guarded("tokenizers", || {

@@ -111,7 +111,7 @@ impl Settings {
         };
         if own == "" {
             // transformers looks for a class of that name, finds none and builds another one than without the key.
-            return Err(malformed(dir, CONFIG, "tokenizer_class", "the name of a class, or no such key"));
+            return Err(malformed(dir, CONFIG, "tokenizer_class", "the name of a class, or no key at all"));
         }
         let of_type = |name: &str| model["model_type"] == name;
         if TYPES_OF_THE_FILE.iter().any(|name| of_type(name)) && file {
@@ -149,8 +149,8 @@ impl Settings {
             self.class = Class::File;
             if !OF_THE_FILE.contains(&name) {
                 self.notes.push(format!(
-                    "{location} names the tokenizer class `{name}`, which transformers does not have: as there, tokenizer.json \
-                     alone decides about the tokens"
+                    "{location} names the tokenizer class `{name}`, which transformers does not have: as in \
+                     transformers, tokenizer.json alone determines the tokens"
                 ));
             }
         } else {
@@ -164,7 +164,7 @@ impl Settings {
         for (key, value) in config.iter().filter(|(_, value)| says_something(value)) {
             let refuse = |why: &str| Err(unusable(dir, CONFIG, format!("`{key}` is {value}: {why}")));
             if INTERNAL.contains(&key.as_str()) {
-                return refuse("it would replace parts of the tokenizer; expected no such key");
+                return refuse("it would replace parts of the tokenizer; remove this key");
             }
             match self.class.meaning(key) {
                 Some(Meaning::Read | Meaning::Without) => {}
@@ -172,15 +172,15 @@ impl Settings {
                     let said = value.to_string();
                     if said != value_without {
                         self.notes.push(format!(
-                            "{CONFIG}: `{key}` is {value}; transformers 5 does not heed it, nor does taper, but versions before 5 \
-                             did: tokens may differ from those the model was trained on"
+                            "{CONFIG}: `{key}` is {value}; transformers 5 and taper ignore it, but transformers before \
+                             version 5 did: tokens may differ from those the model was trained on"
                         ));
                     }
                 }
                 // If tokenizer.json decides, transformers does not use it.
                 Some(Meaning::Foreign) if self.class == Class::File && has_file => {}
                 Some(Meaning::Foreign) => {
-                    return refuse("it is a setting of a tokenizer that is not BERT's; expected no such key");
+                    return refuse("it is a setting of a tokenizer that is not BERT's; remove this key");
                 }
                 None if key.ends_with("_token") => {}
                 None => self.notes.push(format!(
@@ -194,8 +194,8 @@ impl Settings {
             return Err(unusable(
                 dir,
                 CONFIG,
-                "`auto_map` names code of the repository as the tokenizer, which taper cannot run; where the tokenizer is that of \
-                 the class all the same, remove the key"
+                "`auto_map` names code of the repository as the tokenizer, which taper cannot run; if the tokenizer is \
+                 the same as that of its class, remove the key"
                     .into(),
             ));
         }
@@ -205,7 +205,8 @@ impl Settings {
                 dir,
                 CONFIG,
                 format!(
-                    "`fast_tokenizer_files` names {other}, which depends on the version of transformers: leave tokenizer.json only"
+                    "`fast_tokenizer_files` names {other}, which depends on the version of transformers: keep only \
+                     tokenizer.json in the list"
                 ),
             ));
         }
@@ -224,7 +225,8 @@ impl Settings {
                 let of_pieces = self.class.has_rules() && self.class != Class::Roberta && !has_file;
                 if key == "additional_special_tokens" && of_pieces && says_something(&value) {
                     let what = format!(
-                        "`{key}` stands here beside {}, where transformers gives other ids than with it in {CONFIG}: write it there",
+                        "`{key}` is set here, beside {}, and transformers then gives other ids than with the key in \
+                         {CONFIG}: move it there",
                         self.class.vocabulary()
                     );
                     return Err(unusable(dir, SPECIAL_MAP, what));

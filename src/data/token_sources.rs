@@ -111,7 +111,11 @@ impl Source {
         let of_another = || {
             let kind =
                 model["type"].as_str().map_or_else(|| "of no stated type".into(), |kind| format!("of the type {kind}"));
-            format!("its model is {kind}, of which {} builds no tokenizer; expected {}", class.name(), model_of(class))
+            format!(
+                "its model is {kind}, from which {} builds no tokenizer; expected {}",
+                class.name(),
+                model_of(class)
+            )
         };
         let vocabulary = match (class, &model["vocab"]) {
             (Class::Roberta, vocab @ Value::Object(_)) if model["merges"].is_array() => {
@@ -130,8 +134,8 @@ impl Source {
         }
         for token in json["added_tokens"].as_array().into_iter().flatten() {
             let entry = token["id"].as_u64().zip(token_of(token, false)).filter(|(id, _)| *id < IDS as u64);
-            let (id, token) =
-                entry.ok_or("`added_tokens` has an entry without `content` or with an id that no embedding has")?;
+            let (id, token) = entry
+                .ok_or("`added_tokens` has an entry without `content`, without an id or with one that is too large")?;
             source.added.insert(id, token);
         }
         source.cut_left = json["truncation"]["direction"].as_str().map(|direction| direction == "Left");
@@ -139,8 +143,8 @@ impl Source {
     }
 
     fn from_model(name: &'static str, bytes: &[u8]) -> Result<Self, String> {
-        let model = SentencePiece::read(bytes)
-            .map_err(|what| format!("expected a model of SentencePiece, which this is not, or not whole: {what}"))?;
+        let model =
+            SentencePiece::read(bytes).map_err(|what| format!("this is not a complete SentencePiece model: {what}"))?;
         check_count(model.pieces.len())?;
         let mut source = Self::new(name, Vocabulary::Pieces(model.pieces));
         if !model.charsmap.is_empty() {
@@ -155,7 +159,8 @@ impl Source {
         ];
         for (_, what) in differs.into_iter().filter(|(differs, _)| *differs) {
             source.notes.push(format!(
-                "{name} {what}; transformers 5 does not heed that, nor does taper: tokens may differ from those the model was trained on"
+                "{name} {what}; transformers 5 and taper ignore that: tokens may differ from those the model was \
+                 trained on"
             ));
         }
         Ok(source)

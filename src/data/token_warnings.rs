@@ -34,8 +34,8 @@ impl VocabularyOf {
     /// What to do about words that a vocabulary of `size` tokens lacks.
     fn advice(self, size: usize) -> String {
         match self {
-            Self::Model => "use a model whose vocabulary has the language of these texts".into(),
-            Self::Folder => "use a tokenizer whose vocabulary has the language of these texts".into(),
+            Self::Model => "use a model whose vocabulary covers the language of these texts".into(),
+            Self::Folder => "use a tokenizer whose vocabulary covers the language of these texts".into(),
             Self::TrainingRows { most } if size >= most => {
                 format!("the vocabulary is built from the training rows: raise model.vocab_size, which is {most}")
             }
@@ -130,8 +130,8 @@ fn about_nothing(tokenizer: &Tokenizer, tokens: &Tokens, dataset: &Dataset) -> R
         return Ok(None);
     }
     let message = format!(
-        "{} without a single token, of characters that the tokenizer cleans away ({}): the model learns their labels from nothing; \
-         remove them",
+        "{} without a single token, because the tokenizer removes all of the characters ({}): the model can learn \
+         nothing from them; remove them",
         format::counted(empty.len() as u64, "row") + format::by_number(empty.len() as u64, " is a text", " are texts"),
         dataset.lines_of(&empty)
     );

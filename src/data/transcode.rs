@@ -158,7 +158,10 @@ mod tests {
     fn bytes_that_the_encoding_lacks_are_refused_after_the_text_before_them() {
         for bytes in [b"ab\xFF,1".as_slice(), b"ab\x81"] {
             let error = decoded(bytes, "gb18030").unwrap_err();
-            assert!(error.contains("is not gb18030, which the file is read as; correct x, or the file"), "{error}");
+            assert!(
+                error.contains("is not valid gb18030, the encoding that the file is read in; correct x or the file"),
+                "{error}"
+            );
             let mut reader = Transcoded::new(bytes, TextEncoding::GB18030, "x".into());
             let mut before = [0; 16];
             assert_eq!(reader.read(&mut before).unwrap(), 2, "{:?}", &before[..4]);

@@ -114,7 +114,7 @@ impl From<XlsxError> for Refused {
 fn check_size(path: &Path) -> Result<(), DataError> {
     let refuse = |what: String| DataError::Layout { path: path.to_owned(), what };
     let damaged =
-        |error: String| refuse(format!("the workbook is cut short or damaged ({error}): write or fetch it again"));
+        |error: String| refuse(format!("the workbook is cut short or damaged ({error}): create or download it again"));
     let file = io::BufReader::new(regular::open(path).map_err(DataError::io(path))?);
     let mut archive = zip::ZipArchive::new(file).map_err(|error| damaged(error.to_string()))?;
     let mut bytes = 0;
@@ -205,8 +205,11 @@ fn choose(
         (_, []) => Err(refuse("the workbook has no sheet".into())),
         (None, [only]) => Ok((only.clone(), None)),
         (None, [first, ..]) => {
-            let note =
-                format!("sheet `{first}`, the first of {} ({} names another)", sheets.len(), wording.name("sheet"));
+            let note = format!(
+                "sheet `{first}`, the first of {} (choose another with {})",
+                sheets.len(),
+                wording.name("sheet")
+            );
             Ok((first.clone(), Some(note)))
         }
         (Some(name), _) if sheets.iter().any(|sheet| sheet == name) => Ok((name.to_owned(), None)),

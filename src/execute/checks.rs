@@ -50,7 +50,8 @@ pub(super) fn check(
         found(
             "model.source",
             format!(
-                "the tokenizer gives token id {id}, but the model's vocabulary has {}: tokenizer and model do not belong together",
+                "the tokenizer produces token id {id}, but the model's vocabulary has {}: tokenizer and model do not \
+                 belong together",
                 shape.vocab_size
             ),
         );
@@ -118,7 +119,10 @@ pub(super) fn check(
         let have = format::counted(weights.len() as u64, "number");
         let want = format::counted(dataset.labels.len() as u64, "label");
         let order = dataset.label_list();
-        found("train.class_weights", format!("train.class_weights has {have} for {want} ({order})"));
+        found(
+            "train.class_weights",
+            format!("train.class_weights has {have} for {want}: give one for each of {order}, in this order"),
+        );
     }
     match problems.is_empty() {
         true => Ok(()),
@@ -173,13 +177,13 @@ pub(super) fn about_sizes(config: &RunConfig, tokenizer: &Tokenizer, shape: &Mod
     let (tokens, rows) = (tokenizer.vocab_size(), shape.vocab_size);
     if tokens > rows {
         messages.push(format!(
-            "the tokenizer has {tokens} token ids, but the model's vocabulary has {rows}: no row of this data has one of those \
-             beyond, and a text that has one cannot be classified"
+            "the tokenizer has {tokens} token ids, but the model's vocabulary has {rows}: no row of this data has a \
+             higher id, but a text that has one cannot be classified"
         ));
     } else if tokens + SPARE <= rows && tokens * 10 < rows * 9 {
         messages.push(format!(
-            "the tokenizer has {tokens} token ids and the model's vocabulary {rows}: a vocabulary that was cut short leaves most \
-             words unknown, and one of another model gives them the wrong rows"
+            "the tokenizer has {tokens} token ids and the model's vocabulary {rows}: if the tokenizer's vocabulary was \
+             cut short, most words are unknown; if it belongs to another model, words get the wrong embeddings"
         ));
     }
     if let Some((pad, id)) = tokenizer.padding().filter(|(_, id)| other_padding(*id, shape)) {
@@ -191,9 +195,9 @@ pub(super) fn about_sizes(config: &RunConfig, tokenizer: &Tokenizer, shape: &Mod
     }
     if config.data.text_pair_column.is_some() && shape.type_vocab_size > 1 && tokenizer.leaves_out_token_types() {
         messages.push(
-            "the model is not told which of two texts a token is of: the tokenizer's class has no token_type_ids among its inputs, \
-             in transformers as here; to use them, add \"model_input_names\": [\"input_ids\", \"token_type_ids\", \"attention_mask\"] \
-             to tokenizer_config.json"
+            "the model is not told which of the two texts a token belongs to: the tokenizer's class has no \
+             token_type_ids among its inputs, in transformers too; to use them, add \"model_input_names\": \
+             [\"input_ids\", \"token_type_ids\", \"attention_mask\"] to tokenizer_config.json"
                 .into(),
         );
     }

@@ -177,14 +177,14 @@ pub(super) fn look(
     }
     if keep == Keep::All && !folder.step_models().is_dir() {
         return Ok(Look::Lost(
-            "the models of its evaluations are not there: only checkpoint.keep = \"all\" keeps them".into(),
+            "the models of its evaluations are missing: only checkpoint.keep = \"all\" keeps them".into(),
         ));
     }
     let files = store.kept_files(&run.key)?;
     let Some(kept) = Kept::of(store, runs, run)? else {
         let what = match files.is_empty() {
             true => "it kept no model: it was run with checkpoint.keep = \"none\"",
-            false => "its kept model is not there",
+            false => "its kept model is missing",
         };
         return Ok(Look::Lost(what.into()));
     };

@@ -232,7 +232,7 @@ fn named(signal: i32) -> &'static str {
         libc::SIGQUIT => " (SIGQUIT)",
         libc::SIGILL => " (SIGILL)",
         libc::SIGABRT => " (SIGABRT)",
-        libc::SIGBUS => " (SIGBUS: a file that it reads was cut, or a disk fails)",
+        libc::SIGBUS => " (SIGBUS: a file that it was reading was truncated, or a disk is failing)",
         libc::SIGFPE => " (SIGFPE)",
         libc::SIGSEGV => " (SIGSEGV)",
         libc::SIGTERM => " (SIGTERM)",

@@ -102,7 +102,7 @@ pub enum ExecuteError {
     #[error("{}", each(_0))]
     Sources(Vec<(&'static str, crate::assets::AssetError)>),
     /// Files of a run that changed since they were digested for its key.
-    #[error("{0}: the run would be stored as one of other files; run the same command again")]
+    #[error("{0}: the run would be stored as trained on the wrong files; run the same command again")]
     Unlike(crate::assets::Unlike),
     /// A model that a run kept.
     #[error(transparent)]

@@ -54,8 +54,8 @@ fn refused(precision: Precision, device: DeviceChoice, processor_can: bool) -> O
              --device cpu"
         )),
         (Precision::Tf32, device) => Some(format!(
-            "train.precision is `tf32`, but the run would train on {device}, and TF32 is a precision of NVIDIA GPUs (compute \
-             capability 8.0 or newer): use --device cuda, or set train.precision = \"fp32\""
+            "train.precision is `tf32`, but the run would train on {device}, and only NVIDIA GPUs (compute capability \
+             8.0 or newer) support TF32: use --device cuda, or set train.precision = \"fp32\""
         )),
     }
 }

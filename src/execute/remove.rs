@@ -146,7 +146,7 @@ fn close_plans(store: &Store, runs: &Path, records: &[RunRecord]) -> Result<Vec<
         if experiment.runs.iter().any(|(key, _)| removed.contains(key.as_str())) {
             let planned = || {
                 ExecuteError::Setting(format!(
-                    "a taper process is using the runs of `{}` and would miss those removed: stop it first (Ctrl-C in \
+                    "a taper process is using the runs of `{}`, including some to be removed: stop it first (Ctrl-C in \
                      its terminal)",
                     experiment.name
                 ))
@@ -158,7 +158,7 @@ fn close_plans(store: &Store, runs: &Path, records: &[RunRecord]) -> Result<Vec<
 }
 
 fn at_work(names: &str) -> ExecuteError {
-    ExecuteError::Setting(format!("running at this moment: {names}; stop them first (Ctrl-C in their terminal)"))
+    ExecuteError::Setting(format!("still running: {names}; stop them first (Ctrl-C in their terminal)"))
 }
 
 #[cfg(test)]

@@ -40,11 +40,9 @@ impl StoredProgress {
         let (step, stored) = (state.step, self.steps);
         if stored < step {
             return Err(match stored {
-                0 => format!("it is of step {step}, and the database does not hold the steps before it"),
+                0 => format!("it is from step {step}, but the database does not contain the steps before it"),
                 _ => {
-                    format!(
-                        "it is of step {step}, and of the steps before it the database holds those up to {stored} only"
-                    )
+                    format!("it is from step {step}, but the database contains only the steps up to {stored}")
                 }
             });
         }
@@ -72,7 +70,7 @@ impl StoredProgress {
         let found = self.evaluations.iter().find(|(w, at, of, _)| (*w, *at, *of) == (when, step, split));
         found.map(|(.., score)| *score).ok_or_else(|| {
             let moment = if when == When::Before { "before training".into() } else { format!("after step {step}") };
-            format!("the database does not hold the evaluation {moment} that it builds on")
+            format!("the database does not contain the evaluation {moment} that it is based on")
         })
     }
 }
@@ -90,8 +88,8 @@ pub(super) fn missing_measurements(store: &Store, run: &RunRecord) -> Result<Opt
     let end = if stops_early { run.at_step } else { run.at_step.max(run.total_steps) };
     if stored < end {
         let holds = match stored {
-            0 => "the database does not hold the first".into(),
-            stored => format!("the database holds the first {} without a gap", count(stored)),
+            0 => "the database lacks the first".into(),
+            stored => format!("the database contains only the first {} without a gap", count(stored)),
         };
         return Ok(Some(format!("of its {} {holds}", crate::format::counted(end, "step"))));
     }
@@ -100,7 +98,7 @@ pub(super) fn missing_measurements(store: &Store, run: &RunRecord) -> Result<Opt
     for (split, name, rows) in [(Split::Dev, "dev", size.dev_rows), (Split::Test, "test", size.test_rows)] {
         for (when, moment) in [(When::Before, "before training"), (When::After, "with the kept weights")] {
             if rows > 0 && !evaluations.iter().any(|e| e.when == when && e.split == split) {
-                return Ok(Some(format!("the database does not hold its evaluation on {name} {moment}")));
+                return Ok(Some(format!("the database does not contain its evaluation on {name} {moment}")));
             }
         }
     }
@@ -146,17 +144,15 @@ mod tests {
             assert_eq!(progress().covers(&BOTH, &state(step), true), Ok(()), "step {step}");
         }
         let error = |progress: StoredProgress, step| progress.covers(&BOTH, &state(step), true).unwrap_err();
-        assert!(
-            error(progress(), 11).contains("of step 11, and of the steps before it the database holds those up to 10")
-        );
-        assert!(error(StoredProgress { steps: 0, ..progress() }, 3).contains("does not hold the steps before it"));
+        assert!(error(progress(), 11).contains("from step 11, but the database contains only the steps up to 10"));
+        assert!(error(StoredProgress { steps: 0, ..progress() }, 3).contains("does not contain the steps before it"));
         for (lost, step, words) in
             [(0, 2, "before training"), (1, 2, "before training"), (2, 9, "after step 4"), (3, 9, "after step 8")]
         {
             let mut less = progress();
             less.evaluations.remove(lost);
             let text = error(less, step);
-            assert!(text.contains("does not hold the evaluation") && text.contains(words), "{text}");
+            assert!(text.contains("does not contain the evaluation") && text.contains(words), "{text}");
         }
         // Without rows there are no evaluations.
         assert_eq!(StoredProgress { steps: 3, evaluations: Vec::new() }.covers(&[], &state(3), true), Ok(()));

@@ -117,7 +117,7 @@ pub(super) fn lock_worker(runs: &Path, key: &str) -> Result<RunLock, ExecuteErro
     }
     let problem = match holder(runs, &name) {
         Some((pid, true)) => {
-            format!("process {pid} is stopped while training this run: end it with `kill -9 {pid}`")
+            format!("process {pid} is suspended while training this run: end it with `kill -9 {pid}`")
         }
         Some((pid, false)) => format!("process {pid} is still training this run: end it"),
         None => format!("another process is still training this run ({}): end it", runs.join("locks").display()),

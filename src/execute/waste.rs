@@ -67,12 +67,12 @@ pub fn find_waste(store: &Store, runs: &Path) -> Result<Vec<Waste>, ExecuteError
                 found.extend(of_run(runs, run)?);
             }
         } else if name.strip_suffix(GONE).is_some_and(owned_files::is_key) && owned_files::is_run(&path) {
-            found.push(waste(path, "left from a removal that was cut short", Owner::Unowned));
+            found.push(waste(path, "left over from an interrupted removal", Owner::Unowned));
         } else if name.strip_prefix(verify::PREFIX).is_some_and(owned_files::is_key)
             && owned_files::is_verification(&path)
             && !is_locked(runs, &name)
         {
-            found.push(waste(path, "left from a verification that was cut short", Owner::Process(name)));
+            found.push(waste(path, "left over from an interrupted verification", Owner::Process(name)));
         }
     }
     for name in names(&runs.join(LOCKS))? {
@@ -140,16 +140,16 @@ fn of_run(runs: &Path, run: &RunRecord) -> Result<Vec<Waste>, ExecuteError> {
     let of = |path: PathBuf, why| waste(path, why, Owner::Run(run.key.clone()));
     let mut found = Vec::new();
     let why = match run.state {
-        RunState::Completed => Some("the state of a run that is done"),
-        RunState::Pruned => Some("the state of a run that was pruned"),
+        RunState::Completed => Some("the training state of a completed run"),
+        RunState::Pruned => Some("the training state of a pruned run"),
         // It would diverge again from there.
-        RunState::Failed if run.failure == Some(FailureKind::Diverged) => Some("the state of a run that diverged"),
+        RunState::Failed if run.failure == Some(FailureKind::Diverged) => Some("the training state of a diverged run"),
         _ => None,
     };
     if let Some(why) = why {
         found.extend(folder.states().into_iter().filter(|path| path.is_file()).map(|path| of(path, why)));
     }
-    let cut_short = "left from a write that was cut short";
+    let cut_short = "left over from an interrupted write";
     let files = ["run.new", "state.tmp", "best.tmp"].map(|name| folder.path().join(name));
     let known: Vec<PathBuf> = found.iter().map(|waste: &Waste| waste.path.clone()).collect();
     found.extend(

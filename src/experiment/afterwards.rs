@@ -24,15 +24,14 @@ pub(super) fn none_completed(store: &Store, experiment: &ExperimentRecord) -> Re
     }
     let advice = match (states.contains(&RunState::Pruned), states.contains(&RunState::Failed)) {
         (true, false) => "the same command with --retry trains pruned runs to the end",
-        (true, true) => {
-            "the same command with --retry trains pruned runs to the end, and tries those again that failed"
-        }
+        (true, true) => "the same command with --retry trains pruned runs to the end, and tries the failed ones again",
         (false, _) => {
             "fix the cause of the failures; the same command tries these runs again, and with --retry also those that diverged"
         }
     };
     let counts = RunState::counted(states.iter().copied());
-    let message = format!("no run of this sweep is completed ({counts}), so there is no best and no result: {advice}");
+    let message =
+        format!("no run of this sweep is completed ({counts}), so there is no best trial and no result: {advice}");
     Ok(Some(Warning::new(Kind::Sweep, message)))
 }
 

@@ -62,7 +62,10 @@ impl Layers {
                     _ if sweep.axes.contains_key(key) => format!("--set 'sweep.axes.{key}=[…]'"),
                     _ => "edit [[sweep.zip]]".to_string(),
                 };
-                format!("--set {key} would do nothing: the sweep varies it; to vary it over other values: {help}")
+                format!(
+                    "--set {key} would have no effect, because the sweep varies this key; to vary it over other \
+                     values: {help}"
+                )
             })
             .collect();
         match problems.is_empty() {
@@ -160,7 +163,7 @@ pub fn environment() -> Result<Vec<(String, String)>, ExperimentError> {
                 if sets_a_key(&name) {
                     let what = if is_text && value.is_err() { "its value" } else { "its name" };
                     return Err(ExperimentError::Refused(format!(
-                        "environment variable {name}: {what} is not UTF-8; write it again in UTF-8, or unset it"
+                        "environment variable {name}: {what} is not valid UTF-8; correct it, or unset the variable"
                     )));
                 }
             }

@@ -133,7 +133,7 @@ impl Planner {
         let ways: Vec<String> = ways.into_iter().map(|(way, _)| way).collect();
         let then = match sweep.prune {
             PruneRule::None => "trains {them} again",
-            _ => "leaves {them} out, and with --retry it trains {them} again",
+            _ => "trains {them} again only with --retry",
         };
         Ok((all > 0).then(|| {
             let them = format::by_number(all, "it", "them");

@@ -15,8 +15,8 @@ pub enum DeviceError {
     NoDriver(String),
     /// There is no device with this number.
     #[error(
-        "there is no cuda:{ordinal}: the driver shows {}; `nvidia-smi -L` lists them (CUDA_VISIBLE_DEVICES hides some), and \
-         --device cpu works everywhere", match count { 0 => "no device".into(), 1 => "one device, cuda:0".into(), n => format!("{n} devices") }
+        "there is no cuda:{ordinal}: the driver shows {}; `nvidia-smi -L` lists them (CUDA_VISIBLE_DEVICES may hide \
+         some), and --device cpu works everywhere", match count { 0 => "no device".into(), 1 => "one device, cuda:0".into(), n => format!("{n} devices") }
     )]
     NoDevice {
         /// The requested number.

@@ -141,7 +141,7 @@ impl ModelConfig {
         let parameters = ModelSpec::count(&config, 0);
         if parameters > MOST_PARAMETERS {
             return Err(format!(
-                "its sizes are those of a model of {parameters} parameters; taper trains models of {MOST_PARAMETERS} at most"
+                "its sizes make a model of {parameters} parameters; taper trains models of at most {MOST_PARAMETERS}"
             ));
         }
         match config.names() {
@@ -173,7 +173,7 @@ fn family_of(keys: &Keys) -> Result<&'static Family, String> {
         return Err(format!("`position_embedding_type` is {value:?}; taper fine-tunes models with \"absolute\""));
     }
     match keys.get("is_decoder") {
-        Some(Value::Bool(true)) => Err("`is_decoder` is true; taper fine-tunes encoders".into()),
+        Some(Value::Bool(true)) => Err("`is_decoder` is true; taper fine-tunes only encoders".into()),
         _ => Ok(family),
     }
 }
@@ -383,7 +383,7 @@ mod tests {
             raw.insert(key.into(), json!(value));
         }
         let error = ModelConfig::parse(&Value::Object(raw).to_string()).expect_err("a model of 10^14 parameters");
-        assert!(error.contains("154") && error.contains("10000000000 at most"), "{error}");
+        assert!(error.contains("154") && error.contains("at most 10000000000"), "{error}");
         assert_eq!(with("hidden_size", json!(64.0)).expect("a config").hidden_size, 64);
     }
 

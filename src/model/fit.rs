@@ -30,7 +30,7 @@ impl Said {
         let from = seed.map_or_else(String::new, |seed| format!(" from seed {seed}"));
         let fresh = [
             (&self.missing, format!("not in the weights file, initialised{from}")),
-            (&self.unused, format!("initialised{from}, those of the weights file are not used")),
+            (&self.unused, format!("not taken from the weights file, but initialised{from}")),
         ];
         let fresh = fresh.into_iter().filter(|(names, _)| !names.is_empty());
         fresh.map(|(names, what)| format!("{what}: {}", names.join(", "))).chain(self.kept.iter().cloned()).collect()
@@ -106,7 +106,7 @@ impl<'a> Found<'a> {
     fn of_another_type(&self, name: &str) -> Option<String> {
         let (in_file, dtype) = self.others.get(name)?;
         Some(format!(
-            "  {in_file}: its numbers are {dtype}, wanted floating-point ones (float32, float16, bfloat16 or float64)"
+            "  {in_file}: its numbers are {dtype}, expected floating-point ones (float32, float16, bfloat16 or float64)"
         ))
     }
 }
@@ -144,14 +144,14 @@ impl Fit {
             (config.num_hidden_layers, layers(naming, found.weights.keys().chain(found.others.keys())));
         if there > 0 && there < wanted {
             let there = counted(there, "layer");
-            return refused(format!("  config.json's num_hidden_layers is {wanted}, the file has {there}"));
+            return refused(format!("  config.json's num_hidden_layers is {wanted}, but the file has {there}"));
         }
         if there > wanted {
             let first = if wanted == 1 { "the first one is".into() } else { format!("the first {wanted} are") };
             said.warnings.push(Warning::new(
                 Kind::Model,
                 format!(
-                    "the weights file has {}, config.json's num_hidden_layers is {wanted}: {first} used",
+                    "the weights file has {}, but config.json's num_hidden_layers is {wanted}: {first} used",
                     crate::format::counted(there as u64, "layer")
                 ),
             ));
@@ -168,7 +168,7 @@ impl Fit {
                 Some((in_file, shape)) if shape == wanted.as_slice() => {
                     written.insert(name.clone(), in_file.to_string());
                 }
-                Some((in_file, shape)) => problems.push(format!("  {in_file}: shape {shape:?}, wanted {wanted:?}")),
+                Some((in_file, shape)) => problems.push(format!("  {in_file}: shape {shape:?}, expected {wanted:?}")),
                 None => match found.of_another_type(name) {
                     Some(problem) => {
                         is_quantised = true;
@@ -302,14 +302,15 @@ fn absent(naming: &Naming, missing: &[&Parameter], entries: &Entries) -> Vec<Str
     for (prefix, names) in found.iter().filter(|(_, names)| 2 * names.len() > missing.len()) {
         let first = names.values().next().copied().unwrap_or_default();
         lines.push(format!(
-            "  the file has {} with `{prefix}` before the name ({first}, …), under which transformers does not find them either: \
-             rename them, in Python {{name.removeprefix({prefix:?}): tensor for name, tensor in tensors.items()}}",
+            "  the file has {} with the prefix `{prefix}` ({first}, …), under which transformers does not find them \
+             either: rename them, in Python {{name.removeprefix({prefix:?}): tensor for name, tensor in \
+             tensors.items()}}",
             counted(names.len(), "tensor")
         ));
         open.retain(|name| !names.contains_key(*name));
     }
     let still_missing = missing.iter().filter(|parameter| open.contains(parameter.name.as_str()));
-    lines.extend(still_missing.map(|p| format!("  {}: missing, wanted shape {:?}", p.name, p.shape)));
+    lines.extend(still_missing.map(|p| format!("  {}: missing, expected shape {:?}", p.name, p.shape)));
     let (all, shown) = (entries.len(), entries.len().min(SHOWN));
     if found.is_empty() && all > 0 && missing.len() > all / 2 {
         let names: Vec<&str> = entries.keys().take(shown).copied().collect();

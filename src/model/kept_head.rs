@@ -94,7 +94,7 @@ pub(super) fn kept(labels: &Labels, names: &Names, rows: usize) -> Kept {
                 Kept::Moved(
                     rows,
                     format!(
-                        "kept the classifier head, its rows put into the order of the data's labels ({order}{said})"
+                        "kept the classifier head, with its rows reordered to match the data's labels ({order}{said})"
                     ),
                 )
             }

@@ -57,8 +57,8 @@ pub fn doubts_of_the_head(keys: &Keys, rows: usize) -> Vec<String> {
         });
         if let Some((id, name, label)) = differs {
             doubts.push(format!(
-                "config.json contradicts itself: id {id} is `{}` in id2label and `{}` in label2id; the head's rows are taken by \
-                 id2label, as in transformers",
+                "config.json contradicts itself: id {id} is `{}` in id2label and `{}` in label2id; the head's rows are \
+                 named by id2label, as in transformers",
                 name.escape_debug(),
                 label.escape_debug()
             ));
@@ -66,8 +66,8 @@ pub fn doubts_of_the_head(keys: &Keys, rows: usize) -> Vec<String> {
     }
     if let Some(stated) = keys.get("num_labels").filter(|stated| id_of(stated) != Some(rows)) {
         doubts.push(format!(
-            "config.json's num_labels is {stated}, but the classifier head in the weights file has {}: transformers would refuse \
-             it or leave it out",
+            "config.json's num_labels is {stated}, but the classifier head in the weights file has {}: transformers \
+             would refuse the head or ignore it",
             if rows == 1 { "1 row".into() } else { format!("{rows} rows") }
         ));
     }
@@ -86,8 +86,8 @@ pub fn doubts_of_the_head(keys: &Keys, rows: usize) -> Vec<String> {
     };
     doubts.extend(trained.map(|(kind, what)| {
         format!(
-            "config.json's problem_type is `{}`: {what}. taper keeps its weights, trains it for single-label classification, \
-             and exports the model with problem_type {}",
+            "config.json's problem_type is `{}`: {what}. taper keeps the head's weights, trains the model for \
+             single-label classification, and exports it with problem_type {}",
             kind.escape_debug(),
             Task::SingleLabel.problem_type()
         )

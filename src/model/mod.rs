@@ -79,8 +79,8 @@ pub enum ModelError {
     },
     /// Weights that cannot be used, such as NaN.
     #[error(
-        "{path}: the weights hold numbers that are NaN or infinite as float32 (of a training that diverged, of float16 that \
-         overflowed, or of a damaged copy); take another file:\n{tensors}"
+        "{path}: the weights contain numbers that are NaN or infinite as float32 (because a training run diverged, \
+         float16 overflowed, or the copy is damaged); use another file:\n{tensors}"
     )]
     NotFinite {
         /// The weights file.
@@ -95,7 +95,7 @@ pub enum ModelError {
         message: String,
     },
     /// A word in `train.no_decay` that matches nothing.
-    #[error("train.no_decay: no parameter's name contains `{word}`; common are `bias` and `LayerNorm.weight`")]
+    #[error("train.no_decay: no parameter's name contains `{word}`; usual strings are `bias` and `LayerNorm.weight`")]
     NoDecay {
         /// The word.
         word: String,
@@ -110,7 +110,7 @@ pub enum ModelError {
     #[error("train.engine = \"fused\": taper has no kernels for this device; use \"candle\"")]
     NoKernels,
     /// A `train.precision` that only GPUs support.
-    #[error("train.precision = \"tf32\": TF32 is a precision of NVIDIA GPUs; use \"fp32\"")]
+    #[error("train.precision = \"tf32\": only NVIDIA GPUs support TF32; use \"fp32\"")]
     NoTf32,
     /// Arithmetic failed (usually for lack of device memory).
     #[error(transparent)]

@@ -75,7 +75,9 @@ fn check_freeze(spec: &ModelSpec, freeze: &[String]) -> Result<(), ModelError> {
         let names_some = |rest: &&str| !rest.is_empty() && spec.parameters().iter().any(|p| p.begins_with(rest));
         return refused(match unused.strip_prefix(prefix).filter(names_some) {
             Some(rest) => format!("parameter names are written without `{prefix}`; found `{unused}`, write \"{rest}\""),
-            None => format!("`{unused}` names no parameter; they begin with {freezable}"),
+            None => {
+                format!("no parameter's name begins with `{unused}`; possible beginnings are, for example, {freezable}")
+            }
         });
     }
     match spec.parameters().iter().all(|parameter| parameter.is_frozen(freeze)) {
@@ -142,8 +144,8 @@ impl NumberFindings {
             _ => ("weights of the model's file are", "them"),
         };
         let message = format!(
-            "{weights} zero throughout ({}{more}): nothing of a text gets through {it}, and training may \
-             never change that; a file that was not filled or a damaged copy, most likely: take another file",
+            "{weights} zero throughout ({}{more}): no information about a text gets through {it}, and training may \
+             never change that; the file was probably never filled, or is a damaged copy: use another one",
             self.zero[..self.zero.len().min(SHOWN)].join(", ")
         );
         Ok((!self.zero.is_empty()).then(|| Warning::new(Kind::Model, message)).into_iter().collect())
@@ -375,7 +377,11 @@ mod tests {
         };
         assert!(refused("bert.embeddings").ends_with("found `bert.embeddings`, write \"embeddings\""));
         for freeze in ["bert.", "bert.foo"] {
-            assert!(refused(freeze).contains("names no parameter; they begin with embeddings"), "{}", refused(freeze));
+            assert!(
+                refused(freeze).contains("; possible beginnings are, for example, embeddings"),
+                "{}",
+                refused(freeze)
+            );
         }
     }
 

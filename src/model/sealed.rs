@@ -49,9 +49,7 @@ pub fn read_metadata(path: &Path) -> Result<Metadata, ModelError> {
     let mut metadata = Header::read(path)?.metadata;
     match metadata.remove(METADATA) {
         None => Err(damaged(path, "it has no checksum")),
-        Some(sum) if sum != of_metadata(&metadata) => {
-            Err(damaged(path, "its header does not have the sum that it had when it was written"))
-        }
+        Some(sum) if sum != of_metadata(&metadata) => Err(damaged(path, "its header does not match its checksum")),
         Some(_) => Ok(metadata),
     }
 }
@@ -72,7 +70,7 @@ pub fn read_sealed(path: &Path) -> Result<(Metadata, BTreeMap<String, Tensor>), 
     }
     match metadata.get(TENSORS) {
         Some(written) if *written == hex(sum) => Ok((metadata, tensors)),
-        _ => Err(damaged(path, "its numbers do not have the sum that they had when they were written")),
+        _ => Err(damaged(path, "its numbers do not match their checksum")),
     }
 }
 

@@ -146,7 +146,7 @@ pub enum ObserveError {
     #[error("cannot start the recorder's thread: {0}")]
     Thread(io::Error),
     /// The thread that owns the store is gone.
-    #[error("the recorder ended before its time: measurements since then are lost; run the same command again")]
+    #[error("the recorder ended unexpectedly: later measurements are lost; run the same command again")]
     Gone,
     /// The JSON lines cannot be written, for example because their reader has exited.
     #[error("cannot write the JSON lines: {0}")]

@@ -72,7 +72,10 @@ pub enum PlanError {
         found: usize,
     },
     /// A key is in two axes of the sweep.
-    #[error("sweep: `{key}` is swept more than once; keep it in one of axes, zip and seeds (seeds is `train.seed`)")]
+    #[error(
+        "sweep: `{key}` is swept more than once; keep it in only one of axes, zip and seeds (seeds varies \
+         `train.seed`)"
+    )]
     SweptTwice {
         /// The key.
         key: String,
@@ -90,13 +93,13 @@ pub enum PlanError {
         found: String,
     },
     /// A grid has a range.
-    #[error("sweep: `{key}` is a range; a grid takes lists of values only: list them, or set sweep.search")]
+    #[error("sweep: `{key}` is a range; a grid takes only lists of values: list the values, or set sweep.search")]
     RangeInGrid {
         /// The key.
         key: String,
     },
     /// A search does not set its number of points.
-    #[error("sweep.search needs sweep.trials: how many points are tried")]
+    #[error("sweep.search needs sweep.trials, the number of points to try")]
     NoTrials,
     /// More points than allowed.
     #[error(

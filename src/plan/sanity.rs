@@ -36,7 +36,7 @@ pub fn of_run(config: &RunConfig, rows: u64, dev: u64) -> Vec<Warning> {
     if train.max_steps.is_some() && total / per_epoch.max(1) >= MANY_PASSES {
         let passes = count(total / per_epoch.max(1));
         warn(format!(
-            "train.max_steps = {total} is {passes} passes over the {}: set train.epochs instead, or lower it",
+            "train.max_steps = {total} is {passes} passes over the {}: lower it, or remove it and set train.epochs",
             examples(config, rows)
         ));
     }
@@ -75,8 +75,9 @@ pub fn of_run(config: &RunConfig, rows: u64, dev: u64) -> Vec<Warning> {
     let patience = u64::from(train.early_stopping_patience);
     if patience > 0 && dev > 0 && patience + 1 >= evaluations {
         warn(format!(
-            "train.early_stopping_patience = {patience} can never stop this run: it takes {} without improvement after the first and \
-             before the last, of only {}; lower it, or set train.eval_steps",
+            "train.early_stopping_patience = {patience} can never stop this run early: that takes {} without \
+             improvement between the first and the last, and there are only {} in all; lower it, or evaluate more \
+             often (train.eval_steps)",
             counted(patience, "evaluation"),
             count(evaluations)
         ));
@@ -98,8 +99,8 @@ pub fn of_run(config: &RunConfig, rows: u64, dev: u64) -> Vec<Warning> {
         ));
     }
     if config.checkpoint.keep == Keep::Best && dev > 0 && evaluations == 1 {
-        let message =
-            "checkpoint.keep = \"best\" has one evaluation to choose from, that of the last step: set train.eval_steps";
+        let message = "checkpoint.keep = \"best\" has only one evaluation to choose from, that of the last step: set \
+                       train.eval_steps";
         warn(message.into());
     }
     found
@@ -131,7 +132,8 @@ fn optimizer(train: &TrainConfig, warn: &mut impl FnMut(String)) {
         ));
     } else if eps > MOST_EPS {
         warn(format!(
-            "train.eps = {eps} is far larger than gradients: it divides every step by about that; the default is 1e-8"
+            "train.eps = {eps} is far larger than gradients: it divides every step by about this value; the default is \
+             1e-8"
         ));
     }
     if weight_decay > MOST_DECAY {
@@ -208,8 +210,8 @@ pub fn of_sweep(sweep: &Sweep, runs: &[SweptRun], trials: Trials) -> Vec<Warning
     let tpe = sweep.search == Search::Tpe;
     if tpe && trials.all <= sweep.startup_trials {
         messages.push(format!(
-            "sweep.search = \"tpe\" draws every trial at random: it learns only after sweep.startup_trials = {}, and there {}; raise \
-             sweep.trials, or lower sweep.startup_trials",
+            "sweep.search = \"tpe\" draws every trial at random: it learns only after sweep.startup_trials = {}, but \
+             there {}; raise sweep.trials, or lower sweep.startup_trials",
             sweep.startup_trials,
             are_trials(trials.all)
         ));
@@ -254,7 +256,7 @@ pub fn of_sweep(sweep: &Sweep, runs: &[SweptRun], trials: Trials) -> Vec<Warning
     if trials.repeats > 0 {
         let points = by_number(trials.repeats, "point means", "points mean");
         messages.push(format!(
-            "{} {points} the same run as another one and count once: two values of an axis are equivalent",
+            "{} {points} the same run as another one, which is trained only once: two values of an axis are equivalent",
             count(trials.repeats)
         ));
     }
@@ -381,8 +383,8 @@ fn median(prune: &Prune, startup_trials: u64, runs: &[SweptRun], trials: u64, me
         messages.push(cannot_prune("median", never, runs, None));
     } else if trials <= startup_trials {
         messages.push(format!(
-            "sweep.prune = \"median\" stops no run: it compares from trial {} on (sweep.startup_trials = {startup_trials}), and there \
-             {}; lower sweep.startup_trials",
+            "sweep.prune = \"median\" stops no run: it compares trials from trial {} on (sweep.startup_trials = \
+             {startup_trials}), but there {}; lower sweep.startup_trials",
             startup_trials + 1,
             are_trials(trials)
         ));
@@ -426,7 +428,7 @@ fn asha(prune: &Prune, sweep: &Sweep, runs: &[SweptRun], trials: u64, messages: 
     (promotions.past(rungs) * (trials as f64) < 2.0).then(|| {
         format!(
             "sweep.prune = \"asha\" is expected to train {} of {} trials to the end ({}{}): for more, lower \
-             sweep.reduction_factor (now {factor}) or sweep.rungs (now {asked}), or have more trials",
+             sweep.reduction_factor (now {factor}) or sweep.rungs (now {asked}), or add more trials",
             promotions.span(rungs),
             count(trials),
             promotions.words(rungs),

@@ -157,7 +157,7 @@ fn parts(of: &[Audited<'_>]) -> Vec<DataPart> {
             facts.push((what, file.sha256.clone()));
         }
         if let more @ 1.. = source.files.len().saturating_sub(FILES) {
-            let all = "their digests are part of that of the data, under Reproduce";
+            let all = "their digests are included in the digest of the data, under Reproduce";
             facts.push((format!("and {}", counted(more as u64, "more file")), all.into()));
         }
         parts.push(DataPart { title: format!("{key} = {address}"), facts });
@@ -303,7 +303,7 @@ fn table(of: &[Audited<'_>]) -> SplitTable {
         };
         push(&format!("Text also in {in_name}"), &|split| leaks(split, |leak| leak.exact));
         if all_leaks().any(|leak| leak.alike > leak.exact) {
-            push("The same apart from case and spaces", &|split| leaks(split, |leak| leak.alike));
+            push("The same if case and spaces are ignored", &|split| leaks(split, |leak| leak.alike));
         }
     }
     let texts = |split: Split| of.iter().filter_map(move |of| of.texts(split));

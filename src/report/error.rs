@@ -23,8 +23,8 @@ pub enum ReportError {
     },
     /// The folder holds files with the names of a report's files that no report wrote.
     #[error(
-        "{} holds files that no report wrote, and a report would replace them: {names}; choose another folder with --out, or replace \
-         them with --force",
+        "{} contains files that no report wrote, but that this report would replace: {names}; choose another folder \
+         with --out, or replace them with --force",
         path.display()
     )]
     Foreign {

@@ -15,7 +15,7 @@ use crate::{
     store::{EvalRecord, PredictionRecord, RunRecord, RunState},
 };
 
-/// The result of a trial in a cross-validation. Each row is predicted once for each seed, by the model that was not trained on it; a seed
+/// The result of a trial in a cross-validation. Each row is predicted once for each seed, by the model whose test fold contains it; a seed
 /// counts only once all its folds are completed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct OutOfFold {

@@ -14,7 +14,7 @@ pub fn long_texts(long: LongTexts, splits: &[SplitTexts]) -> String {
     let most = counted(long.max_length as u64, "token");
     let how = match long.policy {
         LongPolicy::Cut => format!("at most {most}"),
-        LongPolicy::HeadTail { head } => format!("at most {most}, of longer texts {}", long.kept(head)),
+        LongPolicy::HeadTail { head } => format!("at most {most}; of longer texts {}", long.kept(head)),
         LongPolicy::Windows { stride } => {
             let of_rows = |of: &SplitTexts| format!("{} of {}", counted(of.windows, "window"), rows(of));
             let windows: Vec<String> = splits.iter().map(of_rows).collect();
@@ -132,7 +132,7 @@ fn listed(found: Vec<(String, Vec<&str>)>) -> Vec<(String, String)> {
     let mut rows: Vec<(String, String)> = found.into_iter().take(SENTENCES).map(row).collect();
     if more > 0 {
         let others = counted(more as u64, "other way");
-        rows.push((String::new(), format!("And {others}: `taper show` says it for each run.")));
+        rows.push((String::new(), format!("And {others}: `taper show` has them for each run.")));
     }
     rows
 }
@@ -157,7 +157,7 @@ mod tests {
         let rows = listed(ways(10));
         assert_eq!(rows.len(), 9);
         assert_eq!(rows[7], ("a; b; c; d; and 2 more".into(), "Way 7.".into()));
-        assert_eq!(rows[8], (String::new(), "And 2 other ways: `taper show` says it for each run.".into()));
+        assert_eq!(rows[8], (String::new(), "And 2 other ways: `taper show` has them for each run.".into()));
         assert_eq!((listed(ways(8)).len(), few(&names[..4])), (8, "a; b; c; d".into()));
     }
 
@@ -176,8 +176,8 @@ mod tests {
         let head = LongTexts { policy: LongPolicy::HeadTail { head: 32 }, ..cut };
         assert_eq!(
             long_texts(head, &[counted]),
-            "at most 128 tokens, of longer texts the first 32 and the last 94; cut: 96 of 7,790 train rows (more than 5,012 of \
-             more than 215,000 tokens)"
+            "at most 128 tokens; of longer texts the first 32 and the last 94; cut: 96 of 7,790 train rows (more than \
+             5,012 of more than 215,000 tokens)"
         );
         // A run that ended before it needed all rows.
         let part = SplitTexts { uncounted: 7780, ..train };

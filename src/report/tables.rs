@@ -34,12 +34,13 @@ type Table = Writer<Vec<u8>>;
 
 /// Files and their contents, in the order they are written.
 const FILES: [(&str, &str); 8] = [
-    ("runs.csv", "one line per run: trial (column configuration), swept keys, state, dev and final metrics"),
+    ("runs.csv", "one line per run: trial (in the column “configuration”), swept keys, state, dev and final metrics"),
     ("steps.csv", "every step: loss, learning rate, gradient norm"),
     ("evaluations.csv", "every evaluation"),
     (
         "predictions.csv",
-        "every row of the final evaluation, with the probability of each label (with more than 50 labels, of the five most probable)",
+        "every row of the final evaluation, with the probability of each label (if there are more than 50 labels, of \
+         the five most probable)",
     ),
     ("mistakes.csv", "mistakes of the predictions on this page, the most confident first"),
     ("probes.csv", "every score of every probe"),
@@ -50,7 +51,8 @@ const FILES: [(&str, &str); 8] = [
 /// The table of a cross-validation.
 const OUT_OF_FOLD: (&str, &str) = (
     "out_of_fold.csv",
-    "cross-validation: for each trial and seed whose folds are all completed, every row once, as predicted by the model that was not trained on it",
+    "cross-validation: for each trial and seed whose folds are all completed, every row once, as predicted by the \
+     model whose test fold contains it",
 );
 
 /// The tables of a report: names and contents.

@@ -61,7 +61,7 @@ pub(super) fn from_arguments(sets: &[String]) -> (Vec<Layer>, Vec<Problem>) {
                 let root = assign(&path, value, key.len() + 1);
                 layers.push(Layer::new(Origin::Set(text.clone()), text.clone(), root));
             }
-            None => problems.push(refuse(0..key.len(), &format!("`{key}` is not a key"))),
+            None => problems.push(refuse(0..key.len(), &format!("`{key}` cannot be the name of a key"))),
         }
     }
     (layers, problems)
@@ -151,9 +151,9 @@ mod tests {
         assert_eq!(set("train.lr=1\nseed = 2"), "{ train = { lr = \"1\\nseed = 2\" } }");
         assert_eq!(set("description="), "{ description = \"\" }");
         assert_eq!(set("train.lr"), "`train.lr` has no `=`");
-        assert_eq!(set("=3"), "`` is not a key");
-        assert_eq!(set("train..lr=3"), "`train..lr` is not a key");
-        assert_eq!(set("[train]\nlr=3"), "`[train]\nlr` is not a key");
+        assert_eq!(set("=3"), "`` cannot be the name of a key");
+        assert_eq!(set("train..lr=3"), "`train..lr` cannot be the name of a key");
+        assert_eq!(set("[train]\nlr=3"), "`[train]\nlr` cannot be the name of a key");
         for (argument, help) in [
             ("train.lr", "write --set train.lr=VALUE"),
             ("train.lr 1e-4", "write --set train.lr=1e-4"),

@@ -137,13 +137,13 @@ impl Check<'_> {
         }
         let found = node.found();
         let Item::List(ends) = &mut node.item else {
-            let message = format!("`{form}` of `{path}` is {found}; expected its two ends");
+            let message = format!("`{form}` of `{path}` is {found}; expected a list of its two bounds");
             self.faults.push(Fault::new(node.span.clone(), message).help(format!("write {form} = [LOW, HIGH]")));
             return false;
         };
         let [low, high] = &mut ends[..] else {
             let message = format!(
-                "`{form}` of `{path}` has {}; expected its two ends",
+                "`{form}` of `{path}` has {}; expected its two bounds",
                 crate::format::counted(ends.len() as u64, "number")
             );
             self.faults.push(Fault::new(node.span.clone(), message).help(format!("write {form} = [LOW, HIGH]")));
@@ -176,7 +176,8 @@ impl Check<'_> {
         let table = match &mut node.item {
             Item::Table(table) if !table.is_empty() => table,
             _ => {
-                let message = format!("`when` of `{path}` is {found}; expected keys and the values they need to have");
+                let message =
+                    format!("`when` of `{path}` is {found}; expected keys, each with the value that it must have");
                 let help = "write when = { \"train.scheduler\" = \"linear\" }";
                 self.faults.push(Fault::new(node.span.clone(), message).help(help));
                 return false;
@@ -193,7 +194,7 @@ impl Check<'_> {
         let refused = match other {
             _ if other == path => Some(format!("`{path}` cannot depend on itself")),
             "train.seed" | "data.fold" => {
-                Some(format!("`{path}` cannot depend on `{other}`: the runs of a trial differ in nothing else"))
+                Some(format!("`{path}` cannot depend on `{other}`: the runs of a trial differ only in `{other}`"))
             }
             _ => None,
         };
@@ -220,7 +221,7 @@ fn unknown(path: &str, name: &str, node: &Node) -> Fault {
             "write log = [LOW, HIGH], uniform = [LOW, HIGH] or int = [LOW, HIGH]".to_string()
         }
         (_, Some(close)) => format!("did you mean `{close}`?"),
-        (_, None) => format!("an axis has one of {}; and `when`", FORMS.join(", ")),
+        (_, None) => format!("an axis has one of {}, and may have `when`", FORMS.join(", ")),
     };
     Fault::new(node.key.clone(), format!("the axis `{path}` has no `{}`", quoted_key(name))).help(help)
 }

@@ -154,7 +154,7 @@ impl Check<'_> {
             let span = probe.span.clone();
             let Item::Table(table) = &mut probe.item else {
                 let message = format!("`probes` contains {}; expected a table with `text`", probe.found());
-                self.faults.push(Fault::new(span, message).help("write `[[probes]]` and below it `text = \"…\"`"));
+                self.faults.push(Fault::new(span, message).help("write `[[probes]]` and `text = \"…\"` below it"));
                 return false;
             };
             let before = self.faults.len();
@@ -226,10 +226,10 @@ fn available_keys(path: &str) -> String {
     let within = if keys::is_section(section) { section } else { "" };
     let names = || keys::KEYS.iter().filter(|key| key.section() == within && key.path != within).map(Key::name);
     match keys::is_section(section) {
-        true => format!("`{section}` has: {}", names().collect::<Vec<_>>().join(", ")),
+        true => format!("the keys of `{section}` are: {}", names().collect::<Vec<_>>().join(", ")),
         false => {
             let sections = keys::SECTIONS.iter().filter(|name| !name.is_empty()).copied();
-            format!("a spec has: {}", names().chain(sections).collect::<Vec<_>>().join(", "))
+            format!("the keys and tables of a spec are: {}", names().chain(sections).collect::<Vec<_>>().join(", "))
         }
     }
 }

@@ -53,7 +53,7 @@ fn split(spec: &Spec, found: &mut Vec<Conflict>) {
         found.push(conflict(&["data.dev", by], message, "lower `data.dev`"));
     } else if test + dev > 1.0 - 1e-9 {
         let message = format!("`data.dev` = {dev} and `data.test` = {test} leave no rows to train on");
-        found.push(conflict(&["data.dev", "data.test"], message, "together they have to stay below 1"));
+        found.push(conflict(&["data.dev", "data.test"], message, "their sum must be below 1"));
     }
     let choosers = [
         ("checkpoint.keep", "`checkpoint.keep` = \"best\"", spec.checkpoint.keep == Keep::Best),
@@ -113,7 +113,7 @@ fn own_splits(spec: &Spec, found: &mut Vec<Conflict>) {
     match (&data.split_column, &data.splits) {
         (Some(_), None) => found.push(conflict(
             &["data.split_column", "data.splits"],
-            "`data.split_column` needs `data.splits`, its values for each split",
+            "`data.split_column` needs `data.splits`, which names the column's value for each split",
             "write data.splits = { train = \"train\", dev = \"validation\", test = \"test\" } with the values in the file",
         )),
         (None, Some(_)) if data.file.is_some() || !may_have_splits(&data.source) => found.push(conflict(

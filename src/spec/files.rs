@@ -177,7 +177,7 @@ fn take_extends(root: &mut Table) -> (Vec<(String, Span)>, Vec<Fault>) {
 /// Removes `[profile.NAME]` from the tree.
 fn take_profiles(root: &mut Table) -> (BTreeMap<String, Node>, Vec<Fault>) {
     let Some(node) = root.remove("profile") else { return Default::default() };
-    let help = "write `[profile.NAME.train]` and below it keys";
+    let help = "write `[profile.NAME.train]` and keys below it";
     let found = node.found();
     let Item::Table(profiles) = node.item else {
         let message = format!("`profile` is {found}; expected tables");

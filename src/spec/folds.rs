@@ -37,7 +37,7 @@ pub(super) fn of_layers(spec: &Spec, says_test: bool, says_fold: bool) -> Vec<Co
     let mut refuse = |with: &str, message: String, help: &str| found.push(conflict(&[with, by], message, help));
     if spec.data.test_value().is_some() {
         let message = format!("`data.splits.test` and `{by}` both say which rows are the test split");
-        refuse("data.splits", message, "take `test` out of data.splits, or remove the folds");
+        refuse("data.splits", message, "remove `test` from data.splits, or remove the folds");
     } else if says_test && !spec.data.test.is_none() {
         let message = format!("`data.test` and `{by}` both say which rows are the test split: each fold is one");
         refuse("data.test", message, "remove `data.test` or set it to 0, or remove the folds");

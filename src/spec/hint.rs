@@ -26,8 +26,8 @@ const SPLIT_FILES: [&str; 12] = [
     "test_data",
 ];
 
-const SPLIT_FILES_HELP: &str = "write the training rows' file as `data.source`, and those of the others as `data.dev` and `data.test`: \
-                                test = \"path:test.csv\"";
+const SPLIT_FILES_HELP: &str = "name the file of the training rows in `data.source`, and those of the other rows in \
+                                `data.dev` and `data.test`: test = \"path:test.csv\"";
 
 /// The suggestion for an unknown key, by its dotted path, that corresponds to no key of a spec.
 pub(super) fn unsupported(path: &str) -> Option<String> {
@@ -36,24 +36,24 @@ pub(super) fn unsupported(path: &str) -> Option<String> {
     let first = path.split_once('.').map_or(path, |(first, _)| first);
     match (section, name) {
         _ if first == "profile" => Some(
-            "profiles are tables of a spec file: choose one with --profile NAME, or set its keys themselves, such as \
+            "profiles are tables of a spec file: choose one with --profile NAME, or set its keys one by one, such as \
              --set train.lr=1e-5"
                 .into(),
         ),
         _ if first == "extends" => {
-            Some("files extend others: write extends = [\"FILE\"] at the top of the spec".into())
+            Some("a spec extends other files with `extends`: write extends = [\"FILE\"] at the top of the spec".into())
         }
         _ if names_a_file => Some(SPLIT_FILES_HELP.into()),
         (_, "fp16" | "half_precision_backend") => {
-            Some("there is no fp16: write `train.precision` = \"bf16\" where the device has it".into())
+            Some("there is no fp16: write `train.precision` = \"bf16\" if the device supports it".into())
         }
         (_, "fp16_full_eval" | "bf16_full_eval") => {
-            Some("write `train.precision`, which evaluations follow too".into())
+            Some("write `train.precision`, which applies to evaluations too".into())
         }
         (_, "optim" | "optimizer" | "optimiser") => Some("AdamW is the only optimizer; remove it".into()),
-        (_, "num_labels" | "n_labels" | "num_classes") => {
-            Some("labels are counted in the data; remove it, or name them in `data.labels`".into())
-        }
+        (_, "num_labels" | "n_labels" | "num_classes") => Some(
+            "the number of labels comes from the data; remove this key, or name the labels in `data.labels`".into(),
+        ),
         (_, "device" | "gpu" | "gpus" | "n_gpu" | "no_cuda" | "use_cpu" | "threads" | "num_workers" | "jobs") => {
             Some("devices and threads are options of the command, not of the spec: see `taper run --help`".into())
         }
@@ -79,7 +79,7 @@ pub(super) fn bare_word(text: &str, at: usize) -> Option<(Range<usize>, String, 
         return None;
     }
     let help = match word.to_lowercase().as_str() {
-        "null" | "none" | "nil" | "undefined" => "TOML has no null: leave the key out for its default".to_string(),
+        "null" | "none" | "nil" | "undefined" => "TOML has no null: remove the key to use its default".to_string(),
         lower => match boolean(lower) {
             Some(value) => format!("write {value}"),
             None => format!("write a string in quotes: \"{word}\""),
@@ -88,7 +88,7 @@ pub(super) fn bare_word(text: &str, at: usize) -> Option<(Range<usize>, String, 
     Some((begin..begin + word.len(), format!("invalid TOML: `{word}` is not a value"), help))
 }
 
-const NO_FP16: &str = "there is no fp16: write \"bf16\" where the device has it, or \"fp32\"";
+const NO_FP16: &str = "there is no fp16: write \"bf16\" if the device supports it, else \"fp32\"";
 
 /// The suggestion for an invalid value of a key.
 pub(super) fn instead(path: &str, kind: &Kind, node: &Node) -> Option<String> {

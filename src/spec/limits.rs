@@ -22,7 +22,7 @@ pub(super) fn too_large(root: &Table) -> Vec<Fault> {
         // A table without a header begins at its first key.
         let first = root.values().map(|node| node.key.clone()).min_by_key(|span| span.start).unwrap_or(0..0);
         let message =
-            format!("the file has {} keys above every table; at most {} are read", n(root.len()), n(MAX_ENTRIES));
+            format!("the file has {} keys outside of tables; at most {} are read", n(root.len()), n(MAX_ENTRIES));
         size.faults.push(Fault::new(first, message));
         return size.faults;
     }

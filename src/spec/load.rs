@@ -214,7 +214,7 @@ fn nameless(merged: &Merged, path: &Path) -> Option<Problem> {
     (!is_written && !is_name(&stem)).then(|| {
         let expected = Kind::Name.expects();
         let message =
-            format!("the experiment has no name: `{stem}`, from the file's name, cannot be one; expected {expected}");
+            format!("the experiment has no name: `{stem}`, from the file's name, cannot be used; expected {expected}");
         let help = "write name = \"…\" at the top of the file, or rename the file".to_string();
         let source = path.display().to_string();
         let location = Location { position: None, text: String::new(), ..Location::new(source, "", 0..0, true) };

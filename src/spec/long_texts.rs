@@ -26,7 +26,7 @@ pub(super) fn of_run(spec: &Spec) -> Vec<Conflict> {
     for Part { key, of, value, leaves } in parts(data) {
         let Some(tokens) = value.filter(|tokens| data.long == of && *tokens >= room) else { continue };
         let message = format!(
-            "`{key}` = {tokens} leaves {leaves}: `data.max_length` = {} has room for {} after [CLS] and [SEP]",
+            "`{key}` = {tokens} leaves {leaves}: `data.max_length` = {} has room for {} beside [CLS] and [SEP]",
             data.max_length,
             counted(room, "token")
         );

@@ -344,5 +344,5 @@ impl Conflict {
 
 /// An error that the checks should have prevented.
 pub(super) fn internal(error: &dyn std::error::Error) -> SpecErrors {
-    SpecErrors::new([Problem::new(format!("the spec does not fit together: {error}"), None)])
+    SpecErrors::new([Problem::new(format!("the spec contradicts itself: {error}"), None)])
 }

@@ -104,7 +104,7 @@ fn searched(spec: &Spec, axes: &[(&str, KeyPath)], found: &mut Vec<Conflict>) {
         let ranges = spec.sweep.axes.iter().filter(|(_, axis)| !matches!(axis.over, Over::Values(_)));
         found.extend(ranges.map(|(path, _)| Conflict {
             keys: vec![sweep(&["axes", path]), key("sweep.search")],
-            message: format!("`{path}` is a range; a grid takes lists of values only"),
+            message: format!("`{path}` is a range; a grid takes only lists of values"),
             help: "set `sweep.search` to \"random\", \"sobol\" or \"tpe\" and `sweep.trials`, or list values".into(),
         }));
         return;
@@ -112,7 +112,7 @@ fn searched(spec: &Spec, axes: &[(&str, KeyPath)], found: &mut Vec<Conflict>) {
     if spec.sweep.trials.is_none() {
         found.push(Conflict {
             keys: vec![key("sweep.search"), key("sweep.trials")],
-            message: format!("`sweep.search` = \"{name}\" needs `sweep.trials`: how many points are tried"),
+            message: format!("`sweep.search` = \"{name}\" needs `sweep.trials`, the number of points to try"),
             help: "set it, such as trials = 20".into(),
         });
     }
@@ -167,7 +167,7 @@ fn conditions(spec: &Spec, found: &mut Vec<Conflict>) {
         for (other, wanted) in axis.when.iter().filter(|(other, wanted)| !possible(spec, &base, other, wanted)) {
             let swept = axes.contains_key(other) || spec.sweep.zip.iter().any(|zip| zip.contains_key(other));
             let why = match swept {
-                true => "which it never has".to_string(),
+                true => "a value that it never has".to_string(),
                 false => format!("but it is {} and not swept", shown(value_of(&base, other))),
             };
             found.push(Conflict {

@@ -33,7 +33,7 @@ impl Check<'_> {
             if let Some((first, length)) = lengths.first().copied() {
                 for (path, other) in lengths.iter().filter(|(_, other)| *other != length) {
                     let message = format!(
-                        "`{path}` has {} and `{first}` has {length}; the lists of a zip have the same length",
+                        "`{path}` has {} and `{first}` has {length}; the lists of a zip must have the same length",
                         counted(*other as u64, "value")
                     );
                     check.faults.push(Fault::new(zip[*path].span.clone(), message));
@@ -116,7 +116,7 @@ impl Check<'_> {
         let fault = match keys::find(path) {
             Some(key) if key.sweepable() => return Some(key),
             Some(_) => {
-                let help = "a sweep varies keys of `model`, `data`, `train` and `checkpoint`, but not `data.labels`";
+                let help = "a sweep can vary keys of `model`, `data`, `train` and `checkpoint`, but not `data.labels`";
                 Fault::new(node.key.clone(), format!("`{path}` cannot be swept")).help(help)
             }
             None => {

@@ -18,10 +18,10 @@ pub fn sets_a_key(variable: &str) -> bool {
 pub const OTHER_VARIABLES: &[(&str, &str)] = &[
     ("TAPER_RUNS", "the runs folder"),
     ("TAPER_CACHE", "the folder of files from https: sources"),
-    ("TAPER_DOWNLOAD_ATTEMPTS", "attempts of a download"),
-    ("TAPER_DOWNLOAD_WAIT_S", "seconds before the second of them"),
-    ("TAPER_MAX_DOWNLOAD", "bytes of a file at most"),
-    ("TAPER_CUDA_LIBS", "folders of cuBLAS"),
+    ("TAPER_DOWNLOAD_ATTEMPTS", "attempts per download"),
+    ("TAPER_DOWNLOAD_WAIT_S", "seconds before the second attempt"),
+    ("TAPER_MAX_DOWNLOAD", "maximum size of a downloaded file, in bytes"),
+    ("TAPER_CUDA_LIBS", "folders with cuBLAS"),
 ];
 
 /// Whether a variable belongs to taper's own tests: `TAPER_TEST_…` and their settings.

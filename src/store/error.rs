@@ -25,8 +25,8 @@ pub enum StoreError {
     )]
     Folder { path: PathBuf, error: io::Error },
     #[error(
-        "{} was written by a newer taper (its schema is {found}, this taper knows up to {known}): update taper, or choose \
-         another runs folder",
+        "{} was written by a newer taper (its schema has version {found}, this taper knows versions up to {known}): \
+         update taper, or choose another runs folder",
         path.display()
     )]
     Newer { path: PathBuf, found: i64, known: i64 },
@@ -102,20 +102,21 @@ pub enum StoreError {
     )]
     CannotOpen { path: PathBuf, message: String },
     #[error(
-        "cannot read or write {} ({message}): see whether its disk is full or failing",
+        "cannot read or write {} ({message}): check whether its disk is full or failing",
         path.display()
     )]
     Disk { path: PathBuf, message: String },
     #[error(
         "{} was removed, moved or replaced while this command worked with it: results recorded since then are lost; \
-         restore it with its `-wal` file, or do without it to start over, then run the same command again",
+         restore it together with its `-wal` file, then run the same command again (without them, all runs start \
+         over)",
         path.display()
     )]
     Gone { path: PathBuf },
     #[error("{} stayed locked by another process for {waited_s} s: end that process, then try again", path.display())]
     Busy { path: PathBuf, waited_s: u64 },
     #[error(
-        "{}: a stored value cannot be read: {message}; it was changed by hand or by another version",
+        "{}: a stored value cannot be read: {message}; it was changed by hand or by another version of taper",
         path.display()
     )]
     Value { path: PathBuf, message: String },

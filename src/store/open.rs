@@ -418,7 +418,7 @@ mod tests {
         let newer = Connection::open(folder.path().join(FILE)).unwrap();
         newer.pragma_update(None, "user_version", 99).unwrap();
         let error = Store::open(folder.path()).unwrap_err().to_string();
-        assert!(error.contains("taper.db was written by a newer taper (its schema is 99"), "{error}");
+        assert!(error.contains("taper.db was written by a newer taper (its schema has version 99"), "{error}");
         assert_eq!(version(&newer).unwrap(), 99);
     }
 

@@ -133,5 +133,5 @@ pub fn read_best(path: &Path, run: &str) -> Result<(u64, BTreeMap<String, Tensor
 
 /// The message for a file that belongs to the run with this key instead.
 pub fn of_another_run(key: &str) -> String {
-    format!("it is of another run, {}", short(key))
+    format!("it belongs to another run, {}", short(key))
 }

@@ -83,7 +83,7 @@ pub fn resume(state: &Path, best: Option<&Path>, check: ResumeCheck) -> Result<R
     }
     remove(&unusable)?;
     // Only time is lost: the run gives the same numbers again.
-    let note = |problems| format!("the checkpoint cannot be used, the run begins again: {problems}");
+    let note = |problems| format!("the checkpoint cannot be used, so the run begins again: {problems}");
     Ok(Resumed { saved: None, notes: joined(&problems).map(note).into_iter().collect() })
 }
 
@@ -123,7 +123,7 @@ fn check_best(state: &TrainState, best: &Path, run: &str, known_best: u64) -> Re
         return Ok(());
     }
     let unfit = |message: String| TrainError::State { path: best.into(), message };
-    let missing = || unfit("not there, though an evaluation was the best so far".into());
+    let missing = || unfit("missing, although the run had a best evaluation".into());
     let (step, _) = if_exists(best, || read_best(best, run))?.ok_or_else(missing)??;
     if step == state.best.step || will_be_repeated(step) {
         return Ok(());

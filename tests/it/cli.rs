@@ -362,7 +362,7 @@ fn a_diverged_run_says_where_and_the_sweep_continues() {
     let again = sandbox.taper(&["run", "small.toml"]);
     let said = text(&again.stdout);
     assert!(again.status.code() == Some(1) && said.contains("--retry"), "{said}");
-    assert!(said.contains("small: 1 completed before, 1 skipped: diverged before\n"), "{said}");
+    assert!(said.contains("small: 1 completed before, 1 skipped (diverged before)\n"), "{said}");
     // The plan says what the next command does.
     let plan = sandbox.ok(&["plan", "small.toml"]);
     let nothing = "nothing to do: 2 runs (1 completed, 1 failed); 1 diverged is left out (--retry trains it again)";

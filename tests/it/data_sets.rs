@@ -146,8 +146,9 @@ fn splits_that_are_not_there_and_rows_without_labels_are_refused() {
     let unlabelled = glue("splits = { train = \"train\", test = \"public\" }");
     assert!(
         unlabelled.contains(
-            "its 8 rows without a label cannot be evaluated; take `test` out of data.splits (with data.test = 0, no row is held out for \
-             testing instead), and classify its texts with `taper predict RUN --file FILE`"
+            "its 8 rows without a label cannot be evaluated; remove `test` from data.splits (and set data.test = 0, \
+             unless other rows are to be held out for testing), and classify its texts with `taper predict RUN --file \
+             FILE`"
         ),
         "{unlabelled}"
     );
@@ -159,12 +160,12 @@ fn splits_that_are_not_there_and_rows_without_labels_are_refused() {
         "{none}"
     );
     let whole = refused(&sandbox, "path:glue", "");
-    assert!(whole.contains("glue is a folder; name the file in it, or its splits: data.splits = { train ="), "{whole}");
-    let config = glue("config = \"sst2\"\nsplits = { train = \"train\", test = \"test\" }");
     assert!(
-        config.contains("it has no configuration `sst2`, which data.config names, nor any other: leave"),
-        "{config}"
+        whole.contains("glue is a folder; name a file in it, or name its splits: data.splits = { train ="),
+        "{whole}"
     );
+    let config = glue("config = \"sst2\"\nsplits = { train = \"train\", test = \"test\" }");
+    assert!(config.contains("it has no configurations, but data.config names `sst2`: remove data.config"), "{config}");
     let alone = glue("config = \"sst2\"");
     assert!(
         alone.contains("`data.config` needs `data.splits` that name the splits of a repository or a folder"),
@@ -178,7 +179,7 @@ fn splits_that_are_not_there_and_rows_without_labels_are_refused() {
     );
     sandbox.write("rows.dat", csv(&rows(0, 8)));
     let file = refused(&sandbox, "path:rows.dat", SPLITS);
-    assert!(file.contains("and this is a file: set data.split_column, or name the folder"), "{file}");
+    assert!(file.contains("but this is a file: set data.split_column, or name the folder"), "{file}");
     let file = refused(&sandbox, "hf:a/glue/rows.csv", SPLITS);
     assert!(
         file.contains("`data.splits` needs `data.split_column`, the column with these values, since the data is a"),
@@ -187,7 +188,9 @@ fn splits_that_are_not_there_and_rows_without_labels_are_refused() {
     std::fs::remove_file(sandbox.path("glue/data/train-00001-of-00002.parquet")).unwrap();
     let shard = glue(SPLITS);
     assert!(
-        shard.contains("split `train` has 1 of 2 files (`train-00000-of-00002.parquet`): download all of them"),
+        shard.contains(
+            "split `train` has only 1 of 2 files (such as `train-00000-of-00002.parquet`): download all of them"
+        ),
         "{shard}"
     );
 }
@@ -228,7 +231,7 @@ fn a_repository_is_pinned_with_the_files_of_its_splits() {
     spec(&home.dir, "hf:a/glue", "");
     let (code, said) = taper(&["plan", "glue.toml"], &server.url);
     assert!(
-        code == Some(2) && said.contains("choose one with data.file, or name its splits: data.splits = {"),
+        code == Some(2) && said.contains("choose one with data.file, or name the splits: data.splits = {"),
         "{said}"
     );
 
@@ -331,7 +334,7 @@ fn files_whose_class_labels_differ_are_refused() {
     sandbox.write("glue/data/test-00000-of-00001.parquet", parquet_of(&rows(30, 10), "good", "bad"));
     let said = refused(&sandbox, "path:glue", SPLITS);
     assert!(
-        said.contains("its class labels are `good`, `bad`, and those of the training rows are `bad`, `good`"),
+        said.contains("its class labels are `good`, `bad`, but those of the training rows are `bad`, `good`"),
         "{said}"
     );
     sandbox.write("glue/data/train-00001-of-00002.parquet", parquet_of(&rows(14, 10), "good", "bad"));
@@ -360,7 +363,7 @@ fn a_shard_may_be_empty_and_one_with_an_unknown_label_is_named() {
     let sandbox = shards("labels = { bad = \"bad\", good = \"good\", other = \"other\" }", "other,凉了\n");
     let (code, said) = sandbox.says(&["plan", "glue.toml"]);
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    let want = "test-00001-of-00002.csv: 1 row cannot be used line 4: label `other` (column `label`) is in no row of path:glue";
+    let want = "test-00001-of-00002.csv: 1 row cannot be used line 4: label `other` (column `label`) does not occur in path:glue";
     assert!(code == 2 && said.contains(want) && !said.contains("test-00000"), "{said}");
     // Not every shard may be.
     sandbox.write("glue/data/train-00000-of-00002.csv", csv(&[]));

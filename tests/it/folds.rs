@@ -161,7 +161,8 @@ fn every_row_is_predicted_once_by_a_model_that_was_not_trained_on_it() {
     }
     for part in [
         "of all 40 rows right, out-of-fold (95% Wilson interval over rows: ",
-        "Cross-validation: each of the 40 rows is predicted once, by the model that was not trained on it (out-of-fold). No single run is the best, because each is tested on other rows.",
+        "Cross-validation: each of the 40 rows is predicted once, by the model whose test fold contains it \
+         (out-of-fold). No single run is the best, because each is tested on other rows.",
         "## Ranking",
         "Test accuracy, mean over folds (interval over folds)",
         "Out-of-fold accuracy (95% interval over rows)",
@@ -181,7 +182,7 @@ fn every_row_is_predicted_once_by_a_model_that_was_not_trained_on_it() {
     sandbox.ok(&["export", "lr=1e-3 fold=2/4", "model"]);
     assert!(sandbox.path("model/config.json").is_file());
     let shown = sandbox.ok(&["show", "lr=1e-3 fold=2/4"]);
-    assert!(shown.contains("fold        2 of 4: its test rows\n") && shown.contains("10 rows)"), "{shown}");
+    assert!(shown.contains("fold        2 of 4 is the test split\n") && shown.contains("10 rows)"), "{shown}");
     // Its run.toml repeats it.
     let key = store.find("lr=1e-3 fold=2/4").expect("the run").key;
     let spec = sandbox.folder(&key).join("run.toml");
@@ -353,7 +354,7 @@ fn what_does_not_combine_with_folds_is_refused_by_name() {
         (&["data.fold=2/4"], "`sweep.folds` trains a run for every fold, and `data.fold` chooses one"),
         (&["data.group_column=review"], "`data.group_column` is `review`, which is the column of the text"),
         (&["data.group_column=label"], "`data.group_column` is `label`, which is the column of the label"),
-        (&["sweep.folds=41"], "41 folds need at least as many rows, and there are 40 rows: lower sweep.folds"),
+        (&["sweep.folds=41"], "41 folds need at least as many rows, but there are 40 rows: lower sweep.folds"),
         (&["sweep.axes={ \"data.fold\" = [\"1/4\"] }"], "`data.fold` cannot be an axis: trials would be compared on"),
         (
             &["sweep.zip=[{ \"data.fold\" = [\"1/4\", \"2/4\"], \"train.lr\" = [1e-3, 2e-3] }]"],

@@ -96,7 +96,7 @@ fn what_is_wrong_is_an_error_before_anything_is_stored() {
     };
     assert!(error.to_string().contains("epochz") && error.to_string().contains("tests"), "{error}");
     let Err(ExperimentError::Refused(error)) = open(&["train.lr=1"]) else { panic!("a key that the sweep varies") };
-    assert!(error.contains("the sweep varies it"), "{error}");
+    assert!(error.contains("the sweep varies this key"), "{error}");
     let mut missing = open(&["data.source=path:none.csv"]).expect("a spec that is right in itself");
     for error in [
         missing.plan().map(drop).expect_err("no data"),

@@ -285,7 +285,7 @@ fn plan_and_report_say_how_much_is_cut() {
     let cut = said("data.long=cut");
     assert!(cut.contains("long at most 16 tokens; cut: "), "{cut}");
     let ends = said("data.long=head_tail");
-    assert!(ends.contains("long at most 16 tokens, of longer texts the first 4 and the last 10; cut: "), "{ends}");
+    assert!(ends.contains("long at most 16 tokens; of longer texts the first 4 and the last 10; cut: "), "{ends}");
     let windows = said("data.long=windows");
     assert!(windows.contains("long windows of at most 16 tokens, overlapping by 4: "), "{windows}");
     let none = said("data.max_length=64");
@@ -300,7 +300,7 @@ fn plan_and_report_say_how_much_is_cut() {
     let plan = one_line(sandbox.ok(&["plan", "sweep.toml"]));
     for expected in [
         "long at most 16 tokens; cut: ",
-        "long at most 16 tokens, of longer texts the first 2 and the last 12; cut: ",
+        "long at most 16 tokens; of longer texts the first 2 and the last 12; cut: ",
         "long windows of at most 16 tokens, overlapping by 3: ",
     ] {
         assert!(plan.contains(expected), "{expected}: {plan}");
@@ -312,7 +312,7 @@ fn plan_and_report_say_how_much_is_cut() {
     for expected in [
         "## Long texts",
         "At most 16 tokens; cut: ",
-        "At most 16 tokens, of longer texts the first 2 and the last 12; cut: ",
+        "At most 16 tokens; of longer texts the first 2 and the last 12; cut: ",
         "Windows of at most 16 tokens, overlapping by 3: ",
         "(long=windows)",
     ] {

@@ -97,13 +97,13 @@ fn all_that_does_not_fit_is_reported_at_once() {
     let error = load(3, found, 1).err().expect("refused").to_string();
     for words in [
         "tiny_bert.bin",
-        "embeddings.LayerNorm.beta: shape [5], wanted [4]\n",
-        "bert.encoder.layer.0.output.LayerNorm.weight: missing, wanted shape [4]",
+        "embeddings.LayerNorm.beta: shape [5], expected [4]\n",
+        "bert.encoder.layer.0.output.LayerNorm.weight: missing, expected shape [4]",
     ] {
         assert!(error.contains(words), "no `{words}` in:\n{error}");
     }
     let wide = check(&config(8), 3).expect_err("refused without reading a weight");
-    assert!(wide.to_string().contains("embeddings.word_embeddings.weight: shape [12, 4], wanted [12, 8]"), "{wide}");
+    assert!(wide.to_string().contains("embeddings.word_embeddings.weight: shape [12, 4], expected [12, 8]"), "{wide}");
 }
 
 #[test]
@@ -211,7 +211,7 @@ fn a_probe_beyond_the_models_vocabulary_starts_nothing() {
         .expect("rows");
     let output = dir.taper(&["plan", "it.toml"]);
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.code() == Some(2) && error.contains("gives token id 11"), "{error}");
+    assert!(output.status.code() == Some(2) && error.contains("produces token id 11"), "{error}");
 }
 
 /// A program that reads the events and exits: the run stops, and nothing claims that it continues.

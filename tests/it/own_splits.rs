@@ -199,7 +199,7 @@ fn leakage_is_counted_exactly_and_apart_from_case_and_spaces() {
     assert_eq!(plan["data"]["leakage"], json!([leak("test", "train", 1, 2), leak("test", "dev", 1, 1)]));
     let said = sandbox.ok(&["plan", "own.toml"]);
     for line in [
-        "leakage   1 test row has a text that is also in train; 1 more apart from case",
+        "leakage   1 test row has a text that is also in train; 1 more if case",
         "leakage   1 test row has a text that is also in dev\n",
     ] {
         assert!(said.contains(line), "{line}\n{said}");
@@ -213,12 +213,13 @@ fn rows_of_a_file_that_cannot_be_used_are_named() {
     let said = refused(&sandbox, "test = \"path:odd.csv\"");
     assert!(
         said.contains(
-            "odd.csv: 1 row cannot be used line 3: label `2` (column `label`) is in no row of path:rows.csv, which has `0`, `1`"
+            "odd.csv: 1 row cannot be used line 3: label `2` (column `label`) does not occur in path:rows.csv, whose \
+             labels are `0`, `1`"
         ),
         "{said}"
     );
     let said = refused(&sandbox, "test = \"path:odd.csv\"\n[data.labels]\n0 = \"bad\"\n1 = \"good\"\n2 = \"odd\"");
-    assert!(said.contains("line 3: label `odd` (column `label`) is in no row of path:rows.csv"), "{said}");
+    assert!(said.contains("line 3: label `odd` (column `label`) does not occur in path:rows.csv"), "{said}");
     sandbox.write("other.csv", "label,text\n1,好\n");
     let said = refused(&sandbox, "dev = \"path:other.csv\"");
     assert!(said.contains("other.csv: no column `review`"), "{said}");
@@ -243,8 +244,10 @@ fn values_of_the_column_that_name_no_split_are_refused() {
     sandbox.write("rows.csv", all.replacen("valid,", "dev,", 1));
     let said = refused(&sandbox, COLUMN);
     assert!(
-        said.contains("line 26: `part` is `dev`, which data.splits does not have: expected `train` (train), `valid` (dev) or `test` (test); correct the \
-             row, or give this value a split in data.splits"),
+        said.contains(
+            "line 26: `part` is `dev`, which data.splits does not have: expected `train` (train), `valid` (dev) or \
+             `test` (test); correct the row, or assign this value to a split in data.splits"
+        ),
         "{said}"
     );
     sandbox.write("rows.csv", &all);
@@ -289,7 +292,7 @@ fn contradictions_about_splits_are_named() {
         ("test = \"path:t.csv\"\ndev = \"path:t.csv\"", "`data.test` and `data.dev` are the same file"),
         ("test = 1.5", "`data.test` is 1.5; expected a number of at least 0 and below 1, or a file"),
         ("test = \"test.csv\"", "for a file or folder write `path:test.csv`"),
-        ("train_file = \"path:test.csv\"", "those of the others as `data.dev` and `data.test`"),
+        ("train_file = \"path:test.csv\"", "those of the other rows in `data.dev` and `data.test`"),
     ] {
         let said = refused(&sandbox, data);
         assert!(said.contains(expected), "{data}: {said}");
@@ -336,7 +339,7 @@ fn a_limit_also_holds_for_training_rows_that_nothing_is_drawn_from() {
     );
     let said = sandbox.ok(&["plan", "own.toml", "--explain", "data.limit"]);
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(said.contains("If nothing is held out of them, these are the training rows."), "{said}");
+    assert!(said.contains("(or of the training rows, if no rows are held out from them)"), "{said}");
 }
 
 #[test]
@@ -348,7 +351,7 @@ fn every_faulty_and_every_missing_file_is_named_at_once() {
     let said = refused(&sandbox, both);
     assert!(
         said.contains("bad-dev.csv: no column `review`")
-            && said.contains("line 2: label `7` (column `label`) is in no row"),
+            && said.contains("line 2: label `7` (column `label`) does not occur in "),
         "{said}"
     );
     assert_eq!(said.matches("error: ").count(), 2, "{said}");

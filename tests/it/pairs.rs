@@ -149,9 +149,9 @@ fn a_run_on_pairs_is_shown_reported_and_used_with_both_texts() {
     // One text alone, and pairs where they do not belong.
     for (arguments, hint) in [
         (&["predict", "qa", "多久到"][..], "the model reads two texts: give the second one too, --pair TEXT"),
-        (&["predict", "qa", "多久到", "好", "--pair", "好"], "--pair is the second text of one text"),
+        (&["predict", "qa", "多久到", "好", "--pair", "好"], "--pair gives the second text for a single text"),
         (&["predict", "qa", "多久到", "--pair", " "], "the second text is empty"),
-        (&["predict", "qa", "-"], "the model reads two texts, and a line of standard input is one"),
+        (&["predict", "qa", "-"], "the model reads two texts, but a line of standard input is only one"),
         (&["predict", "qa", "--file", "rows.csv", "--text-pair-column", "question"], "are the same column `question`"),
         (
             &["predict", "qa", "--file", "rows.csv", "--text-pair-column", "x"],
@@ -179,15 +179,15 @@ fn a_model_of_one_text_refuses_a_second() {
     for (arguments, hint) in [
         (
             &["predict", "qa", "多久到", "--pair", "好"][..],
-            "--pair gives a second text, but the model reads one: leave it out",
+            "--pair gives a second text, but the model reads only one: omit it",
         ),
         (
             &["predict", "qa", "--file", "rows.csv", "--text-pair-column", "answer"],
-            "but the model reads one: leave it out",
+            "but the model reads only one: omit it",
         ),
         (
             &["eval", "qa", "--file", "rows.csv", "--text-pair-column", "answer"],
-            "but the model reads one: leave it out",
+            "but the model reads only one: omit it",
         ),
         (&["predict", "qa", "多久到", "--text-pair-column", "answer"], "--text-pair-column"),
     ] {

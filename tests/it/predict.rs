@@ -298,7 +298,8 @@ fn what_predict_cannot_read_is_an_error_in_its_own_terms() {
         (&["--file", "x.csv", "--delimiter", "ab"], "error: invalid value 'ab' for '--delimiter"),
         (
             &["好", "--format", "csv"],
-            "error: --text-column, --text-pair-column, --format, --encoding, --sheet, --delimiter and --quoting go with --file",
+            "error: --text-column, --text-pair-column, --format, --encoding, --sheet, --delimiter and --quoting can \
+             only be used with --file",
         ),
     ] {
         let output = sandbox.taper(&[&["predict", "small"], arguments].concat());
@@ -407,7 +408,10 @@ fn eval_takes_other_columns_and_refuses_labels_that_the_model_does_not_know() {
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2));
     assert!(
-        error.contains("2 rows cannot be used\n  lines 3 and 5: label `2` (column `label`) is not one that the model knows: `0`, `1`"),
+        error.contains(
+            "2 rows cannot be used\n  lines 3 and 5: label `2` (column `label`) is not a label of the model, whose \
+             labels are `0`, `1`"
+        ),
         "{error}"
     );
     // predict says that there is something to be measured.

@@ -180,27 +180,27 @@ fn a_file_of_results_is_whole_or_not_there() {
     let before = fs::read(sandbox.path("r.csv")).unwrap();
     fs::create_dir(sandbox.path("folder.csv")).unwrap();
     for (out, want) in [
-        ("r.csv", "--out r.csv: it is the file that is read; name another"),
+        ("r.csv", "--out r.csv: it is the input file; name another one"),
         ("./folder.csv", "it is a folder; expected the name of a file"),
         ("nowhere/o.csv", "--out cannot write nowhere/o.csv: nowhere: "),
-        ("o.tsv", "the ending does not say the format; end the name in .csv, .jsonl or .parquet"),
-        ("o.parquet.gz", "Parquet is compressed already"),
+        ("o.tsv", "the extension does not tell the format; use .csv, .jsonl or .parquet"),
+        ("o.parquet.gz", "Parquet is already compressed"),
     ] {
         refused(&predict("r.csv", out, &[]), want);
     }
-    refused(&predict("r.csv", "-", &["--out-format", "csv"]), "it takes a file");
-    refused(&sandbox.taper(&["predict", "small", "好", "--out", "o.csv"]), "--out goes with --file");
+    refused(&predict("r.csv", "-", &["--out-format", "csv"]), "expected the name of a file");
+    refused(&sandbox.taper(&["predict", "small", "好", "--out", "o.csv"]), "--out can only be used with --file");
     #[cfg(unix)]
     {
         std::os::unix::fs::symlink("r.csv", sandbox.path("link.csv")).unwrap();
-        refused(&predict("r.csv", "link.csv", &[]), "it is the file that is read");
+        refused(&predict("r.csv", "link.csv", &[]), "it is the input file");
         fs::hard_link(sandbox.path("r.csv"), sandbox.path("hard.csv")).unwrap();
-        refused(&predict("r.csv", "hard.csv", &[]), "it is the file that is read");
+        refused(&predict("r.csv", "hard.csv", &[]), "it is the input file");
         assert!(Command::new("mkfifo").arg(sandbox.path("pipe.csv")).status().unwrap().success());
         refused(&predict("r.csv", "pipe.csv", &[]), "it is a pipe or a device");
         let shell = format!("{} predict small --file - --out r.csv < r.csv", env!("CARGO_BIN_EXE_taper"));
         let output = Command::new("sh").args(["-c", &shell]).current_dir(sandbox.root()).output().unwrap();
-        refused(&output, "it is the file that is read");
+        refused(&output, "it is the input file");
         std::os::unix::fs::symlink("old.csv", sandbox.path("to.csv")).unwrap();
         std::os::unix::fs::symlink("gone/o.csv", sandbox.path("nowhere.csv")).unwrap();
         let dangling = "--out nowhere.csv: it is a symbolic link to gone/o.csv, which does not exist; remove the link";
@@ -301,7 +301,7 @@ fn names_and_fields_that_have_no_room_are_refused() {
     sandbox.write("both.csv", "review,label,predicted_label\n好,1,0\n");
     refused(
         &keep("both.csv", &[]),
-        "the input has a column `predicted_label`, which is the name of the result; rename it",
+        "the input has a column `predicted_label`, which is also the name of a result; rename it",
     );
     sandbox.write("lines.csv", "review,line,predicted_line\n好,1,0\n");
     refused(&keep("lines.csv", &[]), "the input has the columns `line` and `predicted_line`");
@@ -390,7 +390,8 @@ fn labels_are_measured_in_the_same_pass() {
     let many = "好,1\n".repeat(1100);
     sandbox.write("odd.csv", format!("review,stars\n{many}慢,2\n慢,0\n慢,2\n"));
     let odd = ["predict", "small", "--labels", "stars", "--file"];
-    let unknown = "2 rows cannot be used\n  lines 1102 and 1104: label `2` (column `stars`) is not one that the model knows: `0`, `1`";
+    let unknown = "2 rows cannot be used\n  lines 1102 and 1104: label `2` (column `stars`) is not a label of the \
+                   model, whose labels are `0`, `1`";
     refused(&sandbox.taper(&[&odd[..], &["odd.csv"]].concat()), unknown);
     let bytes = fs::read_to_string(sandbox.path("odd.csv")).unwrap();
     let output = sandbox.fed(&[&odd[..], &["-"]].concat(), &bytes);

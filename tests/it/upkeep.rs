@@ -126,7 +126,7 @@ fn rm_asks_and_removes_rows_and_folders_of_runs_that_are_not_running() {
     for lock in [a.clone(), format!("{a}.worker")] {
         let _lock = RunLock::acquire(&sandbox.path("runs"), &lock).expect("a lock").expect("free");
         let (code, said) = sandbox.says(&["rm", &b, &a, "--yes"]);
-        assert!(code == 1 && said.contains("running at this moment: seed=1") && sandbox.keys().len() == 2, "{said}");
+        assert!(code == 1 && said.contains("still running: seed=1") && sandbox.keys().len() == 2, "{said}");
     }
     // A run that another experiment has too stays with it.
     let other = SPEC.replace("\"small\"", "\"other\"").replace("[1, 2]", "[2]");
@@ -187,7 +187,10 @@ fn gc_removes_what_no_run_needs_and_nothing_else() {
     drop(locks);
 
     let said = sandbox.ok(&["gc"]);
-    assert!(said.contains("the state of a run that is done") && said.contains("`taper gc --yes` does it"), "{said}");
+    assert!(
+        said.contains("the training state of a completed run") && said.contains("`taper gc --yes` removes these files"),
+        "{said}"
+    );
     let json: Value = serde_json::from_str(&sandbox.ok(&["gc", "--yes", "--json"])).expect("JSON");
     assert_eq!(removed(&json), 4, "{json}");
     let mut expected = stays.clone();

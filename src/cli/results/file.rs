@@ -46,7 +46,7 @@ impl NewFile {
         let shown = path.display();
         let refused = |why: &str| Err(Unusable(anyhow!("--out {shown}: {why}")));
         if path.as_os_str() == "-" {
-            return refused("it takes a file; without it results go to standard output");
+            return refused("expected the name of a file; without --out, results go to standard output");
         }
         if let Some(to) = dangling(path) {
             return refused(&format!(
@@ -60,7 +60,7 @@ impl NewFile {
             }
             if !found.is_file() {
                 return refused(
-                    "it is a pipe or a device, which cannot be replaced; leave --out out and write `> FILE`",
+                    "it is a pipe or a device, which cannot be replaced; omit --out and append `> FILE` to the command",
                 );
             }
             let read = match input {
@@ -68,7 +68,7 @@ impl NewFile {
                 Origin::StandardInput => fs::metadata("/dev/stdin"),
             };
             if read.is_ok_and(|read| is_same(&read, &found)) {
-                return refused("it is the file that is read; name another");
+                return refused("it is the input file; name another one");
             }
         }
         // A link stays one.

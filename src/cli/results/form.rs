@@ -12,7 +12,7 @@ use super::super::Unusable;
 pub enum Form {
     /// CSV with a header, in UTF-8.
     Csv,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Jsonl,
     /// Parquet, compressed by Snappy.
     Parquet,
@@ -59,14 +59,14 @@ impl Target {
             (_, "parquet") => Form::Parquet,
             _ => {
                 let what = format!(
-                    "--out {shown}: the ending does not say the format; end the name in .csv, .jsonl or .parquet (.csv.gz, .jsonl.zst …), or \
-                     give --out-format csv, jsonl or parquet"
+                    "--out {shown}: the extension does not tell the format; use .csv, .jsonl or .parquet (or .csv.gz, \
+                     .jsonl.zst, …), or give --out-format csv, jsonl or parquet"
                 );
                 return Err(Unusable(anyhow!(what)));
             }
         };
         if form == Form::Parquet && packing != Packing::None {
-            let what = format!("--out {shown}: Parquet is compressed already; leave out the last ending");
+            let what = format!("--out {shown}: Parquet is already compressed; remove the last extension");
             return Err(Unusable(anyhow!(what)));
         }
         Ok(Self { form, packing })

@@ -82,7 +82,8 @@ impl Heading {
         let label = if wanted.keep { format!("{PREFIX}label") } else { "label".to_owned() };
         if positions.contains_key(&label) {
             return Err(Unusable(anyhow!(
-                "--keep-columns: the input has a column `{label}`, which is the name of the result; rename it, or leave --keep-columns out"
+                "--keep-columns: the input has a column `{label}`, which is also the name of a result; rename it, or \
+                 leave --keep-columns out"
             )));
         }
         let json = wanted.form == Form::Jsonl;

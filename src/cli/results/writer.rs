@@ -73,8 +73,8 @@ impl<'a> Results<'a> {
             if self.wanted.form == Form::Jsonl {
                 if let Some(name) = self.heading.clash(row) {
                     return Err(anyhow!(
-                        "line {}: the field `{}` has the name of a result, and none of the first rows has it; rename it, or give the rows as a file (--file \
-                         FILE), whose fields are all known before",
+                        "line {}: the field `{}` has the name of a result, but none of the first rows has it; rename \
+                         it, or give the rows as a file (--file FILE), whose fields are all read in advance",
                         row.line,
                         name.escape_debug()
                     ));
@@ -122,8 +122,9 @@ impl<'a> Results<'a> {
 fn kept<'r>(heading: &Heading, row: &'r Text) -> Result<Vec<&'r Kept>> {
     heading.values(row).map_err(|name| {
         anyhow!(
-            "line {}: the field `{}` is in none of the first rows, whose fields are the columns; give the rows as a file (--file FILE), \
-             whose fields are all known before, or have JSON Lines (--out FILE.jsonl, or --json), which keep the fields of each row",
+            "line {}: the field `{}` is in none of the first rows, which determine the columns; give the rows as a \
+             file (--file FILE), whose fields are all read in advance, or write JSON Lines (--out FILE.jsonl, or \
+             --json), which keep the fields of each row",
             row.line,
             name.escape_debug()
         )

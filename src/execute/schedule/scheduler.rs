@@ -341,7 +341,8 @@ impl<'a> Scheduler<'a> {
         }
         self.halted = true;
         (self.options.say)(&format!(
-            "the worker of `{}` was stopped from outside: the sweep stops too, because it compares the others with this run",
+            "the worker of `{}` was stopped from outside: the sweep stops too, because it compares other runs with \
+             this one",
             self.records.runs()[run].name
         ));
         Then::Interrupted
@@ -385,7 +386,7 @@ impl<'a> Scheduler<'a> {
         if !self.slots.give_up(slot) {
             return Err(ExecuteError::Device(message));
         }
-        (self.options.say)(&format!("one worker fewer on {}: {message}", self.slots.device(slot)));
+        (self.options.say)(&format!("running one worker fewer on {}: {message}", self.slots.device(slot)));
         self.executor.release(slot);
         if let Some(occupant) = self.slots.occupant(slot) {
             self.states.close(occupant.run, Then::Waiting);
@@ -416,7 +417,7 @@ impl<'a> Scheduler<'a> {
             End::DivergedBefore => "diverged before and was skipped; --retry runs it again".into(),
             End::PrunedBefore => {
                 let reason = record.message.as_deref().unwrap_or("by the rule of its sweep");
-                format!("pruned before and skipped; --retry runs it to its end ({reason})")
+                format!("pruned before and was skipped; --retry runs it to its end ({reason})")
             }
             End::DoneElsewhere => "completed by another command".into(),
             _ => "completed before".into(),
@@ -467,7 +468,7 @@ impl<'a> Scheduler<'a> {
         let elsewhere = self.states.runs().filter(|&run| self.states.is_elsewhere(run)).count();
         if elsewhere > 0 && !std::mem::replace(&mut self.outcome.said_that_it_waits, true) {
             (self.options.say)(&format!(
-                "another taper process trains {elsewhere} of the remaining runs: waiting for it"
+                "another taper process is training {elsewhere} of the remaining runs: waiting for it"
             ));
         }
     }

@@ -117,7 +117,7 @@ fn a_run_of_another_process_is_waited_for_and_trained_here_if_that_process_leave
     let want = [
         "0: b",
         "b: completed",
-        "says: another taper process trains 1 of the remaining runs: waiting for it",
+        "says: another taper process is training 1 of the remaining runs: waiting for it",
         "0: a",
         "a: completed",
     ];
@@ -144,7 +144,7 @@ fn a_run_that_another_process_ends_is_done() {
         drop(lock);
     });
     let outcome = bench.run(&|_, _, from| whole(from));
-    let waits = "says: another taper process trains 1 of the remaining runs: waiting for it";
+    let waits = "says: another taper process is training 1 of the remaining runs: waiting for it";
     assert_eq!(bench.log(), ["0: a", "a: completed", waits]);
     assert_eq!(outcome.tally, Tally { completed: 1, diverged_before: 1, ..Tally::default() });
     let why = "diverged before and was skipped; --retry runs it again";
@@ -200,7 +200,8 @@ fn a_sweep_that_compares_runs_stops_with_the_worker_that_alone_is_stopped() {
     let mut bench = Bench::new(&["a", "b"]);
     bench.prune = ASHA;
     let outcome = bench.run(&|_, _, _| vec![Act::Step(1), Act::End(Outcome::Interrupted)]);
-    let says = "says: the worker of `a` was stopped from outside: the sweep stops too, because it compares the others with this run";
+    let says = "says: the worker of `a` was stopped from outside: the sweep stops too, because it compares other runs \
+                with this one";
     assert_eq!(bench.log(), ["0: a", "a: interrupted", says, "0: stop", "0: cancel"]);
     assert_eq!(outcome.tally, Tally { stopped: 1, not_started: 1, ..Tally::default() });
 }
@@ -232,7 +233,7 @@ fn the_slot_of_a_pruned_run_is_filled_with_the_next() {
     let outcome = bench.run(&script);
     assert_eq!(outcome.tally, Tally { already_done: 2, pruned_before: 1, ..Tally::default() });
     let why = &outcome.skipped[0].why;
-    assert!(why.starts_with("pruned before and skipped; --retry runs it to its end (at step 1: "), "{why}");
+    assert!(why.starts_with("pruned before and was skipped; --retry runs it to its end (at step 1: "), "{why}");
     bench.log();
     bench.retry = true;
     let outcome = bench.run(&|_, _, from| whole(from));
@@ -324,7 +325,7 @@ fn a_worker_without_room_on_a_device_is_done_without() {
         _ => whole(from),
     };
     let outcome = bench.call(&[GPU, GPU], &script, Whole::default()).unwrap();
-    let says = "says: one worker fewer on cuda:0: out of memory";
+    let says = "says: running one worker fewer on cuda:0: out of memory";
     assert_eq!(bench.log(), ["0: a", "1: b", says, "1: release", "a: completed", "0: b", "b: completed"]);
     assert_eq!(outcome.tally, Tally { completed: 2, ..Tally::default() });
     // Without others nothing can be trained there.

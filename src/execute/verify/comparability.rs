@@ -60,12 +60,13 @@ pub fn compare(
     if !bitwise {
         let (was, is, share) = (trained_with.device_in_full(), here.device_in_full(), TOLERANCE * 100.0);
         notes.push(format!(
-            "trained on {was}, verified on {is}: losses may differ by {share}%, and only they are compared"
+            "trained on {was}, verified on {is}: losses may differ by up to {share}%, and only losses are compared"
         ));
     }
     if trained_with.micro_batch_tokens.is_some() {
         notes.push(
-            "memory ran out while it trained: batches are split as at its end, and earlier steps may differ".into(),
+            "memory ran out while it was trained: batches are split here as they were at its end, so its earlier steps \
+             may differ".into(),
         );
     }
     Ok(((!bitwise).then_some(TOLERANCE), notes))
@@ -126,7 +127,7 @@ mod tests {
         assert!(compare(&cpu(""), &here(), Precision::Fp32).is_ok());
         let gpu = Environment { device: "cuda:0".into(), cpu: "Other CPU".into(), ..here() };
         let (tolerance, notes) = compare(&gpu, &here(), Precision::Fp32).unwrap();
-        assert!(tolerance == Some(TOLERANCE) && notes[0].contains("differ by 0.1%"), "{notes:?}");
+        assert!(tolerance == Some(TOLERANCE) && notes[0].contains("differ by up to 0.1%"), "{notes:?}");
         // The same GPU with the same libraries gives the same bits, also under another device number.
         let h200 = |device: &str, libraries: &str| Environment {
             device: device.into(),

@@ -108,7 +108,7 @@ impl Verifier<'_> {
                     Err(ExecuteError::Kept(damaged)) => comparison.kept_is_damaged(damaged.what),
                     Err(e) => return Err(e),
                 },
-                None => notes.push("its kept model is not there, and was not looked at".into()),
+                None => notes.push("its kept model is missing, so it was not compared".into()),
             }
         }
         Ok(comparison.result(notes))
@@ -185,12 +185,12 @@ struct VerificationFolder {
 impl VerificationFolder {
     fn create(runs: &Path, key: &str) -> Result<Self, ExecuteError> {
         let lock = RunLock::acquire(runs, &name(key))?;
-        let twice = || ExecuteError::Setting("another process verifies this run at this moment".into());
+        let twice = || ExecuteError::Setting("another process is already verifying this run".into());
         let mut folder = Self { path: verify_folder(runs, key), _lock: lock.ok_or_else(twice)? };
         if folder.path.exists() && !owned_files::is_verification(&folder.path) {
             let path = std::mem::take(&mut folder.path).display().to_string();
             return Err(ExecuteError::Setting(format!(
-                "{path} is in the way: it holds files that taper did not write"
+                "{path} is in the way: it contains files that taper did not write; move it away"
             )));
         }
         fs::create_dir_all(&folder.path).map_err(|error| ExecuteError::Io { path: folder.path.clone(), error })?;

@@ -40,7 +40,7 @@ pub fn find_driver() -> Result<(), DeviceError> {
     // SAFETY: the driver's library expects to be loaded by any process.
     match unsafe { present::driver() } {
         true => Ok(()),
-        false => Err(DeviceError::NoDriver("its library, libcuda.so.1, is not there".into())),
+        false => Err(DeviceError::NoDriver("its library, libcuda.so.1, is missing".into())),
     }
 }
 

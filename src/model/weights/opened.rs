@@ -44,11 +44,11 @@ impl Weights {
             return Ok(weights);
         }
         let text = regular::read(path, LONGEST_INDEX).map_err(io)?;
-        let text = String::from_utf8(text).map_err(|_| unreadable(path, "it is no UTF-8"))?;
+        let text = String::from_utf8(text).map_err(|_| unreadable(path, "it is not UTF-8"))?;
         for name in shards(&text).map_err(|e| unreadable(path, e))? {
             let shard = path.with_file_name(&name);
             if !shard.exists() {
-                return Err(unreadable(path, format!("it names {name}, which is not there: copy or download it too")));
+                return Err(unreadable(path, format!("it lists {name}, which is missing: copy or download it too")));
             }
             weights.add(&shard)?;
         }

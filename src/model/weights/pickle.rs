@@ -317,7 +317,7 @@ impl<'a> Pickle<'a> {
             code => {
                 let shown =
                     if code.is_ascii_graphic() { char::from(code).to_string() } else { format!("0x{code:02x}") };
-                return Err(format!("its instruction `{shown}` is none that torch.save writes"));
+                return Err(format!("its instruction `{shown}` is not one that torch.save writes"));
             }
         }
         Ok(None)

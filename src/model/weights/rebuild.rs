@@ -72,7 +72,7 @@ pub(super) fn global(module: &str, name: &str) -> Result<Global, String> {
     known.ok_or_else(|| {
         let whole = match module {
             "posix" | "nt" | "os" | "subprocess" | "builtins" | "__builtin__" => "",
-            _ => ": it holds more than tensors, most likely; save `model.state_dict()` alone, or better a safetensors file",
+            _ => ": it probably holds more than tensors; save only `model.state_dict()`, or better, a safetensors file",
         };
         let named: String = format!("{module}.{name}").chars().take(120).collect();
         format!("it names `{}`, which is not part of a tensor and was not run{whole}", named.escape_debug())
@@ -148,7 +148,7 @@ fn tensor(tables: &mut Tables, function: Global, arguments: &[Value]) -> Result<
 
 /// A tuple of sizes.
 fn sizes(tables: &Tables, value: Value) -> Result<Vec<usize>, String> {
-    let items = tables.items(value).ok_or("a tensor in it has a shape or strides that are no tuple")?;
+    let items = tables.items(value).ok_or("a tensor in it has a shape or strides that are not a tuple")?;
     if items.len() > MOST_DIMENSIONS {
         return Err(format!("a tensor in it has {} dimensions", items.len()));
     }

@@ -80,11 +80,11 @@ fn sequence(file: &mut File, size: u64) -> Result<Found, String> {
     };
     let begins_so = next(&mut at, "its kind").is_ok() && bytes[..at].windows(MAGIC.len()).any(|window| window == MAGIC);
     if !begins_so {
-        return Err("it is not a file of torch.save".into());
+        return Err("it is not a file that torch.save wrote".into());
     }
     let (_, version) = next(&mut at, "its version")?;
     if version != Value::Int(1001) {
-        return Err("it is of a version of torch.save's format that is not known".into());
+        return Err("its version of torch.save's format is not known".into());
     }
     let (system, value) = next(&mut at, "the system")?;
     let is_big = |(key, value): &(Value, Value)| {
@@ -96,7 +96,7 @@ fn sequence(file: &mut File, size: u64) -> Result<Found, String> {
     }
     let (pickle, tensors) = next(&mut at, "the tensors")?;
     let (list, keys) = next(&mut at, "the storages")?;
-    let keys = list.tables.items(keys).ok_or("its storages are no list")?;
+    let keys = list.tables.items(keys).ok_or("its storages are not a list")?;
 
     let mut ranges = StorageRanges::new();
     let mut at = at as u64;
@@ -147,7 +147,7 @@ fn found(pickle: &Pickle, value: Value, ranges: &StorageRanges, size: u64) -> Re
     let (mut found, mut below, mut total) = (Found::default(), Vec::new(), 0u64);
     for (key, value) in pairs {
         let name = match key {
-            Value::Text(name) => pickle.tables.text(*name).ok_or("the name of a tensor is no UTF-8")?,
+            Value::Text(name) => pickle.tables.text(*name).ok_or("the name of a tensor is not UTF-8")?,
             _ => continue,
         };
         match value {

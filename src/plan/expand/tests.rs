@@ -112,7 +112,10 @@ fn contradictory_sweeps_are_refused() {
     refuse(json!({ "axes": { "train.seed": [1] }, "seeds": [1] }), "`train.seed` is swept more than once");
     refuse(json!({ "seeds": [1, 2], "exclude": [{ "train.epochs": 3 }] }), "leaves out all 2 points");
     refuse(json!({ "axes": { "data.source": ["scratch:tiny"] } }), "data.source: ");
-    refuse(json!({ "axes": { "train.lr": { "log": [1e-6, 1e-3] } } }), "`train.lr` is a range; a grid takes lists");
+    refuse(
+        json!({ "axes": { "train.lr": { "log": [1e-6, 1e-3] } } }),
+        "`train.lr` is a range; a grid takes only lists",
+    );
     refuse(json!({ "axes": { "train.lr": [1e-3] }, "search": "sobol" }), "sweep.search needs sweep.trials");
     let many = json!({ "axes": { "train.lr": [1e-3] }, "search": "tpe", "trials": 6_000, "seeds": [1, 2] });
     refuse(many, "12,000 points are more than the 10,000 allowed");

@@ -70,7 +70,10 @@ fn inconsistent_steps_give_a_warning() {
     one(&|spec| spec.train.warmup_steps = 27, "train.lr is never reached");
     one(&|spec| spec.train.warmup_ratio = 0.9, "train.lr is reached 2 steps before the end");
     one(&|spec| spec.train.early_stopping_patience = 3, "train.early_stopping_patience = 3 can never stop this run");
-    one(&|spec| spec.train.early_stopping_patience = 2, "before the last, of only 3; lower it");
+    one(
+        &|spec| spec.train.early_stopping_patience = 2,
+        "between the first and the last, and there are only 3 in all; lower it",
+    );
     one(&|spec| spec.train.early_stopping_min_delta = 0.01, "train.early_stopping_min_delta has no effect");
     one(&|spec| spec.train.batch_size = 500, "train.batch_size = 500 is more than the 288 training rows");
     one(
@@ -80,7 +83,7 @@ fn inconsistent_steps_give_a_warning() {
     one(&|spec| spec.train.max_steps = Some(1_000_000), "is 111,111 passes over the 288 training rows");
     one(
         &|spec| (spec.train.epochs, spec.checkpoint.keep) = (1, Keep::Best),
-        "checkpoint.keep = \"best\" has one evaluation to choose from",
+        "checkpoint.keep = \"best\" has only one evaluation to choose from",
     );
 }
 
@@ -164,7 +167,7 @@ fn a_rule_that_stops_no_run_gives_a_warning() {
     alone(swept(12, one_epoch(PruneRule::Median)), "sweep.prune = \"median\" never stops a run");
     alone(
         swept(2, |spec| spec.sweep.prune = PruneRule::Median),
-        "from trial 6 on (sweep.startup_trials = 5), and there are 2",
+        "from trial 6 on (sweep.startup_trials = 5), but there are 2",
     );
     alone(swept(5, |spec| spec.sweep.prune = PruneRule::Median), "there are 5 trials; lower sweep.startup_trials");
     alone(swept(1, asha), "it compares trials, and there is 1 trial");

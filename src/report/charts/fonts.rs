@@ -58,7 +58,8 @@ impl Fonts {
             Some((name, sha256)) => {
                 format!("{name}, a font of the machine that drew them (SHA-256 of its file {sha256})")
             }
-            None => "none: no text needed one, or this machine has none and such text is named by number".into(),
+            None => "none: no text needed one, or this machine has none, and charts show numbers instead of such text"
+                .into(),
         };
         format!("Fonts of the PNG charts\nLatin letters: Ubuntu Light, built into taper\nother characters: {others}\n")
     }

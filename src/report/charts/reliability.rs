@@ -59,7 +59,7 @@ impl Chart for ReliabilityChart {
             Axis { range: 0.0..100.0, title: "confidence in the predicted label (%)", labels: 11, format: &whole },
             Axis {
                 range: 0.0..103.0,
-                title: "share predicted rightly (%)",
+                title: "share predicted correctly (%)",
                 labels: 6,
                 format: &|v| {
                     if v > 100.5 { String::new() } else { whole(v) }
@@ -88,7 +88,7 @@ impl Chart for ReliabilityChart {
             pen::text(area, (x, y - 24.0), &rows, pen::SMALL, theme::INK, At::Middle)?;
             pen::dot(area, point(mean), 8, theme::INK, true)?;
         }
-        let key = "dashed: as sure as right · dot: mean confidence of the bin";
+        let key = "dashed: confidence = accuracy · dot: mean confidence of the bin";
         pen::text(area, (end_of_line, if narrow { 74.0 } else { 40.0 }), key, pen::SMALL, theme::MUTED, At::Right)
     }
 }

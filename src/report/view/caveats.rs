@@ -48,7 +48,7 @@ pub(super) fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
         out.push(match analysis.groups.len() {
             1 => format!("The result is not final, because not all {replicate}s are completed."),
             _ => format!(
-                "No trial has a rank yet, because no trial has all its {replicate}s completed. “Best” means: best so far."
+                "No trial has a rank yet, because no trial has completed all its {replicate}s. “Best” means: best so far."
             ),
         });
     }
@@ -153,7 +153,7 @@ fn optimistic(input: &ReportInput, analysis: &Analysis) -> String {
     let on = split_name(analysis.criterion.split);
     let others = match input.runs.iter().any(|r| r.run.config.data.has_dev()) {
         true => "With a test split (key data.test), it would be measured on other rows.",
-        false => "With a dev split (key data.dev), other rows would choose.",
+        false => "With a dev split (key data.dev), it would be chosen on other rows.",
     };
     let of = analysis.groups.len();
     let all = if of > 1 { format::plural(of, "trial") } else { format::plural(analysis.ranked.len(), "run") };

@@ -15,8 +15,8 @@ pub(super) fn caveats(analysis: &Analysis) -> Vec<String> {
     if let Some(together) = &analysis.together {
         let rows = together.run.final_metrics.as_ref().map_or(0, |metrics| metrics.rows);
         out.push(format!(
-            "Cross-validation: each of the {} is predicted once, by the model that was not trained on it (out-of-fold). No single run is the \
-             best, because each is tested on other rows.",
+            "Cross-validation: each of the {} is predicted once, by the model whose test fold contains it \
+             (out-of-fold). No single run is the best, because each is tested on other rows.",
             format::plural(rows as usize, "row")
         ));
     }

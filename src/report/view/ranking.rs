@@ -57,7 +57,7 @@ fn notes(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
             true => format!(" “–”: no rank, because not all {}s of the trial are completed.", analysis.replicate),
             false => " “–”: no rank, because the run is not completed.".into(),
         };
-        notes.push(format!("Best first, as `taper list {} --leaderboard` has them.{dash}", input.experiment.name));
+        notes.push(format!("Best first, as in `taper list {} --leaderboard`.{dash}", input.experiment.name));
     }
     if input.runs.iter().any(|run| run.run.state == RunState::Pruned) && analysis.groups.len() > 1 {
         notes.push("Of pruned trials, those that got further come first.".into());
@@ -75,8 +75,8 @@ fn notes(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
     }
     if analysis.has_folds() {
         notes.push(
-            "Out-of-fold: all folds together; each row is predicted once, by the model that was not trained on it. Its interval is Wilson's \
-             95% interval over rows: how much the accuracy may differ on other rows."
+            "Out-of-fold: all folds together; each row is predicted once, by the model whose test fold contains it. \
+             Its interval is Wilson's 95% interval over rows: how much the accuracy may differ on other rows."
                 .into(),
         );
         notes.push(
@@ -109,9 +109,9 @@ fn interval_sentences(means: &[(Metric, Mean)], replicate: &str) -> Vec<String> 
         false => String::new(),
     };
     let kinds = [
-        (1..=1, format!("of one {replicate}"), OVER_ROWS.to_string()),
-        (2..=2, format!("of two {replicate}s"), format!("from the lower to the higher value{wider}")),
-        (3..=usize::MAX, "of three or more".into(), format!("95% Student's t interval over {replicate}s{wider}")),
+        (1..=1, format!("for one {replicate}"), OVER_ROWS.to_string()),
+        (2..=2, format!("for two {replicate}s"), format!("from the lower to the higher value{wider}")),
+        (3..=usize::MAX, "for three or more".into(), format!("95% Student's t interval over {replicate}s{wider}")),
     ];
     let found: Vec<_> = kinds.into_iter().filter(|(n, ..)| accuracies.iter().any(|mean| n.contains(&mean.n))).collect();
     let mut sentences = Vec::new();
@@ -290,9 +290,10 @@ mod tests {
         );
         assert_eq!(
             seeds(&[(accuracy, of(3, rows)), (accuracy, of(2, rows)), (f1, of(2, None))]),
-            "In parentheses after an accuracy: of two seeds, from the lower to the higher value, or 95% Wilson interval over rows if that is \
-             wider; of three or more, 95% Student's t interval over seeds, or 95% Wilson interval over rows if that is wider. Two seeds say \
-             little about how other seeds would perform. After macro-F1: from the lower to the higher value; none if all values are the same."
+            "In parentheses after an accuracy: for two seeds, from the lower to the higher value, or 95% Wilson \
+             interval over rows if that is wider; for three or more, 95% Student's t interval over seeds, or 95% \
+             Wilson interval over rows if that is wider. Two seeds say little about how other seeds would perform. \
+             After macro-F1: from the lower to the higher value; none if all values are the same."
         );
         assert_eq!(
             interval_sentences(&[(accuracy, of(5, None))], "fold"),

@@ -61,13 +61,14 @@ fn the_plan_estimates_for_as_many_runs_at_a_time_as_will_be_trained() {
     let sandbox = sandbox("[sweep]\nseeds = [1, 2, 3, 4]\n");
     let plan = sandbox.ok(&["plan", "small.toml", "--jobs", "2"]);
     assert!(
-        plan.contains("4 of 4 runs to do: about ") && plan.contains(" CPU, if otherwise idle, with 2 runs at a time. "),
+        plan.contains("4 of 4 runs to do: about ")
+            && plan.contains(" CPU, if it is otherwise idle, with 2 runs at a time. "),
         "{plan}"
     );
     assert!(
         sandbox
             .ok(&["plan", "small.toml"])
-            .contains(" on this machine's CPU, if otherwise idle, with one run at a time. ")
+            .contains(" on this machine's CPU, if it is otherwise idle, with one run at a time. ")
     );
     let time = &sandbox.json(&["plan", "small.toml", "-j", "2"])["time_s"];
     let (low, high) = (time["low"].as_f64().expect("seconds"), time["high"].as_f64().expect("seconds"));
@@ -100,7 +101,7 @@ fn removed_runs_are_shown_in_lists_plans_and_reports() {
         .map(|run| run["key"].as_str().expect("a key").into())
         .collect();
     let removed = sandbox.ok(&["rm", &keys[0], &keys[1], "--yes"]);
-    assert!(removed.ends_with("\n`taper run` with a spec that has them trains them again\n"), "{removed}");
+    assert!(removed.ends_with("\n`taper run` with a spec that plans them trains them again\n"), "{removed}");
     let list = sandbox.ok(&["list", "small"]);
     assert!(list.starts_with("small: 2 runs, 2 completed; best test accuracy"), "{list}");
     assert!(sandbox.ok(&["list"]).starts_with("small: 2 runs, 2 completed; best"));
@@ -176,8 +177,9 @@ fn the_plan_numbers_rungs_as_events_do_and_tells_those_of_every_setting() {
     let said = plan(&one, &[]);
     assert!(
         said.contains(
-            "at rung 1 (step 4 of 16) and rung 2 (step 8 of 16) the best 1 in 2 trials are promoted (4 → 2–3 → 1 trials), 50–56% of all \
-             steps; each is judged once it has a score, so more than 1 in 2 may be promoted"
+            "at rung 1 (step 4 of 16) and rung 2 (step 8 of 16) the best 1 in 2 trials are promoted (4 → 2–3 → 1 \
+             trials), which takes 50–56% of all steps; a trial is judged as soon as it has a score, so more than 1 in \
+             2 may be promoted"
         ),
         "{said}"
     );
@@ -219,7 +221,10 @@ fn the_plan_numbers_rungs_as_events_do_and_tells_those_of_every_setting() {
         tpe.ok(&[&["plan", "small.toml"][..], &set, &["--set", "sweep.axes.train.lr={ log = [1e-5, 1e-3] }"]].concat());
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
-        said.contains("search tpe: 8 trials; 3 known so far, the others are proposed 2 at a time from results"),
+        said.contains(
+            "search tpe: 8 trials; 3 known so far, the others are proposed 2 at a time from the results of earlier \
+             ones"
+        ),
         "{said}"
     );
     assert!(
@@ -326,7 +331,7 @@ fn a_removed_run_of_a_pruning_sweep_can_be_pruned_and_every_view_shows_it() {
         "compares it again with the existing runs and may prune it (with --retry it trains pruned runs to the end)";
     for state in ["completed", "pruned"] {
         let said = sandbox.ok(&["rm", &key(state), "--yes"]);
-        assert!(said.contains(&format!("\n`taper run` with a spec that has it trains it again, {may}\n")), "{said}");
+        assert!(said.contains(&format!("\n`taper run` with a spec that plans it trains it again, {may}\n")), "{said}");
         sandbox.ok(&["report", "small"]);
         let report = fs::read_to_string(sandbox.path("runs/reports/small/report.md")).expect("a report");
         let lists =
@@ -348,8 +353,8 @@ fn a_sweep_without_a_completed_run_says_so_and_shows_its_leaderboard() {
     let (sandbox, mut run) = pruned();
     let spec = fs::read_to_string(sandbox.path("small.toml")).expect("the spec");
     fs::write(sandbox.path("small.toml"), spec.replace("[1e-9, 2e-9, 3e-9]", "[2e-9, 3e-9]")).expect("a spec");
-    let warning = "no run of this sweep is completed (2 pruned), so there is no best and no result: the same command with --retry \
-                   trains pruned runs to the end";
+    let warning = "no run of this sweep is completed (2 pruned), so there is no best trial and no result: the same \
+                   command with --retry trains pruned runs to the end";
     // Also where nothing was trained.
     for _ in 0..2 {
         let said = sandbox.ok(&run);

@@ -75,8 +75,8 @@ fn a_missing_source_is_named_with_the_key_that_names_it() {
         (&["plan", "below.toml"], format!("below.toml:{second}: data.source: rows.csv/x does not exist")),
         (
             &["plan", "small.toml", "--set", "data.source=path:zzz"],
-            "--set data.source=path:zzz: data.source: zzz does not exist; a relative path starts at the spec file's folder, or, in --set \
-             and TAPER_…, at the current folder"
+            "--set data.source=path:zzz: data.source: zzz does not exist; relative paths are resolved from the spec \
+             file's folder, or, in --set and TAPER_… variables, from the current folder"
                 .into(),
         ),
         (
@@ -128,7 +128,7 @@ fn a_run_without_a_model_says_how_to_keep_one() {
     fs::remove_dir_all(sandbox.path("runs").join(&key.as_str().expect("a key")[..12]).join("model")).expect("a model");
     for (run, wanted) in [
         ("none", "its spec says checkpoint.keep = \"none\"; with \"last\" or \"best\", `taper run` trains it again"),
-        ("kept", "is completed, but its model is not there; `taper run` trains it again"),
+        ("kept", "is completed, but its model is missing; `taper run` trains it again"),
         ("nan", "it failed (diverged); `taper run SPEC --retry` trains it again"),
     ] {
         for arguments in [&["predict", run, "好"][..], &["export", run, "out"], &["eval", run, "--file", "rows.csv"]] {

@@ -61,7 +61,10 @@ fn a_name_that_may_mean_several_runs_says_which_one_it_is() {
     let key = |arguments: &[&str]| sandbox.json(arguments)["key"].as_str().expect("a key").to_string();
     let first = key(&["show", "small"]);
     assert_ne!(first, key(&["show", "max_steps=2"]), "the run of the name, not that of the experiment");
-    let note = format!("note: `small` matches 2 runs; this is {} (small): give a key to be exact", &first[..12]);
+    let note = format!(
+        "note: `small` matches 2 runs; this command uses {} (small): give a key to choose another",
+        &first[..12]
+    );
     for arguments in [&["predict", "small", "好吃"][..], &["show", "small"]] {
         let said = text(&sandbox.taper(arguments).stderr);
         assert!(said.contains(&note), "{note}: {said}");
@@ -99,7 +102,7 @@ fn two_spec_files_with_one_name_are_distinguished() {
     let quiet = |spec: &str| text(&sandbox.taper(&["run", spec, "--quiet"]).stderr);
     assert!(!quiet("a/train.toml").contains("another spec file"));
     let said = quiet("b/train.toml");
-    assert!(said.contains("warning: another spec file has the same name `small`: a/train.toml"), "{said}");
+    assert!(said.contains("warning: another spec file also names its experiment `small`: a/train.toml"), "{said}");
     assert!(sandbox.ok(&["run", "b/train.toml", "--json"]).contains("\"kind\":\"name\""));
     // No runs are called left over, and each experiment has its own plan.
     for spec in ["a/train.toml", "b/train.toml"] {
@@ -286,7 +289,7 @@ fn a_removed_experiment_is_listed_no_more_and_what_stays_of_it_is() {
     let run = &sandbox.json(&["list"])[0];
     assert_eq!((&run["experiment"], &run["experiments"]), (&Value::Null, &serde_json::json!([])));
     let key = run["key"].as_str().expect("a key");
-    assert!(sandbox.ok(&["show", key]).contains("\nexperiment  none: those that planned it were removed\n"));
+    assert!(sandbox.ok(&["show", key]).contains("\nexperiment  none: the experiments that planned it were removed\n"));
     sandbox.ok(&["rm", key, "--yes"]);
     assert_eq!(sandbox.json(&["list"]), serde_json::json!([]));
 }

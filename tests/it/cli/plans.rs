@@ -213,7 +213,8 @@ fn results_on_training_rows_are_marked_everywhere() {
     let (head, body) = rows.split_once('\n').expect("a header");
     fs::write(sandbox.path("rows.csv"), format!("{head}\n{body}{body}{body}")).expect("rows");
     let said = "test rows (lines ";
-    let memory = "a text that is also in the train split: metrics on the test split then measure memorisation, not generalisation";
+    let memory = "a text that is also in the train split, so that metrics on the test split partly measure \
+                  memorisation, not generalisation";
     let holds = |text: &str| assert!(text.contains(said) && text.contains(memory), "{text}");
     holds(&sandbox.ok(&["plan", "small.toml"]));
     assert_eq!(sandbox.json(&["plan", "small.toml"])["runs"][0]["warnings"][0]["kind"], "split");
@@ -335,7 +336,8 @@ fn runs_that_were_pruned_by_another_metric_are_not_kept_silently() {
         sandbox.says(&[&[command][..], &set, more].concat()).1
     };
     with("run", &[]);
-    let warning = "2 runs were pruned earlier by accuracy, not by loss: `taper run` leaves them out, and with --retry it trains them again";
+    let warning =
+        "2 runs were pruned earlier by accuracy, not by loss: `taper run` trains them again only with --retry";
     assert!(!with("plan", &[]).contains("were pruned earlier"), "the same metric");
     let loss = ["--set", "checkpoint.metric=loss"];
     let said = with("plan", &loss);
@@ -380,7 +382,7 @@ fn the_forecast_of_a_search_with_pruning_is_open_above_and_ends_with_the_sweep()
         said.contains("% of all steps, or more; a trial") && said.contains("depending on the results, on this machine"),
         "{said}"
     );
-    assert!(said.contains("to do (3 known so far): ") && !said.contains("judged once it has a score"), "{said}");
+    assert!(said.contains("to do (3 known so far): ") && !said.contains("judged as soon as it has a score"), "{said}");
     sandbox.ok(&[&["run", "--quiet"], &plan[1..]].concat());
     let said = sandbox.ok(&plan);
     assert!(said.contains("nothing to do: 4 runs") && said.contains("pruning   ASHA: at rung 1"), "{said}");
@@ -392,7 +394,7 @@ fn where_no_trial_has_a_rank_none_is_called_the_best() {
     let sandbox = sandbox("[sweep]\nseeds = [1, 2, 3]\nmax_runs = 2\n");
     sandbox.ok(&["run", "small.toml", "--quiet"]);
     let board = sandbox.ok(&["list", "small", "--leaderboard"]);
-    assert!(board.contains("no trial has a rank, because none has all its seeds completed\n"), "{board}");
+    assert!(board.contains("no trial has a rank, because none has completed all its seeds\n"), "{board}");
     assert!(!board.contains("best run"), "{board}");
     sandbox.ok(&["report", "small", "--out", "report"]);
     let report = fs::read_to_string(sandbox.path("report/report.md")).expect("the report");
@@ -406,7 +408,7 @@ fn where_no_trial_has_a_rank_none_is_called_the_best() {
     sandbox.ok(&[&["run", "small.toml", "--quiet"][..], &set].concat());
     sandbox.ok(&["report", "two", "--out", "report"]);
     let report = fs::read_to_string(sandbox.path("report/report.md")).expect("the report");
-    let said = "> No trial has a rank yet, because no trial has all its seeds completed. “Best” means: best so far.";
+    let said = "> No trial has a rank yet, because no trial has completed all its seeds. “Best” means: best so far.";
     assert!(report.contains(said) && report.contains("**Best trial so far lr="), "{report}");
     assert!(report.contains("mean over 2 of 3 seeds") && !report.contains("(best)"), "{report}");
     sandbox.ok(&["run", "small.toml", "--quiet", "--set", "sweep.max_runs=3"]);

@@ -107,11 +107,11 @@ fn variables_that_are_not_utf8_are_ignored_unless_they_set_a_key() {
     for name in ["TAPER_TRAIN__LR", "TAPER_NAME", "TAPER_DESCRIPTION"] {
         let (code, said) = with(OsStr::new(name), odd, &["plan", "small.toml"]);
         assert_eq!(code, Some(2));
-        assert!(said.contains(&format!("environment variable {name}: its value is not UTF-8")), "{said}");
+        assert!(said.contains(&format!("environment variable {name}: its value is not valid UTF-8")), "{said}");
     }
     let (code, said) = with(OsStr::from_bytes(b"TAPER_TRAIN__\xff"), OsStr::new("1"), &["run", "small.toml"]);
     assert_eq!(code, Some(2));
-    assert!(said.contains("its name is not UTF-8"), "{said}");
+    assert!(said.contains("its name is not valid UTF-8"), "{said}");
 }
 
 /// A Chinese character takes two columns: help that counts it as one is broken by the terminal, anywhere.

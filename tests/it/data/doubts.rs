@@ -152,7 +152,10 @@ fn invisible_texts_are_kept_with_a_warning() {
     let data = data("a.csv", "label,review\n1,a\n0,\u{200b}\n1,\u{feff} \u{ad}\n0,b\n");
     assert_eq!((data.rows.len(), data.cleaning.missing_text), (4, 0), "rows are what they were");
     let found = says(&data, Kind::DataFile);
-    assert!(found[0].starts_with("2 rows with texts of only invisible characters (lines 3 and 4): "), "{found:?}");
+    assert!(
+        found[0].starts_with("2 rows with texts consisting only of invisible characters (lines 3 and 4): "),
+        "{found:?}"
+    );
     assert_eq!(data.warnings[0].lines, [3, 4]);
 }
 

@@ -160,18 +160,18 @@ fn folds_that_cannot_be_formed_are_refused() {
     let says = |data: &Dataset, fold: &str, dev| split(data, &folded(fold, dev, false, 1)).unwrap_err().to_string();
     assert_eq!(
         says(&dataset(&[0, 1, 0], &[]), "1/5", 0.0),
-        "5 folds need at least as many rows, and there are 3 rows: lower sweep.folds"
+        "5 folds need at least as many rows, but there are 3 rows: lower sweep.folds"
     );
     let groups = dataset(&[0, 1].repeat(10), &[0, 1, 2, 2, 2].repeat(4));
     assert_eq!(
         says(&groups, "1/5", 0.0),
-        "5 folds need at least as many groups, and there are 3 groups: lower sweep.folds, or name another data.group_column"
+        "5 folds need at least as many groups, but there are 3 groups: lower sweep.folds, or name another data.group_column"
     );
     let two = dataset(&[0, 1].repeat(10), &[0, 1].repeat(10));
     assert_eq!(
         says(&two, "1/2", 0.1),
-        "no rows remain for training: rows of a group stay together, and data.group_column has 1 group to divide here; hold out fewer rows, \
-         or name another column"
+        "no rows remain for training: rows of a group stay together, and data.group_column gives only 1 group here; \
+         hold out fewer rows, or name another column"
     );
 }
 
@@ -277,7 +277,7 @@ fn groups_that_are_too_large_are_warned_of_or_refused() {
         "{nothing:?}"
     );
     let error = with([vec![0; 30], vec![1; 30]].concat(), 0.2, 0.2).unwrap_err().to_string();
-    assert!(error.contains("data.group_column has 2 groups to divide here"), "{error}");
+    assert!(error.contains("data.group_column gives only 2 groups here"), "{error}");
 }
 
 /// Groups are read from every form, with their rows: those that are dropped have none.

@@ -54,8 +54,8 @@ fn every_form_of_a_table_has_the_same_rows() {
         ("pipe.csv", vec![by_header("`|`")], None),
         ("tabs.csv", vec![by_header("a tab")], None),
         ("gbk.csv", vec!["read as gb18030, based on its bytes".into()], Some(gb)),
-        ("utf16.csv", vec!["read as utf-16le, which its byte-order mark shows".into()], None),
-        ("utf16be.csv", vec!["read as utf-16be, which its byte-order mark shows".into()], None),
+        ("utf16.csv", vec!["read as utf-16le, as its byte-order mark shows".into()], None),
+        ("utf16be.csv", vec!["read as utf-16be, as its byte-order mark shows".into()], None),
         ("gzip.csv.gz", vec!["decompressed from gzip".into()], None),
         ("gbk.tsv.gz", vec!["decompressed from gzip".into(), "read as gb18030, based on its bytes".into()], Some(gb)),
         ("rows.jsonl", vec![], None),
@@ -72,7 +72,7 @@ fn every_form_of_a_table_has_the_same_rows() {
     }
     let (found, said, _) = rows(&form("rows.xlsx"), &texts());
     assert_eq!(found, want);
-    assert_eq!(said, ["sheet `评论`, the first of 2 (data.sheet names another)"]);
+    assert_eq!(said, ["sheet `评论`, the first of 2 (choose another with data.sheet)"]);
 }
 
 #[test]
@@ -125,20 +125,20 @@ fn files_that_are_not_what_is_said_are_refused() {
             "a.csv.gz",
             gz[..gz.len() / 2].to_vec(),
             texts(),
-            "a.csv.gz: the gzip file ends before its contents do: it was cut short; write or fetch it again",
+            "a.csv.gz: the gzip file ends before its contents do: it was cut short; create or download it again",
         ),
         (
             "a.csv.gz",
             gz[..gz.len() - 3].to_vec(),
             texts(),
-            "a.csv.gz: the gzip file ends before its contents do: it was cut short; write or fetch it again",
+            "a.csv.gz: the gzip file ends before its contents do: it was cut short; create or download it again",
         ),
         ("a.csv.gz", damaged, texts(), "a.csv.gz: the gzip file is damaged ("),
         (
             "a.csv.gz",
             trailing,
             texts(),
-            "a.csv.gz: the gzip file is damaged (invalid gzip header): write or fetch it again",
+            "a.csv.gz: the gzip file is damaged (invalid gzip header): create or download it again",
         ),
         (
             "a.csv.zst",
@@ -150,25 +150,29 @@ fn files_that_are_not_what_is_said_are_refused() {
             "a.parquet.gz",
             parquet_gz,
             texts(),
-            "a.parquet.gz: Parquet and Excel need an uncompressed file, not a stream: write it to one first",
+            "a.parquet.gz: Parquet and Excel data is read only from an uncompressed file, not from a stream: save it \
+             to a file first",
         ),
         (
             "a.csv",
             bytes("utf16.csv"),
             set("gb18030"),
-            "a.csv: it begins with the byte-order mark of utf-16le, and data.encoding says gb18030; leave data.encoding out to read it as utf-16le",
+            "a.csv: it begins with the byte-order mark of utf-16le, but data.encoding says gb18030; remove \
+             data.encoding to read it as utf-16le",
         ),
         (
             "a.csv",
             bytes("bom.csv"),
             set("gbk"),
-            "a.csv: it begins with the byte-order mark of utf-8, and data.encoding says gbk; leave data.encoding out to read it as utf-8",
+            "a.csv: it begins with the byte-order mark of utf-8, but data.encoding says gbk; remove data.encoding to \
+             read it as utf-8",
         ),
         (
             "a.csv",
             invalid,
             set("gb18030"),
-            "a.csv:10: the row that begins here is not gb18030, which the file is read as; correct data.encoding, or the file",
+            "a.csv:10: the row that begins here is not valid gb18030, the encoding that the file is read in; correct \
+             data.encoding or the file",
         ),
         (
             "a.csv",
@@ -200,13 +204,14 @@ fn files_that_are_not_what_is_said_are_refused() {
             "a.csv",
             bytes("rows.csv"),
             other_sheet("x"),
-            "a.csv: data.sheet is for Excel workbooks, and this file is read as csv; leave it out, or set data.format",
+            "a.csv: data.sheet is only for Excel workbooks, but this file is read as csv; remove it, or set data.format",
         ),
         (
             "a.xlsx",
             xlsx.clone(),
             set("gbk"),
-            "a.xlsx: data.encoding is for CSV, TSV and JSON, and this file is read as xlsx; leave it out, or set data.format",
+            "a.xlsx: data.encoding is only for CSV, TSV and JSON, but this file is read as xlsx; remove it, or correct \
+             data.format",
         ),
         (
             "a.csv",

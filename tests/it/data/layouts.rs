@@ -55,17 +55,17 @@ fn a_separator_that_was_not_expected_is_named() {
         (
             "a.csv",
             "sep=;\nlabel;review\n",
-            "; the first line is a note of Excel's: remove it, and write data.delimiter = \";\"",
+            "; the first line is a separator hint for Excel: remove it, and write data.delimiter = \";\"",
         ),
-        ("a.csv", "sep=,\nlabel,review\n", "; the first line is a note of Excel's: remove it"),
-        ("a.tsv", "SEP=\t\nlabel\treview\n", "; the first line is a note of Excel's: remove it"),
-        ("a.csv", "\"sep=,\"\nlabel,review\n", "; the first line is a note of Excel's: remove it"),
+        ("a.csv", "sep=,\nlabel,review\n", "; the first line is a separator hint for Excel: remove it"),
+        ("a.tsv", "SEP=\t\nlabel\treview\n", "; the first line is a separator hint for Excel: remove it"),
+        ("a.csv", "\"sep=,\"\nlabel,review\n", "; the first line is a separator hint for Excel: remove it"),
         (
             "a.csv",
             "0,菠菜没洗干净\n1,好\n",
-            "; the first line looks like a row and not like a header: put a line above it that names the columns",
+            "; the first line looks like a row, not a header: add a line with the names of the columns above it",
         ),
-        ("a.csv", "neg,It was slow. And so cold!\n1,a\n", "put a line above it that names the columns"),
+        ("a.csv", "neg,It was slow. And so cold!\n1,a\n", "add a line with the names of the columns above it"),
     ] {
         let message = refused(name, text);
         assert!(message.ends_with(want), "{message}");
@@ -117,7 +117,7 @@ fn numbers_are_labels_in_json_as_in_csv() {
     let large = "{\"label\": 1e300, \"review\": \"a\"}\n{\"label\": 0, \"review\": \"b\"}\n";
     assert!(
         refused("a.jsonl", large)
-            .contains("`label` is the number 1e300, too large to be told from its neighbours; expected a string")
+            .contains("`label` is the number 1e300, too large to be represented exactly; expected a string")
     );
 }
 
@@ -126,8 +126,8 @@ fn a_file_that_is_something_else_is_called_what_it_is() {
     let lfs = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n";
     for (bytes, kind, help) in [
         (b"PAR1\x15\x04\x15\xff".as_slice(), "", "arquet"),
-        (b"\x1f\x8b\x08\0\0", "the gzip file ends before its contents do", "write or fetch it again"),
-        (b"\x28\xb5\x2f\xfd\x04", "the Zstandard file ends before its contents do", "write or fetch it again"),
+        (b"\x1f\x8b\x08\0\0", "the gzip file ends before its contents do", "create or download it again"),
+        (b"\x28\xb5\x2f\xfd\x04", "the Zstandard file ends before its contents do", "create or download it again"),
         (b"BZh91AY&SY", "it is a bzip2 file (decompress it first: `bunzip2`), ", "expected CSV, TSV, JSON Lines"),
         (
             b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
@@ -146,7 +146,7 @@ fn a_file_that_is_something_else_is_called_what_it_is() {
     }
     assert_eq!(
         refused("a.csv", "[{\"review\": \"a\", \"label\": 1}]"),
-        "a.csv: it is JSON, which data.format = \"jsonl\" (one object a line) or data.format = \"json\" (one array) reads"
+        "a.csv: it is JSON, which data.format = \"jsonl\" (one object per line) or data.format = \"json\" (one array) reads"
     );
     // A table is one, whatever the first bytes of its header are.
     assert!(with("a.csv", "BZh,label,review\n,1,a\n,0,b\n", &config()).is_ok());
@@ -158,12 +158,12 @@ fn settings_of_other_layouts_are_refused() {
     let unquoted = DataConfig { quoting: Quoting::None, ..config() };
     assert_eq!(
         with("a.jsonl", lines, &unquoted).unwrap_err(),
-        "a.jsonl: data.quoting is for CSV and TSV, and this file is read as jsonl; leave it out, or set data.format"
+        "a.jsonl: data.quoting is only for CSV and TSV, but this file is read as jsonl; remove it, or set data.format"
     );
     let (_dir, path) = file("a.jsonl", lines);
     let layout = Layout { delimiter: Some(";".parse().unwrap()), wording: Wording::Options, ..Layout::default() };
     let error = stream_texts(&Origin::File(path), &layout, "review").err().unwrap().to_string();
-    assert!(error.contains("--delimiter is for CSV and TSV") && error.ends_with("set --format"), "{error}");
+    assert!(error.contains("--delimiter is only for CSV and TSV") && error.ends_with("set --format"), "{error}");
 }
 
 #[test]
@@ -202,7 +202,13 @@ fn labelled_rows_of_one_class_can_be_measured() {
     assert!(data.rows.iter().all(|row| data.labels[row.label() as usize] == "pos"));
     let (_dir, path) = file("a.csv", "label,review\npos,a\nneutral,b\n0,c\nneutral,d\n");
     let error = read_labelled(&Origin::File(path), &options, "review", "label", &values).unwrap_err().to_string();
-    assert!(error.ends_with("2 rows cannot be used\n  lines 3 and 5: label `neutral` (column `label`) is not one that the model knows: `0`, `1`, `neg`, `pos`"), "{error}");
+    assert!(
+        error.ends_with(
+            "2 rows cannot be used\n  lines 3 and 5: label `neutral` (column `label`) is not a label of the model, \
+             whose labels are `0`, `1`, `neg`, `pos`"
+        ),
+        "{error}"
+    );
 }
 
 /// Sixteen MiB and a little: no text is that long.

@@ -293,7 +293,7 @@ fn damaged_vocabularies_are_refused_by_name() {
     let said = refused(xlmr, &|files| drop(files.insert("special_tokens_map.json".into(), extra.clone())));
     assert!(
         said.starts_with(
-            "special_tokens_map.json: `additional_special_tokens` stands here beside sentencepiece.bpe.model"
+            "special_tokens_map.json: `additional_special_tokens` is set here, beside sentencepiece.bpe.model"
         ),
         "{said}"
     );
@@ -314,7 +314,7 @@ fn damaged_vocabularies_are_refused_by_name() {
         assert!(said.starts_with("sentencepiece.bpe.model: "), "{said}");
         said
     };
-    let no_model = "expected a model of SentencePiece, which this is not, or not whole: ";
+    let no_model = "this is not a complete SentencePiece model: ";
     assert!(with(model[..model.len() / 2].to_vec()).contains(no_model));
     assert!(with(b"".to_vec()).contains(no_model));
     assert!(with(b"version https://git-lfs.github.com/spec/v1\n".to_vec()).contains(no_model));
@@ -323,7 +323,7 @@ fn damaged_vocabularies_are_refused_by_name() {
     assert!(with([&[10, 0xff, 0xff, 0xff, 0xff, 0x3f][..], &model].concat()).contains("it is cut short"));
     let table = [[0xff; 4], [0; 4]].concat();
     let said = with([&model[..], &[26, 10, 18, 8], &table].concat());
-    assert!(said.contains("states a trie of 4294967292 bytes and has 4"), "{said}");
+    assert!(said.contains("states a trie of 4294967292 bytes, but 4 bytes follow"), "{said}");
 
     // tokenizer.json of another model, or with parts that would need memory out of proportion.
     let file = fixture.case("XLM-R, tokenizer.json alone");
@@ -337,9 +337,9 @@ fn damaged_vocabularies_are_refused_by_name() {
     for (said, words) in [
         (
             changed(&|file| file["model"]["vocab"] = json!({"a": 0})),
-            "of which XLMRobertaTokenizer builds no tokenizer; expected Unigram",
+            "from which XLMRobertaTokenizer builds no tokenizer; expected Unigram",
         ),
-        (changed(&|file| file["model"] = Value::Null), "its model is of no stated type, of which"),
+        (changed(&|file| file["model"] = Value::Null), "its model is of no stated type, from which"),
         (changed(&|file| file["model"]["vocab"][7] = json!(["x"])), "piece 7 is [\"x\"]; expected a text and a score"),
         (changed(&|file| file["model"]["vocab"] = json!([["a", 0.0]])), "unk_id"),
         (
@@ -406,7 +406,7 @@ fn a_damaged_model_of_sentencepiece_never_panics() {
                 Err(error) => {
                     refused += 1;
                     assert!(error.to_string().contains(".model: "), "{name} {seed}: {error}");
-                    assert!(!error.to_string().contains("library fails on it"), "{name} {seed}: {error}");
+                    assert!(!error.to_string().contains("library failed on it"), "{name} {seed}: {error}");
                 }
             }
         }
@@ -435,7 +435,9 @@ fn settings_without_effect_give_a_warning() {
     ] {
         let said = said(case, json!({ key: value }));
         assert!(
-            said.len() == 1 && said[0].contains(&format!("`{key}`")) && said[0].contains("does not heed it"),
+            said.len() == 1
+                && said[0].contains(&format!("`{key}`"))
+                && said[0].contains("transformers 5 and taper ignore it"),
             "{said:?}"
         );
     }

@@ -116,7 +116,8 @@ fn json_lines_that_are_refused() {
         refused("a.jsonl", text),
         concat!(
             "a.jsonl: 5 rows cannot be used",
-            "\n  line 2: column 26: the object does not end on this line: each line is one object, in full; `jq -c .` writes it so",
+            "\n  line 2: column 26: the object does not end on this line: each line must be one complete object; `jq \
+             -c .` writes them that way",
             "\n  line 3: an array, expected an object; for one array of objects write data.format = \"json\"",
             "\n  line 4: `review` is the number 3, expected a string",
             "\n  line 6: `label` is an array, expected a string, a number or a boolean",
@@ -268,7 +269,7 @@ fn other_encodings_are_refused() {
     let bare: Vec<u8> = "label,review\n1,x\n0,y\n".encode_utf16().flat_map(u16::to_be_bytes).collect();
     let data = ok("a.csv", bare);
     assert_eq!(rows(&data), [(2, "x", "1"), (3, "y", "0")]);
-    assert_eq!(data.notes, ["read as utf-16be, which its first bytes show"]);
+    assert_eq!(data.notes, ["read as utf-16be, as its first bytes show"]);
     // Two wrong halves that form a valid character across a field border are still wrong.
     assert!(
         refused("a.csv", b"label,review\n\xE5\xA5,\xBD\n")
@@ -286,7 +287,7 @@ fn a_file_that_is_partly_utf8_gives_an_error_with_the_part() {
         (
             b"1,\xE5\xBE".as_slice(),
             14,
-            "the file ends inside a character, on line 14: it was cut short, and all before is UTF-8",
+            "the file ends inside a character, on line 14: it was cut short, but everything before that is UTF-8",
         ),
         (
             GB,
@@ -383,7 +384,7 @@ fn labels_that_are_given_have_the_ids_of_their_sorted_values() {
 #[test]
 fn one_class_is_refused() {
     let says = |label: &str| {
-        format!("a.csv: every row has the label `{label}` (column `label`): a classifier needs at least two")
+        format!("a.csv: every row has the label `{label}` (column `label`): a classifier needs at least two labels")
     };
     assert_eq!(refused("a.csv", "label,review\n1,a\n1,b\n"), says("1"));
     let config = DataConfig { labels: labels(&[("1", "good"), ("0", "bad")]), ..config() };

@@ -55,7 +55,7 @@ fn fatal() -> Vec<(&'static str, String)> {
 fn a_file_on_which_the_library_panics_is_refused_in_its_words() {
     for (what, file) in fatal() {
         let error = refused(&[("tokenizer.json", &file), FAST]);
-        assert!(error.starts_with("tokenizer.json: the tokenizers library fails on it: "), "{what}: {error}");
+        assert!(error.starts_with("tokenizer.json: the tokenizers library failed on it: "), "{what}: {error}");
         assert!(error.contains(".rs, line ") && !error.contains("panic"), "{what}: {error}");
     }
 }
@@ -78,7 +78,7 @@ fn a_text_on_which_the_library_panics_is_named_with_the_file() {
     for error in errors {
         let error = error.to_string();
         assert!(error.starts_with("cannot tokenise \"") && error.contains("馆\": "), "{error}");
-        assert!(error.contains("the tokenizers library fails on it: "), "{error}");
+        assert!(error.contains("the tokenizers library failed on it: "), "{error}");
         assert!(error.ends_with(&format!("({})", dir.path().join("tokenizer.json").display())), "{error}");
     }
     // And it continues with others.
@@ -108,7 +108,7 @@ fn no_panic_of_the_library_reaches_the_user() {
             let error = String::from_utf8_lossy(&output.stderr).into_owned();
             assert_eq!(output.status.code(), Some(2), "{what}, {command}: {error}");
             assert!(
-                error.contains("tokenizer.json") && error.contains("the tokenizers library fails"),
+                error.contains("tokenizer.json") && error.contains("the tokenizers library failed"),
                 "{what}: {error}"
             );
             assert!(!error.contains("panicked") && !error.contains("RUST_BACKTRACE"), "{what}: {error}");
@@ -138,17 +138,17 @@ fn settings_that_bert_tokenizer_ignores_give_a_warning() {
         json!({"SpecialToken": {"id": "[SEP]", "type_id": 0}}),
     );
     for (file, words) in [
-        (model("max_input_chars_per_word", json!(3)), "has max_input_chars_per_word 3: as BertTokenizer"),
-        (model("continuing_subword_prefix", json!("@@")), "has continuing_subword_prefix \"@@\": as BertTokenizer"),
+        (model("max_input_chars_per_word", json!(3)), "has max_input_chars_per_word 3: like BertTokenizer"),
+        (model("continuing_subword_prefix", json!("@@")), "has continuing_subword_prefix \"@@\": like BertTokenizer"),
         (
             model("unk_token", json!("!")),
-            "has unk_token \"!\": as BertTokenizer of transformers 5 does, taper takes \"[UNK]\"",
+            "has unk_token \"!\": like BertTokenizer of transformers 5, taper uses \"[UNK]\"",
         ),
-        (template(json!([cls, text])), "an empty text becomes `[CLS]`, expected `[CLS] [SEP]`: as BertTokenizer"),
-        (template(json!([cls, text, text, sep])), "5 does, taper puts [CLS] before and [SEP] after"),
+        (template(json!([cls, text])), "an empty text becomes `[CLS]`, expected `[CLS] [SEP]`: like BertTokenizer"),
+        (template(json!([cls, text, text, sep])), "5, taper puts [CLS] before and [SEP] after"),
         (
             template(json!([cls, text, text, sep])),
-            "expected `[CLS] [UNK] [UNK] 好 [UNK] [UNK] [SEP]`: as BertTokenizer",
+            "expected `[CLS] [UNK] [UNK] 好 [UNK] [UNK] [SEP]`: like BertTokenizer",
         ),
     ] {
         let said = said(&file, BERT);
@@ -169,7 +169,7 @@ fn settings_that_bert_tokenizer_ignores_give_a_warning() {
         (template(json!([text, sep])), "its post_processor puts no special token before a text"),
         (
             template(json!([cls, text, text, sep])),
-            "its post_processor does more with a text than to put special tokens around it",
+            "its post_processor does more with a text than put special tokens around it",
         ),
         (template(json!([cls, json!({"Sequence": {"id": "A", "type_id": 1}})])), "token types other than 0"),
         (

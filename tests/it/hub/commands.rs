@@ -128,7 +128,7 @@ fn a_killed_fetch_resumes_where_it_was() {
     let slow = stored(&sandbox.server);
     assert!(slow.iter().all(Option::is_none), "{slow:?}");
     let text = sandbox.ok(&["fetch", "tiny.toml"]);
-    assert!(text.contains("going on after") && text.contains("pinned in tiny.toml.lock"), "{text}");
+    assert!(text.contains("resuming after") && text.contains("pinned in tiny.toml.lock"), "{text}");
     let ranges: Vec<u64> =
         stored(&sandbox.server).into_iter().flatten().map(|r| r[6..r.len() - 1].parse().unwrap()).collect();
     assert!(ranges.iter().any(|from| *from >= size), "{ranges:?}, of {size} bytes that were here");

@@ -15,14 +15,22 @@ fn each_refusal_gives_advice_and_shows_no_token() {
     for (home, text, words) in [
         (&anonymous, "hf:a/none", ["has no hf:a/none (404)", "check its name and revision"]),
         (&anonymous, "hf:a/model@v9", ["has no hf:a/model@v9 (404)", "check its name and revision"]),
-        (&anonymous, "hf:a/private", ["refuses hf:a/private (401)", "put a token that may read it in HF_TOKEN"]),
-        (&wrong, "hf:a/private", ["refuses hf:a/private (401)", "is not valid or may not read it"]),
+        (
+            &anonymous,
+            "hf:a/private",
+            ["refuses access to hf:a/private (401)", "put a token that gives access to it in HF_TOKEN"],
+        ),
+        (
+            &wrong,
+            "hf:a/private",
+            ["refuses access to hf:a/private (401)", "is not valid or does not give access to it"],
+        ),
         (
             &anonymous,
             "hf:a/gated",
-            ["refuses hf:a/gated (401): it is gated", "make a token there and put it in HF_TOKEN"],
+            ["refuses access to hf:a/gated (401): it is gated", "create a token there and put it in HF_TOKEN"],
         ),
-        (&wrong, "hf:a/gated", ["it is gated: accept its terms in a browser", "with the account of the token"]),
+        (&wrong, "hf:a/gated", ["it is gated: accept its terms in a browser", "with the account that the token"]),
     ] {
         let error = home.library().model(&source(text)).unwrap_err().to_string();
         assert!(words.iter().all(|words| error.contains(words)) && !error.contains("hf_wrong"), "{error}");
@@ -47,7 +55,7 @@ fn a_login_page_is_no_file() {
         server.fault(part, usize::MAX, Fault::Login);
         let error = home.library().model(&source("hf:a/model")).unwrap_err().to_string();
         assert!(
-            error.contains("with a web page") && error.contains("wants a login") && error.contains("HF_ENDPOINT"),
+            error.contains("with a web page") && error.contains("requires a login") && error.contains("HF_ENDPOINT"),
             "{error}"
         );
         assert!(home.offline().model(&source("hf:a/model")).is_err());
@@ -84,13 +92,16 @@ fn without_a_network_the_ways_round_are_named() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let home = home.set("HF_ENDPOINT", &format!("http://user:{TOKEN}@{closed}")).with_token();
     let error = home.library().model(&source("hf:a/other")).unwrap_err().to_string();
-    assert!(error.starts_with(&format!("http://{closed} cannot be reached for hf:a/other")), "{error}");
+    assert!(
+        error.starts_with(&format!("hf:a/other is not available, because http://{closed} cannot be reached (")),
+        "{error}"
+    );
     for words in ["mirror in HF_ENDPOINT", "https://hf-mirror.com", "path:", "HTTPS_PROXY"] {
         assert!(error.contains(words), "{error}");
     }
     assert!(!error.contains("--offline") && !error.contains(TOKEN), "{error}");
     let error = home.library().model(&source("hf:a/model")).unwrap_err().to_string();
-    assert!(error.contains("use --offline to take the copy in the cache") && !error.contains(TOKEN), "{error}");
+    assert!(error.contains("use --offline to use the cached copy") && !error.contains(TOKEN), "{error}");
     home.offline().model(&source("hf:a/model")).unwrap();
     // A name that cannot be resolved.
     let home = home.set("HF_ENDPOINT", "http://nowhere.invalid");

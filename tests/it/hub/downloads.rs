@@ -94,7 +94,7 @@ fn shards_folders_and_data_files_are_found() {
     assert!(library.data(&source("hf:a/two/train.jsonl"), None).unwrap().path.ends_with("train.jsonl"));
     assert!(library.data(&source("hf:a/two"), Some("test.jsonl")).unwrap().path.ends_with("test.jsonl"));
     let error = library.data(&source("hf:a/two/train.jsonl"), Some("test.jsonl")).unwrap_err().to_string();
-    assert!(error.contains("leave one out"), "{error}");
+    assert!(error.contains("remove one of the two"), "{error}");
     // Offline, each of them again.
     server.seen();
     let mut offline = home.offline();
@@ -131,7 +131,7 @@ fn what_was_left_of_a_download_is_no_file_and_is_gone_on_from() {
     server.fault(STORE, 1, Fault::CutAfter(30_000));
     server.fault(STORE, 9, Fault::CutAfter(0));
     let error = home.library().model(&source("hf:a/model")).unwrap_err().to_string();
-    assert!(error.contains("cannot be reached for hf:a/model") && error.contains("30000 of 60000"), "{error}");
+    assert!(error.contains("hf:a/model is not available, because ") && error.contains("30000 of 60000"), "{error}");
     assert!(!holds(&home.path("hf"), "model.safetensors"));
     assert!(home.offline().model(&source("hf:a/model")).is_err());
 
@@ -176,9 +176,13 @@ fn refusals_for_a_while_are_waited_for() {
 #[test]
 fn a_server_that_fails_for_ever_ends_it() {
     for (part, fault, words) in [
-        ("GET /api/models", Fault::Status(500, None), "it answers with status 500; try again later, or name a mirror"),
-        (STORE, Fault::Status(502, None), "fails to give model.safetensors of hf:a/model: it answers with status 502"),
-        ("GET /api", Fault::Status(429, Some(("retry-after", "7200"))), "asked again in 7200 seconds"),
+        ("GET /api/models", Fault::Status(500, None), "it answered with status 500; try again later, or name a mirror"),
+        (
+            STORE,
+            Fault::Status(502, None),
+            "did not provide model.safetensors of hf:a/model: it answered with status 502",
+        ),
+        ("GET /api", Fault::Status(429, Some(("retry-after", "7200"))), "asked to wait 7200 seconds"),
         (STORE, Fault::Redirect(String::new()), "redirects more than"),
     ] {
         let server = server();
@@ -204,7 +208,7 @@ fn other_content_than_is_stated_is_thrown_away() {
         server.fault(part, usize::MAX, fault.clone());
         let error = home.library().model(&source("hf:a/model")).unwrap_err().to_string();
         assert!(
-            error.contains("does not have the content stated") && error.contains("discarded"),
+            error.contains("does not have the expected content") && error.contains("discarded"),
             "{fault:?}: {error}"
         );
         assert!(!holds(&home.path("hf"), name));
@@ -258,13 +262,13 @@ fn a_file_has_a_limit_whether_its_length_is_stated_or_not() {
     let server = server();
     let home = Home::new(&server.url).set("TAPER_MAX_DOWNLOAD", "50000");
     let error = home.library().model(&source("hf:a/model")).unwrap_err().to_string();
-    assert!(error.contains("more than 48.8 KiB") && error.contains("TAPER_MAX_DOWNLOAD"), "{error}");
+    assert!(error.contains("larger than 48.8 KiB") && error.contains("TAPER_MAX_DOWNLOAD"), "{error}");
     assert!(!holds(&home.path("hf"), "model.safetensors"));
     server.fault("/web/", usize::MAX, Fault::Chunked);
     let home = home.set("TAPER_MAX_DOWNLOAD", "20");
     let rows = source(&format!("{}/web/rows.csv#sha256={}", server.url, sha256(ROWS)));
     let error = home.library().data(&rows, None).unwrap_err().to_string();
-    assert!(error.contains("more than 20 B") && error.contains("TAPER_MAX_DOWNLOAD"), "{error}");
+    assert!(error.contains("larger than 20 B") && error.contains("TAPER_MAX_DOWNLOAD"), "{error}");
     assert_eq!(files(&home.path("taper")).iter().map(|(_, size)| size).sum::<u64>(), 0);
     home.set("TAPER_MAX_DOWNLOAD", "1000").library().data(&rows, None).unwrap();
 }
@@ -276,7 +280,7 @@ fn a_list_that_does_not_come_to_an_end_is_left() {
     server.fault("/api/", usize::MAX, Fault::Drip(Duration::from_millis(20)));
     for name in ["hf:a/model", "modelscope:a/model"] {
         let error = home.library().model(&source(name)).unwrap_err().to_string();
-        assert!(error.contains("does not come to an end"), "{name}: {error}");
+        assert!(error.contains("did not end in time"), "{name}: {error}");
     }
 }
 

@@ -22,7 +22,7 @@ fn a_locked_experiment_plans_runs_and_reports_without_a_network() {
         assert!(lock.contains(words), "no `{words}` in {lock}");
     }
     let text = sandbox.ok(&["fetch", "tiny.toml"]);
-    assert!(text.contains("as pinned in"), "{text}");
+    assert!(text.contains("already pinned in"), "{text}");
     sandbox.server.seen();
     let unreachable = |arguments: &[&str]| {
         let mut command = sandbox.command(arguments);
@@ -78,7 +78,7 @@ fn the_first_run_pins_and_other_content_is_refused_until_it_is_accepted() {
     fs::remove_dir_all(sandbox.home.path("hf/hub/datasets--a--rows")).expect("a cache");
     let (code, text) = sandbox.says(&["run", "tiny.toml"]);
     assert_eq!(code, 2, "{text}");
-    for words in ["rows.csv of hf:a/rows is not what tiny.toml.lock pins", "taper fetch --update"] {
+    for words in ["rows.csv of hf:a/rows is not what tiny.toml.lock pins", "taper fetch SPEC --update"] {
         assert!(text.contains(words), "no `{words}` in {text}");
     }
     let text = sandbox.ok(&["fetch", "tiny.toml", "--update"]);
@@ -88,7 +88,7 @@ fn the_first_run_pins_and_other_content_is_refused_until_it_is_accepted() {
     let text = sandbox.ok(&["run", "tiny.toml", "--offline"]);
     assert!(text.contains("1 completed"), "other data is another run: {text}");
     let text = sandbox.ok(&["fetch", "tiny.toml", "--update"]);
-    assert!(text.contains("unchanged") && text.contains("as pinned"), "{text}");
+    assert!(text.contains("unchanged") && text.contains("already pinned"), "{text}");
     let (code, text) = sandbox.says(&["fetch", "tiny.toml", "--update", "--offline"]);
     assert!(code == 2 && text.contains("not possible with --offline"), "{text}");
 }

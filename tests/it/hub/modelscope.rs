@@ -70,7 +70,7 @@ fn cuts_and_other_content_are_found_out() {
     let home = Home::new(&server.url);
     server.fault("FilePath=model.safetensors", 1, Fault::OtherBytes);
     let error = home.library().model(&source("modelscope:a/model")).unwrap_err().to_string();
-    assert!(error.contains("does not have the content stated") && error.contains("use hf:"), "{error}");
+    assert!(error.contains("does not have the expected content") && error.contains("use hf:"), "{error}");
     assert!(!holds(&home.path("ms"), "model.safetensors"));
     server.fault("/repo/files", 1, Fault::Login);
     let error = home.library().model(&source("modelscope:a/model")).unwrap_err().to_string();

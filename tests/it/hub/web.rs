@@ -71,5 +71,5 @@ fn pages_and_refusals_are_no_data() {
     let error = home.library().data(&file("rows.csv"), None).unwrap_err().to_string();
     assert!(error.contains("download the file and use path:"), "{error}");
     let error = home.library().model(&file("rows.csv")).unwrap_err().to_string();
-    assert!(error.contains("one file, and a model is several"), "{error}");
+    assert!(error.contains("is a single file, but a model consists of several"), "{error}");
 }

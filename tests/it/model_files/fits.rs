@@ -73,7 +73,7 @@ fn a_tensor_whose_numbers_are_not_read_is_refused_by_name_and_type() {
         let size = 8;
         for written in [name.to_string(), format!("module.{name}"), format!("_orig_mod.{name}")] {
             let error = fit(&tensors, &[(&written, dtype, size)]).expect_err(name);
-            let words = format!("  {written}: its numbers are {dtype}, wanted floating-point ones");
+            let words = format!("  {written}: its numbers are {dtype}, expected floating-point ones");
             assert!(error.contains(&words) && error.contains("dequantize"), "{error}");
         }
     }
@@ -144,7 +144,7 @@ fn names_that_a_wrapper_changed_are_read() {
 fn an_unknown_prefix_is_named_once() {
     for prefix in ["model.", "transformer.", "net.student.", "roberta.", "encoder.model."] {
         let error = fit(&renamed(|name| format!("{prefix}{name}")), &[]).expect_err(prefix);
-        let words = format!("with `{prefix}` before the name ({prefix}embeddings.LayerNorm.beta, …)");
+        let words = format!("with the prefix `{prefix}` ({prefix}embeddings.LayerNorm.beta, …)");
         assert!(error.contains(&words) && error.contains(&format!("removeprefix({prefix:?})")), "{error}");
         assert!(!error.contains("missing") && error.lines().count() == 2, "{error}");
     }
@@ -162,11 +162,9 @@ fn an_unknown_prefix_is_named_once() {
     let mut most = with_head(2);
     let one = most.remove("embeddings.LayerNorm.beta").expect("it is there");
     let error = fit(&most, &[]).expect_err("one is missing");
-    assert!(error.contains("bert.embeddings.LayerNorm.bias: missing, wanted shape [4]"), "{error}");
+    assert!(error.contains("bert.embeddings.LayerNorm.bias: missing, expected shape [4]"), "{error}");
     most.insert("model.embeddings.LayerNorm.beta".into(), one);
-    assert!(
-        fit(&most, &[]).expect_err("it is elsewhere").contains("the file has 1 tensor with `model.` before the name")
-    );
+    assert!(fit(&most, &[]).expect_err("it is elsewhere").contains("the file has 1 tensor with the prefix `model.`"));
 }
 
 #[test]
@@ -199,7 +197,7 @@ fn weights_that_are_zero_throughout_are_warned_of_by_name() {
     for (part, words) in [
         (
             "embeddings.LayerNorm.gamma",
-            "is zero throughout (embeddings.LayerNorm.gamma): nothing of a text gets through it",
+            "is zero throughout (embeddings.LayerNorm.gamma): no information about a text gets through it",
         ),
         ("query.weight", "is zero throughout (encoder.layer.0.attention.self.query.weight)"),
         ("pooler.dense", "is zero throughout (pooler.dense.weight)"),
@@ -208,7 +206,7 @@ fn weights_that_are_zero_throughout_are_warned_of_by_name() {
             "gamma",
             "are zero throughout (embeddings.LayerNorm.gamma, encoder.layer.0.attention.output.LayerNorm.gamma, encoder",
         ),
-        ("", "encoder.layer.0.attention.self.value.weight and 6 more): nothing of a text gets through them"),
+        ("", "encoder.layer.0.attention.self.value.weight and 6 more): no information about a text gets through them"),
     ] {
         let said = said(zeroed(|name| name.contains(part)));
         assert!(said.len() == 1 && said[0].message.contains(words), "{part}: {said:?}");
@@ -237,13 +235,14 @@ fn a_file_that_the_index_names_and_that_is_not_there_is_named_with_it() {
     fs::write(model.join("model.safetensors.index.json"), index.to_string()).expect("an index");
     let error = Weights::open(&model.join("model.safetensors.index.json")).err().expect("refused").to_string();
     assert!(
-        error.contains("index.json: ") && error.contains("it names three.safetensors, which is not there"),
+        error.contains("index.json: ") && error.contains("it lists three.safetensors, which is missing"),
         "{error}"
     );
     for command in ["plan", "run"] {
         let output = dir.taper(&[command, "it.toml"]);
         let error = String::from_utf8_lossy(&output.stderr).into_owned();
-        let words = "index.json names three.safetensors and two.safetensors, which are not in its folder: copy or download them too";
+        let words = "index.json names three.safetensors and two.safetensors, which are not in the same folder: copy or \
+                     download them too";
         assert!(output.status.code() == Some(2) && error.contains(words), "{command}: {error}");
     }
 }

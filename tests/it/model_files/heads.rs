@@ -88,8 +88,7 @@ fn a_head_for_something_else_is_a_new_one() {
         for name in ["classifier.weight", "classifier.bias"] {
             assert_eq!(values(&loaded.parameters, name), values(&new, name), "{names}");
         }
-        let want =
-            "initialised from seed 1, those of the weights file are not used: classifier.weight, classifier.bias";
+        let want = "not taken from the weights file, but initialised from seed 1: classifier.weight, classifier.bias";
         assert_eq!(loaded.notes[0], want);
     }
 }
@@ -127,7 +126,7 @@ fn of_several_names_of_a_weight_transformers_own_is_used() {
 #[test]
 fn layers_are_counted_before_anything_is_listed() {
     let error = warnings(&with_head(2), json!({"num_hidden_layers": 900})).expect_err("refused");
-    assert!(error.ends_with("config.json's num_hidden_layers is 900, the file has 1 layer"), "{error}");
+    assert!(error.ends_with("config.json's num_hidden_layers is 900, but the file has 1 layer"), "{error}");
     let mut found = with_head(2);
     for (name, tensor) in with_head(2) {
         found.insert(name.replace("layer.0", "layer.1"), tensor);
@@ -170,7 +169,7 @@ fn plan_and_run_say_the_same_of_a_head() {
             "warning: the classifier head in the weights file is not used",
             "joy, anger",
             "bad, good",
-            "note: initialised",
+            "note: not taken from the weights file, but initialised",
         ] {
             assert!(text.contains(words), "{command}: no `{words}` in:\n{text}");
         }

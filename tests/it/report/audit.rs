@@ -218,9 +218,12 @@ fn labels_and_names_cannot_become_markup() {
     assert!(text(&files, "report.md").contains("| Read | 6 files, &lt;b&gt;a&lt;/b&gt; to \\|z\\| |"));
     assert_eq!(row(&cells, "Dropped, without a second text"), ["30 (lines 2, 3, 4, 5, 6 and 25 more)"]);
     assert_eq!(row(&cells, "SHA-256 of train-00003.parquet"), [format!("{:064x}", 3)]);
-    assert_eq!(row(&cells, "and 2 more files"), ["their digests are part of that of the data, under Reproduce"]);
+    assert_eq!(
+        row(&cells, "and 2 more files"),
+        ["their digests are included in the digest of the data, under Reproduce"]
+    );
     assert_eq!(row(&cells, "Groups"), ["7", "7"]);
-    assert_eq!(row(&cells, "The same apart from case and spaces"), ["–", "6 (1.0%)"]);
+    assert_eq!(row(&cells, "The same if case and spaces are ignored"), ["–", "6 (1.0%)"]);
 }
 
 /// Every split is compared with those before it: a number that is 0 is said wherever another is not.
@@ -242,7 +245,7 @@ fn a_split_without_texts_of_another_has_0() {
     let same = |name: &str, cells: [&str; 3]| -> Vec<String> {
         [&[name][..], &cells].concat().into_iter().map(String::from).collect()
     };
-    let (text_in, alike) = ("Text also in train", "The same apart from case and spaces");
+    let (text_in, alike) = ("Text also in train", "The same if case and spaces are ignored");
     let found = rows_of(200, &[(Split::Test, Split::Train)]);
     assert_eq!(found, [same(text_in, ["–", "0", "3 (0.5%)"]), same(alike, ["–", "0", "6 (1.0%)"])]);
     let found = rows_of(200, &[(Split::Dev, Split::Train)]);

@@ -7,8 +7,8 @@ use super::{one, options};
 #[test]
 fn a_word_that_toml_does_not_have_comes_with_what_to_write() {
     for (line, word, help) in [
-        ("data.limit = null", "null", "leave the key out for its default"),
-        ("data.limit = None", "None", "leave the key out for its default"),
+        ("data.limit = null", "null", "remove the key to use its default"),
+        ("data.limit = None", "None", "remove the key to use its default"),
         ("data.stratify = True", "True", "write true"),
         ("data.stratify = FALSE", "FALSE", "write false"),
         ("data.stratify = yes", "yes", "write true"),

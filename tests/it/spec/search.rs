@@ -92,7 +92,7 @@ fn rules_and_what_belongs_to_them_go_together() {
         (
             "search = \"random\"",
             vec![
-                "4: `sweep.search` = \"random\" needs `sweep.trials`: how many points are tried | set it, such as trials = 20",
+                "4: `sweep.search` = \"random\" needs `sweep.trials`, the number of points to try | set it, such as trials = 20",
                 "4: `sweep.search` = \"random\" has no axes to draw from | name what is varied in `[sweep.axes]`, or remove `sweep.search`",
             ],
         ),
@@ -166,7 +166,8 @@ fn rules_and_what_belongs_to_them_go_together() {
         (
             "axes = { \"train.lr\" = { log = [1e-6, 1e-3] } }",
             vec![
-                "4: `train.lr` is a range; a grid takes lists of values only | set `sweep.search` to \"random\", \"sobol\" or \"tpe\" and `sweep.trials`, or list values",
+                "4: `train.lr` is a range; a grid takes only lists of values | set `sweep.search` to \"random\", \
+                 \"sobol\" or \"tpe\" and `sweep.trials`, or list values",
             ],
         ),
     ] {
@@ -202,10 +203,8 @@ fn conditions_that_never_hold_or_go_in_a_circle_are_refused() {
         axes(
             "train.epochs = { values = [1], when = { train.scheduler = \"linear\" } }\ntrain.scheduler = [\"cosine\"]"
         ),
-        [
-            "4: `train.epochs` is varied only when `train.scheduler` = \"linear\", which it never has | give `train.scheduler` that \
-          value, or remove the condition"
-        ]
+        ["4: `train.epochs` is varied only when `train.scheduler` = \"linear\", a value that it never has | give \
+          `train.scheduler` that value, or remove the condition"]
     );
     assert_eq!(
         axes("train.epochs = { values = [1], when = { train.dropout = 0.1 } }"),

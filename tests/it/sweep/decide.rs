@@ -255,7 +255,10 @@ fn what_a_sweep_varies_is_not_set_beside_it() {
     for (what, help) in [("train.lr=5e-4", "sweep.axes.train.lr=[…]"), ("train.seed=3", "sweep.seeds=[…]")] {
         let output = set(what);
         let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.code() == Some(2) && said.contains("would do nothing") && said.contains(help), "{said}");
+        assert!(
+            output.status.code() == Some(2) && said.contains("would have no effect") && said.contains(help),
+            "{said}"
+        );
     }
     let output = set("sweep.axes.train.lr=[5e-4]");
     let plan: Value = serde_json::from_slice(&output.stdout).expect("what the message advises works");

@@ -122,7 +122,7 @@ fn a_checkpoint_that_is_ahead_of_the_database_is_not_resumed() {
     sandbox.finish("runs", &[]);
     assert!(trail(&runs) == calm);
     let said = notes(&runs);
-    assert!(said.iter().any(|note| note.contains(&format!("holds those up to {before} only"))), "{said:?}");
+    assert!(said.iter().any(|note| note.contains(&format!("contains only the steps up to {before}"))), "{said:?}");
 }
 
 #[test]
@@ -280,19 +280,19 @@ fn plan_shows_what_of_a_completed_run_is_lost() {
         (
             "a step",
             |runs| sql(runs, "DELETE FROM steps WHERE step = 2"),
-            Some("of its 6 steps the database holds the first 1 without a gap"),
+            Some("of its 6 steps the database contains only the first 1 without a gap"),
         ),
         (
             "the last steps",
             |runs| sql(runs, "DELETE FROM steps WHERE step > 3"),
-            Some("of its 6 steps the database holds the first 3 without"),
+            Some("of its 6 steps the database contains only the first 3 without"),
         ),
         (
             "an evaluation",
             |runs| sql(runs, "DELETE FROM evals WHERE phase = 'after'"),
-            Some("does not hold its evaluation"),
+            Some("does not contain its evaluation"),
         ),
-        ("the model", |runs| fs::remove_dir_all(model(runs)).expect("removed"), Some("its kept model is not there")),
+        ("the model", |runs| fs::remove_dir_all(model(runs)).expect("removed"), Some("its kept model is missing")),
         (
             "weights",
             |runs| {

@@ -128,14 +128,17 @@ fn a_state_of_another_run_is_not_used() {
     let other = ResumeCheck { run: "fedcba9876543210", ..ALL_STORED };
     let (step, notes, left) = resumed(&files, other);
     assert_eq!((step, notes.len()), (None, 1));
-    assert!(notes[0].contains("begins again") && notes[0].contains("it is of another run, 0123456789ab"), "{notes:?}");
+    assert!(
+        notes[0].contains("begins again") && notes[0].contains("it belongs to another run, 0123456789ab"),
+        "{notes:?}"
+    );
     assert_eq!(left, [BEST], "neither is found again");
     // Nor are the best weights of another one.
     let files = crash::without(&files, PREVIOUS);
     assert!(resumed(&files, ALL_STORED).0.is_some());
     let swapped = with(&files, BEST, &renamed(&files[BEST], "fedcba9876543210"));
     let (step, notes, _) = resumed(&swapped, ALL_STORED);
-    assert!(step.is_none() && notes[0].contains("it is of another run, fedcba987654"), "{notes:?}");
+    assert!(step.is_none() && notes[0].contains("it belongs to another run, fedcba987654"), "{notes:?}");
 }
 
 /// The same best weights with the name of another run, sealed anew.

@@ -48,7 +48,7 @@ fn syntax() -> Vec<Variant> {
             "a.jsonl",
             lines(3, r#"{"label": None, "review": "来"}"#),
             (3, "column 11"),
-            "`None` is Python, not JSON",
+            "`None` is Python; JSON has null",
         ),
         variant(
             "NaN",
@@ -127,7 +127,13 @@ fn values() -> Vec<Variant> {
             (3, "`label`"),
             "is an object, expected a string, a number",
         ),
-        variant("number too large for a label", "a.jsonl", label("1e300"), (3, "`label`"), "too large to be told from"),
+        variant(
+            "number too large for a label",
+            "a.jsonl",
+            label("1e300"),
+            (3, "`label`"),
+            "too large to be represented exactly",
+        ),
         variant("unknown label of JSON", "a.jsonl", label("true"), (3, "`label`"), "label `true` ").labelled(),
         variant(
             "null for every text",

@@ -214,7 +214,7 @@ fn parquet_files() -> Vec<Variant> {
         &[Values::Texts(&texts), Values::Whole(&[1, 0, 2, 0])],
     );
     let group = of("required group review { required binary body (UTF8); }", Values::Texts(&texts));
-    let uncompressed = "need an uncompressed file";
+    let uncompressed = "only from an uncompressed file";
     let one = parquet(
         "required binary review (UTF8); required int64 label;",
         &[Values::Texts(&texts[..2]), Values::Whole(&[1, 1])],

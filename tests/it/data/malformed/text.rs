@@ -100,7 +100,7 @@ fn columns() -> Vec<Variant> {
             "a.csv",
             CSV.strip_prefix("label,review\n").unwrap(),
             (WHOLE, "`review`"),
-            "the first line looks like a row and not like a header",
+            "the first line looks like a row, not a header",
         ),
         variant("no column of texts", "a.csv", csv(1, "label,text"), (WHOLE, "`review`"), "columns found: label, text"),
         variant("a capital", "a.tsv", tsv().replace("review", "Review"), (WHOLE, "`review`"), "did you mean `Review`?"),
@@ -125,7 +125,7 @@ fn columns() -> Vec<Variant> {
             "a.csv",
             format!("sep=,\n{CSV}"),
             (WHOLE, "`review`"),
-            "a note of Excel's: remove it",
+            "a separator hint for Excel: remove it",
         ),
         variant("another separator set", "a.csv", CSV, (WHOLE, "`review`"), "write data.delimiter = \",\"")
             .set(|config| config.delimiter = Some(semicolon)),
@@ -223,11 +223,17 @@ fn encodings() -> Vec<Variant> {
             "a.csv",
             csv(3, "0,慢"),
             (3, NONE),
-            "is not gb18030, which the file is read as",
+            "is not valid gb18030, the encoding that the file is read in",
         )
         .encoded("gb18030"),
-        variant("GB18030 cut", "a.csv", &gb[..gb.len() - 2], (5, NONE), "is not gbk, which the file is read as")
-            .encoded("gbk"),
+        variant(
+            "GB18030 cut",
+            "a.csv",
+            &gb[..gb.len() - 2],
+            (5, NONE),
+            "is not valid gbk, the encoding that the file is read in",
+        )
+        .encoded("gbk"),
         variant("GB18030 cut and not set", "a.csv", &gb[..gb.len() - 2], (2, "`review`"), "it ends inside a character"),
         variant("invalid GB18030", "a.csv", replaced(&gb, &gbk("下"), b"\xFF\xFF"), (4, NONE), "is not gb18030")
             .encoded("gb18030"),
@@ -237,9 +243,15 @@ fn encodings() -> Vec<Variant> {
             "a.csv",
             &wide[..wide.len() - 3],
             (5, NONE),
-            "is not utf-16le, which the file is read as",
+            "is not valid utf-16le, the encoding that the file is read in",
         ),
-        variant("UTF-16 with half a character", "a.csv", lone, (3, NONE), "is not utf-16le, which the file is read as"),
+        variant(
+            "UTF-16 with half a character",
+            "a.csv",
+            lone,
+            (3, NONE),
+            "is not valid utf-16le, the encoding that the file is read in",
+        ),
         variant(
             "UTF-8 set as UTF-16",
             "a.csv",
