@@ -11,6 +11,7 @@ use clap::{
     builder::{PossibleValue, PossibleValuesParser},
 };
 use taper::{
+    data::Tokenizer,
     event::FailureKind,
     execute::Kept,
     export::{FORMATS, Refused, export},
@@ -76,15 +77,15 @@ pub fn kept(store: &Store, run: &RunRecord, runs: &Path) -> Result<Kept> {
     Err(Unusable(why).into())
 }
 
-/// What transformers does not do by itself with long texts, and the model was trained with.
-fn by_hand(long: LongTexts) -> Option<String> {
+/// What transformers does not do by itself with long texts, and the model in this folder was trained with.
+fn by_hand(long: LongTexts, model: &Path) -> Option<String> {
     let most = long.max_length;
     match long.policy {
         LongPolicy::Cut => None,
         LongPolicy::HeadTail { head } => Some(format!(
             "the model was trained on {} tokens of texts that are longer than {most} (data.long = \"head_tail\"), \
              which transformers does not do by itself: cut longer texts in the same way before you classify them",
-            long.kept(head)
+            long.kept(head, Tokenizer::from_folder(model).ok().map(|tokenizer| tokenizer.added_tokens(false)))
         )),
         LongPolicy::Windows { stride } => Some(format!(
             "the model was trained on windows of long texts (data.long = \"windows\"): in transformers, call the tokenizer with \
@@ -110,7 +111,7 @@ impl Export {
             false => files.iter().try_for_each(|file| out.line(file.display()))?,
         }
         if !global.quiet {
-            by_hand(run.config.data.long_texts()).iter().for_each(|note| input::note(note));
+            by_hand(run.config.data.long_texts(), &self.dir).iter().for_each(|note| input::note(note));
         }
         Ok(ExitCode::SUCCESS)
     }

@@ -191,6 +191,7 @@ fn print(
             shown.len()
         ))?;
     }
+    plan_data::rates(lines.iter().map(|line| line.run), out)?;
     plan_data::other_lengths(lines.iter().map(|line| line.run), out)?;
     plan_data::dropout(lines.iter().map(|line| line.run), out)?;
     for line in method.lines() {
@@ -422,6 +423,7 @@ fn document(
         Ok(json!({
             "key": run.key, "name": run.name, "standing": line.state.word, "why": line.state.why,
             "beyond_budget": line.beyond_budget, "config": run.config,
+            "learning_rates": run.rates(),
             "rungs": method.rungs_of(run),
             "data": data_document(run),
             "warnings": run.warnings, "notes": run.notes,

@@ -9,7 +9,7 @@ use taper::{
     execute::Prepared,
     format, metrics,
     model::ModelConfig,
-    plan::{DataConfig, Fold},
+    plan::{DataConfig, Fold, Rates},
     report::long_texts,
     store::AuditedLeak,
     warning,
@@ -177,6 +177,23 @@ fn dropout_of(shape: &ModelConfig) -> String {
     by_value.iter().map(of).collect::<Vec<_>>().join("; ")
 }
 
+/// The learning rates of head, layers and embeddings, of the first run in which they differ.
+pub fn rates<'a>(runs: impl Iterator<Item = &'a Prepared>, out: &mut Output) -> Result<()> {
+    let mut said: Vec<(String, &str)> = Vec::new();
+    for run in runs.filter(|run| !Rates::of(&run.config.train).are_equal()) {
+        let words = run.rates().words();
+        if said.iter().all(|(known, _)| *known != words) {
+            said.push((words, &run.name));
+        }
+    }
+    let Some((words, run)) = said.first() else { return Ok(()) };
+    let of = match said.len() {
+        1 => String::new(),
+        n => format!(" ({}; the sweep has {} such settings)", format::one_line(run), format::count(n as u64)),
+    };
+    out.wrapped(&format!("rates     {words}{of}"))
+}
+
 /// What becomes of long texts in those of a sweep's runs of which something else is to be said than of the first: they read them in
 /// another way, or have other texts or another tokenizer.
 pub fn other_lengths<'a>(runs: impl Iterator<Item = &'a Prepared>, out: &mut Output) -> Result<()> {
@@ -211,7 +228,7 @@ pub fn other_lengths<'a>(runs: impl Iterator<Item = &'a Prepared>, out: &mut Out
 
 /// What becomes of long texts.
 fn how_long(run: &Prepared) -> Result<String> {
-    Ok(long_texts(run.config.data.long_texts(), &run.texts()?))
+    Ok(long_texts(run.config.data.long_texts(), &run.texts()?, Some(run.tokenizer.added_tokens(false))))
 }
 
 /// `; 80, 10 and 10 groups of author`: how many groups of `data.group_column` each split has.

@@ -108,7 +108,7 @@ fn print(
         out.wrapped(&format!("trained by  taper {}{commit}, {device}, {threads}, {}", e.taper, e.cpu))?;
     }
     if let Some(e) = run.environment.as_ref().filter(|e| !e.texts.is_empty()) {
-        out.wrapped(&format!("long texts  {}", long_texts(run.config.data.long_texts(), &e.texts)))?;
+        out.wrapped(&format!("long texts  {}", long_texts(run.config.data.long_texts(), &e.texts, None)))?;
     }
     for note in &whole.notes {
         out.wrapped(&format!("note        {}", format::one_line(&note.message)))?;

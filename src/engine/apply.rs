@@ -1,7 +1,7 @@
 //! One update of the explicit engine's parameters.
 
 use super::Explicit;
-use crate::kernels::{AdamW, Backend, Moments};
+use crate::kernels::{Backend, Moments};
 
 impl<B: Backend> Explicit<B> {
     /// Adds the squares of all gradients to the step's sums.
@@ -17,22 +17,21 @@ impl<B: Backend> Explicit<B> {
 
     /// One update.
     pub(super) fn adamw(&mut self, lr: f64) {
-        let update = self.optimizer.next_update(lr);
-        let decay = 1.0 - lr * self.optimizer.recipe.weight_decay;
+        self.optimizer.begin_update();
         let [first, second] = &mut self.moments;
         for span in &self.spans {
-            let update = AdamW { decay_factor: if span.decays { decay as f32 } else { 1.0 }, ..update };
+            let update = self.optimizer.update_of(span.kind, lr);
             let moments = Moments { values: &mut self.parameters, first: &mut *first, second: &mut *second };
             self.backend.adamw(moments, &self.gradients, span.range.clone(), update);
         }
         if self.trains_words() {
-            self.update_words(update, decay);
+            self.update_words(lr);
         }
     }
 
-    fn update_words(&mut self, update: AdamW, decay: f64) {
+    fn update_words(&mut self, lr: f64) {
         let (o, table) = (&mut self.optimizer, self.layout.embedding.word);
-        let factor = if o.decays_words { decay } else { 1.0 };
+        let update = o.update_of(o.words_kind, lr);
         let new: Vec<u32> = o.words.iter().copied().filter(|word| !o.touched[*word as usize]).collect();
         if o.decay != 1.0 {
             self.backend.scale_rows(&mut self.parameters, table, &new, o.decay as f32);
@@ -43,10 +42,9 @@ impl<B: Backend> Explicit<B> {
         let touched = (0..).zip(&o.touched).filter(|(_, touched)| **touched).map(|(row, _)| row);
         let mut gradient = |row: u32| words.next_if(|(_, word)| **word == row).map(|(i, _)| i);
         let rows: Vec<(u32, Option<u32>)> = touched.map(|row| (row, gradient(row))).collect();
-        o.decay *= factor;
+        o.decay *= o.decay_factor(o.words_kind, lr);
         let [first, second] = &mut self.moments;
         let moments = Moments { values: &mut self.parameters, first, second };
-        let update = AdamW { decay_factor: factor as f32, ..update };
         self.backend.adamw_rows(moments, &self.workspace.words, table, &rows, update);
     }
 }

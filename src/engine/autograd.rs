@@ -33,7 +33,9 @@ impl Autograd {
         device: &Device,
     ) -> Result<Self, ModelError> {
         let parameters = parameters.prepare(&recipe.freeze, device)?;
-        let optimizer = AdamW::new(parameters.trainable(), recipe)?;
+        let rates = parameters.spec().parameters().iter();
+        let rates = rates.map(|p| (p.name.as_str(), recipe.rate(p.module, config.num_hidden_layers)));
+        let optimizer = AdamW::new(parameters.trainable(), recipe, &rates.collect())?;
         Ok(Self {
             model: Classifier::new(config, &parameters),
             measured: Classifier::for_inference(config, &parameters),

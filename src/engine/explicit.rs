@@ -60,7 +60,7 @@ impl<B: Backend> Explicit<B> {
             parameters: buffer,
             gradients: backend.zeros_of_parameters(layout.dense, layout.dense),
             moments: [(); 2].map(|()| backend.zeros_of_parameters(layout.len, layout.dense)),
-            optimizer: Optimizer::new(recipe, layout.words()),
+            optimizer: Optimizer::new(recipe, layout.words(), layout.layers.len()),
             decays: VecDeque::new(),
             workspace: Workspace::new(&backend, config, labels),
             angles: angles::tables(&backend, config),

@@ -14,6 +14,8 @@ struct Slot {
     first: Tensor,
     second: Tensor,
     decays: bool,
+    /// Its learning rate as a multiple of that of the step.
+    rate: f64,
 }
 
 /// Parameters with their moments.
@@ -30,8 +32,8 @@ pub struct AdamW {
 pub struct Gradients(Vec<Option<Tensor>>);
 
 impl AdamW {
-    /// Moments start as zeros.
-    pub fn new(parameters: &[(String, Var)], recipe: &Recipe) -> Result<Self> {
+    /// Moments start as zeros. `rates`: the learning rate of each parameter as a multiple of that of the step, 1 if it is not there.
+    pub fn new(parameters: &[(String, Var)], recipe: &Recipe, rates: &BTreeMap<&str, f64>) -> Result<Self> {
         let slot = |(name, var): &(String, Var)| {
             Ok(Slot {
                 name: name.clone(),
@@ -39,6 +41,7 @@ impl AdamW {
                 first: var.zeros_like()?,
                 second: var.zeros_like()?,
                 decays: recipe.decays(name),
+                rate: rates.get(name.as_str()).copied().unwrap_or(1.0),
             })
         };
         Ok(Self {
@@ -92,15 +95,16 @@ impl AdamW {
         let clip = if self.max_grad_norm > 0.0 { (self.max_grad_norm / (norm + 1e-6)).min(1.0) } else { 1.0 };
         let (b1, b2) = self.betas;
         let correction = |beta: f64| 1.0 - beta.powi(self.updates as i32);
-        let (size, root) = (lr / correction(b1), 1.0 / correction(b2).sqrt());
+        let root = 1.0 / correction(b2).sqrt();
         for (slot, grad) in self.slots.iter_mut().zip(&grads.0) {
             let Some(grad) = grad else { bail!("{} has no gradient", slot.name) };
+            let lr = slot.rate * lr;
             let keep = if slot.decays { 1.0 - lr * self.weight_decay } else { 1.0 };
             let grad = (grad * clip)?;
             slot.first = ((&slot.first * b1)? + (&grad * (1.0 - b1))?)?;
             slot.second = ((&slot.second * b2)? + (grad.sqr()? * (1.0 - b2))?)?;
             let step = (&slot.first / ((slot.second.sqrt()? * root)? + self.eps)?)?;
-            slot.var.set(&((slot.var.as_tensor() * keep)? - (step * size)?)?)?;
+            slot.var.set(&((slot.var.as_tensor() * keep)? - (step * (lr / correction(b1)))?)?)?;
         }
         Ok(())
     }
@@ -166,7 +170,7 @@ mod tests {
             let a = Var::from_tensor(&Tensor::new(&[1.0f32, -2.0, 0.5], &Device::Cpu)?)?;
             let b = Var::from_tensor(&Tensor::new(&[0.3f32], &Device::Cpu)?)?;
             let parameters = [("x.weight".to_string(), a.clone()), ("x.bias".to_string(), b.clone())];
-            let mut optimizer = AdamW::new(&parameters, &recipe)?;
+            let mut optimizer = AdamW::new(&parameters, &recipe, &BTreeMap::new())?;
             for (i, grad) in [[3.0f32, -4.0, 12.0], [0.1, 0.2, -0.3]].into_iter().enumerate() {
                 // Through accumulation, in two halves.
                 let mut grads = optimizer.no_gradients();
@@ -192,7 +196,7 @@ mod tests {
     #[test]
     fn a_parameter_without_a_gradient_is_an_error() -> Result<()> {
         let a = Var::from_tensor(&Tensor::new(&[1.0f32], &Device::Cpu)?)?;
-        let optimizer = AdamW::new(&[("a.weight".to_string(), a)], &Recipe::default())?;
+        let optimizer = AdamW::new(&[("a.weight".to_string(), a)], &Recipe::default(), &BTreeMap::new())?;
         let error = optimizer.accumulate(&mut optimizer.no_gradients(), GradStore::default()).expect_err("no gradient");
         assert!(error.to_string().contains("a.weight"));
         Ok(())

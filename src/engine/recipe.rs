@@ -1,7 +1,8 @@
 //! The settings of a run that the engine uses.
 
 use crate::{
-    plan::{EngineKind, Precision, TrainConfig},
+    model::Module,
+    plan::{EngineKind, Precision, Rates, TrainConfig},
     task::Task,
 };
 
@@ -12,6 +13,8 @@ pub struct Recipe {
     pub betas: (f64, f64),
     /// AdamW's epsilon, added outside the square root.
     pub eps: f64,
+    /// How the learning rates of layers and head differ.
+    pub rates: Rates,
     /// Decoupled weight decay.
     pub weight_decay: f64,
     /// Parameters whose name contains one of these have no weight decay.
@@ -34,11 +37,17 @@ impl Recipe {
         !self.no_decay.iter().any(|part| name.contains(part.as_str()))
     }
 
+    /// The learning rate of a module's parameters in a model of `layers` encoder layers, as a multiple of that of the step.
+    pub(super) fn rate(&self, module: Module, layers: usize) -> f64 {
+        self.rates.factor(module.rate_group(), layers)
+    }
+
     /// For a task, with a run's hyperparameters.
     pub fn new(task: Task, train: &TrainConfig) -> Self {
         Self {
             betas: train.betas,
             eps: train.eps,
+            rates: Rates::of(train),
             weight_decay: train.weight_decay,
             no_decay: train.no_decay.clone(),
             max_grad_norm: train.max_grad_norm,

@@ -20,8 +20,8 @@ use crate::{
 pub struct Optimizer {
     pub(super) recipe: Recipe,
     updates: u64,
-    /// Whether weight decay applies to the words.
-    pub(super) decays_words: bool,
+    /// The update of the words.
+    pub(super) words_kind: UpdateKind,
     /// Whether a word's row has had a gradient.
     pub(super) touched: Vec<bool>,
     /// The factor by which the rows of all other words are multiplied when they are read.
@@ -32,11 +32,11 @@ pub struct Optimizer {
 
 impl Optimizer {
     /// The initial state: nothing has had a gradient yet.
-    pub fn new(recipe: &Recipe, words: &Parameter) -> Self {
+    pub fn new(recipe: &Recipe, words: &Parameter, layers: usize) -> Self {
         Self {
             recipe: recipe.clone(),
             updates: 0,
-            decays_words: recipe.decays(&words.name),
+            words_kind: UpdateKind::of(words, recipe, layers),
             touched: vec![false; words.shape[0]],
             decay: 1.0,
             words: Vec::new(),
@@ -75,20 +75,29 @@ impl Optimizer {
         }
     }
 
-    /// The next update, without weight decay.
-    pub(super) fn next_update(&mut self, lr: f64) -> AdamW {
+    /// Counts the update that follows.
+    pub(super) fn begin_update(&mut self) {
         self.updates += 1;
+    }
+
+    /// This step's update of parameters of this kind; `lr` is the learning rate of the step.
+    pub(super) fn update_of(&self, kind: UpdateKind, lr: f64) -> AdamW {
         let (b1, b2) = self.recipe.betas;
         let correction = |beta: f64| 1.0 - beta.powi(self.updates as i32);
         AdamW {
             betas: (b1 as f32, b2 as f32),
             one_minus_betas: (1.0 - b1, 1.0 - b2),
             clip: Clip::ToNorm(self.recipe.max_grad_norm),
-            decay_factor: 1.0,
-            step_size: (lr / correction(b1)) as f32,
+            decay_factor: self.decay_factor(kind, lr) as f32,
+            step_size: (kind.rate * lr / correction(b1)) as f32,
             rsqrt_correction2: (1.0 / correction(b2).sqrt()) as f32,
             eps: self.recipe.eps as f32,
         }
+    }
+
+    /// What a step's weight decay leaves of such parameters.
+    pub(super) fn decay_factor(&self, kind: UpdateKind, lr: f64) -> f64 {
+        if kind.decays { 1.0 - kind.rate * lr * self.recipe.weight_decay } else { 1.0 }
     }
 
     /// The state for a checkpoint.
@@ -110,25 +119,41 @@ impl Optimizer {
     }
 }
 
+/// What the updates of parameters differ in.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct UpdateKind {
+    /// Whether weight decay applies.
+    pub decays: bool,
+    /// Their learning rate as a multiple of that of the step.
+    pub rate: f64,
+}
+
+impl UpdateKind {
+    fn of(parameter: &Parameter, recipe: &Recipe, layers: usize) -> Self {
+        Self { decays: recipe.decays(&parameter.name), rate: recipe.rate(parameter.module, layers) }
+    }
+}
+
 /// Contiguous parameters with the same update.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ParamSpan {
     /// Their offsets. The padding between parameters is included: it is 0 and stays 0.
     pub range: Range<usize>,
-    /// Whether weight decay applies.
-    pub decays: bool,
+    /// Their update.
+    pub kind: UpdateKind,
 }
 
 /// The trained parameters with dense gradients, in as few spans as possible.
 pub fn param_spans(layout: &Layout, recipe: &Recipe) -> Vec<ParamSpan> {
     let mut dense: Vec<_> = layout.parameters.iter().filter(|slot| slot.offset < layout.dense).collect();
     dense.sort_by_key(|slot| slot.offset);
-    // Whether weight decay applies; `None`: the parameter is frozen.
-    let kind = |p: &Parameter| (!p.is_frozen(&recipe.freeze)).then(|| recipe.decays(&p.name));
+    // `None`: the parameter is frozen.
+    let kind =
+        |p: &Parameter| (!p.is_frozen(&recipe.freeze)).then(|| UpdateKind::of(p, recipe, layout.layers.len()));
     let alike = dense.chunk_by(|a, b| kind(&a.parameter) == kind(&b.parameter));
     let span = |slot: &[&ParamSlot]| {
         let range = slot.first()?.offset..slot.last()?.range().end;
-        Some(ParamSpan { range, decays: kind(&slot.first()?.parameter)? })
+        Some(ParamSpan { range, kind: kind(&slot.first()?.parameter)? })
     };
     alike.filter_map(span).collect()
 }
@@ -154,7 +179,7 @@ mod tests {
                 true => assert!(of.is_empty(), "{} is frozen", slot.parameter.name),
                 false => {
                     let decays = !slot.parameter.name.contains("bias") && !slot.parameter.name.contains("LayerNorm");
-                    assert!(of.len() == 1 && of[0].decays == decays, "{}: {of:?}", slot.parameter.name);
+                    assert!(of.len() == 1 && of[0].kind.decays == decays, "{}: {of:?}", slot.parameter.name);
                     assert!(of[0].range.end >= slot.range().end);
                 }
             }

@@ -3,7 +3,7 @@
 use super::{ExecuteError, SettingProblem};
 use crate::{
     data::{Dataset, Tokenizer, Tokens},
-    format,
+    format::{self, by_number, counted},
     model::{ModelConfig, Positions},
     plan::{ClassWeights, LongPolicy, LongTexts, RunConfig, closest, schedule},
     train::{ProbeText, schedule::Steps},
@@ -70,7 +70,7 @@ pub(super) fn check(
     }
     // A model without such a table has no use for token types.
     if shape.type_vocab_size > 0 && token_types > shape.type_vocab_size {
-        let have = format::counted(shape.type_vocab_size as u64, "token type");
+        let have = counted(shape.type_vocab_size as u64, "token type");
         found(
             "data.text_pair_column",
             format!(
@@ -85,7 +85,7 @@ pub(super) fn check(
             format!(
                 "train.warmup_steps is {}, but the run has {}: the learning rate would never reach train.lr",
                 config.train.warmup_steps,
-                format::counted(steps.total, "step")
+                counted(steps.total, "step")
             ),
         );
     }
@@ -97,7 +97,7 @@ pub(super) fn check(
                 "train.eval_steps = {} means {} evaluations in {}, and at most {} are possible: raise it",
                 config.train.eval_steps,
                 format::count(evaluations),
-                format::counted(steps.total, "step"),
+                counted(steps.total, "step"),
                 format::count(MAX_EVALUATIONS)
             ),
         );
@@ -116,8 +116,8 @@ pub(super) fn check(
     if let ClassWeights::Given(weights) = &config.train.class_weights
         && weights.len() != dataset.labels.len()
     {
-        let have = format::counted(weights.len() as u64, "number");
-        let want = format::counted(dataset.labels.len() as u64, "label");
+        let have = counted(weights.len() as u64, "number");
+        let want = counted(dataset.labels.len() as u64, "label");
         let order = dataset.label_list();
         found(
             "train.class_weights",
@@ -143,24 +143,38 @@ fn instead_of(expect: &str, labels: &[String]) -> String {
     }
 }
 
-/// Refuses settings of long texts that leave no room beside the special tokens of this tokenizer. That there is room beside two is
-/// checked with the spec.
-pub(super) fn check_room(long: LongTexts, tokenizer: &Tokenizer) -> Result<(), ExecuteError> {
-    let added = tokenizer.added_tokens(false);
+/// Refuses settings of long texts that leave no room beside the special tokens that this tokenizer adds to a text, or to two.
+pub(super) fn check_room(long: LongTexts, two: bool, tokenizer: &Tokenizer) -> Result<(), ExecuteError> {
+    let added = tokenizer.added_tokens(two);
     let room = long.max_length.saturating_sub(added);
     let (key, used, what) = match long.policy {
+        LongPolicy::Cut if two => ("data.max_length", 1, "no room for both texts"),
         LongPolicy::Cut => ("data.max_length", 0, "no room for the text"),
         LongPolicy::HeadTail { head } => ("data.head_tokens", head, "no room for the end of a text"),
         LongPolicy::Windows { stride } => ("data.stride", stride, "no room for anything new in a window"),
     };
-    if added <= 2 || used < room {
+    if used < room {
         return Ok(());
     }
-    let (key, value) = if room == 0 { ("data.max_length", long.max_length) } else { (key, used) };
-    let message = format!(
-        "{key} is {value}: with data.max_length {} and the {added} special tokens that this tokenizer adds to a text, that leaves {what}",
-        long.max_length
-    );
+    let (leave, read) = (by_number(added as u64, "leaves", "leave"), if two { "a pair" } else { "a text" });
+    let special = format!("{} that this tokenizer adds to {read} {leave}", counted(added as u64, "special token"));
+    let message = match room {
+        0 => format!(
+            "data.max_length is {}: the {special} no room for the text; set it to {} or more",
+            long.max_length,
+            added + 1 + usize::from(two)
+        ),
+        _ if key == "data.max_length" => {
+            format!("{key} is {}: the {special} {what}; set it to {} or more", long.max_length, added + 2)
+        }
+        room => format!(
+            "{key} is {used}: of data.max_length = {}, the {special} {}, and so {what}; set {key} to {} or less",
+            long.max_length,
+            counted(room as u64, "token"),
+            room - 1
+        ),
+    };
+    let key = if room == 0 { "data.max_length" } else { key };
     Err(ExecuteError::Settings(vec![SettingProblem { key: key.into(), message }]))
 }
 

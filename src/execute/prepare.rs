@@ -14,6 +14,7 @@ use super::{
     ExecuteError,
     checks::{Sizes, about_sizes, check, check_room},
     data_files::data_files,
+    rates::GroupRates,
 };
 use crate::{
     assets::{self, KnownFiles, Library, Located, ModelFiles, Use},
@@ -283,7 +284,7 @@ impl Workbench {
         let model_digest = digest;
 
         let long = config.data.long_texts();
-        check_room(long, &tokenizer)?;
+        check_room(long, config.data.text_pair_column.is_some(), &tokenizer)?;
         let read = || Ok(Tokens::of(tokenizer.clone(), dataset.clone(), long, self.listener.clone())?);
         let tokens = self.tokens.get((rows, tokenizer_key, long), read)?;
         let examples = tokens.count_windows(&splits.train);
@@ -311,7 +312,8 @@ impl Workbench {
             dataset.warnings.iter().chain(&splits.warnings).chain(&checked.warnings).cloned().collect();
         warnings.extend(tokenizer.warnings().iter().cloned());
         warnings.extend(about_sizes(config, &tokenizer, &shape));
-        warnings.extend(sanity::of_run(config, examples as u64, splits.dev.len() as u64));
+        warnings.extend(GroupRates::of(&config.train, &shape).warnings(&config.train));
+        warnings.extend(sanity::of_run(config, examples as u64, splits.dev.len() as u64, tokenizer.added_tokens(false)));
         warnings.extend(data::about_tokens(&tokenizer, &tokens, &dataset, self.looked_at, vocabulary)?);
 
         let digests = Digests { data: dataset.digest.clone(), model: model_digest.clone() };
@@ -335,6 +337,13 @@ impl Workbench {
             known,
             model_digest,
         })
+    }
+}
+
+impl Prepared {
+    /// The learning rates of the model's parts.
+    pub fn rates(&self) -> GroupRates {
+        GroupRates::of(&self.config.train, &self.shape)
     }
 }
 

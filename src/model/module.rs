@@ -1,5 +1,7 @@
 //! The modules of an encoder classifier.
 
+use crate::plan::RateGroup;
+
 /// A module of an encoder classifier, by its function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Module {
@@ -58,6 +60,20 @@ impl Module {
             Self::EmbeddingNorm | Self::FinalNorm | Self::HeadNorm => true,
             Self::Layer(_, module) => of_layer(module),
             _ => false,
+        }
+    }
+
+    /// The parameters that it has its learning rate in common with.
+    pub fn rate_group(self) -> RateGroup {
+        match self {
+            Self::Words
+            | Self::Positions
+            | Self::TokenTypes
+            | Self::Tasks
+            | Self::EmbeddingNorm
+            | Self::EmbeddingProjection => RateGroup::Embeddings,
+            Self::Layer(layer, _) => RateGroup::Layer(layer),
+            Self::HeadDense | Self::Classifier => RateGroup::Head,
         }
     }
 

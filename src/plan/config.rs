@@ -264,6 +264,11 @@ pub struct TrainConfig {
     #[serde(default, skip_serializing_if = "EngineKind::is_default")]
     pub engine: EngineKind,
     pub lr: f64,
+    // Neither is written if it changes nothing, so that keys of earlier runs stay the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head_lr: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer_lr_decay: Option<f64>,
     pub weight_decay: f64,
     pub no_decay: Vec<String>,
     pub betas: (f64, f64),
@@ -367,6 +372,26 @@ mod tests {
         config.train.engine = EngineKind::Candle;
         assert_ne!(key(&config), fused);
         let text = toml::to_string(&config).unwrap();
+        assert_eq!(toml::from_str::<RunConfig>(&text).unwrap(), config, "{text}");
+    }
+
+    /// Runs with one learning rate keep the keys that they had, however they say so.
+    #[test]
+    fn learning_rates_of_groups_are_part_of_a_run_if_they_differ() {
+        let mut spec = super::super::testing::spec();
+        let key = |spec: &crate::spec::Spec| {
+            super::super::run_key(&super::super::resolve(spec).unwrap(), &super::super::Digests::default(), 1, false)
+        };
+        let mut keys = vec![key(&spec)];
+        for (head_lr, layer_lr_decay) in [(Some(1e-5), Some(1.0)), (Some(2e-5), None), (None, Some(0.9)), (Some(2e-5), Some(0.9))] {
+            (spec.train.head_lr, spec.train.layer_lr_decay) = (head_lr, layer_lr_decay);
+            keys.push(key(&spec));
+        }
+        assert_eq!(keys[0], keys[1]);
+        assert_eq!(keys.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
+        let config = super::super::resolve(&spec).unwrap();
+        let text = toml::to_string(&config).unwrap();
+        assert!(text.contains("head_lr") && text.contains("layer_lr_decay"), "{text}");
         assert_eq!(toml::from_str::<RunConfig>(&text).unwrap(), config, "{text}");
     }
 

@@ -35,12 +35,16 @@ impl LongTexts {
         max_length / 4
     }
 
-    /// What stays of a long text with its first `head` tokens: `the first 128 and the last 382`; without any, `the last 510`.
-    pub fn kept(&self, head: usize) -> String {
-        let tail = count(self.max_length.saturating_sub(2 + head) as u64);
+    /// What stays of a long text with its first `head` tokens: `the first 128 and the last 382`; without any, `the last 510`. `special`: how
+    /// many tokens the tokenizer adds to it. Where that is not known: `the first 128 and the end`.
+    pub fn kept(&self, head: usize, special: Option<usize>) -> String {
+        let end = match special {
+            Some(special) => format!("the last {}", count(self.max_length.saturating_sub(special + head) as u64)),
+            None => "the end".into(),
+        };
         match head {
-            0 => format!("the last {tail}"),
-            head => format!("the first {} and the last {tail}", count(head as u64)),
+            0 => end,
+            head => format!("the first {} and {end}", count(head as u64)),
         }
     }
 
@@ -86,8 +90,10 @@ mod tests {
         keys.sort_unstable();
         keys.dedup();
         assert_eq!(keys.len(), 5);
-        assert_eq!(head.0.kept(32), "the first 32 and the last 94");
-        assert_eq!(head.0.kept(0), "the last 126");
+        assert_eq!(head.0.kept(32, Some(2)), "the first 32 and the last 94");
+        assert_eq!(head.0.kept(32, Some(1)), "the first 32 and the last 95");
+        assert_eq!(head.0.kept(0, Some(2)), "the last 126");
+        assert_eq!([32, 0].map(|tokens| head.0.kept(tokens, None)), ["the first 32 and the end", "the end"]);
         assert_eq!([512, 128, 3].map(LongTexts::quarter), [128, 32, 0]);
     }
 }

@@ -118,6 +118,8 @@ fn of_train(train: &Train) -> Result<TrainConfig, PlanError> {
         precision,
         engine,
         lr,
+        head_lr,
+        layer_lr_decay,
         weight_decay,
         no_decay,
         betas,
@@ -148,6 +150,9 @@ fn of_train(train: &Train) -> Result<TrainConfig, PlanError> {
         precision: *precision,
         engine: *engine,
         lr: *lr,
+        // The same run, whether it says so or not.
+        head_lr: head_lr.filter(|head| head != lr),
+        layer_lr_decay: layer_lr_decay.filter(|decay| *decay != 1.0),
         weight_decay: *weight_decay,
         no_decay: no_decay.clone(),
         betas: (beta1, beta2),

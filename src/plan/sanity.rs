@@ -4,7 +4,7 @@ use super::{
     Batches, Keep, LongPolicy, LongTexts, Metric, Promotions, Prune, RunConfig, TrainConfig, prune::rungs, schedule,
 };
 use crate::{
-    format::{and, by_number, count, counted, rate},
+    format::{and, by_number, count, counted, rate, setting},
     metrics::Score,
     spec::{PruneRule, Search, Sweep},
     warning::{Kind, Warning},
@@ -19,11 +19,11 @@ const LEAST_EPS: f64 = 1e-30;
 const MOST_EPS: f64 = 0.1;
 const MOST_DECAY: f64 = 1.0;
 /// Below these nothing is learned: updates vanish in float32, or gradients below epsilon.
-const LEAST_LR: f64 = 1e-12;
+pub const LEAST_LR: f64 = 1e-12;
 const LEAST_NORM: f64 = 1e-8;
 
-/// Warnings about a run on `rows` training rows, or windows of them, and `dev` dev rows.
-pub fn of_run(config: &RunConfig, rows: u64, dev: u64) -> Vec<Warning> {
+/// Warnings about a run on `rows` training rows, or windows of them, and `dev` dev rows, whose tokenizer adds `special` tokens to a text.
+pub fn of_run(config: &RunConfig, rows: u64, dev: u64, special: usize) -> Vec<Warning> {
     let train = &config.train;
     let mut found = Vec::new();
     let mut warn = |message: String| found.push(Warning::new(Kind::Training, message));
@@ -88,7 +88,7 @@ pub fn of_run(config: &RunConfig, rows: u64, dev: u64) -> Vec<Warning> {
                 .into(),
         );
     }
-    stride(config, &mut warn);
+    stride(config, special, &mut warn);
     optimizer(train, &mut warn);
     let (metric, delta) = (config.checkpoint.metric, train.early_stopping_min_delta);
     if patience > 0 && metric != Metric::Loss && delta >= 1.0 {
@@ -107,9 +107,9 @@ pub fn of_run(config: &RunConfig, rows: u64, dev: u64) -> Vec<Warning> {
 }
 
 /// Windows that share more than half of their tokens.
-fn stride(config: &RunConfig, warn: &mut impl FnMut(String)) {
+fn stride(config: &RunConfig, special: usize, warn: &mut impl FnMut(String)) {
     let LongTexts { max_length, policy: LongPolicy::Windows { stride } } = config.data.long_texts() else { return };
-    let room = max_length.saturating_sub(2);
+    let room = max_length.saturating_sub(special);
     if 2 * stride <= room || stride >= room {
         return;
     }
@@ -149,6 +149,19 @@ fn optimizer(train: &TrainConfig, warn: &mut impl FnMut(String)) {
     }
     if lr < LEAST_LR {
         warn(format!("train.lr = {lr:e} changes almost no weight in float32; it is usually 1e-5 to 1e-3"));
+    }
+    match train.head_lr {
+        Some(head) if head < LEAST_LR => {
+            warn(format!("train.head_lr = {head:e} changes almost no weight in float32; it is usually 1e-5 to 1e-2"));
+        }
+        // A new head has further to go than the layers below it.
+        Some(head) if head < lr => warn(format!(
+            "train.head_lr = {} is lower than train.lr = {}: the head, which most models do not bring, then learns more slowly than the \
+             layers below it; it is usually 1 to 100 times train.lr",
+            setting(head),
+            setting(lr)
+        )),
+        _ => {}
     }
     if max_grad_norm > 0.0 && max_grad_norm < LEAST_NORM {
         warn(format!(

@@ -56,6 +56,8 @@ pub fn spec() -> Spec {
             precision: Precision::Fp32,
             engine: EngineKind::Fused,
             lr: 1e-5,
+            head_lr: None,
+            layer_lr_decay: None,
             weight_decay: 0.01,
             no_decay: vec!["bias".into(), "LayerNorm.weight".into()],
             betas: vec![0.9, 0.999],

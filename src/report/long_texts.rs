@@ -9,12 +9,13 @@ use crate::{
     plan::{DataConfig, Fold, LongPolicy, LongTexts},
 };
 
-/// How long texts are read, how many rows and tokens of each split are cut, or how many windows there are.
-pub fn long_texts(long: LongTexts, splits: &[SplitTexts]) -> String {
+/// How long texts are read, how many rows and tokens of each split are cut, or how many windows there are. `special`: how many tokens the
+/// tokenizer adds to a text, where that is known.
+pub fn long_texts(long: LongTexts, splits: &[SplitTexts], special: Option<usize>) -> String {
     let most = counted(long.max_length as u64, "token");
     let how = match long.policy {
         LongPolicy::Cut => format!("at most {most}"),
-        LongPolicy::HeadTail { head } => format!("at most {most}; of longer texts {}", long.kept(head)),
+        LongPolicy::HeadTail { head } => format!("at most {most}; of longer texts {}", long.kept(head, special)),
         LongPolicy::Windows { stride } => {
             let of_rows = |of: &SplitTexts| format!("{} of {}", counted(of.windows, "window"), rows(of));
             let windows: Vec<String> = splits.iter().map(of_rows).collect();
@@ -88,9 +89,9 @@ pub(super) fn of_runs(runs: &[RunInput]) -> Vec<(String, String)> {
     for group in groups {
         let long = group[0].0.run.config.data.long_texts();
         let together = all_folds(&group)
-            .map(|(folds, texts)| format!("{}; {} together", long_texts(long, &texts), counted(folds as u64, "fold")));
+            .map(|(folds, texts)| format!("{}; {} together", long_texts(long, &texts, None), counted(folds as u64, "fold")));
         for (run, texts) in &group {
-            let sentence = together.clone().unwrap_or_else(|| long_texts(long, texts));
+            let sentence = together.clone().unwrap_or_else(|| long_texts(long, texts, None));
             match found.iter_mut().find(|(other, _)| *other == sentence) {
                 Some((_, names)) => names.push(&run.run.name),
                 None => found.push((sentence, vec![&run.run.name])),
@@ -108,8 +109,8 @@ fn all_folds(runs: &[(&RunInput, &[SplitTexts])]) -> Option<(usize, Vec<SplitTex
     for (run, texts) in runs {
         folds.entry(run.run.config.data.fold?.number()).or_insert(texts);
     }
-    let first = long_texts(long, runs[0].1);
-    if runs.iter().all(|(_, texts)| long_texts(long, texts) == first) || folds.len() < 2 {
+    let first = long_texts(long, runs[0].1, None);
+    if runs.iter().all(|(_, texts)| long_texts(long, texts, None) == first) || folds.len() < 2 {
         return None;
     }
     let mut sums: Vec<SplitTexts> = Vec::new();
@@ -168,31 +169,31 @@ mod tests {
         let test = SplitTexts { tokens: 90, ..SplitTexts::new(Split::Test, 1) };
         let cut = LongTexts::from(128);
         assert_eq!(
-            long_texts(cut, &[train, test]),
+            long_texts(cut, &[train, test], Some(2)),
             "at most 128 tokens; cut: 96 of 7,790 train rows (5,012 of 215,000 tokens, 2.3%) and none of 1 test row"
         );
-        assert_eq!(long_texts(cut, &[test]), "at most 128 tokens; no text is longer, and nothing is cut");
+        assert_eq!(long_texts(cut, &[test], None), "at most 128 tokens; no text is longer, and nothing is cut");
         let counted = SplitTexts { longer_than_counted: 1, ..train };
         let head = LongTexts { policy: LongPolicy::HeadTail { head: 32 }, ..cut };
         assert_eq!(
-            long_texts(head, &[counted]),
+            long_texts(head, &[counted], Some(2)),
             "at most 128 tokens; of longer texts the first 32 and the last 94; cut: 96 of 7,790 train rows (more than \
              5,012 of more than 215,000 tokens)"
         );
         // A run that ended before it needed all rows.
         let part = SplitTexts { uncounted: 7780, ..train };
         assert_eq!(
-            long_texts(cut, &[part, test]),
+            long_texts(cut, &[part, test], None),
             "at most 128 tokens; cut: 96 of the 10 of 7,790 train rows that were counted (5,012 of 215,000 tokens, 2.3%) and none of 1 \
              test row"
         );
         let short = SplitTexts { rows_cut: 0, tokens_cut: 0, uncounted: 7789, ..train };
         assert_eq!(
-            long_texts(cut, &[short]),
+            long_texts(cut, &[short], None),
             "at most 128 tokens; cut: none of the 1 of 7,790 train rows that was counted"
         );
         let read = SplitTexts { rows_cut: 0, tokens_cut: 0, windows: 7900, ..train };
-        let windows = |stride| long_texts(LongTexts { policy: LongPolicy::Windows { stride }, ..cut }, &[read, test]);
+        let windows = |stride| long_texts(LongTexts { policy: LongPolicy::Windows { stride }, ..cut }, &[read, test], None);
         assert_eq!(
             windows(32),
             "windows of at most 128 tokens, overlapping by 32: 7,900 windows of 7,790 train rows and 1 window of 1 test row; nothing is cut"

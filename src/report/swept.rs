@@ -16,7 +16,7 @@ pub struct Swept {
 impl Swept {
     /// Finds the keys that differ between the runs of an experiment.
     pub fn of(input: &ReportInput) -> Self {
-        let runs: Vec<BTreeMap<String, String>> = input
+        let mut runs: Vec<BTreeMap<String, String>> = input
             .runs
             .iter()
             .map(|run| {
@@ -35,6 +35,15 @@ impl Swept {
                 values
             })
             .collect();
+        // A run in which a learning rate is that of all does not write it.
+        for (key, default) in [("train.head_lr", Some("train.lr")), ("train.layer_lr_decay", None)] {
+            if runs.iter().any(|run| run.contains_key(key)) {
+                for run in &mut runs {
+                    let default = default.and_then(|key| run.get(key).cloned()).unwrap_or_else(|| "1.0".into());
+                    run.entry(key.into()).or_insert(default);
+                }
+            }
+        }
         let mut keys: Vec<String> = runs.iter().flat_map(BTreeMap::keys).cloned().collect();
         keys.sort_unstable();
         keys.dedup();

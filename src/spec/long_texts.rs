@@ -5,11 +5,6 @@ use super::{
     schema::{Data, Long, Spec},
     search::Owned,
 };
-use crate::format::counted;
-
-/// `[CLS]` and `[SEP]`, which every window has.
-const SPECIAL: u64 = 2;
-
 /// Contradictions within one run.
 pub(super) fn of_run(spec: &Spec) -> Vec<Conflict> {
     let data = &spec.data;
@@ -22,16 +17,15 @@ pub(super) fn of_run(spec: &Spec) -> Vec<Conflict> {
         let help = "remove it: the longer text of a pair is cut first, at its end";
         found.push(conflict(&["data.long", "data.text_pair_column"], message, help));
     }
-    let room = data.max_length.saturating_sub(SPECIAL);
+    // How many special tokens take a part of it is known once the tokenizer is: the rest is checked then.
     for Part { key, of, value, leaves } in parts(data) {
-        let Some(tokens) = value.filter(|tokens| data.long == of && *tokens >= room) else { continue };
+        let Some(tokens) = value.filter(|tokens| data.long == of && *tokens >= data.max_length) else { continue };
         let message = format!(
-            "`{key}` = {tokens} leaves {leaves}: `data.max_length` = {} has room for {} beside [CLS] and [SEP]",
-            data.max_length,
-            counted(room, "token")
+            "`{key}` = {tokens} leaves {leaves}: the model reads `data.max_length` = {} tokens at once, with special tokens",
+            data.max_length
         );
-        let most = room.saturating_sub(1);
-        found.push(conflict(&[key, "data.max_length"], message, &format!("set {key} to {most} or less")));
+        let help = format!("set {key} to less than `data.max_length` without the tokenizer's special tokens, which are mostly 2");
+        found.push(conflict(&[key, "data.max_length"], message, &help));
     }
     found
 }

@@ -231,6 +231,10 @@ pub struct Train {
     pub engine: EngineKind,
     /// Peak learning rate.
     pub lr: f64,
+    /// Peak learning rate of the head; `lr` if absent.
+    pub head_lr: Option<f64>,
+    /// Factor of the learning rate from each encoder layer to the one below it; 1 if absent.
+    pub layer_lr_decay: Option<f64>,
     /// Decoupled weight decay.
     pub weight_decay: f64,
     /// Parameters whose name contains one of these have no weight decay (`bias`, `LayerNorm.weight`).

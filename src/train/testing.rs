@@ -12,6 +12,8 @@ pub fn train() -> TrainConfig {
         precision: Precision::Fp32,
         engine: EngineKind::Fused,
         lr: 1e-3,
+        head_lr: None,
+        layer_lr_decay: None,
         weight_decay: 0.01,
         no_decay: Vec::new(),
         betas: (0.9, 0.999),

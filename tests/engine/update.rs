@@ -6,6 +6,7 @@ use candle_core::{Device, Tensor};
 use taper::{
     engine::{Engine, Recipe},
     model::FAMILIES,
+    plan::Rates,
 };
 
 use super::support::*;
@@ -19,10 +20,11 @@ pub fn updates_are_those_of_the_reference<T: Tested>() {
         Recipe { max_grad_norm: 0.1, no_decay, ..base.clone() },
         Recipe { betas: (0.5, 0.8), max_grad_norm: 100.0, no_decay: vec!["word".into()], ..base.clone() },
         Recipe { weight_decay: 0.0, ..base.clone() },
-        Recipe { freeze: vec!["embeddings.word_embeddings".into(), "encoder.layer.0".into()], ..base },
+        Recipe { freeze: vec!["embeddings.word_embeddings".into(), "encoder.layer.0".into()], ..base.clone() },
+        Recipe { rates: Rates::new(1.0, Some(0.5), Some(0.7)), ..base },
     ];
-    // ELECTRA, DistilBERT, RoBERTa, ERNIE.
-    for (recipe, family) in recipes.into_iter().zip([6, 5, 2, 1]) {
+    // ELECTRA, DistilBERT, RoBERTa, ERNIE, ELECTRA.
+    for (recipe, family) in recipes.into_iter().zip([6, 5, 2, 1, 6]) {
         let shape = Shape { family, ..Shape::SMALL };
         let [mut engine, mut tape] = [shape.explicit::<T>(&recipe), shape.autograd(&recipe)];
         for step in 0..6u64 {
@@ -104,9 +106,11 @@ fn tensors(engine: &dyn Engine) -> BTreeMap<String, Tensor> {
 
 /// Of what the engine did before, a state that is restored leaves nothing: words touched, decay, moments, updates.
 pub fn a_used_engine_goes_on_from_a_state_bit_for_bit<T: Tested>() {
-    let (shape, recipe) = (Shape::SMALL, Recipe { weight_decay: 0.3, ..recipe() });
-    for create in [Shape::explicit::<T>, Shape::autograd] {
-        let [mut first, mut second] = [create(&shape, &recipe), create(&shape, &recipe)];
+    let shape = Shape::SMALL;
+    let one = Recipe { weight_decay: 0.3, ..recipe() };
+    let several = Recipe { rates: Rates::new(1.0, Some(0.3), Some(0.5)), ..one.clone() };
+    for (create, recipe) in [(Shape::explicit::<T> as fn(&_, &_) -> _, &one), (Shape::explicit::<T>, &several), (Shape::autograd, &several)] {
+        let [mut first, mut second] = [create(&shape, recipe), create(&shape, recipe)];
         train(&shape, first.as_mut(), 0..3);
         train(&shape, second.as_mut(), 20..22);
         second.restore(&first.state().0, tensors(first.as_ref())).expect("a state");

@@ -312,7 +312,7 @@ fn plan_and_report_say_how_much_is_cut() {
     for expected in [
         "## Long texts",
         "At most 16 tokens; cut: ",
-        "At most 16 tokens; of longer texts the first 2 and the last 12; cut: ",
+        "At most 16 tokens; of longer texts the first 2 and the end; cut: ",
         "Windows of at most 16 tokens, overlapping by 3: ",
         "(long=windows)",
     ] {
@@ -446,19 +446,20 @@ fn contradictions_are_refused_with_both_keys() {
         ],
     );
     refused(
-        "long = \"head_tail\"\nhead_tokens = 14\nstride = 2\n",
+        "long = \"head_tail\"\nhead_tokens = 16\nstride = 2\n",
         &[],
         &[
-            "`data.head_tokens` = 14 leaves no room for the end of a text: `data.max_length` = 16 has room for 14 tokens",
-            "set data.head_tokens to 13 or less",
+            "`data.head_tokens` = 16 leaves no room for the end of a text: the model reads `data.max_length` = 16 tokens at once, with \
+             special tokens",
+            "set data.head_tokens to less than `data.max_length` without the tokenizer's special tokens, which are mostly 2",
             "`data.stride` applies only",
         ],
     );
     refused(
-        "long = \"windows\"\nstride = 14\ntext_pair_column = \"label2\"\n",
+        "long = \"windows\"\nstride = 16\ntext_pair_column = \"label2\"\n",
         &[],
         &[
-            "`data.stride` = 14 leaves no new token for the next window",
+            "`data.stride` = 16 leaves no new token for the next window",
             "`data.long` = \"windows\" is for single texts, but the model reads two (`data.text_pair_column`)",
         ],
     );
@@ -468,10 +469,24 @@ fn contradictions_are_refused_with_both_keys() {
         &["`data.stride` applies only to `data.long` = \"windows\""],
     );
     refused(
-        "long = \"windows\"\nstride = 9\n[sweep.axes]\n\"data.max_length\" = [10, 16]\n",
+        "long = \"windows\"\nstride = 10\n[sweep.axes]\n\"data.max_length\" = [10, 16]\n",
         &[],
-        &["`data.stride` = 9 leaves no new token", "(in the sweep point data.max_length=10)"],
+        &["`data.stride` = 10 leaves no new token", "(in the sweep point data.max_length=10)"],
     );
+    // The last two of 16 are [CLS] and [SEP]: that is known with the tokenizer.
+    for (key, long, leaves) in [
+        ("stride", "windows", "leave 14 tokens, and so no room for anything new in a window"),
+        ("head_tokens", "head_tail", "leave 14 tokens, and so no room for the end of a text"),
+    ] {
+        refused(
+            &format!("long = \"{long}\"\n{key} = 14\n"),
+            &[],
+            &[
+                &format!("data.{key} is 14: of data.max_length = 16, the 2 special tokens that this tokenizer adds to a text {leaves}"),
+                &format!("set data.{key} to 13 or less"),
+            ],
+        );
+    }
     refused("long = \"middle\"\n", &[], &["cut", "head_tail", "windows"]);
     // A choice that is swept or that a higher layer overrides leaves its key without effect.
     for (more, arguments) in [

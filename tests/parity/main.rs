@@ -66,6 +66,20 @@ fn models_of_each_family_are_pytorchs() -> Result<()> {
     Ok(())
 }
 
+/// AdamW's parameter groups: the head, each layer and the embeddings at their own learning rates, which follow a schedule, with weight
+/// decay in proportion, also of words that never occur.
+#[test]
+fn learning_rates_of_layers_and_head_are_pytorchs() -> Result<()> {
+    for dir in rates() {
+        for kind in KINDS {
+            let create = |config: &ModelConfig, parameters, recipe: &Recipe| kind.engine(config, parameters, recipe);
+            let name = format!("{} with {kind:?}", dir.file_name().expect("a name").display());
+            follows_pytorch(&dir, &name, 1.0, &create)?;
+        }
+    }
+    Ok(())
+}
+
 /// With pairs both token types are learnt, each from the tokens that have it; with single texts the first alone.
 #[test]
 fn both_token_types_get_a_gradient_from_pairs() -> Result<()> {

@@ -10,6 +10,7 @@ use taper::{
     data::Batch,
     engine::{Engine, Recipe},
     model::{DropoutPlan, ModelConfig, Parameters, read_weights},
+    plan::Rates,
     task::{Target, Task},
 };
 
@@ -29,6 +30,11 @@ pub fn families() -> Vec<PathBuf> {
     let folder = root().join("tests/fixtures/families");
     let entries = folder.read_dir().expect("the families").map(|entry| entry.expect("an entry").path());
     entries.filter(|path| path.is_dir()).collect()
+}
+
+/// Folders with PyTorch's numbers for parts of a model that have their own learning rates.
+pub fn rates() -> Vec<PathBuf> {
+    ["bert", "distilbert", "electra"].map(|model| root().join("tests/fixtures/rates").join(model)).into()
 }
 
 /// Folders with PyTorch's results: a tiny model in this repository, and another one if it is available.
@@ -80,7 +86,22 @@ pub fn numbers(tensor: &Tensor) -> Vec<f32> {
     tensor.flatten_all().and_then(|t| t.to_vec1()).expect("numbers")
 }
 
-fn setup(dir: &Path, create: Create) -> Result<Box<dyn Engine>> {
+/// The settings of AdamW that a reference names, and the learning rate of each of five steps.
+fn recipe_of(json: &serde_json::Value) -> (Recipe, [f64; 5]) {
+    let given = &json["recipe"];
+    if given.is_null() {
+        return (recipe(), [1e-3; 5]);
+    }
+    let number = |key: &str| given[key].as_f64().expect("a number");
+    let list = |key: &str| given[key].as_array().expect("a list").clone();
+    let texts = list("no_decay").into_iter().map(|text| text.as_str().expect("a text").to_string());
+    let lrs: Vec<f64> = list("lrs").iter().map(|lr| lr.as_f64().expect("a number")).collect();
+    let rates = Rates::new(number("lr"), Some(number("head_lr")), Some(number("layer_lr_decay")));
+    let recipe = Recipe { rates, weight_decay: number("weight_decay"), no_decay: texts.collect(), ..recipe() };
+    (recipe, lrs.try_into().expect("five learning rates"))
+}
+
+fn setup(dir: &Path, create: Create, recipe: &Recipe) -> Result<Box<dyn Engine>> {
     let config = ModelConfig::read(&dir.join("config.json"))?;
     let path = dir.join("model.safetensors");
     let weights = read_weights(&path)?;
@@ -89,7 +110,7 @@ fn setup(dir: &Path, create: Create) -> Result<Box<dyn Engine>> {
     let loaded = Parameters::load(&config, labels, weights, &path, 0)?;
     let list: Vec<String> = (0..labels).map(|id| format!("LABEL_{id}")).collect();
     assert_eq!(loaded.notes, [format!("kept the classifier head (labels {})", list.join(", "))]);
-    create(&config, loaded.parameters, &recipe())
+    create(&config, loaded.parameters, recipe)
 }
 
 /// Cross-entropy of one or more batches of a step, `rows` in all, and its gradients, which stay in the engine.
@@ -121,7 +142,8 @@ pub fn follows_pytorch(dir: &Path, kind: &str, rounding: f64, create: Create) ->
         candle_core::safetensors::load(dir.join("expected_f64.safetensors"), &Device::Cpu)?;
     let batch = reference_batch(&json);
     let labels = want["logits"].dims()[1];
-    let mut engine = setup(dir, create)?;
+    let (recipe, lrs) = recipe_of(&json);
+    let mut engine = setup(dir, create, &recipe)?;
     let error = difference(&engine.scores(&batch)?.concat(), &numbers(&want["logits"]));
     assert!(error < 2e-6 * rounding, "{kind}: logits differ by {error:e}");
     for step in 1..=5 {
@@ -137,7 +159,7 @@ pub fn follows_pytorch(dir: &Path, kind: &str, rounding: f64, create: Create) ->
             let want = json["f64"]["grad_norm"].as_f64().expect("a norm");
             assert!((norm - want).abs() < 1e-5 * rounding, "{kind}: norm {norm}, wanted {want}");
         }
-        engine.update(1e-3)?;
+        engine.update(lrs[step - 1])?;
         if step == 1 || step == 5 {
             // The key's bias has an analytically zero gradient: Adam turns its rounding noise into steps.
             for tensor in engine.parameters().iter().filter(|t| !is_key_bias(&t.name)) {

@@ -8,7 +8,7 @@ use crate::{
 fn of(change: impl Fn(&mut Spec)) -> Vec<String> {
     let mut spec = spec();
     change(&mut spec);
-    let messages = of_run(&resolve(&spec).unwrap(), 288, 40).into_iter().map(|warning| {
+    let messages = of_run(&resolve(&spec).unwrap(), 288, 40, 2).into_iter().map(|warning| {
         assert_eq!(warning.kind, Kind::Training);
         warning.message
     });
@@ -52,6 +52,11 @@ fn windows_that_share_more_than_half_give_a_warning() {
         "{found:?}"
     );
     assert!(with(64)[0].contains("about 2 times over"));
+    // A tokenizer that adds three tokens leaves one less.
+    let mut spec = spec();
+    (spec.data.long, spec.data.stride) = (Long::Windows, Some(100));
+    let found = of_run(&resolve(&spec).unwrap(), 288, 40, 3).remove(0).message;
+    assert!(found.starts_with("data.stride = 100 of 125 tokens in a window"), "{found}");
     assert_eq!(of(|spec| spec.data.stride = Some(100)), [""; 0], "texts are cut");
 }
 
@@ -241,6 +246,8 @@ fn unusual_optimizer_settings_give_a_warning() {
     one(&|spec| spec.train.weight_decay = 1e300, "shrinks weights by more than their value");
     one(&|spec| spec.train.weight_decay = 50.0, "train.weight_decay = 50");
     // The usual values are those of the key, which is far from the number before them.
+    one(&|spec| spec.train.head_lr = Some(5e-6), "train.head_lr = 5e-6 is lower than train.lr = 1e-5");
+    one(&|spec| spec.train.head_lr = Some(1e-13), "train.head_lr = 1e-13 changes almost no weight");
     let decay = "train.weight_decay = 10 with train.lr = 0.001: each step shrinks weights by 0.01 of their value; train.weight_decay is usually 0 to 0.1";
     one(&|spec| (spec.train.lr, spec.train.weight_decay) = (1e-3, 10.0), decay);
     let delta = |metric| {

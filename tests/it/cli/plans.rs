@@ -36,6 +36,55 @@ fn a_sweep_that_cannot_work_as_configured_gives_a_warning() {
     );
 }
 
+/// What the learning rates of head, layers and embeddings come to, once for all runs, and settings of them that have no effect.
+#[test]
+fn learning_rates_of_layers_and_head_are_in_the_plan() {
+    let with = |more: &str, sweep: &str| {
+        let sandbox = sandbox(&format!("{more}\n{sweep}"));
+        let plan = sandbox.ok(&["plan", "small.toml"]);
+        let line = plan.lines().find(|line| line.starts_with("rates ")).map(String::from);
+        (line, plan.split_whitespace().collect::<Vec<_>>().join(" "), sandbox)
+    };
+    let (line, plan, _) = with("", "");
+    assert_eq!(line, None, "{plan}");
+    let (line, _, sandbox) = with("head_lr = 5e-3\nlayer_lr_decay = 0.5", "");
+    let want = "rates     head 5e-3, layers 5e-4 (last) to 2.5e-4 (first), embeddings 1.25e-4";
+    assert_eq!(line.as_deref(), Some(want));
+    let run = &sandbox.json(&["plan", "small.toml"])["runs"][0];
+    let rates = serde_json::json!({ "head": 5e-3, "layers": [2.5e-4, 5e-4], "embeddings": 1.25e-4 });
+    assert_eq!(run["learning_rates"], rates);
+    assert_eq!((&run["config"]["train"]["head_lr"], &run["config"]["train"]["layer_lr_decay"]), (&5e-3.into(), &0.5.into()));
+    // A sweep says it of one of its settings. 1 is no decay.
+    let (line, ..) = with("head_lr = 5e-3", "[sweep.axes]\ntrain.layer_lr_decay = [1.0, 0.9, 0.5]\ntrain.seed = [1, 2]");
+    let want = "rates     head 5e-3, layers 1e-3, embeddings 1e-3 (layer_lr_decay=1 seed=1; the sweep has 3 such settings)";
+    let said = line.expect("a line");
+    assert!(want.starts_with(&said), "{said}");
+    let (_, plan, _) = with("head_lr = 5e-4\nlayer_lr_decay = 0.9\nfreeze = [\"embeddings\", \"encoder\"]", "");
+    assert!(plan.contains("train.layer_lr_decay = 0.9 has no effect"), "{plan}");
+    assert!(plan.contains("train.head_lr = 5e-4 is lower than train.lr = 1e-3"), "{plan}");
+}
+
+/// Searched, resumed, reported: the two keys go all the way, and a run with them is another run.
+#[test]
+fn learning_rates_of_groups_are_searched_and_reported() {
+    let sandbox = sandbox(
+        "[sweep]\nsearch = \"tpe\"\ntrials = 3\nstartup_trials = 2\nbatch = 1\n[sweep.axes]\ntrain.layer_lr_decay = { uniform = [0.5, 1.0] }\n\
+         train.head_lr = { log = [1e-4, 1e-2] }\n",
+    );
+    sandbox.ok(&["run", "small.toml", "--quiet", "--set", "data.dev=0.2", "--set", "train.epochs=1"]);
+    let runs = crate::support::store(&sandbox.path("runs")).runs().expect("runs");
+    assert_eq!(runs.len(), 3);
+    for run in &runs {
+        let train = &run.config.train;
+        let (head, decay) = (train.head_lr.expect("a rate"), train.layer_lr_decay.expect("a factor"));
+        assert!((1e-4..=1e-2).contains(&head) && (0.5..=1.0).contains(&decay), "{head} {decay}");
+    }
+    sandbox.ok(&["report", "small", "--out", "report"]);
+    let table = fs::read_to_string(sandbox.path("report/runs.csv")).expect("a table");
+    let head = table.lines().next().expect("a header");
+    assert!(head.contains("train.head_lr") && head.contains("train.layer_lr_decay"), "{head}");
+}
+
 #[test]
 fn trials_that_a_search_has_yet_to_propose_are_estimated_too() {
     let sandbox = sandbox("");

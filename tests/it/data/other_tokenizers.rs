@@ -531,6 +531,24 @@ fn what_does_not_fit_the_model_is_refused_with_both_numbers() {
     let output = bert.taper(&["plan", "it.toml"]);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
 
+    // A window of 8 has room for 7 tokens beside its only special one.
+    let windows = |stride: &str| {
+        let stride = format!("data.stride={stride}");
+        bert.taper(&["plan", "it.toml", "--set", "data.long=\"windows\"", "--set", "data.max_length=8", "--set", &stride])
+    };
+    assert_eq!(windows("6").status.code(), Some(0));
+    let says = String::from_utf8_lossy(&windows("7").stderr).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(says.contains("the 1 special token that this tokenizer adds to a text leaves 7 tokens"), "{says}");
+
+    // Four special tokens in a pair, and a token of each text.
+    let pairs = trainable(fixture.case("RoBERTa"), "roberta", json!({}));
+    pairs.write("rows.csv", format!("label,review,second\n{}", "1,外卖,好吃\n0,don't,味道\n".repeat(12)));
+    let set = ["--set", "data.text_pair_column=second", "--set", "data.max_length=5"];
+    let says = "data.max_length is 5: the 4 special tokens that this tokenizer adds to a pair leave no room for both texts; set it to 6 or more";
+    refused(&pairs, &set, &[says]);
+    let output = pairs.taper(&["plan", "it.toml", "--set", "data.text_pair_column=second", "--set", "data.max_length=6"]);
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+
     let two = "tokenizer.json alone decides, two before, one after";
     let three = trainable(fixture.case(two), "bert", json!({"vocab_size": 627}));
     let set = |keys: &[&'static str]| keys.iter().flat_map(|key| ["--set", key]).collect::<Vec<_>>();
@@ -544,7 +562,8 @@ fn what_does_not_fit_the_model_is_refused_with_both_numbers() {
         &set(&["data.long=\"head_tail\"", "data.max_length=8", "data.head_tokens=5"]),
         &["data.head_tokens is 5", "no room"],
     );
-    refused(&three, &set(&["data.max_length=3"]), &["data.max_length is 3", "no room for the text"]);
+    let most = ["data.max_length is 3", "3 special tokens", "no room for the text", "set it to 4 or more"];
+    refused(&three, &set(&["data.max_length=3"]), &most);
 }
 
 /// The share of unknown tokens is that of the tokenizer's own unknown token: byte-level BPE has none.

@@ -124,6 +124,8 @@ impl Recipe {
                 precision: Precision::Fp32,
                 engine: EngineKind::Fused,
                 lr: self.lr,
+                head_lr: None,
+                layer_lr_decay: None,
                 weight_decay: 0.01,
                 no_decay: vec!["bias".into(), "LayerNorm.weight".into()],
                 betas: (0.9, 0.999),

@@ -180,6 +180,24 @@ fn no_cell_of_a_table_is_a_formula() {
     }
 }
 
+/// A run without a key that another has says what that means.
+#[test]
+fn a_run_without_learning_rates_of_groups_has_that_of_all() {
+    let mut input = two_rates();
+    let lr = input.runs[1].run.config.train.lr;
+    (input.runs[0].run.config.train.head_lr, input.runs[0].run.config.train.layer_lr_decay) = (Some(0.5), Some(0.25));
+    let files = files_of(&input);
+    let mut table = csv::Reader::from_reader(text(&files, "runs.csv").as_bytes());
+    let head: Vec<String> = table.headers().unwrap().iter().map(String::from).collect();
+    let rows: Vec<csv::StringRecord> = table.records().map(Result::unwrap).collect();
+    let column = |name: &str| {
+        let at = head.iter().position(|head| head == name).unwrap();
+        [rows[0][at].to_string(), rows[1][at].to_string()]
+    };
+    assert_eq!(column("train.head_lr"), ["0.5".to_string(), serde_json::json!(lr).to_string()]);
+    assert_eq!(column("train.layer_lr_decay"), ["0.25", "1.0"]);
+}
+
 #[test]
 fn runs_csv_has_the_dev_metrics_and_the_swept_keys() {
     let mut input = two_rates();

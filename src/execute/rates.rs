@@ -1,0 +1,144 @@
+//! The learning rates of a run's head, layers and embeddings, where they differ.
+
+use crate::{
+    format::{counted, rate},
+    model::{ModelConfig, ModelSpec},
+    plan::{RateGroup, Rates, TrainConfig, sanity::LEAST_LR},
+    warning::{Kind, Warning},
+};
+
+/// The peak learning rate of each group of parameters; `None` where all of them are frozen.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub struct GroupRates {
+    /// Of the head.
+    pub head: Option<f64>,
+    /// Of the encoder's layers, the first one first.
+    pub layers: Vec<Option<f64>>,
+    /// Of the embeddings.
+    pub embeddings: Option<f64>,
+}
+
+impl GroupRates {
+    /// Of a model of this shape.
+    pub fn of(train: &TrainConfig, shape: &ModelConfig) -> Self {
+        let (rates, layers) = (Rates::of(train), shape.num_hidden_layers);
+        // Which parameters there are depends on no number of labels.
+        let spec = ModelSpec::new(shape, 2);
+        let trained: Vec<RateGroup> =
+            spec.parameters().iter().filter(|p| !p.is_frozen(&train.freeze)).map(|p| p.module.rate_group()).collect();
+        let of = |group| trained.contains(&group).then(|| train.lr * rates.factor(group, layers));
+        Self {
+            head: of(RateGroup::Head),
+            layers: (0..layers).map(|layer| of(RateGroup::Layer(layer))).collect(),
+            embeddings: of(RateGroup::Embeddings),
+        }
+    }
+
+    /// In words: `head 1e-3, layers 9e-5 (last) to 5.9e-5 (first), embeddings 5.314e-5`.
+    pub fn words(&self) -> String {
+        let group = |name: &str, of: Option<f64>| match of {
+            Some(lr) => format!("{name} {}", rate(lr)),
+            None => format!("{name} frozen"),
+        };
+        let trained: Vec<(usize, f64)> =
+            self.layers.iter().enumerate().filter_map(|(layer, lr)| Some((layer, (*lr)?))).collect();
+        let layers = match (trained.first(), trained.last()) {
+            (Some((_, first)), Some((_, last))) if rate(*first) == rate(*last) => format!("layers {}", rate(*last)),
+            (Some((lowest, first)), Some((highest, last))) => {
+                let end = |is_end: bool, end: &str| if is_end { end.into() } else { format!("{end} that is trained") };
+                format!(
+                    "layers {} ({}) to {} ({})",
+                    rate(*last),
+                    end(*highest + 1 == self.layers.len(), "last"),
+                    rate(*first),
+                    end(*lowest == 0, "first")
+                )
+            }
+            _ => "layers frozen".into(),
+        };
+        format!("{}, {layers}, {}", group("head", self.head), group("embeddings", self.embeddings))
+    }
+
+    /// Warnings about settings of rates that change nothing, or leave next to nothing of a rate.
+    pub(super) fn warnings(&self, train: &TrainConfig) -> Vec<Warning> {
+        let mut found = Vec::new();
+        let mut warn = |message| found.push(Warning::new(Kind::Training, message));
+        let encoder: Vec<f64> = self.layers.iter().chain([&self.embeddings]).flatten().copied().collect();
+        if let (Some(lr), None) = (train.head_lr, self.head) {
+            warn(format!("train.head_lr = {} has no effect: train.freeze has the whole head", rate(lr)));
+        }
+        let Some(decay) = train.layer_lr_decay else { return found };
+        if encoder.is_empty() {
+            warn(format!(
+                "train.layer_lr_decay = {decay} has no effect: train.freeze has the embeddings and all layers, and the head has its own \
+                 rate"
+            ));
+        }
+        let lowest = encoder.iter().copied().fold(f64::INFINITY, f64::min);
+        // Of a rate that is too small itself, another warning says so.
+        if lowest < LEAST_LR && train.lr >= LEAST_LR {
+            warn(format!(
+                "train.layer_lr_decay = {decay} leaves a learning rate of {} to the lowest of {}, which changes almost no weight in \
+                 float32: it is usually 0.65 to 0.95",
+                rate(lowest),
+                counted(self.layers.len() as u64, "layer")
+            ));
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::source::Preset;
+
+    fn of(change: impl Fn(&mut TrainConfig)) -> (String, Vec<String>) {
+        let mut train = crate::store::testing::config().train;
+        (train.lr, train.freeze) = (1e-3, Vec::new());
+        change(&mut train);
+        let mut shape = ModelConfig::preset(Preset::Tiny);
+        shape.num_hidden_layers = 3;
+        let rates = GroupRates::of(&train, &shape);
+        (rates.words(), rates.warnings(&train).into_iter().map(|warning| warning.message).collect())
+    }
+
+    fn freeze(prefixes: &[&str]) -> Vec<String> {
+        prefixes.iter().map(|prefix| prefix.to_string()).collect()
+    }
+
+    #[test]
+    fn rates_of_groups_are_said_in_words() {
+        let said = |change: &dyn Fn(&mut TrainConfig)| of(change).0;
+        assert_eq!(said(&|_| ()), "head 1e-3, layers 1e-3, embeddings 1e-3");
+        let decay = |train: &mut TrainConfig| train.layer_lr_decay = Some(0.5);
+        assert_eq!(said(&decay), "head 1e-3, layers 5e-4 (last) to 1.25e-4 (first), embeddings 6.25e-5");
+        let head = |train: &mut TrainConfig| (train.head_lr, train.freeze) = (Some(0.02), freeze(&["embeddings"]));
+        assert_eq!(said(&head), "head 0.02, layers 1e-3, embeddings frozen");
+        let some = |train: &mut TrainConfig| {
+            decay(train);
+            train.freeze = freeze(&["embeddings", "encoder.layer.0"]);
+        };
+        assert_eq!(
+            said(&some),
+            "head 1e-3, layers 5e-4 (last) to 2.5e-4 (first that is trained), embeddings frozen"
+        );
+        assert_eq!(
+            said(&|train| train.freeze = freeze(&["embeddings", "encoder"])),
+            "head 1e-3, layers frozen, embeddings frozen"
+        );
+    }
+
+    #[test]
+    fn rates_without_effect_are_warned_of() {
+        let warned = |change: &dyn Fn(&mut TrainConfig)| of(change).1;
+        assert_eq!(warned(&|train| (train.head_lr, train.layer_lr_decay) = (Some(2e-3), Some(0.9))), [""; 0]);
+        let head = warned(&|train| (train.head_lr, train.freeze) = (Some(2e-3), freeze(&["pooler", "classifier"])));
+        assert_eq!(head, ["train.head_lr = 2e-3 has no effect: train.freeze has the whole head"]);
+        let layers =
+            warned(&|train| (train.layer_lr_decay, train.freeze) = (Some(0.9), freeze(&["embeddings", "encoder"])));
+        assert!(layers.len() == 1 && layers[0].contains("train.layer_lr_decay = 0.9 has no effect"), "{layers:?}");
+        let tiny = warned(&|train| train.layer_lr_decay = Some(1e-3));
+        assert!(tiny.len() == 1 && tiny[0].contains("a learning rate of 1e-15 to the lowest of 3 layers"), "{tiny:?}");
+    }
+}
