@@ -4,7 +4,7 @@ use std::{collections::HashSet, sync::Arc};
 
 use anyhow::Result;
 use taper::{
-    data::{Splits, Tokens},
+    data::{RowText, Splits, Tokens},
     engine::{self, MemorySpace, Workload},
     execute::{DeviceChoice, Prepared, training_rate},
     model::ModelSpec,
@@ -33,6 +33,8 @@ struct Rows {
     /// Of each dev and test row, in all its windows.
     predicted: Vec<u32>,
     words: usize,
+    /// Bytes that all rows take, with their tokens.
+    bytes: u64,
 }
 
 /// The settings that determine the largest part of a batch. The order of the rows is left out: its effect is small, and a sweep over a
@@ -123,7 +125,8 @@ impl Costs {
         let predicted =
             predicted.map(|&row| Ok(run.tokens.row(row as usize)?.len() as u32)).collect::<Result<Vec<u32>>>()?;
         let of = (run.tokens.clone(), run.splits.clone());
-        self.rows.push(Rows { of, lengths, predicted, words: words.len() });
+        let bytes = bytes_of_rows(run, lengths.iter().flatten().map(|length| u64::from(*length)).sum());
+        self.rows.push(Rows { of, lengths, predicted, words: words.len(), bytes });
         Ok(self.rows.len() - 1)
     }
 }
@@ -142,6 +145,13 @@ pub fn shape(run: &Prepared) -> ModelShape {
     run.shape.cost_shape(run.dataset.labels.len())
 }
 
+/// Bytes of the rows of a run, which have so many tokens: texts, ids, and what each row takes beside them.
+fn bytes_of_rows(run: &Prepared, tokens: u64) -> u64 {
+    const OF_ROW: u64 = 160;
+    let text = |row| RowText::from(row).texts().map(|text| text.len() as u64).sum::<u64>();
+    run.dataset.rows.iter().map(|row| OF_ROW + text(row)).sum::<u64>() + 4 * tokens
+}
+
 /// Bytes of memory that a run needs. `largest` is the largest part of a batch, in tokens.
 fn memory_bytes(run: &Prepared, space: MemorySpace, rows: &Rows, largest: u64) -> u64 {
     let train = &run.config.train;
@@ -157,6 +167,7 @@ fn memory_bytes(run: &Prepared, space: MemorySpace, rows: &Rows, largest: u64) -
         step_words: rows.words.min(in_step * longest),
         words: rows.words,
         measured: (tokens(dev) + tokens(test), (dev.len() + test.len()) as u64),
+        held: rows.bytes + run.tokenizer.memory_bytes(),
     };
     engine::memory_bytes(&run.shape, run.dataset.labels.len(), train.precision, space, &workload)
 }

@@ -304,6 +304,16 @@ impl Tokenizer {
         self.inner.get_vocab(true).into_values().max().map_or(0, |id| id as usize + 1)
     }
 
+    /// Bytes of memory that it takes, about: what reading it leaves with the allocator, measured with 21,000 to 250,000 tokens. Unigram
+    /// holds all beginnings of its pieces in a tree.
+    pub fn memory_bytes(&self) -> u64 {
+        let of_token = match self.inner.get_model() {
+            ModelWrapper::Unigram(_) => 1400,
+            _ => 440,
+        };
+        of_token * self.inner.get_model().get_vocab_size() as u64
+    }
+
     /// The id of what the vocabulary does not know; none where it knows all, as byte-level BPE does.
     pub fn unknown(&self) -> Option<u32> {
         self.unk

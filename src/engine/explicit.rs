@@ -108,18 +108,18 @@ impl<B: Backend> Explicit<B> {
         if *offset != self.layout.embedding.word.offset || self.optimizer.decay == 1.0 {
             return self.named(parameter.name.clone(), &parameter.shape, &self.parameters, *offset);
         }
-        Named::lazy(parameter.name.clone(), &parameter.shape, move || {
-            let mut words = self.backend.read(&self.parameters, slot.range()).into_owned();
+        Named::lazy(parameter.name.clone(), &parameter.shape, move |range| {
+            let (from, to) = (offset + range.start, offset + range.end);
+            let mut words = self.backend.read(&self.parameters, from..to).into_owned();
             self.backend.health()?;
-            self.optimizer.apply_decay(&mut words, self.layout.embedding.word.width);
+            self.optimizer.apply_decay(&mut words, range.start, self.layout.embedding.word.width);
             Ok(Cow::Owned(words))
         })
     }
 
     fn named<'a>(&'a self, name: String, shape: &[usize], buffer: &'a B::Buffer, offset: usize) -> Named<'a> {
-        let range = offset..offset + shape.iter().product::<usize>();
-        Named::lazy(name, shape, move || {
-            let values = self.backend.read(buffer, range.clone());
+        Named::lazy(name, shape, move |range| {
+            let values = self.backend.read(buffer, offset + range.start..offset + range.end);
             self.backend.health()?;
             Ok(values)
         })

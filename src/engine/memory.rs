@@ -16,8 +16,8 @@ const F32: u64 = 4;
 const BF16: u64 = 2;
 /// Tokens of a batch of an evaluation: large enough for full speed, small enough for the caches and any memory.
 pub const EVALUATION_TOKENS: usize = 2048;
-/// What the program takes beside the engine on the CPU: itself, its libraries, tokenizer and rows.
-const PROGRAM: u64 = 72 << 20;
+/// What the program and its libraries take.
+const PROGRAM: u64 = 28 << 20;
 
 /// The memory that a run's buffers are in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub struct Workload {
     pub words: usize,
     /// Tokens of the dev and test rows, and the number of these rows.
     pub measured: (u64, u64),
+    /// Bytes of what a process holds beside the model: the rows and the tokenizer.
+    pub held: u64,
 }
 
 impl Workload {
@@ -82,14 +84,16 @@ pub fn memory_bytes(
             shallow.num_hidden_layers = config.num_hidden_layers.min(2);
             let larger = training.max(workload.evaluation());
             let evaluation = values(&shallow, larger) - values(&shallow, training);
-            let mut bytes = PROGRAM + F32 * (state + angles + values(config, training) + evaluation);
+            let mut bytes = F32 * (state + angles + values(config, training) + evaluation);
             if precision == Precision::Bf16 {
                 // The encoder's weights, packed for the forward and for the backward pass, and the operands of one product.
                 let weights: usize = layout.layers.iter().map(|layer| layer.end - layer.qkv.weight).sum();
                 let width = layout.layers[0].ffn_up.out.max(3 * config.hidden_size);
                 bytes += BF16 * 2 * (weights + larger.tokens * width) as u64;
             }
-            bytes
+            // Before, when the engine takes over the weights: all of them, and a second time the largest, which is moved first.
+            let words = layout.words().len() as u64;
+            PROGRAM + workload.held + bytes.max(F32 * (all + words))
         }
         MemorySpace::Gpu => {
             let extent = workload.training().max(workload.evaluation()).reserved();
@@ -146,6 +150,23 @@ mod tests {
             bytes(Precision::Bf16, MemorySpace::Host, workload) - bytes(Precision::Fp32, MemorySpace::Host, workload);
         let biases_and_norms = 3 * (3 * 768 + 768 + 2 * 768 + 3072 + 768 + 2 * 768);
         assert_eq!(more, 2 * (2 * (3 * 7_077_888 + biases_and_norms) + 2 * 1000 * 3072));
+    }
+
+    /// Of a large vocabulary, most words never occur: the weights are twice in memory where the engine takes them over, not in training.
+    #[test]
+    fn a_large_vocabulary_counts_twice_at_the_start() {
+        let mut large = rbt3();
+        large.vocab_size = 250_002;
+        let host = |config: &ModelConfig, tokens, held| {
+            let load = Workload { tokens, held, ..Workload::default() };
+            memory_bytes(config, 2, Precision::Fp32, MemorySpace::Host, &load)
+        };
+        let layout = Layout::new(&large, &ModelSpec::new(&large, 2));
+        let table = 250_002 * 768;
+        assert_eq!(host(&large, 0, 5), PROGRAM + 5 + 4 * (layout.len + table) as u64);
+        assert_eq!(host(&large, 100, 0), host(&large, 0, 0), "a small batch takes less");
+        let all = host(&large, 100_000, 0) - host(&rbt3(), 100_000, 0);
+        assert_eq!(all, 4 * (250_002 - 21_128) * 768, "in training once");
     }
 
     /// On a GPU, moments of all words and a quarter more than the largest batch.

@@ -68,10 +68,17 @@ impl Optimizer {
         Untouched { touched: &self.touched, decay: self.decay as f32 }
     }
 
-    /// Applies the pending decay to a copy of the table, `[words, width]`.
-    pub fn apply_decay(&self, words: &mut [f32], width: usize) {
-        for (row, _) in words.chunks_exact_mut(width).zip(&self.touched).filter(|(_, touched)| !**touched) {
-            row.iter_mut().for_each(|v| *v *= self.decay as f32);
+    /// Applies the pending decay to a copy of a part of the table `[words, width]`, which begins with the value of this index.
+    pub fn apply_decay(&self, part: &mut [f32], first: usize, width: usize) {
+        let (mut rest, mut index) = (part, first);
+        while !rest.is_empty() {
+            let row = index / width;
+            let of_row = ((row + 1) * width - index).min(rest.len());
+            let (values, after) = rest.split_at_mut(of_row);
+            if !self.touched[row] {
+                values.iter_mut().for_each(|v| *v *= self.decay as f32);
+            }
+            (rest, index) = (after, index + of_row);
         }
     }
 

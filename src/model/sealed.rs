@@ -34,7 +34,10 @@ pub fn write_sealed(
     let tensors = sorted(tensors);
     let mut sum = Hasher::new();
     for tensor in &tensors {
-        add(&mut sum, &tensor.name, tensor.shape(), &tensor.values()?);
+        begin(&mut sum, &tensor.name, tensor.shape());
+        for part in tensor.parts() {
+            sum.update(&bytes(&part?));
+        }
     }
     metadata.insert(TENSORS.into(), hex(sum));
     metadata.insert(METADATA.into(), of_metadata(&metadata));
@@ -64,7 +67,8 @@ pub fn read_sealed(path: &Path) -> Result<(Metadata, BTreeMap<String, Tensor>), 
     let mut sum = Hasher::new();
     for (name, tensor) in &tensors {
         crate::kernels::with_f32(tensor, |values| {
-            add(&mut sum, name, tensor.dims(), values);
+            begin(&mut sum, name, tensor.dims());
+            sum.update(&bytes(values));
             Ok(())
         })?;
     }
@@ -78,9 +82,8 @@ fn damaged(path: &Path, message: &str) -> ModelError {
     ModelError::Weights { path: path.into(), message: message.into() }
 }
 
-fn add(sum: &mut Hasher, name: &str, shape: &[usize], values: &[f32]) {
+fn begin(sum: &mut Hasher, name: &str, shape: &[usize]) {
     sum.update(format!("{name} {shape:?}\n").as_bytes());
-    sum.update(&bytes(values));
 }
 
 fn of_metadata(metadata: &Metadata) -> String {

@@ -5,6 +5,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     io::{self, BufWriter, ErrorKind, Write},
+    ops::Range,
     path::Path,
 };
 
@@ -18,19 +19,31 @@ pub struct Named<'a> {
     /// Its name.
     pub name: String,
     shape: Vec<usize>,
-    values: Box<dyn Fn() -> Result<Cow<'a, [f32]>, ModelError> + 'a>,
+    values: Box<Produce<'a>>,
 }
 
+/// Produces the values with these indices.
+type Produce<'a> = dyn Fn(Range<usize>) -> Result<Cow<'a, [f32]>, ModelError> + 'a;
+
+/// Values that are produced at once where all of them are passed on: a copy of a large vocabulary's table would be the most that a run needs.
+const PART: usize = 1 << 20;
+
 impl<'a> Named<'a> {
-    /// With values that are produced on request.
-    pub fn lazy(name: String, shape: &[usize], values: impl Fn() -> Result<Cow<'a, [f32]>, ModelError> + 'a) -> Self {
+    /// With values that are produced on request: those in a range of the flattened tensor.
+    pub fn lazy(
+        name: String,
+        shape: &[usize],
+        values: impl Fn(Range<usize>) -> Result<Cow<'a, [f32]>, ModelError> + 'a,
+    ) -> Self {
         Self { name, shape: shape.to_vec(), values: Box::new(values) }
     }
 
     /// Of a tensor.
     pub fn of(name: String, tensor: &'a Tensor) -> Self {
-        let values = || tensor.flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("an f32 tensor can be read");
-        Self::lazy(name, tensor.dims(), move || Ok(Cow::Owned(values())))
+        Self::lazy(name, tensor.dims(), move |range| {
+            let values = tensor.flatten_all()?.narrow(0, range.start, range.len())?.to_vec1()?;
+            Ok(Cow::Owned(values))
+        })
     }
 
     /// Its shape.
@@ -43,12 +56,21 @@ impl<'a> Named<'a> {
     /// # Errors
     /// The device that holds them fails.
     pub fn values(&self) -> Result<Cow<'a, [f32]>, ModelError> {
-        (self.values)()
+        (self.values)(0..self.len())
+    }
+
+    /// Its numbers in parts, one after another, so that there is no copy of all of them.
+    pub fn parts(&self) -> impl Iterator<Item = Result<Cow<'a, [f32]>, ModelError>> {
+        (0..self.len()).step_by(PART).map(|from| (self.values)(from..self.len().min(from + PART)))
+    }
+
+    fn len(&self) -> usize {
+        self.shape.iter().product()
     }
 
     /// Bytes of its numbers in a file.
     pub fn bytes(&self) -> u64 {
-        4 * self.shape.iter().product::<usize>() as u64
+        4 * self.len() as u64
     }
 }
 
@@ -126,7 +148,9 @@ fn stream(file: File, tensors: &[&Named], metadata: &BTreeMap<String, String>) -
     out.write_all(&(header.len() as u64).to_le_bytes())?;
     out.write_all(header.as_bytes())?;
     for tensor in tensors {
-        out.write_all(&bytes(&tensor.values().map_err(io::Error::other)?))?;
+        for part in tensor.parts() {
+            out.write_all(&bytes(&part.map_err(io::Error::other)?))?;
+        }
     }
     out.into_inner().map_err(|e| e.into_error())
 }

@@ -381,7 +381,9 @@ pub fn weights_digest(parameters: &[Named]) -> Result<String, TrainError> {
     let mut hash = Sha256::new();
     for parameter in sorted {
         hash.update(format!("{} {:?}\n", parameter.name, parameter.shape()));
-        hash.update(bytemuck::cast_slice(&parameter.values()?));
+        for part in parameter.parts() {
+            hash.update(bytemuck::cast_slice(&part?));
+        }
     }
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }

@@ -33,7 +33,7 @@ fn the_estimate_is_what_is_allocated() {
         words.dedup();
         engine.step(&batches, &shape.targets(&batches), shape.plan(), 1e-3).expect("a step");
         let used = device.used() as u64;
-        let load = Workload { tokens: 220, rows: 3, step_words: words.len(), words: VOCAB, measured: (0, 0) };
+        let load = Workload { tokens: 220, rows: 3, step_words: words.len(), words: VOCAB, measured: (0, 0), held: 0 };
         let estimate = memory_bytes(&shape.config(), shape.labels, precision, MemorySpace::Gpu, &load);
         let share = used as f64 / estimate as f64;
         // In bf16 not every buffer has a copy; the estimate counts one for each.

@@ -13,6 +13,8 @@ mod hub;
 mod library;
 mod long_counts;
 mod long_texts;
+#[cfg(target_os = "linux")]
+mod memory;
 mod mistakes;
 mod model_files;
 mod own_splits;
