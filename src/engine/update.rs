@@ -155,8 +155,7 @@ pub fn param_spans(layout: &Layout, recipe: &Recipe) -> Vec<ParamSpan> {
     let mut dense: Vec<_> = layout.parameters.iter().filter(|slot| slot.offset < layout.dense).collect();
     dense.sort_by_key(|slot| slot.offset);
     // `None`: the parameter is frozen.
-    let kind =
-        |p: &Parameter| (!p.is_frozen(&recipe.freeze)).then(|| UpdateKind::of(p, recipe, layout.layers.len()));
+    let kind = |p: &Parameter| (!p.is_frozen(&recipe.freeze)).then(|| UpdateKind::of(p, recipe, layout.layers.len()));
     let alike = dense.chunk_by(|a, b| kind(&a.parameter) == kind(&b.parameter));
     let span = |slot: &[&ParamSlot]| {
         let range = slot.first()?.offset..slot.last()?.range().end;

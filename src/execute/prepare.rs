@@ -313,7 +313,12 @@ impl Workbench {
         warnings.extend(tokenizer.warnings().iter().cloned());
         warnings.extend(about_sizes(config, &tokenizer, &shape));
         warnings.extend(GroupRates::of(&config.train, &shape).warnings(&config.train));
-        warnings.extend(sanity::of_run(config, examples as u64, splits.dev.len() as u64, tokenizer.added_tokens(false)));
+        warnings.extend(sanity::of_run(
+            config,
+            examples as u64,
+            splits.dev.len() as u64,
+            tokenizer.added_tokens(false),
+        ));
         warnings.extend(data::about_tokens(&tokenizer, &tokens, &dataset, self.looked_at, vocabulary)?);
 
         let digests = Digests { data: dataset.digest.clone(), model: model_digest.clone() };

@@ -119,10 +119,7 @@ mod tests {
             decay(train);
             train.freeze = freeze(&["embeddings", "encoder.layer.0"]);
         };
-        assert_eq!(
-            said(&some),
-            "head 1e-3, layers 5e-4 (last) to 2.5e-4 (first that is trained), embeddings frozen"
-        );
+        assert_eq!(said(&some), "head 1e-3, layers 5e-4 (last) to 2.5e-4 (first that is trained), embeddings frozen");
         assert_eq!(
             said(&|train| train.freeze = freeze(&["embeddings", "encoder"])),
             "head 1e-3, layers frozen, embeddings frozen"

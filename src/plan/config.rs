@@ -383,7 +383,9 @@ mod tests {
             super::super::run_key(&super::super::resolve(spec).unwrap(), &super::super::Digests::default(), 1, false)
         };
         let mut keys = vec![key(&spec)];
-        for (head_lr, layer_lr_decay) in [(Some(1e-5), Some(1.0)), (Some(2e-5), None), (None, Some(0.9)), (Some(2e-5), Some(0.9))] {
+        for (head_lr, layer_lr_decay) in
+            [(Some(1e-5), Some(1.0)), (Some(2e-5), None), (None, Some(0.9)), (Some(2e-5), Some(0.9))]
+        {
             (spec.train.head_lr, spec.train.layer_lr_decay) = (head_lr, layer_lr_decay);
             keys.push(key(&spec));
         }

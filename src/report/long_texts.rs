@@ -88,8 +88,9 @@ pub(super) fn of_runs(runs: &[RunInput]) -> Vec<(String, String)> {
     let mut found: Vec<(String, Vec<&str>)> = Vec::new();
     for group in groups {
         let long = group[0].0.run.config.data.long_texts();
-        let together = all_folds(&group)
-            .map(|(folds, texts)| format!("{}; {} together", long_texts(long, &texts, None), counted(folds as u64, "fold")));
+        let together = all_folds(&group).map(|(folds, texts)| {
+            format!("{}; {} together", long_texts(long, &texts, None), counted(folds as u64, "fold"))
+        });
         for (run, texts) in &group {
             let sentence = together.clone().unwrap_or_else(|| long_texts(long, texts, None));
             match found.iter_mut().find(|(other, _)| *other == sentence) {
@@ -193,7 +194,8 @@ mod tests {
             "at most 128 tokens; cut: none of the 1 of 7,790 train rows that was counted"
         );
         let read = SplitTexts { rows_cut: 0, tokens_cut: 0, windows: 7900, ..train };
-        let windows = |stride| long_texts(LongTexts { policy: LongPolicy::Windows { stride }, ..cut }, &[read, test], None);
+        let windows =
+            |stride| long_texts(LongTexts { policy: LongPolicy::Windows { stride }, ..cut }, &[read, test], None);
         assert_eq!(
             windows(32),
             "windows of at most 128 tokens, overlapping by 32: 7,900 windows of 7,790 train rows and 1 window of 1 test row; nothing is cut"

@@ -24,7 +24,9 @@ pub(super) fn of_run(spec: &Spec) -> Vec<Conflict> {
             "`{key}` = {tokens} leaves {leaves}: the model reads `data.max_length` = {} tokens at once, with special tokens",
             data.max_length
         );
-        let help = format!("set {key} to less than `data.max_length` without the tokenizer's special tokens, which are mostly 2");
+        let help = format!(
+            "set {key} to less than `data.max_length` without the tokenizer's special tokens, which are mostly 2"
+        );
         found.push(conflict(&[key, "data.max_length"], message, &help));
     }
     found

@@ -109,7 +109,9 @@ pub fn a_used_engine_goes_on_from_a_state_bit_for_bit<T: Tested>() {
     let shape = Shape::SMALL;
     let one = Recipe { weight_decay: 0.3, ..recipe() };
     let several = Recipe { rates: Rates::new(1.0, Some(0.3), Some(0.5)), ..one.clone() };
-    for (create, recipe) in [(Shape::explicit::<T> as fn(&_, &_) -> _, &one), (Shape::explicit::<T>, &several), (Shape::autograd, &several)] {
+    for (create, recipe) in
+        [(Shape::explicit::<T> as fn(&_, &_) -> _, &one), (Shape::explicit::<T>, &several), (Shape::autograd, &several)]
+    {
         let [mut first, mut second] = [create(&shape, recipe), create(&shape, recipe)];
         train(&shape, first.as_mut(), 0..3);
         train(&shape, second.as_mut(), 20..22);

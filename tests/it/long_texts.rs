@@ -482,7 +482,9 @@ fn contradictions_are_refused_with_both_keys() {
             &format!("long = \"{long}\"\n{key} = 14\n"),
             &[],
             &[
-                &format!("data.{key} is 14: of data.max_length = 16, the 2 special tokens that this tokenizer adds to a text {leaves}"),
+                &format!(
+                    "data.{key} is 14: of data.max_length = 16, the 2 special tokens that this tokenizer adds to a text {leaves}"
+                ),
                 &format!("set data.{key} to 13 or less"),
             ],
         );

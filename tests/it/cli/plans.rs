@@ -53,10 +53,15 @@ fn learning_rates_of_layers_and_head_are_in_the_plan() {
     let run = &sandbox.json(&["plan", "small.toml"])["runs"][0];
     let rates = serde_json::json!({ "head": 5e-3, "layers": [2.5e-4, 5e-4], "embeddings": 1.25e-4 });
     assert_eq!(run["learning_rates"], rates);
-    assert_eq!((&run["config"]["train"]["head_lr"], &run["config"]["train"]["layer_lr_decay"]), (&5e-3.into(), &0.5.into()));
+    assert_eq!(
+        (&run["config"]["train"]["head_lr"], &run["config"]["train"]["layer_lr_decay"]),
+        (&5e-3.into(), &0.5.into())
+    );
     // A sweep says it of one of its settings. 1 is no decay.
-    let (line, ..) = with("head_lr = 5e-3", "[sweep.axes]\ntrain.layer_lr_decay = [1.0, 0.9, 0.5]\ntrain.seed = [1, 2]");
-    let want = "rates     head 5e-3, layers 1e-3, embeddings 1e-3 (layer_lr_decay=1 seed=1; the sweep has 3 such settings)";
+    let (line, ..) =
+        with("head_lr = 5e-3", "[sweep.axes]\ntrain.layer_lr_decay = [1.0, 0.9, 0.5]\ntrain.seed = [1, 2]");
+    let want =
+        "rates     head 5e-3, layers 1e-3, embeddings 1e-3 (layer_lr_decay=1 seed=1; the sweep has 3 such settings)";
     let said = line.expect("a line");
     assert!(want.starts_with(&said), "{said}");
     let (_, plan, _) = with("head_lr = 5e-4\nlayer_lr_decay = 0.9\nfreeze = [\"embeddings\", \"encoder\"]", "");

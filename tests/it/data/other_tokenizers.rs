@@ -534,7 +534,16 @@ fn what_does_not_fit_the_model_is_refused_with_both_numbers() {
     // A window of 8 has room for 7 tokens beside its only special one.
     let windows = |stride: &str| {
         let stride = format!("data.stride={stride}");
-        bert.taper(&["plan", "it.toml", "--set", "data.long=\"windows\"", "--set", "data.max_length=8", "--set", &stride])
+        bert.taper(&[
+            "plan",
+            "it.toml",
+            "--set",
+            "data.long=\"windows\"",
+            "--set",
+            "data.max_length=8",
+            "--set",
+            &stride,
+        ])
     };
     assert_eq!(windows("6").status.code(), Some(0));
     let says = String::from_utf8_lossy(&windows("7").stderr).split_whitespace().collect::<Vec<_>>().join(" ");
@@ -546,7 +555,8 @@ fn what_does_not_fit_the_model_is_refused_with_both_numbers() {
     let set = ["--set", "data.text_pair_column=second", "--set", "data.max_length=5"];
     let says = "data.max_length is 5: the 4 special tokens that this tokenizer adds to a pair leave no room for both texts; set it to 6 or more";
     refused(&pairs, &set, &[says]);
-    let output = pairs.taper(&["plan", "it.toml", "--set", "data.text_pair_column=second", "--set", "data.max_length=6"]);
+    let output =
+        pairs.taper(&["plan", "it.toml", "--set", "data.text_pair_column=second", "--set", "data.max_length=6"]);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
 
     let two = "tokenizer.json alone decides, two before, one after";
