@@ -73,7 +73,8 @@ impl Module {
             | Self::EmbeddingNorm
             | Self::EmbeddingProjection => RateGroup::Embeddings,
             Self::Layer(layer, _) => RateGroup::Layer(layer),
-            Self::HeadDense | Self::Classifier => RateGroup::Head,
+            Self::FinalNorm => RateGroup::FinalNorm,
+            Self::HeadDense | Self::HeadNorm | Self::Classifier => RateGroup::Head,
         }
     }
 

@@ -9,6 +9,8 @@ pub enum RateGroup {
     Embeddings,
     /// The encoder layer of this number, from 0 on.
     Layer(usize),
+    /// The norm after the last layer, with pre-norm.
+    FinalNorm,
     /// Everything after the encoder: the head's dense layer and the classifier.
     Head,
 }
@@ -40,10 +42,12 @@ impl Rates {
     }
 
     /// The learning rate of a group in a model of `layers` encoder layers, as a multiple of `train.lr`. Of the layers the last has d, the
-    /// one below it d², and so on; the embeddings are below the first (d is `train.layer_lr_decay`).
+    /// one below it d², and so on; the embeddings are below the first (d is `train.layer_lr_decay`). A norm after the last layer has the
+    /// rate itself, as in timm.
     pub fn factor(self, group: RateGroup, layers: usize) -> f64 {
         let below = match group {
             RateGroup::Head => return self.head,
+            RateGroup::FinalNorm => 0,
             RateGroup::Layer(layer) => layers - layer,
             RateGroup::Embeddings => layers + 1,
         };
@@ -79,6 +83,7 @@ mod tests {
         assert_eq!(factors(&train), [0.0625, 0.125, 0.5, 1.0]);
         (train.lr, train.head_lr) = (1e-3, Some(4e-3));
         assert_eq!(factors(&train), [0.0625, 0.125, 0.5, 4.0]);
+        assert_eq!(Rates::of(&train).factor(RateGroup::FinalNorm, 3), 1.0);
         train.layer_lr_decay = None;
         assert_eq!(factors(&train), [1.0, 1.0, 1.0, 4.0]);
         assert!(!Rates::of(&train).are_equal() && !Rates::of(&train).differ_by_layer());
