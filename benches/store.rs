@@ -217,6 +217,7 @@ fn fill(folder: &Path, runs: usize, steps: u64) {
         report: serde_json::json!({}),
         warnings: Vec::new(),
         prunes: false,
+        to_come: 0,
         runs: (n * OF_EXPERIMENT..runs.min((n + 1) * OF_EXPERIMENT)).map(|i| (key(i), name(i))).collect(),
         trials: Vec::new(),
     };

@@ -16,9 +16,37 @@ pub fn short(digest: &str) -> &str {
     digest.char_indices().nth(KEY_DIGITS).map_or(digest, |(end, _)| &digest[..end])
 }
 
+/// A number with so many decimals: rounded to the nearest, and halves away from zero. A number that was computed in binary counts as the
+/// decimal that it stands for: `0.2875 · 100` is 28.75, although its last bits say less.
+pub fn decimals(value: f64, digits: usize) -> String {
+    // From here on binary numbers have hardly any digits behind the point.
+    const LARGE: f64 = 1e15;
+    let scale = 10f64.powi(i32::try_from(digits).unwrap_or(i32::MAX));
+    let scaled = (value * scale).abs();
+    if scaled.is_nan() || scaled >= LARGE {
+        return format!("{value:.digits$}");
+    }
+    let rounded = (scaled * (1.0 + 4.0 * f64::EPSILON)).round() / scale;
+    format!("{:.digits$}", rounded.copysign(value))
+}
+
 /// A share as `91.3%`.
 pub fn percent(share: f64) -> String {
-    if share.is_finite() { format!("{:.1}%", share * 100.0) } else { NOTHING.into() }
+    if share.is_finite() { format!("{}%", decimals(share * 100.0, 1)) } else { NOTHING.into() }
+}
+
+/// Two shares as `90.1–92.4`, in percent.
+pub fn percents((low, high): (f64, f64)) -> String {
+    format!("{}–{}", decimals(low * 100.0, 1), decimals(high * 100.0, 1))
+}
+
+/// A difference of shares as `+1.2`, in percentage points: with a true minus sign, and none before a rounded zero.
+pub fn points(difference: f64) -> String {
+    match decimals(difference * 100.0, 1) {
+        zero if zero.trim_start_matches('-') == "0.0" => "0.0".into(),
+        text if text.starts_with('-') => text.replace('-', "−"),
+        text => format!("+{text}"),
+    }
 }
 
 /// A loss with four decimals, or in scientific notation if those would be zeros.
@@ -26,7 +54,7 @@ pub fn loss(value: f64) -> String {
     if !value.is_finite() {
         return if value.is_nan() { "NaN".into() } else { format!("{value}").replace('-', "−") };
     }
-    if value.abs() >= 1e5 { format!("{value:.3e}") } else { format!("{value:.4}") }
+    if value.abs() >= 1e5 { format!("{value:.3e}") } else { decimals(value, 4) }
 }
 
 /// A learning rate or another computed setting, with at most four digits: `0.8333`, `2.5e-5`, `1`.
@@ -53,7 +81,7 @@ pub fn duration(seconds: f64) -> String {
     }
     let s = seconds.round() as u64;
     match s {
-        _ if seconds < 9.95 => format!("{seconds:.1}s"),
+        _ if seconds < 9.95 => format!("{}s", decimals(seconds, 1)),
         0..60 => format!("{s}s"),
         60..3600 => format!("{}m{:02}s", s / 60, s % 60),
         3600..86_400 => format!("{}h{:02}m", s / 3600, s / 60 % 60),
@@ -105,10 +133,10 @@ pub fn by_number<'a>(n: u64, one: &'a str, many: &'a str) -> &'a str {
 pub fn brief(n: f64) -> String {
     // Chosen by the rounded number, so that 999,950 is 1.0M and not 1000.0k.
     match n {
-        ..999.5 => format!("{n:.0}"),
-        ..999_950.0 => format!("{:.1}k", n / 1e3),
-        ..999_950_000.0 => format!("{:.1}M", n / 1e6),
-        _ => format!("{:.1}G", n / 1e9),
+        ..999.5 => decimals(n, 0),
+        ..999_950.0 => format!("{}k", decimals(n / 1e3, 1)),
+        ..999_950_000.0 => format!("{}M", decimals(n / 1e6, 1)),
+        _ => format!("{}G", decimals(n / 1e9, 1)),
     }
 }
 
@@ -118,7 +146,7 @@ pub fn bytes(n: u64) -> String {
     let power = if n == 0 { 0 } else { (n.ilog2() / 10).min(4) };
     match power {
         0 => format!("{n} B"),
-        _ => format!("{:.1} {}", n as f64 / (1u64 << (10 * power)) as f64, UNITS[power as usize]),
+        _ => format!("{} {}", decimals(n as f64 / (1u64 << (10 * power)) as f64, 1), UNITS[power as usize]),
     }
 }
 
@@ -271,6 +299,26 @@ mod tests {
         assert_eq!([950.0, 999.6, 12_340.0, 999_960.0, 2e9].map(brief), ["950", "1.0k", "12.3k", "1.0M", "2.0G"]);
         assert_eq!([0.9026, 1.0, f64::NAN].map(percent), ["90.3%", "100.0%", "–"]);
         assert_eq!((short("0123456789abcdef"), short("012")), ("0123456789ab", "012"));
+    }
+
+    /// Halves are rounded away from zero: 1 of 16, 3 of 16 and 23 of 80 rows, and 0.00005. Rust alone gives 6.2, 18.8, 28.7 and 0.0001.
+    #[test]
+    fn halves_are_rounded_away_from_zero_whatever_their_last_bits() {
+        assert_eq!(
+            [1.0 / 16.0, 3.0 / 16.0, 23.0 / 80.0, 1563.0 / 2000.0].map(percent),
+            ["6.3%", "18.8%", "28.8%", "78.2%"]
+        );
+        assert_eq!([0.00005, 0.12345, 2.00005].map(loss), ["0.0001", "0.1235", "2.0001"]);
+        assert_eq!([0.0625, -0.0625, 0.0001, -0.0001].map(points), ["+6.3", "−6.3", "0.0", "0.0"]);
+        assert_eq!(percents((0.0625, 0.3125)), "6.3–31.3");
+        assert_eq!(([0.25, 9.85].map(duration), bytes(1280)), (["0.3s".into(), "9.9s".into()], "1.3 KiB".to_string()));
+        // No other value is changed.
+        assert_eq!([0.062499, 0.28749].map(percent), ["6.2%", "28.7%"]);
+        assert_eq!([decimals(f64::NAN, 1), decimals(1e300, 1).len().to_string()], ["NaN".to_string(), "303".into()]);
+        let near = |n: u64| format!("{:.1}", n as f64 / 1000.0);
+        // Thousandths that are no halves of tenths.
+        let mut others = (0..100_000u64).filter(|n| n % 100 != 50);
+        assert!(others.all(|n| decimals(n as f64 / 1000.0, 1) == near(n)));
     }
 
     #[test]

@@ -43,6 +43,7 @@ pub struct SpecArgs {
 impl SpecArgs {
     /// Opens the spec for runs on `devices`.
     pub fn open(&self, global: &Global, devices: Vec<DeviceChoice>) -> Result<Experiment> {
+        stop::end_at_once("nothing was trained")?;
         let engine = self.engine.iter().map(|engine| format!("train.engine={engine}"));
         let options = Options {
             runs: global.runs.clone(),
@@ -235,14 +236,18 @@ fn is_file(path: &str) -> bool {
     Path::new(path).is_file()
 }
 
-/// What the next command does with a run that is not completed, and from which step it resumes.
-pub fn what_next(global: &Global, run: &RunRecord) -> Option<String> {
+/// What the next command does with a run that is not completed, and from which step it resumes. `budget_is_spent`: that of its sweep.
+pub fn what_next(global: &Global, run: &RunRecord, budget_is_spent: bool) -> Option<String> {
     let again = match resumes_at(&global.runs, run) {
+        Some(step) if step == run.total_steps => "evaluates it: all its steps are trained".into(),
         Some(step) => format!("resumes it from step {}", format::count(step)),
         None => "starts it again from step 0: it has no checkpoint".into(),
     };
     let next = if run.in_plan { "the next `taper run`" } else { "a `taper run` with a spec that plans it" };
     match (run.state, run.failure) {
+        (RunState::Waiting | RunState::Interrupted | RunState::Pending, _) if budget_is_spent => {
+            Some("the sweep's budget is spent: `taper run` leaves it out unless the budget is raised".into())
+        }
         (RunState::Waiting, _) => Some(format!("{next} compares it with the runs that it waits for")),
         (RunState::Interrupted, _) => Some(format!("{next} {again}")),
         (RunState::Failed, Some(FailureKind::Diverged)) => Some("`taper run SPEC --retry` trains it again".into()),

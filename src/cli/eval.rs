@@ -18,6 +18,7 @@ use super::{
     export,
     input::{self, FileArgs},
     output::Output,
+    stop,
 };
 
 /// Evaluate a trained model on labelled rows: accuracy, macro-F1, loss and metrics of each class.
@@ -43,8 +44,8 @@ impl Eval {
     /// Loads the model and evaluates it.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let store = common::open_existing(global)?;
-        let run = common::find(&store, &self.run, global)?;
-        let kept = export::kept(&store, &run, &global.runs)?;
+        let (run, kept) = export::kept_of(&store, &self.run, global)?;
+        stop::end_at_once("nothing was measured")?;
         let config = &run.config.data;
         let names = Classifier::labels_of(kept.folder())?;
         let origin = Origin::of(&self.file);

@@ -101,13 +101,12 @@ impl Evaluation<'_> {
         out.line(format!("run       {} {}", format::short(&run.key), run.name))?;
         out.line(format!("rows      {} of {file}{}", format::count(metrics.rows), left_out.concat()))?;
         out.line(format!(
-            "accuracy  {} (95% interval {:.1}–{:.1}%, Wilson's)",
+            "accuracy  {} (95% interval {}%, Wilson's)",
             format::percent(metrics.get(Metric::Accuracy)),
-            interval.low * 100.0,
-            interval.high * 100.0
+            format::percents((interval.low, interval.high))
         ))?;
         out.line(format!("macro-F1  {}", format::percent(metrics.get(Metric::MacroF1))))?;
-        out.line(format!("loss      {:.4}", metrics.get(Metric::Loss)))?;
+        out.line(format!("loss      {}", Metric::Loss.text(metrics.get(Metric::Loss))))?;
         out.line("")?;
         out.table(
             &["label", "precision", "recall", "F1", "rows"],

@@ -17,7 +17,7 @@ use taper::{
     export::{FORMATS, Refused, export},
     format,
     plan::{Keep, LongPolicy, LongTexts},
-    store::{RunRecord, RunState, Store},
+    store::{RunRecord, RunState, Store, StoreError},
 };
 
 use super::{Global, Unusable, common, input, output::Output};
@@ -41,8 +41,40 @@ fn formats() -> PossibleValuesParser {
     FORMATS.iter().map(|format| PossibleValue::new(format.name()).help(format.about())).collect::<Vec<_>>().into()
 }
 
+/// The run that a text names, and its model. Where several runs are meant and none of them kept a model, the error says so instead of asking
+/// for one of them.
+pub fn kept_of(store: &Store, wanted: &str, global: &Global) -> Result<(RunRecord, Kept)> {
+    let run = common::find(store, wanted, global).map_err(|e| match none_kept(store, &e, &global.runs) {
+        Ok(Some(n)) => {
+            let runs = format::counted(n as u64, "run");
+            Unusable(anyhow!(
+                "none of the {runs} that `{}` names kept a model: checkpoint.keep is \"none\" in their spec; with `--set \
+                 checkpoint.keep=best` (or `last`), `taper run` trains the completed ones again and keeps a model of each",
+                format::one_line(wanted)
+            ))
+            .into()
+        }
+        Ok(None) => e,
+        Err(other) => other,
+    })?;
+    let kept = kept(store, &run, &global.runs)?;
+    Ok((run, kept))
+}
+
+/// How many runs an error says that a text may mean, if none of them keeps a model.
+fn none_kept(store: &Store, error: &anyhow::Error, folder: &Path) -> Result<Option<usize>> {
+    let Some(StoreError::AmbiguousRun { keys, .. }) = error.downcast_ref::<StoreError>() else { return Ok(None) };
+    for key in keys {
+        let run = store.run(key)?;
+        if run.config.checkpoint.keep != Keep::None || Kept::of(store, folder, &run)?.is_some() {
+            return Ok(None);
+        }
+    }
+    Ok(Some(keys.len()))
+}
+
 /// The model of a run, or why it has none.
-pub fn kept(store: &Store, run: &RunRecord, runs: &Path) -> Result<Kept> {
+fn kept(store: &Store, run: &RunRecord, runs: &Path) -> Result<Kept> {
     if let Some(kept) = Kept::of(store, runs, run)? {
         return Ok(kept);
     }
@@ -99,8 +131,7 @@ impl Export {
     /// Copies the files.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let store = common::open_existing(global)?;
-        let run = common::find(&store, &self.run, global)?;
-        let kept = kept(&store, &run, &global.runs)?;
+        let (run, kept) = kept_of(&store, &self.run, global)?;
         let format = FORMATS.into_iter().find(|format| format.name() == self.format).unwrap_or(FORMATS[0]);
         let files = export(format, &kept, &self.dir).map_err(|e| match e {
             Refused::Failed(e) => anyhow::Error::from(e),

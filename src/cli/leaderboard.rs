@@ -39,7 +39,7 @@ const BY_TEST: &str = "ranked on the test rows, because there is no dev split: t
 pub const NOT_FINAL: &str = "* not final: measured during training, at the step given after @";
 
 /// Explains the order of pruned trials with values of different steps.
-const FURTHER_FIRST: &str = "pruned trials: those that got furthest come first, then by value";
+const FURTHER_FIRST: &str = "pruned trials: values of a later part of training come first";
 
 /// Explains the mark beside a state.
 pub const MARK: &str = "! predicts only one class, or is no better than always predicting the most common label";
@@ -82,6 +82,7 @@ pub fn print_those(
     });
     let first_left_out = ["test accuracy", "test acc", OUT_OF_FOLD, "seeds", "folds", "runs", "state"];
     out.fitted(&header, rows, &first_left_out)?;
+    out.say_what_is_left_out()?;
     if let Some(more) = more(board, positions) {
         let all = format!("taper list {} --leaderboard", format::command::shell_word(&board.experiment));
         out.wrapped(&format!("{more}: {}", out.command(&all)))?;
@@ -89,7 +90,6 @@ pub fn print_those(
     for note in footnotes(&shown, board.metric, layout.tested && intervals, intervals) {
         out.wrapped(&note)?;
     }
-    out.say_what_is_left_out()?;
     tie(board).iter().try_for_each(|note| out.wrapped(note))?;
     if board.is_chosen_on_test() {
         out.wrapped(BY_TEST)?;

@@ -21,6 +21,7 @@ use taper::{
 
 use super::{
     Global, common, leaderboard as board,
+    listed::{Best, keep_among_the_last},
     output::{self, Output, marked},
     states, watch,
 };
@@ -118,7 +119,7 @@ impl List {
         let sort = self.sort.unwrap_or(Sort::Date);
         // The best trial is shown for whole plans only.
         let tells_best = !out.json && self.state.is_empty();
-        let best: Vec<Option<String>> = experiments
+        let best: Vec<Option<Best>> = experiments
             .iter()
             .map(|listed| if tells_best { seen.best(listed, self.experiment.is_none()) } else { None })
             .collect();
@@ -140,6 +141,12 @@ impl List {
             (more, true) => (more, more..runs.len()),
             (more, false) => (more, 0..runs.len() - more),
         };
+        if last && self.limit.is_none() && limit < usize::MAX {
+            for (listed, best) in experiments.iter_mut().zip(&best) {
+                let of_best = |run: &RunRecord| best.as_ref().is_some_and(|best| best.runs.contains(&run.key));
+                keep_among_the_last(&mut listed.planned, of_best, limit);
+            }
+        }
         if out.json {
             // A run of several experiments has one entry, which names them all: that of the first that plans it.
             let parts = experiments.iter().map(|l| &l.planned).chain(experiments.iter().map(|l| &l.earlier));
@@ -158,7 +165,7 @@ impl List {
             if i > 0 {
                 out.line("")?;
             }
-            out.wrapped(&heading(listed, best))?;
+            out.wrapped(&heading(listed, best.map(|best| best.text)))?;
             let mut rows = |runs: &[RunRecord], names: &[String], out: &mut Output| {
                 let (more, range) = shown(runs);
                 let rest = match last {
@@ -174,6 +181,8 @@ impl List {
                 if more > 0 && !last {
                     out.line(&rest)?;
                 }
+                // Below its own table.
+                out.say_what_is_left_out()?;
                 Ok::<_, anyhow::Error>(())
             };
             if !listed.planned.is_empty() {
@@ -196,7 +205,6 @@ impl List {
                 rows(&listed.earlier, &listed.ever, out)?;
             }
         }
-        out.say_what_is_left_out()?;
         if unfinished {
             out.wrapped(board::NOT_FINAL)?;
         }
@@ -248,6 +256,8 @@ struct Listed {
     ever: Vec<String>,
     /// Number of stored runs of the plan, whether listed or not.
     stored: usize,
+    /// Number of runs that its search has yet to propose.
+    to_come: usize,
     /// The planned runs without a record.
     missing: Missing,
 }
@@ -269,8 +279,9 @@ fn listed(store: &Store, experiment: &ExperimentRecord) -> Result<Listed> {
     let of_plan = experiment.runs.iter().map(|(_, name)| name.clone());
     let names: Vec<String> = planned.iter().map(|run| run.name.clone()).chain(of_plan).collect();
     let ever = names.iter().cloned().chain(earlier.iter().map(|run| run.name.clone())).collect();
-    let (stored, experiment) = (planned.len(), Some(experiment.name.clone()));
-    Ok(Listed { experiment, planned, earlier, names, ever, stored, missing })
+    let (stored, to_come) = (planned.len(), experiment.to_come);
+    let experiment = Some(experiment.name.clone());
+    Ok(Listed { experiment, planned, earlier, names, ever, stored, to_come, missing })
 }
 
 /// Every experiment with all of its runs, those that it shares with others too, and the runs of none.
@@ -280,7 +291,16 @@ fn all(store: &Store) -> Result<Vec<Listed>> {
     if !planned.is_empty() {
         let (stored, missing) = (planned.len(), Missing::default());
         let names = planned.iter().map(|run| run.name.clone()).collect();
-        all.push(Listed { experiment: None, planned, earlier: Vec::new(), names, ever: Vec::new(), stored, missing });
+        all.push(Listed {
+            experiment: None,
+            planned,
+            earlier: Vec::new(),
+            names,
+            ever: Vec::new(),
+            stored,
+            to_come: 0,
+            missing,
+        });
     }
     Ok(all)
 }
@@ -291,10 +311,15 @@ fn heading(listed: &Listed, best: Option<String>) -> String {
     // If only earlier plans have runs in the requested states, those are counted.
     let of_plan = !listed.planned.is_empty();
     let runs = if of_plan { &listed.planned } else { &listed.earlier };
-    let counts = RunState::counted(runs.iter().map(|run| run.state));
-    let mut many = format::counted(runs.len() as u64, "run");
-    if of_plan && runs.len() < listed.stored {
-        many = format!("{} of {}", runs.len(), format::counted(listed.stored as u64, "run"));
+    let mut counts = RunState::counted(runs.iter().map(|run| run.state));
+    // As `taper run` counts them, whether or not the search has proposed them.
+    let to_come = if of_plan { listed.to_come } else { 0 };
+    let (shown, all) = (runs.len(), (if of_plan { listed.stored } else { runs.len() }) + to_come);
+    let mut many = format::counted(all as u64, "run");
+    if of_plan && shown < listed.stored {
+        many = format!("{shown} of {many}");
+    } else if to_come > 0 {
+        counts += &format!(", {to_come} not yet proposed");
     }
     let counts = if counts.is_empty() { counts } else { format!(", {counts}") };
     let best = best.map_or(String::new(), |best| format!("; {best}"));
@@ -328,7 +353,7 @@ impl Seen {
     }
 
     /// The best trial of a plan, as on the leaderboard; with `alone`, no warning below says that it was chosen on the rows it is measured on.
-    fn best(&self, listed: &Listed, alone: bool) -> Option<String> {
+    fn best(&self, listed: &Listed, alone: bool) -> Option<Best> {
         let experiment = listed.experiment.as_ref().filter(|_| listed.planned.len() > 1)?;
         let evals = |run: &RunRecord| self.dev.get(&run.key).map_or(&[][..], |evals| &evals[..]);
         let runs: Vec<(&RunRecord, &[EvalRecord])> = listed.planned.iter().map(|run| (run, evals(run))).collect();
@@ -344,7 +369,8 @@ impl Seen {
             (false, None) if alone && board.trials.len() > 1 => format!(" ({CHOSEN_ON_DEV})"),
             _ => String::new(),
         };
-        Some(format!("best {split} {metric} {value}{seeds}: {}{chosen}", trial.name))
+        let text = format!("best {split} {metric} {value}{seeds}: {}{chosen}", trial.name);
+        Some(Best { text, runs: trial.runs.clone() })
     }
 
     fn test(run: &RunRecord, metric: Metric) -> Option<f64> {
@@ -436,7 +462,7 @@ impl Seen {
             columns.push(column("steps".into(), &|run| {
                 format!("{}/{}", format::count(run.steps), format::count(run.total_steps))
             }));
-            columns.push(column("train loss".into(), &|run| run.last_loss.map_or_else(dash, |l| format!("{l:.4}"))));
+            columns.push(column("train loss".into(), &|run| run.last_loss.map_or_else(dash, format::loss)));
         }
         columns.extend(has_dev.then(|| column(heading("dev", dev), &|run| self.dev_text(run, dev))));
         columns.extend(has_test.then(|| column(heading("test", test), &test_text)));

@@ -75,11 +75,15 @@ impl<'a> Method<'a> {
                 line += &format!(" ({} were asked for, but the axes have only {points})", format::count(asked));
             }
             if self.more {
-                let batch = self.sweep.batch;
-                line += &format!(
-                    "; {} known so far, the others are proposed {batch} at a time from the results of earlier ones",
-                    self.known
-                );
+                let (batch, left) = (self.sweep.batch, self.trials.all.saturating_sub(self.known as u64));
+                line += &format!("; {} known so far, ", self.known);
+                line += &match (left, left <= batch) {
+                    (1, _) => "the last one is proposed from the results of earlier ones".to_string(),
+                    (left, true) => format!("the other {left} are proposed from the results of earlier ones"),
+                    (left, false) => {
+                        format!("the other {left} are proposed {batch} at a time from the results of earlier ones")
+                    }
+                };
             }
             lines.push(line);
         }
@@ -189,6 +193,16 @@ impl<'a> Method<'a> {
             && deepest(&self.rungs) > 0
     }
 
+    /// That rows of single runs and trials count whole runs, where pruning leaves some of them undone, and what the total counts.
+    pub fn whole_runs(&self) -> Option<&'static str> {
+        match (self.over, self.share() < 1.0, self.stops_unknown()) {
+            (true, ..) => None,
+            (false, true, _) => Some("steps, time and disk of each line: without pruning; the total below: with it"),
+            (false, false, true) => Some("steps, time and disk of each line, and the total below: without pruning"),
+            (false, false, false) => None,
+        }
+    }
+
     /// The steps of a run's rungs before its end.
     pub fn rungs_of(&self, run: &Prepared) -> Vec<u64> {
         RungSteps::of(&self.prune, &run.config.train, run.examples() as u64).steps
@@ -259,7 +273,9 @@ fn promotions(runs: &[RungSteps], factor: u64, trials: u64) -> String {
 /// `at rungs 1 to 8 (steps 10, 20, 30, 40, … and 80 of 90)`; where runs differ, how many of them each has.
 fn at_evaluations(runs: &[RungSteps]) -> String {
     const SHOWN: usize = 5;
-    let [RungSteps { steps, total, .. }] = runs else {
+    // Runs whose epochs differ may have the same steps all the same.
+    let same = |first: &&RungSteps| runs.iter().all(|run| (&run.steps, run.total) == (&first.steps, first.total));
+    let Some(RungSteps { steps, total, .. }) = runs.first().filter(same) else {
         let counts = || runs.iter().map(|run| run.steps.len() as u64);
         let (low, high) = (counts().min().unwrap_or(0), counts().max().unwrap_or(0));
         let span =
@@ -326,6 +342,9 @@ mod tests {
             at_evaluations(&[run(many, 20_000)]),
             "at rungs 1 to 1000 (steps 10, 20, 30, 40, … and 10,000 of 20,000)"
         );
+        // Batches of another size, with an evaluation every 45 steps.
+        let other = RungSteps { per_epoch: 60, ..run(vec![45], 90) };
+        assert_eq!(at_evaluations(&[run(vec![45], 90), other]), "at rung 1 (step 45 of 90)");
         let two = [run(vec![30], 60), run(vec![30, 60, 90], 120)];
         assert_eq!(
             at_evaluations(&two),

@@ -19,6 +19,7 @@ mod gc;
 mod input;
 mod leaderboard;
 mod list;
+mod listed;
 mod measuring;
 mod method;
 mod nearest;

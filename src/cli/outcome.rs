@@ -95,7 +95,8 @@ pub fn print_outcome(store: &Store, outcome: &Outcome, out: &mut Output) -> Resu
     };
     lines.into_iter().try_for_each(|line| out.wrapped(&line))?;
     if runs.len() > 1 {
-        interrupted(&runs, out)?;
+        let left_by_budget = tally.beyond_budget > 0 && tally.stopped == 0;
+        interrupted(&runs, left_by_budget, out)?;
         let early = runs.iter().filter(|run| run.early_stop().is_some()).count();
         if early > 0 {
             out.wrapped(&format!(
@@ -125,13 +126,12 @@ fn one(store: &Store, run: &RunRecord) -> Result<Vec<String>> {
     let mut lines = vec![
         format!("{}  {}", format::short(&run.key), run.name),
         format!(
-            "  {:<15} {} (95% interval {:.1}–{:.1}, {}), loss {:.4}",
+            "  {:<15} {} (95% interval {}, {}), loss {}",
             format!("{} accuracy", word(&split)),
             format::percent(m.get(Metric::Accuracy)),
-            i.low * 100.0,
-            i.high * 100.0,
+            format::percents((i.low, i.high)),
             format::counted(m.rows, "row"),
-            m.get(Metric::Loss)
+            Metric::Loss.text(m.get(Metric::Loss))
         ),
     ];
     lines.splice(1..1, run.early_stop().map(|early| format!("  {early}")));
@@ -154,11 +154,20 @@ fn one(store: &Store, run: &RunRecord) -> Result<Vec<String>> {
     Ok(lines)
 }
 
-/// Where the next command resumes the interrupted runs: `interrupted: lr=1e-3 seed=2 resumes at step 30 of 108`.
-fn interrupted(runs: &[RunRecord], out: &mut Output) -> Result<()> {
+/// Where the next command resumes the interrupted runs: `interrupted: lr=1e-3 seed=2 resumes at step 30 of 108`; none where the budget leaves
+/// them.
+fn interrupted(runs: &[RunRecord], left_by_budget: bool, out: &mut Output) -> Result<()> {
     let interrupted: Vec<&RunRecord> = runs.iter().filter(|run| run.state == RunState::Interrupted).collect();
     for run in interrupted.iter().take(NAMED) {
         let from = match common::resumes_at(out.runs(), run) {
+            Some(step) if left_by_budget => {
+                let of = format::count(run.total_steps);
+                format!("at step {} of {of}: the sweep's budget is spent", format::count(step))
+            }
+            None if left_by_budget => "without a checkpoint: the sweep's budget is spent".into(),
+            Some(step) if step == run.total_steps => {
+                format!("has trained all its {} and is evaluated next", format::counted(step, "step"))
+            }
             Some(step) => format!("resumes at step {} of {}", format::count(step), format::count(run.total_steps)),
             None => "starts again: it has no checkpoint".into(),
         };
@@ -259,7 +268,7 @@ fn commonest(runs: Vec<(Vec<u64>, &Metrics)>) -> Option<(u32, u64)> {
 
 /// `+1.2 points`.
 fn points(difference: f64) -> String {
-    format!("{:+.1} points", difference * 100.0).replace('-', "−")
+    format!("{} points", format::points(difference))
 }
 
 /// Runs with warnings, a sentence for each reason.

@@ -186,7 +186,7 @@ fn print(
         }
     }
     if shown.len() > 1 {
-        out.wrapped(&format!(
+        out.labelled(&format!(
             "          (the data settings of the first run; the sweep has {} different ones)",
             shown.len()
         ))?;
@@ -195,7 +195,7 @@ fn print(
     plan_data::other_lengths(lines.iter().map(|line| line.run), out)?;
     plan_data::dropout(lines.iter().map(|line| line.run), out)?;
     for line in method.lines() {
-        out.wrapped(&line)?;
+        out.labelled(&line)?;
     }
     for warning in planner.warning_lines() {
         out.wrapped(&warning)?;
@@ -210,6 +210,9 @@ fn print(
         false => plan_runs::grouped(lines, &shared, out)?,
     }
     out.say_what_is_left_out()?;
+    if let Some(note) = method.whole_runs().filter(|_| lines.iter().any(is_to_do)) {
+        out.wrapped(note)?;
+    }
     for (why, n) in shared {
         out.wrapped(&format!("changed in {}: {why}", format::counted(n as u64, "run")))?;
     }
@@ -224,9 +227,10 @@ fn print(
         out.wrapped(
             "no longer in the plan: these runs are from the last time this spec was run, and stay in the database",
         )?;
-        out.rows(left_over.iter().map(|(run, name)| {
+        let rows = left_over.iter().map(|(run, name)| {
             vec![format::short(&run.key).to_string(), name.clone(), run.state_text(), format::count(run.steps)]
-        }))?;
+        });
+        out.table(&["run", "name", "state", "steps"], rows)?;
     }
     out.line("")?;
     out.wrapped(total)

@@ -31,7 +31,7 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
         true => (format!("{} of {}", format::count(used), format::counted(usable, "row")), " (data.limit)"),
         false => (format::counted(used, "row"), ""),
     };
-    out.wrapped(&format!("data      {rows} of {}{limit}; {}", run.config.data.source.shown(), dropped(c)))?;
+    out.labelled(&format!("data      {rows} of {}{limit}; {}", run.config.data.source.shown(), dropped(c)))?;
     read_as(&dataset.notes, out)?;
     for file in &dataset.files {
         let (rows, split) = (format::counted(file.rows.len() as u64, "row"), word(&file.split));
@@ -42,7 +42,7 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
             0 => source,
             more => format!("{} and {}", file.name, format::counted(more as u64, "more file")),
         };
-        out.wrapped(&format!("          {rows} of {source}, the {split} split; {}", dropped(&file.cleaning)))?;
+        out.labelled(&format!("          {rows} of {source}, the {split} split; {}", dropped(&file.cleaning)))?;
         read_as(&file.notes, out)?;
     }
 
@@ -58,7 +58,7 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
         .take(LABELS_SHOWN)
         .chain(more)
         .collect();
-    out.wrapped(&format!("labels    {}", classes.join(", ")))?;
+    out.labelled(&format!("labels    {}", classes.join(", ")))?;
     let train_counts = dataset.class_counts(&splits.train);
     let always = metrics::majority(&train_counts).unwrap_or(0) as usize;
     let measured = [("dev", &splits.dev), ("test", &splits.test)].into_iter().filter(|(_, rows)| !rows.is_empty());
@@ -68,7 +68,7 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
             format!("{} of the {name} rows", format::percent(right / rows.len() as f64))
         })
         .collect();
-    out.wrapped(&format!(
+    out.labelled(&format!(
         "baseline  always predicting {}, {} in training, is right on {}",
         data::escaped(&dataset.labels[always]),
         metrics::majority_words(&train_counts, "label"),
@@ -80,7 +80,7 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
             0 => String::new(),
             n => format!("; {} {} different labels", format::counted(n, one), format::by_number(n, "has", "have")),
         };
-        out.wrapped(&format!(
+        out.labelled(&format!(
             "repeats   {} {} an earlier {one}{labels}",
             format::counted(c.duplicates, "row"),
             format::by_number(c.duplicates, "repeats", "repeat"),
@@ -98,7 +98,7 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
         _ => String::new(),
     };
     let fold = data.fold.map_or(String::new(), |fold| format!(" (fold {} of {})", fold.number(), fold.of()));
-    out.wrapped(&format!(
+    out.labelled(&format!(
         "split     train {}, dev {}, test {}{fold}{by}{}",
         size(&splits.train),
         size(&splits.dev),
@@ -110,10 +110,10 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
             true => format::counted(*least as u64, "row"),
             false => format!("{} to {}", format::count(*least as u64), format::counted(*most as u64, "row")),
         };
-        out.wrapped(&format!("          each of the {} folds has {each}", splits.folds.len()))?;
+        out.labelled(&format!("          each of the {} folds has {each}", splits.folds.len()))?;
     }
     if let Some(balance) = balance(run) {
-        out.wrapped(&format!("balance   {balance}"))?;
+        out.labelled(&format!("balance   {balance}"))?;
     }
     for AuditedLeak { rows_of, also_in, exact, alike } in &run.audit().leaks {
         let (exact, alike) = (*exact, *alike);
@@ -127,15 +127,18 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
             more => format!("; {} more if case and spaces are ignored", format::count(more)),
         };
         let n = if exact == 0 { alike } else { exact };
-        out.wrapped(&format!("leakage   {} a {one} that is also in {}{more}", rows(n), word(also_in)))?;
+        out.labelled(&format!("leakage   {} a {one} that is also in {}{more}", rows(n), word(also_in)))?;
     }
     let LengthStats { mean, p50, p90, p99, max, longer_than_counted, truncated: _ } = run.lengths()?;
     let more_than = if longer_than_counted > 0 { "more than " } else { "" };
-    out.wrapped(&format!("tokens    mean {mean:.1}, p50 {p50}, p90 {p90}, p99 {p99}, longest {more_than}{max}"))?;
-    out.wrapped(&format!("long      {}", how_long(run)?))?;
+    out.labelled(&format!(
+        "tokens    mean {}, p50 {p50}, p90 {p90}, p99 {p99}, longest {more_than}{max}",
+        format::decimals(mean, 1)
+    ))?;
+    out.labelled(&format!("long      {}", how_long(run)?))?;
     let parameters = format::count(costs::parameters(run));
     let shape = &run.shape;
-    out.wrapped(&format!(
+    out.labelled(&format!(
         "model     {}: {}, {} of {}, vocabulary {}, {parameters} parameters",
         run.config.model.source.shown(),
         shape.family.model_type,
@@ -156,8 +159,8 @@ pub fn dropout<'a>(runs: impl Iterator<Item = &'a Prepared>, out: &mut Output) -
     }
     match &said[..] {
         [] => Ok(()),
-        [one] => out.wrapped(&format!("dropout   {one}")),
-        [first, ..] => out.wrapped(&format!("dropout   {first}; the runs have {} settings", said.len())),
+        [one] => out.labelled(&format!("dropout   {one}")),
+        [first, ..] => out.labelled(&format!("dropout   {first}; the runs have {} settings", said.len())),
     }
 }
 
@@ -191,7 +194,7 @@ pub fn rates<'a>(runs: impl Iterator<Item = &'a Prepared>, out: &mut Output) -> 
         1 => String::new(),
         n => format!(" ({}; the sweep has {} such settings)", format::one_line(run), format::count(n as u64)),
     };
-    out.wrapped(&format!("rates     {words}{of}"))
+    out.labelled(&format!("rates     {words}{of}"))
 }
 
 /// What becomes of long texts in those of a sweep's runs of which something else is to be said than of the first: they read them in
@@ -216,13 +219,13 @@ pub fn other_lengths<'a>(runs: impl Iterator<Item = &'a Prepared>, out: &mut Out
             continue;
         }
         if (1..=SHOWN).contains(&said.len()) {
-            out.wrapped(&format!("long      {sentence} ({})", format::one_line(&run.name)))?;
+            out.labelled(&format!("long      {sentence} ({})", format::one_line(&run.name)))?;
         }
         said.push(sentence);
     }
     match said.len().saturating_sub(1 + SHOWN) {
         0 => Ok(()),
-        more => out.wrapped(&format!("          (and {} more; --json has all)", format::count(more as u64))),
+        more => out.labelled(&format!("          (and {} more; --json has all)", format::count(more as u64))),
     }
 }
 
@@ -262,7 +265,7 @@ fn balance(run: &Prepared) -> Option<String> {
 
 /// How a file is read, where that is not what its name says.
 fn read_as(notes: &[String], out: &mut Output) -> Result<()> {
-    if notes.is_empty() { Ok(()) } else { out.wrapped(&format!("          {}", notes.join("; "))) }
+    if notes.is_empty() { Ok(()) } else { out.labelled(&format!("          {}", notes.join("; "))) }
 }
 
 /// The rows of a file that were dropped.

@@ -87,7 +87,12 @@ fn state(line: &Line, shared: &[(&str, usize)]) -> String {
         // The reason is a sentence, which `taper show` and the report have.
         (Some(_), Some(pruned)) => unbroken(&format!("{} at step {}", line.state.word, format::count(pruned.steps))),
         (Some(why), None) => format!("{}: {why}", line.state.word),
-        (None, _) if line.beyond_budget => unbroken(&format!("{}: over budget", line.state.word)),
+        // It does not resume.
+        (None, _) if line.beyond_budget => {
+            let record = line.state.record.as_ref().filter(|record| record.state == RunState::Interrupted);
+            let word = record.map_or(line.state.word.as_str(), |record| record.state.word());
+            unbroken(&format!("{word}: over budget"))
+        }
         // Of a long one only the number keeps its word: `interrupted, resumes at step 1,234`.
         (None, _) => last_unbroken(&line.state.word),
     }

@@ -21,7 +21,8 @@ use super::{
     input::{self, FileArgs},
     measuring::Measuring,
     output::Output,
-    results::{Form, NewFile, Target, Wanted},
+    results::{ByLabel, Form, NewFile, Target, Wanted},
+    stop,
     stream::{Fields, Stream},
 };
 
@@ -90,7 +91,7 @@ struct Line<'a> {
     text_pair: Option<&'a str>,
     label: &'a str,
     confidence: f32,
-    probabilities: serde_json::Map<String, serde_json::Value>,
+    probabilities: ByLabel<'a>,
 }
 
 impl Predict {
@@ -100,8 +101,8 @@ impl Predict {
             self.layout.refuse()?;
         }
         let store = common::open_existing(global)?;
-        let run = common::find(&store, &self.run, global)?;
-        let kept = export::kept(&store, &run, &global.runs)?;
+        let (run, kept) = export::kept_of(&store, &self.run, global)?;
+        stop::end_at_once("the rows were not all classified")?;
         let config = &run.config.data;
         self.check_pair(config)?;
         // Opened before the model is loaded, so that its errors are reported at once.
@@ -157,7 +158,7 @@ impl Predict {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// The rows of the input, if it is one. Before anything is classified every label of a file is checked, and the fields of all its JSON
+    /// The rows of the input, if it is one. Before anything is classified every row of a file is checked, and the fields of all its JSON
     /// objects are known, if they are kept.
     fn open(&self, kept: &Kept, config: &DataConfig, form: Form, global: &Global) -> Result<Option<Input>> {
         let unusable = |e: data::DataError| Unusable(e.into());
@@ -179,29 +180,29 @@ impl Predict {
         }
         let mut fields = Fields::default();
         // Standard input cannot be read twice.
-        if matches!(origin, Origin::File(_)) && (wanted.label.is_some() || wanted.keep) {
+        if matches!(origin, Origin::File(_)) {
             let mut rows = data::stream_rows(&origin, &layout, wanted.clone()).map_err(unusable)?;
             // A header has all columns; of JSON every object can have others.
             let has_fields = wanted.keep && rows.columns().is_empty();
-            if !has_fields {
+            if wanted.keep && !has_fields {
                 let checked = data::Wanted { keep: false, ..wanted.clone() };
                 rows = data::stream_rows(&origin, &layout, checked).map_err(unusable)?;
             }
-            if wanted.label.is_some() || has_fields {
-                let progress = RowProgress::stderr(!global.quiet, input::size(&origin));
-                for done in 1.. {
-                    let Some(row) = rows.next() else { break };
-                    let row = row.map_err(unusable)?;
-                    if has_fields {
-                        fields.add(&row);
-                    }
-                    if form != Form::Jsonl && fields.names.len() > MOST_FIELDS {
-                        return Err(Unusable(too_many_fields(&input::name(&origin))).into());
-                    }
-                    if done % 4096 == 0 {
-                        progress.tell(done, rows.bytes_read());
-                    }
+            let progress = RowProgress::stderr(!global.quiet, input::size(&origin));
+            let (mut done, mut too_many) = (0, false);
+            let checked = rows.check(|row, bytes| {
+                if has_fields && !too_many {
+                    fields.add(row);
+                    too_many = form != Form::Jsonl && fields.names.len() > MOST_FIELDS;
                 }
+                done += 1;
+                if done % 4096 == 0 {
+                    progress.tell(done, bytes);
+                }
+            });
+            checked.map_err(unusable)?;
+            if too_many {
+                return Err(Unusable(too_many_fields(&input::name(&origin))).into());
             }
         }
         let rows = data::stream_rows(&origin, &layout, wanted).map_err(unusable)?;
@@ -305,9 +306,9 @@ fn has_labels(run: &RunRecord, origin: &Origin, out: &Output) {
 fn describe<'a>(
     model: &'a Classifier,
     RowText { text, text_pair }: RowText<'a>,
-    (id, p): &(usize, Vec<f32>),
+    (id, p): &'a (usize, Vec<f32>),
 ) -> Line<'a> {
-    let probabilities = model.labels().iter().zip(p).map(|(label, p)| (label.clone(), (*p).into())).collect();
+    let probabilities = ByLabel { labels: model.labels(), probabilities: p };
     Line { text, text_pair, label: &model.labels()[*id], confidence: p[*id], probabilities }
 }
 

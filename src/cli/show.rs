@@ -13,7 +13,7 @@ use taper::{
     report::{LAST_STEPS, high_loss, long_texts},
     stats::wilson,
     store::{EvalRecord, ProbeRecord, RunRecord},
-    warning::Warning,
+    warning::{Kind, Warning},
 };
 
 use self::erased::Tag;
@@ -66,7 +66,10 @@ impl Show {
         if out.json {
             out.document(&whole)?;
         } else {
-            let next = common::what_next(global, &run);
+            let experiment = run.experiment.as_ref().filter(|_| run.in_plan);
+            let sweep = experiment.map(|name| store.experiment(name)).transpose()?;
+            let is_spent = sweep.is_some_and(|sweep| sweep.warnings.iter().any(|w| w.kind == Kind::Budget));
+            let next = common::what_next(global, &run, is_spent);
             let last = store.last_steps(&run.key, LAST_STEPS)?;
             print(&whole, next, high_loss(&run, &last), self.config, out)?;
         }
@@ -88,34 +91,34 @@ fn print(
         out.wrapped(&format!("  {line}"))?;
     }
     out.unbroken(&format!("key         {}", run.key))?;
-    out.wrapped(&format!("experiment  {}", experiment(run)))?;
+    out.labelled(&format!("experiment  {}", experiment(run)))?;
     if let Some(fold) = run.config.data.fold {
         out.line(format!("fold        {} of {} is the test split", fold.number(), fold.of()))?;
     }
     out.unbroken(&format!("folder      {}", whole.folder))?;
     if let Some(started) = run.started_at {
         let trained = whole.trained_s.map_or(String::new(), |s| format!(", {} of training", format::duration(s)));
-        out.wrapped(&format!("started     {}{trained}", date(started, "%Y-%m-%d %H:%M")))?;
+        out.labelled(&format!("started     {}{trained}", date(started, "%Y-%m-%d %H:%M")))?;
     }
     out.line(format!("steps       {} of {}", format::count(run.steps), format::count(run.total_steps)))?;
     if let Some(step) = whole.weights_of {
-        out.wrapped(&format!("weights     {}", weights(run, step)))?;
+        out.labelled(&format!("weights     {}", weights(run, step)))?;
     }
     if let Some(e) = &run.environment {
         let commit = e.git_commit.as_deref().map_or(String::new(), |c| format!(", in a repository at commit {c}"));
         let device = e.device_in_full();
         let threads = format::counted(e.threads as u64, "thread");
-        out.wrapped(&format!("trained by  taper {}{commit}, {device}, {threads}, {}", e.taper, e.cpu))?;
+        out.labelled(&format!("trained by  taper {}{commit}, {device}, {threads}, {}", e.taper, e.cpu))?;
     }
     if let Some(e) = run.environment.as_ref().filter(|e| !e.texts.is_empty()) {
-        out.wrapped(&format!("long texts  {}", long_texts(run.config.data.long_texts(), &e.texts, None)))?;
+        out.labelled(&format!("long texts  {}", long_texts(run.config.data.long_texts(), &e.texts, None)))?;
     }
     for note in &whole.notes {
-        out.wrapped(&format!("note        {}", format::one_line(&note.message)))?;
+        out.labelled(&format!("note        {}", format::one_line(&note.message)))?;
     }
     let known_before = |warning: &&Warning| warning.kind.is_known_before();
     for warning in whole.warnings.iter().filter(known_before) {
-        out.wrapped(&format!("warning     {}", format::one_line(&warning.message)))?;
+        out.labelled(&format!("warning     {}", format::one_line(&warning.message)))?;
     }
     if config {
         out.line("")?;
@@ -161,11 +164,10 @@ fn print(
         let i = wilson(m.right(), m.rows);
         out.line("")?;
         out.wrapped(&format!(
-            "{} accuracy {} (95% interval {:.1}–{:.1}, {})",
+            "{} accuracy {} (95% interval {}, {})",
             run.measured_on().tag(),
             format::percent(m.get(Metric::Accuracy)),
-            i.low * 100.0,
-            i.high * 100.0,
+            format::percents((i.low, i.high)),
             format::counted(m.rows, "row")
         ))?;
     }

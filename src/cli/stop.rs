@@ -1,15 +1,46 @@
 //! Ctrl-C and requests to end.
 
-/// Calls `handler` at Ctrl-C, SIGTERM and SIGHUP, on a thread of its own. SIGHUP stays ignored if the command was started so, as `nohup`
-/// does.
+use std::sync::{Mutex, PoisonError};
+
+use super::output;
+
+type Handler = Box<dyn FnMut() + Send>;
+
+/// What is called at a signal.
+static HANDLER: Mutex<Option<Handler>> = Mutex::new(None);
+
+/// Calls `handler` at Ctrl-C, SIGTERM and SIGHUP, on a thread of its own, and no longer the one that was given before. SIGHUP stays ignored if
+/// the command was started so, as `nohup` does.
 ///
 /// # Errors
 /// The system refuses it.
 pub fn on_signal(handler: impl FnMut() + Send + 'static) -> Result<(), ctrlc::Error> {
+    let handlers = || HANDLER.lock().unwrap_or_else(PoisonError::into_inner);
+    // The system's handler is set once, and calls the present one.
+    if handlers().replace(Box::new(handler)).is_some() {
+        return Ok(());
+    }
     let hangup = Hangup::now();
-    ctrlc::set_handler(handler)?;
+    ctrlc::set_handler(move || {
+        if let Some(handler) = handlers().as_mut() {
+            handler();
+        }
+    })?;
     hangup.restore();
     Ok(())
+}
+
+/// Until another handler is set, a signal ends the command at once, with the exit code of an interrupted one, and this is said. Nothing may be
+/// lost by it: rows are only read.
+///
+/// # Errors
+/// The system refuses it.
+pub fn end_at_once(said: &'static str) -> Result<(), ctrlc::Error> {
+    on_signal(move || {
+        // It begins a line of its own, below a progress bar.
+        output::error(&format!("\nstopped: {said}"));
+        std::process::exit(130);
+    })
 }
 
 /// Whether SIGHUP is ignored.

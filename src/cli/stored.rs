@@ -125,6 +125,7 @@ fn of_record(record: &RunRecord, lost: Option<String>, resumes: Option<u64>) -> 
     }
     let word = match (record.state, resumes) {
         (RunState::Waiting, Some(step)) => format!("waiting at step {}", count(step)),
+        (RunState::Interrupted, Some(step)) if step == record.total_steps => "interrupted, to be evaluated".into(),
         (RunState::Interrupted, Some(step)) => format!("interrupted, resumes at step {}", count(step)),
         // What diverged is left out, and with --retry it begins anew.
         (RunState::Failed, Some(step)) if record.failure != Some(FailureKind::Diverged) => {

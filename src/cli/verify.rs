@@ -1,6 +1,6 @@
 //! `taper verify`
 
-use std::{fs, path::PathBuf, process::ExitCode};
+use std::{fs, path::PathBuf, process::ExitCode, thread, time::Duration};
 
 use anyhow::Result;
 use clap::Args;
@@ -13,7 +13,10 @@ use taper::{
     train::TrainError,
 };
 
-use super::{Global, Unusable, common, output::Output};
+use super::{
+    Global, Unusable, common,
+    output::{self, Output},
+};
 
 /// Train a run again from its stored config and compare the results. Stores nothing.
 #[derive(Args)]
@@ -96,12 +99,16 @@ fn print(record: &RunRecord, result: &Verification, out: &mut Output) -> Result<
     out.wrapped(&format!("{name}: {how}: {}", compared.join(", ")))
 }
 
-/// Ctrl-C ends the verification without leaving files; so does a second one, immediately.
+/// The time within which a step usually ends after Ctrl-C.
+const A_STEP: Duration = Duration::from_secs(1);
+
+/// Ctrl-C ends the verification without leaving files: after the present step or, while it takes long or rows are read, in its middle.
 fn catch_signals(folder: PathBuf) -> Result<()> {
     Ok(super::stop::on_signal(move || {
-        if common::request_stop() {
-            let _ = fs::remove_dir_all(&folder);
-            std::process::exit(130);
-        }
+        common::request_stop();
+        output::error("\nstopped: the run is not verified");
+        thread::sleep(A_STEP);
+        let _ = fs::remove_dir_all(&folder);
+        std::process::exit(130);
     })?)
 }

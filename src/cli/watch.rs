@@ -306,6 +306,7 @@ mod tests {
             report: serde_json::Value::Null,
             warnings: Vec::new(),
             prunes: false,
+            to_come: 0,
             runs: runs.iter().map(|key| (key.to_string(), format!("run {key}"))).collect(),
             trials: trials.to_vec(),
         }

@@ -172,8 +172,8 @@ impl Delimited {
             (Some(_), Some(_)) => ("more than one column", "; rename all but one of them".to_owned()),
         };
         let found = self.header.iter().map(|name| name.escape_debug().to_string()).collect();
-        let (path, key) = (self.path.clone(), self.wording.name(key).into());
-        Err(DataError::Column { path, what, column: column.into(), key, found, help: help.into() })
+        let (path, names) = (self.path.clone(), self.wording.names(key).into());
+        Err(DataError::Column { path, what, column: column.into(), names, found, help: help.into() })
     }
 
     /// What is wrong with a record that names columns: files were joined with their header lines. In a file of one column such a row

@@ -163,7 +163,7 @@ pub enum DataError {
         path: PathBuf,
     },
     /// A column that the spec names is not there, or is there twice.
-    #[error("{}: {what} `{column}`, which {key} names; columns found: {}{help}", path.display(), found_columns(found))]
+    #[error("{}: {what} `{column}`, which {names}; columns found: {}{help}", path.display(), found_columns(found))]
     Column {
         /// The file.
         path: PathBuf,
@@ -171,8 +171,8 @@ pub enum DataError {
         what: &'static str,
         /// Name looked for.
         column: Box<str>,
-        /// Key of the spec, or option, that holds the name.
-        key: Box<str>,
+        /// What names it, in words: `data.text_column names`.
+        names: Box<str>,
         /// Names in the file's header, or the fields of its first object.
         found: Box<[String]>,
         /// What may be the cause, and what to do.

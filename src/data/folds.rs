@@ -99,9 +99,9 @@ impl Folds {
         let rows = self.0.iter().map(Vec::len).sum::<usize>();
         (rows < FEW).then(|| {
             let message = format!(
-                "all folds together have {}, too few to be conclusive: a single row changes accuracy by {:.1} points; use more rows",
+                "all folds together have {}, too few to be conclusive: a single row changes accuracy by {} points; use more rows",
                 counted(rows as u64, "row"),
-                100.0 / rows as f64
+                format::decimals(100.0 / rows as f64, 1)
             );
             Warning::new(Kind::Split, message)
         })

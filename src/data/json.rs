@@ -116,9 +116,9 @@ impl JsonRows {
             return Err(match first {
                 true => Fault::File(self.missing("the first object has no field", column, key)),
                 false => {
-                    let key = self.wording.name(key);
+                    let names_it = self.wording.names(key);
                     let (names, help) = (found_columns(&found), suggest(column, &found));
-                    let what = format!("no field `{column}`, which {key} names; fields found: {names}{help}");
+                    let what = format!("no field `{column}`, which {names_it}; fields found: {names}{help}");
                     Fault::Row(Problem::new(line, what))
                 }
             });
@@ -175,7 +175,7 @@ impl JsonRows {
             path: self.path.clone(),
             what,
             column: column.into(),
-            key: self.wording.name(key).into(),
+            names: self.wording.names(key).into(),
             found: self.fields.iter().map(|name| name.escape_debug().to_string()).collect(),
             help: suggest(column, &self.fields).into(),
         }

@@ -79,12 +79,12 @@ impl Parquet {
                 _ => (Some("more than one column"), "; rename all but one of them".to_owned()),
             };
             if let Some(what) = what {
-                let (column, key) = (name.as_str().into(), wording.name(key).into());
+                let (column, names_it) = (name.as_str().into(), wording.names(key).into());
                 return Err(DataError::Column {
                     path: path.into(),
                     what,
                     column,
-                    key,
+                    names: names_it,
                     help: help.into(),
                     found: names.into(),
                 });
@@ -96,8 +96,8 @@ impl Parquet {
                 column.and_then(|(index, leaf)| Column::new(index, leaf)).map_err(|found| DataError::Layout {
                     path: path.into(),
                     what: format!(
-                        "column `{name}`, which {} names, is {found}; expected {}",
-                        wording.name(key),
+                        "column `{name}`, which {}, is {found}; expected {}",
+                        wording.names(key),
                         match role {
                             Role::Text(_) | Role::Pair => "strings",
                             Role::Label | Role::Split | Role::Group => "strings, numbers or booleans",

@@ -63,6 +63,23 @@ impl Wording {
         }
     }
 
+    /// What names a column or a sheet, as the end of a clause: `data.text_column names`; where that is the run's spec, also what names another.
+    pub(super) fn names(self, key: &str) -> String {
+        let option = |key: &str| format!("--{}", key.replace('_', "-"));
+        match self {
+            Self::Run { text: true, .. } if matches!(key, "text_column" | "text_columns") => {
+                format!("the run's spec names; {} names another", option("text_column"))
+            }
+            Self::Run { text_pair: true, .. } if key == "text_pair_column" => {
+                format!("the run's spec names; {} names another", option(key))
+            }
+            Self::Run { label: true, .. } if key == "label_column" => {
+                format!("the run's spec names; {} names another", option(key))
+            }
+            _ => format!("{} names", self.name(key)),
+        }
+    }
+
     fn of_run(key: &str) -> String {
         format!("the run's spec (as --{} is not given)", key.replace('_', "-"))
     }
@@ -89,6 +106,11 @@ mod tests {
         assert_eq!(own.name("text_column"), "the run's spec (as --text-column is not given)");
         assert_eq!(own.name("text_columns"), "the run's spec (as --text-column is not given)");
         assert_eq!(own.name("text_pair_column"), "the run's spec (as --text-pair-column is not given)");
+        assert_eq!(own.names("text_columns"), "the run's spec names; --text-column names another");
+        assert_eq!(
+            [own.names("label_column"), Wording::Keys.names("label_column")],
+            ["--label-column names", "data.label_column names"]
+        );
         assert_eq!([own.name("label_column"), own.set("format", "tsv")], ["--label-column", "--format tsv"]);
         assert_eq!(Wording::Keys.set("delimiter", ";"), "data.delimiter = \";\"");
         assert_eq!(Wording::Options.set("delimiter", ";"), "--delimiter ';'");

@@ -26,12 +26,12 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
         // The rows of all folds together are what is conclusive or not.
         let is_fold = name == "test" && config.fold.is_some();
         if !rows.is_empty() && rows.len() < FEW && !is_fold {
-            let (n, one) = (counted(rows.len() as u64, "row"), 100.0 / rows.len() as f64);
+            let (n, one) = (counted(rows.len() as u64, "row"), format::decimals(100.0 / rows.len() as f64, 1));
             let share = if name == "test" { config.test.share() } else { config.dev.share() };
             let raise =
                 if share > 0.0 { format!("raise data.{name}, or use more rows") } else { "use more rows".into() };
             let message = format!(
-                "the {name} split has {n}, too few to be conclusive: a single row changes accuracy by {one:.1} points; {raise}"
+                "the {name} split has {n}, too few to be conclusive: a single row changes accuracy by {one} points; {raise}"
             );
             found.push(Warning::new(Kind::Split, message));
         }

@@ -247,6 +247,34 @@ impl Texts {
         problems.into_error(&self.path)
     }
 
+    /// Reads the whole file and calls `each` with every row that can be used, and the bytes read so far.
+    ///
+    /// # Errors
+    /// As when a data set is read: one error names all rows that cannot be used, up to a number. From where the file cannot be read no rows
+    /// are known.
+    pub fn check(mut self, mut each: impl FnMut(&Text, u64)) -> Result<(), DataError> {
+        let mut problems = Problems::default();
+        let fault = loop {
+            match self.file.next(&mut self.cells) {
+                Ok(None) => break self.end().err(),
+                Ok(Some(line)) => match self.row(line) {
+                    Ok(row) => each(&row, self.bytes_read()),
+                    Err(problem) => problems.push(problem),
+                },
+                Err(Fault::Row(problem)) => problems.push(problem),
+                Err(Fault::File(error)) => break Some(error),
+            }
+        };
+        let path = self.path.clone();
+        let rows = problems.into_result(&path).map_err(|error| self.file.explained(error)).err();
+        match (rows, fault) {
+            (None, None) => Ok(()),
+            // Where no row can be used that is said already.
+            (Some(error), None | Some(DataError::NoRows { .. })) | (None, Some(error)) => Err(error),
+            (Some(rows), Some(fault)) => Err(DataError::Several(vec![rows, fault])),
+        }
+    }
+
     /// What is only known at the end of the file: a column that no object has, or nothing to be measured.
     fn end(&self) -> Result<(), DataError> {
         if self.label.is_none() {

@@ -247,8 +247,8 @@ impl Header {
                 (None, _) => ("no column", format!("{} (the first row of sheet `{sheet}`)", suggest(column, &found))),
                 (Some(_), Some(_)) => ("more than one column", "; rename all but one of them".to_owned()),
             };
-            let (path, key) = (path.to_owned(), wording.name(key).into());
-            Err(DataError::Column { path, what, column: column.into(), key, found, help: help.into() })
+            let (path, names) = (path.to_owned(), wording.names(key).into());
+            Err(DataError::Column { path, what, column: column.into(), names, found, help: help.into() })
         };
         Ok(Self {
             texts: columns.text.names.iter().map(|name| find(name, columns.text.key())).collect::<Result<_, _>>()?,

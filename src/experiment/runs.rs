@@ -38,6 +38,7 @@ pub fn register(store: &mut Store, planner: &Planner) -> Result<ExperimentRecord
         report: serde_json::to_value(&spec.spec().report).expect("settings of a report are JSON"),
         warnings: planner.sweep_warnings(),
         prunes: Prune::of(&spec.spec().sweep) != Prune::None,
+        to_come: planner.to_come(),
         runs: runs.iter().map(|run| (run.key.clone(), run.name.clone())).collect(),
         trials: runs.iter().map(|run| run.trial).collect(),
     };

@@ -107,7 +107,7 @@ impl Metric {
             Unit::Nats => (1.0, "", 4),
         };
         let finer = (least + 1..=MOST_DIGITS)
-            .map(|digits| [a, b].map(|value| format!("{:.digits$}{unit}", value * scale)))
+            .map(|digits| [a, b].map(|value| format!("{}{unit}", format::decimals(value * scale, digits))))
             .find(|texts| texts[0] != texts[1]);
         finer.unwrap_or_else(|| [a, b].map(|value| format!("{}{unit}", value * scale)))
     }
@@ -116,7 +116,7 @@ impl Metric {
     pub fn text_with(self, value: f64, (low, high): (f64, f64)) -> String {
         let text = self.text(value);
         match self.info().unit {
-            Unit::Share => format!("{text} ({:.1}–{:.1})", low * 100.0, high * 100.0),
+            Unit::Share => format!("{text} ({})", format::percents((low, high))),
             Unit::Nats => format!("{text} ({}–{})", format::loss(low), format::loss(high)),
         }
     }

@@ -4,10 +4,10 @@ use console::{StyledObject, measure_text_width, style};
 
 use super::{
     bars::bar,
-    text::{cut, cut_start, cut_words, left, right, wrap},
+    text::{cut, cut_start, cut_words, left, right, wrap_fields},
 };
 use crate::{
-    format::{NOTHING, count, duration, one_line, visible},
+    format::{NOTHING, count, decimals, duration, one_line, visible},
     store::RunState,
 };
 
@@ -40,7 +40,7 @@ pub struct Row {
     pub evaluating: Option<String>,
     /// Current smoothed training loss: the mean over running seeds, else over all that have one.
     pub loss: Option<f64>,
-    /// Current value of the metric, as text.
+    /// Current value of the metric, as text; marked with [`NOT_FINAL`] unless it is that of completed runs.
     pub value: Option<String>,
     /// Seconds of training so far, including earlier commands.
     pub trained_s: Option<f64>,
@@ -86,6 +86,11 @@ pub struct Size {
     pub height: usize,
 }
 
+/// Marks a value that is not final.
+pub const NOT_FINAL: char = '*';
+/// Explains the mark.
+const MARKED: &str = "(* not final)";
+
 /// Width of the column of states: fits most of them.
 const STATE: usize = "completed".len();
 /// Characters of a bar.
@@ -118,9 +123,11 @@ impl Board {
     fn fitted(&self, size: Size, colour: bool) -> Vec<String> {
         let mut below: Vec<String> = Vec::new();
         if let Some(best) = &self.best {
-            below.extend(wrap(best, size.width));
+            below.extend(wrap_fields(best, size.width));
         }
-        below.extend(wrap(&self.summary, size.width));
+        let marked = self.rows.iter().any(|row| row.value.as_ref().is_some_and(|value| value.ends_with(NOT_FINAL)));
+        let summary = if marked { format!("{}  {MARKED}", self.summary) } else { self.summary.clone() };
+        below.extend(wrap_fields(&summary, size.width));
         // With less room the title would take the line of a trial.
         let titled = !self.title.is_empty() && size.height >= LEAST_WITH_TITLE;
         let room = size.height.saturating_sub(below.len() + 1 + usize::from(titled));
@@ -349,7 +356,7 @@ impl Column {
             Self::Bar => BAR,
             Self::Steps => "120/1200".len(),
             Self::Loss => "0.1234".len(),
-            Self::Metric => "91.3%".len(),
+            Self::Metric => "91.3%*".len(),
             Self::Trained | Self::Left => "3m12s".len(),
         }
     }
@@ -363,7 +370,7 @@ impl Column {
                 (None, 0) => count(row.step),
                 (None, total) => format!("{}/{}", count(row.step), count(total)),
             },
-            Self::Loss => row.loss.map_or(NOTHING.into(), |loss| format!("{loss:.4}")),
+            Self::Loss => row.loss.map_or(NOTHING.into(), |loss| decimals(loss, 4)),
             Self::Metric => row.value.clone().unwrap_or_else(|| NOTHING.into()),
             Self::Trained => time(row.trained_s),
             Self::Left => time(row.left_s),

@@ -28,6 +28,8 @@ pub(super) struct Part {
     pub trial: usize,
     pub step: u64,
     pub total: u64,
+    /// Whether it goes on past the rung that it is at: it was continued there.
+    pub goes_on: bool,
     /// Steps at which the sweep decides whether it continues.
     pub rungs: Vec<u64>,
     /// Cost of one step.
@@ -40,9 +42,9 @@ impl Part {
         self.rungs.iter().copied().chain([self.total])
     }
 
-    /// The segment that it is in: that of the first rung it has not passed. At a rung it is still in the segment before.
+    /// The segment that it is in: that of the first rung it has not passed. At a rung it is still in the segment before, unless it goes on.
     fn segment(&self) -> usize {
-        self.rungs.iter().filter(|rung| self.step > **rung).count()
+        self.rungs.iter().filter(|rung| self.step > **rung || self.goes_on && self.step == **rung).count()
     }
 
     /// Whether it has reached its rung number `i`, from 1; a run that ended on the way, by failing, counts there too.
@@ -193,7 +195,7 @@ mod tests {
     }
 
     fn part(trial: usize, stage: Stage, step: u64) -> Part {
-        Part { stage, pruned: false, trial, step, total: 90, rungs: vec![10, 30], step_cost: 1.0 }
+        Part { stage, pruned: false, trial, step, total: 90, goes_on: false, rungs: vec![10, 30], step_cost: 1.0 }
     }
 
     #[test]
@@ -226,6 +228,17 @@ mod tests {
         later.iter_mut().for_each(|part| part.stage = Stage::Over);
         later[0].step = 90;
         assert_eq!(cost(&ASHA, &later, 0), 0.0);
+    }
+
+    /// It has begun again at its rung, and has not reported a step yet.
+    #[test]
+    fn a_run_that_was_promoted_has_its_next_segment_left_from_the_start() {
+        let promoted = Part { goes_on: true, ..part(0, Stage::Running, 30) };
+        let mut parts = [promoted, part(1, Stage::Over, 90), part(2, Stage::Waiting, 30)];
+        assert_eq!(cost(&ASHA, &parts, 0), 60.0, "although the one that is promoted in any case is over");
+        // At a rung where its score is being measured nothing is decided.
+        parts[0].goes_on = false;
+        assert_eq!(cost(&ASHA, &parts, 0), 0.0);
     }
 
     /// Expected: `past` of 27 trials, 10.42 and 4.00, as in plan/promotions.rs.

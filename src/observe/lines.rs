@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::RunInfo;
 use crate::{
     event::{Event, Outcome, ProbeScore, Split, StepCompleted, When},
-    format::{brief, count, counted, duration, one_line, percent, rate, short, texts},
+    format::{brief, count, counted, decimals, duration, one_line, percent, rate, short, texts},
     metrics::{Metric, Metrics, Score, is_new_best},
     plan::Keep,
 };
@@ -54,6 +54,8 @@ pub(super) struct View {
     told: Vec<(Split, u64)>,
     evaluations: Evaluations,
     checkpoint: Option<u64>,
+    /// Whether the budget of its sweep is spent, so that the next command does not continue it.
+    pub beyond_budget: bool,
     /// Seconds of training so far.
     pub elapsed_s: f64,
     /// The last steps: (elapsed seconds at its end, tokens).
@@ -170,11 +172,11 @@ impl View {
                     other => moment(*other).to_string(),
                 };
                 let text = format!(
-                    "{moment}  {} accuracy {}  macro-F1 {}  loss {:.4}",
+                    "{moment}  {} accuracy {}  macro-F1 {}  loss {}",
                     split_name(*split),
                     percent(metrics.get(Metric::Accuracy)),
                     percent(metrics.get(Metric::MacroF1)),
-                    metrics.get(Metric::Loss),
+                    decimals(metrics.get(Metric::Loss), 4),
                 );
                 line(Tone::Plain, text)
             }
@@ -245,7 +247,7 @@ impl View {
         let Self { total_steps, .. } = self;
         let [_, _, speed, left] = self.parts();
         let at = format!("step {}/{}", count(s.step), count(*total_steps));
-        let text = format!("{at}  epoch {}  loss {:.4}  lr {}", s.epoch, s.loss, rate(s.lr));
+        let text = format!("{at}  epoch {}  loss {}  lr {}", s.epoch, decimals(s.loss, 4), rate(s.lr));
         [text, speed, left].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
     }
 
@@ -255,7 +257,7 @@ impl View {
         let speed = self.speed().map(|(_, tokens)| format!("{} tok/s", brief(tokens)));
         let best = if self.best_by.is_some() { "best " } else { "" };
         [
-            self.smoothed_loss.map(|loss| format!("avg loss {loss:.4}")),
+            self.smoothed_loss.map(|loss| format!("avg loss {}", decimals(loss, 4))),
             self.kept.map(|(split, share, _)| format!("{best}{} {}", split_name(split), percent(share))),
             speed,
             self.left_s().filter(|_| self.step < self.total_steps).map(|left| format!("eta {}", duration(left))),
@@ -283,6 +285,13 @@ impl View {
             }
             Outcome::Interrupted if self.step == 0 => {
                 (Tone::Warning, format!("{name}: interrupted before the first step; the same command starts it again"))
+            }
+            Outcome::Interrupted if self.beyond_budget => {
+                (Tone::Warning, format!("{name}: interrupted after step {step}: the sweep's budget is spent"))
+            }
+            Outcome::Interrupted if self.step == self.total_steps && self.checkpoint == Some(self.step) => {
+                let text = format!("{name}: interrupted after its last step, {step}; the same command evaluates it");
+                (Tone::Warning, text)
             }
             Outcome::Interrupted => {
                 let next = match self.checkpoint {
@@ -362,6 +371,19 @@ mod tests {
     fn tell(view: &mut View, events: &[Event]) -> Vec<String> {
         let run = run();
         events.iter().flat_map(|event| view.tell(&run, event)).map(|line| line.text).collect()
+    }
+
+    #[test]
+    fn an_interrupted_run_says_what_the_next_command_does_with_it() {
+        let said = |beyond_budget, last| {
+            let mut view = View { beyond_budget, ..View::default() };
+            tell(&mut view, &[started(None), step(last, 0.5), Event::CheckpointSaved { step: last }]);
+            view.beyond_budget = beyond_budget;
+            tell(&mut view, &[Event::RunFinished(Outcome::Interrupted)]).remove(0)
+        };
+        assert_eq!(said(false, 3), "lr=1e-5: interrupted after step 3; the same command resumes it from step 3");
+        assert_eq!(said(false, 900), "lr=1e-5: interrupted after its last step, 900; the same command evaluates it");
+        assert_eq!(said(true, 3), "lr=1e-5: interrupted after step 3: the sweep's budget is spent");
     }
 
     #[test]

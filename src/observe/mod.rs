@@ -31,7 +31,7 @@ pub use progress::{Above, Progress};
 pub use recorder::Recorder;
 pub use rows::RowProgress;
 pub use swept::swept_columns;
-pub use text::{wrap, wrap_words};
+pub use text::{wrap, wrap_below, wrap_words};
 pub use watch::{Reading, Watch};
 
 use crate::{

@@ -85,7 +85,7 @@ mod tests {
     fn time_left_follows_the_bytes() {
         assert_eq!(status(12_000, 10.0, Some(400), 100), "12,000 rows  1.2k rows/s  eta 30s");
         assert_eq!(status(12_000, 10.0, Some(400), 400), "12,000 rows  1.2k rows/s  eta 0.0s");
-        assert_eq!(status(5, 10.0, None, 100), "5 rows  0 rows/s");
+        assert_eq!(status(5, 10.0, None, 100), "5 rows  1 rows/s");
         assert_eq!(status(0, 0.0, Some(400), 0), "0 rows");
     }
 

@@ -2,7 +2,7 @@
 
 use super::{
     PlannedInfo, RunInfo,
-    board::Row,
+    board::{NOT_FINAL, Row},
     forecast::{Part, Stage},
     lines::{Line, View, split_name},
 };
@@ -37,6 +37,8 @@ pub(super) struct RunStatus {
     best: Option<(RankKey, u64)>,
     /// The step of its last evaluation.
     evaluated: u64,
+    /// The step that it resumed from here.
+    resumed: Option<u64>,
     /// Accuracy of the kept weights.
     result: Option<(Split, f64)>,
     /// The running evaluation: its split, and the share done.
@@ -61,6 +63,7 @@ impl RunStatus {
             trained_s: 0.0,
             best: None,
             evaluated: 0,
+            resumed: None,
             result: None,
             evaluating: None,
             reason: None,
@@ -135,6 +138,7 @@ impl RunStatus {
             trial: self.trial,
             step: self.view.step,
             total: self.view.total_steps,
+            goes_on: self.state == RunState::Running && self.resumed == Some(self.view.step),
             rungs: self.rungs.clone(),
             step_cost: self.step_cost,
         }
@@ -147,8 +151,9 @@ impl RunStatus {
             self.trained_s = step.elapsed_s;
         }
         match event {
-            Event::RunStarted { .. } => {
+            Event::RunStarted { resumed_from, .. } => {
                 (self.state, self.elsewhere, self.reason) = (RunState::Running, false, None);
+                self.resumed = *resumed_from;
                 self.begun = true;
                 lines.truncate(1);
             }
@@ -348,7 +353,11 @@ impl TrialView<'_> {
             // An evaluation after the last step is shown as a state, unless other seeds are still pending.
             evaluating: evaluating.filter(|_| self.members.len() == 1),
             loss: loss(&mut at_work()).or_else(|| loss(&mut self.members.iter())),
-            value: self.mean_score().map(|(key, _)| metric.text(metric.value(key.score))),
+            value: self.mean_score().map(|(key, _)| {
+                let is_final = self.counted().all(|m| m.state == RunState::Completed);
+                let text = metric.text(metric.value(key.score));
+                if is_final { text } else { format!("{text}{NOT_FINAL}") }
+            }),
             trained_s: Some(trained).filter(|s| *s > 0.0),
             left_s: self.left_s(start_s),
             reason: match state {

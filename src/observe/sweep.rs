@@ -195,7 +195,10 @@ impl LiveSweep {
     pub fn tell(&mut self, run: &RunInfo, event: &Event, now_s: f64) -> Vec<Line> {
         self.told_of = self.told_of.max(run.position.1);
         let alone = self.order.len();
+        let trained: f64 = self.members.values().map(|member| member.trained_s).sum();
+        let spent = self.budget.seconds.is_some_and(|most| trained >= most);
         let member = self.member(&run.key, &run.name, alone);
+        member.view.beyond_budget = spent;
         let before = member.view.step;
         let mut lines = member.tell(run, event);
         let cost = member.view.step.saturating_sub(before) as f64 * member.step_cost;
@@ -349,7 +352,9 @@ impl LiveSweep {
         if let Some(began) = self.began_s.filter(|began| now_s > *began && !self.watched) {
             text += &format!("  this command {}", duration(now_s - began));
         }
-        if let Some((s, measured)) = self.left_s(now_s).filter(|_| left > 0) {
+        // Where the forecast has nothing left although runs are, it does not know what still goes on.
+        let eta = self.left_s(now_s).filter(|(s, _)| left > 0 && duration(*s) != duration(0.0));
+        if let Some((s, measured)) = eta {
             // What pruning will stop and a search will propose can only be estimated.
             let sure = measured && self.prune == Prune::None && self.to_come == 0;
             text += &format!("  eta {}{}", if sure { "" } else { "~" }, duration(s));

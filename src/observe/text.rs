@@ -57,10 +57,18 @@ pub(super) fn cut_start(text: &str, width: usize) -> String {
     if width == 0 { String::new() } else { format!("…{}", &text[begin..]) }
 }
 
+/// Spaces before the later lines of a text.
+const INDENT: usize = 2;
+
 /// Wraps text to lines of `width` columns between words; later lines are indented by two spaces. A word wider than a line, such as
 /// a Chinese sentence, is broken between characters.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
-    const INDENT: &str = "  ";
+    wrap_below(text, width, INDENT)
+}
+
+/// The same with later lines indented by `indent` spaces, as below the value of a line with a label, if a third of the line is left.
+pub fn wrap_below(text: &str, width: usize, indent: usize) -> Vec<String> {
+    let indent = if 3 * indent <= 2 * width { " ".repeat(indent) } else { " ".repeat(INDENT) };
     if measure_text_width(text) <= width || width < 8 {
         return vec![text.to_string()];
     }
@@ -78,17 +86,31 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
                 break;
             }
             let free = width.saturating_sub(measure_text_width(&line));
-            let too_long = measure_text_width(word.trim_end()) > width - INDENT.len();
+            let too_long = measure_text_width(word.trim_end()) > width - indent.len();
             if line.trim().is_empty() || too_long && free >= 8 {
                 let head = console::truncate_str(&word, free, "").into_owned();
                 word = word[head.len()..].to_string();
                 line += &head;
             }
-            lines.push(std::mem::replace(&mut line, INDENT.into()).trim_end().to_string());
+            lines.push(std::mem::replace(&mut line, indent.clone()).trim_end().to_string());
         }
     }
     if !line.trim().is_empty() {
         lines.push(line.trim_end().to_string());
+    }
+    lines
+}
+
+/// Wraps a text of fields, which two spaces separate, between fields. A field wider than a line is broken as by [`wrap`].
+pub(super) fn wrap_fields(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for field in text.split("  ").filter(|field| !field.is_empty()) {
+        let with = lines.last().map(|line| format!("{line}  {field}"));
+        match (with.filter(|with| measure_text_width(with) <= width), lines.last_mut()) {
+            (Some(with), Some(line)) => *line = with,
+            (_, None) => lines.extend(wrap(field, width)),
+            (None, Some(_)) => lines.extend(wrap(&format!("  {field}"), width)),
+        }
     }
     lines
 }
@@ -142,6 +164,20 @@ mod tests {
         );
         assert_eq!(wrap_words("送餐很慢 味道也不好 下次不点", 20), ["送餐很慢 味道也不好", "  下次不点"]);
         assert_eq!(wrap_words("a | b and so on and on", 10), ["a | b and", "  so on", "  and on"], "no quoted line");
+    }
+
+    #[test]
+    fn fields_are_not_broken_and_a_value_is_continued_below_itself() {
+        let fields = |width| wrap_fields("3 of 12 runs done, 9 left  this command 5.3s  eta ~12s", width);
+        assert_eq!(fields(40), ["3 of 12 runs done, 9 left", "  this command 5.3s  eta ~12s"]);
+        assert_eq!(fields(60), ["3 of 12 runs done, 9 left  this command 5.3s  eta ~12s"]);
+        assert_eq!(fields(28), ["3 of 12 runs done, 9 left", "  this command 5.3s", "  eta ~12s"]);
+        assert_eq!(fields(20), ["3 of 12 runs done, 9", "  left", "  this command 5.3s", "  eta ~12s"]);
+        assert_eq!(
+            wrap_below("labels    negative 50.0%, positive", 22, 10),
+            ["labels    negative", "          50.0%,", "          positive"]
+        );
+        assert_eq!(wrap_below("labels    a long one", 12, 10), ["labels    a", "  long one"], "too narrow");
     }
 
     #[test]

@@ -120,6 +120,9 @@ pub fn verdict(
                 best => format!("only the best {best} (1 in {reduction_factor}) go on"),
             };
             let before = all.iter().filter(|(_, score)| *score > own).count() as u64;
+            let equal = all.iter().filter(|(_, score)| *score == own).count() as u64;
+            let ranks =
+                if equal > 1 { format!("ranks {}–{}", before + 1, before + equal) } else { format!("rank {rank}") };
             let tied = match all.iter().filter(|(t, score)| *t != trial && *score == own).count() {
                 0 => String::new(),
                 others if before < best => {
@@ -128,7 +131,7 @@ pub fn verdict(
                 others => format!(", tied with {}", counted(others as u64, "other")),
             };
             let own = shown(&metric.text(metric.value(own)));
-            Verdict::Wait(format!("rank {rank} of {} at {rung_name} with {own}{tied}; {promoted}", all.len()))
+            Verdict::Wait(format!("{ranks} of {} at {rung_name} with {own}{tied}; {promoted}", all.len()))
         }
         Prune::Median { startup_trials } => {
             let before: Vec<Score> = (0..trial.min(scores.len())).filter_map(known).collect();
@@ -290,10 +293,11 @@ mod tests {
         assert_eq!(several[3], Verdict::Wait(reason.into()));
         // Ties are broken by number, and the reason says so.
         let tied = self::verdicts(&ASHA, &[0.5, 0.5, 0.5]);
-        let reason = "rank 2 of 3 at rung 1 with dev accuracy 50.0%, tied with 2 others (their order decided); only the best (1 in 3) goes on";
+        let reason = "ranks 1–3 of 3 at rung 1 with dev accuracy 50.0%, tied with 2 others (their order decided); only the best (1 in 3) goes on";
         assert_eq!(tied[..2], [Verdict::Continue, Verdict::Wait(reason.into())]);
         let tied = self::verdicts(&ASHA, &[0.5, 0.9, 0.5, 0.4]);
-        let reason = "rank 3 of 4 at rung 1 with dev accuracy 50.0%, tied with 1 other; only the best (1 in 3) goes on";
+        let reason =
+            "ranks 2–3 of 4 at rung 1 with dev accuracy 50.0%, tied with 1 other; only the best (1 in 3) goes on";
         assert_eq!(tied[2], Verdict::Wait(reason.into()));
         let losses = [0.35, 0.1].map(|loss| vec![Some(Metric::Loss.score(loss))]);
         let early = verdict(&ASHA, Metric::Loss, &losses, (0, 1), 0);

@@ -280,8 +280,7 @@ pub fn of_sweep(sweep: &Sweep, runs: &[SweptRun], trials: Trials) -> Vec<Warning
     messages.chain(optimistic).chain(expected).collect()
 }
 
-/// A rung at which some trials went on and others did not, although they have the same value: those earlier in the plan, or that a search
-/// proposed earlier, did.
+/// A rung at which some trials went on and others did not, although they have the same value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Tie {
     /// The rung, from 0.
@@ -294,11 +293,14 @@ pub struct Tie {
     pub went_on: usize,
     /// That value.
     pub score: Score,
+    /// Whether those went on that are first in the plan, or that a search proposed first. Otherwise some went on since they were the best of
+    /// fewer trials at that time, or since `--retry` trains pruned ones.
+    pub by_order: bool,
 }
 
 /// The warning that the order of trials decided at a rung; `at`: where it falls, as [`rung_steps::at`](super::rung_steps::at) says it.
 pub fn decided_by_order(tie: Tie, metric: Metric, at: &str) -> Warning {
-    let Tie { rung, trials, tied, went_on, score } = tie;
+    let Tie { rung, trials, tied, went_on, score, by_order } = tie;
     let loss = match metric {
         Metric::Loss => "",
         _ => "; or choose checkpoint.metric = \"loss\", which hardly ever ties",
@@ -307,8 +309,9 @@ pub fn decided_by_order(tie: Tie, metric: Metric, at: &str) -> Warning {
         true => format!("all {} trials", count(trials as u64)),
         false => format!("{} of {} trials", count(tied as u64), count(trials as u64)),
     };
+    let what = if by_order { "their order" } else { "when they got there, or --retry" };
     let message = format!(
-        "rung {} ({at}): {all} have the same dev {}, {}: their order, not their score, decided which {} went on; to compare them later, lower \
+        "rung {} ({at}): {all} have the same dev {}, {}: {what}, not their score, decided which {} went on; to compare them later, lower \
          sweep.rungs or sweep.reduction_factor{loss}",
         rung + 1,
         metric.name(),
@@ -396,7 +399,7 @@ fn median(prune: &Prune, startup_trials: u64, runs: &[SweptRun], trials: u64, me
         messages.push(cannot_prune("median", never, runs, None));
     } else if trials <= startup_trials {
         messages.push(format!(
-            "sweep.prune = \"median\" stops no run: it compares trials from trial {} on (sweep.startup_trials = \
+            "sweep.prune = \"median\" prunes no run: it compares trials from trial {} on (sweep.startup_trials = \
              {startup_trials}), but there {}; lower sweep.startup_trials",
             startup_trials + 1,
             are_trials(trials)
@@ -410,8 +413,10 @@ fn asha(prune: &Prune, sweep: &Sweep, runs: &[SweptRun], trials: u64, messages: 
     let all: Vec<_> = runs.iter().map(|run| decisions(prune, run)).collect();
     let never = all.iter().filter(|(steps, _)| steps.is_empty()).count();
     if trials < 2 {
-        messages
-            .push(format!("sweep.prune = \"asha\" stops no run: it compares trials, and there {}", are_trials(trials)));
+        messages.push(format!(
+            "sweep.prune = \"asha\" prunes no run: it compares trials, and there {}",
+            are_trials(trials)
+        ));
         return None;
     }
     if never > 0 {

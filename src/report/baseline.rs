@@ -80,11 +80,13 @@ impl AgainstBaseline {
             Self::OneClass(id) => format!("{what} predicts “{}” for every row.", label(*id)),
             Self::NoBetter => format!("{what} is no better than the baseline."),
             Self::Unsure { difference, p } => format!(
-                "{what} is {:.1} points above the baseline, which may be chance (exact McNemar test, {}).",
-                difference * 100.0,
+                "{what} is {} points above the baseline, which may be chance (exact McNemar test, {}).",
+                format::decimals(difference * 100.0, 1),
                 format::p_value(*p)
             ),
-            Self::Better { difference } => format!("{what} is {:.1} points above the baseline.", difference * 100.0),
+            Self::Better { difference } => {
+                format!("{what} is {} points above the baseline.", format::decimals(difference * 100.0, 1))
+            }
         }
     }
 }

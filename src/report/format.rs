@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 
-pub use crate::format::{NOTHING, count, duration, loss, percent, short, texts};
+use crate::format::percents;
+pub use crate::format::{NOTHING, count, decimals, duration, loss, percent, points, short, texts};
 use crate::stats::Interval;
 
 /// An interval of shares as `90.1–92.4%`, clamped to 0–100%.
 pub fn percent_range(i: Interval) -> String {
-    format!("{:.1}–{:.1}%", i.low.clamp(0.0, 1.0) * 100.0, i.high.clamp(0.0, 1.0) * 100.0)
+    format!("{}%", percents((i.low.clamp(0.0, 1.0), i.high.clamp(0.0, 1.0))))
 }
 
 /// The text with its first letter capitalised.
@@ -16,15 +17,9 @@ pub fn capital(word: &str) -> String {
     letters.next().map(|c| c.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-/// A difference of shares as `+1.2`, in percentage points; a true minus sign, and none before a rounded zero.
-pub fn points(difference: f64) -> String {
-    let text = format!("{:+.1}", difference * 100.0);
-    if text == "-0.0" || text == "+0.0" { "0.0".into() } else { text.replace('-', "−") }
-}
-
 /// A p-value: three decimals, or `< 0.001`. Its spaces are non-breaking.
 pub fn p_value(p: f64) -> String {
-    if p < 0.001 { "p\u{a0}<\u{a0}0.001".into() } else { format!("p\u{a0}=\u{a0}{p:.3}") }
+    if p < 0.001 { "p\u{a0}<\u{a0}0.001".into() } else { format!("p\u{a0}=\u{a0}{}", decimals(p, 3)) }
 }
 
 /// Unix seconds as `2026-03-01 12:00 UTC`.
@@ -72,11 +67,11 @@ fn code_and_text(text: &str) -> Vec<(bool, &str)> {
     }
 }
 
-/// Text as HTML, with what is between backticks as code.
+/// Text as HTML, with what is between backticks as code, and words unbroken as by [`unbroken_words`].
 pub fn ticks(text: &str) -> String {
     let part = |(code, part): (bool, &str)| match code {
-        false => escaped(part),
-        true => format!("<code>{}</code>", escaped(part)),
+        false => unbroken_words(part),
+        true => format!("<code>{}</code>", unbroken_words(part)),
     };
     code_and_text(text).into_iter().map(part).collect()
 }
@@ -147,7 +142,10 @@ pub fn wrap(text: &str, em: f64, lines: usize) -> Vec<String> {
             out.push(format!("{}…", cut.trim_end()));
             return out;
         }
-        let at = rest[..end].rfind(' ').filter(|&at| at > end / 4).unwrap_or(end);
+        // What is in parentheses stays together if it has room in a line.
+        let open = |at: usize| rest[..at].matches('(').count() > rest[..at].matches(')').count();
+        let spaces = || rest[..end].rmatch_indices(' ').map(|(at, _)| at).filter(|&at| at > end / 4);
+        let at = spaces().find(|&at| !open(at)).or_else(|| spaces().next()).unwrap_or(end);
         out.push(rest[..at].trim_end().to_string());
         rest = rest[at..].trim_start();
     }
@@ -217,6 +215,8 @@ mod tests {
         assert!((width_em("送餐ab") - 3.1).abs() < 1e-12);
         assert_eq!(wrap("这家饭店真贴心知道我吃不饱", 5.0, 2), ["这家饭店真", "贴心知道…"]);
         assert_eq!(wrap("one two three", 5.0, 3), ["one two", "three"]);
+        assert_eq!(wrap("lr=1e-3 (3 seeds)", 6.0, 3), ["lr=1e-3", "(3 seeds)"], "not within the parentheses");
+        assert_eq!(wrap("(3 seeds and more)", 6.0, 3), ["(3 seeds", "and more)"], "too long for a line");
         assert_eq!(wrap("短", 0.5, 2), ["短"]);
         assert_eq!(wrap(" ", 5.0, 2), Vec::<String>::new());
         assert_eq!(ellipsize("abc", 10.0), "abc");

@@ -29,7 +29,7 @@ pub struct Leaderboard {
     pub split: Split,
     /// The metric that they are compared by.
     pub metric: Metric,
-    /// Complete trials by rank, then incomplete, pruned (those that got further first) and failed ones.
+    /// Complete trials by rank, then incomplete, pruned (values of a later part of training first) and failed ones.
     pub trials: Vec<Trial>,
     /// A sentence about planned runs without a record, if there are any.
     pub missing: Option<String>,

@@ -69,9 +69,13 @@ fn fill(input: &ReportInput, out: &Path, system: impl FnOnce() -> Database) -> R
     let analysis = Analysis::new(input);
     let mut folder = Folder { out, written: Vec::new() };
     let pictures = folder.draw(input, &settings, &analysis, system)?;
-    let view = View::new(input, &settings, &analysis, pictures)?;
-    for (name, _) in tables::names(input) {
-        tables::write(name, input, &analysis, &folder.file(name))?;
+    let mut view = View::new(input, &settings, &analysis, pictures)?;
+    view.files.clear();
+    // Empty tables are written too, for programs that read them, but the page has no link to them.
+    for (name, contents) in tables::names(input) {
+        if tables::write(name, input, &analysis, &folder.file(name))? {
+            view.files.push((name, contents));
+        }
     }
     files::write(&folder.file("report.md"), templates::markdown(&view).map_err(ReportError::Page)?.as_bytes())?;
     // The page is written last: if it exists, so do the other files.

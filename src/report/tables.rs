@@ -62,8 +62,8 @@ pub fn names(input: &ReportInput) -> impl Iterator<Item = (&'static str, &'stati
     FILES.into_iter().chain(folds.then_some(OUT_OF_FOLD))
 }
 
-/// Writes one of [`names`].
-pub fn write(name: &str, input: &ReportInput, analysis: &Analysis, path: &Path) -> Result<(), ReportError> {
+/// Writes one of [`names`], and returns whether it has a line below its header.
+pub fn write(name: &str, input: &ReportInput, analysis: &Analysis, path: &Path) -> Result<bool, ReportError> {
     let mut table = Writer::from_writer(Vec::new());
     let filled = match name {
         "runs.csv" => runs(&mut table, input, analysis),
@@ -79,7 +79,8 @@ pub fn write(name: &str, input: &ReportInput, analysis: &Analysis, path: &Path) 
     let failed = |error: csv::Error| ReportError::Table { name: name.to_string(), error };
     filled.map_err(failed)?;
     let bytes = table.into_inner().map_err(|e| failed(e.into_error().into()))?;
-    files::write(path, &bytes)
+    files::write(path, &bytes)?;
+    Ok(csv::ReaderBuilder::new().flexible(true).from_reader(&bytes[..]).byte_records().next().is_some())
 }
 
 /// Text from a spec, data or a model, as a cell.

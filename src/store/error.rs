@@ -166,8 +166,12 @@ impl StoreError {
         let shown_keys: Vec<String> =
             runs.iter().map(|run| key(run).unwrap_or_else(|| short(&run.key).into())).collect();
         // After the name, whatever its width: in columns, a terminal would break the longer lines only.
+        // All of one experiment, as its name means them, have nothing to be told apart by.
+        let one =
+            runs.iter().all(|run| (&run.experiments, &run.experiment) == (&runs[0].experiments, &runs[0].experiment));
+        let of = |run: &RunRecord| if one { String::new() } else { belongs_to(run) };
         let mut lines: Vec<String> =
-            shown_keys.iter().zip(runs).map(|(key, run)| format!("  {key}  {}{}", run.name, belongs_to(run))).collect();
+            shown_keys.iter().zip(runs).map(|(key, run)| format!("  {key}  {}{}", run.name, of(run))).collect();
         if keys.len() > runs.len() {
             lines.push(format!("  … and {} more", keys.len() - runs.len()));
         }

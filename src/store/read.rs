@@ -451,6 +451,7 @@ fn experiment_record(row: &Row<'_>) -> rusqlite::Result<ExperimentRecord> {
         report: row.get::<_, Json<_>>("report")?.0,
         warnings: row.get::<_, Json<_>>("warnings")?.0,
         prunes: row.get("prunes")?,
+        to_come: count(row, "to_come")? as usize,
         runs: Vec::new(),
         trials: Vec::new(),
     })

@@ -310,6 +310,8 @@ pub struct ExperimentRecord {
     pub warnings: Vec<Warning>,
     /// Whether its sweep prunes runs.
     pub prunes: bool,
+    /// How many runs its search had yet to propose when it was stored; 0 in records of earlier versions.
+    pub to_come: usize,
     /// Key and name of each of its planned runs, in the plan's order, including removed ones.
     pub runs: Vec<(String, String)>,
     /// The trial of each of these runs; empty in plans of earlier versions.

@@ -26,6 +26,7 @@ pub(crate) fn experiment(name: &str, runs: &[&str]) -> ExperimentRecord {
         report: serde_json::Value::Null,
         warnings: Vec::new(),
         prunes: false,
+        to_come: 0,
         runs: runs.iter().map(|key| (key.to_string(), format!("run {key}"))).collect(),
         trials: Vec::new(),
     }

@@ -44,12 +44,12 @@ impl Store {
             plans::save(tx, experiment, &spec)?;
             tx.execute(
                 "INSERT INTO experiments (name, description, spec_path, arguments, spec_text, report, saved_at, extends,
-                     warnings, prunes)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+                     warnings, prunes, to_come)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
                  ON CONFLICT (name) DO UPDATE SET description = excluded.description, spec_path = excluded.spec_path,
                      arguments = excluded.arguments, spec_text = excluded.spec_text, report = excluded.report,
                      saved_at = excluded.saved_at, extends = excluded.extends, warnings = excluded.warnings,
-                     prunes = excluded.prunes",
+                     prunes = excluded.prunes, to_come = excluded.to_come",
                 params![
                     experiment.name,
                     experiment.description,
@@ -61,6 +61,7 @@ impl Store {
                     Json(&experiment.extends),
                     Json(&experiment.warnings),
                     experiment.prunes,
+                    Count(experiment.to_come as u64),
                 ],
             )?;
             tx.execute("DELETE FROM experiment_runs WHERE experiment = ?1", [&experiment.name])?;

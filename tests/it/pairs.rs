@@ -134,9 +134,10 @@ fn a_run_on_pairs_is_shown_reported_and_used_with_both_texts() {
     let csv = sandbox.ok(&["predict", "qa", "--file", "rows.csv"]);
     assert_eq!(csv.lines().next().unwrap(), "line,label,confidence,text,text_pair");
     assert_eq!((csv.lines().count(), csv.lines().last().unwrap()), (45, "45,,,春辛单多久到,"));
-    sandbox.write("other.jsonl", "{\"q\": \"多久到\", \"a\": \"可以开票\"}\n{\"q\": \"多久到\"}\n");
+    let other = "{\"q\": \"多久到\", \"a\": \"可以开票\"}\n{\"q\": \"多久到\"}\n";
     let columns = ["--text-column", "q", "--text-pair-column", "a"];
-    let output = sandbox.taper(&[&["predict", "qa", "--file", "other.jsonl", "--json"], &columns[..]].concat());
+    let fed = [&["predict", "qa", "--file", "-", "--format", "jsonl", "--json"], &columns[..]].concat();
+    let output = sandbox.fed(&fed, other);
     let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
     let line: Value = serde_json::from_str(out.lines().next().unwrap()).unwrap();
     assert_eq!((&line["text_pair"], &line["label"]), (&second, &alone["label"]));
@@ -159,7 +160,7 @@ fn a_run_on_pairs_is_shown_reported_and_used_with_both_texts() {
         ),
         (
             &["eval", "qa", "--file", "other.jsonl", "--text-column", "q"],
-            "`answer`, which the run's spec (as --text-pair-column is not given) names",
+            "`answer`, which the run's spec names; --text-pair-column names another",
         ),
     ] {
         let (code, said) = sandbox.says(arguments);

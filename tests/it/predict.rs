@@ -61,22 +61,109 @@ fn a_large_file_comes_back_in_its_order() {
 }
 
 #[test]
-fn a_bad_row_ends_it_after_the_rows_before() {
+fn bad_rows_of_a_file_are_all_named_and_one_of_a_pipe_ends_it_after_the_rows_before() {
     let sandbox = trained();
-    sandbox.write("bad.csv", "id,review\n1,好\n2,慢\n3\n4,好\n");
+    let bad = "id,review\n1,好\n2,慢\n3\n4,好\n5,好,坏\n6\n";
+    // Of a file all bad rows are named before anything is classified, as when it is read for training.
+    sandbox.write("bad.csv", bad);
     let output = sandbox.taper(&["predict", "small", "--file", "bad.csv"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && output.stdout.is_empty(), "{error}");
+    assert!(error.starts_with("error: bad.csv: 3 rows cannot be used\n"), "{error}");
+    assert!(
+        error.contains("lines 4 and 7: the row has 1 field, expected 2")
+            && error.contains("line 6: the row has 3 fields"),
+        "{error}"
+    );
+    // A pipe cannot be read twice.
+    let output = sandbox.fed(&["predict", "small", "--file", "-", "--format", "csv"], bad);
     // Something was written, and the code says that something is missing.
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 3);
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(error.starts_with("error: the output ends after 2 rows: "), "{error}");
-    assert!(error.contains("bad.csv") && error.contains("line 4: the row has 1 field, expected 2"), "{error}");
+    assert!(error.contains("line 4: the row has 1 field, expected 2"), "{error}");
     // Nothing was classified where the first row is bad.
     sandbox.write("bad.csv", "id,review\n3\n4,好\n");
     let output = sandbox.taper(&["predict", "small", "--file", "bad.csv"]);
     assert_eq!(output.status.code(), Some(2));
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(error.starts_with("error: bad.csv") && error.contains("line 2: the row has 1 field"), "{error}");
+}
+
+/// The confidence is one of the probabilities, digit for digit.
+#[test]
+fn the_numbers_of_an_answer_have_one_precision() {
+    let sandbox = trained();
+    sandbox.write("one.csv", "review\n味道很好\n");
+    for arguments in [&["predict", "small", "味道很好"][..], &["predict", "small", "--file", "one.csv"]] {
+        let json = sandbox.ok(&[arguments, &["--json"]].concat());
+        let after = |name: &str| {
+            let (_, rest) = json.split_once(&format!("\"{name}\":")).unwrap_or_else(|| panic!("{json}"));
+            rest.trim_start().split([',', '}', '\n']).next().expect("a number").to_owned()
+        };
+        let (confidence, all) = (after("confidence"), [after("0"), after("1")]);
+        assert!(all.contains(&confidence), "{json}");
+        assert!(all.iter().all(|p| p.parse::<f32>().expect("a number").to_string() == *p), "{json}");
+    }
+}
+
+#[test]
+fn a_sweep_that_kept_no_model_says_so_and_what_to_do() {
+    let sandbox = trained();
+    sandbox.write(
+        "none.toml",
+        SPEC.replace("\"small\"", "\"none\"") + "[checkpoint]\nkeep = \"none\"\n[sweep]\nseeds = [1, 2]\n",
+    );
+    sandbox.ok(&["run", "none.toml", "--quiet"]);
+    for arguments in
+        [&["export", "none", "exported"][..], &["predict", "none", "好"], &["eval", "none", "--file", "rows.csv"]]
+    {
+        let (code, said) = sandbox.says(arguments);
+        assert!(
+            code == 2 && said.contains("none of the 2 runs that `none` names kept a model"),
+            "{arguments:?}: {said}"
+        );
+        assert!(said.contains("`--set checkpoint.keep=best`") && !said.contains("best run"), "{said}");
+    }
+    sandbox.ok(&["run", "none.toml", "--quiet", "--set", "checkpoint.keep=last"]);
+    // Now there are two models to choose from.
+    let (code, said) = sandbox.says(&["predict", "none", "好"]);
+    assert!(code == 2 && said.contains("`none` matches 2 runs; give the key of one of them"), "{said}");
+    assert!(!said.contains("(experiment none)"), "{said}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn ctrl_c_ends_a_command_that_reads_rows_at_once_and_says_so() {
+    let sandbox = trained();
+    let rows: String = (0..400_000).map(|i| format!("{},味道很好 第{i}次点\n", i % 2)).collect();
+    sandbox.write("many.csv", format!("label,review\n{rows}"));
+    let set = "data.source=path:many.csv";
+    for (arguments, said) in [
+        (&["plan", "small.toml", "--set", set][..], "stopped: nothing was trained"),
+        (&["run", "small.toml", "--set", set], "stopped: nothing was trained"),
+        (&["eval", "small", "--file", "many.csv"], "stopped: nothing was measured"),
+    ] {
+        let mut command = sandbox.command(arguments);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("taper starts");
+        let begin = std::time::Instant::now();
+        // The mask of signals that are caught: bit 1 is SIGINT.
+        let catches = || {
+            let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+            let mask = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap_or_default();
+            u64::from_str_radix(mask.trim(), 16).unwrap_or(0) & 2 != 0
+        };
+        while !catches() {
+            assert!(begin.elapsed().as_secs() < 60, "{arguments:?}");
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+        Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+        let output = child.wait_with_output().expect("its end");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(130) && error.contains(said), "{arguments:?}: {error}");
+        assert!(output.stdout.is_empty(), "{arguments:?}");
+    }
 }
 
 /// A text that is longer than the run's texts is cut, and that is said, once for all of them.
@@ -257,22 +344,20 @@ fn rows_without_a_text_get_no_label() {
     for (name, want) in [
         (
             "miss.jsonl",
-            "line 2: no field `review`, which the run's spec (as --text-column is not given) names; fields found: reveiw, id; did you mean `reveiw`?",
+            "line 2: no field `review`, which the run's spec names; --text-column names another; fields found: reveiw, id; did you mean `reveiw`?",
         ),
         (
             "none.json",
-            "the first object has no field `review`, which the run's spec (as --text-column is not given) names; columns found: a",
+            "the first object has no field `review`, which the run's spec names; --text-column names another; columns found: a",
         ),
         (
             "misses.json",
-            "line 2: no field `review`, which the run's spec (as --text-column is not given) names; fields found: text",
+            "line 2: no field `review`, which the run's spec names; --text-column names another; fields found: text",
         ),
     ] {
         let output = sandbox.taper(&["predict", "small", "--file", name]);
         let error = String::from_utf8_lossy(&output.stderr);
-        // Of an array all objects are read first.
-        let code = if name == "none.json" { 2 } else { 1 };
-        assert!(output.status.code() == Some(code) && error.contains(name) && error.contains(want), "{error}");
+        assert!(output.status.code() == Some(2) && error.contains(name) && error.contains(want), "{error}");
     }
 }
 
@@ -288,7 +373,7 @@ fn what_predict_cannot_read_is_an_error_in_its_own_terms() {
         (&["--file", "."], "error: .: it is a folder; expected a file"),
         (
             &["--file", "x.csv"],
-            "error: x.csv: no column `review`, which the run's spec (as --text-column is not given) names; columns found: a;Review; the fields seem",
+            "error: x.csv: no column `review`, which the run's spec names; --text-column names another; columns found: a;Review; the fields seem",
         ),
         (
             &["--file", "x.dat"],
@@ -432,7 +517,7 @@ fn columns_that_an_option_names_and_those_of_the_run_are_called_so() {
     for (arguments, want) in [
         (
             &["eval", "small", "--file", "other.csv"][..],
-            "no column `review`, which the run's spec (as --text-column is not given) names",
+            "no column `review`, which the run's spec names; --text-column names another",
         ),
         (
             &["eval", "small", "--file", "other.csv", "--text-column", "texts"],
@@ -440,7 +525,7 @@ fn columns_that_an_option_names_and_those_of_the_run_are_called_so() {
         ),
         (
             &["eval", "small", "--file", "other.csv", "--text-column", "text"],
-            "no column `label`, which the run's spec (as --label-column is not given) names",
+            "no column `label`, which the run's spec names; --label-column names another",
         ),
         (
             &["eval", "small", "--file", "other.csv", "--text-column", "text", "--label-column", "star"],

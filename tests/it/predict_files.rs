@@ -212,9 +212,9 @@ fn a_file_of_results_is_whole_or_not_there() {
     sandbox.write("bad.csv", "id,review\n1,好\n2,慢\n3\n");
     let output = predict("bad.csv", "old.csv", &[]);
     let error = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert_eq!(output.status.code(), Some(2), "{error}");
     assert!(
-        error.contains("error: nothing was written: bad.csv") && error.contains("line 4: the row has 1 field"),
+        error.starts_with("error: bad.csv: 1 row cannot be used") && error.contains("line 4: the row has 1 field"),
         "{error}"
     );
     assert_eq!(fs::read(sandbox.path("old.csv")).unwrap(), b"old");

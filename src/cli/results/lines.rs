@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use anyhow::Result;
-use serde::ser::{SerializeMap, Serializer};
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use taper::{
     data::{Kept, RowText, Text},
     format,
@@ -33,7 +33,11 @@ pub fn csv_row(
     match answer.map(|answer| (answer, answer.label as usize)) {
         Some((answer, label)) => {
             cells.push(format::inert(&heading.labels[label]));
-            cells.push(if exact { probability(label) } else { format!("{:.4}", answer.probabilities()[label]).into() });
+            cells.push(if exact {
+                probability(label)
+            } else {
+                format::decimals(answer.probabilities()[label].into(), 4).into()
+            });
         }
         None => cells.extend(["".into(), "".into()]),
     }
@@ -96,11 +100,23 @@ fn kept_json(lines: &mut Vec<u8>, heading: &Heading, row: &Text, answer: Option<
 /// Label, confidence and probabilities; null for rows without a text.
 fn results<M: SerializeMap>(object: &mut M, heading: &Heading, answer: Option<&Answer>) -> Result<(), M::Error> {
     let label = answer.map(|answer| answer.label as usize);
-    let of = |answer: &Answer| -> serde_json::Map<String, serde_json::Value> {
-        heading.labels.iter().zip(answer.probabilities()).map(|(label, p)| (label.clone(), (*p).into())).collect()
-    };
     object.serialize_entry(&heading.label, &label.map(|label| &heading.labels[label]))?;
     let confidence = answer.zip(label).map(|(answer, label)| answer.probabilities()[label]);
     object.serialize_entry(&heading.confidence, &confidence)?;
-    object.serialize_entry(&heading.probabilities, &answer.map(of))
+    let all = answer.map(|answer| ByLabel { labels: &heading.labels, probabilities: answer.probabilities() });
+    object.serialize_entry(&heading.probabilities, &all)
+}
+
+/// The probability of each label as a JSON object: with the digits of a float32, as the confidence beside it has.
+pub struct ByLabel<'a> {
+    /// The labels, by id.
+    pub labels: &'a [String],
+    /// Their probabilities.
+    pub probabilities: &'a [f32],
+}
+
+impl Serialize for ByLabel<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.labels.iter().zip(self.probabilities))
+    }
 }

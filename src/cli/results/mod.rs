@@ -10,4 +10,5 @@ mod writer;
 pub use file::{NewFile, Packed};
 pub use form::{Form, Target};
 pub use heading::Wanted;
+pub use lines::ByLabel;
 pub use writer::Results;

@@ -132,20 +132,28 @@ impl SweepDecisions {
         })
     }
 
-    /// With ASHA, the rungs at which trials of the same score were told apart by their order alone: some of them were promoted and others
+    /// With ASHA, the rungs at which trials of the same score were told apart by something else: some of them were promoted and others
     /// were not. Of several such scores at a rung, the one that most trials have.
     pub fn ties(&self, states: &RunStates) -> Vec<Tie> {
-        let Prune::Asha { .. } = self.prune else { return Vec::new() };
+        let Prune::Asha { reduction_factor, .. } = self.prune else { return Vec::new() };
         let scores = self.scores(states);
         let rungs = 0..scores.iter().map(Vec::len).max().unwrap_or(0);
         let at = |rung: usize| {
             let score_of = |trial: usize| Some(scores[trial].get(rung).copied().flatten()?.or_worst());
             let known: Vec<(usize, Score)> =
                 (0..scores.len()).filter_map(|trial| Some((trial, score_of(trial)?))).collect();
+            // One goes on in any case: see `continue_best`.
+            let best = usize::try_from(known.len() as u64 / reduction_factor.max(1)).unwrap_or(usize::MAX).max(1);
             let group = |score: Score| {
-                let tied = known.iter().filter(|(_, other)| *other == score);
-                let went_on = tied.clone().filter(|(trial, _)| self.promoted[*trial] > rung).count();
-                Tie { rung, trials: known.len(), tied: tied.count(), went_on, score }
+                let tied: Vec<usize> =
+                    known.iter().filter(|(_, other)| *other == score).map(|(trial, _)| *trial).collect();
+                let better = known.iter().filter(|(_, other)| *other > score).count();
+                let went_on = |trial: &&usize| self.promoted[**trial] > rung;
+                // The rule lets those go on that are among the best by their score, then by their order.
+                let by_rule = tied.iter().take(best.saturating_sub(better));
+                let by_order = by_rule.eq(tied.iter().filter(went_on));
+                let went_on = tied.iter().filter(went_on).count();
+                Tie { rung, trials: known.len(), tied: tied.len(), went_on, score, by_order }
             };
             let groups = known.iter().filter(|(_, score)| *score > Score::WORST).map(|(_, score)| group(*score));
             groups.filter(|tie| (1..tie.tied).contains(&tie.went_on)).max_by_key(|tie| tie.tied)
@@ -358,6 +366,20 @@ mod tests {
         // The best third is clear, however many tie behind it.
         let clear = |run: usize, _| if run.is_multiple_of(3) { 0.6 + run as f64 / 100.0 } else { 0.5 };
         assert_eq!(played(ASHA, 9, clear), []);
+        // By their order alone; not so where the first went on since it was the best of three, and three better ones came later.
+        let by_order = |value: fn(usize, u64) -> f64| {
+            let (mut sweep, mut states) = (sweep(ASHA, 9, 1), RunStates::new(9));
+            play((&mut sweep, &mut states), value, false);
+            sweep.ties(&states).iter().map(|tie| (tie.rung, tie.tied, tie.went_on, tie.by_order)).collect::<Vec<_>>()
+        };
+        let better_later = |run: usize, step: u64| match (run, step) {
+            (0..3, 1) => 0.5,
+            (3..6, _) => 0.7 + run as f64 / 100.0,
+            (run, _) => run as f64 / 100.0,
+        };
+        assert_eq!(by_order(better_later), [(0, 3, 1, false)]);
+        assert_eq!(by_order(|_, _| 0.5), [(0, 9, 3, true), (1, 3, 1, true)]);
+        assert_eq!(by_order(|run, _| if run == 8 { 0.6 } else { 0.5 })[0], (0, 8, 2, true));
         assert_eq!(played(ASHA, 1, |_, _| 0.5), [], "one alone is compared with none");
         // All were completed without a rule.
         let (mut whole, mut states) = (sweep(ASHA, 9, 1), RunStates::new(9));
@@ -383,7 +405,7 @@ mod tests {
         assert!(six.pruned(&states).is_empty());
         assert_eq!(six.promoted, [2, 0, 0, 0, 0, 1]);
         let reasons: Vec<String> = six.waiting(&states).into_iter().map(|(_, reason)| reason).collect();
-        assert!(reasons[0].starts_with("at step 1: rank 5 of 6 at rung 1"), "{reasons:?}");
+        assert!(reasons[0].starts_with("at step 1: ranks 3–5 of 6 at rung 1"), "{reasons:?}");
         // Three have the same value, and none of them went on.
         assert_eq!(six.ties(&states), []);
     }

@@ -37,7 +37,7 @@ pub enum Act {
     Eval(u64, usize),
     /// Asks whether to continue after this step. If not, the run ends there with a checkpoint.
     Ask(u64),
-    /// The user presses Ctrl-C.
+    /// The user presses Ctrl-C; as the first act: while the worker reads its rows, before it reports that it begins.
     CtrlC,
     /// Computes, without a report.
     Think,
@@ -171,7 +171,8 @@ impl Executor for Fake<'_> {
         };
         self.turn = slot + 1;
         let worker = &mut self.workers[slot];
-        if let Some(from) = worker.from.take() {
+        let reads = worker.from.is_some() && matches!(worker.acts.front(), Some(Act::CtrlC));
+        if let Some(from) = worker.from.take_if(|_| !reads) {
             let (environment, resumed_from) = (Box::default(), Some(from).filter(|from| *from > 0));
             return Some((slot, News::Report(Report::Started { environment, resumed_from })));
         }

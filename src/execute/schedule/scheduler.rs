@@ -142,7 +142,7 @@ impl<'a> Scheduler<'a> {
             let stopping = self.is_stopped() || self.spending.is_spent();
             if stopping {
                 for slot in self.slots.mark_stopping() {
-                    self.executor.answer(slot, &Order::Stop)?;
+                    self.order_to_stop(slot)?;
                 }
             } else {
                 self.fill()?;
@@ -170,6 +170,22 @@ impl<'a> Scheduler<'a> {
             if self.others.is_due() {
                 self.refresh()?;
             }
+        }
+    }
+
+    /// Orders a worker to stop its run after the present step. One that still reads its rows, which can take minutes, has nothing to save: if
+    /// the user asked to stop, it is ended at once.
+    fn order_to_stop(&mut self, slot: usize) -> Result<(), ExecuteError> {
+        match self.slots.occupant(slot).filter(|occupant| {
+            occupant.trains && !occupant.begun && self.is_stopped() && self.states.is_running(occupant.run)
+        }) {
+            Some(occupant) => {
+                let _ = self.executor.cancel(slot);
+                self.states.close(occupant.run, Then::Waiting);
+                self.free(slot);
+                Ok(())
+            }
+            None => self.executor.answer(slot, &Order::Stop),
         }
     }
 
@@ -254,6 +270,7 @@ impl<'a> Scheduler<'a> {
             Report::Unusable(message) => return self.device_unusable(slot, message),
             Report::Started { environment, resumed_from } => {
                 self.records.start(run, &environment, resumed_from)?;
+                self.slots.mark_begun(slot);
                 self.executor.answer(slot, &Order::Recorded)?;
             }
             Report::Event(Event::RunFinished(outcome)) => {

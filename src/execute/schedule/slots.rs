@@ -23,6 +23,8 @@ pub(super) struct Occupant {
     pub run: usize,
     /// Whether it is trained, and not only its probes are scored.
     pub trains: bool,
+    /// Whether its worker has reported that it begins: before that it only reads rows.
+    pub begun: bool,
     /// Whether it was ordered to stop.
     pub stopping: bool,
     /// Whether the worker ends with this run.
@@ -116,7 +118,12 @@ impl Slots {
             self.slots[other].1.iter_mut().for_each(|occupant| occupant.shared = true);
         }
         let shared = !beside.is_empty();
-        self.slots[slot].1 = Some(Occupant { run, trains, stopping: false, is_last: false, shared });
+        self.slots[slot].1 = Some(Occupant { run, trains, begun: false, stopping: false, is_last: false, shared });
+    }
+
+    /// Marks the run in a slot as begun.
+    pub fn mark_begun(&mut self, slot: usize) {
+        self.slots[slot].1.iter_mut().for_each(|occupant| occupant.begun = true);
     }
 
     /// Takes the run out of a slot.

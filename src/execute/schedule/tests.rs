@@ -126,6 +126,19 @@ fn a_run_of_another_process_is_waited_for_and_trained_here_if_that_process_leave
 }
 
 #[test]
+fn a_worker_that_still_reads_its_rows_is_ended_by_ctrl_c_at_once() {
+    let bench = Bench::new(&["a", "b"]);
+    let outcome = bench.run(&|_, _, _| vec![Act::CtrlC, Act::Think, Act::Step(1), DONE]);
+    assert_eq!(bench.log(), ["0: a", "0: cancel"], "it is not told to stop after a step");
+    assert_eq!(outcome.tally, Tally { not_started: 2, ..Tally::default() });
+    assert_eq!(states(&bench, 2), [RunState::Pending; 2]);
+    // One that had begun before stays as it was.
+    bench.run(&|_, _, _| vec![Act::Step(1), Act::CtrlC, Act::Step(2)]);
+    let outcome = bench.run(&|_, _, _| vec![Act::CtrlC, Act::Think]);
+    assert_eq!(outcome.tally, Tally { stopped: 1, not_started: 1, ..Tally::default() });
+}
+
+#[test]
 fn a_run_that_another_process_trains_is_not_interrupted_by_ctrl_c_here() {
     let bench = Bench::new(&["a", "b"]);
     let (_lock, mut store) = (bench.lock(1), bench.store());
@@ -268,7 +281,9 @@ fn runs_wait_at_a_rung_until_their_trial_is_promoted() {
         "b: completed",
     ];
     assert_eq!(log, want);
-    for (line, want) in pruned.iter().zip(["a: pruned at step 1: rank 2 of 3 ", "c: pruned at step 1: rank 3 of 3 "]) {
+    for (line, want) in
+        pruned.iter().zip(["a: pruned at step 1: ranks 2–3 of 3 ", "c: pruned at step 1: ranks 2–3 of 3 "])
+    {
         assert!(line.starts_with(want), "{line}");
     }
     assert_eq!(outcome.tally, Tally { completed: 1, pruned: 2, ..Tally::default() });

@@ -208,14 +208,15 @@ fn a_sweep_has_a_table_with_what_needs_attention_above_it() {
 
 e: 4 runs
 LR    STATE                      STEP    LOSS  TEST ACC  TRAINED   LEFT
-2e-5  running    ━━━━━━╸───       2/3  0.7375     75.0%     1.0s   1.0s
+2e-5  running    ━━━━━━╸───       2/3  0.7375    75.0%*     1.0s   1.0s
 1e-5  running    ━━━━━━╸───       2/3  0.7375         –     1.0s   0.5s
 4e-5  completed  ──────────       0/3       –         –        –      –
 3e-5  pending    ──────────       0/3       –         –        –      –
-leads now: lr=2e-5  test accuracy 75.0% at step 2 of 3 (chosen on test:
-  optimistic)
+leads now: lr=2e-5
+  test accuracy 75.0% at step 2 of 3 (chosen on test: optimistic)
 1 of 4 runs done, 3 left";
     assert_eq!(shown(), want);
+    assert!(terminal.contents().trim_end().ends_with("  (* not final)"), "{}", terminal.contents());
     let finished = |i: usize, progress: &mut Progress, outcome| {
         progress.on(&run(i), &Event::RunFinished(outcome)).unwrap();
     };
@@ -237,6 +238,7 @@ LR    STATE                      STEP    LOSS  TEST ACC  TRAINED   LEFT
 … and 1 more: 1 pruned
 1 of 4 runs done, 1 failed, 1 pruned, 1 left";
     assert_eq!(shown(), format!("{above}{table}"));
+    assert!(!terminal.contents().contains("not final"), "no value is shown: {}", terminal.contents());
     progress.finish().unwrap();
     assert_eq!(shown(), format!("{above}\nnote: the head is new (in 2 runs of this command)"));
 }

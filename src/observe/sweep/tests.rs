@@ -114,10 +114,10 @@ fn the_leader_comes_first_then_running_trials_then_the_others_by_score() {
     tell(&mut sweep, 5, 1.0, &[failed()]);
     let board = sweep.board(2.0);
     let want = [
-        ("3e-5".to_string(), RunState::Waiting, 4, "100.0%".to_string()),
-        ("4e-5".into(), RunState::Running, 4, "75.0%".into()),
-        ("2e-5".into(), RunState::Waiting, 4, "50.0%".into()),
-        ("1e-5".into(), RunState::Waiting, 4, "25.0%".into()),
+        ("3e-5".to_string(), RunState::Waiting, 4, "100.0%*".to_string()),
+        ("4e-5".into(), RunState::Running, 4, "75.0%*".into()),
+        ("2e-5".into(), RunState::Waiting, 4, "50.0%*".into()),
+        ("1e-5".into(), RunState::Waiting, 4, "25.0%*".into()),
         ("5e-5".into(), RunState::Failed, 0, String::new()),
         ("6e-5".into(), RunState::Pending, 0, String::new()),
     ];
@@ -185,7 +185,7 @@ fn seeds_are_one_row_with_their_mean() {
     tell(&mut sweep, 4, 0.0, &[started(), step(6, 0.25), eval(When::During, 6, Split::Dev, 3)]);
     assert_eq!(
         sweep.board(1.0).rows.iter().filter_map(|row| row.value.as_deref()).collect::<Vec<_>>(),
-        ["100.0%", "75.0%"],
+        ["100.0%", "75.0%*"],
         "a trial with a finished seed comes first"
     );
     // The mean of both once the second is finished.
@@ -305,13 +305,13 @@ fn the_value_is_that_of_the_kept_weights_on_the_selecting_split() {
         seen(&sweep)
     };
     // The last weights are kept, so a better earlier evaluation does not count.
-    assert_eq!(with(Keep::Last, Metric::Accuracy, 4), ("dev acc".into(), "25.0%".into()));
-    assert_eq!(with(Keep::Best, Metric::Accuracy, 4), ("best dev acc".into(), "75.0%".into()));
-    assert_eq!(with(Keep::None, Metric::Loss, 4), ("dev loss".into(), "0.6250".into()));
+    assert_eq!(with(Keep::Last, Metric::Accuracy, 4), ("dev acc".into(), "25.0%*".into()));
+    assert_eq!(with(Keep::Best, Metric::Accuracy, 4), ("best dev acc".into(), "75.0%*".into()));
+    assert_eq!(with(Keep::None, Metric::Loss, 4), ("dev loss".into(), "0.6250*".into()));
     // Without a dev split it is the test split's.
-    assert_eq!(with(Keep::Last, Metric::Accuracy, 0), ("test acc".into(), "100.0%".into()));
+    assert_eq!(with(Keep::Last, Metric::Accuracy, 0), ("test acc".into(), "100.0%*".into()));
     // There it is the accuracy, as on the leaderboard, whatever the metric is.
-    assert_eq!(with(Keep::Last, Metric::Loss, 0), ("test acc".into(), "100.0%".into()));
+    assert_eq!(with(Keep::Last, Metric::Loss, 0), ("test acc".into(), "100.0%*".into()));
 }
 
 /// Other commands worked on the sweep before this one.
@@ -340,9 +340,9 @@ fn earlier_commands_are_in_the_table_from_the_start() {
     let board = sweep.board(0.0);
     let want = [
         ("1e-5".to_string(), RunState::Completed, 10, "75.0%".to_string()),
-        ("2e-5".into(), RunState::Interrupted, 4, "50.0%".into()),
-        ("3e-5".into(), RunState::Waiting, 4, "25.0%".into()),
-        ("4e-5".into(), RunState::Failed, 0, "100.0%".into()),
+        ("2e-5".into(), RunState::Interrupted, 4, "50.0%*".into()),
+        ("3e-5".into(), RunState::Waiting, 4, "25.0%*".into()),
+        ("4e-5".into(), RunState::Failed, 0, "100.0%*".into()),
         ("5e-5".into(), RunState::Pending, 0, String::new()),
     ];
     assert_eq!(rows(&board), want);
@@ -355,7 +355,7 @@ fn earlier_commands_are_in_the_table_from_the_start() {
     let board = sweep.board(1.0);
     // As on the leaderboard: a complete trial comes before one that is still training.
     assert_eq!(rows(&board)[0], ("1e-5".into(), RunState::Completed, 10, "75.0%".into()));
-    assert_eq!(rows(&board)[1], ("2e-5".into(), RunState::Running, 5, "100.0%".into()));
+    assert_eq!(rows(&board)[1], ("2e-5".into(), RunState::Running, 5, "100.0%*".into()));
     assert_eq!(board.best.as_deref(), Some("best finished so far: lr=1e-5  dev accuracy 75.0%"));
 }
 

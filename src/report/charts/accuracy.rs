@@ -9,7 +9,7 @@ use plotters::{
 use super::{
     Area, Chart, Drawn, Legible,
     axes::{Axis, plot, whole},
-    pen::{self, LegendEntry, Place},
+    pen::{self, LegendArea, LegendEntry},
     theme, width,
 };
 
@@ -37,7 +37,7 @@ pub struct Track {
 
 impl Chart for AccuracyChart {
     fn height(&self, width: u32) -> u32 {
-        Place::of(&self.legend, width).height(&self.legend)
+        LegendArea::of(&self.legend, width).height(&self.legend)
     }
 
     fn texts(&self) -> Vec<&str> {
@@ -46,7 +46,7 @@ impl Chart for AccuracyChart {
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
         pen::title(area, &format!("Accuracy on the {} split", self.split))?;
-        let place = Place::of(&self.legend, width(area) as u32);
+        let area_of_legend = LegendArea::of(&self.legend, width(area) as u32);
         let points = || self.tracks.iter().flat_map(|t| &t.points).filter(|p| p.1.is_finite());
         let last = points().map(|p| p.0).fold(1.0, f64::max);
         let values = || points().map(|p| p.1).chain(self.baseline);
@@ -57,7 +57,7 @@ impl Chart for AccuracyChart {
         let decimals = usize::from(range.end - range.start < 5.0);
         let mut chart = plot(
             area,
-            (place.right, place.below),
+            (area_of_legend.right, area_of_legend.below),
             // Some space on both sides for the dots.
             Axis {
                 range: -0.02 * last..last * 1.02,
@@ -78,6 +78,6 @@ impl Chart for AccuracyChart {
             chart.draw_series([PathElement::new(points.clone(), pen::stroke(track.colour, 1.0, 4))])?;
             chart.draw_series(points.into_iter().map(|p| Circle::new(p, 7, track.colour.filled())))?;
         }
-        place.draw(area, &self.legend, legible)
+        area_of_legend.draw(area, &self.legend, legible)
     }
 }

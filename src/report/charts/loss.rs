@@ -5,10 +5,10 @@ use plotters::{element::PathElement, prelude::DrawingBackend, style::RGBColor};
 use super::{
     Area, Chart, Drawn, Legible,
     axes::{Axis, plot, round_end, whole},
-    pen::{self, At, LegendEntry, Place},
+    pen::{self, At, LegendArea, LegendEntry},
     theme, width,
 };
-use crate::format::rate;
+use crate::format::{decimals, rate};
 
 /// Loss curves of one or several runs.
 pub struct LossChart {
@@ -34,6 +34,14 @@ pub struct Curve {
     pub completed: bool,
 }
 
+impl Curve {
+    /// Where it ends: at its last step, whose loss may not be a number, at the height of the last one that is.
+    fn end(&self) -> Option<(f64, f64)> {
+        let (last, _) = self.smooth.last()?;
+        Some((*last, self.smooth.iter().rfind(|p| p.1.is_finite())?.1))
+    }
+}
+
 /// Curves with more points than this share pixel columns, and are thinned to about this many.
 const POINTS: usize = 1400;
 
@@ -53,10 +61,12 @@ fn quantile(values: &[f64], share: f64) -> f64 {
 fn label(top: f64, value: f64) -> String {
     match top {
         1e5.. => rate(value),
-        20.0.. => format!("{value:.0}"),
-        2.0.. => format!("{value:.1}"),
-        0.2.. => format!("{value:.2}"),
-        _ => format!("{value:.3}"),
+        20.0.. => decimals(value, 0),
+        2.0.. => decimals(value, 1),
+        0.2.. => decimals(value, 2),
+        0.02.. => decimals(value, 3),
+        // The distance of two labels is at least this part of the axis.
+        _ => decimals(value, (-(top / (2 * LABELS) as f64).log10().floor()).clamp(3.0, 12.0) as usize),
     }
 }
 
@@ -95,7 +105,7 @@ impl LossChart {
 
 impl Chart for LossChart {
     fn height(&self, width: u32) -> u32 {
-        Place::of(&self.legend, width).height(&self.legend)
+        LegendArea::of(&self.legend, width).height(&self.legend)
     }
 
     fn texts(&self) -> Vec<&str> {
@@ -104,12 +114,12 @@ impl Chart for LossChart {
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
         pen::title(area, "Training loss")?;
-        let place = Place::of(&self.legend, width(area) as u32);
+        let area_of_legend = LegendArea::of(&self.legend, width(area) as u32);
         let top = self.top();
         let last = self.curves.iter().filter_map(|c| c.raw.last()).map(|p| p.0).fold(1.0, f64::max);
         let mut chart = plot(
             area,
-            (place.right, place.below),
+            (area_of_legend.right, area_of_legend.below),
             Axis { range: 0.0..last, title: "optimiser step", labels: (last as usize + 1).min(11), format: &whole },
             Axis { range: 0.0..top, title: "cross-entropy (nats)", labels: LABELS, format: &|v| label(top, v) },
         )?;
@@ -128,7 +138,7 @@ impl Chart for LossChart {
                 let points: Vec<_> = part.into_iter().map(cut).collect();
                 chart.draw_series([PathElement::new(points, pen::stroke(curve.colour, 1.0, 5))])?;
             }
-            let end = curve.smooth.iter().rfind(|p| p.1.is_finite()).map(|&p| chart.backend_coord(&cut(p)));
+            let end = curve.end().map(|p| chart.backend_coord(&cut(p)));
             ends.extend(end.map(|(x, y)| (curve, (f64::from(x), f64::from(y)))));
         }
         for (curve, (x, y)) in ends {
@@ -140,7 +150,7 @@ impl Chart for LossChart {
         }
         let key = format!("thin: each step · bold: moving average, weight {}", self.smoothing);
         pen::text(area, (width(area) - 24.0, 40.0), &key, pen::SMALL, theme::MUTED, At::Right)?;
-        place.draw(area, &self.legend, legible)
+        area_of_legend.draw(area, &self.legend, legible)
     }
 }
 
@@ -222,6 +232,21 @@ mod tests {
         assert!((c.top() - 800.0).abs() < 1e-9, "{}", c.top());
         assert_eq!(c.cut(), 0);
         assert_eq!([label(800.0, 100.0), label(1e7, 2e6), label(0.8, 0.4)], ["100", "2e6", "0.40"]);
+    }
+
+    /// The message says step 6, of which the loss is NaN.
+    #[test]
+    fn a_run_that_diverged_ends_at_the_step_that_its_message_names() {
+        let c = chart(&[&[0.7, 0.7, 0.6, 40.0, 613.0, f64::NAN], &[0.5], &[f64::NAN]]);
+        assert_eq!(c.curves.iter().map(Curve::end).collect::<Vec<_>>(), [Some((6.0, 613.0)), Some((1.0, 0.5)), None]);
+    }
+
+    #[test]
+    fn small_losses_have_as_many_digits_as_their_labels_need() {
+        // Of an axis to 0.02 the labels are 0.005 apart, of one to 0.0015 0.0005, and of 0.0003 0.00005.
+        let texts = [(0.02, 0.005), (0.0015, 0.0005), (0.0003, 0.00005)].map(|(top, value)| label(top, value));
+        assert_eq!(texts, ["0.005", "0.0005", "0.00005"]);
+        assert_eq!([label(2.0, 0.5), label(30.0, 5.0), label(25.0, 2.5)], ["0.5", "5", "3"]);
     }
 
     #[test]

@@ -128,7 +128,7 @@ pub struct LegendEntry {
 }
 
 /// Where a legend is: at the right of a wide chart, below a narrow one. Lengths are in drawing units.
-pub struct Place {
+pub struct LegendArea {
     /// Space that it takes at the right.
     pub right: f64,
     /// Space that it takes below.
@@ -137,8 +137,8 @@ pub struct Place {
     room: f64,
 }
 
-impl Place {
-    /// The place of a legend with these entries in a chart of this width.
+impl LegendArea {
+    /// The area of a legend with these entries in a chart of this width.
     pub fn of(entries: &[LegendEntry], width: u32) -> Self {
         let longest = entries.iter().map(|e| format::width_em(&e.name)).fold(0.0, f64::max);
         if entries.is_empty() {

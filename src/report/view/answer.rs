@@ -64,7 +64,10 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
             .map(|((low, high), covers)| (covers, format::percent_range(crate::stats::Interval { low, high }))),
         macro_f1: over.macro_f1.map_or(format::NOTHING.into(), |mean| format::percent(mean.mean)),
         before: over.before.map(|mean| format::percent(mean.mean)),
-        verdict: of_mean(over.accuracy.mean - own.share_of_baseline),
+        verdict: match over.accuracy.n {
+            1 => of_one_seed(over.accuracy.mean - own.share_of_baseline),
+            _ => of_mean(over.accuracy.mean - own.share_of_baseline),
+        },
         run: Some(BestRun {
             intro: match folds {
                 true => "The classes and mistakes below are of".into(),
@@ -162,7 +165,13 @@ struct Means {
 
 impl Means {
     fn of(input: &ReportInput, group: &Group) -> Option<Self> {
-        let before: Vec<&Metrics> = group.finished.iter().filter_map(|&i| input.runs[i].before()).collect();
+        let of = |runs: &[usize]| runs.iter().map(|&i| input.runs[i].before()).collect::<Option<Vec<&Metrics>>>();
+        // As the accuracy after training: of folds, all rows of a seed together.
+        let pooled: Vec<Metrics> = group.complete.iter().filter_map(|folds| Metrics::pooled(&of(folds)?)).collect();
+        let before: Vec<&Metrics> = match &group.out_of_fold {
+            Some(_) => pooled.iter().collect(),
+            None => group.finished.iter().filter_map(|&i| input.runs[i].before()).collect(),
+        };
         let (accuracy, macro_f1) = match &group.out_of_fold {
             Some(folds) => (folds.accuracy, folds.macro_f1),
             None => (group.accuracy, group.macro_f1),
@@ -183,11 +192,20 @@ impl Means {
 
 /// Compares a mean accuracy with the baseline's.
 fn of_mean(difference: f64) -> String {
-    let points = format!("{:.1}", difference.abs() * 100.0);
+    against_baseline("The mean", difference)
+}
+
+/// The same of the only completed seed of several.
+fn of_one_seed(difference: f64) -> String {
+    against_baseline("The completed seed", difference)
+}
+
+fn against_baseline(what: &str, difference: f64) -> String {
+    let points = format::decimals(difference.abs() * 100.0, 1);
     match points.as_str() {
-        "0.0" => "The mean equals the baseline.".into(),
-        points if difference > 0.0 => format!("The mean is {points} points above the baseline."),
-        points => format!("The mean is {points} points below the baseline."),
+        "0.0" => format!("{what} equals the baseline."),
+        points if difference > 0.0 => format!("{what} is {points} points above the baseline."),
+        points => format!("{what} is {points} points below the baseline."),
     }
 }
 
@@ -200,5 +218,6 @@ mod tests {
         assert_eq!(of_mean(0.417), "The mean is 41.7 points above the baseline.");
         assert_eq!(of_mean(-0.02), "The mean is 2.0 points below the baseline.");
         assert_eq!(of_mean(-0.0004), "The mean equals the baseline.");
+        assert_eq!(of_one_seed(0.05), "The completed seed is 5.0 points above the baseline.");
     }
 }

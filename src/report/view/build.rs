@@ -57,7 +57,7 @@ impl View {
             title: settings.title.clone().unwrap_or_else(|| experiment.name.clone()),
             description: experiment.description.clone(),
             experiment: experiment.name.clone(),
-            states: states(&input.runs, analysis.missing.all),
+            states: states(&input.runs, analysis.missing.all, experiment.to_come),
             finished: last_finish(&input.runs),
             headline: headline(input, analysis),
             caveats: caveats(input, analysis),
@@ -137,15 +137,18 @@ fn line_heading(run: &RunInput) -> String {
     }
 }
 
-fn states(runs: &[RunInput], missing: usize) -> String {
+/// The runs in each state, counted as `taper run` and `taper list` do: with those that a search has yet to propose.
+fn states(runs: &[RunInput], missing: usize, to_come: usize) -> String {
     // An experiment is stored with its runs: if there are none, they were removed.
     if runs.is_empty() {
         return "no runs: they were removed".into();
     }
     let counts = RunState::counted(runs.iter().map(|r| r.run.state));
+    let counts = if to_come > 0 { format!("{counts}, {to_come} not yet proposed") } else { counts };
+    let all = format::plural(runs.len() + missing + to_come, "run");
     match missing {
-        0 => format!("{}: {counts}", format::plural(runs.len(), "run")),
-        n => format!("{} of {}: {counts}; {n} without a record", runs.len(), format::plural(runs.len() + n, "run")),
+        0 => format!("{all}: {counts}"),
+        n => format!("{} of {all}: {counts}; {n} without a record", runs.len()),
     }
 }
 
@@ -253,6 +256,7 @@ fn message(run: &RunInput, budget_is_spent: bool) -> Option<String> {
         RunState::Completed if run.run.final_metrics.is_none() => Some("completed, but no evaluation is stored".into()),
         RunState::Failed => Some("it left no message".into()),
         RunState::Interrupted => Some(match run.run.checkpoint_step {
+            Some(step) if step == run.run.total_steps => "“taper run” evaluates it: all its steps are trained".into(),
             Some(step) => format!("“taper run” resumes it from step {}", format::count(step)),
             None => "“taper run” starts it again".into(),
         }),
@@ -268,6 +272,9 @@ fn probes_note(run: &RunInput, of_several: bool) -> String {
     match (pairs.iter().any(|pair| pair.before.is_some()), pairs.iter().any(|pair| pair.after.is_some())) {
         (true, true) => format!("Before and after training{of}."),
         (false, true) => format!("After training{of}."),
+        (_, false) if run.run.state == RunState::Completed => {
+            format!("Before training only{of}. No score after training is stored.")
+        }
         (_, false) => {
             let is = if run.run.state == RunState::Failed { "" } else { "is " };
             format!(

@@ -2,7 +2,7 @@
 
 use super::{Ranking, TrialRow, folds};
 use crate::{
-    format::and,
+    format::{and, command::shell_word},
     metrics::Metric,
     report::{
         analysis::{Analysis, Comparison, Group},
@@ -57,10 +57,11 @@ fn notes(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
             true => format!(" “–”: no rank, because not all {}s of the trial are completed.", analysis.replicate),
             false => " “–”: no rank, because the run is not completed.".into(),
         };
-        notes.push(format!("Best first, as in `taper list {} --leaderboard`.{dash}", input.experiment.name));
+        let name = shell_word(&input.experiment.name);
+        notes.push(format!("Best first, as in `taper list {name} --leaderboard`.{dash}"));
     }
     if input.runs.iter().any(|run| run.run.state == RunState::Pruned) && analysis.groups.len() > 1 {
-        notes.push("Of pruned trials, those that got further come first.".into());
+        notes.push("Of pruned trials, those with a value of a later part of training come first.".into());
     }
     let seed = |run: usize| input.runs[run].run.config.data.seed;
     if (1..input.runs.len()).any(|run| seed(run) != seed(0)) {
@@ -168,7 +169,7 @@ fn rows(analysis: &Analysis) -> Vec<TrialRow> {
                 chosen => mean_text(chosen, analysis.criterion.metric),
             },
             accuracy: mean_text(group.accuracy, Metric::Accuracy),
-            sd: group.accuracy.and_then(|m| m.sd).map_or(format::NOTHING.into(), |sd| format!("{:.1}", sd * 100.0)),
+            sd: group.accuracy.and_then(|m| m.sd).map_or(format::NOTHING.into(), |sd| format::decimals(sd * 100.0, 1)),
             macro_f1: mean_text(group.macro_f1, Metric::MacroF1),
             out_of_fold: folds::cell(group, |folds| folds.accuracy, |mean| mean.text(Metric::Accuracy)),
             out_of_fold_f1: folds::cell(group, |folds| folds.macro_f1, |mean| mean.text(Metric::MacroF1)),
@@ -186,6 +187,12 @@ fn heading(analysis: &Analysis, of: &str) -> String {
     }
 }
 
+/// An interval of a difference of shares: `−1.2 to +3.4, Welch`. Where it goes beyond what a difference can be, it is cut and says so.
+fn of_difference(i: Interval, how: &str) -> String {
+    let cut = if i.low < -1.0 || i.high > 1.0 { ", cut at the largest possible difference" } else { "" };
+    format!("{} to {}, {how}{cut}", format::points(i.low.max(-1.0)), format::points(i.high.min(1.0)))
+}
+
 /// Compares the best configuration with the next, in words.
 pub(super) fn comparison(input: &ReportInput, analysis: &Analysis, c: &Comparison) -> String {
     let verdict = |p: f64, first_is_better: bool, on: &str| match (p < 0.05, first_is_better) {
@@ -193,13 +200,8 @@ pub(super) fn comparison(input: &ReportInput, analysis: &Analysis, c: &Compariso
         (true, true) => format!("the first is significantly better at the 5% level{on}"),
         (true, false) => format!("the second is significantly better at the 5% level{on}"),
     };
-    let differ = |what: &str, d: f64, i: Interval, how: &str| {
-        format!(
-            " The {what} differ by {} points (95% interval {} to {}, {how}).",
-            format::points(d),
-            format::points(i.low.max(-1.0)),
-            format::points(i.high.min(1.0))
-        )
+    let differ = |what: &str, d: f64, interval: Interval, how: &str| {
+        format!(" The {what} differ by {} points (95% interval {}).", format::points(d), of_difference(interval, how))
     };
     // The split that all runs are evaluated on, or a general word if they differ.
     let on = |runs: &[usize]| {
@@ -265,6 +267,15 @@ pub(super) fn comparison(input: &ReportInput, analysis: &Analysis, c: &Compariso
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_interval_that_was_cut_says_so() {
+        let of = |low, high| of_difference(Interval { low, high }, "Welch");
+        assert_eq!(of(-0.012, 0.034), "−1.2 to +3.4, Welch");
+        let cut = "cut at the largest possible difference";
+        assert_eq!(of(-1.5, 0.034), format!("−100.0 to +3.4, Welch, {cut}"));
+        assert_eq!(of(0.1, 1.2), format!("+10.0 to +100.0, Welch, {cut}"));
+    }
 
     #[test]
     fn the_intervals_of_a_table_are_said_once() {

@@ -50,6 +50,7 @@ fn experiment(name: &str, runs: &[&str]) -> ExperimentRecord {
         report: serde_json::json!({"smoothing": 0.9, "title": null}),
         warnings: vec![Warning::new(Kind::Sweep, "two points mean the same run")],
         prunes: false,
+        to_come: 0,
         runs: runs.iter().map(|key| (key.to_string(), format!("{key} of {name}"))).collect(),
     }
 }

@@ -33,6 +33,31 @@ fn a_stopped_sweep_counts_trials_that_have_not_begun_and_says_where_runs_resume(
     assert!(said.contains(&format!("\ninterrupted: {name} resumes at step {step} of 240\n")), "{said}");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_stopped_search_has_one_size_everywhere() {
+    let sandbox = sandbox(
+        "[sweep]\nsearch = \"tpe\"\ntrials = 9\nbatch = 2\nstartup_trials = 3\n[sweep.axes]\ntrain.lr = { log = [1e-5, 1e-3] }\n",
+    );
+    let longer = ["run", "small.toml", "--set", "train.epochs=60", "--set", "data.dev=0.2"];
+    let mut command = sandbox.command(&longer);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("taper starts");
+    assert!(wait(&mut child, "steps", || stored_steps(&sandbox.path("runs")) >= 5));
+    Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+    let said = text(&child.wait_with_output().expect("its end").stdout);
+    assert!(said.contains("6 not yet proposed"), "{said}");
+    let list = sandbox.ok(&["list"]);
+    assert!(list.starts_with("small: 9 runs, ") && list.contains(", 6 not yet proposed"), "{list}");
+    sandbox.ok(&["report", "small"]);
+    let report = fs::read_to_string(sandbox.path("runs/reports/small/report.md")).expect("a report");
+    assert!(report.contains("9 runs: ") && report.contains(", 6 not yet proposed"), "{report}");
+    let plan = sandbox.ok(&[&["plan"], &longer[1..]].concat());
+    assert!(plan.contains("9 of 9 runs to do (3 known so far)"), "{plan}");
+    // When all are proposed nothing is.
+    sandbox.ok(&["run", "small.toml", "--set", "data.dev=0.2", "--set", "train.max_steps=2"]);
+    assert!(sandbox.ok(&["list"]).starts_with("small: 9 runs, 9 completed"), "{}", sandbox.ok(&["list"]));
+}
+
 /// What a command prints on a terminal of so many columns; `None` without the program `script`.
 fn on_terminal(sandbox: &Sandbox, columns: &str, arguments: &[&str]) -> Option<String> {
     let shell = format!("{} {}", env!("CARGO_BIN_EXE_taper"), arguments.join(" "));
@@ -52,6 +77,10 @@ fn a_plan_on_a_terminal_has_a_line_for_each_of_the_first_trials() {
         eprintln!("skipped: there is no program `script`");
         return;
     };
+    // A value that has no room in a line is continued below itself.
+    let wide = plan.lines().position(|line| line.starts_with("baseline  ")).unwrap_or_else(|| panic!("{plan}"));
+    let next = plan.lines().nth(wide + 1).unwrap_or_default();
+    assert!(next.starts_with(&" ".repeat(10)) && !next.starts_with(&" ".repeat(11)), "{plan}");
     let lines: Vec<Vec<&str>> = plan.lines().map(|line| line.split_whitespace().collect()).collect();
     let at = lines.iter().position(|line| line.first() == Some(&"LR")).unwrap_or_else(|| panic!("{plan}"));
     assert_eq!(lines[at][..4], ["LR", "SEEDS", "STATE", "STEPS"]);

@@ -215,6 +215,18 @@ fn the_plan_numbers_rungs_as_events_do_and_tells_those_of_every_setting() {
     assert_eq!(json["sweep"]["rungs"], Value::Null, "runs differ");
     let of: Vec<&Value> = json["runs"].as_array().expect("runs").iter().map(|run| &run["rungs"]).collect();
     assert!(of.contains(&&serde_json::json!([4, 8])) && of.contains(&&serde_json::json!([8, 16])), "{of:?}");
+    // Its lines count whole runs, and the total what the rule leaves.
+    let both = "steps, time and disk of each line: without pruning; the total below: with it\n";
+    assert!(steps.contains(both), "{steps}");
+    let median = one.ok(&[
+        &["plan", "small.toml"],
+        &set[..],
+        &["--set", "sweep.prune=median", "--set", "sweep.startup_trials=1"],
+    ]
+    .concat());
+    assert!(median.contains("each line, and the total below: without pruning\n"), "{median}");
+    let whole = one.ok(&[&["plan", "small.toml"], &set[..], &["--set", "sweep.prune=none"]].concat());
+    assert!(!whole.contains("without pruning"), "{whole}");
     // A search that learns says when waiting ends.
     let tpe = sweep("search = \"tpe\"\ntrials = 8\nbatch = 2\nstartup_trials = 3\n");
     let said =
@@ -222,8 +234,7 @@ fn the_plan_numbers_rungs_as_events_do_and_tells_those_of_every_setting() {
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
         said.contains(
-            "search tpe: 8 trials; 3 known so far, the others are proposed 2 at a time from the results of earlier \
-             ones"
+            "search tpe: 8 trials; 3 known so far, the other 5 are proposed 2 at a time from the results of earlier ones"
         ),
         "{said}"
     );

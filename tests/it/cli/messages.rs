@@ -389,7 +389,8 @@ fn the_name_of_an_experiment_leads_to_its_spec() {
 #[test]
 fn a_spec_that_does_not_exist_leads_to_the_nearest_one() {
     let sandbox = sandbox("");
-    sandbox.write("experiments/quickstart.toml", "");
+    sandbox.write("experiments/quickstart.toml", "[model]\nsource = \"scratch:tiny\"\n");
+    sandbox.write("Cargo.toml", "[package]\nname = \"x\"\n");
     for (wanted, meant) in [
         ("small", "small.toml"),
         ("smal.toml", "small.toml"),
@@ -402,5 +403,8 @@ fn a_spec_that_does_not_exist_leads_to_the_nearest_one() {
             assert_eq!(said(&sandbox, 2, &[command, wanted]), want);
         }
     }
-    assert!(!said(&sandbox, 2, &["plan", "zebra.toml"]).contains("did you mean"));
+    // Another TOML file is none.
+    for wanted in ["zebra.toml", "cargo", "Cargo"] {
+        assert!(!said(&sandbox, 2, &["plan", wanted]).contains("did you mean"), "{wanted}");
+    }
 }

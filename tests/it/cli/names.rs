@@ -394,6 +394,7 @@ fn the_best_run_is_named_only_among_those_that_the_text_means() {
             report: Value::Null,
             warnings: Vec::new(),
             prunes: false,
+            to_come: 0,
             runs: runs.iter().map(|(key, name)| (key.to_string(), name.to_string())).collect(),
             trials: vec![0, 1],
         };

@@ -1,6 +1,10 @@
 //! What the page says first, of which it is, and what it says where there is no result.
 
-use taper::{event::Split, report::ReportInput, store::RunState};
+use taper::{
+    event::{Split, When},
+    report::{ReportInput, RunInput},
+    store::RunState,
+};
 
 use super::{files_of, report_fixtures::*, text};
 
@@ -50,6 +54,73 @@ fn across_folds_the_trial_is_the_best_and_no_run() {
     let at = table.headers().unwrap().iter().position(|name| name == "best").unwrap();
     let best: Vec<bool> = table.records().map(|row| row.unwrap()[at] == *"true").collect();
     assert_eq!(best, [false, false, false, true, true, true]);
+}
+
+/// Accuracy before training is that of all rows of a seed together, and of the seeds that the accuracy after it is of: folds differ in size,
+/// and the third seed has one of them only.
+#[test]
+fn the_accuracy_before_training_of_folds_is_pooled_as_that_after_it() {
+    let fold = |seed: u64, number: u32| {
+        let name = format!("fold={number}/3 seed={seed}");
+        let recipe = Recipe { rows: 20 * number as usize, ..run(&name, 1e-3, seed) };
+        let mut run = if seed == 3 && number > 1 { recipe.pending() } else { recipe.completed() };
+        run.run.config.data.fold = Some(format!("{number}/3").parse().unwrap());
+        run.run.key = format!("{number}{}", &run.run.key[1..]);
+        run
+    };
+    let mut input = experiment([1, 2, 3].into_iter().flat_map(|seed| [1, 2, 3].map(|n| fold(seed, n))).collect());
+    input.experiment.trials = vec![0; 9];
+    let before = |run: &RunInput| {
+        let eval = run.evals.iter().find(|e| e.when == When::Before && e.split == Split::Test).unwrap();
+        (eval.metrics.right() as f64, eval.metrics.rows as f64)
+    };
+    let of_seed = |runs: &[RunInput]| {
+        let (right, rows) = runs.iter().map(before).fold((0.0, 0.0), |sum, of| (sum.0 + of.0, sum.1 + of.1));
+        right / rows
+    };
+    let mean = (of_seed(&input.runs[..3]) + of_seed(&input.runs[3..6])) / 2.0;
+    let want = format!("; {} before training", taper::format::percent(mean));
+    let singly: f64 = input.runs[..7].iter().map(|run| before(run).0 / before(run).1).sum::<f64>() / 7.0;
+    assert!((mean - singly).abs() > 1e-3, "the test shows nothing: {mean} {singly}");
+    let md = text(&files_of(&input), "report.md").to_owned();
+    assert!(md.contains(&want), "{want}: {md}");
+}
+
+/// One completed seed of three has no mean.
+#[test]
+fn what_is_said_of_one_seed_is_not_called_a_mean() {
+    let runs =
+        vec![run("seed=1", 1e-4, 1).completed(), run("seed=2", 1e-4, 2).pending(), run("seed=3", 1e-4, 3).pending()];
+    let md = text(&files_of(&experiment(runs)), "report.md").to_owned();
+    assert!(md.contains("1 of 3 seeds completed") && md.contains(" The completed seed is "), "{md}");
+    assert!(!md.contains("The mean "), "{md}");
+}
+
+/// A run that completed may have no scores of its probes after training; a run whose steps are all trained is evaluated next; tables without
+/// rows have no link, and commands quote what a shell would take apart.
+#[test]
+fn the_page_promises_nothing_that_is_not_stored() {
+    let mut completed = run("a", 1e-4, 1).completed();
+    completed.probes.retain(|probe| probe.when == When::Before);
+    let files = files_of(&experiment(vec![completed]));
+    let md = text(&files, "report.md");
+    assert!(md.contains("Before training only. No score after training is stored.\n"), "{md}");
+    let mut trained = run("lr=1e-4", 1e-4, 1).broken_at(225);
+    (trained.run.checkpoint_step, trained.run.total_steps) = (Some(225), 225);
+    let mut input = experiment(vec![trained, run("lr=2e-4", 2e-4, 1).completed()]);
+    input.experiment.name = "my sweep".into();
+    let files = files_of(&input);
+    let (html, md) = (text(&files, "report.html"), text(&files, "report.md"));
+    assert!(md.contains("“taper run” evaluates it: all its steps are trained"), "{md}");
+    assert!(md.contains("`taper list 'my sweep' --leaderboard`"), "{md}");
+    let pending = files_of(&experiment(vec![run("b", 1e-4, 1).pending()]));
+    let (page, none) = (text(&pending, "report.html"), text(&pending, "report.md"));
+    for table in ["steps.csv", "evaluations.csv", "predictions.csv", "mistakes.csv", "probes.csv", "confusion.csv"] {
+        assert!(html.contains(&format!("href=\"{table}\"")) && md.contains(&format!("]({table})")), "{table}: {md}");
+        assert!(!page.contains(&format!("href=\"{table}\"")) && !none.contains(table), "{table}: {none}");
+        assert!(!text(&pending, table).is_empty(), "programs find it all the same");
+    }
+    assert!(page.contains("href=\"runs.csv\""), "{page}");
 }
 
 /// The report of a run that failed promises nothing that it does not have.

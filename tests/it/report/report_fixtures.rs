@@ -415,6 +415,7 @@ pub fn experiment(runs: Vec<RunInput>) -> ReportInput {
             report: serde_json::json!({"title": null, "smoothing": 0.9, "mistakes": 8}),
             warnings: Vec::new(),
             prunes: false,
+            to_come: 0,
             runs: runs.iter().map(|r| (r.run.key.clone(), r.run.name.clone())).collect(),
             trials: Vec::new(),
         },

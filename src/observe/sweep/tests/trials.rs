@@ -157,16 +157,43 @@ fn seeds_of_different_steps_have_no_mean_and_whole_trials_come_first() {
     let interrupted = RunState::Interrupted;
     let want = [
         // All seeds of this one are at step 4.
-        ("1".to_string(), interrupted, "50.0%".to_string()),
+        ("1".to_string(), interrupted, "50.0%*".to_string()),
         // The mean of seeds 2 and 3: not of 100, 75 and 50.
-        ("0".into(), interrupted, "62.5%".into()),
+        ("0".into(), interrupted, "62.5%*".into()),
         ("2".into(), RunState::Pending, String::new()),
     ];
     assert_eq!(seen, want);
     assert_eq!(board.best.as_deref(), Some("leads now: lr=1  dev accuracy 50.0% at step 4 of 10 (mean of 3 seeds)"));
     // A seed that comes to step 8, too: now two are there.
     at(&mut sweep, 2, &[(8, 3)]);
-    assert_eq!(rows(&sweep.board(2.0))[1].3, "87.5%");
+    assert_eq!(rows(&sweep.board(2.0))[1].3, "87.5%*");
+}
+
+/// A run that goes on past its rung has begun, and reported no step: what it has left is known, although the rule's share is used up.
+#[test]
+fn a_promoted_run_has_time_left_and_a_forecast_of_nothing_is_not_shown() {
+    let prune = Prune::Asha { reduction_factor: 3, rungs: 1 };
+    let mut sweep = LiveSweep::default();
+    let info = |i: usize| PlannedInfo { rungs: vec![3], ..planned(i, RunState::Pending) };
+    sweep.planned(&PlannedSweep { prune, ..plan(&[1, 2, 3].map(info), 0) });
+    let tell = |sweep: &mut LiveSweep, i: usize, now_s: f64, events: &[Event]| {
+        let info = RunInfo { position: (i, 3), ..run(i) };
+        events.iter().for_each(|event| drop(sweep.tell(&info, event, now_s)));
+    };
+    let paused = finished(Outcome::Paused { step: 3 });
+    for (i, now_s) in [(1, 3.0), (2, 6.0), (3, 9.0)] {
+        tell(&mut sweep, i, now_s - 3.0, &[started(), step(1, 0.5)]);
+        tell(&mut sweep, i, now_s, &[step(2, 0.5), step(3, 0.5), paused.clone()]);
+    }
+    tell(&mut sweep, 1, 9.0, &[begun(4, Some(3)), step(4, 0.5)]);
+    tell(&mut sweep, 1, 16.0, &[step(10, 0.5), finished(Outcome::Completed)]);
+    // One of three is promoted in any case: the forecast expects no more, but does not know.
+    let waits = sweep.summary(16.0);
+    assert!(waits.contains("2 left (2 of them waiting)") && !waits.contains("eta"), "{waits}");
+    tell(&mut sweep, 2, 16.0, &[begun(4, Some(3))]);
+    let (left, _) = sweep.left_s(16.5).expect("a time");
+    assert!(left > 5.0, "seven steps at about one a second: {left}");
+    assert!(sweep.summary(16.5).contains("eta ~"), "{}", sweep.summary(16.5));
 }
 
 /// The loss of a run that waited, or was interrupted, is that of all its steps: what the next command reads from the store.
