@@ -41,7 +41,8 @@ fn the_memory_of_a_large_vocabulary_is_the_one_that_the_plan_says() {
     );
     let plan = sandbox.json(&["plan", "large.toml"]);
     let planned = plan["runs"][0]["estimate"]["memory_bytes"].as_u64().expect("bytes");
-    let mut child = sandbox.command(&["run", "large.toml", "--quiet"]).stderr(Stdio::null()).spawn().expect("taper");
+    let mut command = sandbox.command(&["run", "large.toml", "--quiet"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("taper");
     let mut peak = 0;
     // The most so far, so that nothing depends on when it is read, but for the end: that is a file that is written.
     while child.try_wait().expect("a process").is_none() {
