@@ -135,6 +135,7 @@ fn a_run_on_pairs_is_shown_reported_and_used_with_both_texts() {
     assert_eq!(csv.lines().next().unwrap(), "line,label,confidence,text,text_pair");
     assert_eq!((csv.lines().count(), csv.lines().last().unwrap()), (45, "45,,,春辛单多久到,"));
     let other = "{\"q\": \"多久到\", \"a\": \"可以开票\"}\n{\"q\": \"多久到\"}\n";
+    sandbox.write("other.jsonl", other);
     let columns = ["--text-column", "q", "--text-pair-column", "a"];
     let fed = [&["predict", "qa", "--file", "-", "--format", "jsonl", "--json"], &columns[..]].concat();
     let output = sandbox.fed(&fed, other);
