@@ -109,10 +109,9 @@ fn mask(queries: usize, keys: usize, window: usize, device: &Device) -> Result<T
 }
 
 /// softmax(Q·Kᵀ / √d)·V within each sequence, window and head.
-
 ///
-/// q `[queries, heads · d]`, k and v `[keys, heads · d]` → `[queries, heads · d]`. `dropout` applies to the probabilities. Queries are the first
-/// ones of their sequence.
+/// q `[queries, heads · d]`, k and v `[keys, heads · d]` → `[queries, heads · d]`. `dropout` applies to the probabilities. The queries
+/// of a sequence are its first tokens, in order.
 pub fn attention(
     q: &Tensor,
     k: &Tensor,

@@ -278,14 +278,14 @@ fn layer(c: &ModelConfig, i: usize) -> Vec<(Module, Kind)> {
 
 /// The norm after the last layer.
 fn final_norm(c: &ModelConfig) -> Option<(Module, Kind)> {
-    c.family.is_pre_norm.then(|| (Module::FinalNorm, Kind::Norm { width: c.hidden_size, bias: c.biases.norms }))
+    c.family.is_pre_norm.then_some((Module::FinalNorm, Kind::Norm { width: c.hidden_size, bias: c.biases.norms }))
 }
 
 /// The modules of the head.
 fn head(c: &ModelConfig, labels: usize) -> Vec<(Module, Kind)> {
     let width = c.hidden_size;
     let dense = (Module::HeadDense, Kind::Linear { out: width, width, bias: c.biases.head });
-    let norm = c.family.head.has_norm.then(|| (Module::HeadNorm, Kind::Norm { width, bias: c.biases.norms }));
+    let norm = c.family.head.has_norm.then_some((Module::HeadNorm, Kind::Norm { width, bias: c.biases.norms }));
     let classifier = (Module::Classifier, Kind::Linear { out: labels, width, bias: true });
     std::iter::once(dense).chain(norm).chain([classifier]).collect()
 }

@@ -124,13 +124,16 @@ fn attention_output_is_dropped_in_all_families_but_distilbert() -> Result<()> {
     Ok(())
 }
 
+/// The probability of a site.
+type Site = fn(&mut Dropouts) -> &mut f64;
+
 /// ModernBERT's sites, of which only one drops, with both poolings. What reaches the last norm is a constant row, which becomes 0, unless
 /// values of it were dropped.
 #[test]
 fn modernbert_drops_where_transformers_does() -> Result<()> {
     let family = FAMILIES.iter().find(|family| family.model_type == "modernbert").expect("a family");
     for (pooling, kind) in ["cls", "mean"].into_iter().flat_map(|pooling| KINDS.map(|kind| (pooling, kind))) {
-        let config = |site: fn(&mut Dropouts) -> &mut f64| {
+        let config = |site: Site| {
             let json = serde_json::json!({
                 "model_type": family.model_type, "vocab_size": 30, "max_position_embeddings": 20, "hidden_size": WIDTH,
                 "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": WIDTH, "classifier_pooling": pooling,
@@ -158,7 +161,7 @@ fn modernbert_drops_where_transformers_does() -> Result<()> {
 
         let norms = ["model.final_norm.weight", "head.norm.weight"];
         let (head, down) = (["head.dense.weight", "classifier.weight"], "model.layers.0.mlp.Wo.weight");
-        let sites: [(&str, &str, fn(&mut Dropouts) -> &mut f64); 3] = [
+        let sites: [(&str, &str, Site); 3] = [
             ("embeddings", "model.embeddings.norm.bias", |p| &mut p.embedding),
             ("attention's output", "model.layers.0.attn.Wo.bias", |p| &mut p.attention_output),
             ("the gated product", "model.layers.0.mlp.Wi.bias", |p| &mut p.ffn),

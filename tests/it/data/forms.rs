@@ -210,7 +210,7 @@ fn files_that_are_not_what_is_said_are_refused() {
             "a.xlsx",
             xlsx.clone(),
             set("gbk"),
-            "a.xlsx: data.encoding is only for CSV, TSV and JSON, but this file is read as xlsx; remove it, or correct \
+            "a.xlsx: data.encoding is only for CSV, TSV and JSON, but this file is read as xlsx; remove it, or set \
              data.format",
         ),
         (

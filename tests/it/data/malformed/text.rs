@@ -235,7 +235,7 @@ fn encodings() -> Vec<Variant> {
         )
         .encoded("gbk"),
         variant("GB18030 cut and not set", "a.csv", &gb[..gb.len() - 2], (2, "`review`"), "it ends inside a character"),
-        variant("invalid GB18030", "a.csv", replaced(&gb, &gbk("下"), b"\xFF\xFF"), (4, NONE), "is not gb18030")
+        variant("invalid GB18030", "a.csv", replaced(&gb, &gbk("下"), b"\xFF\xFF"), (4, NONE), "is not valid gb18030")
             .encoded("gb18030"),
         variant("Windows-1252 not set", "a.csv", bare, (2, "`review`"), "its bytes look like windows-1252"),
         variant(
