@@ -49,7 +49,7 @@ pub struct Workspace<T> {
     pub d_unprojected: T,
     /// The input of each layer, `[tokens, hidden]`.
     pub inputs: Vec<T>,
-    /// One for each layer; in inference all but the last share the first.
+    /// One for each layer; in inference all that compute every query share the first.
     pub layers: Vec<Layer<T>>,
     /// The sum after each layer's feed-forward network, before the norm that follows, `[queries, hidden]`; shared as `layers` are. With pre-norm the
     /// next residual.
@@ -151,7 +151,7 @@ impl<T> Workspace<T> {
         let reads_first = c.pooling == Pooling::First;
         let outputs = if reads_first { sequences } else { tokens };
         let normed = if c.family.head.has_norm { sequences } else { 0 };
-        let up = if c.family.is_gated { 2 * f } else { f };
+        let up = c.up_width();
         let rows = |n: usize, width: usize| zeros(n * width);
         let layer = |i: usize| {
             let last = reads_first && i + 1 == c.num_hidden_layers;

@@ -1,7 +1,7 @@
 //! The learning rates of a run's head, layers and embeddings, where they differ.
 
 use crate::{
-    format::{counted, rate},
+    format::rate,
     model::{ModelConfig, ModelSpec},
     plan::{RateGroup, Rates, TrainConfig, sanity::LEAST_LR},
     warning::{Kind, Warning},
@@ -12,6 +12,9 @@ use crate::{
 pub struct GroupRates {
     /// Of the head.
     pub head: Option<f64>,
+    /// Of the norm after the last layer; also `None` where the family has none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub final_norm: Option<f64>,
     /// Of the encoder's layers, the first one first.
     pub layers: Vec<Option<f64>>,
     /// Of the embeddings.
@@ -29,6 +32,7 @@ impl GroupRates {
         let of = |group| trained.contains(&group).then(|| train.lr * rates.factor(group, layers));
         Self {
             head: of(RateGroup::Head),
+            final_norm: of(RateGroup::FinalNorm),
             layers: (0..layers).map(|layer| of(RateGroup::Layer(layer))).collect(),
             embeddings: of(RateGroup::Embeddings),
         }
@@ -56,7 +60,8 @@ impl GroupRates {
             }
             _ => "layers frozen".into(),
         };
-        format!("{}, {layers}, {}", group("head", self.head), group("embeddings", self.embeddings))
+        let norm = self.final_norm.map_or_else(String::new, |lr| format!("final norm {}, ", rate(lr)));
+        format!("{}, {norm}{layers}, {}", group("head", self.head), group("embeddings", self.embeddings))
     }
 
     /// Warnings about settings of rates that change nothing, or leave next to nothing of a rate.
@@ -65,23 +70,26 @@ impl GroupRates {
         let mut warn = |message| found.push(Warning::new(Kind::Training, message));
         let encoder: Vec<f64> = self.layers.iter().chain([&self.embeddings]).flatten().copied().collect();
         if let (Some(lr), None) = (train.head_lr, self.head) {
-            warn(format!("train.head_lr = {} has no effect: train.freeze has the whole head", rate(lr)));
+            warn(format!(
+                "train.head_lr = {} has no effect: train.freeze excludes the whole head from training; remove one of the two",
+                rate(lr)
+            ));
         }
         let Some(decay) = train.layer_lr_decay else { return found };
         if encoder.is_empty() {
             warn(format!(
-                "train.layer_lr_decay = {decay} has no effect: train.freeze has the embeddings and all layers, and the head has its own \
-                 rate"
+                "train.layer_lr_decay = {decay} has no effect: it does not apply to the head, and train.freeze excludes the embeddings and all \
+                 layers from training; remove one of the two"
             ));
         }
         let lowest = encoder.iter().copied().fold(f64::INFINITY, f64::min);
         // Of a rate that is too small itself, another warning says so.
         if lowest < LEAST_LR && train.lr >= LEAST_LR {
             warn(format!(
-                "train.layer_lr_decay = {decay} leaves a learning rate of {} to the lowest of {}, which changes almost no weight in \
-                 float32: it is usually 0.65 to 0.95",
+                "train.layer_lr_decay = {decay} leaves a learning rate of {} to {}, which changes almost no weight in float32: it is usually \
+                 0.65 to 0.95",
                 rate(lowest),
-                counted(self.layers.len() as u64, "layer")
+                if self.embeddings == Some(lowest) { "the embeddings" } else { "the lowest layer that is trained" }
             ));
         }
         found
@@ -127,15 +135,33 @@ mod tests {
     }
 
     #[test]
+    fn the_norm_after_the_last_layer_has_the_rate_itself() {
+        let config = r#"{"model_type": "modernbert", "vocab_size": 9, "hidden_size": 8, "num_hidden_layers": 3, "num_attention_heads": 2,
+            "intermediate_size": 6}"#;
+        let shape = ModelConfig::parse(config).expect("a config");
+        let mut train = crate::store::testing::config().train;
+        (train.lr, train.head_lr, train.layer_lr_decay) = (1e-3, Some(2e-3), Some(0.5));
+        let rates = GroupRates::of(&train, &shape);
+        let words = "head 2e-3, final norm 1e-3, layers 5e-4 (last) to 1.25e-4 (first), embeddings 6.25e-5";
+        assert_eq!(rates.words(), words);
+    }
+
+    #[test]
     fn rates_without_effect_are_warned_of() {
         let warned = |change: &dyn Fn(&mut TrainConfig)| of(change).1;
         assert_eq!(warned(&|train| (train.head_lr, train.layer_lr_decay) = (Some(2e-3), Some(0.9))), [""; 0]);
         let head = warned(&|train| (train.head_lr, train.freeze) = (Some(2e-3), freeze(&["pooler", "classifier"])));
-        assert_eq!(head, ["train.head_lr = 2e-3 has no effect: train.freeze has the whole head"]);
+        let words = "train.head_lr = 2e-3 has no effect: train.freeze excludes the whole head from training";
+        assert!(head.len() == 1 && head[0].starts_with(words), "{head:?}");
         let layers =
             warned(&|train| (train.layer_lr_decay, train.freeze) = (Some(0.9), freeze(&["embeddings", "encoder"])));
         assert!(layers.len() == 1 && layers[0].contains("train.layer_lr_decay = 0.9 has no effect"), "{layers:?}");
         let tiny = warned(&|train| train.layer_lr_decay = Some(1e-3));
-        assert!(tiny.len() == 1 && tiny[0].contains("a learning rate of 1e-15 to the lowest of 3 layers"), "{tiny:?}");
+        assert!(tiny.len() == 1 && tiny[0].contains("a learning rate of 1e-15 to the embeddings"), "{tiny:?}");
+        let lowest = warned(&|train| {
+            train.layer_lr_decay = Some(1e-3);
+            train.freeze = freeze(&["embeddings"]);
+        });
+        assert!(lowest[0].contains("a learning rate of 1e-12 to the lowest layer that is trained"), "{lowest:?}");
     }
 }

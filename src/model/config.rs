@@ -12,7 +12,7 @@ use super::{
     rotary::{LayerAttention, Rotary},
 };
 use crate::{
-    kernels::{Activation, Requirements},
+    kernels::{Activation, MASK_WIDTH, Requirements},
     task::Task,
 };
 
@@ -123,6 +123,16 @@ impl ModelConfig {
         }
     }
 
+    /// Rows of a table of angles: as many as the longest sequence can have tokens.
+    pub fn angle_rows(&self) -> usize {
+        self.longest().min(MASK_WIDTH)
+    }
+
+    /// Width of what the feed-forward network computes first.
+    pub fn up_width(&self) -> usize {
+        if self.family.is_gated { 2 * self.intermediate_size } else { self.intermediate_size }
+    }
+
     /// Values of an attention head.
     pub fn head_width(&self) -> usize {
         self.hidden_size / self.num_attention_heads
@@ -141,12 +151,11 @@ impl ModelConfig {
     /// Dropout probabilities by their keys in config.json.
     pub fn dropout_keys(&self) -> BTreeMap<&'static str, f64> {
         let (keys, p) = (&self.family.keys.dropout, self.dropout);
-        BTreeMap::from([
-            (keys.embedding, p.embedding),
-            (keys.attention, p.attention),
-            (keys.ffn, p.ffn),
-            (keys.head.0, p.head),
-        ])
+        let output = keys.attention_output.map(|key| (key, p.attention_output));
+        // A key of two sites has one value, the later one here.
+        let others =
+            [(keys.embedding, p.embedding), (keys.attention, p.attention), (keys.ffn, p.ffn), (keys.head.0, p.head)];
+        output.into_iter().chain(others).collect()
     }
 
     /// The sites of dropout that the family has, with their probabilities.

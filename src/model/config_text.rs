@@ -8,7 +8,7 @@ use super::{
     ModelConfig, ModelError, ModelSpec,
     config::{Biases, Dropouts},
     config_keys::{Keys, object, text_of},
-    family::{self, Family, Positions},
+    family::{self, Family, InitScheme, Positions},
     heads::Pooling,
     label_names::Names,
     rotary::Rotary,
@@ -128,12 +128,17 @@ impl ModelConfig {
                 |range| (0.0..=1.0).contains(&range),
                 "a number from 0 to 1 (0.02, say)",
             )?,
-            initializer_cutoff: keys.number(
-                "initializer_cutoff_factor",
-                2.0,
-                |cutoff| (0.1..=1000.0).contains(&cutoff),
-                "a number from 0.1 to 1000 (2, say)",
-            )?,
+            initializer_cutoff: match family.init {
+                InitScheme::Normal => f64::INFINITY,
+                // As in transformers, where it may be `null`.
+                InitScheme::Truncated if raw.get("initializer_cutoff_factor").is_some_and(Value::is_null) => 3.0,
+                InitScheme::Truncated => keys.number(
+                    "initializer_cutoff_factor",
+                    2.0,
+                    |cutoff| (0.1..=1000.0).contains(&cutoff),
+                    "a number from 0.1 to 1000 (2, say)",
+                )?,
+            },
             pad_token_id,
             dropout: dropouts(&keys, family)?,
             raw: raw.clone(),

@@ -11,7 +11,7 @@ impl ModelConfig {
             hidden: self.hidden_size,
             layers: self.num_hidden_layers,
             intermediate: self.intermediate_size,
-            up: if self.family.is_gated { 2 * self.intermediate_size } else { self.intermediate_size },
+            up: self.up_width(),
             local_layers: (0..self.num_hidden_layers - 1).filter(local).count(),
             window: self.rotary.as_ref().map_or(0, |rotary| 2 * rotary.window + 1),
             reads_all: self.pooling == Pooling::Mean,

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use candle_core::{Device, Result, Tensor};
 
-use super::{LayerModule, ModelConfig, ModelSpec, Module, Parameters, Part, Pooling};
+use super::{LayerModule, ModelConfig, ModelSpec, Module, Parameters, Part, Pooling, Rotary};
 use crate::{
     data::Batch,
     kernels::{
-        Dropout, MASK_WIDTH,
+        Dropout,
         reference::{self, Ragged},
     },
 };
@@ -70,8 +70,8 @@ struct Layer {
     intermediate: Linear,
     output: Linear,
     ffn_norm: LayerNorm,
-    /// Angles of rotary positions, `[positions, head width]`.
-    angles: Option<Tensor>,
+    /// Index of the table of angles of its rotary positions.
+    angles: Option<usize>,
 }
 
 /// The dense layers of queries, keys and values.
@@ -83,6 +83,8 @@ enum Qkv {
 /// transformers' `…ForSequenceClassification` of the config's family.
 pub struct Classifier {
     config: ModelConfig,
+    /// Tables of angles of rotary positions, `[positions, head width]`.
+    angles: Vec<Tensor>,
     word: Tensor,
     position: Option<Tensor>,
     token_type: Option<Tensor>,
@@ -116,11 +118,6 @@ impl Classifier {
         let layer = |i: usize| {
             let of = |module: LayerModule| linear(Module::Layer(i, module));
             let apart = || [LayerModule::Query, LayerModule::Key, LayerModule::Value].map(|m| of(m).expect(needed));
-            let word = table(Module::Words).expect(needed);
-            let angles = config.rotary.as_ref().zip(config.attention_of(i).angles).map(|(rotary, table)| {
-                let shape = (config.longest().min(MASK_WIDTH), config.head_width());
-                Tensor::from_vec(rotary.angles(table, shape.0, shape.1), shape, word.device()).expect("a tensor")
-            });
             Layer {
                 qkv: of(LayerModule::Qkv).map_or_else(|| Qkv::Apart(apart()), Qkv::Fused),
                 attention_output: of(LayerModule::AttentionOutput).expect(needed),
@@ -128,11 +125,18 @@ impl Classifier {
                 intermediate: of(LayerModule::FfnUp).expect(needed),
                 output: of(LayerModule::FfnDown).expect(needed),
                 ffn_norm: norm(Module::Layer(i, LayerModule::FfnNorm)).expect(needed),
-                angles,
+                angles: config.attention_of(i).angles,
             }
         };
+        let word = table(Module::Words).expect(needed);
+        let angles = |rotary: &Rotary| -> Vec<Tensor> {
+            let shape = (config.angle_rows(), config.head_width());
+            let table = |table| Tensor::from_vec(rotary.angles(table, shape.0, shape.1), shape, word.device());
+            (0..rotary.thetas.len()).map(|i| table(i).expect("a tensor")).collect()
+        };
         Self {
-            word: table(Module::Words).expect(needed),
+            angles: config.rotary.as_ref().map_or_else(Vec::new, angles),
+            word,
             position: table(Module::Positions),
             token_type: table(Module::TokenTypes),
             task: table(Module::Tasks),
@@ -270,8 +274,8 @@ impl Classifier {
             Qkv::Apart(linears) => self.linear(&linears[i], x),
         };
         let (query, key, value) = (of(0, asking)?, of(1, x)?, of(2, x)?);
-        let Some(angles) = &layer.angles else { return Ok([query, key, value]) };
-        let angles = angles.index_select(&input.positions, 0)?;
+        let Some(table) = layer.angles else { return Ok([query, key, value]) };
+        let angles = self.angles[table].index_select(&input.positions, 0)?;
         // First tokens alone need no rotation: their position is 0, and so is its angle.
         let is_all = asking.dim(0)? == x.dim(0)?;
         let query = if is_all { reference::rotate(&query, &angles, heads)? } else { query };

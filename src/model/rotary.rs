@@ -72,7 +72,11 @@ impl Rotary {
         }
         Ok(Some(Self {
             is_local: is_local(keys, layers)?,
-            window: keys.whole("local_attention", Some(128), 0, 1 << 24)? / 2,
+            // transformers also takes the half of it under this name.
+            window: match keys.get("sliding_window") {
+                Some(_) => keys.whole("sliding_window", None, 0, 1 << 24)?,
+                None => keys.whole("local_attention", Some(128), 0, 1 << 24)? / 2,
+            },
             thetas: [theta(keys, 0)?, theta(keys, 1)?],
         }))
     }
@@ -108,8 +112,11 @@ fn theta(keys: &Keys, kind: usize) -> Result<f64, String> {
     let Some(Value::Object(own)) = parameters.get(name).filter(|own| !own.is_null()) else { return older() };
     let own = Keys(own);
     let within = |error: String| format!("`rope_parameters`, \"{name}\": {error}");
-    if own.text("rope_type").map_err(within)?.is_some_and(|kind| kind != "default") {
-        return own.wrong("rope_type", "\"default\"").map_err(within);
+    // `type` is the older name.
+    for key in ["rope_type", "type"] {
+        if own.text(key).map_err(within)?.is_some_and(|kind| kind != "default") {
+            return own.wrong(key, "\"default\"").map_err(within);
+        }
     }
     match own.get("rope_theta") {
         Some(_) => own.number("rope_theta", default, is_sound, expected).map_err(within),
@@ -160,6 +167,7 @@ mod tests {
         });
         let is_local = vec![true, false, false, false, false];
         assert_eq!(rotary(new), Rotary { is_local, thetas: [7.5, 10_000.0], ..by_default });
+        assert_eq!(rotary(json!({"local_attention": 128, "sliding_window": 10})).window, 10);
         let config = with(json!({"classifier_pooling": "mean", "classifier_activation": "relu"})).expect("a config");
         assert_eq!((config.pooling, config.longest()), (Pooling::Mean, 8192));
     }
@@ -175,6 +183,10 @@ mod tests {
             (
                 json!({"rope_parameters": {"full_attention": {"rope_type": "yarn"}}}),
                 "`rope_parameters`, \"full_attention\": `rope_type` is \"yarn\"; expected \"default\"",
+            ),
+            (
+                json!({"rope_parameters": {"sliding_attention": {"type": "linear", "factor": 2.0}}}),
+                "`rope_parameters`, \"sliding_attention\": `type` is \"linear\"; expected \"default\"",
             ),
             (json!({"local_rope_theta": "x"}), "`local_rope_theta` is \"x\""),
             (json!({"num_attention_heads": 8}), "is 1; rotary positions need an even number"),

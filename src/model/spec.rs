@@ -262,7 +262,7 @@ fn layer(c: &ModelConfig, i: usize) -> Vec<(Module, Kind)> {
         ],
     };
     let output = (LayerModule::AttentionOutput, attention(h));
-    let up = (LayerModule::FfnUp, ffn(if c.family.is_gated { 2 * f } else { f }, h));
+    let up = (LayerModule::FfnUp, ffn(c.up_width(), h));
     let down = (LayerModule::FfnDown, ffn(h, f));
     let [attention_norm, ffn_norm] = [(LayerModule::AttentionNorm, norm), (LayerModule::FfnNorm, norm)];
     let modules: Vec<_> = match c.family.is_pre_norm {

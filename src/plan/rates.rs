@@ -58,11 +58,6 @@ impl Rates {
     pub fn are_equal(self) -> bool {
         self == Self::default()
     }
-
-    /// Whether layers have rates of their own.
-    pub fn differ_by_layer(self) -> bool {
-        self.decay != 1.0
-    }
 }
 
 #[cfg(test)]
@@ -86,6 +81,6 @@ mod tests {
         assert_eq!(Rates::of(&train).factor(RateGroup::FinalNorm, 3), 1.0);
         train.layer_lr_decay = None;
         assert_eq!(factors(&train), [1.0, 1.0, 1.0, 4.0]);
-        assert!(!Rates::of(&train).are_equal() && !Rates::of(&train).differ_by_layer());
+        assert!(!Rates::of(&train).are_equal());
     }
 }

@@ -3,7 +3,7 @@
 use taper::{
     engine::{Engine, Explicit, MemorySpace, Workload, memory_bytes},
     kernels::cuda::{Cuda, Factors},
-    model::{FAMILIES, Family},
+    model::FAMILIES,
     plan::Precision,
 };
 
@@ -14,16 +14,16 @@ use crate::{
 
 #[test]
 fn the_estimate_is_what_is_allocated() {
-    let of = |family: &Family| {
-        let family = FAMILIES.iter().position(|other| other == family).expect("a family");
-        Shape { layers: 3, heads: 4, d: 12, intermediate: 192, lengths: vec![150, 60, 10], family, ..Shape::SMALL }
-    };
+    let of =
+        |shape: Shape| Shape { layers: 3, heads: 4, d: 12, intermediate: 192, lengths: vec![150, 60, 10], ..shape };
+    let families = (0..FAMILIES.len()).map(|family| Shape { family, ..Shape::SMALL });
+    let shapes: Vec<Shape> = families.chain(Shape::kinds()).map(of).collect();
     let precisions = [
         (Factors::F32, Precision::Fp32, 1.0),
         (Factors::Tf32, Precision::Tf32, 1.0),
         (Factors::Bf16, Precision::Bf16, 0.75),
     ];
-    for (shape, (factors, precision, least)) in FAMILIES.iter().flat_map(|family| precisions.map(|p| (of(family), p))) {
+    for (shape, (factors, precision, least)) in shapes.iter().flat_map(|shape| precisions.map(|p| (shape, p))) {
         let Some(device) = emulated() else { return };
         let backend = Cuda::new(device.clone(), factors).expect("a backend");
         let mut engine = Explicit::new(backend, &shape.config(), shape.parameters(), &recipe()).expect("an engine");

@@ -12,29 +12,34 @@ use crate::{
     engine::support::{Shape, gradients, logits, recipe, state},
 };
 
+fn shapes() -> [Shape; 3] {
+    Shape::kinds().map(|shape| Shape { lengths: vec![3, 70, 1, 33, 8], ..shape })
+}
+
 fn shape() -> Shape {
-    Shape { lengths: vec![3, 70, 1, 33, 8], ..Shape::SMALL }
+    let [bert, ..] = shapes();
+    bert
 }
 
-fn engine(device: &Emulated, factors: Factors) -> Explicit<Cuda<Emulated>> {
+fn engine(shape: &Shape, device: &Emulated, factors: Factors) -> Explicit<Cuda<Emulated>> {
     let backend = Cuda::new(device.clone(), factors).expect("a backend");
-    Explicit::new(backend, &shape().config(), shape().parameters(), &recipe()).expect("an engine")
+    Explicit::new(backend, &shape.config(), shape.parameters(), &recipe()).expect("an engine")
 }
 
-fn step(engine: &mut dyn Engine, step: u64) {
-    let batches = [shape().batch_of(&shape().lengths, step)];
+fn step(shape: &Shape, engine: &mut dyn Engine, step: u64) {
+    let batches = [shape.batch_of(&shape.lengths, step)];
     let plan = Some(DropoutPlan { seed: 4, step });
-    engine.step(&batches, &shape().targets(&batches), plan, 5e-3).expect("a step");
+    engine.step(&batches, &shape.targets(&batches), plan, 5e-3).expect("a step");
 }
 
 /// Whatever depends on the order of threads or blocks lacks a barrier, or writes where another reads.
 #[test]
 fn no_order_of_threads_changes_a_bit() {
-    for factors in [Factors::F32, Factors::Bf16] {
+    for (shape, factors) in shapes().into_iter().flat_map(|s| [Factors::F32, Factors::Bf16].map(|f| (s.clone(), f))) {
         let results = [Order::Forward, Order::Backward, Order::Shuffled(1), Order::Shuffled(2)].map(|order| {
-            let mut engine = engine(&emulated()?.in_order(order), factors);
-            step(&mut engine, 0);
-            step(&mut engine, 1);
+            let mut engine = engine(&shape, &emulated()?.in_order(order), factors);
+            step(&shape, &mut engine, 0);
+            step(&shape, &mut engine, 1);
             let sums = engine
                 .finished(true)
                 .expect("sums")
@@ -42,7 +47,7 @@ fn no_order_of_threads_changes_a_bit() {
                 .map(|s| (s.loss.to_bits(), s.squares.to_bits()))
                 .collect::<Vec<_>>();
             let gradients = gradients(&engine);
-            Some((sums, gradients, state(&engine), logits(&mut engine, &shape().batch())))
+            Some((sums, gradients, state(&engine), logits(&mut engine, &shape.batch())))
         });
         assert!(results.iter().all(|other| *other == results[0]), "{factors:?}: another order gives other bytes");
     }
@@ -50,17 +55,17 @@ fn no_order_of_threads_changes_a_bit() {
 
 #[test]
 fn a_step_takes_no_memory_and_waits_for_nothing() {
-    for factors in [Factors::F32, Factors::Bf16] {
+    for (shape, factors) in shapes().into_iter().flat_map(|s| [Factors::F32, Factors::Bf16].map(|f| (s.clone(), f))) {
         let Some(device) = emulated() else { return };
-        let mut engine = engine(&device, factors);
-        step(&mut engine, 0);
+        let mut engine = engine(&shape, &device, factors);
+        step(&shape, &mut engine, 0);
         // The words of another batch are others, and so may be the room that their gradients take.
-        step(&mut engine, 1);
+        step(&shape, &mut engine, 1);
         let mut finished = 0;
         let before = device.take_counts();
         assert!(before.allocations > 0 && before.launches > 0, "{before:?}");
         for i in 0..3 {
-            step(&mut engine, i);
+            step(&shape, &mut engine, i);
             finished += engine.finished(false).expect("sums").len();
             let counts = device.take_counts();
             assert_eq!((counts.allocations, counts.downloads), (0, 0), "{factors:?}: {counts:?}");
@@ -75,8 +80,8 @@ fn a_step_takes_no_memory_and_waits_for_nothing() {
 #[test]
 fn no_memory_is_an_error() {
     let Some(device) = emulated() else { return };
-    let mut whole = engine(&device, Factors::Bf16);
-    step(&mut whole, 0);
+    let mut whole = engine(&shape(), &device, Factors::Bf16);
+    step(&shape(), &mut whole, 0);
     let needed = device.used();
     drop(whole);
     for share in 0..8 {

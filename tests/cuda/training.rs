@@ -26,12 +26,17 @@ pub fn is_pytorchs<T: Tested>() {
 
 /// Steps with dropout and clipping, whose sums come when the device has them.
 pub fn losses_are_the_cpus<T: Tested>() {
-    let shape = Shape { lengths: vec![3, 17, 40, 1], ..Shape::SMALL };
+    // Rounding errors grow with the steps, with pre-norm faster.
+    Shape::kinds().into_iter().zip([20, 6, 6]).for_each(|(kind, steps)| losses_of::<T>(kind, steps));
+}
+
+fn losses_of<T: Tested>(kind: Shape, steps: u64) {
+    let shape = Shape { lengths: vec![3, 17, 40, 1], ..kind };
     let recipe = Recipe { max_grad_norm: 1.0, ..recipe() };
     let tolerance = T::PRODUCTS.unwrap_or(1e-4);
     let [got, want] = [shape.explicit::<T>(&recipe), shape.explicit::<Cpu>(&recipe)].map(|mut engine| {
         let mut sums = Vec::new();
-        for step in 0..20 {
+        for step in 0..steps {
             let batches = [shape.batch_of(&shape.lengths, step % 4)];
             let plan = Some(DropoutPlan { seed: 4, step });
             engine.step(&batches, &shape.targets(&batches), plan, 5e-3).expect("a step");
@@ -40,19 +45,25 @@ pub fn losses_are_the_cpus<T: Tested>() {
         sums.extend(engine.finished(true).expect("sums"));
         sums
     });
-    assert_eq!((got.len(), want.len()), (20, 20));
+    assert_eq!((got.len() as u64, want.len() as u64), (steps, steps));
     for (step, (got, want)) in got.iter().zip(&want).enumerate() {
         let error = (got.loss - want.loss).abs();
         assert!(error <= tolerance * want.loss, "loss {} of step {step}, wanted {}", got.loss, want.loss);
         let error = (got.norm() - want.norm()).abs();
         assert!(error <= 2.0 * tolerance * want.norm(), "norm {} of step {step}, wanted {}", got.norm(), want.norm());
     }
-    assert!(want[19].loss < 0.7 * want[0].loss, "nothing is learnt: {want:?}");
+    if let Some(last) = want.get(19) {
+        assert!(last.loss < 0.7 * want[0].loss, "nothing is learnt: {want:?}");
+    }
 }
 
 /// Products of rounded factors: gradients are those of float32 but for that, each in proportion to its norm.
 pub fn rounded_products_stay_near_float32<T: Tested>() {
-    let shape = Shape { heads: 4, d: 8, intermediate: 96, layers: 3, lengths: vec![3, 37, 40, 1, 8], ..Shape::SMALL };
+    Shape::kinds().into_iter().for_each(rounded_products_of::<T>);
+}
+
+fn rounded_products_of<T: Tested>(kind: Shape) {
+    let shape = Shape { heads: 4, d: 8, intermediate: 96, layers: 3, lengths: vec![3, 37, 40, 1, 8], ..kind };
     let batches = [shape.batch()];
     let mut exact = Autograd::new(&shape.config(), shape.parameters(), &recipe(), &Device::Cpu).expect("an engine");
     let mut engine = shape.explicit::<T>(&recipe());

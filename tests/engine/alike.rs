@@ -1,13 +1,16 @@
 //! The engine beside itself: used before, evaluated in between, and with a step in parts.
 
-use taper::data::Batch;
+use taper::{
+    data::Batch,
+    engine::{Engine, Recipe},
+};
 
 use super::support::*;
 
 /// What earlier and larger batches left in the buffers is of no consequence.
 pub fn an_engine_that_was_used_computes_the_same_step_as_a_new_one<T: Tested>() {
-    for layers in 1..=3 {
-        let shape = Shape { layers, ..Shape::SMALL };
+    for (layers, kind) in (1..=3).flat_map(|layers| Shape::kinds().map(|kind| (layers, kind))) {
+        let shape = Shape { layers, ..kind };
         let small = shape.batch_of(&[4, 1, 9], 1);
         let [few_long, many_short] = [shape.batch_of(&[70, 50], 2), shape.batch_of(&[1; 30], 3)];
         let mut new = shape.explicit::<T>(&recipe());
@@ -43,10 +46,10 @@ pub fn an_engine_that_was_used_computes_the_same_step_as_a_new_one<T: Tested>() 
 
 /// Gradients stay where they are while batches of any size are evaluated.
 pub fn an_evaluation_between_gradients_and_update_changes_nothing<T: Tested>() {
-    let shape = Shape::SMALL;
-    let batch = shape.batch_of(&[4, 1, 9], 1);
-    let others = [shape.batch_of(&[2], 2), shape.batch_of(&[90, 1, 33], 3), shape.batch_of(&[1; 50], 4)];
-    for create in [Shape::explicit::<T>, Shape::autograd] {
+    let creates: [fn(&Shape, &Recipe) -> Box<dyn Engine>; 2] = [Shape::explicit::<T>, Shape::autograd];
+    for (shape, create) in Shape::kinds().into_iter().flat_map(|shape| creates.map(|create| (shape.clone(), create))) {
+        let batch = shape.batch_of(&[4, 1, 9], 1);
+        let others = [shape.batch_of(&[2], 2), shape.batch_of(&[90, 1, 33], 3), shape.batch_of(&[1; 50], 4)];
         let [mut plain, mut evaluated] = [create(&shape, &recipe()), create(&shape, &recipe())];
         for _ in 0..2 {
             for engine in [&mut plain, &mut evaluated] {

@@ -61,6 +61,13 @@ impl Shape {
         seed: 1,
     };
 
+    /// BERT, and ModernBERT with a head over the first token and over all, biases of dense layers, and a window of three tokens in
+    /// every second layer, or in all but each third.
+    pub fn kinds() -> [Self; 3] {
+        let family = FAMILIES.iter().position(|family| family.is_pre_norm).expect("a family");
+        [Self::SMALL, Self { family, seed: 6, ..Self::SMALL }, Self { family, seed: 7, ..Self::SMALL }]
+    }
+
     pub fn config(&self) -> ModelConfig {
         let family = &FAMILIES[self.family];
         let keys = family.keys;
@@ -229,15 +236,23 @@ pub fn shapes() -> impl Strategy<Value = Shape> {
     )
 }
 
-/// Rows of one token, alone and many; of two; one row and one among others of the greatest length; forty rows.
+/// Rows of one token, alone and many; of two; one row and one among others of the greatest length; forty rows; the first ones with every kind of
+/// model.
 pub fn edges(longest: usize) -> Vec<Shape> {
     let forty = (0..40).map(|i| 1 + i * 7 % 11).collect();
     let lengths = [vec![1], vec![1; 40], vec![2, 2], vec![longest], vec![3, longest, 1], forty];
     let shapes = lengths.into_iter().zip([(1, 2), (3, 20), (2, 7), (2, 2), (3, 5), (1, 3)]);
     let shapes = shapes.zip((0..FAMILIES.len()).cycle());
-    shapes
-        .map(|((lengths, (layers, labels)), family)| Shape { lengths, layers, labels, family, ..Shape::SMALL })
-        .collect()
+    let shapes =
+        shapes.map(|((lengths, (layers, labels)), family)| Shape { lengths, layers, labels, family, ..Shape::SMALL });
+    let electra = FAMILIES.iter().position(|family| family.model_type == "electra").expect("a family");
+    let [_, first, mean] = Shape::kinds();
+    let others =
+        [Shape { family: electra, ..Shape::SMALL }, first, mean].into_iter().flat_map(|shape| {
+            [(vec![1; 40], 3), (vec![longest], 2), (vec![3, longest, 1], 3), (vec![1], 1)]
+                .map(|(lengths, layers)| Shape { lengths, layers, ..shape.clone() })
+        });
+    shapes.chain(others).collect()
 }
 
 /// Runs a check on the edges, then on random shapes, always the same.

@@ -5,17 +5,20 @@ use taper::{engine::Recipe, kernels::Cpu};
 use crate::engine::support::*;
 
 /// A batch that is worth cutting: thousands of tokens and more words and numbers than one task takes.
-fn large() -> Shape {
+fn large(kind: Shape) -> Shape {
     let lengths = (0..120).map(|i| 1 + i * 37 % 61).collect();
-    Shape { heads: 3, d: 13, intermediate: 301, lengths, ..Shape::SMALL }
+    Shape { heads: 3, d: 13, intermediate: 301, lengths, ..kind }
 }
 
 #[test]
 fn no_number_of_threads_changes_a_bit() {
+    Shape::kinds().into_iter().map(large).for_each(|shape| each_number_of_threads(&shape));
+}
+
+fn each_number_of_threads(shape: &Shape) {
     let run = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
         pool.install(|| {
-            let shape = large();
             let mut engine = shape.explicit::<Cpu>(&Recipe { max_grad_norm: 0.5, ..recipe() });
             let mut results = Vec::new();
             for step in 0..2 {
@@ -29,7 +32,7 @@ fn no_number_of_threads_changes_a_bit() {
             results
         })
     };
-    let tokens: usize = large().lengths.iter().sum();
+    let tokens: usize = shape.lengths.iter().sum();
     assert!(tokens > 3000, "{tokens} tokens are not cut into many tasks");
     let one = run(1);
     for threads in [2, 3, 5] {

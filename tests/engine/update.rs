@@ -48,8 +48,11 @@ pub fn updates_are_those_of_the_reference<T: Tested>() {
 /// Whatever is frozen, the others' gradients are bit for bit those of a model in which nothing is: each parameter alone, then
 /// random halves.
 pub fn any_parameters_can_be_trained_without_the_others<T: Tested>() {
-    for family in 0..FAMILIES.len() {
-        each_alone_then_halves::<T>(&Shape { lengths: vec![3, 6, 1], family, ..Shape::SMALL });
+    let families = (0..FAMILIES.len()).map(|family| Shape { family, ..Shape::SMALL });
+    let kinds =
+        Shape::kinds().into_iter().flat_map(|shape| (1..=3).map(move |layers| Shape { layers, ..shape.clone() }));
+    for shape in families.chain(kinds) {
+        each_alone_then_halves::<T>(&Shape { lengths: vec![3, 6, 1], ..shape });
     }
 }
 

@@ -50,6 +50,7 @@ fn edges() -> impl Iterator<Item = Shape> {
         windowed(&[1, 2, 63, 64, 65, 66, 129, 130, 131], 64, Some((0.1, 7))),
         windowed(&[512, 200], 64, Some((0.2, 0))),
         windowed(&[70, 33], 3, None),
+        windowed(&[70, 140], 3, Some((0.3, 1))),
         windowed(&[40], 0, Some((0.5, 3))),
         windowed(&[40, 300], 1000, None),
         shape(&[1], 1, 1, None),

@@ -34,7 +34,7 @@ pub fn families() -> Vec<PathBuf> {
 
 /// Folders with PyTorch's numbers for parts of a model that have their own learning rates.
 pub fn rates() -> Vec<PathBuf> {
-    ["bert", "distilbert", "electra"].map(|model| root().join("tests/fixtures/rates").join(model)).into()
+    ["bert", "distilbert", "electra", "modernbert"].map(|model| root().join("tests/fixtures/rates").join(model)).into()
 }
 
 /// Folders with PyTorch's results: a tiny model in this repository, and another one if it is available.

@@ -82,8 +82,10 @@ KERNEL(add_norm, AddNorm) {
     u64 begin = (u64)row * width, index = (p.dropout.first_row + row) * width;
     float x[COLUMNS];
     EACH_COLUMN(i, c, width) {
-        float dropped = (p.x[begin + c] + (p.bias == nullptr ? 0.0f : p.bias[c])) * dropout_factor(p.dropout, index + c);
-        x[i] = dropped + (p.residual == nullptr ? 0.0f : p.residual[begin + c]);
+        float biased = p.x[begin + c] + (p.bias == nullptr ? 0.0f : p.bias[c]);
+        float residual = p.residual == nullptr ? 0.0f : p.residual[begin + c];
+        // One rounding, whatever a compiler makes of the condition.
+        x[i] = fmaf(biased, dropout_factor(p.dropout, index + c), residual);
         p.x[begin + c] = x[i];
     }
     normalise(p.norm, row, x, shared);
