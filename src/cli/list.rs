@@ -41,7 +41,7 @@ const WIDE: usize = 110;
 pub struct List {
     /// Show only the runs of this experiment, including those of earlier versions of its spec.
     experiment: Option<String>,
-    /// Sort runs by this key. `date` (the default): oldest first, by when they were started, or else planned; `name`: alphabetically;
+    /// Sort runs by this key. `date` (the default): oldest first, by the time at which they were started (if not yet started: planned); `name`: alphabetically;
     /// `accuracy`, `loss`: best first, on the dev split or else the test split, with unfinished runs last; `time`: longest first.
     #[arg(long, value_enum, value_name = "KEY", conflicts_with_all = ["leaderboard", "watch"])]
     sort: Option<Sort>,

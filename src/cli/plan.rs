@@ -37,7 +37,7 @@ use super::{
     --order writes {\"train\": [[row, …], …], \"dev\": [row, …], \"test\": [row, …], \"file\": PATH, \"lines\": [line, …]}. `train` has one \
     list of rows per step. Rows are numbered from 0, after rows without a text or label have been left out and `data.limit` has been \
     applied. `lines` gives the line of the data file on which each row begins, from 1 (Parquet: the row number, from 1). With data.long = \
-    \"windows\", `windows` gives each entry's window in its row, from 0. With this file another framework can train on the same batches.")]
+    \"windows\", `windows` has the same shape as `train` and gives the number of each entry's window within its row, from 0. With this file another framework can train on the same batches.")]
 pub struct Plan {
     #[command(flatten)]
     spec: SpecArgs,

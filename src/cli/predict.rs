@@ -49,7 +49,7 @@ pub struct Predict {
     /// The second text, for a model that reads two (`data.text_pair_column`).
     #[arg(long, value_name = "TEXT", conflicts_with = "file")]
     pair: Option<String>,
-    /// Classify the rows of a CSV, TSV, JSON Lines, JSON, Parquet or Excel file (`-`: standard input) instead; prints CSV, or with --json one
+    /// Classify the rows of a CSV, TSV, JSON Lines, JSON, Parquet or Excel file (`-`: standard input) instead of TEXTS; prints CSV, or with --json one
     /// object per line.
     #[arg(long, conflicts_with = "texts")]
     file: Option<PathBuf>,
@@ -63,8 +63,9 @@ pub struct Predict {
     out_format: Option<Form>,
     /// Write all columns of the file, in their order, before the results. CSV and Excel values are written as text, and JSON values as
     /// JSON. Parquet numbers and booleans keep their type in JSON Lines, and become text in CSV and Parquet. The predicted label is then
-    /// named `predicted_label`. A result whose name is already a column gets the same prefix (`predicted_line`). For JSON input, CSV and
-    /// Parquet output has a column for each field of any object (on standard input, of the first 1,024 objects).
+    /// named `predicted_label`. If the file has a column with the name of another result, that result gets the same prefix
+    /// (`predicted_line`). If the input is JSON, output in CSV or Parquet has a column for every field that occurs in any object (on
+    /// standard input, in the first 1,024 objects).
     #[arg(long, requires = "file", conflicts_with = "texts")]
     keep_columns: bool,
     /// Also evaluate the predictions against the labels in this column (or JSON field), like `taper eval`. The result goes to standard

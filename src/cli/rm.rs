@@ -34,8 +34,8 @@ pub struct Rm {
     /// Remove this experiment (name or spec file) and its runs that belong to no other experiment. Its report is kept.
     #[arg(long, value_name = "NAME", conflicts_with = "wanted")]
     experiment: Option<String>,
-    /// Remove only runs in this state (failed, interrupted, pruned, …), or runs that failed for this reason (diverged, oom, crashed),
-    /// of all experiments or of the one given by --experiment; can be repeated.
+    /// Remove only runs in this state (failed, interrupted, pruned, …), or runs that failed for this reason (diverged, oom, crashed);
+    /// can be repeated. Applies to the experiment given by --experiment, or without it to all experiments.
     #[arg(long, value_name = "STATE", value_parser = states::parse, conflicts_with = "wanted")]
     state: Vec<states::Chosen>,
     /// Do not ask for confirmation.

@@ -83,7 +83,7 @@ pub const KEYS: &[Key] = &[
         &["file_encoding", "charset", "data.charset"]),
     key("data.sheet", Kind::Text, Absent("the first sheet"), "", "Sheet of an Excel workbook (`.xlsx`)."),
     key("data.missing", Kind::Texts, Is("[]"), "",
-        "Texts, labels and values of the split column to treat as missing, such as `[\"NA\", \"null\"]`. Empty values always count as \
+        "Values to treat as missing in the text, label and split columns, such as `[\"NA\", \"null\"]`. Empty values always count as \
          missing."),
     also(key("data.delimiter", Kind::Delimiter, Absent("a comma; a tab in TSV"), "",
         "Field separator of a CSV or TSV file. If it is not set and the header does not use the default, taper uses the separator of the \
@@ -129,10 +129,10 @@ pub const KEYS: &[Key] = &[
         "How to handle texts of more than `data.max_length` tokens. `cut`: the end is cut (with `truncation_side` `left`, the beginning); `head_tail`: the middle is cut; `windows`: the text is read in overlapping windows, each of which is a training example, and the row's probabilities are their mean."),
         &["truncation", "truncation_strategy", "return_overflowing_tokens", "long_texts", "overflow", "data.long_text", "data.windows"]),
     also(key("data.stride", Kind::Whole(0, 8189), Absent("a quarter of `data.max_length`"), "tokens",
-        "With `data.long = \"windows\"`: number of tokens that neighbouring windows of a text share, like `stride` in transformers' tokenizers. Must be less than `data.max_length` without the tokenizer's special tokens, which are mostly 2."),
+        "With `data.long = \"windows\"`: number of tokens that neighbouring windows of a text share, like `stride` in transformers' tokenizers. Must be less than `data.max_length` minus the number of the tokenizer's special tokens (usually 2)."),
         &["doc_stride", "window_overlap", "overlap"]),
     also(key("data.head_tokens", Kind::Whole(0, 8189), Absent("a quarter of `data.max_length`"), "tokens",
-        "With `data.long = \"head_tail\"`: number of tokens to keep from the beginning of a long text, not counting special tokens; the rest comes from its end. 0 keeps only the end. Must be less than `data.max_length` without the tokenizer's special tokens, which are mostly 2."),
+        "With `data.long = \"head_tail\"`: number of tokens to keep from the beginning of a long text, not counting special tokens; the rest comes from its end. 0 keeps only the end. Must be less than `data.max_length` minus the number of the tokenizer's special tokens (usually 2)."),
         &["data.head", "num_head_tokens", "head_length"]),
     also(key("data.limit", Kind::Whole(2, MOST), Absent("all rows"), "rows", "Use only this many of the rows that are split at random (or of the training rows, if no rows are held out from them), drawn at random with `data.seed`. Dev and test rows from a separate file, or assigned by a column, are all used."),
         &["max_train_samples", "max_samples"]),
@@ -247,7 +247,7 @@ pub const KEYS: &[Key] = &[
     also(key("sweep.prune", Kind::Choice(&["none", "median", "asha"]), Is("\"none\""), "",
         "Runs to stop early, by their dev metric: none, those worse than the median of earlier trials (`median`), or all but the best at each rung (`asha`)."),
         &["pruner", "early_terminate", "sweep.early_stopping"]),
-    also(key("sweep.reduction_factor", Kind::Whole(2, 100), Is("3"), "", "At each rung, the best 1/`reduction_factor` of the trials are promoted, rounded down (`asha`)."),
+    also(key("sweep.reduction_factor", Kind::Whole(2, 100), Is("3"), "", "At each rung, the best 1/`reduction_factor` of the trials, rounded down, are promoted (`asha`)."),
         &["eta", "sweep.factor"]),
     also(key("sweep.rungs", Kind::Whole(1, 10), Is("2"), "",
         "Number of rungs before the last step (`asha`). Each rung is at 1/`reduction_factor` of the steps of the next one, and the last rung at 1/`reduction_factor` of all steps."),

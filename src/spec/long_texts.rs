@@ -25,7 +25,7 @@ pub(super) fn of_run(spec: &Spec) -> Vec<Conflict> {
             data.max_length
         );
         let help = format!(
-            "set {key} to less than `data.max_length` without the tokenizer's special tokens, which are mostly 2"
+            "set {key} to less than `data.max_length` minus the number of the tokenizer's special tokens (usually 2)"
         );
         found.push(conflict(&[key, "data.max_length"], message, &help));
     }

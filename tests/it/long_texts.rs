@@ -451,7 +451,7 @@ fn contradictions_are_refused_with_both_keys() {
         &[
             "`data.head_tokens` = 16 leaves no room for the end of a text: the model reads `data.max_length` = 16 tokens at once, with \
              special tokens",
-            "set data.head_tokens to less than `data.max_length` without the tokenizer's special tokens, which are mostly 2",
+            "set data.head_tokens to less than `data.max_length` minus the number of the tokenizer's special tokens (usually 2)",
             "`data.stride` applies only",
         ],
     );
