@@ -171,7 +171,7 @@ fn told(server: &Server, answer: Answering, up: &[&str]) -> Check {
     match answer {
         Answering::Yes(time) => {
             let seconds = time.as_secs_f64();
-            let found = format!("{url} answers in {seconds:.2} s{token}");
+            let found = format!("{url} answers in {} s{token}", format::decimals(seconds, 2));
             Check { seconds: Some(seconds), ..Check::good(what, found) }
         }
         Answering::No(why) => {

@@ -10,7 +10,7 @@ pub struct Best {
 
 /// Moves those items that must be shown among the last `most`, if there is room for all of them: the last of the others stay there, and all
 /// shown ones keep their order.
-pub fn keep_among_the_last<T>(items: &mut [T], must_show: impl Fn(&T) -> bool, most: usize) {
+pub fn keep_among_the_last<T>(items: &mut Vec<T>, must_show: impl Fn(&T) -> bool, most: usize) {
     let wanted = items.iter().filter(|item| must_show(item)).count();
     let Some(mut room) = most.checked_sub(wanted) else { return };
     let mut is_shown: Vec<bool> = items.iter().map(&must_show).collect();
@@ -20,9 +20,10 @@ pub fn keep_among_the_last<T>(items: &mut [T], must_show: impl Fn(&T) -> bool, m
         }
         (*shown, room) = (true, room - 1);
     }
-    let mut is_shown = is_shown.into_iter();
-    // A stable sort asks for the key of each item once.
-    items.sort_by_cached_key(|_| is_shown.next());
+    // The others first; both in their order.
+    let mut order: Vec<(bool, T)> = is_shown.into_iter().zip(std::mem::take(items)).collect();
+    order.sort_by_key(|(is_shown, _)| *is_shown);
+    items.extend(order.into_iter().map(|(_, item)| item));
 }
 
 #[cfg(test)]

@@ -98,7 +98,7 @@ impl<'a> Method<'a> {
             Prune::Asha { reduction_factor, .. } => {
                 let left = self.promotions.as_ref().map(|of| of.words(deepest(&self.rungs))).unwrap_or_default();
                 let (low, high) = self.share_range();
-                let [low, high] = [low, high].map(|share| format!("{:.0}", share * 100.0));
+                let [low, high] = [low, high].map(|share| format::decimals(share * 100.0, 0));
                 let share = if low == high { format!("{low}%") } else { format!("{low}–{high}%") };
                 // A batch is proposed from the results of earlier ones, so none of their runs may still wait.
                 let batches = match self.more {

@@ -69,7 +69,7 @@ pub fn watch(global: &Global, experiment: Option<&str>, out: &mut Output) -> Res
         // The cursor is below the table.
         let size = Size { width: width.into(), height: usize::from(height).saturating_sub(1).max(1) };
         let trained = store.training_seconds(runs.iter().map(|run| run.key.as_str()))?;
-        let plan = planned(&store.experiment(&experiment)?, &runs, &trained, &sweep, lasts);
+        let plan = planned(&store.experiment(&experiment)?, &runs, &trained, &sweep);
         let reading = watch.read(&store, &runs, &plan)?;
         let lines = reading.board.lines(size, colour);
         match before == (height, width) {
@@ -184,14 +184,12 @@ fn removed(experiment: &ExperimentRecord, known: &[PlannedInfo]) -> Vec<PlannedI
 struct Swept {
     prune: Prune,
     batches: Option<Batches>,
-    /// The runs that a search is asked for; 0 for a grid.
-    asked: usize,
     budget: Budget,
 }
 
 /// The sweep of an experiment, if its spec still exists.
 fn sweep(store: &Store, experiment: &str) -> Swept {
-    let none = Swept { prune: Prune::None, batches: None, asked: 0, budget: Budget::default() };
+    let none = Swept { prune: Prune::None, batches: None, budget: Budget::default() };
     let Ok(record) = store.experiment(experiment) else { return none };
     let mut options = LoadOptions { profile: None, sets: Vec::new(), env: Vec::new() };
     for pair in record.arguments.chunks(2) {
@@ -206,7 +204,6 @@ fn sweep(store: &Store, experiment: &str) -> Swept {
     Swept {
         prune: Prune::of(sweep),
         batches: Batches::of(sweep),
-        asked: sweep.trials.unwrap_or(0) as usize * sweep.runs_of_point(),
         budget: Budget::of(sweep),
     }
 }
@@ -227,8 +224,7 @@ fn planned(
     experiment: &ExperimentRecord,
     runs: &[RunRecord],
     trained_s: &HashMap<String, f64>,
-    Swept { prune, batches, asked, budget }: &Swept,
-    lasts: bool,
+    Swept { prune, batches, budget }: &Swept,
 ) -> PlannedSweep {
     // A run that has not started is assumed to train on as much as those that have, first of all those that read long texts likewise.
     let known = |run: &RunRecord| Some(examples(&run.config, run.size?));
@@ -258,13 +254,10 @@ fn planned(
     };
     let mut known: Vec<PlannedInfo> = runs.iter().zip(trial_numbers(runs.iter())).map(info).collect();
     known.extend(removed(experiment, &known));
-    let to_come = asked.saturating_sub(known.len());
-    let over = runs.iter().all(|run| matches!(run.state, RunState::Completed | RunState::Pruned | RunState::Failed));
     PlannedSweep {
         experiment: experiment.name.clone(),
         runs: known,
-        // Between two batches all known runs are over, and more follow. When no command is left none does: the axes may have fewer points.
-        to_come: if over && !lasts { 0 } else { to_come },
+        to_come: experiment.to_come,
         prune: *prune,
         batches: *batches,
         budget: *budget,
@@ -333,12 +326,13 @@ mod tests {
     }
 
     #[test]
-    fn more_runs_follow_as_long_as_a_command_lasts() {
+    fn the_runs_to_come_are_those_of_the_stored_plan() {
         let known = [info("c", 0, 40)];
-        let sweep = Swept { prune: Prune::None, batches: None, asked: 24, budget: Budget::default() };
-        let to_come = |lasts| planned(&plan(&[], &[]), &[], &HashMap::new(), &sweep, lasts).to_come;
-        // All known runs are over, as between two batches of a search.
-        assert_eq!((to_come(true), to_come(false)), (24, 0));
+        let sweep = Swept { prune: Prune::None, batches: None, budget: Budget::default() };
+        let to_come = |to_come| {
+            planned(&ExperimentRecord { to_come, ..plan(&[], &[]) }, &[], &HashMap::new(), &sweep).to_come
+        };
+        assert_eq!((to_come(24), to_come(0)), (24, 0), "the axes may have fewer points than trials were asked for");
         let plan = PlannedSweep {
             experiment: "e".into(),
             runs: known.to_vec(),

@@ -56,7 +56,7 @@ pub use runs_per_device::RunsPerDevice;
 pub use schedule::{Outcome, SchedulerOptions, Skipped, Tally};
 pub use scores::trial_scores;
 pub use training_rows::training_rows;
-pub use verify::{Difference, TOLERANCE, Verification, Verifier, verify_folder};
+pub use verify::{Difference, TOLERANCE, Verification, Verifier};
 pub use waste::{Waste, find_unknown, find_waste, remove_waste};
 pub use worker::serve;
 

@@ -48,7 +48,7 @@ impl Default for RunOptions<'_> {
 pub struct Outcome {
     /// The number of runs by how they ended.
     pub tally: Tally,
-    /// Runs of trials that a search has yet to propose, if the command was stopped before.
+    /// Runs of trials that a search has yet to propose: the command was stopped before, or a failed run keeps it from learning.
     pub to_come: usize,
     /// The experiment as stored.
     pub experiment: ExperimentRecord,
@@ -138,20 +138,22 @@ impl Experiment {
         planner.take_stock(&store)?;
         let to_come = not_proposed(&mut tally, planner.to_come(), planner.allowed.more == 0);
         experiment.warnings = planner.sweep_warnings().into_iter().chain(warnings.iter().cloned()).collect();
-        store.renew_warnings(&experiment)?;
+        // A search may have found at its end that there are no more points.
+        experiment.to_come = planner.to_come();
+        store.renew(&experiment)?;
         warnings.extend(planner.left_by_budget.clone().filter(|left| told_before.as_ref() != Some(left)));
         Ok(Outcome { tally, to_come, experiment, skipped, warnings, elapsed: begin.elapsed(), trained_before_s })
     }
 }
 
-/// Of `to_come` runs of trials that a search has not proposed, those that a stopped command leaves for the next one. If the budget is spent
-/// and leaves no more, they count as left by it, and not once more as not proposed.
+/// Of `to_come` runs of trials that a search has not proposed, those that are left for the next command: this one was stopped, or a run that
+/// the search needs has failed. If the budget is spent and leaves no more, they count as left by it, and not once more as not proposed.
 fn not_proposed(tally: &mut Tally, to_come: usize, budget_leaves_none: bool) -> usize {
     if tally.beyond_budget > 0 && budget_leaves_none {
         tally.beyond_budget += to_come;
         return 0;
     }
-    if tally.is_stopped() { to_come } else { 0 }
+    if tally.is_stopped() || !budget_leaves_none { to_come } else { 0 }
 }
 
 #[cfg(test)]
@@ -168,6 +170,8 @@ mod tests {
         assert_eq!(count(stopped(2), true), (7, 0), "the budget leaves them");
         assert_eq!(count(stopped(0), true), (0, 5), "the command was stopped before it was spent");
         assert_eq!(count(stopped(2), false), (2, 5));
-        assert_eq!(count(Tally { completed: 3, ..Tally::default() }, false), (0, 0));
+        let failed = Tally { completed: 3, failed: 1, ..Tally::default() };
+        assert_eq!(count(failed.clone(), false), (0, 5), "the search waits for the failed run");
+        assert_eq!(count(failed, true), (0, 0), "the budget allows no more");
     }
 }

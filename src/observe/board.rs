@@ -40,8 +40,10 @@ pub struct Row {
     pub evaluating: Option<String>,
     /// Current smoothed training loss: the mean over running seeds, else over all that have one.
     pub loss: Option<f64>,
-    /// Current value of the metric, as text; marked with [`NOT_FINAL`] unless it is that of completed runs.
+    /// Current value of the metric, as text.
     pub value: Option<String>,
+    /// Whether the value is that of completed runs; others are marked with [`NOT_FINAL`].
+    pub is_final: bool,
     /// Seconds of training so far, including earlier commands.
     pub trained_s: Option<f64>,
     /// Seconds until all its seeds are trained, while one is running.
@@ -55,6 +57,11 @@ impl Row {
     fn visible(&self) -> Self {
         let values = self.values.iter().map(|value| one_line(value)).collect();
         Self { values, reason: self.reason.as_deref().map(one_line), ..self.clone() }
+    }
+
+    /// Whether its value is marked as not final. A reason is shown instead of the numbers.
+    fn is_marked(&self) -> bool {
+        self.value.is_some() && !self.is_final && self.reason.is_none()
     }
 }
 
@@ -121,12 +128,20 @@ impl Board {
     }
 
     fn fitted(&self, size: Size, colour: bool) -> Vec<String> {
+        // The mark is explained only where it is seen; the explanation may take a line.
+        match self.arranged(size, colour, false) {
+            (_, true) => self.arranged(size, colour, true).0,
+            (lines, false) => lines,
+        }
+    }
+
+    /// The lines, and whether one of them has the mark of a value that is not final. `explains`: whether the summary says what it means.
+    fn arranged(&self, size: Size, colour: bool, explains: bool) -> (Vec<String>, bool) {
         let mut below: Vec<String> = Vec::new();
         if let Some(best) = &self.best {
             below.extend(wrap_fields(best, size.width));
         }
-        let marked = self.rows.iter().any(|row| row.value.as_ref().is_some_and(|value| value.ends_with(NOT_FINAL)));
-        let summary = if marked { format!("{}  {MARKED}", self.summary) } else { self.summary.clone() };
+        let summary = if explains { format!("{}  {MARKED}", self.summary) } else { self.summary.clone() };
         below.extend(wrap_fields(&summary, size.width));
         // With less room the title would take the line of a trial.
         let titled = !self.title.is_empty() && size.height >= LEAST_WITH_TITLE;
@@ -135,7 +150,7 @@ impl Board {
         let counts = |shown: usize| usize::from(shown < self.rows.len() || self.pruned > 0);
         let all = self.rows.len();
         let mut shown = if all + counts(all) > room { room.saturating_sub(1).min(all) } else { all };
-        let mut lines = Vec::new();
+        let (mut lines, mut marked) = (Vec::new(), false);
         if titled {
             lines.push(cut(&self.title, size.width));
         }
@@ -149,13 +164,16 @@ impl Board {
             }
             lines.extend(header.iter().map(|line| style(line).for_stderr().force_styling(colour).dim().to_string()));
             lines.extend(self.rows[..shown].iter().enumerate().map(|(i, row)| columns.row(i, row, colour)));
+            let has_values = columns.shown.iter().any(|(column, _)| *column == Column::Metric);
+            marked = has_values && self.rows[..shown].iter().any(Row::is_marked);
         }
         if counts(shown) > 0 && room > 0 {
             lines.push(cut_words(&self.more(shown), size.width));
         }
         lines.extend(below);
         // On a terminal of one or two lines the summary is the most useful line.
-        lines.iter().skip(lines.len().saturating_sub(size.height)).map(|line| cut(line, size.width)).collect()
+        let lowest = lines.iter().skip(lines.len().saturating_sub(size.height));
+        (lowest.map(|line| cut(line, size.width)).collect(), marked)
     }
 
     /// `… and 44 more: 40 pending, 4 pruned`.
@@ -371,7 +389,10 @@ impl Column {
                 (None, total) => format!("{}/{}", count(row.step), count(total)),
             },
             Self::Loss => row.loss.map_or(NOTHING.into(), |loss| decimals(loss, 4)),
-            Self::Metric => row.value.clone().unwrap_or_else(|| NOTHING.into()),
+            Self::Metric => match &row.value {
+                Some(value) if row.is_marked() => format!("{value}{NOT_FINAL}"),
+                value => value.clone().unwrap_or_else(|| NOTHING.into()),
+            },
             Self::Trained => time(row.trained_s),
             Self::Left => time(row.left_s),
         }
@@ -397,6 +418,7 @@ mod tests {
             evaluating: None,
             loss: Some(0.43124),
             value: Some("91.3%".into()),
+            is_final: true,
             trained_s: Some(161.0),
             left_s: Some(192.0),
             reason: None,
@@ -446,6 +468,22 @@ best finished so far: batch_size=32 lr=1e-3  dev accuracy 91.3%
         assert!(narrower[1].starts_with("SIZE ") && !narrower[1].contains("LOSS"), "{narrower:#?}");
         assert!(narrower[2].starts_with("32 ") && narrower[2].ends_with("900/900    91.3%"), "{narrower:#?}");
         assert!(board().lines(size(120, 24), false)[2].contains("━━━━╸─────"));
+    }
+
+    #[test]
+    fn the_mark_of_a_value_is_explained_where_it_is_seen() {
+        let mut board = board();
+        let explains = |board: &Board, width, height| board.lines(size(width, height), false).join(" ").contains(MARKED);
+        assert!(!explains(&board, 100, 24), "all values are final");
+        board.rows[2].is_final = false;
+        assert!(!explains(&board, 100, 24), "a reason is shown instead");
+        board.rows[1].is_final = false;
+        assert!(board.lines(size(100, 24), false)[2].contains(" 91.3%*"));
+        assert!(explains(&board, 100, 24));
+        assert!(!explains(&board, 100, 4), "the row is not shown");
+        // A value is no mark, whatever its text.
+        board.rows[1] = Row { value: Some("1*".into()), ..row(&["1", "1", "1"], RunState::Running) };
+        assert!(!explains(&board, 100, 24));
     }
 
     #[test]

@@ -68,7 +68,10 @@ impl Drop for RowProgress {
 fn status(rows: u64, elapsed_s: f64, size: Option<u64>, bytes: u64) -> String {
     let mut text = format::counted(rows, "row");
     if elapsed_s > 0.0 {
-        text += &format!("  {} rows/s", format::brief(rows as f64 / elapsed_s));
+        let rate = rows as f64 / elapsed_s;
+        // `0.5 rows/s`, not `1`; from 10 on a whole number.
+        let rate = if rate < 9.95 { format::decimals(rate, 1) } else { format::brief(rate) };
+        text += &format!("  {rate} rows/s");
     }
     if let Some(size) = size.filter(|_| bytes > 0) {
         let left = size.saturating_sub(bytes) as f64 / bytes as f64;
@@ -85,7 +88,9 @@ mod tests {
     fn time_left_follows_the_bytes() {
         assert_eq!(status(12_000, 10.0, Some(400), 100), "12,000 rows  1.2k rows/s  eta 30s");
         assert_eq!(status(12_000, 10.0, Some(400), 400), "12,000 rows  1.2k rows/s  eta 0.0s");
-        assert_eq!(status(5, 10.0, None, 100), "5 rows  1 rows/s");
+        assert_eq!(status(5, 10.0, None, 100), "5 rows  0.5 rows/s");
+        assert_eq!(status(99, 10.0, None, 100), "99 rows  9.9 rows/s");
+        assert_eq!(status(100, 10.0, None, 100), "100 rows  10 rows/s");
         assert_eq!(status(0, 0.0, Some(400), 0), "0 rows");
     }
 

@@ -2,13 +2,13 @@
 
 use super::{
     PlannedInfo, RunInfo,
-    board::{NOT_FINAL, Row},
+    board::Row,
     forecast::{Part, Stage},
     lines::{Line, View, split_name},
 };
 use crate::{
     event::{Event, Outcome, Split, When},
-    format::{names, percent},
+    format::{decimals, names, percent},
     metrics::{Metric, Metrics, RankKey, is_new_best},
     plan::{Claim, Keep},
     store::RunState,
@@ -340,7 +340,7 @@ impl TrialView<'_> {
         let trained: f64 = self.members.iter().map(|m| m.trained_s).sum();
         let metric = self.metric();
         let evaluating = match &at_work().collect::<Vec<_>>()[..] {
-            [one] => one.evaluating.map(|(split, share)| format!("{} {:.0}%", split_name(split), share * 100.0)),
+            [one] => one.evaluating.map(|(split, share)| format!("{} {}%", split_name(split), decimals(share * 100.0, 0))),
             _ => None,
         };
         let state = self.state();
@@ -353,11 +353,8 @@ impl TrialView<'_> {
             // An evaluation after the last step is shown as a state, unless other seeds are still pending.
             evaluating: evaluating.filter(|_| self.members.len() == 1),
             loss: loss(&mut at_work()).or_else(|| loss(&mut self.members.iter())),
-            value: self.mean_score().map(|(key, _)| {
-                let is_final = self.counted().all(|m| m.state == RunState::Completed);
-                let text = metric.text(metric.value(key.score));
-                if is_final { text } else { format!("{text}{NOT_FINAL}") }
-            }),
+            value: self.mean_score().map(|(key, _)| metric.text(metric.value(key.score))),
+            is_final: self.counted().all(|m| m.state == RunState::Completed),
             trained_s: Some(trained).filter(|s| *s > 0.0),
             left_s: self.left_s(start_s),
             reason: match state {

@@ -21,6 +21,8 @@ use crate::{
 
 /// Seconds, and steps of a run, before its speed is meaningful.
 const WARM_UP: (f64, u64) = (1.0, 5);
+/// Seconds: less than this is shown as none.
+const LEAST_LEFT: f64 = 0.05;
 
 /// Seconds without a run after which another command is taken to have ended.
 const BETWEEN_RUNS_S: f64 = 10.0;
@@ -353,7 +355,7 @@ impl LiveSweep {
             text += &format!("  this command {}", duration(now_s - began));
         }
         // Where the forecast has nothing left although runs are, it does not know what still goes on.
-        let eta = self.left_s(now_s).filter(|(s, _)| left > 0 && duration(*s) != duration(0.0));
+        let eta = self.left_s(now_s).filter(|(s, _)| left > 0 && *s >= LEAST_LEFT);
         if let Some((s, measured)) = eta {
             // What pruning will stop and a search will propose can only be estimated.
             let sure = measured && self.prune == Prune::None && self.to_come == 0;

@@ -76,13 +76,13 @@ impl Store {
         })
     }
 
-    /// Updates the warnings of an experiment, unless another plan has taken its name since.
-    pub fn renew_warnings(&mut self, experiment: &ExperimentRecord) -> Result<(), StoreError> {
-        let ExperimentRecord { name, spec_path, arguments, warnings, .. } = experiment;
+    /// Updates what the results of an experiment change: its warnings and how many runs are to come, unless another plan has taken its name since.
+    pub fn renew(&mut self, experiment: &ExperimentRecord) -> Result<(), StoreError> {
+        let ExperimentRecord { name, spec_path, arguments, warnings, to_come, .. } = experiment;
         self.write(|tx| {
             tx.execute(
-                "UPDATE experiments SET warnings = ?4 WHERE name = ?1 AND spec_path = ?2 AND arguments = ?3",
-                params![name, spec_path, Json(arguments), Json(warnings)],
+                "UPDATE experiments SET warnings = ?4, to_come = ?5 WHERE name = ?1 AND spec_path = ?2 AND arguments = ?3",
+                params![name, spec_path, Json(arguments), Json(warnings), Count(*to_come as u64)],
             )
             .map(drop)
         })

@@ -152,3 +152,25 @@ fn a_stopped_search_counts_what_it_has_yet_to_propose() {
     let finished = experiment.run(Listeners::new(), how()).expect("runs");
     assert_eq!((finished.tally.completed + finished.tally.already_done, finished.to_come), (12, 0));
 }
+
+/// A search can ask for more trials than there are points: when all of them are trained, none is to come.
+#[test]
+fn an_exhausted_search_has_nothing_to_come() {
+    let sandbox = sandbox();
+    let sets = [
+        "data.dev=0.25",
+        "train.epochs=1",
+        "sweep.search=tpe",
+        "sweep.trials=20",
+        // All four points are known after the first batch, at whose end it is not known that there are no more.
+        "sweep.startup_trials=2",
+        "sweep.batch=2",
+        "sweep.axes.train.lr=[1e-3, 2e-3]",
+        "sweep.axes.train.weight_decay=[0.0, 0.1]",
+    ];
+    let mut experiment = Experiment::open(sandbox.path("small.toml"), options(&sandbox, &sets)).expect("a spec");
+    let finished = experiment.run(Listeners::new(), how()).expect("runs");
+    assert_eq!((finished.to_come, finished.experiment.to_come), (0, 0), "{:?}", finished.tally);
+    let stored = crate::support::store(&sandbox.path("runs")).experiment(&finished.experiment.name).expect("stored");
+    assert_eq!(stored.to_come, 0);
+}

@@ -37,6 +37,8 @@ pub enum Act {
     Eval(u64, usize),
     /// Asks whether to continue after this step. If not, the run ends there with a checkpoint.
     Ask(u64),
+    /// Still reads its rows, as one of the first acts: before it reports that it begins.
+    Read,
     /// The user presses Ctrl-C; as the first act: while the worker reads its rows, before it reports that it begins.
     CtrlC,
     /// Computes, without a report.
@@ -146,6 +148,10 @@ impl Executor for Fake<'_> {
         match order {
             Order::Stop => {
                 self.world.note(format!("{slot}: stop"));
+                // One that reads its rows sees it afterwards.
+                if worker.from.is_some() && matches!(worker.acts.front(), Some(Act::Read | Act::CtrlC)) {
+                    return Ok(());
+                }
                 if matches!(worker.acts.front(), None | Some(Act::Tidy)) {
                     return Ok(());
                 }
@@ -171,7 +177,7 @@ impl Executor for Fake<'_> {
         };
         self.turn = slot + 1;
         let worker = &mut self.workers[slot];
-        let reads = worker.from.is_some() && matches!(worker.acts.front(), Some(Act::CtrlC));
+        let reads = worker.from.is_some() && matches!(worker.acts.front(), Some(Act::Read | Act::CtrlC));
         if let Some(from) = worker.from.take_if(|_| !reads) {
             let (environment, resumed_from) = (Box::default(), Some(from).filter(|from| *from > 0));
             return Some((slot, News::Report(Report::Started { environment, resumed_from })));
@@ -188,7 +194,7 @@ impl Executor for Fake<'_> {
                 self.world.stop.set(true);
                 return None;
             }
-            Act::Think => {
+            Act::Think | Act::Read => {
                 self.world.pass(within);
                 return None;
             }

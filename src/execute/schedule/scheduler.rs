@@ -140,9 +140,13 @@ impl<'a> Scheduler<'a> {
     fn work(&mut self) -> Result<(), ExecuteError> {
         loop {
             let stopping = self.is_stopped() || self.spending.is_spent();
+            if self.is_stopped() {
+                self.end_readers();
+            }
             if stopping {
                 for slot in self.slots.mark_stopping() {
-                    self.order_to_stop(slot)?;
+                    // It stops after the present step.
+                    self.executor.answer(slot, &Order::Stop)?;
                 }
             } else {
                 self.fill()?;
@@ -173,19 +177,16 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    /// Orders a worker to stop its run after the present step. One that still reads its rows, which can take minutes, has nothing to save: if
-    /// the user asked to stop, it is ended at once.
-    fn order_to_stop(&mut self, slot: usize) -> Result<(), ExecuteError> {
-        match self.slots.occupant(slot).filter(|occupant| {
-            occupant.trains && !occupant.begun && self.is_stopped() && self.states.is_running(occupant.run)
-        }) {
-            Some(occupant) => {
+    /// Ends the workers that still read their rows, which can take minutes, or that only score probes: they have nothing to save. They may
+    /// have been ordered to stop before, because the time budget was spent.
+    fn end_readers(&mut self) {
+        for (slot, run) in self.slots.not_begun() {
+            // One that has already reported its end is cleaning up.
+            if self.states.is_running(run) {
                 let _ = self.executor.cancel(slot);
-                self.states.close(occupant.run, Then::Waiting);
+                self.states.close(run, Then::Waiting);
                 self.free(slot);
-                Ok(())
             }
-            None => self.executor.answer(slot, &Order::Stop),
         }
     }
 

@@ -131,6 +131,12 @@ impl Slots {
         self.slots[slot].1.take()
     }
 
+    /// The slots, with their runs, whose worker has not begun to train: it reads rows, or scores probes alone.
+    pub fn not_begun(&self) -> Vec<(usize, usize)> {
+        let taken = self.slots.iter().enumerate().filter_map(|(slot, (_, occupant))| Some((slot, occupant.as_ref()?)));
+        taken.filter(|(_, occupant)| !occupant.begun).map(|(slot, occupant)| (slot, occupant.run)).collect()
+    }
+
     /// Marks all runs as ordered to stop; returns the slots of those that were not before.
     pub fn mark_stopping(&mut self) -> Vec<usize> {
         let mut slots = Vec::new();

@@ -402,6 +402,18 @@ fn a_spent_budget_begins_no_run_and_ends_none_before_its_step() {
 }
 
 #[test]
+fn ctrl_c_ends_a_worker_that_reads_its_rows_after_the_budget_is_spent() {
+    let mut bench = Bench::new(&["a", "b"]);
+    bench.budget = Budget { runs: None, seconds: Some(1.0) };
+    // The budget is spent after the second step of `a`; by then both workers were told to stop.
+    let reads = || [vec![Act::Read; 12], vec![Act::CtrlC, Act::Read, Act::Read]].concat();
+    let script = |name: &str, _: usize, from: u64| if name == "b" { reads() } else { whole(from) };
+    let outcome = bench.call(&[CPU, CPU], &script, Whole::default()).unwrap();
+    assert_eq!(bench.log(), ["0: a", "1: b", "0: stop", "1: stop", "a: interrupted", "1: cancel"]);
+    assert_eq!(outcome.tally, Tally { stopped: 1, not_started: 1, ..Tally::default() });
+}
+
+#[test]
 fn a_later_call_looks_into_no_run_that_is_ended() {
     let bench = Bench::new(&["a", "b"]);
     let script = |name: &str, _: usize, from: u64| match name {

@@ -9,6 +9,6 @@ mod verifier;
 
 pub use compare::{Difference, TOLERANCE, Verification};
 pub(super) use verifier::{PREFIX, with_stored_paths};
-pub use verifier::{Verifier, verify_folder};
+pub use verifier::Verifier;
 
 use super::{DeviceChoice, ExecuteError};

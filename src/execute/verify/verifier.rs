@@ -39,10 +39,12 @@ pub struct Verifier<'a> {
     pub listener: &'a mut dyn Listener,
     /// Whether the user asked to stop.
     pub stop: &'a dyn Fn() -> bool,
+    /// Called with the folder of temporary files once it is created and belongs to this verification, which removes it at its end.
+    pub created: &'a dyn Fn(&Path),
 }
 
 /// The folder for the temporary files of the verification of a run.
-pub fn verify_folder(runs: &Path, key: &str) -> PathBuf {
+fn verify_folder(runs: &Path, key: &str) -> PathBuf {
     runs.join(name(key))
 }
 
@@ -85,6 +87,7 @@ impl Verifier<'_> {
         let (tolerance, mut notes) = comparability::compare(trained_with, &here, run.config.train.precision)?;
 
         let folder = VerificationFolder::create(self.runs, &record.key)?;
+        (self.created)(&folder.path);
         let mut comparison = Comparison::new(store, record, tolerance, self.steps)?;
         let _ahead = run.read_ahead(0, device.idle_threads(threads()));
         let loaded = load_weights(&run)?;

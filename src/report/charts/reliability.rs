@@ -52,7 +52,7 @@ impl Chart for ReliabilityChart {
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, _: Legible<'_>) -> Drawn<DB> {
         pen::title(area, "Reliability: accuracy by confidence")?;
-        let whole = |v: f64| format!("{v:.0}");
+        let whole = |v: f64| format::decimals(v, 0);
         let mut chart = plot(
             area,
             (40.0, 0.0),

@@ -253,10 +253,10 @@ fn warnings_are_updated_only_for_the_current_plan_of_the_name() {
     let second = ExperimentRecord { arguments: vec!["--set".into(), "train.lr=1".into()], ..experiment("e", &["b"]) };
     store.save_experiment(&first).unwrap();
     first.warnings = vec![Warning::new(Kind::Sweep, "rung 1 decided nothing")];
-    store.renew_warnings(&first).unwrap();
+    store.renew(&first).unwrap();
     assert_eq!(store.experiment("e").unwrap(), first);
     // A command that ends after another has planned the same name does not change that plan.
     store.save_experiment(&second).unwrap();
-    store.renew_warnings(&first).unwrap();
+    store.renew(&first).unwrap();
     assert_eq!(store.experiment("e").unwrap(), second);
 }
