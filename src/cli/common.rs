@@ -41,9 +41,9 @@ pub struct SpecArgs {
 }
 
 impl SpecArgs {
-    /// Opens the spec for runs on `devices`.
-    pub fn open(&self, global: &Global, devices: Vec<DeviceChoice>) -> Result<Experiment> {
-        stop::end_at_once("nothing was trained")?;
+    /// Opens the spec for runs on `devices`. `at_stop` is said at Ctrl-C.
+    pub fn open(&self, global: &Global, devices: Vec<DeviceChoice>, at_stop: &'static str) -> Result<Experiment> {
+        stop::end_at_once(at_stop)?;
         let engine = self.engine.iter().map(|engine| format!("train.engine={engine}"));
         let options = Options {
             runs: global.runs.clone(),
@@ -236,8 +236,9 @@ fn is_file(path: &str) -> bool {
     Path::new(path).is_file()
 }
 
-/// What the next command does with a run that is not completed, and from which step it resumes. `budget_is_spent`: that of its sweep.
-pub fn what_next(global: &Global, run: &RunRecord, budget_is_spent: bool) -> Option<String> {
+/// What the next command does with a run that is not completed, and from which step it resumes. `spent`: the experiment whose budget
+/// is spent, if it is.
+pub fn what_next(global: &Global, run: &RunRecord, spent: Option<&str>) -> Option<String> {
     let again = match resumes_at(&global.runs, run) {
         Some(step) if step == run.total_steps => "evaluates it: all its steps are trained".into(),
         Some(step) => format!("resumes it from step {}", format::count(step)),
@@ -245,8 +246,9 @@ pub fn what_next(global: &Global, run: &RunRecord, budget_is_spent: bool) -> Opt
     };
     let next = if run.in_plan { "the next `taper run`" } else { "a `taper run` with a spec that plans it" };
     match (run.state, run.failure) {
-        (RunState::Waiting | RunState::Interrupted | RunState::Pending, _) if budget_is_spent => {
-            Some("the sweep's budget is spent: `taper run` leaves it out unless the budget is raised".into())
+        (RunState::Waiting | RunState::Interrupted | RunState::Pending, _) if spent.is_some() => {
+            let of = format::one_line(spent.unwrap_or_default());
+            Some(format!("the budget of `{of}` is spent: `taper run` leaves it out unless the budget is raised"))
         }
         (RunState::Waiting, _) => Some(format!("{next} compares it with the runs that it waits for")),
         (RunState::Interrupted, _) => Some(format!("{next} {again}")),

@@ -45,7 +45,7 @@ impl Eval {
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let store = common::open_existing(global)?;
         let (run, kept) = export::kept_of(&store, &self.run, global)?;
-        stop::end_at_once("nothing was measured")?;
+        stop::end_at_once("stopped: nothing was measured")?;
         let config = &run.config.data;
         let names = Classifier::labels_of(kept.folder())?;
         let origin = Origin::of(&self.file);

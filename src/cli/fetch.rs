@@ -32,7 +32,7 @@ pub struct Fetch {
 impl Fetch {
     /// Downloads and pins.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
-        let experiment = self.spec.open(global, Vec::new())?;
+        let experiment = self.spec.open(global, Vec::new(), "stopped: nothing was pinned")?;
         let wanted = experiment.layers().sources(experiment.spec())?;
         let mut library = experiment.library()?;
         let before: Vec<Pin> = library.lock().map(|lock| lock.written().to_vec()).unwrap_or_default();

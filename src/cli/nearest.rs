@@ -19,10 +19,20 @@ fn is_spec(path: &Path) -> bool {
     let tables = ["model", "data", "train", "sweep", "checkpoint"];
     let is_one = |line: &str| {
         let line = line.trim_start();
+        if let Some(list) = line.strip_prefix("[[") {
+            return list.trim_start().starts_with("probes");
+        }
         let (head, after) = match line.strip_prefix('[') {
             Some(rest) => (rest.trim_start(), &['.', ']', ' '][..]),
-            None => (line, &['.'][..]),
+            // `model.source = …`, `model = { … }`
+            None => (line, &['.', ' ', '='][..]),
         };
+        // `[profile.quick.train]`; Cargo.toml has profiles too, but no such tables in them.
+        let profile = head.strip_prefix("profile.").and_then(|rest| Some(rest.split_once('.')?.1));
+        let head = profile.filter(|_| line.starts_with('[')).unwrap_or(head);
+        if !line.starts_with('[') && !head.contains('=') {
+            return false;
+        }
         line.strip_prefix("extends").is_some_and(|rest| rest.trim_start().starts_with('='))
             || tables.iter().any(|table| head.strip_prefix(table).is_some_and(|rest| rest.starts_with(after)))
     };
@@ -70,6 +80,14 @@ mod tests {
         fs::write(folder.path().join("Cargo.toml"), "[package]\nname = \"x\"\n[profile.release]\n[database]\n")
             .unwrap();
         fs::write(folder.path().join("dotted.toml"), "model.source = \"scratch:tiny\"\nbroken =\n").unwrap();
+        for (name, text) in [
+            ("inline", "model = { source = \"scratch:tiny\" }\n"),
+            ("questions", "[[probes]]\ntext = \"x\"\n"),
+            ("layers", "[profile.quick.train]\nepochs = 1\n"),
+            ("pyproject", "[[package]]\nname = \"model\"\n[profile.dev.package]\n"),
+        ] {
+            fs::write(folder.path().join(format!("{name}.toml")), text).unwrap();
+        }
         fs::write(folder.path().join("child.toml"), "extends = \"folds.toml\"\n").unwrap();
         let of = |name: &str| {
             spec(&folder.path().join(name)).map(|path| path.strip_prefix(folder.path()).unwrap().to_owned())
@@ -81,6 +99,8 @@ mod tests {
         assert_eq!(of("quickstart-serch.toml"), some("quickstart-search.toml"));
         assert_eq!([of("cargo"), of("Cargo.toml"), of("carg.toml")], [None, None, None], "no spec");
         assert_eq!([of("doted"), of("chield.toml")], [some("dotted.toml"), some("child.toml")]);
+        assert_eq!([of("inlin"), of("question"), of("layer")], [some("inline.toml"), some("questions.toml"), some("layers.toml")]);
+        assert_eq!(of("pyprojekt"), None, "no spec");
         assert_eq!(of("notes"), None, "not TOML");
         assert_eq!(of("zebra.toml"), None);
         assert_eq!(spec(Path::new("/")), None);

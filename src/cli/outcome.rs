@@ -49,7 +49,7 @@ pub fn print_outcome(store: &Store, outcome: &Outcome, out: &mut Output) -> Resu
     };
     let left = [
         (tally.beyond_budget, "the sweep's budget is spent"),
-        (tally.held, "they are compared with a run that failed"),
+        (tally.held, "they wait for a run that failed: fix its cause, then run the same command again"),
     ];
     let left = left.iter().filter(|(n, _)| *n > 0).map(|(n, why)| format!("{n} left{waiting}: {why}"));
     let said = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}"));

@@ -65,7 +65,7 @@ const MOST: f64 = 2.0;
 impl Plan {
     /// Prints the plan.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
-        let mut experiment = self.spec.open(global, vec![global.device])?;
+        let mut experiment = self.spec.open(global, vec![global.device], "stopped: the plan is not complete")?;
         if let Some(key) = &self.explain {
             let explanation = experiment.spec().explain(key).map_err(|e| Unusable(e.into()))?;
             match out.json {

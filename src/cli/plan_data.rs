@@ -150,17 +150,11 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
 
 /// Where the runs' models have dropout.
 pub fn dropout<'a>(runs: impl Iterator<Item = &'a Prepared>, out: &mut Output) -> Result<()> {
-    let mut said: Vec<String> = Vec::new();
-    for run in runs {
-        let sentence = dropout_of(&run.shape);
-        if !said.contains(&sentence) {
-            said.push(sentence);
-        }
-    }
+    let said = each_once(runs, |run| dropout_of(&run.shape));
     match &said[..] {
         [] => Ok(()),
-        [one] => out.labelled(&format!("dropout   {one}")),
-        [first, ..] => out.labelled(&format!("dropout   {first}; the runs have {} settings", said.len())),
+        [(one, _)] => out.labelled(&format!("dropout   {one}")),
+        [(first, _), ..] => out.labelled(&format!("dropout   {first}; the runs have {} settings", said.len())),
     }
 }
 
@@ -180,15 +174,25 @@ fn dropout_of(shape: &ModelConfig) -> String {
     by_value.iter().map(of).collect::<Vec<_>>().join("; ")
 }
 
-/// The learning rates of head, layers and embeddings, of the first run in which they differ.
-pub fn rates<'a>(runs: impl Iterator<Item = &'a Prepared>, out: &mut Output) -> Result<()> {
+/// What is said of the runs, each sentence once, with the name of the first run of which it is said.
+fn each_once<'a>(
+    runs: impl Iterator<Item = &'a Prepared>,
+    sentence: impl Fn(&Prepared) -> String,
+) -> Vec<(String, &'a str)> {
     let mut said: Vec<(String, &str)> = Vec::new();
-    for run in runs.filter(|run| !Rates::of(&run.config.train).are_equal()) {
-        let words = run.rates().words();
+    for run in runs {
+        let words = sentence(run);
         if said.iter().all(|(known, _)| *known != words) {
             said.push((words, &run.name));
         }
     }
+    said
+}
+
+/// The learning rates of head, layers and embeddings, of the first run in which they differ.
+pub fn rates<'a>(runs: impl Iterator<Item = &'a Prepared>, out: &mut Output) -> Result<()> {
+    let runs = runs.filter(|run| !Rates::of(&run.config.train).are_equal());
+    let said = each_once(runs, |run| run.rates().words());
     let Some((words, run)) = said.first() else { return Ok(()) };
     let of = match said.len() {
         1 => String::new(),

@@ -78,10 +78,11 @@ pub struct Predict {
 
 /// What rows are read from and how.
 struct Input {
-    origin: Origin,
     rows: Texts,
     /// The fields of all JSON objects of a file, if all columns are kept.
     fields: Vec<String>,
+    /// The digest of a file whose rows were checked.
+    checked: Option<String>,
 }
 
 /// One classified text.
@@ -103,24 +104,27 @@ impl Predict {
         }
         let store = common::open_existing(global)?;
         let (run, kept) = export::kept_of(&store, &self.run, global)?;
-        stop::end_at_once("the rows were not all classified")?;
+        let reads_rows = self.file.is_some() || self.texts == ["-"];
+        stop::end_at_once(if reads_rows { "stopped: the rows were not all classified" } else { "stopped" })?;
         let config = &run.config.data;
         self.check_pair(config)?;
         // Opened before the model is loaded, so that its errors are reported at once.
         let target = self.out.as_deref().map(|path| Target::of(path, self.out_format)).transpose()?;
         let form = target.map_or(if out.json { Form::Jsonl } else { Form::Csv }, |target| target.form);
-        let input = self.open(&kept, config, form, global)?;
-        let (Some(Input { origin, rows, fields }), target) = (input, target) else {
+        if !reads_rows {
             if self.out.is_some() {
                 let what = "--out can only be used with --file, or with `-` to classify the lines of standard input";
                 return Err(Unusable(anyhow::anyhow!(what)).into());
             }
             return self.texts(self.load(&kept, &run, global)?, global, out);
-        };
+        }
+        let origin = self.file.as_deref().map_or(Origin::StandardInput, Origin::of);
+        // Before the rows are checked, which can take minutes.
         let file = match (&self.out, target) {
             (Some(path), Some(target)) => Some(NewFile::create(path, target.packing, &origin)?),
             _ => None,
         };
+        let Input { rows, fields, checked } = self.open(&kept, config, (&origin, form), global)?;
         let model = self.load(&kept, &run, global)?;
         let each = self.out.is_some() || self.keep_columns;
         let (labels, pairs) = (model.labels().to_vec(), rows.has_pairs());
@@ -131,7 +135,7 @@ impl Predict {
         let progress = RowProgress::stderr(shown, input::size(&origin));
         let known = self.labels.as_ref().and_then(|_| training_rows(&run, &global.runs)).unwrap_or_default();
         let measuring = self.labels.as_ref().map(|_| Measuring::new(model.labels(), &known));
-        let mut stream = Stream { model, rows, fields, progress, measuring, done: 0 };
+        let mut stream = Stream { model, rows, fields, checked, progress, measuring, done: 0 };
         stream.run(wanted, file, out)?;
         let Stream { model, rows, measuring, done, progress, .. } = stream;
         drop(progress);
@@ -159,19 +163,15 @@ impl Predict {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// The rows of the input, if it is one. Before anything is classified every row of a file is checked, and the fields of all its JSON
+    /// The rows of the input. Before anything is classified every row of a file is checked, and the fields of all its JSON
     /// objects are known, if they are kept.
-    fn open(&self, kept: &Kept, config: &DataConfig, form: Form, global: &Global) -> Result<Option<Input>> {
+    fn open(&self, kept: &Kept, config: &DataConfig, (origin, form): (&Origin, Form), global: &Global) -> Result<Input> {
         let unusable = |e: data::DataError| Unusable(e.into());
-        let Some(file) = &self.file else {
-            if self.texts != ["-"] {
-                return Ok(None);
-            }
-            let (origin, lines) = (Origin::StandardInput, Layout { wording: Wording::Options, ..Layout::default() });
-            let rows = data::stream_lines(&origin, &lines).map_err(unusable)?;
-            return Ok(Some(Input { origin, rows, fields: Vec::new() }));
-        };
-        let origin = Origin::of(file);
+        if self.file.is_none() {
+            let lines = Layout { wording: Wording::Options, ..Layout::default() };
+            let rows = data::stream_lines(origin, &lines).map_err(unusable)?;
+            return Ok(Input { rows, fields: Vec::new(), checked: None });
+        }
         let mut layout = self.layout.layout(false);
         let mut wanted = data::Wanted { text: self.layout.columns(config)?, label: None, keep: self.keep_columns };
         if let Some(name) = &self.labels {
@@ -179,17 +179,17 @@ impl Predict {
             let labels = values(&config.labels, &Classifier::labels_of(kept.folder())?);
             wanted.label = Some(LabelColumn { name: name.clone(), labels });
         }
-        let mut fields = Fields::default();
+        let (mut fields, mut digest) = (Fields::default(), None);
         // Standard input cannot be read twice.
         if matches!(origin, Origin::File(_)) {
-            let mut rows = data::stream_rows(&origin, &layout, wanted.clone()).map_err(unusable)?;
+            let mut rows = data::stream_rows(origin, &layout, wanted.clone()).map_err(unusable)?;
             // A header has all columns; of JSON every object can have others.
             let has_fields = wanted.keep && rows.columns().is_empty();
             if wanted.keep && !has_fields {
                 let checked = data::Wanted { keep: false, ..wanted.clone() };
-                rows = data::stream_rows(&origin, &layout, checked).map_err(unusable)?;
+                rows = data::stream_rows(origin, &layout, checked).map_err(unusable)?;
             }
-            let progress = RowProgress::stderr(!global.quiet, input::size(&origin));
+            let progress = RowProgress::stderr(!global.quiet, input::size(origin));
             let (mut done, mut too_many) = (0, false);
             let checked = rows.check(|row, bytes| {
                 if has_fields && !too_many {
@@ -201,13 +201,13 @@ impl Predict {
                     progress.tell(done, bytes);
                 }
             });
-            checked.map_err(unusable)?;
+            digest = Some(checked.map_err(unusable)?);
             if too_many {
-                return Err(Unusable(too_many_fields(&input::name(&origin))).into());
+                return Err(Unusable(too_many_fields(&input::name(origin))).into());
             }
         }
-        let rows = data::stream_rows(&origin, &layout, wanted).map_err(unusable)?;
-        Ok(Some(Input { origin, rows, fields: fields.names }))
+        let rows = data::stream_rows(origin, &layout, wanted).map_err(unusable)?;
+        Ok(Input { rows, fields: fields.names, checked: digest })
     }
 
     fn load(&self, kept: &Kept, run: &RunRecord, global: &Global) -> Result<Classifier> {

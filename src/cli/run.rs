@@ -57,7 +57,7 @@ impl Run {
     /// Trains.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let devices = self.devices(global);
-        let mut experiment = self.spec.open(global, devices.clone())?;
+        let mut experiment = self.spec.open(global, devices.clone(), "stopped: nothing was trained")?;
         let existing = match Store::is_there(&global.runs) {
             true => Some(common::open_existing(global)?),
             false => None,

@@ -68,8 +68,8 @@ impl Show {
         } else {
             let experiment = run.experiment.as_ref().filter(|_| run.in_plan);
             let sweep = experiment.map(|name| store.experiment(name)).transpose()?;
-            let is_spent = sweep.is_some_and(|sweep| sweep.warnings.iter().any(|w| w.kind == Kind::Budget));
-            let next = common::what_next(global, &run, is_spent);
+            let spent = sweep.filter(|sweep| sweep.warnings.iter().any(|w| w.kind == Kind::Budget));
+            let next = common::what_next(global, &run, spent.as_ref().map(|sweep| sweep.name.as_str()));
             let last = store.last_steps(&run.key, LAST_STEPS)?;
             print(&whole, next, high_loss(&run, &last), self.config, out)?;
         }

@@ -30,15 +30,15 @@ pub fn on_signal(handler: impl FnMut() + Send + 'static) -> Result<(), ctrlc::Er
     Ok(())
 }
 
-/// Until another handler is set, a signal ends the command at once, with the exit code of an interrupted one, and this is said. Nothing may be
-/// lost by it: rows are only read.
+/// Until another handler is set, a signal ends the command at once, with the exit code of an interrupted one, and this is said, for example
+/// `stopped: nothing was trained`. Nothing may be lost by it: rows are only read.
 ///
 /// # Errors
 /// The system refuses it.
 pub fn end_at_once(said: &'static str) -> Result<(), ctrlc::Error> {
     on_signal(move || {
         // It begins a line of its own, below a progress bar.
-        output::error(&format!("\nstopped: {said}"));
+        output::error(&format!("\n{said}"));
         std::process::exit(130);
     })
 }

@@ -30,6 +30,8 @@ pub struct Stream<'a> {
     pub rows: Texts,
     /// The fields of all JSON objects, if they were read before.
     pub fields: Vec<String>,
+    /// The digest of the file when its rows were checked, if they were: what is classified must be the same.
+    pub checked: Option<String>,
     /// Shows how far it is.
     pub progress: RowProgress,
     /// What counts those that are right, if labels are read.
@@ -91,6 +93,10 @@ impl Stream<'_> {
                 (None, true) => break,
                 (None, false) => {}
             }
+        }
+        if self.checked.as_ref().is_some_and(|checked| *checked != self.rows.digest()) {
+            let changed = anyhow::anyhow!("the file changed while it was read; run the command again");
+            return Err(ended(changed, self.done));
         }
         results.map_or(Ok(()), Results::finish)
     }

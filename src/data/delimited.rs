@@ -173,7 +173,8 @@ impl Delimited {
         };
         let found = self.header.iter().map(|name| name.escape_debug().to_string()).collect();
         let (path, names) = (self.path.clone(), self.wording.names(key).into());
-        Err(DataError::Column { path, what, column: column.into(), names, found, help: help.into() })
+        let help = format!("{help}{}", self.wording.another(key)).into();
+        Err(DataError::Column { path, what, column: column.into(), names, found, help })
     }
 
     /// What is wrong with a record that names columns: files were joined with their header lines. In a file of one column such a row

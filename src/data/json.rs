@@ -118,7 +118,8 @@ impl JsonRows {
                 false => {
                     let names_it = self.wording.names(key);
                     let (names, help) = (found_columns(&found), suggest(column, &found));
-                    let what = format!("no field `{column}`, which {names_it}; fields found: {names}{help}");
+                    let another = self.wording.another(key);
+                    let what = format!("no field `{column}`, which {names_it}; fields found: {names}{help}{another}");
                     Fault::Row(Problem::new(line, what))
                 }
             });
@@ -177,7 +178,7 @@ impl JsonRows {
             column: column.into(),
             names: self.wording.names(key).into(),
             found: self.fields.iter().map(|name| name.escape_debug().to_string()).collect(),
-            help: suggest(column, &self.fields).into(),
+            help: format!("{}{}", suggest(column, &self.fields), self.wording.another(key)).into(),
         }
     }
 

@@ -85,7 +85,7 @@ impl Parquet {
                     what,
                     column,
                     names: names_it,
-                    help: help.into(),
+                    help: (help + &wording.another(key)).into(),
                     found: names.into(),
                 });
             }
@@ -96,12 +96,13 @@ impl Parquet {
                 column.and_then(|(index, leaf)| Column::new(index, leaf)).map_err(|found| DataError::Layout {
                     path: path.into(),
                     what: format!(
-                        "column `{name}`, which {}, is {found}; expected {}",
+                        "column `{name}`, which {}, is {found}; expected {}{}",
                         wording.names(key),
                         match role {
                             Role::Text(_) | Role::Pair => "strings",
                             Role::Label | Role::Split | Role::Group => "strings, numbers or booleans",
-                        }
+                        },
+                        wording.another(key)
                     ),
                 })?;
             let column = if matches!(role, Role::Text(_) | Role::Pair) { column.of_texts() } else { column };

@@ -63,20 +63,26 @@ impl Wording {
         }
     }
 
-    /// What names a column or a sheet, as the end of a clause: `data.text_column names`; where that is the run's spec, also what names another.
+    /// What names a column or a sheet, as the end of a clause: `data.text_column names`.
     pub(super) fn names(self, key: &str) -> String {
-        let option = |key: &str| format!("--{}", key.replace('_', "-"));
+        match self.option_for_another(key) {
+            Some(_) => "the run's spec names".into(),
+            None => format!("{} names", self.name(key)),
+        }
+    }
+
+    /// At the end of a message about a column that the run's spec names: the option that names another.
+    pub(super) fn another(self, key: &str) -> String {
+        let option = self.option_for_another(key);
+        option.map_or(String::new(), |key| format!("; choose another with --{}", key.replace('_', "-")))
+    }
+
+    fn option_for_another(self, key: &str) -> Option<&str> {
         match self {
-            Self::Run { text: true, .. } if matches!(key, "text_column" | "text_columns") => {
-                format!("the run's spec names; {} names another", option("text_column"))
-            }
-            Self::Run { text_pair: true, .. } if key == "text_pair_column" => {
-                format!("the run's spec names; {} names another", option(key))
-            }
-            Self::Run { label: true, .. } if key == "label_column" => {
-                format!("the run's spec names; {} names another", option(key))
-            }
-            _ => format!("{} names", self.name(key)),
+            Self::Run { text: true, .. } if matches!(key, "text_column" | "text_columns") => Some("text_column"),
+            Self::Run { text_pair: true, .. } if key == "text_pair_column" => Some(key),
+            Self::Run { label: true, .. } if key == "label_column" => Some(key),
+            _ => None,
         }
     }
 
@@ -106,7 +112,9 @@ mod tests {
         assert_eq!(own.name("text_column"), "the run's spec (as --text-column is not given)");
         assert_eq!(own.name("text_columns"), "the run's spec (as --text-column is not given)");
         assert_eq!(own.name("text_pair_column"), "the run's spec (as --text-pair-column is not given)");
-        assert_eq!(own.names("text_columns"), "the run's spec names; --text-column names another");
+        assert_eq!(own.names("text_columns"), "the run's spec names");
+        assert_eq!(own.another("text_columns"), "; choose another with --text-column");
+        assert_eq!([own.another("label_column"), Wording::Options.another("text_column")], ["", ""]);
         assert_eq!(
             [own.names("label_column"), Wording::Keys.names("label_column")],
             ["--label-column names", "data.label_column names"]

@@ -247,12 +247,12 @@ impl Texts {
         problems.into_error(&self.path)
     }
 
-    /// Reads the whole file and calls `each` with every row that can be used, and the bytes read so far.
+    /// Reads the whole file and calls `each` with every row that can be used, and the bytes read so far. Returns its SHA-256, in hex.
     ///
     /// # Errors
     /// As when a data set is read: one error names all rows that cannot be used, up to a number. From where the file cannot be read no rows
     /// are known.
-    pub fn check(mut self, mut each: impl FnMut(&Text, u64)) -> Result<(), DataError> {
+    pub fn check(mut self, mut each: impl FnMut(&Text, u64)) -> Result<String, DataError> {
         let mut problems = Problems::default();
         let fault = loop {
             match self.file.next(&mut self.cells) {
@@ -265,10 +265,10 @@ impl Texts {
                 Err(Fault::File(error)) => break Some(error),
             }
         };
-        let path = self.path.clone();
+        let (path, digest) = (self.path.clone(), self.digest());
         let rows = problems.into_result(&path).map_err(|error| self.file.explained(error)).err();
         match (rows, fault) {
-            (None, None) => Ok(()),
+            (None, None) => Ok(digest),
             // Where no row can be used that is said already.
             (Some(error), None | Some(DataError::NoRows { .. })) | (None, Some(error)) => Err(error),
             (Some(rows), Some(fault)) => Err(DataError::Several(vec![rows, fault])),

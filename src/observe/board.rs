@@ -42,7 +42,7 @@ pub struct Row {
     pub loss: Option<f64>,
     /// Current value of the metric, as text.
     pub value: Option<String>,
-    /// Whether the value is that of completed runs; others are marked with [`NOT_FINAL`].
+    /// Whether the value is that of completed runs; others are marked with an asterisk.
     pub is_final: bool,
     /// Seconds of training so far, including earlier commands.
     pub trained_s: Option<f64>,
@@ -94,7 +94,7 @@ pub struct Size {
 }
 
 /// Marks a value that is not final.
-pub const NOT_FINAL: char = '*';
+const MARK: char = '*';
 /// Explains the mark.
 const MARKED: &str = "(* not final)";
 
@@ -390,7 +390,7 @@ impl Column {
             },
             Self::Loss => row.loss.map_or(NOTHING.into(), |loss| decimals(loss, 4)),
             Self::Metric => match &row.value {
-                Some(value) if row.is_marked() => format!("{value}{NOT_FINAL}"),
+                Some(value) if row.is_marked() => format!("{value}{MARK}"),
                 value => value.clone().unwrap_or_else(|| NOTHING.into()),
             },
             Self::Trained => time(row.trained_s),

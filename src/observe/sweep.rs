@@ -197,10 +197,12 @@ impl LiveSweep {
     pub fn tell(&mut self, run: &RunInfo, event: &Event, now_s: f64) -> Vec<Line> {
         self.told_of = self.told_of.max(run.position.1);
         let alone = self.order.len();
-        let trained: f64 = self.members.values().map(|member| member.trained_s).sum();
-        let spent = self.budget.seconds.is_some_and(|most| trained >= most);
+        let most = self.budget.seconds.filter(|_| is_interruption(event));
+        let spent = most.map(|most| self.members.values().map(|member| member.trained_s).sum::<f64>() >= most);
         let member = self.member(&run.key, &run.name, alone);
-        member.view.beyond_budget = spent;
+        if let Some(spent) = spent {
+            member.view.beyond_budget = spent;
+        }
         let before = member.view.step;
         let mut lines = member.tell(run, event);
         let cost = member.view.step.saturating_sub(before) as f64 * member.step_cost;

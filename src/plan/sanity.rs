@@ -309,9 +309,9 @@ pub fn decided_by_order(tie: Tie, metric: Metric, at: &str) -> Warning {
         true => format!("all {} trials", count(trials as u64)),
         false => format!("{} of {} trials", count(tied as u64), count(trials as u64)),
     };
-    let what = if by_order { "their order" } else { "when they got there, or --retry" };
+    let what = if by_order { "their order" } else { "the moment at which they reached the rung (or --retry)" };
     let message = format!(
-        "rung {} ({at}): {all} have the same dev {}, {}: {what}, not their score, decided which {} went on; to compare them later, lower \
+        "rung {} ({at}): {all} have the same dev {}, {}: {what}, not their score, decided which {} of them went on; to compare them later, lower \
          sweep.rungs or sweep.reduction_factor{loss}",
         rung + 1,
         metric.name(),

@@ -242,7 +242,7 @@ pub const KEYS: &[Key] = &[
     also(key("sweep.batch", Kind::Whole(1, 1_000), Is("4"), "trials",
         "Number of trials to propose at a time, from the results of all earlier trials (`tpe`)."), &["batch_trials"]),
     also(key("sweep.startup_trials", Kind::Whole(1, 10_000), Is("5"), "trials",
-        "Number of trials at the beginning that are drawn at random (`tpe`), or that are never pruned (`median`)."),
+        "Number of trials at the beginning that are drawn at random (`tpe`), or that are never pruned (`median`, which also needs as many scores at a step)."),
         &["n_startup_trials", "n_initial_points", "warmup_trials"]),
     also(key("sweep.prune", Kind::Choice(&["none", "median", "asha"]), Is("\"none\""), "",
         "Runs to stop early, by their dev metric: none, those worse than the median of earlier trials (`median`), or all but the best at each rung (`asha`)."),

@@ -26,7 +26,7 @@ pub(crate) fn experiment(name: &str, runs: &[&str]) -> ExperimentRecord {
         report: serde_json::Value::Null,
         warnings: Vec::new(),
         prunes: false,
-        to_come: 0,
+        to_come: 3,
         runs: runs.iter().map(|key| (key.to_string(), format!("run {key}"))).collect(),
         trials: Vec::new(),
     }

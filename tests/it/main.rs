@@ -20,6 +20,7 @@ mod model_files;
 mod own_splits;
 mod pairs;
 mod predict;
+mod predict_faults;
 mod predict_files;
 mod report;
 mod spec;

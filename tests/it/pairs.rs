@@ -161,7 +161,7 @@ fn a_run_on_pairs_is_shown_reported_and_used_with_both_texts() {
         ),
         (
             &["eval", "qa", "--file", "other.jsonl", "--text-column", "q"],
-            "`answer`, which the run's spec names; --text-pair-column names another",
+            "`answer`, which the run's spec names",
         ),
     ] {
         let (code, said) = sandbox.says(arguments);

@@ -50,7 +50,7 @@ fn experiment(name: &str, runs: &[&str]) -> ExperimentRecord {
         report: serde_json::json!({"smoothing": 0.9, "title": null}),
         warnings: vec![Warning::new(Kind::Sweep, "two points mean the same run")],
         prunes: false,
-        to_come: 0,
+        to_come: 7,
         runs: runs.iter().map(|key| (key.to_string(), format!("{key} of {name}"))).collect(),
     }
 }

@@ -176,3 +176,25 @@ fn a_run_keeps_its_name_where_an_experiment_no_longer_plans_it() {
     assert_eq!(name(&store, "other"), want("other", "seed=1", false));
     assert_eq!(store.run("k").unwrap().name, "slow", "by its key, in the first plan that has it");
 }
+
+/// Before version 16 it was not stored how many runs a search has yet to propose.
+#[test]
+fn a_database_of_version_15_has_no_runs_to_come() {
+    let folder = folder();
+    let old = Connection::open(folder.path().join("taper.db")).unwrap();
+    MIGRATIONS[..15].iter().for_each(|migration| old.execute_batch(migration).unwrap());
+    old.pragma_update(None, "user_version", 15).unwrap();
+    old.execute(
+        "INSERT INTO experiments (name, description, spec_path, arguments, spec_text, report, saved_at)
+         VALUES ('e', '', '', '[]', '', '{}', 1.5)",
+        [],
+    )
+    .unwrap();
+    drop(old);
+    let mut store = Store::open(folder.path()).unwrap();
+    let mut stored = store.experiment("e").unwrap();
+    assert_eq!((stored.name.as_str(), stored.to_come), ("e", 0));
+    stored.to_come = 4;
+    store.save_experiment(&stored).unwrap();
+    assert_eq!(store.experiment("e").unwrap().to_come, 4);
+}

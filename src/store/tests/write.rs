@@ -253,6 +253,7 @@ fn warnings_are_updated_only_for_the_current_plan_of_the_name() {
     let second = ExperimentRecord { arguments: vec!["--set".into(), "train.lr=1".into()], ..experiment("e", &["b"]) };
     store.save_experiment(&first).unwrap();
     first.warnings = vec![Warning::new(Kind::Sweep, "rung 1 decided nothing")];
+    first.to_come = 0;
     store.renew(&first).unwrap();
     assert_eq!(store.experiment("e").unwrap(), first);
     // A command that ends after another has planned the same name does not change that plan.
