@@ -99,7 +99,10 @@ mod tests {
         assert_eq!(of("quickstart-serch.toml"), some("quickstart-search.toml"));
         assert_eq!([of("cargo"), of("Cargo.toml"), of("carg.toml")], [None, None, None], "no spec");
         assert_eq!([of("doted"), of("chield.toml")], [some("dotted.toml"), some("child.toml")]);
-        assert_eq!([of("inlin"), of("question"), of("layer")], [some("inline.toml"), some("questions.toml"), some("layers.toml")]);
+        assert_eq!(
+            [of("inlin"), of("question"), of("layer")],
+            [some("inline.toml"), some("questions.toml"), some("layers.toml")]
+        );
         assert_eq!(of("pyprojekt"), None, "no spec");
         assert_eq!(of("notes"), None, "not TOML");
         assert_eq!(of("zebra.toml"), None);

@@ -165,7 +165,13 @@ impl Predict {
 
     /// The rows of the input. Before anything is classified every row of a file is checked, and the fields of all its JSON
     /// objects are known, if they are kept.
-    fn open(&self, kept: &Kept, config: &DataConfig, (origin, form): (&Origin, Form), global: &Global) -> Result<Input> {
+    fn open(
+        &self,
+        kept: &Kept,
+        config: &DataConfig,
+        (origin, form): (&Origin, Form),
+        global: &Global,
+    ) -> Result<Input> {
         let unusable = |e: data::DataError| Unusable(e.into());
         if self.file.is_none() {
             let lines = Layout { wording: Wording::Options, ..Layout::default() };

@@ -201,11 +201,7 @@ fn sweep(store: &Store, experiment: &str) -> Swept {
     }
     let Ok(spec) = LoadedSpec::load(Path::new(&record.spec_path), &options) else { return none };
     let sweep = &spec.spec().sweep;
-    Swept {
-        prune: Prune::of(sweep),
-        batches: Batches::of(sweep),
-        budget: Budget::of(sweep),
-    }
+    Swept { prune: Prune::of(sweep), batches: Batches::of(sweep), budget: Budget::of(sweep) }
 }
 
 /// What a run trains on in an epoch: its training rows, or as many of their windows as fill its steps. Their number is not stored; it
@@ -329,9 +325,8 @@ mod tests {
     fn the_runs_to_come_are_those_of_the_stored_plan() {
         let known = [info("c", 0, 40)];
         let sweep = Swept { prune: Prune::None, batches: None, budget: Budget::default() };
-        let to_come = |to_come| {
-            planned(&ExperimentRecord { to_come, ..plan(&[], &[]) }, &[], &HashMap::new(), &sweep).to_come
-        };
+        let to_come =
+            |to_come| planned(&ExperimentRecord { to_come, ..plan(&[], &[]) }, &[], &HashMap::new(), &sweep).to_come;
         assert_eq!((to_come(24), to_come(0)), (24, 0), "the axes may have fewer points than trials were asked for");
         let plan = PlannedSweep {
             experiment: "e".into(),

@@ -171,7 +171,7 @@ mod tests {
         assert_eq!(count(stopped(0), true), (0, 5), "the command was stopped before it was spent");
         assert_eq!(count(stopped(2), false), (2, 5));
         let failed = Tally { completed: 3, failed: 1, ..Tally::default() };
-        assert_eq!(count(failed.clone(), false), (0, 5), "the search waits for the failed run");
+        assert_eq!(count(failed, false), (0, 5), "the search waits for the failed run");
         assert_eq!(count(failed, true), (0, 0), "the budget allows no more");
     }
 }

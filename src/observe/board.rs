@@ -473,7 +473,8 @@ best finished so far: batch_size=32 lr=1e-3  dev accuracy 91.3%
     #[test]
     fn the_mark_of_a_value_is_explained_where_it_is_seen() {
         let mut board = board();
-        let explains = |board: &Board, width, height| board.lines(size(width, height), false).join(" ").contains(MARKED);
+        let explains =
+            |board: &Board, width, height| board.lines(size(width, height), false).join(" ").contains(MARKED);
         assert!(!explains(&board, 100, 24), "all values are final");
         board.rows[2].is_final = false;
         assert!(!explains(&board, 100, 24), "a reason is shown instead");

@@ -340,7 +340,9 @@ impl TrialView<'_> {
         let trained: f64 = self.members.iter().map(|m| m.trained_s).sum();
         let metric = self.metric();
         let evaluating = match &at_work().collect::<Vec<_>>()[..] {
-            [one] => one.evaluating.map(|(split, share)| format!("{} {}%", split_name(split), decimals(share * 100.0, 0))),
+            [one] => {
+                one.evaluating.map(|(split, share)| format!("{} {}%", split_name(split), decimals(share * 100.0, 0)))
+            }
             _ => None,
         };
         let state = self.state();

@@ -12,7 +12,7 @@ use super::{
     swept::swept_columns,
 };
 use crate::{
-    event::Event,
+    event::{Event, Outcome},
     format::{by_number, duration, names},
     metrics::better_first,
     plan::{Allowed, Batches, Budget, Claim, Promotions, Prune, sanity::CHOSEN_ON_TEST},
@@ -197,7 +197,7 @@ impl LiveSweep {
     pub fn tell(&mut self, run: &RunInfo, event: &Event, now_s: f64) -> Vec<Line> {
         self.told_of = self.told_of.max(run.position.1);
         let alone = self.order.len();
-        let most = self.budget.seconds.filter(|_| is_interruption(event));
+        let most = self.budget.seconds.filter(|_| matches!(event, Event::RunFinished(Outcome::Interrupted)));
         let spent = most.map(|most| self.members.values().map(|member| member.trained_s).sum::<f64>() >= most);
         let member = self.member(&run.key, &run.name, alone);
         if let Some(spent) = spent {

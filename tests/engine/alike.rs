@@ -44,9 +44,12 @@ pub fn an_engine_that_was_used_computes_the_same_step_as_a_new_one<T: Tested>() 
     }
 }
 
+/// Creates an engine.
+type Create = fn(&Shape, &Recipe) -> Box<dyn Engine>;
+
 /// Gradients stay where they are while batches of any size are evaluated.
 pub fn an_evaluation_between_gradients_and_update_changes_nothing<T: Tested>() {
-    let creates: [fn(&Shape, &Recipe) -> Box<dyn Engine>; 2] = [Shape::explicit::<T>, Shape::autograd];
+    let creates: [Create; 2] = [Shape::explicit::<T>, Shape::autograd];
     for (shape, create) in Shape::kinds().into_iter().flat_map(|shape| creates.map(|create| (shape.clone(), create))) {
         let batch = shape.batch_of(&[4, 1, 9], 1);
         let others = [shape.batch_of(&[2], 2), shape.batch_of(&[90, 1, 33], 3), shape.batch_of(&[1; 50], 4)];

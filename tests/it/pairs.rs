@@ -159,10 +159,7 @@ fn a_run_on_pairs_is_shown_reported_and_used_with_both_texts() {
             &["predict", "qa", "--file", "rows.csv", "--text-pair-column", "x"],
             "no column `x`, which --text-pair-column names",
         ),
-        (
-            &["eval", "qa", "--file", "other.jsonl", "--text-column", "q"],
-            "`answer`, which the run's spec names",
-        ),
+        (&["eval", "qa", "--file", "other.jsonl", "--text-column", "q"], "`answer`, which the run's spec names"),
     ] {
         let (code, said) = sandbox.says(arguments);
         assert!(code == 2 && said.contains(hint), "{arguments:?}: {code} {said}");

@@ -282,14 +282,8 @@ fn rows_without_a_text_get_no_label() {
             "miss.jsonl",
             "line 2: no field `review`, which the run's spec names; fields found: reveiw, id; did you mean `reveiw`?",
         ),
-        (
-            "none.json",
-            "the first object has no field `review`, which the run's spec names; columns found: a",
-        ),
-        (
-            "misses.json",
-            "line 2: no field `review`, which the run's spec names; fields found: text",
-        ),
+        ("none.json", "the first object has no field `review`, which the run's spec names; columns found: a"),
+        ("misses.json", "line 2: no field `review`, which the run's spec names; fields found: text"),
     ] {
         let output = sandbox.taper(&["predict", "small", "--file", name]);
         let error = String::from_utf8_lossy(&output.stderr);
@@ -451,10 +445,7 @@ fn columns_that_an_option_names_and_those_of_the_run_are_called_so() {
     let sandbox = trained();
     sandbox.write("other.csv", "text,stars\n好,1\n");
     for (arguments, want) in [
-        (
-            &["eval", "small", "--file", "other.csv"][..],
-            "no column `review`, which the run's spec names",
-        ),
+        (&["eval", "small", "--file", "other.csv"][..], "no column `review`, which the run's spec names"),
         (
             &["eval", "small", "--file", "other.csv", "--text-column", "texts"],
             "no column `texts`, which --text-column names",

@@ -8,7 +8,7 @@ mod compare;
 mod verifier;
 
 pub use compare::{Difference, TOLERANCE, Verification};
-pub(super) use verifier::{PREFIX, with_stored_paths};
 pub use verifier::Verifier;
+pub(super) use verifier::{PREFIX, with_stored_paths};
 
 use super::{DeviceChoice, ExecuteError};
