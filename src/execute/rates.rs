@@ -159,9 +159,9 @@ mod tests {
         let tiny = warned(&|train| train.layer_lr_decay = Some(1e-3));
         assert!(tiny.len() == 1 && tiny[0].contains("a learning rate of 1e-15 to the embeddings"), "{tiny:?}");
         let lowest = warned(&|train| {
-            train.layer_lr_decay = Some(1e-3);
+            train.layer_lr_decay = Some(1e-4);
             train.freeze = freeze(&["embeddings"]);
         });
-        assert!(lowest[0].contains("a learning rate of 1e-12 to the lowest layer that is trained"), "{lowest:?}");
+        assert!(lowest[0].contains("a learning rate of 1e-15 to the lowest layer that is trained"), "{lowest:?}");
     }
 }

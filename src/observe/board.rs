@@ -59,6 +59,12 @@ impl Row {
         Self { values, reason: self.reason.as_deref().map(one_line), ..self.clone() }
     }
 
+    /// Its value as it is shown.
+    pub(super) fn value_text(&self) -> Option<String> {
+        let mark = |value: &String| if self.is_final { value.clone() } else { format!("{value}{MARK}") };
+        self.value.as_ref().map(mark)
+    }
+
     /// Whether its value is marked as not final. A reason is shown instead of the numbers.
     fn is_marked(&self) -> bool {
         self.value.is_some() && !self.is_final && self.reason.is_none()
@@ -389,10 +395,7 @@ impl Column {
                 (None, total) => format!("{}/{}", count(row.step), count(total)),
             },
             Self::Loss => row.loss.map_or(NOTHING.into(), |loss| decimals(loss, 4)),
-            Self::Metric => match &row.value {
-                Some(value) if row.is_marked() => format!("{value}{MARK}"),
-                value => value.clone().unwrap_or_else(|| NOTHING.into()),
-            },
+            Self::Metric => row.value_text().unwrap_or_else(|| NOTHING.into()),
             Self::Trained => time(row.trained_s),
             Self::Left => time(row.left_s),
         }

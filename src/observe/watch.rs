@@ -141,7 +141,7 @@ mod tests {
         assert_eq!((board.keys.join(" "), board.metric.as_str()), ("lr".into(), "dev acc"));
         let row = &board.rows[1];
         // Eight steps left at two a second, and an evaluation of half a second every two of them.
-        assert_eq!((row.step, row.total, row.value.as_deref(), row.left_s), (2, 10, Some("75.0%*"), Some(6.0)));
+        assert_eq!((row.step, row.total, row.value_text().as_deref(), row.left_s), (2, 10, Some("75.0%*"), Some(6.0)));
         assert!((row.loss.unwrap() - 0.4875).abs() < 1e-12);
         assert_eq!(board.rows[2].reason.as_deref(), Some("signal 9"));
         assert!(board.summary.starts_with("1 of 5 runs done, 1 failed, 3 left"), "{}", board.summary);

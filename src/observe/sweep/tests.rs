@@ -73,7 +73,7 @@ fn tell(sweep: &mut LiveSweep, i: usize, now_s: f64, events: &[Event]) -> Vec<St
 
 /// Rows as (values, state, steps, metric).
 fn rows(board: &Board) -> Vec<(String, RunState, u64, String)> {
-    let row = |row: &Row| (row.values.join(" "), row.state, row.step, row.value.clone().unwrap_or_default());
+    let row = |row: &Row| (row.values.join(" "), row.state, row.step, row.value_text().unwrap_or_default());
     board.rows.iter().map(row).collect()
 }
 
@@ -174,7 +174,7 @@ fn seeds_are_one_row_with_their_mean() {
     let board = sweep.board(1.0);
     let row = &board.rows[0];
     assert_eq!(
-        (row.seeds, row.step, row.total, row.value.as_deref()),
+        (row.seeds, row.step, row.total, row.value_text().as_deref()),
         ((1, 2), 14, 20, Some("100.0%")),
         "of the finished one"
     );
@@ -184,13 +184,13 @@ fn seeds_are_one_row_with_their_mean() {
     tell(&mut sweep, 3, 0.0, &[started(), step(4, 0.25), eval(When::During, 4, Split::Dev, 1)]);
     tell(&mut sweep, 4, 0.0, &[started(), step(6, 0.25), eval(When::During, 6, Split::Dev, 3)]);
     assert_eq!(
-        sweep.board(1.0).rows.iter().filter_map(|row| row.value.as_deref()).collect::<Vec<_>>(),
+        sweep.board(1.0).rows.iter().filter_map(Row::value_text).collect::<Vec<_>>(),
         ["100.0%", "75.0%*"],
         "a trial with a finished seed comes first"
     );
     // The mean of both once the second is finished.
     tell(&mut sweep, 2, 0.0, &[eval(When::After, 10, Split::Dev, 2), finished(Outcome::Completed)]);
-    let text = sweep.board(1.0).rows.iter().find(|row| row.seeds.0 == 2).and_then(|row| row.value.clone());
+    let text = sweep.board(1.0).rows.iter().find(|row| row.seeds.0 == 2).and_then(|row| row.value_text());
     assert_eq!(text.as_deref(), Some("75.0%"));
 }
 
@@ -285,7 +285,7 @@ fn runs_are_numbered_among_all_requested_runs() {
 fn the_value_is_that_of_the_kept_weights_on_the_selecting_split() {
     let seen = |sweep: &LiveSweep| {
         let board = sweep.board(0.0);
-        (board.metric, board.rows[0].value.clone().unwrap_or_default())
+        (board.metric, board.rows[0].value_text().unwrap_or_default())
     };
     let at = |step, split, right| eval(When::During, step, split, right);
     let evals = [

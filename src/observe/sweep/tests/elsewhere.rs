@@ -15,7 +15,7 @@ fn what_another_process_trains_counts_too() {
             .rows
             .iter()
             .find(|row| row.values == [info.name.trim_start_matches("lr=")])
-            .map(|row| (row.state, row.step, row.value.clone()));
+            .map(|row| (row.state, row.step, row.value_text()));
         (row, board.best)
     };
     let (row, best) = elsewhere(1, RunState::Running, 4, &[started(), step(4, 0.5)]);
