@@ -20,7 +20,7 @@ use common::{
 };
 use criterion::{Criterion, Throughput};
 use taper::kernels::{
-    Activation, ActivationOps, AdamW, AddNorm, AddNormBackward, Attention, AttentionBackward, AttentionOps,
+    Activation, ActivationOps, AdamW, AddNorm, AddNormBackward, Attend, Attention, AttentionBackward, AttentionOps,
     BiasActivation, Buffer, Clip, Cpu, Dropout, LayerNorm, Linear, LinearOps, Memory, Moments, NormOps, OptimizerOps,
     Queries, TokenStream,
 };
@@ -52,7 +52,8 @@ fn all() -> Vec<Kernel> {
         let none = &[0; TOKENS];
         Cpu::default().batch(TokenStream { ids: none, positions: none, token_types: none, offsets: &offsets })
     };
-    let attention = Attention { heads: HEADS, width: HIDDEN, queries: Queries::All, window: None, dropout };
+    let scale = Attention::usual_scale(HIDDEN / HEADS);
+    let attention = Attention { heads: HEADS, width: HIDDEN, queries: Queries::All, window: None, scale, dropout };
     let attention_flop = 4 * TOKENS * ROW * HIDDEN;
     vec![
         ("linear", 4 * (narrow + HIDDEN * WIDE + wide), product, {
@@ -69,7 +70,10 @@ fn all() -> Vec<Kernel> {
         }),
         ("attention", 4 * 4 * narrow, attention_flop, {
             let (mut out, qkv, batch) = (normal(narrow), normal(3 * narrow), batch());
-            kernel(move |cpu| cpu.attention(&mut out, &qkv, &qkv, &batch, attention))
+            kernel(move |cpu| {
+                let (context, q, kv, batch) = (&mut out, &qkv, &qkv, &batch);
+                cpu.attention(Attend { context, q, kv, batch, attention, relative: None });
+            })
         }),
         ("attention_backward", 7 * 4 * narrow, 3 * attention_flop, {
             let (mut dq, mut dqkv, d_out, qkv) = (normal(0), normal(3 * narrow), normal(narrow), normal(3 * narrow));
@@ -84,6 +88,7 @@ fn all() -> Vec<Kernel> {
                     kv: &qkv,
                     batch: &batch,
                     attention,
+                    relative: None,
                 })
             })
         }),

@@ -20,10 +20,10 @@ use taper::{
     engine::{Engine, Explicit, Recipe},
     execute::Workbench,
     kernels::{
-        Activation, ActivationOps, AdamW, AddNorm, AddNormBackward, Attention, AttentionBackward, AttentionOps,
-        BiasActivation, Buffer, Cpu, CpuBatch, Dropout, Embed, EmbedBackward, EmbeddingOps, GatedActivation, Linear,
-        LinearOps, LossOps, Memory, Moments, NormOps, OptimizerOps, PoolingOps, Rotation, RotationOps, Sums, Table,
-        TokenStream,
+        Activation, ActivationOps, AdamW, AddNorm, AddNormBackward, Attend, AttentionBackward, AttentionOps,
+        BiasActivation, Buffer, CopyOps, CopyRows, Cpu, CpuBatch, Dropout, Embed, EmbedBackward, EmbeddingOps,
+        GatedActivation, Linear, LinearOps, LossOps, Memory, Moments, NormOps, OptimizerOps, PoolingOps, Rotation,
+        RotationOps, Sums, Table, TokenStream,
     },
     model::{DropoutPlan, Parameters, read_weights},
     plan, spec,
@@ -137,9 +137,15 @@ impl RotationOps for Timed {
     }
 }
 
+impl CopyOps for Timed {
+    timed! {
+        copy_rows(args: CopyRows<Buffer>);
+    }
+}
+
 impl AttentionOps for Timed {
     timed! {
-        attention(context: &mut Buffer, q: &Buffer, kv: &Buffer, batch: &CpuBatch, attention: Attention);
+        attention(args: Attend<Buffer, CpuBatch>);
         attention_backward(args: AttentionBackward<Buffer, CpuBatch>);
     }
 }

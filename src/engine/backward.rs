@@ -4,6 +4,7 @@ use super::{
     Explicit,
     forward::{Sites, key_value_of, query_of},
     layout::Layer,
+    relative::{Met, relative},
 };
 use crate::{
     data::Batch,
@@ -11,9 +12,24 @@ use crate::{
     model::DropoutPlan,
 };
 
+/// The backward pass of a layer's attention.
+struct Pass<'a, T> {
+    /// The layer.
+    i: usize,
+    on_device: &'a T,
+    tokens: usize,
+    sequences: usize,
+    met: Option<Met>,
+    sites: Sites,
+    /// Whether gradients of parameters are overwritten, not accumulated.
+    fresh: bool,
+    /// Whether anything below the layer is trained.
+    below: bool,
+}
+
 impl<B: Backend> Explicit<B> {
     /// Whether training changes the map.
-    fn trains_linear(&self, l: Linear) -> bool {
+    pub(super) fn trains_linear(&self, l: Linear) -> bool {
         let weight = l.weight..l.weight + l.out * l.width;
         let bias = l.bias.map_or(0..0, |bias| bias..bias + l.out);
         self.trains(|offset| weight.contains(&offset) || bias.contains(&offset))
@@ -29,6 +45,8 @@ impl<B: Backend> Explicit<B> {
     pub(super) fn backward(&mut self, on_device: &B::Batch, batch: &Batch, plan: Option<DropoutPlan>, fresh: bool) {
         let (tokens, sequences) = (batch.ids.len(), batch.offsets.len() - 1);
         let sites = Sites::new(plan, batch);
+        let met = self.met(batch);
+        self.begin_relative_backward();
         self.head_backward(on_device, sequences, sites, fresh);
         for i in (0..self.config.num_hidden_layers).rev() {
             let layer = self.layout.layers[i];
@@ -39,11 +57,13 @@ impl<B: Backend> Explicit<B> {
             }
             let rows = if self.queries(i) == Queries::First { sequences } else { tokens };
             self.feed_forward_backward(i, rows, sites, fresh);
-            self.attention_backward(i, on_device, (tokens, sequences), sites, fresh, below);
+            self.attention_backward(Pass { i, on_device, tokens, sequences, met, sites, fresh, below });
+            self.positions_backward(i, met, sites, fresh);
             if !below {
                 return;
             }
         }
+        self.relative_backward(met, fresh);
         self.projection_backward(tokens, fresh);
         self.embedding_backward(on_device, batch, sites, fresh);
     }
@@ -104,18 +124,12 @@ impl<B: Backend> Explicit<B> {
 
     /// From `d_ffn_input` to `dx`, the gradient of the layer's input, `[tokens, hidden]`, and with pre-norm to `d_residual`, that of its residual:
     /// computed only if anything `below` the layer is trained. Below the first layer both are one, in `dx`.
-    fn attention_backward(
-        &mut self,
-        i: usize,
-        on_device: &B::Batch,
-        (tokens, sequences): (usize, usize),
-        sites: Sites,
-        fresh: bool,
-        below: bool,
-    ) {
+    fn attention_backward(&mut self, pass: Pass<B::Batch>) {
+        let Pass { i, on_device, tokens, sequences, met, sites, fresh, below } = pass;
         let Layer { qkv, attention_output, norm_after_attention, .. } = self.layout.layers[i];
         let (h, attention) = (self.config.hidden_size, self.attention_of(i, sites));
         let trained = [qkv, attention_output].map(|l| self.trains_linear(l));
+        let trains_positions = self.trains_positions(i);
         let last = attention.queries == Queries::First;
         let rows = if last { sequences } else { tokens };
         let c = &self.config;
@@ -148,12 +162,13 @@ impl<B: Backend> Explicit<B> {
         if trained[1] {
             backend.linear_parameters(g, fresh, &ws.d_dense, &kept.context, rows, attention_output);
         }
-        if !below && !trained[0] {
+        if !below && !trained[0] && !trains_positions {
             return;
         }
         // `d_ffn_input` is not needed any more: its buffer receives the gradient of the context.
         backend.linear_input(&mut ws.d_ffn_input, false, &ws.d_dense, rows, p, attention_output);
         let q = if last { &kept.q } else { &kept.qkv };
+        let relative = relative(c, met, &kept.positions, &self.relative_rows);
         backend.attention_backward(AttentionBackward {
             dq: &mut ws.d_query,
             dkv: &mut ws.d_ffn_hidden,
@@ -162,6 +177,7 @@ impl<B: Backend> Explicit<B> {
             kv: &kept.qkv,
             batch: on_device,
             attention,
+            relative: relative.map(|relative| (relative, &mut ws.d_positions)),
         });
         if let Some(angles) = angles {
             // In the last layer the keys alone; otherwise queries and keys.

@@ -10,6 +10,7 @@ use candle_core::Tensor;
 use super::{
     Engine, MOMENTS, OptimizerState, Recipe, angles, found,
     layout::{Layout, ParamSlot},
+    relative,
     update::{Optimizer, ParamSpan, param_spans},
     workspace::Workspace,
 };
@@ -40,6 +41,8 @@ pub struct Explicit<B: Backend> {
     pub(super) workspace: Workspace<B::Buffer>,
     /// Tables of the angles of rotary positions, by [`crate::model::LayerAttention::angles`].
     pub(super) angles: Vec<B::Buffer>,
+    /// The row of the table of relative positions for each distance.
+    pub(super) relative_rows: B::Buffer,
 }
 
 impl<B: Backend> Explicit<B> {
@@ -64,6 +67,7 @@ impl<B: Backend> Explicit<B> {
             decays: VecDeque::new(),
             workspace: Workspace::new(&backend, config, labels),
             angles: angles::tables(&backend, config),
+            relative_rows: relative::rows(&backend, config),
             config: config.clone(),
             layout,
             backend,

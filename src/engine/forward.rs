@@ -1,17 +1,21 @@
 //! The forward pass.
 
-use super::{Explicit, workspace::Layer as Kept};
+use super::{
+    Explicit,
+    relative::{Met, relative},
+    workspace::Layer as Kept,
+};
 use crate::{
     data::Batch,
     kernels::{
-        AddNorm, Attention, Backend, BiasActivation, Dropout, Embed, GatedActivation, Linear, Queries, Rotation,
-        TokenStream,
+        AddNorm, Attend, Attention, Backend, BiasActivation, Dropout, Embed, GatedActivation, Linear, Queries,
+        Rotation, TokenStream,
     },
     model::{DropoutPlan, LayerAttention, Pooling},
 };
 
 /// The dropout of one pass, by site: 0 after the embedding; 1 + 3·i, 2 + 3·i and 3 + 3·i in layer i (attention probabilities, attention
-/// output, feed-forward output or, if it is gated, product); then the classifier's.
+/// output, feed-forward output or, if it is gated, product); then the classifier's, its input's, and those of the relative positions.
 #[derive(Clone, Copy)]
 pub(super) struct Sites {
     plan: Option<DropoutPlan>,
@@ -26,12 +30,17 @@ impl Sites {
 
     /// For rows that are tokens.
     pub(super) fn tokens(&self, site: usize, p: f64) -> Option<Dropout> {
-        self.plan.and_then(|plan| Dropout::new(plan.seed, plan.step, site as u32, p, self.first_token))
+        self.at(site, p, self.first_token)
     }
 
     /// For rows that are sequences.
     pub(super) fn rows(&self, site: usize, p: f64) -> Option<Dropout> {
-        self.plan.and_then(|plan| Dropout::new(plan.seed, plan.step, site as u32, p, self.first_row))
+        self.at(site, p, self.first_row)
+    }
+
+    /// For rows that begin with `first_row` in every batch.
+    pub(super) fn at(&self, site: usize, p: f64, first_row: usize) -> Option<Dropout> {
+        self.plan.and_then(|plan| Dropout::new(plan.seed, plan.step, site as u32, p, first_row))
     }
 
     /// For a layer that computes these queries.
@@ -96,7 +105,14 @@ impl<B: Backend> Explicit<B> {
         let (c, queries) = (&self.config, self.queries(i));
         let dropout = sites.of_queries(queries, 1 + 3 * i, c.dropout.attention);
         let LayerAttention { window, .. } = c.attention_of(i);
-        Attention { heads: c.num_attention_heads, width: c.hidden_size, queries, window, dropout }
+        Attention {
+            heads: c.num_attention_heads,
+            width: c.hidden_size,
+            queries,
+            window,
+            scale: c.attention_scale(),
+            dropout,
+        }
     }
 
     /// Computes the logits, `[sequences, labels]`, in the workspace. With `keep`, the workspace also holds the inputs of the backward pass.
@@ -119,21 +135,26 @@ impl<B: Backend> Explicit<B> {
         if let Some(projection) = layout.projection {
             self.backend.linear(&mut ws.inputs[0], &ws.unprojected, tokens, &self.parameters, projection, true);
         }
+        let met = self.met(batch);
+        self.relative_table(met);
         for i in 0..self.config.num_hidden_layers {
-            self.layer(i, on_device, tokens, sequences, sites, keep);
+            let slots = Slots::new(i, self.queries(i), keep);
+            self.positions(i, slots.kept, met, sites);
+            self.attend(slots, on_device, (tokens, sequences), met, sites);
+            self.feed_forward(slots, if slots.first_only { sequences } else { tokens }, sites, keep);
         }
         self.head(on_device, sequences, sites);
     }
 
-    fn layer(&mut self, i: usize, on_device: &B::Batch, tokens: usize, sequences: usize, sites: Sites, keep: bool) {
-        let slots = Slots::new(i, self.queries(i), keep);
-        self.attend(slots, on_device, (tokens, sequences), sites);
-        let rows = if slots.first_only { sequences } else { tokens };
-        self.feed_forward(slots, rows, sites, keep);
-    }
-
     /// From a layer's input to `ffn_input`, the sum after attention normalised.
-    fn attend(&mut self, slots: Slots, on_device: &B::Batch, (tokens, sequences): (usize, usize), sites: Sites) {
+    fn attend(
+        &mut self,
+        slots: Slots,
+        on_device: &B::Batch,
+        (tokens, sequences): (usize, usize),
+        met: Option<Met>,
+        sites: Sites,
+    ) {
         let (c, i) = (&self.config, slots.layer);
         let (h, pre_norm) = (c.hidden_size, c.family.is_pre_norm);
         let attention = self.attention_of(i, sites);
@@ -141,6 +162,8 @@ impl<B: Backend> Explicit<B> {
         let (backend, p, ws) = (&mut self.backend, &self.parameters, &mut self.workspace);
         let layer = self.layout.layers[i];
         let kept = &mut ws.layers[slots.kept];
+        let relative = relative(c, met, &kept.positions, &self.relative_rows);
+        let batch = on_device;
         let Kept { query_rows, residual_rows, q, qkv, context, attention_sum, attention_stats, ffn_input, .. } = kept;
         let input = &ws.inputs[slots.input];
         // With post-norm a layer's input is also its residual. With pre-norm that is what the input's norm was applied to; before the
@@ -152,12 +175,12 @@ impl<B: Backend> Explicit<B> {
             backend.linear(qkv, input, tokens, p, key_value_of(layer.qkv), true);
             if let Some(angles) = angles {
                 // The keys alone: the first token's position is 0, and so is its angle.
-                let (x, batch) = (&mut *qkv, on_device);
+                let x = &mut *qkv;
                 backend.rotate(Rotation { x, angles, batch, stride: 2 * h, heads, head_width, back: false });
             }
             backend.first_rows(query_rows, input, on_device, h);
             backend.linear(q, query_rows, sequences, p, query_of(layer.qkv), true);
-            backend.attention(context, q, qkv, on_device, attention);
+            backend.attention(Attend { context, q, kv: qkv, batch, attention, relative });
             if pre_norm {
                 backend.first_rows(residual_rows, stream, on_device, h);
             }
@@ -165,10 +188,10 @@ impl<B: Backend> Explicit<B> {
         } else {
             backend.linear(qkv, input, tokens, p, layer.qkv, true);
             if let Some(angles) = angles {
-                let (x, batch, heads) = (&mut *qkv, on_device, 2 * heads);
+                let (x, heads) = (&mut *qkv, 2 * heads);
                 backend.rotate(Rotation { x, angles, batch, stride: 3 * h, heads, head_width, back: false });
             }
-            backend.attention(context, qkv, qkv, on_device, attention);
+            backend.attention(Attend { context, q: qkv, kv: qkv, batch, attention, relative });
             (stream, tokens)
         };
         backend.linear(attention_sum, context, rows, p, layer.attention_output, false);

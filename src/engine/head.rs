@@ -9,8 +9,9 @@ use crate::{
 impl<B: Backend> Explicit<B> {
     /// The dropout before the classifier, and that on the head's input, which few heads have.
     fn head_dropout(&self, sites: Sites) -> [Option<Dropout>; 2] {
-        let (first, p) = (1 + 3 * self.config.num_hidden_layers, self.config.dropout.head);
-        [sites.rows(first, p), sites.rows(first + 1, p).filter(|_| self.config.family.head.drops_input)]
+        let (first, p) = (1 + 3 * self.config.num_hidden_layers, &self.config.dropout);
+        let of_input = sites.rows(first + 1, p.head_input).filter(|_| self.config.family.head.drops_input);
+        [sites.rows(first, p.head), of_input]
     }
 
     /// Forward pass: from `output`, `[sequences or tokens, hidden]`, to `logits`, `[sequences, labels]`.

@@ -34,6 +34,8 @@ impl ParamSlot {
 pub struct Layer {
     /// Queries, keys and values: `[3 · hidden, hidden]`.
     pub qkv: Linear,
+    /// Queries and keys of relative positions, where the model has them: `[2 · hidden, hidden]`, of `qkv` or their own.
+    pub positions: Option<Linear>,
     /// After attention: `[hidden, hidden]`.
     pub attention_output: Linear,
     /// The norm of the sum after attention: the layer's own, with pre-norm that of the feed-forward network.
@@ -59,6 +61,8 @@ pub struct Layout {
     pub embedding_norm: LayerNorm,
     /// From the embedding size to the hidden size, if they differ: `[hidden, embedding size]`.
     pub projection: Option<Linear>,
+    /// Relative positions, and their norm, where the model has them.
+    pub relative: Option<(Table, Option<LayerNorm>)>,
     /// The encoder.
     pub layers: Vec<Layer>,
     /// The head's dense layer.
@@ -153,16 +157,26 @@ impl Layout {
         let embedding_norm = a.norm(Module::EmbeddingNorm, eps);
         let is_projected = spec.find(Module::EmbeddingProjection, Part::Weight).is_some();
         let projection = is_projected.then(|| a.linear(&[Module::EmbeddingProjection], false));
+        let relative = a.table(Module::RelativePositions);
+        let relative = relative.map(|table| {
+            let has_norm = spec.find(Module::RelativeNorm, Part::Weight).is_some();
+            (table, has_norm.then(|| a.norm(Module::RelativeNorm, eps)))
+        });
         let layers = (0..config.num_hidden_layers).map(|i| {
             let of = |module: LayerModule| Module::Layer(i, module);
             let apart = [LayerModule::Query, LayerModule::Key, LayerModule::Value].map(of);
             let [after_attention, after_ffn] = norms_of(config, i);
+            let qkv = match config.family.has_fused_qkv {
+                true => a.linear(&[of(LayerModule::Qkv)], false),
+                false => a.linear(&apart, false),
+            };
+            let positions = config.relative.as_ref().map(|relative| match relative.is_shared {
+                true => qkv.part(0..2 * config.hidden_size),
+                false => a.linear(&[LayerModule::PositionQuery, LayerModule::PositionKey].map(of), false),
+            });
             Layer {
-                qkv: if config.family.has_fused_qkv {
-                    a.linear(&[of(LayerModule::Qkv)], false)
-                } else {
-                    a.linear(&apart, false)
-                },
+                qkv,
+                positions,
                 attention_output: a.linear(&[of(LayerModule::AttentionOutput)], false),
                 norm_after_attention: a.norm(after_attention, eps),
                 ffn_up: a.linear(&[of(LayerModule::FfnUp)], false),
@@ -186,6 +200,7 @@ impl Layout {
             embedding: Embedding { word, position, token_type, task },
             embedding_norm,
             projection,
+            relative,
             layers,
             head_dense,
             head_norm,

@@ -16,6 +16,7 @@ mod layout;
 mod memory;
 mod optimizer;
 mod recipe;
+mod relative;
 mod saved;
 mod update;
 mod workspace;

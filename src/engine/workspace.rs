@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use crate::{
     kernels::Memory,
-    model::{ModelConfig, Pooling},
+    model::{ModelConfig, Pooling, Relative},
 };
 
 /// The activations of an encoder layer that its backward pass needs. `queries` is the number of query rows: one for each token, in the last
@@ -18,6 +18,8 @@ pub struct Layer<T> {
     pub q: T,
     /// Queries (except in the last layer), keys and values side by side: `[tokens, 3 or 2 · hidden]`.
     pub qkv: T,
+    /// Queries and keys of the relative positions, `[positions, 2 · hidden]`.
+    pub positions: T,
     /// The output of attention before its dense layer, `[queries, hidden]`.
     pub context: T,
     /// The sum before the norm that follows attention, `[queries, hidden]`.
@@ -47,6 +49,20 @@ pub struct Workspace<T> {
     pub unprojected: T,
     /// Its gradient, `[tokens, embedding]`.
     pub d_unprojected: T,
+    /// The table of relative positions, `[positions, hidden]`: before its norm, where it has one.
+    pub relative_sum: T,
+    /// Mean and reciprocal standard deviation of its rows, `[positions, 2]`.
+    pub relative_stats: T,
+    /// The table after its norm, `[positions, hidden]`.
+    pub relative: T,
+    /// That after a layer's dropout, `[positions, hidden]`.
+    pub relative_dropped: T,
+    /// The gradient of `relative`, `[positions, hidden]`.
+    pub d_relative: T,
+    /// That of `relative_dropped`, then of the table, `[positions, hidden]`.
+    pub d_relative_dropped: T,
+    /// That of a layer's queries and keys of the positions, `[positions, 2 · hidden]`.
+    pub d_positions: T,
     /// The input of each layer, `[tokens, hidden]`.
     pub inputs: Vec<T>,
     /// One for each layer; in inference all that compute every query share the first.
@@ -152,6 +168,8 @@ impl<T> Workspace<T> {
         let outputs = if reads_first { sequences } else { tokens };
         let normed = if c.family.head.has_norm { sequences } else { 0 };
         let up = c.up_width();
+        let positions = c.relative.as_ref().filter(|_| tokens > 0).map_or(0, Relative::size);
+        let of_norm = if c.relative.as_ref().is_some_and(|relative| relative.has_norm) { positions } else { 0 };
         let rows = |n: usize, width: usize| zeros(n * width);
         let layer = |i: usize| {
             let last = reads_first && i + 1 == c.num_hidden_layers;
@@ -162,6 +180,7 @@ impl<T> Workspace<T> {
                 residual_rows: rows(pre_norm(query_rows), h),
                 q: rows(query_rows, h),
                 qkv: rows(tokens, if last { 2 * h } else { 3 * h }),
+                positions: rows(positions, 2 * h),
                 context: rows(queries, h),
                 attention_sum: rows(queries, h),
                 attention_stats: rows(queries, 2),
@@ -178,6 +197,13 @@ impl<T> Workspace<T> {
             embedded_stats: rows(tokens, 2),
             unprojected: rows(projected, e),
             d_unprojected: rows(projected, e),
+            relative_sum: rows(of_norm, h),
+            relative_stats: rows(of_norm, 2),
+            relative: rows(positions, h),
+            relative_dropped: rows(positions, h),
+            d_relative: rows(positions, h),
+            d_relative_dropped: rows(positions, h),
+            d_positions: rows(positions, 2 * h),
             inputs: (0..c.num_hidden_layers.max(2)).map(|_| rows(tokens, h)).collect(),
             layers: (0..c.num_hidden_layers).map(layer).collect(),
             sums: (1..=c.num_hidden_layers)

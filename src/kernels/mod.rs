@@ -18,10 +18,10 @@ pub mod reference;
 mod slice;
 
 pub use contract::{
-    Activation, ActivationOps, AdamW, AddNorm, AddNormBackward, Attention, AttentionBackward, AttentionOps, Backend,
-    BiasActivation, Clip, Embed, EmbedBackward, Embedding, EmbeddingOps, GatedActivation, LayerNorm, Linear, LinearOps,
-    LossOps, MASK_WIDTH, Memory, Moments, NormOps, Occurrence, OptimizerOps, PoolingOps, Queries, Requirements,
-    Rotation, RotationOps, Sums, Table, TokenStream, Unsupported, Untouched,
+    Activation, ActivationOps, AdamW, AddNorm, AddNormBackward, Attend, Attention, AttentionBackward, AttentionOps,
+    Backend, BiasActivation, Clip, CopyOps, CopyRows, Embed, EmbedBackward, Embedding, EmbeddingOps, GatedActivation,
+    LayerNorm, Linear, LinearOps, LossOps, MASK_WIDTH, Memory, Moments, NormOps, Occurrence, OptimizerOps, PoolingOps,
+    Queries, Relative, Requirements, Rotation, RotationOps, Sums, Table, TokenStream, Unsupported, Untouched,
 };
 pub use cpu::{Buffer, Cpu, CpuBatch, LIMITS as CPU_LIMITS, bf16_instructions};
 pub use dropout::Dropout;

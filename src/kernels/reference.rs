@@ -108,7 +108,57 @@ fn mask(queries: usize, keys: usize, window: usize, device: &Device) -> Result<T
     Tensor::from_vec(values, (queries, keys), device)
 }
 
-/// softmax(Q·Kᵀ / √d)·V within each sequence, window and head.
+/// How attention computes its scores.
+pub struct Scores<'a> {
+    /// Heads.
+    pub heads: usize,
+    /// The greatest distance between a query and the keys that it attends to.
+    pub window: Option<usize>,
+    /// The factor of the scores.
+    pub scale: f64,
+    /// Relative positions.
+    pub relative: Option<Relative<'a>>,
+}
+
+/// Relative positions of disentangled attention.
+pub struct Relative<'a> {
+    /// Queries, then keys of the positions, `[positions, 2 · heads · d]`.
+    pub positions: &'a Tensor,
+    /// The row of `positions` for query − key.
+    pub row: &'a dyn Fn(isize) -> u32,
+    /// Whether scores have q·(key of the position).
+    pub c2p: bool,
+    /// Whether scores have k·(query of the position).
+    pub p2c: bool,
+}
+
+impl Relative<'_> {
+    /// The terms, `[heads, queries, keys]`, for q and k of `[heads, rows, d]`.
+    fn terms(&self, q: &Tensor, k: &Tensor) -> Result<Vec<Tensor>> {
+        let (heads, queries, d) = q.dims3()?;
+        let (keys, positions) = (k.dim(1)?, self.positions.dim(0)?);
+        let of = |half: usize| -> Result<Tensor> {
+            let width = heads * d;
+            self.positions.narrow(1, half * width, width)?.reshape((positions, heads, d))?.transpose(0, 1)?.contiguous()
+        };
+        let index = |rows: usize, columns: usize, distance: &dyn Fn(usize, usize) -> isize| -> Result<Tensor> {
+            let one: Vec<u32> = (0..rows * columns).map(|i| (self.row)(distance(i / columns, i % columns))).collect();
+            Tensor::from_vec(one, (1, rows, columns), q.device())?.broadcast_as((heads, rows, columns))?.contiguous()
+        };
+        let mut terms = Vec::new();
+        if self.c2p {
+            let index = index(queries, keys, &|query, key| query as isize - key as isize)?;
+            terms.push(q.matmul(&of(1)?.t()?)?.gather(&index, 2)?);
+        }
+        if self.p2c {
+            let index = index(keys, queries, &|key, query| query as isize - key as isize)?;
+            terms.push(k.matmul(&of(0)?.t()?)?.gather(&index, 2)?.transpose(1, 2)?);
+        }
+        Ok(terms)
+    }
+}
+
+/// softmax(scale·(Q·Kᵀ + relative positions))·V within each sequence, window and head.
 ///
 /// q `[queries, heads · d]`, k and v `[keys, heads · d]` → `[queries, heads · d]`. `dropout` applies to the probabilities. The queries
 /// of a sequence are its first tokens, in order.
@@ -117,11 +167,11 @@ pub fn attention(
     k: &Tensor,
     v: &Tensor,
     ragged: &Ragged,
-    heads: usize,
-    window: Option<usize>,
+    scores: &Scores,
     dropout: Option<Dropout>,
 ) -> Result<Tensor> {
     ragged.check(q.dim(0)?, k.dim(0)?)?;
+    let Scores { heads, window, scale, ref relative } = *scores;
     let d = q.dim(1)? / heads;
     // [rows, heads · d] → [heads, rows, d]
     let split = |x: &Tensor, r: &Range<usize>| -> Result<Tensor> {
@@ -129,7 +179,12 @@ pub fn attention(
     };
     let mut outputs = Vec::new();
     for (queries, keys) in ragged.sequences() {
-        let mut scores = (split(q, &queries)?.matmul(&split(k, &keys)?.t()?)? / (d as f64).sqrt())?;
+        let (own_q, own_k) = (split(q, &queries)?, split(k, &keys)?);
+        let mut scores = own_q.matmul(&own_k.t()?)?;
+        for term in relative.as_ref().map_or(Ok(Vec::new()), |relative| relative.terms(&own_q, &own_k))? {
+            scores = (scores + term)?;
+        }
+        scores = (scores * scale)?;
         if let Some(window) = window {
             scores = scores.broadcast_add(&mask(queries.len(), keys.len(), window, q.device())?)?;
         }

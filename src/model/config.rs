@@ -9,10 +9,11 @@ use super::{
     family::{Family, Positions},
     heads::Pooling,
     label_names::{self, Names},
+    relative::Relative,
     rotary::{LayerAttention, Rotary},
 };
 use crate::{
-    kernels::{Activation, MASK_WIDTH, Requirements},
+    kernels::{Activation, Attention, MASK_WIDTH, Requirements},
     task::Task,
 };
 
@@ -43,6 +44,10 @@ pub struct ModelConfig {
     pub biases: Biases,
     /// Rotary positions, where the family has them.
     pub rotary: Option<Rotary>,
+    /// Relative positions in attention, where the model has them.
+    pub relative: Option<Relative>,
+    /// Whether there is an embedding table of positions.
+    pub has_position_table: bool,
     /// Positions, and rows of their embedding where there is one; see [`Self::longest`].
     pub max_position_embeddings: usize,
     /// Rows of the token type embedding; 0: there is none.
@@ -66,7 +71,7 @@ pub struct ModelConfig {
 /// Dropout probabilities of the sites of a model.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Dropouts {
-    /// The embeddings.
+    /// The embeddings, and those of relative positions.
     pub embedding: f64,
     /// The attention probabilities.
     pub attention: f64,
@@ -74,8 +79,10 @@ pub struct Dropouts {
     pub attention_output: f64,
     /// The output of the feed-forward network, or the product inside a gated one.
     pub ffn: f64,
-    /// The head: before the classifier and, in some heads, on its input.
+    /// The head, before the classifier.
     pub head: f64,
+    /// The head's input, in some heads.
+    pub head_input: f64,
 }
 
 /// Which modules have a bias.
@@ -110,11 +117,6 @@ impl ModelConfig {
         if self.family.positions == Positions::LearnedAfterPadding { self.pad_token_id + 1 } else { 0 }
     }
 
-    /// Whether positions are rows of a table.
-    pub fn has_learned_positions(&self) -> bool {
-        self.family.positions != Positions::Rotary
-    }
-
     /// The attention of layer `i`.
     pub fn attention_of(&self, i: usize) -> LayerAttention {
         match &self.rotary {
@@ -131,6 +133,12 @@ impl ModelConfig {
     /// Width of what the feed-forward network computes first.
     pub fn up_width(&self) -> usize {
         if self.family.is_gated { 2 * self.intermediate_size } else { self.intermediate_size }
+    }
+
+    /// The factor of attention's scores, of which relative positions are further terms.
+    pub fn attention_scale(&self) -> f32 {
+        let terms = self.relative.as_ref().map_or(1, Relative::terms);
+        Attention::usual_scale(self.head_width() * terms)
     }
 
     /// Values of an attention head.
@@ -155,28 +163,31 @@ impl ModelConfig {
         // A key of two sites has one value, the later one here.
         let others =
             [(keys.embedding, p.embedding), (keys.attention, p.attention), (keys.ffn, p.ffn), (keys.head.0, p.head)];
-        output.into_iter().chain(others).collect()
+        let input = keys.head_input.map(|(key, _)| (key, p.head_input));
+        output.into_iter().chain(others).chain(input).collect()
     }
 
     /// The sites of dropout that the family has, with their probabilities.
     pub fn dropout_sites(&self) -> Vec<(&'static str, f64)> {
         let p = self.dropout;
         let ffn = if self.family.is_gated { "gated product" } else { "feed-forward output" };
+        let keys = &self.family.keys.dropout;
         let sites = [
-            ("embeddings", p.embedding),
-            ("attention probabilities", p.attention),
-            ("attention output", p.attention_output),
-            (ffn, p.ffn),
-            ("head", p.head),
+            ("embeddings", Some(p.embedding)),
+            ("relative positions", self.relative.as_ref().map(|_| p.embedding)),
+            ("attention probabilities", Some(p.attention)),
+            ("attention output", keys.attention_output.map(|_| p.attention_output)),
+            (ffn, Some(p.ffn)),
+            ("head", Some(p.head)),
+            ("head input", keys.head_input.map(|_| p.head_input)),
         ];
-        let has_output = self.family.keys.dropout.attention_output.is_some();
-        sites.into_iter().filter(|(site, _)| has_output || *site != "attention output").collect()
+        sites.into_iter().filter_map(|(site, p)| Some((site, p?))).collect()
     }
 
     /// Sets the probability of all sites that the family has.
     pub fn set_dropout(&mut self, p: f64) {
         let attention_output = if self.family.keys.dropout.attention_output.is_some() { p } else { 0.0 };
-        self.dropout = Dropouts { embedding: p, attention: p, attention_output, ffn: p, head: p };
+        self.dropout = Dropouts { embedding: p, attention: p, attention_output, ffn: p, head: p, head_input: p };
     }
 
     /// What the model was trained to do, by its `problem_type` (absent: one label for each text); `None` if taper has no such task.

@@ -40,8 +40,13 @@ impl Keys<'_> {
 
     /// A boolean; false by default.
     pub fn truth(&self, key: &str) -> Result<bool, String> {
+        self.truth_or(key, false)
+    }
+
+    /// A boolean.
+    pub fn truth_or(&self, key: &str, default: bool) -> Result<bool, String> {
         match self.get(key) {
-            None => Ok(false),
+            None => Ok(default),
             Some(Value::Bool(truth)) => Ok(*truth),
             Some(_) => self.wrong(key, "true or false"),
         }

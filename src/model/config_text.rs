@@ -8,9 +8,10 @@ use super::{
     ModelConfig, ModelError, ModelSpec,
     config::{Biases, Dropouts},
     config_keys::{Keys, object, text_of},
-    family::{self, Family, InitScheme, Positions},
+    family::{self, ConfigKeys, Family, InitScheme, Positions},
     heads::Pooling,
     label_names::Names,
+    relative::Relative,
     rotary::Rotary,
 };
 use crate::{kernels::Activation, source::Preset};
@@ -83,6 +84,11 @@ impl ModelConfig {
         let pad_token_id = keys.whole("pad_token_id", Some(family.pad_token_id), 0, u32::MAX.into())?;
         let reserved = if family.positions == Positions::LearnedAfterPadding { pad_token_id as u64 + 1 } else { 0 };
         let num_hidden_layers = keys.whole(names.layers, None, 1, 1000)?;
+        let max_position_embeddings =
+            keys.whole("max_position_embeddings", Some(names.positions), reserved + 3, 1 << 20)?;
+        if family.positions == Positions::Relative {
+            check_sizes(&keys, names, hidden_size, num_attention_heads)?;
+        }
         // Values that float32 rounds to zero would lead to divisions by zero.
         let is_epsilon = |eps: f64| eps as f32 >= f32::MIN_POSITIVE && eps <= 1.0;
         let config = Self {
@@ -104,15 +110,16 @@ impl ModelConfig {
             pooling: pooling(&keys, family)?,
             biases: biases(&keys, family)?,
             rotary: Rotary::read(&keys, family, num_hidden_layers, hidden_size / num_attention_heads)?,
-            max_position_embeddings: keys.whole(
-                "max_position_embeddings",
-                Some(names.positions),
-                reserved + 3,
-                1 << 20,
-            )?,
-            type_vocab_size: match family.has_token_types {
-                true => keys.whole("type_vocab_size", Some(2), 1, 1 << 16)?,
-                false => 0,
+            relative: Relative::read(&keys, family, max_position_embeddings)?,
+            has_position_table: match family.positions {
+                Positions::Learned | Positions::LearnedAfterPadding => true,
+                Positions::Rotary => false,
+                Positions::Relative => keys.truth_or("position_biased_input", true)?,
+            },
+            max_position_embeddings,
+            type_vocab_size: match family.token_types {
+                Some(default) => keys.whole("type_vocab_size", Some(default), default.min(1), 1 << 16)?,
+                None => 0,
             },
             task_types: match names.task_types {
                 Some((key, rows)) if keys.truth(key)? => keys.whole(rows, Some(3), 1, 1 << 16)?,
@@ -183,18 +190,39 @@ fn family_of(keys: &Keys) -> Result<&'static Family, String> {
     }
 }
 
+/// Refuses what models with relative positions may have and taper does not compute: a convolution (DeBERTa-v2-xlarge), and sizes that
+/// differ from those of the layers.
+fn check_sizes(keys: &Keys, names: &ConfigKeys, hidden_size: usize, heads: usize) -> Result<(), String> {
+    if keys.whole("conv_kernel_size", Some(0), 0, 1 << 16)? > 0 {
+        return keys.wrong("conv_kernel_size", "0: taper fine-tunes models without a convolution");
+    }
+    let head = hidden_size / heads;
+    for (key, size, of) in [
+        ("embedding_size", hidden_size, names.hidden_size),
+        ("pooler_hidden_size", hidden_size, names.hidden_size),
+        ("attention_head_size", head, "hidden_size / num_attention_heads"),
+    ] {
+        if keys.whole(key, Some(size as u64), 1, 1 << 16)? != size {
+            return keys.wrong(key, format!("{size} (`{of}`)"));
+        }
+    }
+    Ok(())
+}
+
 /// The probabilities of dropout.
 fn dropouts(keys: &Keys, family: &Family) -> Result<Dropouts, String> {
     let names = &family.keys.dropout;
     let share = |key| keys.share(key, names.default);
     let embedding = share(names.embedding)?;
     let (head, default) = names.head;
+    let head = keys.share(head, default.unwrap_or(embedding))?;
     Ok(Dropouts {
         embedding,
         attention: share(names.attention)?,
         attention_output: names.attention_output.map_or(Ok(0.0), share)?,
         ffn: share(names.ffn)?,
-        head: keys.share(head, default.unwrap_or(embedding))?,
+        head,
+        head_input: names.head_input.map_or(Ok(head), |(key, default)| keys.share(key, default))?,
     })
 }
 
@@ -245,7 +273,7 @@ mod tests {
     #[test]
     fn other_kinds_of_models_are_refused_by_name() {
         for (key, value) in [
-            ("model_type", json!("deberta-v2")),
+            ("model_type", json!("deberta")),
             ("hidden_act", json!("mish")),
             ("position_embedding_type", json!("relative_key")),
             ("is_decoder", json!(true)),
@@ -266,10 +294,10 @@ mod tests {
     fn other_models_are_refused_before_what_they_lack() {
         for (text, words) in [
             (r#"{"model_type": "llama", "hidden_size": 64}"#, "`model_type` is \"llama\""),
-            (r#"{"model_type": "deberta-v2"}"#, "`model_type` is \"deberta-v2\""),
+            (r#"{"model_type": "deberta"}"#, "`model_type` is \"deberta\""),
             (
                 r#"{"model_type": "t5"}"#,
-                "models of type bert, ernie, roberta, xlm-roberta, camembert, distilbert, electra, modernbert",
+                "models of type bert, ernie, roberta, xlm-roberta, camembert, distilbert, electra, modernbert, deberta-v2",
             ),
             (r#"{"architectures": ["GPT2LMHeadModel"], "n_embd": 64}"#, "`architectures` names \"GPT2LMHeadModel\""),
             (r#"{"model_type": 7}"#, "`model_type` is 7; expected a text"),
@@ -343,7 +371,8 @@ mod tests {
             ("ElectraForPreTraining", Some("electra")),
             ("ErnieModel", Some("ernie")),
             ("AlbertModel", None),
-            ("DebertaV2Model", None),
+            ("DebertaV2Model", Some("deberta-v2")),
+            ("DebertaModel", None),
             ("RobertaPreLayerNormModel", None),
             ("GPT2LMHeadModel", None),
         ] {

@@ -14,6 +14,7 @@ impl ModelConfig {
             up: self.up_width(),
             local_layers: (0..self.num_hidden_layers - 1).filter(local).count(),
             window: self.rotary.as_ref().map_or(0, |rotary| 2 * rotary.window + 1),
+            relative_terms: self.relative.as_ref().map_or(0, |relative| relative.terms() - 1),
             reads_all: self.pooling == Pooling::Mean,
             labels,
             parameters: ModelSpec::count(self, labels).try_into().unwrap_or(u64::MAX),

@@ -29,6 +29,8 @@ pub const POOLER: Head = Head { drops_input: false, activation: Activation::Tanh
 pub const ROBERTA: Head = Head { drops_input: true, activation: Activation::Tanh, has_norm: false };
 /// ELECTRA's (`ElectraClassificationHead`).
 pub const ELECTRA: Head = Head { drops_input: true, activation: Activation::Gelu, has_norm: false };
+/// DeBERTa's: `ContextPooler` with GELU, which drops its input with a probability of its own.
+pub const DEBERTA: Head = Head { drops_input: true, activation: Activation::Gelu, has_norm: false };
 /// DistilBERT's: `pre_classifier` with ReLU.
 pub const DISTILBERT: Head = Head { drops_input: false, activation: Activation::Relu, has_norm: false };
 /// ModernBERT's: `ModernBertPredictionHead`, also that of its language models.

@@ -19,6 +19,10 @@ pub enum Module {
     EmbeddingProjection,
     /// A module of the encoder layer of this number, from 0 on.
     Layer(usize, LayerModule),
+    /// The embedding table of relative positions, which the attention of every layer reads.
+    RelativePositions,
+    /// Its norm.
+    RelativeNorm,
     /// The norm after the last layer, with pre-norm.
     FinalNorm,
     /// The dense layer of the head, before its activation: BERT's pooler.
@@ -40,6 +44,10 @@ pub enum LayerModule {
     Key,
     /// Values.
     Value,
+    /// Queries of relative positions, where they are not those of attention.
+    PositionQuery,
+    /// Their keys.
+    PositionKey,
     /// The dense layer after attention.
     AttentionOutput,
     /// The norm of attention: after it, with pre-norm before it.
@@ -57,7 +65,7 @@ impl Module {
     pub fn is_norm(self) -> bool {
         let of_layer = |module| matches!(module, LayerModule::AttentionNorm | LayerModule::FfnNorm);
         match self {
-            Self::EmbeddingNorm | Self::FinalNorm | Self::HeadNorm => true,
+            Self::EmbeddingNorm | Self::RelativeNorm | Self::FinalNorm | Self::HeadNorm => true,
             Self::Layer(_, module) => of_layer(module),
             _ => false,
         }
@@ -71,7 +79,10 @@ impl Module {
             | Self::TokenTypes
             | Self::Tasks
             | Self::EmbeddingNorm
-            | Self::EmbeddingProjection => RateGroup::Embeddings,
+            | Self::EmbeddingProjection
+            // Every layer reads them, the first as well.
+            | Self::RelativePositions
+            | Self::RelativeNorm => RateGroup::Embeddings,
             Self::Layer(layer, _) => RateGroup::Layer(layer),
             Self::FinalNorm => RateGroup::FinalNorm,
             Self::HeadDense | Self::HeadNorm | Self::Classifier => RateGroup::Head,

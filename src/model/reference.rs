@@ -72,6 +72,8 @@ struct Layer {
     ffn_norm: LayerNorm,
     /// Index of the table of angles of its rotary positions.
     angles: Option<usize>,
+    /// Dense layers of the queries and keys of relative positions, where they are not those of `qkv`.
+    of_positions: Option<[Linear; 2]>,
 }
 
 /// The dense layers of queries, keys and values.
@@ -92,6 +94,8 @@ pub struct Classifier {
     embedding_norm: LayerNorm,
     projection: Option<Linear>,
     layers: Vec<Layer>,
+    relative: Option<Tensor>,
+    relative_norm: Option<LayerNorm>,
     final_norm: Option<LayerNorm>,
     head_dense: Linear,
     head_norm: Option<LayerNorm>,
@@ -126,6 +130,7 @@ impl Classifier {
                 output: of(LayerModule::FfnDown).expect(needed),
                 ffn_norm: norm(Module::Layer(i, LayerModule::FfnNorm)).expect(needed),
                 angles: config.attention_of(i).angles,
+                of_positions: of(LayerModule::PositionQuery).zip(of(LayerModule::PositionKey)).map(|(q, k)| [q, k]),
             }
         };
         let word = table(Module::Words).expect(needed);
@@ -143,6 +148,8 @@ impl Classifier {
             embedding_norm: norm(Module::EmbeddingNorm).expect(needed),
             projection: linear(Module::EmbeddingProjection),
             layers: (0..config.num_hidden_layers).map(layer).collect(),
+            relative: table(Module::RelativePositions),
+            relative_norm: norm(Module::RelativeNorm),
             final_norm: norm(Module::FinalNorm),
             head_dense: linear(Module::HeadDense).expect(needed),
             head_norm: norm(Module::HeadNorm),
@@ -181,7 +188,7 @@ impl Classifier {
         }
         let (site, head) = (1 + 3 * self.layers.len(), c.family.head);
         if head.drops_input {
-            x = dropped.apply(&x, site + 1, c.dropout.head)?;
+            x = dropped.apply(&x, site + 1, c.dropout.head_input)?;
         }
         let mut hidden = reference::activation(&self.linear(&self.head_dense, &x)?, c.head_activation)?;
         if let Some(norm) = &self.head_norm {
@@ -243,9 +250,18 @@ impl Classifier {
         let first = |x: &Tensor| if only_first { x.index_select(&input.cls, 0) } else { Ok(x.clone()) };
         let residual = first(x)?;
         let [query, key, value] = self.qkv(layer, &first(&normed)?, &normed, input)?;
-        let (heads, window) = (c.num_attention_heads, c.attention_of(i).window);
+        let positions = self.positions(i, layer, plan)?;
+        let row = |distance| c.relative.as_ref().map_or(0, |relative| relative.row(distance) as u32);
+        let relative = positions.as_ref().zip(c.relative.as_ref()).map(|(positions, relative)| reference::Relative {
+            positions,
+            row: &row,
+            c2p: relative.c2p,
+            p2c: relative.p2c,
+        });
+        let (heads, window, scale) = (c.num_attention_heads, c.attention_of(i).window, c.attention_scale().into());
         let probabilities = dropped.at(site, c.dropout.attention);
-        let context = reference::attention(&query, &key, &value, ragged, heads, window, probabilities)?;
+        let scores = reference::Scores { heads, window, scale, relative };
+        let context = reference::attention(&query, &key, &value, ragged, &scores, probabilities)?;
         let attended = self.linear(&layer.attention_output, &context)?;
         let attended = dropped.apply(&attended, site + 1, c.dropout.attention_output)?;
         let x1 = after(attention_norm, (attended + residual)?)?;
@@ -261,6 +277,20 @@ impl Classifier {
             }
         };
         after(Some(&layer.ffn_norm), (narrow + x1)?)
+    }
+
+    /// Queries, then keys of the relative positions in layer `i`, `[positions, 2 · hidden]`.
+    fn positions(&self, i: usize, layer: &Layer, plan: Option<DropoutPlan>) -> Result<Option<Tensor>> {
+        let Some(table) = &self.relative else { return Ok(None) };
+        let table = self.relative_norm.as_ref().map_or(Ok(table.clone()), |norm| self.norm(norm, table))?;
+        let site = 3 + 3 * self.layers.len() + i;
+        let table = Sites { plan, first_row: 0 }.apply(&table, site, self.config.dropout.embedding)?;
+        let [query, key] = match (&layer.of_positions, &layer.qkv) {
+            (Some([query, key]), _) => [query, key],
+            (None, Qkv::Apart([query, key, _])) => [query, key],
+            (None, Qkv::Fused(_)) => unreachable!("families with relative positions have them apart"),
+        };
+        Tensor::cat(&[self.linear(query, &table)?, self.linear(key, &table)?], 1).map(Some)
     }
 
     /// Queries of the rows of `asking`, `[queries, hidden]`, and keys and values of all tokens, `[tokens, hidden]` each.

@@ -145,8 +145,10 @@ impl Parameter {
     /// Whether the whole text passes through it: if it is all zeros, nothing of the text is left. Embeddings of positions and types may be
     /// zero, and the classifier may start as zeros.
     pub fn carries_the_text(&self) -> bool {
-        let is_one_of_several =
-            matches!(self.module, Module::Positions | Module::TokenTypes | Module::Tasks | Module::Classifier);
+        let is_one_of_several = matches!(
+            self.module,
+            Module::Positions | Module::TokenTypes | Module::Tasks | Module::RelativePositions | Module::Classifier
+        );
         self.part == Part::Weight && !is_one_of_several && !self.is_empty()
     }
 }
@@ -165,7 +167,7 @@ impl ModelSpec {
         let naming = &config.family.naming;
         let layers = (0..config.num_hidden_layers).flat_map(|i| layer(config, i));
         let modules =
-            embeddings(config).into_iter().chain(layers).chain(final_norm(config)).chain(head(config, labels));
+            embeddings(config).into_iter().chain(layers).chain(after_layers(config)).chain(head(config, labels));
         let parameters: Vec<Parameter> = modules
             .flat_map(|(module, kind)| {
                 let name = (config.family.name)(module);
@@ -191,7 +193,7 @@ impl ModelSpec {
         values(embeddings(config))
             + values(layer(config, 0)) * u128::from(config.num_hidden_layers > 0)
             + values(layer(config, 1)) * others
-            + values(final_norm(config).into_iter().collect())
+            + values(after_layers(config))
             + values(head(config, labels))
     }
 
@@ -227,7 +229,7 @@ impl ModelSpec {
 /// The modules before the first layer.
 fn embeddings(c: &ModelConfig) -> Vec<(Module, Kind)> {
     let table = |rows, zero_row| Kind::Table { rows, width: c.embedding_size, zero_row };
-    let positions = if c.has_learned_positions() { c.max_position_embeddings } else { 0 };
+    let positions = if c.has_position_table { c.max_position_embeddings } else { 0 };
     let tables = [
         (Module::Words, c.vocab_size, Some(c.pad_token_id)),
         (Module::Positions, positions, c.first_position().checked_sub(1)),
@@ -261,6 +263,12 @@ fn layer(c: &ModelConfig, i: usize) -> Vec<(Module, Kind)> {
             (LayerModule::Value, attention(h)),
         ],
     };
+    let of_positions = match &c.relative {
+        Some(relative) if !relative.is_shared => {
+            vec![(LayerModule::PositionKey, attention(h)), (LayerModule::PositionQuery, attention(h))]
+        }
+        _ => Vec::new(),
+    };
     let output = (LayerModule::AttentionOutput, attention(h));
     let up = (LayerModule::FfnUp, ffn(c.up_width(), h));
     let down = (LayerModule::FfnDown, ffn(h, f));
@@ -271,14 +279,24 @@ fn layer(c: &ModelConfig, i: usize) -> Vec<(Module, Kind)> {
             let first = (i > 0).then_some(attention_norm);
             first.into_iter().chain(qkv).chain([output, ffn_norm, up, down]).collect()
         }
-        false => qkv.into_iter().chain([output, attention_norm, up, down, ffn_norm]).collect(),
+        false => qkv.into_iter().chain(of_positions).chain([output, attention_norm, up, down, ffn_norm]).collect(),
     };
     modules.into_iter().map(|(module, kind)| (Module::Layer(i, module), kind)).collect()
 }
 
-/// The norm after the last layer.
-fn final_norm(c: &ModelConfig) -> Option<(Module, Kind)> {
-    c.family.is_pre_norm.then_some((Module::FinalNorm, Kind::Norm { width: c.hidden_size, bias: c.biases.norms }))
+/// The modules of the encoder beside its layers: a norm after the last one, or what all layers read of positions.
+fn after_layers(c: &ModelConfig) -> Vec<(Module, Kind)> {
+    let width = c.hidden_size;
+    let norm = Kind::Norm { width, bias: c.biases.norms };
+    let mut modules = Vec::new();
+    if c.family.is_pre_norm {
+        modules.push((Module::FinalNorm, norm));
+    }
+    if let Some(relative) = &c.relative {
+        modules.push((Module::RelativePositions, Kind::Table { rows: relative.size(), width, zero_row: None }));
+        modules.extend(relative.has_norm.then_some((Module::RelativeNorm, norm)));
+    }
+    modules
 }
 
 /// The modules of the head.

@@ -21,6 +21,8 @@ pub struct ModelShape {
     pub local_layers: usize,
     /// Keys that a query of such a layer attends to at most.
     pub window: usize,
+    /// Products of a score beside that of query and key: with relative positions.
+    pub relative_terms: usize,
     /// Whether the head reads all tokens.
     pub reads_all: bool,
     /// Number of labels.
@@ -141,11 +143,12 @@ impl ModelShape {
     pub fn forward_flop(&self, tokens: u64) -> f64 {
         let [h, labels, s] = [self.hidden, self.labels, tokens as usize].map(|n| n as f64);
         let ffn = h * (self.up + self.intermediate) as f64;
-        let attention = |keys: f64| 4.0 * h * s * keys;
+        let products = (4 + 2 * self.relative_terms) as f64;
+        let attention = |keys: f64| products * h * s * keys;
         let layer = |keys: f64| 2.0 * s * (4.0 * h * h + ffn) + attention(keys);
         let last = match self.reads_all {
             true => layer(s),
-            false => 2.0 * s * 2.0 * h * h + 2.0 * (2.0 * h * h + ffn) + 4.0 * h * s,
+            false => 2.0 * s * 2.0 * h * h + 2.0 * (2.0 * h * h + ffn) + products * h * s,
         };
         let head = 2.0 * (h * h + h * labels);
         let Some(before_last) = self.layers.checked_sub(1) else { return head };
@@ -170,6 +173,7 @@ mod tests {
             up: intermediate,
             local_layers: 0,
             window: 0,
+            relative_terms: 0,
             reads_all: false,
             labels: 0,
             parameters: 0,

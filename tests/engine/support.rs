@@ -62,10 +62,16 @@ impl Shape {
     };
 
     /// BERT, and ModernBERT with a head over the first token and over all, biases of dense layers, and a window of three tokens in
-    /// every second layer, or in all but each third.
-    pub fn kinds() -> [Self; 3] {
-        let family = FAMILIES.iter().position(|family| family.is_pre_norm).expect("a family");
-        [Self::SMALL, Self { family, seed: 6, ..Self::SMALL }, Self { family, seed: 7, ..Self::SMALL }]
+    /// every second layer, or in all but each third; DeBERTa with dense layers of the positions' own, and with those of attention, a norm of
+    /// the positions and buckets of far distances.
+    pub fn kinds() -> [Self; 5] {
+        let of = |positions, seed| {
+            let family = FAMILIES.iter().position(|family| family.positions == positions).expect("a family");
+            Self { family, seed, ..Self::SMALL }
+        };
+        let [first, mean] = [6, 7].map(|seed| of(Positions::Rotary, seed));
+        let [apart, shared] = [9, 12].map(|seed| of(Positions::Relative, seed));
+        [Self::SMALL, first, mean, apart, shared]
     }
 
     pub fn config(&self) -> ModelConfig {
@@ -102,6 +108,17 @@ impl Shape {
             json["global_attn_every_n_layers"] = (2 + self.seed % 2).into();
             json["local_attention"] = (self.seed % 16).into();
         }
+        if family.positions == Positions::Relative {
+            json["relative_attention"] = true.into();
+            json["pos_att_type"] = ["c2p|p2c", "p2c", "c2p"][self.seed as usize % 3].into();
+            // Their own dense layers only with both.
+            json["share_att_key"] = (!self.seed.is_multiple_of(3) || is(2)).into();
+            json["norm_rel_ebd"] = if is(1) { "none" } else { "layer_norm" }.into();
+            json["position_biased_input"] = is(3).into();
+            json["position_buckets"] = [0, 8, 20][self.seed as usize / 3 % 3].into();
+            // Some distances share the last row.
+            json["max_relative_positions"] = if self.seed.is_multiple_of(2) { 13 } else { -1 }.into();
+        }
         if let Some((key, _)) = keys.embedding_size {
             json[key] = self.embedding.into();
         }
@@ -117,6 +134,7 @@ impl Shape {
             attention_output: sites.attention_output.map_or(0.0, |_| 1.25 * self.dropout),
             ffn: 0.75 * self.dropout,
             head: 2.0 * self.dropout,
+            head_input: sites.head_input.map_or(2.0, |_| 0.5) * self.dropout,
         };
         config
     }
@@ -246,9 +264,9 @@ pub fn edges(longest: usize) -> Vec<Shape> {
     let shapes =
         shapes.map(|((lengths, (layers, labels)), family)| Shape { lengths, layers, labels, family, ..Shape::SMALL });
     let electra = FAMILIES.iter().position(|family| family.model_type == "electra").expect("a family");
-    let [_, first, mean] = Shape::kinds();
+    let kinds = Shape::kinds().into_iter().skip(1);
     let others =
-        [Shape { family: electra, ..Shape::SMALL }, first, mean].into_iter().flat_map(|shape| {
+        std::iter::once(Shape { family: electra, ..Shape::SMALL }).chain(kinds).flat_map(|shape| {
             [(vec![1; 40], 3), (vec![longest], 2), (vec![3, longest, 1], 3), (vec![1], 1)]
                 .map(|(lengths, layers)| Shape { lengths, layers, ..shape.clone() })
         });

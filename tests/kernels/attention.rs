@@ -3,8 +3,8 @@
 use candle_core::{D, Result, Tensor};
 use proptest::prelude::*;
 use taper::kernels::{
-    Attention, AttentionBackward, Queries, Rotation, TokenStream,
-    reference::{self, Ragged},
+    Attend, Attention, AttentionBackward, Queries, Rotation, TokenStream,
+    reference::{self, Ragged, Scores},
 };
 
 use super::support::*;
@@ -62,13 +62,24 @@ fn edges() -> impl Iterator<Item = Shape> {
     .into_iter()
 }
 
-/// softmax(q·kᵀ / √d)·v of one sequence and head in float64, of keys at most `window` from the query; `factors` `[queries, keys]` fall on
-/// the probabilities.
-fn attend(q: &[&[f64]], k: &[&[f64]], v: &[&[f64]], window: usize, factors: &[f64]) -> Vec<Vec<f64>> {
+/// a·b.
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// softmax(scores)·v of one sequence and head in float64, of keys at most `window` from the query; `factors` `[queries, keys]` fall on
+/// the probabilities. `score` has the positions of query and key in their sequence.
+fn attend(
+    q: &[&[f64]],
+    k: &[&[f64]],
+    v: &[&[f64]],
+    score: impl Fn(usize, usize) -> f64,
+    window: usize,
+    factors: &[f64],
+) -> Vec<Vec<f64>> {
     let one = |((at, q), factors): ((usize, &&[f64]), &[f64])| -> Vec<f64> {
-        let dot = |k: &[f64]| q.iter().zip(k).map(|(q, k)| q * k).sum::<f64>() / (q.len() as f64).sqrt();
-        let keys = k.iter().enumerate();
-        let e: Vec<f64> = keys.map(|(key, k)| if at.abs_diff(key) > window { 0.0 } else { dot(k).exp() }).collect();
+        let keys = 0..k.len();
+        let e: Vec<f64> = keys.map(|key| if at.abs_diff(key) > window { 0.0 } else { score(at, key).exp() }).collect();
         let total: f64 = e.iter().sum();
         let mut out = vec![0.0; q.len()];
         for ((e, factor), v) in e.iter().zip(factors).zip(v) {
@@ -80,17 +91,39 @@ fn attend(q: &[&[f64]], k: &[&[f64]], v: &[&[f64]], window: usize, factors: &[f6
 }
 
 /// What both oracles need to know of a case.
-struct Case {
-    heads: usize,
-    width: usize,
-    ragged: Ragged,
-    window: Option<usize>,
-    drop: Drop,
+pub struct Case {
+    pub heads: usize,
+    pub width: usize,
+    pub ragged: Ragged,
+    pub window: Option<usize>,
+    pub drop: Drop,
+    pub relative: Option<Terms>,
+}
+
+/// Relative positions of a case: the row for each distance, around that of 0, and the terms of a score.
+#[derive(Clone)]
+pub struct Terms {
+    pub rows: Vec<u32>,
+    pub c2p: bool,
+    pub p2c: bool,
+}
+
+impl Terms {
+    pub fn row(&self, distance: isize) -> u32 {
+        self.rows[(self.rows.len() / 2).checked_add_signed(distance).expect("an index")]
+    }
 }
 
 impl Case {
-    /// q `[queries, width]`, k and v `[keys, width]` → `[queries, width]`, in float64.
-    fn exact(&self, q: &[f64], k: &[f64], v: &[f64]) -> Vec<f64> {
+    /// The factor of the scores.
+    pub fn scale(&self) -> f64 {
+        let terms = self.relative.as_ref().map_or(1, |terms| 1 + usize::from(terms.c2p) + usize::from(terms.p2c));
+        ((self.width / self.heads * terms) as f64).sqrt().recip()
+    }
+
+    /// q `[queries, width]`, k and v `[keys, width]` → `[queries, width]`, in float64. `positions`: queries, then keys of the relative ones,
+    /// `[rows, 2 · width]`.
+    pub fn exact(&self, q: &[f64], k: &[f64], v: &[f64], positions: &[f64]) -> Vec<f64> {
         let (width, d) = (self.width, self.width / self.heads);
         let mut out = vec![0.0; q.len()];
         for (queries, keys) in self.ragged.queries.windows(2).zip(self.ragged.keys.windows(2)) {
@@ -100,9 +133,19 @@ impl Case {
                     .map(|(x, rows)| rows.clone().map(|row| &x[row * width + head * d..][..d]).collect::<Vec<_>>());
                 let factors: Vec<f64> =
                     queries.clone().flat_map(|query| self.factors(query, head, keys.len())).collect();
-                for (row, values) in
-                    queries.clone().zip(attend(&q, &k, &v, self.window.unwrap_or(usize::MAX), &factors))
-                {
+                let of_position =
+                    |row: u32, half: usize| &positions[row as usize * 2 * width + half * width + head * d..][..d];
+                let score = |query: usize, key: usize| {
+                    let mut sum = dot(q[query], k[key]);
+                    if let Some(terms) = &self.relative {
+                        let row = terms.row(query as isize - key as isize);
+                        sum += if terms.c2p { dot(q[query], of_position(row, 1)) } else { 0.0 };
+                        sum += if terms.p2c { dot(k[key], of_position(row, 0)) } else { 0.0 };
+                    }
+                    sum * self.scale()
+                };
+                let attended = attend(&q, &k, &v, score, self.window.unwrap_or(usize::MAX), &factors);
+                for (row, values) in queries.clone().zip(attended) {
                     out[row * width + head * d..][..d].copy_from_slice(&values);
                 }
             }
@@ -119,17 +162,30 @@ impl Case {
         wide(&factors)
     }
 
-    fn reference(&self, q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
-        reference::attention(q, k, v, &self.ragged, self.heads, self.window, dropout(self.drop))
+    pub fn reference(&self, q: &Tensor, k: &Tensor, v: &Tensor, positions: Option<&Tensor>) -> Result<Tensor> {
+        let row = |distance| self.relative.as_ref().expect("rows").row(distance);
+        let relative = self.relative.as_ref().zip(positions).map(|(terms, positions)| reference::Relative {
+            positions,
+            row: &row,
+            c2p: terms.c2p,
+            p2c: terms.p2c,
+        });
+        let scores = Scores { heads: self.heads, window: self.window, scale: self.scale(), relative };
+        reference::attention(q, k, v, &self.ragged, &scores, dropout(self.drop))
     }
 }
 
+/// Attention with the usual scale.
+pub fn attention(heads: usize, width: usize, queries: Queries, window: Option<usize>, drop: Drop) -> Attention {
+    Attention { heads, width, queries, window, scale: Attention::usual_scale(width / heads), dropout: dropout(drop) }
+}
+
 /// The columns `from..from + width` of rows of `stride`.
-fn columns(x: &[f64], stride: usize, from: usize, width: usize) -> Vec<f64> {
+pub fn columns(x: &[f64], stride: usize, from: usize, width: usize) -> Vec<f64> {
     x.chunks_exact(stride).flat_map(|row| &row[from..from + width]).copied().collect()
 }
 
-fn part(x: &Tensor, i: usize, width: usize) -> Result<Tensor> {
+pub fn part(x: &Tensor, i: usize, width: usize) -> Result<Tensor> {
     x.narrow(D::Minus1, i * width, width)
 }
 
@@ -138,11 +194,12 @@ pub fn every_token_asks<T: Tested>() {
         let mut random = Numbers::new(seed);
         let (tokens, width, keys) = (lengths.iter().sum::<usize>(), heads * d, offsets(&lengths));
         let batch = batch(backend, tokens, &keys);
-        let attention = Attention { heads, width, queries: Queries::All, window, dropout: dropout(drop) };
+        let attention = attention(heads, width, Queries::All, window, drop);
         let (qkv, dy) = (random.normal(tokens * 3 * width), random.normal(tokens * width));
         let qkv_buffer = buffer(backend, &qkv);
         let mut context = unwritten(backend, tokens * width);
-        backend.attention(&mut context, &qkv_buffer, &qkv_buffer, &batch, attention);
+        let (q, kv) = (&qkv_buffer, &qkv_buffer);
+        backend.attention(Attend { context: &mut context, q, kv, batch: &batch, attention, relative: None });
         let (mut unused, mut d_qkv) = (unwritten(backend, 0), unwritten(backend, qkv.len()));
         let dy_buffer = buffer(backend, &dy);
         backend.attention_backward(AttentionBackward {
@@ -153,10 +210,11 @@ pub fn every_token_asks<T: Tested>() {
             kv: &qkv_buffer,
             batch: &batch,
             attention,
+            relative: None,
         });
         assert_unwritten(backend, &unused);
         let ragged = Ragged { queries: keys.clone().into(), keys: keys.into() };
-        let case = Case { heads, width, ragged, window, drop };
+        let case = Case { heads, width, ragged, window, drop, relative: None };
         let d_qkv = values(backend, &d_qkv, qkv.len());
         let inputs = [Input {
             name: "queries, keys and values",
@@ -166,10 +224,10 @@ pub fn every_token_asks<T: Tested>() {
         }];
         let exact = |at: &[Vec<f64>]| {
             let [q, k, v] = [0, 1, 2].map(|i| columns(&at[0], 3 * width, i * width, width));
-            case.exact(&q, &k, &v)
+            case.exact(&q, &k, &v, &[])
         };
         check(&inputs, &values(backend, &context, tokens * width), &dy, tolerance::<T>(), exact, |t| {
-            case.reference(&part(&t[0], 0, width)?, &part(&t[0], 1, width)?, &part(&t[0], 2, width)?)
+            case.reference(&part(&t[0], 0, width)?, &part(&t[0], 1, width)?, &part(&t[0], 2, width)?, None)
         });
     });
 }
@@ -180,11 +238,18 @@ pub fn the_first_of_each_sequence_asks<T: Tested>() {
         let (sequences, tokens) = (lengths.len(), lengths.iter().sum::<usize>());
         let (width, keys) = (heads * d, offsets(&lengths));
         let batch = batch(backend, tokens, &keys);
-        let attention = Attention { heads, width, queries: Queries::First, window, dropout: dropout(drop) };
+        let attention = attention(heads, width, Queries::First, window, drop);
         let [q, kv, dy] = [sequences * width, tokens * 2 * width, sequences * width].map(|n| random.normal(n));
         let (q_buffer, kv_buffer) = (buffer(backend, &q), buffer(backend, &kv));
         let mut context = unwritten(backend, q.len());
-        backend.attention(&mut context, &q_buffer, &kv_buffer, &batch, attention);
+        backend.attention(Attend {
+            context: &mut context,
+            q: &q_buffer,
+            kv: &kv_buffer,
+            batch: &batch,
+            attention,
+            relative: None,
+        });
         let (mut dq, mut dkv) = (unwritten(backend, q.len()), unwritten(backend, kv.len()));
         backend.attention_backward(AttentionBackward {
             dq: &mut dq,
@@ -194,10 +259,11 @@ pub fn the_first_of_each_sequence_asks<T: Tested>() {
             kv: &kv_buffer,
             batch: &batch,
             attention,
+            relative: None,
         });
         let queries: Vec<u32> = (0..=sequences as u32).collect();
         let ragged = Ragged { queries: queries.into(), keys: keys.into() };
-        let case = Case { heads, width, ragged, window, drop };
+        let case = Case { heads, width, ragged, window, drop, relative: None };
         let (dq, dkv) = (values(backend, &dq, q.len()), values(backend, &dkv, kv.len()));
         let inputs = [
             Input { name: "queries", values: &q, shape: &[sequences, width], gradient: Some(&dq) },
@@ -205,10 +271,10 @@ pub fn the_first_of_each_sequence_asks<T: Tested>() {
         ];
         let exact = |at: &[Vec<f64>]| {
             let [k, v] = [0, 1].map(|i| columns(&at[1], 2 * width, i * width, width));
-            case.exact(&at[0], &k, &v)
+            case.exact(&at[0], &k, &v, &[])
         };
         check(&inputs, &values(backend, &context, q.len()), &dy, tolerance::<T>(), exact, |t| {
-            case.reference(&t[0], &part(&t[1], 0, width)?, &part(&t[1], 1, width)?)
+            case.reference(&t[0], &part(&t[1], 0, width)?, &part(&t[1], 1, width)?, None)
         });
     });
 }
@@ -217,12 +283,13 @@ pub fn the_first_of_each_sequence_asks<T: Tested>() {
 pub fn large_scores_neither_overflow_nor_vanish<T: Tested>() {
     with::<T>(|backend| {
         let batch = batch(backend, 3, &[0, 3]);
-        let attention = Attention { heads: 1, width: 1, queries: Queries::First, window: None, dropout: None };
+        let attention = attention(1, 1, Queries::First, None, None);
         for sign in [1.0, -1.0] {
             // Scores ±1000, ±1001, ±1000; values 1, 2, 4.
             let kv = [1000.0, 1.0, 1001.0, 2.0, 1000.0, 4.0];
             let mut context = unwritten(backend, 1);
-            backend.attention(&mut context, &buffer(backend, &[sign]), &buffer(backend, &kv), &batch, attention);
+            let (q, kv) = (&buffer(backend, &[sign]), &buffer(backend, &kv));
+            backend.attention(Attend { context: &mut context, q, kv, batch: &batch, attention, relative: None });
             let e = f64::from(sign).exp();
             close("context", &values(backend, &context, 1), &[(1.0 + 2.0 * e + 4.0) / (2.0 + e)], tolerance::<T>());
         }

@@ -23,6 +23,7 @@ pub mod embedding;
 pub mod head;
 pub mod norm;
 pub mod optimizer;
+pub mod relative;
 pub mod support;
 
 /// All of them for one backend, in a module.
@@ -45,6 +46,9 @@ macro_rules! kernels_of {
             norm {
                 add_norm_and_its_gradients constant_rows_are_normalised_to_the_bias a_norm_without_a_bias
                 a_gradient_that_is_added_and_a_norm_without_a_residual
+            }
+            relative {
+                every_token_asks_with_relative_positions the_first_asks_with_relative_positions rows_are_copied_or_added
             }
             optimizer {
                 adamw_of_a_range adamw_of_rows rows_of_a_table_are_multiplied squares_of_a_range

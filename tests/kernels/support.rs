@@ -12,8 +12,8 @@ use taper::{
 
 /// Every group of operations, so that their methods can be called.
 pub use taper::kernels::{
-    ActivationOps, AttentionOps, Backend, EmbeddingOps, LinearOps, LossOps, Memory, NormOps, OptimizerOps, PoolingOps,
-    RotationOps,
+    ActivationOps, AttentionOps, Backend, CopyOps, EmbeddingOps, LinearOps, LossOps, Memory, NormOps, OptimizerOps,
+    PoolingOps, RotationOps,
 };
 
 pub use crate::tested::Tested;

@@ -55,7 +55,7 @@ fn logits_loss_gradients_and_adamw_steps_are_pytorchs() -> Result<()> {
 #[test]
 fn models_of_each_family_are_pytorchs() -> Result<()> {
     let references = families();
-    assert_eq!(references.len(), 15);
+    assert_eq!(references.len(), 21);
     for dir in references {
         for kind in KINDS {
             let create = |config: &ModelConfig, parameters, recipe: &Recipe| kind.engine(config, parameters, recipe);
@@ -204,7 +204,7 @@ fn mask(kind: Kind, site: usize, step: u64) -> Result<Vec<Vec<bool>>> {
     (config.hidden_size, config.embedding_size, config.intermediate_size, config.num_hidden_layers) = (16, 16, 32, 1);
     let (hidden, head) = if site == 4 { (0.0, 0.5) } else { (0.5, 0.0) };
     config.set_dropout(hidden);
-    (config.dropout.attention, config.dropout.head) = (0.0, head);
+    (config.dropout.attention, config.dropout.head, config.dropout.head_input) = (0.0, head, head);
     let ones: &[&str] = match site {
         0 => &["embeddings.LayerNorm.bias", "attention.output.LayerNorm.weight", "0.output.LayerNorm.weight"],
         2 => &["attention.output.dense.bias", "attention.output.LayerNorm.weight", "0.output.LayerNorm.weight"],

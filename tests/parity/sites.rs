@@ -23,7 +23,7 @@ fn config(family: &Family, hidden: f64, head: f64) -> ModelConfig {
     }
     let mut config = ModelConfig::parse(&json.to_string()).expect("a config");
     config.set_dropout(hidden);
-    (config.dropout.attention, config.dropout.head) = (0.0, head);
+    (config.dropout.attention, config.dropout.head, config.dropout.head_input) = (0.0, head, head);
     config
 }
 
@@ -59,9 +59,9 @@ fn factors(site: u32, p: f64) -> Vec<f32> {
 #[test]
 fn heads_drop_their_input_where_transformers_does() -> Result<()> {
     for family in FAMILIES.iter().filter(|family| !family.is_pre_norm) {
-        let drops_input = ["roberta", "xlm-roberta", "camembert", "electra"].contains(&family.model_type);
+        let drops_input = ["roberta", "xlm-roberta", "camembert", "electra", "deberta-v2"].contains(&family.model_type);
         let activation = match family.model_type {
-            "electra" => Activation::Gelu,
+            "electra" | "deberta-v2" => Activation::Gelu,
             "distilbert" => Activation::Relu,
             _ => Activation::Tanh,
         };
@@ -142,7 +142,14 @@ fn modernbert_drops_where_transformers_does() -> Result<()> {
             let mut config = ModelConfig::parse(&json.to_string()).expect("a config");
             assert_eq!(
                 config.dropout,
-                Dropouts { embedding: 0.0, attention: 0.0, attention_output: 0.0, ffn: 0.0, head: 0.0 }
+                Dropouts {
+                    embedding: 0.0,
+                    attention: 0.0,
+                    attention_output: 0.0,
+                    ffn: 0.0,
+                    head: 0.0,
+                    head_input: 0.0
+                }
             );
             *site(&mut config.dropout) = 0.5;
             config

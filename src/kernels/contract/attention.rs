@@ -25,8 +25,63 @@ pub struct Attention {
     pub queries: Queries,
     /// The greatest distance between a query and the keys that it attends to; `None`: all keys of the sequence.
     pub window: Option<usize>,
+    /// The factor of the scores: 1/√d with d values of a head, smaller where a score is a sum of several products.
+    pub scale: f32,
     /// Applied to the probabilities.
     pub dropout: Option<Dropout>,
+}
+
+impl Attention {
+    /// The factor of scores that are sums of so many products of two values.
+    pub fn usual_scale(products: usize) -> f32 {
+        1.0 / (products as f32).sqrt()
+    }
+}
+
+/// Relative positions of disentangled attention (He et al. 2021): what a score has beside q·k, by the distance of query and key.
+#[derive(Debug)]
+pub struct Relative<'a, B> {
+    /// Queries, then keys of the relative positions, `[positions, 2 · width]`.
+    pub positions: &'a B,
+    /// The position of query − key = `distance`, at index `center + distance`: whole numbers that never fall.
+    pub rows: &'a B,
+    /// The index of distance 0.
+    pub center: usize,
+    /// The greatest distance of the batch, in both directions.
+    pub reach: usize,
+    /// The position that the first row of `positions` is for.
+    pub first: usize,
+    /// Rows of `positions`: from the position of distance `-reach` to that of `reach`.
+    pub len: usize,
+    /// Whether the score has q·(key of the position): content to position.
+    pub c2p: bool,
+    /// Whether it has k·(query of the position): position to content.
+    pub p2c: bool,
+}
+
+impl<B> Clone for Relative<'_, B> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<B> Copy for Relative<'_, B> {}
+
+/// Arguments of [`AttentionOps::attention`].
+#[derive(Debug)]
+pub struct Attend<'a, B, T> {
+    /// Receives the result, `[queries, width]`.
+    pub context: &'a mut B,
+    /// The queries: see [`Queries`].
+    pub q: &'a B,
+    /// The keys and values; with [`Queries::All`] the same buffer as `q`.
+    pub kv: &'a B,
+    /// The tokens.
+    pub batch: &'a T,
+    /// The parameters.
+    pub attention: Attention,
+    /// Relative positions, where the model has them. Not together with a window.
+    pub relative: Option<Relative<'a, B>>,
 }
 
 /// Arguments of [`AttentionOps::attention_backward`].
@@ -46,20 +101,15 @@ pub struct AttentionBackward<'a, B, T> {
     pub batch: &'a T,
     /// The parameters of the forward pass.
     pub attention: Attention,
+    /// The relative positions of the forward pass, and the buffer that receives their gradient, `[positions, 2 · width]`: zeros for terms that
+    /// the score does not have.
+    pub relative: Option<(Relative<'a, B>, &'a mut B)>,
 }
 
 /// Attention and its gradients.
 pub trait AttentionOps: Memory {
-    /// context = dropout(softmax(q·kᵀ / √d))·v within each sequence, window and head, `[queries, width]`. With [`Queries::All`], `q` and
-    /// `kv` are the same buffer.
-    fn attention(
-        &mut self,
-        context: &mut Self::Buffer,
-        q: &Self::Buffer,
-        kv: &Self::Buffer,
-        batch: &Self::Batch,
-        attention: Attention,
-    );
+    /// context = dropout(softmax(scale·(q·kᵀ + relative positions)))·v within each sequence, window and head.
+    fn attention(&mut self, args: Attend<Self::Buffer, Self::Batch>);
     /// The backward pass of [`Self::attention`].
     fn attention_backward(&mut self, args: AttentionBackward<Self::Buffer, Self::Batch>);
 }

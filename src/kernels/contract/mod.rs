@@ -9,6 +9,7 @@
 
 mod activation;
 mod attention;
+mod copy;
 mod embedding;
 mod linear;
 mod loss;
@@ -20,7 +21,8 @@ mod rotation;
 mod support;
 
 pub use activation::{Activation, ActivationOps, BiasActivation, GatedActivation};
-pub use attention::{Attention, AttentionBackward, AttentionOps, MASK_WIDTH, Queries};
+pub use attention::{Attend, Attention, AttentionBackward, AttentionOps, MASK_WIDTH, Queries, Relative};
+pub use copy::{CopyOps, CopyRows};
 pub use embedding::{Embed, EmbedBackward, Embedding, EmbeddingOps, Occurrence, Table, Untouched};
 pub use linear::{Linear, LinearOps};
 pub use loss::LossOps;
@@ -37,6 +39,7 @@ pub trait Backend:
     + EmbeddingOps
     + LinearOps
     + RotationOps
+    + CopyOps
     + AttentionOps
     + ActivationOps
     + NormOps
@@ -51,6 +54,7 @@ impl<B> Backend for B where
         + EmbeddingOps
         + LinearOps
         + RotationOps
+        + CopyOps
         + AttentionOps
         + ActivationOps
         + NormOps

@@ -8,23 +8,25 @@ use std::{cell::RefCell, ops::Range};
 use rayon::prelude::*;
 
 use super::{
-    super::{Attention, AttentionBackward, AttentionOps, MASK_WIDTH, Queries, math::exp},
+    super::{Attend, Attention, AttentionBackward, AttentionOps, MASK_WIDTH, Queries, math::exp},
     Buffer, Cpu, CpuBatch,
     buffer::Shared,
+    grouped::Grouped,
+    relative::Positions,
     small::{LANES, Left, Output, Right, product},
     sum,
     vector::vectorised,
 };
 
 /// One head of one sequence.
-struct Head {
-    head: usize,
-    queries: Range<usize>,
-    keys: Range<usize>,
+pub struct Head {
+    pub head: usize,
+    pub queries: Range<usize>,
+    pub keys: Range<usize>,
 }
 
 /// Consecutive queries of a head, and the keys that any of them attends to: all of both without a window.
-struct Tile {
+pub struct Tile {
     /// Rows of q.
     queries: Range<usize>,
     /// Rows of k and v.
@@ -45,7 +47,7 @@ impl Head {
     }
 
     /// The tiles, in order.
-    fn tiles(&self, a: &Attention) -> impl Iterator<Item = Tile> + use<> {
+    pub fn tiles(&self, a: &Attention) -> impl Iterator<Item = Tile> + use<> {
         let (queries, keys, n) = (self.queries.clone(), self.keys.clone(), self.keys.len());
         let window = a.window.unwrap_or(n);
         let step = if self.is_one_tile(a) { n } else { TILE };
@@ -79,11 +81,11 @@ impl Tile {
 
 /// The layout of q, k and v in their buffers: values of a head, width of a row's queries, distance of rows, and offsets of the first row's
 /// keys and values.
-struct Layout {
-    d: usize,
+pub struct Layout {
+    pub d: usize,
     width: usize,
-    q_stride: usize,
-    kv_stride: usize,
+    pub q_stride: usize,
+    pub kv_stride: usize,
     k: usize,
     v: usize,
 }
@@ -97,13 +99,8 @@ impl Layout {
         }
     }
 
-    /// The factor of the scores.
-    fn scale(&self) -> f32 {
-        1.0 / (self.d as f32).sqrt()
-    }
-
     /// Offsets of a head's first query, key, value and output of a tile.
-    fn offsets(&self, head: usize, tile: &Tile) -> [usize; 4] {
+    pub fn offsets(&self, head: usize, tile: &Tile) -> [usize; 4] {
         let (q, kv) = (tile.queries.start * self.q_stride, tile.keys.start * self.kv_stride);
         [q, kv + self.k, kv + self.v, tile.queries.start * self.width].map(|at| at + head * self.d)
     }
@@ -127,15 +124,22 @@ thread_local! {
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
+/// Runs a task with its thread's buffers.
+pub fn with_scratch(task: impl FnOnce(&mut Scratch)) {
+    SCRATCH.with_borrow_mut(task);
+}
+
 /// Buffers of a task.
 #[derive(Default)]
-struct Scratch {
-    p: Vec<f32>,
+pub struct Scratch {
+    pub p: Vec<f32>,
     factors: Vec<f32>,
-    ds: Vec<f32>,
-    right: Right,
+    pub ds: Vec<f32>,
+    pub right: Right,
+    /// Queries or keys times the relative positions, row by row.
+    pub block: Vec<f32>,
     /// Gradients of a head's keys and values, summed over tiles, and those of one tile.
-    sums: [Vec<f32>; 2],
+    pub sums: [Vec<f32>; 2],
     part: Vec<f32>,
 }
 
@@ -157,20 +161,34 @@ fn own_product(out: &mut [f32], stride: usize, alpha: f32, left: Left, right: &R
     // SAFETY: `out` is borrowed for this product alone.
     #[expect(unsafe_code, reason = "the product's interface, for results that interleave")]
     unsafe {
-        product(Output { out: &shared, offset: 0, stride }, alpha, left, right);
+        product(Output::new(&shared, 0, stride), alpha, left, right);
     }
 }
 
+/// What the scores of a call are computed from.
+#[derive(Clone, Copy)]
+pub struct Operands<'a> {
+    pub l: &'a Layout,
+    pub q: &'a [f32],
+    pub kv: &'a [f32],
+    relative: Option<&'a Positions<'a>>,
+}
+
 impl Attention {
-    /// Computes a tile's probabilities before dropout, in `p`, and the dropout factors; both `[queries, stride]`. `k` begins with the
-    /// tile's first key.
+    /// Computes a tile's probabilities before dropout, in `p`, and the dropout factors; both `[queries, stride]`.
     #[inline(always)]
-    fn probabilities(&self, h: &Head, tile: &Tile, l: &Layout, q: Left, k: &[f32], scratch: &mut Scratch) {
-        let keys = tile.keys.len();
+    fn probabilities(&self, h: &Head, tile: &Tile, of: &Operands, scratch: &mut Scratch) {
+        let (l, keys) = (of.l, tile.keys.len());
         let stride = scratch.resize(tile.queries.len(), keys);
-        let Scratch { p, factors, right, .. } = scratch;
-        right.columns(k, l.d, keys, l.kv_stride);
-        own_product(p, stride, l.scale(), q, right);
+        let [at_q, at_k, ..] = l.offsets(h.head, tile);
+        let (q, k) = (&of.q[at_q..], &of.kv[at_k..]);
+        scratch.right.columns(k, l.d, keys, l.kv_stride);
+        let left = Left { data: q, rows: tile.queries.len(), stride: (l.q_stride, 1) };
+        own_product(&mut scratch.p, stride, self.scale, left, &scratch.right);
+        if let Some(relative) = of.relative {
+            relative.add_to_scores(h, l, q, k, self.scale, scratch);
+        }
+        let Scratch { p, factors, .. } = scratch;
         for (i, row) in p.chunks_exact_mut(stride).enumerate() {
             let Range { start, end } = tile.visible(i);
             row[..start].fill(f32::NEG_INFINITY);
@@ -194,25 +212,24 @@ impl Attention {
         }
     }
 
-    /// context = dropout(softmax(q·kᵀ / √d))·v; shapes as in [`AttentionOps::attention`].
-    pub fn forward(&self, context: &mut [f32], q: &[f32], kv: &[f32], offsets: &[u32]) {
-        let l = Layout::new(self);
+    /// The result of [`AttentionOps::attention`].
+    fn forward(&self, context: &mut [f32], of: &Operands, offsets: &[u32]) {
+        let l = of.l;
         let out = Shared::new(context);
         heads(self, offsets).into_par_iter().with_max_len(2).for_each(|h| {
             SCRATCH.with_borrow_mut(|scratch| {
                 for tile in h.tiles(self) {
                     let (nq, nk) = (tile.queries.len(), tile.keys.len());
-                    let [at_q, at_k, at_v, offset] = l.offsets(h.head, &tile);
+                    let [_, _, at_v, offset] = l.offsets(h.head, &tile);
                     let stride = nk.next_multiple_of(LANES);
                     vectorised!({
-                        let q = Left { data: &q[at_q..], rows: nq, stride: (l.q_stride, 1) };
-                        self.probabilities(&h, &tile, &l, q, &kv[at_k..], scratch);
+                        self.probabilities(&h, &tile, of, scratch);
                         let Scratch { p, factors, right, .. } = &mut *scratch;
                         if self.dropout.is_some() {
                             p.iter_mut().zip(&*factors).for_each(|(p, factor)| *p *= factor);
                         }
-                        right.rows(&kv[at_v..], nk, l.d, l.kv_stride);
-                        let output = Output { out: &out, offset, stride: l.width };
+                        right.rows(&of.kv[at_v..], nk, l.d, l.kv_stride);
+                        let output = Output::new(&out, offset, l.width);
                         // SAFETY: a head's columns of its own rows: no other task writes there.
                         #[expect(unsafe_code, reason = "the heads' columns interleave")]
                         unsafe {
@@ -225,15 +242,14 @@ impl Attention {
     }
 
     /// With P the probabilities, M the dropout factors and O = (P∘M)·V:
-    /// dV = (P∘M)ᵀ·dO, dP = (dO·Vᵀ)∘M, dS = P∘(dP − rowsum(dP∘P)), dQ = dS·K/√d, dK = dSᵀ·Q/√d.
+    /// dV = (P∘M)ᵀ·dO, dP = (dO·Vᵀ)∘M, dS = P∘(dP − rowsum(dP∘P)), dQ = dS·K·scale, dK = dSᵀ·Q·scale.
     /// P is recomputed: it would be the largest activation to keep.
-    pub fn backward(&self, dq: &mut [f32], dkv: &mut [f32], d_context: &[f32], q: &[f32], kv: &[f32], offsets: &[u32]) {
-        let l = Layout::new(self);
+    fn backward(&self, dq: &mut [f32], dkv: &mut [f32], d_context: &[f32], of: Operands, offsets: &[u32]) {
         let (dq, dkv) = (Shared::new(dq), Shared::new(dkv));
         // With all queries the three gradients are side by side, like q, k and v.
         let dq = if self.queries == Queries::All { &dkv } else { &dq };
         heads(self, offsets).into_par_iter().with_max_len(2).for_each(|h| {
-            let task = Backward { attention: self, h: &h, l: &l, d_context, q, kv, dq, dkv: &dkv };
+            let task = Backward { attention: self, h: &h, of, d_context, dq, dkv: &dkv };
             SCRATCH.with_borrow_mut(|scratch| match h.is_one_tile(self) {
                 true => h.tiles(self).for_each(|tile| task.whole(&tile, scratch)),
                 false => task.in_tiles(scratch),
@@ -243,22 +259,20 @@ impl Attention {
 }
 
 /// The backward pass of one head of one sequence.
-struct Backward<'a> {
-    attention: &'a Attention,
-    h: &'a Head,
-    l: &'a Layout,
-    d_context: &'a [f32],
-    q: &'a [f32],
-    kv: &'a [f32],
-    dq: &'a Shared<'a>,
-    dkv: &'a Shared<'a>,
+pub struct Backward<'a> {
+    pub attention: &'a Attention,
+    pub h: &'a Head,
+    pub of: Operands<'a>,
+    pub d_context: &'a [f32],
+    pub dq: &'a Shared<'a>,
+    pub dkv: &'a Shared<'a>,
 }
 
 impl Backward<'_> {
     /// A tile with all queries and keys.
-    fn whole(&self, tile: &Tile, scratch: &mut Scratch) {
-        let [_, at_k, at_v, _] = self.l.offsets(self.h.head, tile);
-        let to = |offset| Output { out: self.dkv, offset, stride: self.l.kv_stride };
+    pub fn whole(&self, tile: &Tile, scratch: &mut Scratch) {
+        let [_, at_k, at_v, _] = self.of.l.offsets(self.h.head, tile);
+        let to = |offset| Output::new(self.dkv, offset, self.of.l.kv_stride);
         vectorised!({
             self.scores(tile, scratch);
             // SAFETY: a head's columns of its own rows, which do not overlap: no other task writes there.
@@ -273,7 +287,7 @@ impl Backward<'_> {
 
     /// Tile by tile: keys belong to several, whose gradients are added up in order.
     fn in_tiles(&self, scratch: &mut Scratch) {
-        let (d, n) = (self.l.d, self.h.keys.len());
+        let (d, n) = (self.of.l.d, self.h.keys.len());
         let mut sums = std::mem::take(&mut scratch.sums);
         let mut part = std::mem::take(&mut scratch.part);
         for sum in &mut sums {
@@ -284,7 +298,7 @@ impl Backward<'_> {
             let (from, len) = ((tile.keys.start - self.h.keys.start) * d, tile.keys.len() * d);
             part.resize(2 * len, 0.0);
             let shared = Shared::new(&mut part);
-            let to = |offset| Output { out: &shared, offset, stride: d };
+            let to = |offset| Output::new(&shared, offset, d);
             vectorised!({
                 self.scores(&tile, scratch);
                 // SAFETY: the queries are this tile's own, and `part` is borrowed for these products alone.
@@ -299,11 +313,11 @@ impl Backward<'_> {
                 vectorised!(sum[from..][..len].iter_mut().zip(part).for_each(|(sum, part)| *sum += part));
             }
         }
-        for (sum, at) in sums.iter().zip([self.l.k, self.l.v]) {
+        for (sum, at) in sums.iter().zip([self.of.l.k, self.of.l.v]) {
             for (row, values) in self.h.keys.clone().zip(sum.chunks_exact(d)) {
                 // SAFETY: a head's columns of its own rows: no other task writes there.
                 #[expect(unsafe_code, reason = "the heads' columns interleave")]
-                let to = unsafe { self.dkv.part(row * self.l.kv_stride + at + self.h.head * d, d) };
+                let to = unsafe { self.dkv.part(row * self.of.l.kv_stride + at + self.h.head * d, d) };
                 to.copy_from_slice(values);
             }
         }
@@ -313,15 +327,14 @@ impl Backward<'_> {
     /// Computes P, in `p`, dS, in `ds`, and with dropout P∘M, in `factors`.
     #[inline(always)]
     fn scores(&self, tile: &Tile, scratch: &mut Scratch) {
-        let (l, (nq, nk)) = (self.l, (tile.queries.len(), tile.keys.len()));
-        let [at_q, at_k, at_v, at_out] = l.offsets(self.h.head, tile);
-        let left = |data, stride| Left { data, rows: nq, stride };
-        let q = left(&self.q[at_q..], (l.q_stride, 1));
-        self.attention.probabilities(self.h, tile, l, q, &self.kv[at_k..], scratch);
+        let (l, (nq, nk)) = (self.of.l, (tile.queries.len(), tile.keys.len()));
+        let [_, _, at_v, at_out] = l.offsets(self.h.head, tile);
+        self.attention.probabilities(self.h, tile, &self.of, scratch);
         let stride = nk.next_multiple_of(LANES);
         let Scratch { p, factors, ds, right, .. } = scratch;
-        right.columns(&self.kv[at_v..], l.d, nk, l.kv_stride);
-        own_product(ds, stride, 1.0, left(&self.d_context[at_out..], (l.width, 1)), right);
+        right.columns(&self.of.kv[at_v..], l.d, nk, l.kv_stride);
+        let d_context = Left { data: &self.d_context[at_out..], rows: nq, stride: (l.width, 1) };
+        own_product(ds, stride, 1.0, d_context, right);
         let rows = ds.chunks_exact_mut(stride).zip(p.chunks_exact(stride)).zip(factors.chunks_exact_mut(stride));
         for ((ds, p), factors) in rows {
             ds[nk..].fill(0.0);
@@ -342,10 +355,10 @@ impl Backward<'_> {
     #[inline(always)]
     #[expect(unsafe_code, reason = "the heads' columns interleave")]
     unsafe fn d_values(&self, tile: &Tile, scratch: &mut Scratch, to: Output) {
-        let [_, _, _, at_out] = self.l.offsets(self.h.head, tile);
+        let [_, _, _, at_out] = self.of.l.offsets(self.h.head, tile);
         let Scratch { p, factors, right, .. } = scratch;
         let dropped = if self.attention.dropout.is_some() { factors } else { p };
-        right.rows(&self.d_context[at_out..], tile.queries.len(), self.l.d, self.l.width);
+        right.rows(&self.d_context[at_out..], tile.queries.len(), self.of.l.d, self.of.l.width);
         // SAFETY: the caller's promise.
         unsafe { product(to, 1.0, tile.turned(dropped), right) };
     }
@@ -357,13 +370,13 @@ impl Backward<'_> {
     #[inline(always)]
     #[expect(unsafe_code, reason = "the heads' columns interleave")]
     unsafe fn d_queries(&self, tile: &Tile, scratch: &mut Scratch) {
-        let (l, nk) = (self.l, tile.keys.len());
+        let (l, nk) = (self.of.l, tile.keys.len());
         let [at_q, at_k, ..] = l.offsets(self.h.head, tile);
         let Scratch { ds, right, .. } = scratch;
-        right.rows(&self.kv[at_k..], nk, l.d, l.kv_stride);
+        right.rows(&self.of.kv[at_k..], nk, l.d, l.kv_stride);
         let left = Left { data: ds, rows: tile.queries.len(), stride: (nk.next_multiple_of(LANES), 1) };
         // SAFETY: the caller's promise.
-        unsafe { product(Output { out: self.dq, offset: at_q, stride: l.q_stride }, l.scale(), left, right) };
+        unsafe { product(Output::new(self.dq, at_q, l.q_stride), self.attention.scale, left, right) };
     }
 
     /// dK of a tile, after [`Self::scores`].
@@ -373,21 +386,33 @@ impl Backward<'_> {
     #[inline(always)]
     #[expect(unsafe_code, reason = "the heads' columns interleave")]
     unsafe fn d_keys(&self, tile: &Tile, scratch: &mut Scratch, to: Output) {
-        let [at_q, ..] = self.l.offsets(self.h.head, tile);
+        let [at_q, ..] = self.of.l.offsets(self.h.head, tile);
         let Scratch { ds, right, .. } = scratch;
-        right.rows(&self.q[at_q..], tile.queries.len(), self.l.d, self.l.q_stride);
+        right.rows(&self.of.q[at_q..], tile.queries.len(), self.of.l.d, self.of.l.q_stride);
         // SAFETY: the caller's promise.
-        unsafe { product(to, self.l.scale(), tile.turned(ds), right) };
+        unsafe { product(to, self.attention.scale, tile.turned(ds), right) };
     }
 }
 
 impl AttentionOps for Cpu {
-    fn attention(&mut self, context: &mut Buffer, q: &Buffer, kv: &Buffer, batch: &CpuBatch, attention: Attention) {
-        attention.forward(context, q, kv, &batch.offsets);
+    fn attention(&mut self, args: Attend<Buffer, CpuBatch>) {
+        let Attend { context, q, kv, batch, attention, relative } = args;
+        let relative = relative.map(|relative| Positions::new(&relative, attention.width));
+        let of = Operands { l: &Layout::new(&attention), q, kv, relative: relative.as_ref() };
+        attention.forward(context, &of, &batch.offsets);
     }
 
     fn attention_backward(&mut self, args: AttentionBackward<Buffer, CpuBatch>) {
-        let AttentionBackward { dq, dkv, d_context, q, kv, batch, attention } = args;
-        attention.backward(dq, dkv, d_context, q, kv, &batch.offsets);
+        let AttentionBackward { dq, dkv, d_context, q, kv, batch, attention, relative } = args;
+        let of = Operands { l: &Layout::new(&attention), q, kv, relative: None };
+        match relative {
+            None => attention.backward(dq, dkv, d_context, of, &batch.offsets),
+            Some((relative, d_positions)) => {
+                let relative = Positions::new(&relative, attention.width);
+                let of = Operands { relative: Some(&relative), ..of };
+                let task = Grouped { attention: &attention, of, relative: &relative, d_context };
+                task.backward((dq, dkv), &batch.offsets, d_positions, &mut self.partial);
+            }
+        }
     }
 }

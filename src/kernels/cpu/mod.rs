@@ -8,7 +8,9 @@ mod activation;
 mod attention;
 mod bf16;
 mod buffer;
+mod copy;
 mod embedding;
+mod grouped;
 mod loss;
 mod matmul;
 mod memory;
@@ -16,6 +18,7 @@ mod norm;
 mod optimizer;
 mod pooling;
 mod products;
+mod relative;
 mod rotation;
 mod rows;
 mod small;
@@ -39,6 +42,8 @@ pub struct Cpu {
     products: Products,
     sums: Sums,
     finished: Vec<Sums>,
+    /// Memory for sums of groups of sequences.
+    partial: Vec<f32>,
 }
 
 impl Cpu {

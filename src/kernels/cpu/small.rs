@@ -2,6 +2,8 @@
 //!
 //! The `gemm` crate spends more time on getting ready for such sizes than on multiplying.
 
+use std::ops::Range;
+
 use super::{
     buffer::Shared,
     vector::{Vectors, vectors},
@@ -10,7 +12,7 @@ use super::{
 /// Numbers that rows of scores are padded to.
 pub const LANES: usize = 16;
 /// Columns and rows of a tile of results.
-const COLS: usize = 2 * LANES;
+pub const COLS: usize = 2 * LANES;
 const ROWS: usize = 6;
 
 /// A right operand `[depth, cols]`, its rows padded with zeros to whole tiles.
@@ -77,6 +79,15 @@ pub struct Output<'a> {
     pub out: &'a Shared<'a>,
     pub offset: usize,
     pub stride: usize,
+    /// Whether they are added to what is there.
+    pub add: bool,
+}
+
+impl<'a> Output<'a> {
+    /// Results that replace what is there.
+    pub fn new(out: &'a Shared<'a>, offset: usize, stride: usize) -> Self {
+        Self { out, offset, stride, add: false }
+    }
 }
 
 /// out = alpha · left · right. Each sum is taken in the order of the depth.
@@ -86,14 +97,26 @@ pub struct Output<'a> {
 #[inline(always)]
 #[expect(unsafe_code, reason = "the heads' columns interleave")]
 pub unsafe fn product(out: Output, alpha: f32, left: Left, right: &Right) {
+    // SAFETY: the caller's promise.
+    unsafe { product_of_columns(out, alpha, left, right, 0..right.cols) };
+}
+
+/// The same with only these columns of `right`, of which the first is a multiple of [`COLS`] and becomes the first of the results.
+///
+/// # Safety
+/// As for [`product`].
+#[inline(always)]
+#[expect(unsafe_code, reason = "as above")]
+pub unsafe fn product_of_columns(out: Output, alpha: f32, left: Left, right: &Right, columns: Range<usize>) {
+    assert!(columns.start.is_multiple_of(COLS) && columns.end <= right.cols, "columns of a product");
     let mut row = 0;
     while row < left.rows {
         // SAFETY: the caller's promise.
         unsafe {
             row += match left.rows - row {
-                ROWS.. => rows::<ROWS>(out, alpha, left, row, right),
-                2.. => rows::<2>(out, alpha, left, row, right),
-                _ => rows::<1>(out, alpha, left, row, right),
+                ROWS.. => rows::<ROWS>(out, alpha, left, row, right, columns.clone()),
+                2.. => rows::<2>(out, alpha, left, row, right, columns.clone()),
+                _ => rows::<1>(out, alpha, left, row, right, columns.clone()),
             };
         }
     }
@@ -105,11 +128,18 @@ pub unsafe fn product(out: Output, alpha: f32, left: Left, right: &Right) {
 /// As for [`product`].
 #[inline(always)]
 #[expect(unsafe_code, reason = "as above")]
-unsafe fn rows<const R: usize>(out: Output, alpha: f32, left: Left, row: usize, right: &Right) -> usize {
+unsafe fn rows<const R: usize>(
+    out: Output,
+    alpha: f32,
+    left: Left,
+    row: usize,
+    right: &Right,
+    columns: Range<usize>,
+) -> usize {
     let stride = right.cols.next_multiple_of(COLS);
     let data = &left.data[row * left.stride.0..];
     assert!(right.depth == 0 || (R - 1) * left.stride.0 + (right.depth - 1) * left.stride.1 < data.len());
-    for col in (0..right.cols).step_by(COLS) {
+    for col in columns.clone().step_by(COLS) {
         let b = &right.data[col..];
         assert!(right.depth == 0 || (right.depth - 1) * stride + COLS <= b.len());
         let mut sums = [[0.0f32; COLS]; R];
@@ -124,12 +154,13 @@ unsafe fn rows<const R: usize>(out: Output, alpha: f32, left: Left, row: usize, 
             // SAFETY: what is read was checked above.
             Vectors::Any => unsafe { any(&mut sums, a, left.stride, b, stride, right.depth) },
         }
-        let cols = (right.cols - col).min(COLS);
+        let cols = (columns.end - col).min(COLS);
         for (r, sums) in sums.iter().enumerate() {
             // SAFETY: the caller's promise.
-            let to = unsafe { out.out.part(out.offset + (row + r) * out.stride + col, cols) };
-            for (to, sum) in to.iter_mut().zip(sums) {
-                *to = alpha * sum;
+            let to = unsafe { out.out.part(out.offset + (row + r) * out.stride + col - columns.start, cols) };
+            match out.add {
+                false => to.iter_mut().zip(sums).for_each(|(to, sum)| *to = alpha * sum),
+                true => to.iter_mut().zip(sums).for_each(|(to, sum)| *to += alpha * sum),
             }
         }
     }
@@ -262,7 +293,7 @@ mod tests {
                     right.rows(&b, k, n, n)
                 }
                 let shared = Shared::new(&mut out);
-                let output = Output { out: &shared, offset: 2, stride: n + 3 };
+                let output = Output::new(&shared, 2, n + 3);
                 // SAFETY: `out` is borrowed for this product alone.
                 vectorised!(unsafe { product(output, 0.5, Left { data, rows: m, stride }, &right) });
                 for (i, got) in out.iter().enumerate() {

@@ -34,12 +34,13 @@ pub const BERT: Family = Family {
             attention_output: Some("hidden_dropout_prob"),
             ffn: "hidden_dropout_prob",
             head: ("classifier_dropout", None),
+            head_input: None,
             default: 0.1,
         },
     },
     pad_token_id: 0,
     positions: Positions::Learned,
-    has_token_types: true,
+    token_types: Some(2),
     has_fused_qkv: false,
     is_pre_norm: false,
     is_gated: false,
@@ -67,7 +68,9 @@ pub fn encoder_name(module: Module) -> String {
         Module::EmbeddingProjection => "embeddings_project".into(),
         Module::Layer(i, module) => {
             let name = match module {
-                LayerModule::Qkv => unreachable!("queries, keys and values are apart"),
+                LayerModule::Qkv | LayerModule::PositionQuery | LayerModule::PositionKey => {
+                    unreachable!("BERT has no {module:?}")
+                }
                 LayerModule::Query => "attention.self.query",
                 LayerModule::Key => "attention.self.key",
                 LayerModule::Value => "attention.self.value",
@@ -79,7 +82,9 @@ pub fn encoder_name(module: Module) -> String {
             };
             format!("encoder.layer.{i}.{name}")
         }
-        Module::FinalNorm | Module::HeadNorm => unreachable!("BERT has no {module:?}"),
+        Module::RelativePositions | Module::RelativeNorm | Module::FinalNorm | Module::HeadNorm => {
+            unreachable!("BERT has no {module:?}")
+        }
         Module::HeadDense => "pooler.dense".into(),
         Module::Classifier => "classifier".into(),
     }

@@ -29,11 +29,12 @@ pub const DISTILBERT: Family = Family {
             attention_output: None,
             ffn: "dropout",
             head: ("seq_classif_dropout", Some(0.2)),
+            head_input: None,
             default: 0.1,
         },
         ..BERT.keys
     },
-    has_token_types: false,
+    token_types: None,
     head: heads::DISTILBERT,
     naming: Naming {
         prefix: "distilbert.",
@@ -54,12 +55,18 @@ fn name(module: Module) -> String {
         Module::Words => "embeddings.word_embeddings".into(),
         Module::Positions => "embeddings.position_embeddings".into(),
         Module::EmbeddingNorm => "embeddings.LayerNorm".into(),
-        Module::TokenTypes | Module::Tasks | Module::EmbeddingProjection | Module::FinalNorm | Module::HeadNorm => {
-            unreachable!("DistilBERT has no {module:?}")
-        }
+        Module::TokenTypes
+        | Module::Tasks
+        | Module::EmbeddingProjection
+        | Module::RelativePositions
+        | Module::RelativeNorm
+        | Module::FinalNorm
+        | Module::HeadNorm => unreachable!("DistilBERT has no {module:?}"),
         Module::Layer(i, module) => {
             let name = match module {
-                LayerModule::Qkv => unreachable!("queries, keys and values are apart"),
+                LayerModule::Qkv | LayerModule::PositionQuery | LayerModule::PositionKey => {
+                    unreachable!("DistilBERT has no {module:?}")
+                }
                 LayerModule::Query => "attention.q_lin",
                 LayerModule::Key => "attention.k_lin",
                 LayerModule::Value => "attention.v_lin",

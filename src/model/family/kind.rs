@@ -16,8 +16,8 @@ pub struct Family {
     pub pad_token_id: u64,
     /// How the position of a token is known.
     pub positions: Positions,
-    /// Whether there is an embedding table of token types.
-    pub has_token_types: bool,
+    /// `type_vocab_size` if config.json has none; `None`: there is no embedding table of token types.
+    pub token_types: Option<u64>,
     /// Whether queries, keys and values are one dense layer.
     pub has_fused_qkv: bool,
     /// Whether norms precede attention and feed-forward network, instead of following them.
@@ -43,6 +43,8 @@ pub enum Positions {
     LearnedAfterPadding,
     /// By rotations of queries and keys.
     Rotary,
+    /// By terms of attention's scores, and, if `position_biased_input` is true, by an embedding table, from row 0 on.
+    Relative,
 }
 
 /// How new weights are drawn.
@@ -112,6 +114,8 @@ pub struct DropoutKeys {
     pub ffn: &'static str,
     /// The head, and its default; `None`: that of the embeddings.
     pub head: (&'static str, Option<f64>),
+    /// The head's input, and its default, where it is not that of the head.
+    pub head_input: Option<(&'static str, f64)>,
     /// The probability of those without a key in config.json, but for the head.
     pub default: f64,
 }

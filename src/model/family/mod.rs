@@ -2,6 +2,7 @@
 //! family of the same blocks, add its file and name it in [`registry::ALL`].
 
 pub mod bert;
+mod deberta;
 mod distilbert;
 mod electra;
 mod ernie;
@@ -10,5 +11,5 @@ mod modernbert;
 mod registry;
 mod roberta;
 
-pub use kind::{Family, InitScheme, Naming, Positions};
+pub use kind::{ConfigKeys, Family, InitScheme, Naming, Positions};
 pub use registry::{ALL, of_class, of_model_type};

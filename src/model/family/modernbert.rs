@@ -35,13 +35,14 @@ pub const MODERNBERT: Family = Family {
             attention_output: Some("attention_dropout"),
             ffn: "mlp_dropout",
             head: ("classifier_dropout", Some(0.0)),
+            head_input: None,
             default: 0.0,
         },
         ..BERT.keys
     },
     pad_token_id: 50283,
     positions: Positions::Rotary,
-    has_token_types: false,
+    token_types: None,
     has_fused_qkv: true,
     is_pre_norm: true,
     is_gated: true,
@@ -74,15 +75,20 @@ fn name(module: Module) -> String {
                 LayerModule::FfnUp => "mlp.Wi",
                 LayerModule::FfnDown => "mlp.Wo",
                 LayerModule::FfnNorm => "mlp_norm",
-                LayerModule::Query | LayerModule::Key | LayerModule::Value => {
-                    unreachable!("queries, keys and values are one dense layer")
-                }
+                LayerModule::Query
+                | LayerModule::Key
+                | LayerModule::Value
+                | LayerModule::PositionQuery
+                | LayerModule::PositionKey => unreachable!("ModernBERT has no {module:?}"),
             };
             format!("layers.{i}.{name}")
         }
-        Module::Positions | Module::TokenTypes | Module::Tasks | Module::EmbeddingProjection => {
-            unreachable!("ModernBERT has no {module:?}")
-        }
+        Module::Positions
+        | Module::TokenTypes
+        | Module::Tasks
+        | Module::EmbeddingProjection
+        | Module::RelativePositions
+        | Module::RelativeNorm => unreachable!("ModernBERT has no {module:?}"),
     };
     format!("model.{of_the_encoder}")
 }

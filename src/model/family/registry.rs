@@ -1,9 +1,9 @@
 //! The list of families.
 
-use super::{bert, distilbert, electra, ernie, kind::Family, modernbert, roberta};
+use super::{bert, deberta, distilbert, electra, ernie, kind::Family, modernbert, roberta};
 
 /// Every family that taper trains; BERT is the first.
-pub static ALL: [Family; 8] = [
+pub static ALL: [Family; 9] = [
     bert::BERT,
     ernie::ERNIE,
     roberta::ROBERTA,
@@ -12,6 +12,7 @@ pub static ALL: [Family; 8] = [
     distilbert::DISTILBERT,
     electra::ELECTRA,
     modernbert::MODERNBERT,
+    deberta::DEBERTA_V2,
 ];
 
 /// The family with this `model_type` in config.json.

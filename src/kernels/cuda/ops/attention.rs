@@ -3,7 +3,7 @@
 use bytemuck::Zeroable;
 
 use super::super::{
-    super::{Attention, AttentionBackward, AttentionOps, Queries},
+    super::{Attend, Attention, AttentionBackward, AttentionOps, Queries},
     Buffer, Cuda, CudaBatch, Driver, Kernel, LIMITS,
     launch::BLOCK,
     params,
@@ -50,7 +50,7 @@ impl<D: Driver> Cuda<D> {
             heads: a.heads as u32,
             head_width: head_width as u32,
             first_only: u32::from(first_only),
-            scale: 1.0 / (head_width as f32).sqrt(),
+            scale: a.scale,
             window: a.window.and_then(|window| window.try_into().ok()).unwrap_or(u32::MAX),
             ..params::Attention::zeroed()
         };
@@ -75,14 +75,21 @@ pub(in crate::kernels::cuda) fn scratch_bytes(queries: usize, heads: usize) -> u
 }
 
 impl<D: Driver> AttentionOps for Cuda<D> {
-    fn attention(&mut self, context: &mut Buffer<D>, q: &Buffer<D>, kv: &Buffer<D>, batch: &CudaBatch, a: Attention) {
+    fn attention(&mut self, args: Attend<Buffer<D>, CudaBatch>) {
+        let Attend { context, q, kv, batch, attention: a, relative } = args;
+        if relative.is_some() {
+            self.refuse("relative positions".into());
+        }
         let (p, heads) = self.attention_params(q, kv, batch, a);
         let (context, context_half) = context.both(0);
         self.over_queries(heads.kernels[0], heads, batch, params::Attention { context, context_half, ..p });
     }
 
     fn attention_backward(&mut self, args: AttentionBackward<Buffer<D>, CudaBatch>) {
-        let AttentionBackward { dq, dkv, d_context, q, kv, batch, attention: a } = args;
+        let AttentionBackward { dq, dkv, d_context, q, kv, batch, attention: a, relative } = args;
+        if relative.is_some() {
+            self.refuse("relative positions".into());
+        }
         let (p, heads) = self.attention_params(q, kv, batch, a);
         let first_only = p.first_only == 1;
         let queries = if first_only { batch.sequences() } else { batch.tokens() };

@@ -2,6 +2,7 @@
 
 mod activation;
 pub(super) mod attention;
+mod copy;
 mod embedding;
 mod linear;
 mod loss;

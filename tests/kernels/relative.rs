@@ -1,0 +1,176 @@
+//! Attention with relative positions, and copies of rows.
+
+use candle_core::Tensor;
+use proptest::prelude::*;
+use taper::kernels::{Attend, Attention, AttentionBackward, CopyRows, Queries, Relative, reference, reference::Ragged};
+
+use super::{
+    attention::{Case, Terms, columns, lengths, offsets, part},
+    support::*,
+};
+
+#[derive(Debug, Clone)]
+struct Shape {
+    lengths: Vec<usize>,
+    heads: usize,
+    d: usize,
+    /// Distances up to this one have rows of their own; of those beyond, three share one.
+    near: usize,
+    c2p: bool,
+    p2c: bool,
+    drop: Drop,
+    seed: u64,
+}
+
+impl Shape {
+    fn longest(&self) -> usize {
+        *self.lengths.iter().max().expect("a length")
+    }
+
+    /// The row for each distance of the longest sequence, from 0 on.
+    fn rows(&self) -> Vec<u32> {
+        let bucket = |distance: usize| distance.min(self.near) + distance.saturating_sub(self.near).div_ceil(3);
+        let center = bucket(self.longest() - 1);
+        let reach = self.longest() as isize - 1;
+        let row = |distance: isize| center as isize + distance.signum() * bucket(distance.unsigned_abs()) as isize;
+        (-reach..=reach).map(|distance| row(distance) as u32).collect()
+    }
+}
+
+fn shapes() -> impl Strategy<Value = Shape> {
+    let terms = prop_oneof![2 => Just((true, true)), 1 => Just((true, false)), 1 => Just((false, true))];
+    (lengths(), 1..4usize, 1..20usize, 0..40usize, terms, drops(), any::<u64>()).prop_map(
+        |(lengths, heads, d, near, (c2p, p2c), drop, seed)| Shape { lengths, heads, d, near, c2p, p2c, drop, seed },
+    )
+}
+
+fn edges() -> impl Iterator<Item = Shape> {
+    let shape = |lengths: &[usize], heads, d, near, drop| {
+        let lengths = lengths.to_vec();
+        Shape { lengths, heads, d, near, c2p: true, p2c: true, drop, seed: 23 }
+    };
+    [
+        shape(&[1, 2, 63, 64, 65, 66, 129, 130, 131], 2, 8, 16, Some((0.1, 7))),
+        shape(&[300, 512], 1, 4, 128, None),
+        shape(&[1], 1, 1, 0, None),
+        shape(&[47, 48, 49, 95, 96, 97], 2, 16, 1000, None),
+        shape(&[1; 20], 3, 5, 3, Some((0.5, 9))),
+        shape(&[33, 17, 16], 2, 70, 20, None),
+    ]
+    .into_iter()
+}
+
+fn check_case<T: Tested>(backend: &mut T::Backend, shape: Shape, queries: Queries) {
+    let mut random = Numbers::new(shape.seed);
+    let Shape { ref lengths, heads, d, c2p, p2c, drop, .. } = shape;
+    let (tokens, width, keys) = (lengths.iter().sum::<usize>(), heads * d, offsets(lengths));
+    // Rows of other distances before those of the batch, and after them in the table of rows.
+    let (first, more) = (5, 3);
+    let rows = shape.rows();
+    let len = *rows.last().expect("a row") as usize + 1;
+    let (reach, center) = (shape.longest() - 1, shape.longest() - 1 + more);
+    let mut table = vec![f32::NAN; more];
+    table.extend(rows.iter().map(|row| (*row as usize + first) as f32));
+    table.extend(vec![f32::NAN; more]);
+    let batch = batch(backend, tokens, &keys);
+    let all = queries == Queries::All;
+    let asking = if all { tokens } else { lengths.len() };
+    let ragged = match all {
+        true => Ragged { queries: keys.clone().into(), keys: keys.into() },
+        false => Ragged { queries: (0..=asking as u32).collect(), keys: keys.into() },
+    };
+    let terms = Terms { rows, c2p, p2c };
+    let case = Case { heads, width, ragged, window: None, drop, relative: Some(terms) };
+    let attention =
+        Attention { heads, width, queries, window: None, scale: case.scale() as f32, dropout: dropout(drop) };
+    let q = random.normal(if all { 0 } else { asking * width });
+    let kv = random.normal(tokens * if all { 3 } else { 2 } * width);
+    let (positions, dy) = (random.normal(len * 2 * width), random.normal(asking * width));
+    let (q_buffer, kv_buffer, positions_buffer) =
+        (buffer(backend, &q), buffer(backend, &kv), buffer(backend, &positions));
+    let rows_buffer = buffer(backend, &table);
+    let relative = Relative { positions: &positions_buffer, rows: &rows_buffer, center, reach, first, len, c2p, p2c };
+    let mut context = unwritten(backend, asking * width);
+    let q_of = if all { &kv_buffer } else { &q_buffer };
+    backend.attention(Attend {
+        context: &mut context,
+        q: q_of,
+        kv: &kv_buffer,
+        batch: &batch,
+        attention,
+        relative: Some(relative),
+    });
+    let (mut dq, mut dkv) = (unwritten(backend, q.len()), unwritten(backend, kv.len()));
+    let mut d_positions = unwritten(backend, positions.len());
+    backend.attention_backward(AttentionBackward {
+        dq: &mut dq,
+        dkv: &mut dkv,
+        d_context: &buffer(backend, &dy),
+        q: q_of,
+        kv: &kv_buffer,
+        batch: &batch,
+        attention,
+        relative: Some((relative, &mut d_positions)),
+    });
+    let [dq, dkv, d_positions] =
+        [(&dq, q.len()), (&dkv, kv.len()), (&d_positions, positions.len())].map(|(x, len)| values(backend, x, len));
+    let of_kv = Input {
+        name: "keys and values",
+        values: &kv,
+        shape: &[tokens, if all { 3 } else { 2 } * width],
+        gradient: Some(&dkv),
+    };
+    let of_positions =
+        Input { name: "positions", values: &positions, shape: &[len, 2 * width], gradient: Some(&d_positions) };
+    let of_q = Input { name: "queries", values: &q, shape: &[asking, width], gradient: Some(&dq) };
+    let inputs = if all { vec![of_kv, of_positions] } else { vec![of_kv, of_positions, of_q] };
+    let first_part = usize::from(all);
+    let exact = |at: &[Vec<f64>]| {
+        let stride = (2 + first_part) * width;
+        let [k, v] = [0, 1].map(|i| columns(&at[0], stride, (first_part + i) * width, width));
+        let q = if all { columns(&at[0], stride, 0, width) } else { at[2].clone() };
+        case.exact(&q, &k, &v, &at[1])
+    };
+    // A position's gradient is a sum over as many as 500 pairs.
+    let close = 4.0 * tolerance::<T>();
+    check(&inputs, &values(backend, &context, asking * width), &dy, close, exact, |t| {
+        let [k, v] = [first_part, first_part + 1].map(|i| part(&t[0], i, width));
+        let q = if all { part(&t[0], 0, width)? } else { t[2].clone() };
+        case.reference(&q, &k?, &v?, Some(&t[1]))
+    });
+}
+
+pub fn every_token_asks_with_relative_positions<T: Tested>() {
+    for_all::<T, _>(edges(), shapes(), |backend, shape| check_case::<T>(backend, shape, Queries::All));
+}
+
+pub fn the_first_asks_with_relative_positions<T: Tested>() {
+    for_all::<T, _>(edges(), shapes(), |backend, shape| check_case::<T>(backend, shape, Queries::First));
+}
+
+/// Copies of rows between any offsets, with dropout, and their sums with what is there. What is around them is left as it is.
+pub fn rows_are_copied_or_added<T: Tested>() {
+    let edges = [(1, 1, 0, 0, false, None, 1), (70, 33, 5, 9, true, Some((0.3, 2)), 2), (16, 48, 1, 0, true, None, 3)];
+    let shapes = (1..40usize, 1..70usize, 0..9usize, 0..9usize, any::<bool>(), drops(), any::<u64>());
+    for_all::<T, _>(edges, shapes, |backend, (rows, width, to_at, from_at, add, drop, seed)| {
+        let mut random = Numbers::new(seed);
+        let (before, from) = (random.normal(to_at + rows * width + 2), random.normal(from_at + rows * width));
+        let mut to = buffer(backend, &before);
+        backend.copy_rows(CopyRows {
+            to: &mut to,
+            to_at,
+            add,
+            from: &buffer(backend, &from),
+            from_at,
+            shape: (rows, width),
+            dropout: dropout(drop),
+        });
+        let mut want = wide(&before);
+        let x = Tensor::from_slice(&from[from_at..], (rows, width), &candle_core::Device::Cpu).expect("a tensor");
+        let dropped = reference::dropout(&x, dropout(drop)).and_then(|x| x.flatten_all()?.to_vec1::<f32>());
+        for (want, v) in want[to_at..].iter_mut().zip(dropped.expect("numbers")) {
+            *want = f64::from(v) + if add { *want } else { 0.0 };
+        }
+        close("copied rows", &values(backend, &to, before.len()), &want, tolerance::<T>());
+    });
+}
