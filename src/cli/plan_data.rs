@@ -138,8 +138,11 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
     out.labelled(&format!("long      {}", how_long(run)?))?;
     let parameters = format::count(costs::parameters(run));
     let shape = &run.shape;
+    let groups = shape.layer_groups.map_or_else(String::new, |groups| {
+        format!(" in {} with the same parameters", format::counted(groups as u64, "group"))
+    });
     out.labelled(&format!(
-        "model     {}: {}, {} of {}, vocabulary {}, {parameters} parameters",
+        "model     {}: {}, {} of {}{groups}, vocabulary {}, {parameters} parameters",
         run.config.model.source.shown(),
         shape.family.model_type,
         format::counted(shape.num_hidden_layers as u64, "layer"),
@@ -312,6 +315,9 @@ mod tests {
             "0.1 in embeddings, attention probabilities and feed-forward output; 0.2 in head"
         );
         assert_eq!(of(json!({"model_type": "modernbert"}), None), "none");
+        let albert = |p| of(json!({"model_type": "albert"}), p);
+        assert_eq!(albert(None), "0 in embeddings, attention probabilities and attention output; 0.1 in head");
+        assert_eq!(albert(Some(0.2)), "0.2 in embeddings, attention probabilities, attention output and head");
         assert_eq!(
             of(json!({"model_type": "modernbert", "mlp_dropout": 0.2}), None),
             "0 in embeddings, attention probabilities, attention output and head; 0.2 in gated product"

@@ -34,7 +34,7 @@ impl Autograd {
     ) -> Result<Self, ModelError> {
         let parameters = parameters.prepare(&recipe.freeze, device)?;
         let rates = parameters.spec().parameters().iter();
-        let rates = rates.map(|p| (p.name.as_str(), recipe.rate(p.module, config.num_hidden_layers)));
+        let rates = rates.map(|p| (p.name.as_str(), recipe.rate(p.rate_group, config.num_hidden_layers)));
         let optimizer = AdamW::new(parameters.trainable(), recipe, &rates.collect())?;
         Ok(Self {
             model: Classifier::new(config, &parameters),

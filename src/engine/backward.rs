@@ -35,9 +35,10 @@ impl<B: Backend> Explicit<B> {
         self.trains(|offset| weight.contains(&offset) || bias.contains(&offset))
     }
 
-    /// Whether anything before layer `i` is trained.
+    /// Whether anything before layer `i` is trained: in a layer below, which may have the same parameters, or in the embeddings.
     fn trains_before(&self, i: usize) -> bool {
-        let end = self.layout.layers[i].qkv.weight;
+        let layers = &self.layout.layers;
+        let end = i.checked_sub(1).map_or(layers[0].qkv.weight, |below| layers[below].end);
         self.trains(|offset| offset < end || offset == self.layout.embedding.word.offset)
     }
 
@@ -56,6 +57,8 @@ impl<B: Backend> Explicit<B> {
                 return;
             }
             let rows = if self.queries(i) == Queries::First { sequences } else { tokens };
+            // Layers with the same parameters add their gradients, to what the last of them wrote.
+            let fresh = fresh && i == self.config.last_layer_of(self.config.group_of(i));
             self.feed_forward_backward(i, rows, sites, fresh);
             self.attention_backward(Pass { i, on_device, tokens, sequences, met, sites, fresh, below });
             self.positions_backward(i, met, sites, fresh);

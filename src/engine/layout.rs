@@ -63,7 +63,7 @@ pub struct Layout {
     pub projection: Option<Linear>,
     /// Relative positions, and their norm, where the model has them.
     pub relative: Option<(Table, Option<LayerNorm>)>,
-    /// The encoder.
+    /// The encoder: its layers, of which several may have the same parameters.
     pub layers: Vec<Layer>,
     /// The head's dense layer.
     pub head_dense: Linear,
@@ -130,10 +130,10 @@ impl<'a> Allocator<'a> {
     }
 }
 
-/// The norms of the sums after attention and after the feed-forward network of layer `i`.
+/// The norms of the sums after attention and after the feed-forward network of the layers of group `i`.
 fn norms_of(config: &ModelConfig, i: usize) -> [Module; 2] {
     let of = |i, module: LayerModule| Module::Layer(i, module);
-    let is_last = i + 1 == config.num_hidden_layers;
+    let is_last = i + 1 == config.groups();
     match config.family.is_pre_norm {
         false => [of(i, LayerModule::AttentionNorm), of(i, LayerModule::FfnNorm)],
         true if is_last => [of(i, LayerModule::FfnNorm), Module::FinalNorm],
@@ -162,7 +162,7 @@ impl Layout {
             let has_norm = spec.find(Module::RelativeNorm, Part::Weight).is_some();
             (table, has_norm.then(|| a.norm(Module::RelativeNorm, eps)))
         });
-        let layers = (0..config.num_hidden_layers).map(|i| {
+        let groups = (0..config.groups()).map(|i| {
             let of = |module: LayerModule| Module::Layer(i, module);
             let apart = [LayerModule::Query, LayerModule::Key, LayerModule::Value].map(of);
             let [after_attention, after_ffn] = norms_of(config, i);
@@ -185,7 +185,8 @@ impl Layout {
                 end: a.end,
             }
         });
-        let layers = layers.collect();
+        let groups: Vec<Layer> = groups.collect();
+        let layers = (0..config.num_hidden_layers).map(|i| groups[config.group_of(i)]).collect();
         let head_dense = a.linear(&[Module::HeadDense], true);
         let head_norm = config.family.head.has_norm.then(|| a.norm(Module::HeadNorm, eps));
         let classifier = a.linear(&[Module::Classifier], true);

@@ -87,7 +87,10 @@ pub fn memory_bytes(
             let mut bytes = F32 * (state + angles + values(config, training) + evaluation);
             if precision == Precision::Bf16 {
                 // The encoder's weights, packed for the forward and for the backward pass, and the operands of one product.
-                let weights: usize = layout.layers.iter().map(|layer| layer.end - layer.qkv.weight).sum();
+                // Parameters of several layers count once.
+                let mut layers = layout.layers.clone();
+                layers.dedup_by_key(|layer| layer.qkv.weight);
+                let weights: usize = layers.iter().map(|layer| layer.end - layer.qkv.weight).sum();
                 let width = layout.layers[0].ffn_up.out.max(3 * config.hidden_size);
                 bytes += BF16 * 2 * (weights + larger.tokens * width) as u64;
             }

@@ -1,8 +1,7 @@
 //! The settings of a run that the engine uses.
 
 use crate::{
-    model::Module,
-    plan::{EngineKind, Precision, Rates, TrainConfig},
+    plan::{EngineKind, Precision, RateGroup, Rates, TrainConfig},
     task::Task,
 };
 
@@ -37,9 +36,9 @@ impl Recipe {
         !self.no_decay.iter().any(|part| name.contains(part.as_str()))
     }
 
-    /// The learning rate of a module's parameters in a model of `layers` encoder layers, as a multiple of that of the step.
-    pub(super) fn rate(&self, module: Module, layers: usize) -> f64 {
-        self.rates.factor(module.rate_group(), layers)
+    /// The learning rate of a group of parameters in a model of `layers` encoder layers, as a multiple of that of the step.
+    pub(super) fn rate(&self, group: RateGroup, layers: usize) -> f64 {
+        self.rates.factor(group, layers)
     }
 
     /// For a task, with a run's hyperparameters.

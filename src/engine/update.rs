@@ -137,7 +137,7 @@ pub struct UpdateKind {
 
 impl UpdateKind {
     fn of(parameter: &Parameter, recipe: &Recipe, layers: usize) -> Self {
-        Self { decays: recipe.decays(&parameter.name), rate: recipe.rate(parameter.module, layers) }
+        Self { decays: recipe.decays(&parameter.name), rate: recipe.rate(parameter.rate_group, layers) }
     }
 }
 

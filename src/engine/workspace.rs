@@ -162,7 +162,7 @@ impl<T> Workspace<T> {
 
     fn sized(zeros: &impl Fn(usize) -> T, c: &ModelConfig, labels: usize, tokens: usize, sequences: usize) -> Self {
         let (h, f, e) = (c.hidden_size, c.intermediate_size, c.embedding_size);
-        let projected = if e == h { 0 } else { tokens };
+        let projected = if c.projects_embeddings() { tokens } else { 0 };
         let pre_norm = |n: usize| if c.family.is_pre_norm { n } else { 0 };
         let reads_first = c.pooling == Pooling::First;
         let outputs = if reads_first { sequences } else { tokens };

@@ -28,12 +28,12 @@ impl GroupRates {
         // Which parameters there are depends on no number of labels.
         let spec = ModelSpec::new(shape, 2);
         let trained: Vec<RateGroup> =
-            spec.parameters().iter().filter(|p| !p.is_frozen(&train.freeze)).map(|p| p.module.rate_group()).collect();
+            spec.parameters().iter().filter(|p| !p.is_frozen(&train.freeze)).map(|p| p.rate_group).collect();
         let of = |group| trained.contains(&group).then(|| train.lr * rates.factor(group, layers));
         Self {
             head: of(RateGroup::Head),
             final_norm: of(RateGroup::FinalNorm),
-            layers: (0..layers).map(|layer| of(RateGroup::Layer(layer))).collect(),
+            layers: (0..layers).map(|layer| of(RateGroup::Layer(shape.last_layer_of(shape.group_of(layer))))).collect(),
             embeddings: of(RateGroup::Embeddings),
         }
     }

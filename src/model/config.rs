@@ -28,6 +28,8 @@ pub struct ModelConfig {
     pub hidden_size: usize,
     /// Encoder layers.
     pub num_hidden_layers: usize,
+    /// Groups of layers that share their parameters; `None`: each layer has its own. See [`Self::group_of`].
+    pub layer_groups: Option<usize>,
     /// Attention heads of a layer.
     pub num_attention_heads: usize,
     /// Width of the feed-forward layer.
@@ -117,6 +119,31 @@ impl ModelConfig {
         if self.family.positions == Positions::LearnedAfterPadding { self.pad_token_id + 1 } else { 0 }
     }
 
+    /// Whether a dense layer projects the embeddings to the hidden size.
+    pub fn projects_embeddings(&self) -> bool {
+        self.family.is_always_projected || self.embedding_size != self.hidden_size
+    }
+
+    /// Groups of layers with the same parameters: as many as layers, where each has its own.
+    pub fn groups(&self) -> usize {
+        self.layer_groups.unwrap_or(self.num_hidden_layers)
+    }
+
+    /// The group of layer `i`, whose parameters it uses. The layers of a group follow each other.
+    pub fn group_of(&self, i: usize) -> usize {
+        match self.layer_groups {
+            None => i,
+            // In floating-point numbers, as in transformers: rounding decides where groups are of different sizes.
+            Some(groups) => (i as f64 / (self.num_hidden_layers as f64 / groups as f64)) as usize,
+        }
+    }
+
+    /// The last layer of a group.
+    pub fn last_layer_of(&self, group: usize) -> usize {
+        let layers = 0..self.num_hidden_layers;
+        layers.rev().find(|i| self.group_of(*i) == group).expect("no group is empty")
+    }
+
     /// The attention of layer `i`.
     pub fn attention_of(&self, i: usize) -> LayerAttention {
         match &self.rotary {
@@ -160,24 +187,23 @@ impl ModelConfig {
     pub fn dropout_keys(&self) -> BTreeMap<&'static str, f64> {
         let (keys, p) = (&self.family.keys.dropout, self.dropout);
         let output = keys.attention_output.map(|key| (key, p.attention_output));
+        let ffn = keys.ffn.map(|key| (key, p.ffn));
         // A key of two sites has one value, the later one here.
-        let others =
-            [(keys.embedding, p.embedding), (keys.attention, p.attention), (keys.ffn, p.ffn), (keys.head.0, p.head)];
-        let input = keys.head_input.map(|(key, _)| (key, p.head_input));
-        output.into_iter().chain(others).chain(input).collect()
+        let others = [(keys.embedding, p.embedding), (keys.attention, p.attention)];
+        let head = [Some((keys.head.0, p.head)), keys.head_input.map(|(key, _)| (key, p.head_input))];
+        output.into_iter().chain(others).chain(ffn).chain(head.into_iter().flatten()).collect()
     }
 
     /// The sites of dropout that the family has, with their probabilities.
     pub fn dropout_sites(&self) -> Vec<(&'static str, f64)> {
-        let p = self.dropout;
+        let (keys, p) = (self.family.keys.dropout, self.dropout);
         let ffn = if self.family.is_gated { "gated product" } else { "feed-forward output" };
-        let keys = &self.family.keys.dropout;
         let sites = [
             ("embeddings", Some(p.embedding)),
             ("relative positions", self.relative.as_ref().map(|_| p.embedding)),
             ("attention probabilities", Some(p.attention)),
             ("attention output", keys.attention_output.map(|_| p.attention_output)),
-            (ffn, Some(p.ffn)),
+            (ffn, keys.ffn.map(|_| p.ffn)),
             ("head", Some(p.head)),
             ("head input", keys.head_input.map(|_| p.head_input)),
         ];
@@ -186,8 +212,9 @@ impl ModelConfig {
 
     /// Sets the probability of all sites that the family has.
     pub fn set_dropout(&mut self, p: f64) {
-        let attention_output = if self.family.keys.dropout.attention_output.is_some() { p } else { 0.0 };
-        self.dropout = Dropouts { embedding: p, attention: p, attention_output, ffn: p, head: p, head_input: p };
+        let keys = self.family.keys.dropout;
+        let [attention_output, ffn] = [keys.attention_output, keys.ffn].map(|key| if key.is_some() { p } else { 0.0 });
+        self.dropout = Dropouts { embedding: p, attention: p, attention_output, ffn, head: p, head_input: p };
     }
 
     /// What the model was trained to do, by its `problem_type` (absent: one label for each text); `None` if taper has no such task.

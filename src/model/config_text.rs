@@ -96,13 +96,14 @@ impl ModelConfig {
             vocab_size,
             hidden_size,
             num_hidden_layers,
+            layer_groups: layer_groups(&keys, family, num_hidden_layers)?,
             num_attention_heads,
             intermediate_size: keys.whole(names.intermediate_size, None, 1, 1 << 20)?,
             embedding_size: match names.embedding_size {
                 Some((key, default)) => keys.whole(key, Some(default), 1, 1 << 16)?,
                 None => hidden_size,
             },
-            activation: activation(&keys, names.activation, Activation::Gelu)?,
+            activation: activation(&keys, names.activation, names.default_activation)?,
             head_activation: match names.head_activation {
                 Some(key) => activation(&keys, key, family.head.activation)?,
                 None => family.head.activation,
@@ -179,7 +180,7 @@ fn family_of(keys: &Keys) -> Result<&'static Family, String> {
         })?,
         (None, None) => &family::ALL[0],
     };
-    activation(keys, family.keys.activation, Activation::Gelu)?;
+    activation(keys, family.keys.activation, family.keys.default_activation)?;
     let learned = family.positions != Positions::Rotary;
     if let Some(value) = keys.text("position_embedding_type")?.filter(|value| learned && *value != "absolute") {
         return Err(format!("`position_embedding_type` is {value:?}; taper fine-tunes models with \"absolute\""));
@@ -220,10 +221,19 @@ fn dropouts(keys: &Keys, family: &Family) -> Result<Dropouts, String> {
         embedding,
         attention: share(names.attention)?,
         attention_output: names.attention_output.map_or(Ok(0.0), share)?,
-        ffn: share(names.ffn)?,
+        ffn: names.ffn.map_or(Ok(0.0), share)?,
         head,
         head_input: names.head_input.map_or(Ok(head), |(key, default)| keys.share(key, default))?,
     })
+}
+
+/// The number of groups of layers with the same parameters.
+fn layer_groups(keys: &Keys, family: &Family, layers: usize) -> Result<Option<usize>, String> {
+    let Some(names) = family.keys.groups else { return Ok(None) };
+    if keys.whole(names.layers_of_a_group, Some(1), 0, 1000)? != 1 {
+        return keys.wrong(names.layers_of_a_group, "1: taper supports no groups of several layers");
+    }
+    keys.whole(names.groups, Some(1), 1, layers as u64).map(Some)
 }
 
 /// Which modules have a bias.
@@ -370,7 +380,8 @@ mod tests {
             ("DistilBertModel", Some("distilbert")),
             ("ElectraForPreTraining", Some("electra")),
             ("ErnieModel", Some("ernie")),
-            ("AlbertModel", None),
+            ("AlbertForPreTraining", Some("albert")),
+            ("AlbertModel", Some("albert")),
             ("DebertaV2Model", Some("deberta-v2")),
             ("DebertaModel", None),
             ("RobertaPreLayerNormModel", None),

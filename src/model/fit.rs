@@ -140,19 +140,22 @@ impl Fit {
         let naming = spec.naming();
         let found = Found::of(naming, entries);
         let refused = |problems: String| Err(ModelError::Tensors { path: path.into(), problems });
-        let (wanted, there) =
-            (config.num_hidden_layers, layers(naming, found.weights.keys().chain(found.others.keys())));
+        let (wanted, there) = (config.groups(), layers(naming, found.weights.keys().chain(found.others.keys())));
+        let (key, noun) = match config.family.keys.groups {
+            Some(keys) => (keys.groups, "layer group"),
+            None => ("num_hidden_layers", "layer"),
+        };
         if there > 0 && there < wanted {
-            let there = counted(there, "layer");
-            return refused(format!("  config.json's num_hidden_layers is {wanted}, but the file has {there}"));
+            let there = counted(there, noun);
+            return refused(format!("  config.json's {key} is {wanted}, but the file has {there}"));
         }
         if there > wanted {
             let first = if wanted == 1 { "the first one is".into() } else { format!("the first {wanted} are") };
             said.warnings.push(Warning::new(
                 Kind::Model,
                 format!(
-                    "the weights file has {}, but config.json's num_hidden_layers is {wanted}: {first} used",
-                    crate::format::counted(there as u64, "layer")
+                    "the weights file has {}, but config.json's {key} is {wanted}: {first} used",
+                    crate::format::counted(there as u64, noun)
                 ),
             ));
         }

@@ -17,7 +17,7 @@ pub enum Module {
     EmbeddingNorm,
     /// The dense layer from the width of the embeddings to the hidden size.
     EmbeddingProjection,
-    /// A module of the encoder layer of this number, from 0 on.
+    /// A module of the encoder layer of this number, from 0 on; where layers share their parameters, of the group of layers of this number.
     Layer(usize, LayerModule),
     /// The embedding table of relative positions, which the attention of every layer reads.
     RelativePositions,
@@ -71,7 +71,7 @@ impl Module {
         }
     }
 
-    /// The parameters that it has its learning rate in common with.
+    /// The parameters that it has its learning rate in common with, where no layers share parameters.
     pub fn rate_group(self) -> RateGroup {
         match self {
             Self::Words

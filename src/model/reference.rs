@@ -120,15 +120,16 @@ impl Classifier {
         let norm = |module: Module| Some(LayerNorm { weight: table(module)?, bias: part(module, Part::Bias) });
         let needed = "every model has it";
         let layer = |i: usize| {
-            let of = |module: LayerModule| linear(Module::Layer(i, module));
+            let group = config.group_of(i);
+            let of = |module: LayerModule| linear(Module::Layer(group, module));
             let apart = || [LayerModule::Query, LayerModule::Key, LayerModule::Value].map(|m| of(m).expect(needed));
             Layer {
                 qkv: of(LayerModule::Qkv).map_or_else(|| Qkv::Apart(apart()), Qkv::Fused),
                 attention_output: of(LayerModule::AttentionOutput).expect(needed),
-                attention_norm: norm(Module::Layer(i, LayerModule::AttentionNorm)),
+                attention_norm: norm(Module::Layer(group, LayerModule::AttentionNorm)),
                 intermediate: of(LayerModule::FfnUp).expect(needed),
                 output: of(LayerModule::FfnDown).expect(needed),
-                ffn_norm: norm(Module::Layer(i, LayerModule::FfnNorm)).expect(needed),
+                ffn_norm: norm(Module::Layer(group, LayerModule::FfnNorm)).expect(needed),
                 angles: config.attention_of(i).angles,
                 of_positions: of(LayerModule::PositionQuery).zip(of(LayerModule::PositionKey)).map(|(q, k)| [q, k]),
             }

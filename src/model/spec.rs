@@ -10,6 +10,7 @@ use super::{
     family::{InitScheme, Naming},
     module::{LayerModule, Module},
 };
+use crate::plan::RateGroup;
 
 /// What a module computes, with its sizes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,6 +117,8 @@ pub struct Parameter {
     pub shape: Vec<usize>,
     /// Its initialisation in a new model.
     pub init: Init,
+    /// The parameters that it has its learning rate in common with.
+    pub rate_group: RateGroup,
     /// The prefix that `train.freeze` omits.
     prefix: &'static str,
 }
@@ -165,18 +168,20 @@ impl ModelSpec {
     /// For a classifier of this shape with `labels` labels.
     pub fn new(config: &ModelConfig, labels: usize) -> Self {
         let naming = &config.family.naming;
-        let layers = (0..config.num_hidden_layers).flat_map(|i| layer(config, i));
+        let layers = (0..config.groups()).flat_map(|i| layer(config, i));
         let modules =
             embeddings(config).into_iter().chain(layers).chain(after_layers(config)).chain(head(config, labels));
         let parameters: Vec<Parameter> = modules
             .flat_map(|(module, kind)| {
                 let name = (config.family.name)(module);
+                let rate_group = rate_group(config, module);
                 kind.parts(drawn(config, module, kind)).into_iter().map(move |(part, shape, init)| Parameter {
                     module,
                     part,
                     name: format!("{name}.{}", part.name()),
                     shape,
                     init,
+                    rate_group,
                     prefix: naming.prefix,
                 })
             })
@@ -189,7 +194,7 @@ impl ModelSpec {
     pub fn count(config: &ModelConfig, labels: usize) -> u128 {
         let values = |modules: Vec<(Module, Kind)>| modules.into_iter().map(|(_, kind)| kind.values()).sum::<u128>();
         // Only the first layer may lack a norm.
-        let others = config.num_hidden_layers.saturating_sub(1) as u128;
+        let others = config.groups().saturating_sub(1) as u128;
         values(embeddings(config))
             + values(layer(config, 0)) * u128::from(config.num_hidden_layers > 0)
             + values(layer(config, 1)) * others
@@ -240,7 +245,7 @@ fn embeddings(c: &ModelConfig) -> Vec<(Module, Kind)> {
     let tables = tables.into_iter().filter(|(module, rows, _)| *rows > 0 || *module == Module::Words);
     let mut modules: Vec<_> = tables.map(|(module, rows, zero_row)| (module, table(rows, zero_row))).collect();
     modules.push((Module::EmbeddingNorm, Kind::Norm { width: c.embedding_size, bias: c.biases.norms }));
-    if c.embedding_size != c.hidden_size {
+    if c.projects_embeddings() {
         modules.push((
             Module::EmbeddingProjection,
             Kind::Linear { out: c.hidden_size, width: c.embedding_size, bias: true },
@@ -249,7 +254,7 @@ fn embeddings(c: &ModelConfig) -> Vec<(Module, Kind)> {
     modules
 }
 
-/// The modules of a layer.
+/// The modules of a layer, or of a group of layers with the same parameters.
 fn layer(c: &ModelConfig, i: usize) -> Vec<(Module, Kind)> {
     let (h, f) = (c.hidden_size, c.intermediate_size);
     let attention = |out| Kind::Linear { out, width: h, bias: c.biases.attention };
@@ -306,6 +311,14 @@ fn head(c: &ModelConfig, labels: usize) -> Vec<(Module, Kind)> {
     let norm = c.family.head.has_norm.then_some((Module::HeadNorm, Kind::Norm { width, bias: c.biases.norms }));
     let classifier = (Module::Classifier, Kind::Linear { out: labels, width, bias: true });
     std::iter::once(dense).chain(norm).chain([classifier]).collect()
+}
+
+/// The learning rate of a module. Where layers share their parameters, it is that of the last of them.
+fn rate_group(c: &ModelConfig, module: Module) -> RateGroup {
+    match module {
+        Module::Layer(group, _) => RateGroup::Layer(c.last_layer_of(group)),
+        module => module.rate_group(),
+    }
 }
 
 /// How the matrix of a module is drawn.

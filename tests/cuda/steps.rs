@@ -12,7 +12,7 @@ use crate::{
     engine::support::{Shape, gradients, logits, recipe, state},
 };
 
-fn shapes() -> [Shape; 3] {
+fn shapes() -> [Shape; 6] {
     Shape::kinds().map(|shape| Shape { lengths: vec![3, 70, 1, 33, 8], ..shape })
 }
 

@@ -27,7 +27,7 @@ pub fn is_pytorchs<T: Tested>() {
 /// Steps with dropout and clipping, whose sums come when the device has them.
 pub fn losses_are_the_cpus<T: Tested>() {
     // Rounding errors grow with the steps, with pre-norm faster.
-    Shape::kinds().into_iter().zip([20, 6, 6, 20, 20]).for_each(|(kind, steps)| losses_of::<T>(kind, steps));
+    Shape::kinds().into_iter().zip([20, 6, 6, 20, 20, 20]).for_each(|(kind, steps)| losses_of::<T>(kind, steps));
 }
 
 fn losses_of<T: Tested>(kind: Shape, steps: u64) {

@@ -61,17 +61,22 @@ impl Shape {
         seed: 1,
     };
 
-    /// BERT, and ModernBERT with a head over the first token and over all, biases of dense layers, and a window of three tokens in
-    /// every second layer, or in all but each third; DeBERTa with dense layers of the positions' own, and with those of attention, a norm of
-    /// the positions and buckets of far distances.
-    pub fn kinds() -> [Self; 5] {
+    /// BERT, ModernBERT with a head over the first token and over all, biases of dense layers, and a window of three tokens in
+    /// every second layer, or in all but each third, ALBERT with one group of layers, and DeBERTa with dense layers of the positions' own, and with
+    /// those of attention, a norm of the positions and buckets of far distances.
+    pub fn kinds() -> [Self; 6] {
         let of = |positions, seed| {
             let family = FAMILIES.iter().position(|family| family.positions == positions).expect("a family");
             Self { family, seed, ..Self::SMALL }
         };
         let [first, mean] = [6, 7].map(|seed| of(Positions::Rotary, seed));
         let [apart, shared] = [9, 12].map(|seed| of(Positions::Relative, seed));
-        [Self::SMALL, first, mean, apart, shared]
+        [Self::SMALL, first, mean, Self::albert(), apart, shared]
+    }
+
+    fn albert() -> Self {
+        let family = FAMILIES.iter().position(|family| family.keys.groups.is_some()).expect("a family");
+        Self { family, seed: 8, ..Self::SMALL }
     }
 
     pub fn config(&self) -> ModelConfig {
@@ -119,6 +124,10 @@ impl Shape {
             // Some distances share the last row.
             json["max_relative_positions"] = if self.seed.is_multiple_of(2) { 13 } else { -1 }.into();
         }
+        if let Some(keys) = keys.groups {
+            // One group or two: of three layers, the first two and the last.
+            json[keys.groups] = self.layers.min(1 + self.seed as usize % 2).into();
+        }
         if let Some((key, _)) = keys.embedding_size {
             json[key] = self.embedding.into();
         }
@@ -132,7 +141,7 @@ impl Shape {
             embedding: self.dropout,
             attention: 1.5 * self.dropout,
             attention_output: sites.attention_output.map_or(0.0, |_| 1.25 * self.dropout),
-            ffn: 0.75 * self.dropout,
+            ffn: sites.ffn.map_or(0.0, |_| 0.75 * self.dropout),
             head: 2.0 * self.dropout,
             head_input: sites.head_input.map_or(2.0, |_| 0.5) * self.dropout,
         };
@@ -265,8 +274,9 @@ pub fn edges(longest: usize) -> Vec<Shape> {
         shapes.map(|((lengths, (layers, labels)), family)| Shape { lengths, layers, labels, family, ..Shape::SMALL });
     let electra = FAMILIES.iter().position(|family| family.model_type == "electra").expect("a family");
     let kinds = Shape::kinds().into_iter().skip(1);
+    let more = [Shape { family: electra, ..Shape::SMALL }, Shape { seed: 9, ..Shape::albert() }];
     let others =
-        std::iter::once(Shape { family: electra, ..Shape::SMALL }).chain(kinds).flat_map(|shape| {
+        more.into_iter().chain(kinds).flat_map(|shape| {
             [(vec![1; 40], 3), (vec![longest], 2), (vec![3, longest, 1], 3), (vec![1], 1)]
                 .map(|(lengths, layers)| Shape { lengths, layers, ..shape.clone() })
         });

@@ -21,11 +21,13 @@ pub fn updates_are_those_of_the_reference<T: Tested>() {
         Recipe { betas: (0.5, 0.8), max_grad_norm: 100.0, no_decay: vec!["word".into()], ..base.clone() },
         Recipe { weight_decay: 0.0, ..base.clone() },
         Recipe { freeze: vec!["embeddings.word_embeddings".into(), "encoder.layer.0".into()], ..base.clone() },
-        Recipe { rates: Rates::new(1.0, Some(0.5), Some(0.7)), ..base },
+        Recipe { rates: Rates::new(1.0, Some(0.5), Some(0.7)), ..base.clone() },
+        Recipe { rates: Rates::new(1.0, Some(0.5), Some(0.7)), max_grad_norm: 0.1, ..base },
     ];
-    // ELECTRA, DistilBERT, RoBERTa, ERNIE, ELECTRA.
-    for (recipe, family) in recipes.into_iter().zip([6, 5, 2, 1, 6]) {
-        let shape = Shape { family, ..Shape::SMALL };
+    // ELECTRA, DistilBERT, RoBERTa, ERNIE, ELECTRA, ALBERT.
+    let families = [6, 5, 2, 1, 6].map(|family| Shape { family, ..Shape::SMALL });
+    let [.., albert] = Shape::kinds();
+    for (recipe, shape) in recipes.into_iter().zip(families.into_iter().chain([Shape { layers: 3, ..albert }])) {
         let [mut engine, mut tape] = [shape.explicit::<T>(&recipe), shape.autograd(&recipe)];
         for step in 0..6u64 {
             let batch = shape.batch_of(&[3, 6, 1], step);

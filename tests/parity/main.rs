@@ -55,7 +55,7 @@ fn logits_loss_gradients_and_adamw_steps_are_pytorchs() -> Result<()> {
 #[test]
 fn models_of_each_family_are_pytorchs() -> Result<()> {
     let references = families();
-    assert_eq!(references.len(), 21);
+    assert_eq!(references.len(), 24);
     for dir in references {
         for kind in KINDS {
             let create = |config: &ModelConfig, parameters, recipe: &Recipe| kind.engine(config, parameters, recipe);

@@ -34,7 +34,7 @@ pub fn families() -> Vec<PathBuf> {
 
 /// Folders with PyTorch's numbers for parts of a model that have their own learning rates.
 pub fn rates() -> Vec<PathBuf> {
-    let models = ["bert", "deberta", "distilbert", "electra", "modernbert"];
+    let models = ["albert", "bert", "deberta", "distilbert", "electra", "modernbert"];
     models.map(|model| root().join("tests/fixtures/rates").join(model)).into()
 }
 

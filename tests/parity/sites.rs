@@ -76,10 +76,10 @@ fn heads_drop_their_input_where_transformers_does() -> Result<()> {
         let (of_input, of_classifier) = (factors(5, 0.5), factors(4, 0.5));
         for kind in KINDS {
             let got = logits(kind, &config, |name| match name {
-                _ if name.ends_with("0.output.LayerNorm.bias") || name.ends_with("output_layer_norm.bias") => '1',
+                _ if NORMS_OF_OUTPUT.iter().any(|norm| name.ends_with(&format!("{norm}.bias"))) => '1',
                 "classifier.weight" | "classifier.dense.weight" | "classifier.out_proj.weight" => 'I',
                 "pre_classifier.weight" => 'I',
-                _ if name.ends_with("pooler.dense.weight") => 'I',
+                _ if name.ends_with("pooler.dense.weight") || name.ends_with("pooler.weight") => 'I',
                 _ => '0',
             })?;
             let want = of_input.iter().zip(&of_classifier).map(|(a, b)| {
@@ -104,21 +104,45 @@ fn attention_output_is_dropped_in_all_families_but_distilbert() -> Result<()> {
                 let ones = [
                     "attention.output.dense.bias",
                     "attention.out_lin.bias",
+                    "attention.dense.bias",
                     "attention.output.LayerNorm.weight",
                     "sa_layer_norm.weight",
-                    "0.output.LayerNorm.weight",
-                    "output_layer_norm.weight",
+                    "attention.LayerNorm.weight",
                 ];
-                let identity =
-                    ["classifier.weight", "classifier.dense.weight", "out_proj.weight", "pooler.dense.weight"];
-                match name {
-                    _ if ones.iter().any(|end| name.ends_with(end)) => '1',
-                    _ if identity.iter().any(|end| name.ends_with(end)) || name == "pre_classifier.weight" => 'I',
-                    _ => '0',
-                }
+                ones_or_identities(name, &ones)
             })?;
             let is_dropped = got.concat().iter().any(|v| v.abs() > 0.1);
             assert_eq!(is_dropped, family.model_type != "distilbert", "{} with {kind:?}", family.model_type);
+        }
+    }
+    Ok(())
+}
+
+/// The norm after the feed-forward network, by the end of its name.
+const NORMS_OF_OUTPUT: [&str; 3] = ["0.output.LayerNorm", "output_layer_norm", "full_layer_layer_norm"];
+
+/// The weights of that norm and the parameters with these ends of names are ones, the head's are identities.
+fn ones_or_identities(name: &str, ones: &[&str]) -> char {
+    let identity =
+        ["classifier.weight", "classifier.dense.weight", "out_proj.weight", "pooler.dense.weight", "pooler.weight"];
+    let is_norm = NORMS_OF_OUTPUT.iter().any(|norm| name.ends_with(&format!("{norm}.weight")));
+    match name {
+        _ if is_norm || ones.iter().any(|end| name.ends_with(end)) => '1',
+        _ if identity.iter().any(|end| name.ends_with(end)) => 'I',
+        _ => '0',
+    }
+}
+
+/// Likewise for the output of the feed-forward network: `AlbertLayer` has a dropout for it that it does not apply.
+#[test]
+fn the_feed_forward_output_is_dropped_in_all_families_but_albert() -> Result<()> {
+    for family in FAMILIES.iter().filter(|family| !family.is_pre_norm) {
+        let config = config(family, 0.5, 0.0);
+        for kind in KINDS {
+            let ones = ["0.output.dense.bias", "ffn.lin2.bias", "ffn_output.bias"];
+            let got = logits(kind, &config, |name| ones_or_identities(name, &ones))?;
+            let is_dropped = got.concat().iter().any(|v| v.abs() > 0.1);
+            assert_eq!(is_dropped, family.model_type != "albert", "{} with {kind:?}", family.model_type);
         }
     }
     Ok(())

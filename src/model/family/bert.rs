@@ -10,6 +10,7 @@ use super::{
     },
     kind::{ConfigKeys, DropoutKeys, Family, InitScheme, Naming, Positions},
 };
+use crate::kernels::Activation;
 
 /// BERT. TensorFlow's checkpoints call a norm's weight and bias gamma and beta.
 pub const BERT: Family = Family {
@@ -21,10 +22,12 @@ pub const BERT: Family = Family {
         heads: "num_attention_heads",
         intermediate_size: "intermediate_size",
         activation: "hidden_act",
+        default_activation: Activation::Gelu,
         head_activation: None,
         norm_eps: (Some("layer_norm_eps"), 1e-12),
         positions: 512,
         embedding_size: None,
+        groups: None,
         task_types: None,
         biases: None,
         pooling: None,
@@ -32,7 +35,7 @@ pub const BERT: Family = Family {
             embedding: "hidden_dropout_prob",
             attention: "attention_probs_dropout_prob",
             attention_output: Some("hidden_dropout_prob"),
-            ffn: "hidden_dropout_prob",
+            ffn: Some("hidden_dropout_prob"),
             head: ("classifier_dropout", None),
             head_input: None,
             default: 0.1,
@@ -41,6 +44,7 @@ pub const BERT: Family = Family {
     pad_token_id: 0,
     positions: Positions::Learned,
     token_types: Some(2),
+    is_always_projected: false,
     has_fused_qkv: false,
     is_pre_norm: false,
     is_gated: false,

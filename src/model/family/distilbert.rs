@@ -27,7 +27,7 @@ pub const DISTILBERT: Family = Family {
             embedding: "dropout",
             attention: "attention_dropout",
             attention_output: None,
-            ffn: "dropout",
+            ffn: Some("dropout"),
             head: ("seq_classif_dropout", Some(0.2)),
             head_input: None,
             default: 0.1,

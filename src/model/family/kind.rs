@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::super::{heads::Head, module::Module};
+use crate::kernels::Activation;
 
 /// A family of encoders: the blocks of its models, and the names of keys and tensors in its files.
 pub struct Family {
@@ -18,6 +19,8 @@ pub struct Family {
     pub positions: Positions,
     /// `type_vocab_size` if config.json has none; `None`: there is no embedding table of token types.
     pub token_types: Option<u64>,
+    /// Whether a dense layer projects the embeddings even if they are as wide as the layers.
+    pub is_always_projected: bool,
     /// Whether queries, keys and values are one dense layer.
     pub has_fused_qkv: bool,
     /// Whether norms precede attention and feed-forward network, instead of following them.
@@ -70,6 +73,8 @@ pub struct ConfigKeys {
     pub intermediate_size: &'static str,
     /// Activation of the feed-forward layer.
     pub activation: &'static str,
+    /// That activation if config.json names none.
+    pub default_activation: Activation,
     /// Activation of the head; `None`: the family's.
     pub head_activation: Option<&'static str>,
     /// Epsilon of the norms, `None` if it is fixed, and its default.
@@ -78,6 +83,8 @@ pub struct ConfigKeys {
     pub positions: u64,
     /// Width of the embeddings and its default; `None`: the hidden size.
     pub embedding_size: Option<(&'static str, u64)>,
+    /// Groups of layers with the same parameters; `None`: each layer has its own.
+    pub groups: Option<GroupKeys>,
     /// Keys for task types and their number; `None`: the family has none.
     pub task_types: Option<(&'static str, &'static str)>,
     /// Which modules have a bias; `None`: all.
@@ -86,6 +93,15 @@ pub struct ConfigKeys {
     pub pooling: Option<&'static str>,
     /// Dropout probabilities.
     pub dropout: DropoutKeys,
+}
+
+/// Keys for layers that share their parameters.
+#[derive(Debug, Clone, Copy)]
+pub struct GroupKeys {
+    /// Number of groups, by default 1. The layers of a group have the same parameters.
+    pub groups: &'static str,
+    /// Layers with parameters of their own that a group consists of; only 1, the default, is supported.
+    pub layers_of_a_group: &'static str,
 }
 
 /// Keys that are true if modules have a bias; by default they have none.
@@ -110,8 +126,8 @@ pub struct DropoutKeys {
     pub attention: &'static str,
     /// The output of attention; `None`: none is applied there.
     pub attention_output: Option<&'static str>,
-    /// The output of the feed-forward network, or the product inside a gated one.
-    pub ffn: &'static str,
+    /// The output of the feed-forward network, or the product inside a gated one; `None`: none is applied there.
+    pub ffn: Option<&'static str>,
     /// The head, and its default; `None`: that of the embeddings.
     pub head: (&'static str, Option<f64>),
     /// The head's input, and its default, where it is not that of the head.

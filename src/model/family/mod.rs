@@ -1,6 +1,7 @@
 //! The encoder families: one file each, with the blocks of the family's models and the names in its files. To add a
 //! family of the same blocks, add its file and name it in [`registry::ALL`].
 
+mod albert;
 pub mod bert;
 mod deberta;
 mod distilbert;

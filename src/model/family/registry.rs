@@ -1,9 +1,9 @@
 //! The list of families.
 
-use super::{bert, deberta, distilbert, electra, ernie, kind::Family, modernbert, roberta};
+use super::{albert, bert, deberta, distilbert, electra, ernie, kind::Family, modernbert, roberta};
 
 /// Every family that taper trains; BERT is the first.
-pub static ALL: [Family; 9] = [
+pub static ALL: [Family; 10] = [
     bert::BERT,
     ernie::ERNIE,
     roberta::ROBERTA,
@@ -13,6 +13,7 @@ pub static ALL: [Family; 9] = [
     electra::ELECTRA,
     modernbert::MODERNBERT,
     deberta::DEBERTA_V2,
+    albert::ALBERT,
 ];
 
 /// The family with this `model_type` in config.json.
