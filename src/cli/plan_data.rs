@@ -138,11 +138,11 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
     out.labelled(&format!("long      {}", how_long(run)?))?;
     let parameters = format::count(costs::parameters(run));
     let shape = &run.shape;
-    let groups = shape.layer_groups.map_or_else(String::new, |groups| {
-        format!(" in {} with the same parameters", format::counted(groups as u64, "group"))
-    });
+    let sets = shape
+        .layer_groups
+        .map_or_else(String::new, |groups| format!(" with {} of parameters", format::counted(groups as u64, "set")));
     out.labelled(&format!(
-        "model     {}: {}, {} of {}{groups}, vocabulary {}, {parameters} parameters",
+        "model     {}: {}, {} of {}{sets}, vocabulary {}, {parameters} parameters",
         run.config.model.source.shown(),
         shape.family.model_type,
         format::counted(shape.num_hidden_layers as u64, "layer"),

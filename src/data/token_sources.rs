@@ -80,7 +80,15 @@ impl Source {
         }
         let name = class.vocabulary();
         let missing = |also: &str| {
-            let what = format!("no tokenizer here: expected tokenizer.json or {name}{also} ({})", class.name());
+            let of_bert = Class::Bert.vocabulary();
+            let bert = match dir.join(of_bert).exists() {
+                true => format!(
+                    "; {of_bert} is there: if it is for BertTokenizer, write \"tokenizer_class\": \"BertTokenizer\" in \
+                     tokenizer_config.json"
+                ),
+                false => String::new(),
+            };
+            let what = format!("no tokenizer here: expected tokenizer.json or {name}{also} ({}){bert}", class.name());
             unusable(dir, "", what)
         };
         let vocabulary = read_optional(dir, name)?;

@@ -172,6 +172,26 @@ mod tests {
         assert_eq!(all, 4 * (250_002 - 21_128) * 768, "in training once");
     }
 
+    /// Layers that share their parameters have them once, and activations each.
+    #[test]
+    fn shared_parameters_count_once() {
+        let of = |groups: usize, precision, tokens| {
+            let config = serde_json::json!({
+                "model_type": "albert", "vocab_size": 16, "embedding_size": 32, "hidden_size": 64, "intermediate_size": 256,
+                "num_attention_heads": 2, "num_hidden_layers": 3, "num_hidden_groups": groups,
+            });
+            let config = ModelConfig::parse(&config.to_string()).expect("a config");
+            memory_bytes(&config, 2, precision, MemorySpace::Host, &Workload { tokens, ..Workload::default() })
+        };
+        let fp32 = |groups, tokens| of(groups, Precision::Fp32, tokens);
+        let set = 4 * (64 * 64 + 64) + 2 * 2 * 64 + 2 * 64 * 256 + 256 + 64;
+        // Weights, gradients and two moments.
+        assert_eq!(fp32(3, 1000) - fp32(1, 1000), 2 * 4 * 4 * set);
+        assert_eq!(fp32(3, 1001) - fp32(3, 1000), fp32(1, 1001) - fp32(1, 1000));
+        let bf16 = |groups| of(groups, Precision::Bf16, 1000) - fp32(groups, 1000);
+        assert_eq!([bf16(1), bf16(3)], [1, 3].map(|sets| 2 * 2 * (sets * set + 1000 * 256)));
+    }
+
     /// On a GPU, moments of all words and a quarter more than the largest batch.
     #[test]
     fn a_gpu_takes_all_that_is_reserved() {

@@ -146,6 +146,21 @@ mod tests {
         assert_eq!(rates.words(), words);
     }
 
+    /// Layers 0 to 2 have one set of parameters, layers 3 and 4 the other: each has the rate of its last layer.
+    #[test]
+    fn layers_with_the_same_parameters_have_the_rate_of_the_last_of_them() {
+        let config = r#"{"model_type": "albert", "vocab_size": 9, "hidden_size": 8, "num_hidden_layers": 5, "num_attention_heads": 2,
+            "intermediate_size": 6, "num_hidden_groups": 2}"#;
+        let shape = ModelConfig::parse(config).expect("a config");
+        let mut train = crate::store::testing::config().train;
+        (train.lr, train.layer_lr_decay, train.freeze) = (1e-3, Some(0.5), Vec::new());
+        let rates = GroupRates::of(&train, &shape);
+        assert_eq!(rates.layers, [1.25e-4, 1.25e-4, 1.25e-4, 5e-4, 5e-4].map(Some));
+        assert_eq!(rates.words(), "head 1e-3, layers 5e-4 (last) to 1.25e-4 (first), embeddings 1.563e-5");
+        train.freeze = freeze(&["encoder.albert_layer_groups.0"]);
+        assert_eq!(GroupRates::of(&train, &shape).layers, [None, None, None, Some(5e-4), Some(5e-4)]);
+    }
+
     #[test]
     fn rates_without_effect_are_warned_of() {
         let warned = |change: &dyn Fn(&mut TrainConfig)| of(change).1;

@@ -307,7 +307,7 @@ mod tests {
             (r#"{"model_type": "deberta"}"#, "`model_type` is \"deberta\""),
             (
                 r#"{"model_type": "t5"}"#,
-                "models of type bert, ernie, roberta, xlm-roberta, camembert, distilbert, electra, modernbert, deberta-v2",
+                "models of type bert, ernie, roberta, xlm-roberta, camembert, distilbert, electra, modernbert, deberta-v2, albert",
             ),
             (r#"{"architectures": ["GPT2LMHeadModel"], "n_embd": 64}"#, "`architectures` names \"GPT2LMHeadModel\""),
             (r#"{"model_type": 7}"#, "`model_type` is 7; expected a text"),
@@ -367,6 +367,50 @@ mod tests {
         assert_eq!((&written["dropout"], &written["seq_classif_dropout"]), (&json!(0.3), &json!(0.2)));
         assert!(written.get("hidden_dropout_prob").is_none() && written.get("classifier_dropout").is_none());
         assert_eq!(ModelConfig { raw: Map::new(), ..parsed(&written) }, ModelConfig { raw: Map::new(), ..config });
+    }
+
+    /// Defaults of transformers' `AlbertConfig`, and its formula for the groups of layers, which rounds in floating-point numbers.
+    #[test]
+    fn layers_of_albert_are_in_groups() {
+        let albert = |more: Value| {
+            let mut config = json!({
+                "model_type": "albert", "vocab_size": 9, "hidden_size": 8, "num_hidden_layers": 5, "num_attention_heads": 2,
+                "intermediate_size": 6,
+            });
+            more.as_object().expect("an object").iter().for_each(|(key, value)| config[key] = value.clone());
+            ModelConfig::parse(&config.to_string())
+        };
+        let groups = |more: Value| {
+            let config = albert(more).expect("a config");
+            (0..config.num_hidden_layers).map(|i| config.group_of(i)).collect::<Vec<_>>()
+        };
+        let config = albert(json!({})).expect("a config");
+        assert_eq!((config.activation, config.embedding_size, config.groups()), (Activation::GeluTanh, 128, 1));
+        let none = Dropouts { embedding: 0.0, attention: 0.0, attention_output: 0.0, ffn: 0.0, head: 0.1 };
+        assert_eq!((config.dropout, config.type_vocab_size, config.longest()), (none, 2, 512));
+        let written = config.to_json(Task::SingleLabel, &["a".into(), "b".into()]);
+        assert_eq!((&written["classifier_dropout_prob"], written.get("classifier_dropout")), (&json!(0.1), None));
+        assert_eq!(groups(json!({})), [0; 5]);
+        assert_eq!(groups(json!({"num_hidden_groups": 2, "inner_group_num": 1})), [0, 0, 0, 1, 1]);
+        assert_eq!(groups(json!({"num_hidden_groups": 5})), [0, 1, 2, 3, 4]);
+        let many = groups(json!({"num_hidden_layers": 18, "num_hidden_groups": 14}));
+        assert_eq!(
+            many,
+            [0, 0, 1, 2, 3, 3, 4, 5, 6, 6, 7, 8, 9, 10, 10, 11, 12, 13],
+            "9 · 14 / 18 is 7 but for rounding"
+        );
+        let two = albert(json!({"num_hidden_groups": 2})).expect("a config");
+        assert_eq!([0, 1].map(|group| two.last_layer_of(group)), [2, 4]);
+        let as_wide = |embedding: u64| albert(json!({"embedding_size": embedding})).expect("a config");
+        assert!(as_wide(8).projects_embeddings() && as_wide(128).projects_embeddings());
+        for (more, words) in [
+            (json!({"inner_group_num": 2}), "`inner_group_num` is 2; expected 1"),
+            (json!({"num_hidden_groups": 6}), "`num_hidden_groups` is 6; expected a whole number from 1 to 5"),
+            (json!({"num_hidden_groups": 0}), "`num_hidden_groups` is 0"),
+        ] {
+            let error = albert(more).expect_err(words);
+            assert!(error.contains(words), "{error}");
+        }
     }
 
     #[test]

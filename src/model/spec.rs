@@ -397,6 +397,27 @@ mod tests {
         assert!(!names.contains(&"model.layers.0.attn_norm.weight"), "the first layer has no norm of its own");
     }
 
+    /// transformers 5.23 counts 11,685,122 parameters of ALBERT-base with two labels, and 6,621 of a model with two groups of layers.
+    #[test]
+    fn parameters_of_albert_are_those_of_transformers() {
+        let of = |vocabulary: usize, [e, h, heads, f, layers, groups]: [usize; 6]| {
+            let config = serde_json::json!({
+                "model_type": "albert", "vocab_size": vocabulary, "embedding_size": e, "hidden_size": h, "num_attention_heads": heads,
+                "intermediate_size": f, "num_hidden_layers": layers, "num_hidden_groups": groups,
+            });
+            ModelConfig::parse(&config.to_string()).expect("a config")
+        };
+        assert_eq!(ModelSpec::count(&of(30_000, [128, 768, 12, 3072, 12, 1]), 2), 11_685_122);
+        let small = of(50, [7, 12, 3, 20, 5, 2]);
+        let spec = ModelSpec::new(&small, 3);
+        let listed: usize = spec.parameters().iter().map(Parameter::len).sum();
+        assert_eq!((ModelSpec::count(&small, 3), listed), (6621, 6621));
+        let output = spec.get(Module::Layer(1, LayerModule::FfnDown), Part::Bias);
+        assert_eq!(output.name, "albert.encoder.albert_layer_groups.1.albert_layers.0.ffn_output.bias");
+        assert_eq!(output.rate_group, RateGroup::Layer(4), "the last layer of its group");
+        assert!(output.is_frozen(&["encoder.albert_layer_groups.1".into()]));
+    }
+
     /// As `ModernBertPreTrainedModel._init_weights`.
     #[test]
     fn new_weights_of_modernbert_have_deviations_of_their_own() {

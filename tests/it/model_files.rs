@@ -1,5 +1,6 @@
 //! Weights from other programs, and newly initialised weights.
 
+mod albert;
 mod deberta;
 mod fits;
 mod heads;

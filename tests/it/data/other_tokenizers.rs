@@ -477,7 +477,9 @@ fn trainable(case: &Case, kind: &str, more: Value) -> Sandbox {
 fn a_model_trains_and_is_exported_with_its_tokenizer() {
     let fixture = Fixture::read();
     let texts = fixture.texts();
-    for (name, kind, pad) in [("RoBERTa", "roberta", 1), ("XLM-R", "xlm-roberta", 1), ("CamemBERT", "camembert", 1)] {
+    for (name, kind, pad) in
+        [("RoBERTa", "roberta", 1), ("XLM-R", "xlm-roberta", 1), ("CamemBERT", "camembert", 1), ("ALBERT", "albert", 0)]
+    {
         let case = fixture.case(name);
         let sandbox = trainable(case, kind, json!({"pad_token_id": pad}));
         sandbox.ok(&["run", "it.toml"]);
@@ -495,7 +497,11 @@ fn a_model_trains_and_is_exported_with_its_tokenizer() {
         sandbox.ok(&["predict", "it", "texts.txt"]);
         // A change of the vocabulary is another model.
         let key = sandbox.keys();
-        let vocabulary = if kind == "roberta" { "merges.txt" } else { "sentencepiece.bpe.model" };
+        let vocabulary = match kind {
+            "roberta" => "merges.txt",
+            "albert" => "spiece.model",
+            _ => "sentencepiece.bpe.model",
+        };
         let mut bytes = fs::read(sandbox.path(&format!("new/{vocabulary}"))).unwrap();
         match kind {
             "roberta" => bytes.push(b'\n'),

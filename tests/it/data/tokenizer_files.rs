@@ -95,7 +95,10 @@ fn tokenizers_of_other_kinds_are_refused_by_name() {
     ] {
         let model = json!({ "model_type": model_type }).to_string();
         let text = refused(&[("vocab.txt", VOCAB), ("config.json", &model)]);
-        assert!(text.ends_with(&format!("expected tokenizer.json or {vocabulary} ({class})")), "{text}");
+        assert!(
+            text.contains(&format!("expected tokenizer.json or {vocabulary} ({class}); vocab.txt is there")),
+            "{text}"
+        );
         let text = refused(&[("tokenizer.json", tokenizer_json().as_str()), ("config.json", &model)]);
         assert!(text.contains(&format!("of the type WordPiece, from which {class} builds no tokenizer")), "{text}");
     }
@@ -117,6 +120,23 @@ fn tokenizers_of_other_kinds_are_refused_by_name() {
         let text = with(json!({ key: value }));
         assert!(text.starts_with("tokenizer_config.json: ") && text.contains(&format!("`{key}`")), "{text}");
     }
+}
+
+/// As Chinese ALBERTs of the hub have it; of a model type alone AutoTokenizer takes the class.
+#[test]
+fn a_vocabulary_of_berts_is_read_with_any_model_type_where_a_file_names_its_class() {
+    let ids = |files: &[(&str, &str)]| {
+        let dir = folder(&[&[("vocab.txt", VOCAB)], files].concat());
+        let tokenizer = Tokenizer::from_folder(dir.path()).unwrap_or_else(|error| panic!("{error}"));
+        tokenizer.encode("好吃 not", 16).unwrap()
+    };
+    let (class, albert) = (r#"{"tokenizer_class": "BertTokenizer"}"#, r#"{"model_type": "albert"}"#);
+    let both = r#"{"model_type": "albert", "tokenizer_class": "BertTokenizer"}"#;
+    let want = ids(&[]);
+    assert_eq!(ids(&[("config.json", albert), ("tokenizer_config.json", class)]), want);
+    assert_eq!(ids(&[("config.json", both)]), want);
+    let text = refused(&[("vocab.txt", VOCAB), ("config.json", albert)]);
+    assert!(text.ends_with("write \"tokenizer_class\": \"BertTokenizer\" in tokenizer_config.json"), "{text}");
 }
 
 #[test]

@@ -1,0 +1,96 @@
+//! ALBERT's weights files: of models with the heads of pretraining, of encoders alone under older names, and with other numbers of groups of layers.
+
+use std::{collections::BTreeMap, path::PathBuf};
+
+use candle_core::Tensor;
+use serde_json::Value;
+use taper::model::{Loaded, ModelConfig, ModelError, Parameters, read_weights};
+
+use crate::model_files::values;
+
+/// Five layers in two groups, two labels.
+fn fixture() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/families/albert_groups")
+}
+
+/// With another number of groups of layers in config.json, and other names in the file.
+fn load(groups: u64, name: impl Fn(&str) -> Option<String>) -> Result<Loaded, ModelError> {
+    let config = std::fs::read(fixture().join("config.json")).expect("a config");
+    let mut config: Value = serde_json::from_slice(&config).expect("JSON");
+    config["num_hidden_groups"] = groups.into();
+    let config = ModelConfig::parse(&config.to_string()).expect("a config");
+    let path = fixture().join("model.safetensors");
+    let tensors = read_weights(&path).expect("a file");
+    let tensors: BTreeMap<String, Tensor> =
+        tensors.into_iter().filter_map(|(old, tensor)| Some((name(&old)?, tensor))).collect();
+    Parameters::load(&config, 2, tensors, &path, 1)
+}
+
+fn same(name: &str) -> Option<String> {
+    Some(name.into())
+}
+
+const NORM: &str = "albert.encoder.albert_layer_groups.1.albert_layers.0.full_layer_layer_norm.weight";
+
+/// `AlbertForPreTraining` has heads for two other tasks; that for the order of sentences ends as the classifier does.
+#[test]
+fn the_heads_of_pretraining_are_not_used() {
+    let loaded = load(2, |name| match name {
+        "classifier.weight" => Some("sop_classifier.classifier.weight".into()),
+        "classifier.bias" => Some("sop_classifier.classifier.bias".into()),
+        // Of some shape.
+        "albert.pooler.bias" => Some("predictions.bias".into()),
+        name => same(name),
+    });
+    assert_eq!(
+        loaded.expect("it fits").notes,
+        [
+            "not in the weights file, initialised from seed 1: albert.pooler.bias, classifier.weight, classifier.bias",
+            "3 tensors of the weights file are not used: predictions.bias, sop_classifier.classifier.bias, \
+             sop_classifier.classifier.weight",
+        ]
+    );
+}
+
+/// `AlbertModel` saves its weights without the prefix; TensorFlow's names of norms end otherwise.
+#[test]
+fn an_encoder_alone_under_older_names_is_the_same() {
+    let old = load(2, |name| {
+        let name = name.strip_prefix("albert.")?;
+        let (norm, part) = name.rsplit_once('.')?;
+        match (norm.to_lowercase().ends_with("norm"), part) {
+            (true, "weight") => Some(format!("{norm}.gamma")),
+            (true, _) => Some(format!("{norm}.beta")),
+            _ => same(name),
+        }
+    })
+    .expect("it fits");
+    assert_eq!(old.notes, ["not in the weights file, initialised from seed 1: classifier.weight, classifier.bias"]);
+    let whole = load(2, same).expect("it fits");
+    for name in [NORM, "albert.pooler.weight", "albert.encoder.embedding_hidden_mapping_in.weight"] {
+        assert_eq!(values(&old.parameters, name), values(&whole.parameters, name), "{name}");
+    }
+}
+
+#[test]
+fn groups_of_layers_are_counted() {
+    let error = load(3, same).err().expect("refused").to_string();
+    assert!(error.ends_with("  config.json's num_hidden_groups is 3, but the file has 2 layer groups"), "{error}");
+    let one = load(1, same).expect("it fits");
+    let warned = "the weights file has 2 layer groups, but config.json's num_hidden_groups is 1: the first one is used";
+    assert!(
+        one.notes.iter().any(|note| note.ends_with(
+            "tensors of the weights file are not used: \
+        albert.encoder.albert_layer_groups.1.albert_layers.0.attention.LayerNorm.bias, \
+        albert.encoder.albert_layer_groups.1.albert_layers.0.attention.LayerNorm.weight, \
+        albert.encoder.albert_layer_groups.1.albert_layers.0.attention.dense.bias, …"
+        )),
+        "{:?}",
+        one.notes
+    );
+    assert!(
+        one.notes.iter().any(|note| note.contains(warned)) || one.warnings.iter().any(|w| w.message == warned),
+        "{:?}",
+        one.notes
+    );
+}
