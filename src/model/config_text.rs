@@ -386,7 +386,8 @@ mod tests {
         };
         let config = albert(json!({})).expect("a config");
         assert_eq!((config.activation, config.embedding_size, config.groups()), (Activation::GeluTanh, 128, 1));
-        let none = Dropouts { embedding: 0.0, attention: 0.0, attention_output: 0.0, ffn: 0.0, head: 0.1 };
+        let none =
+            Dropouts { embedding: 0.0, attention: 0.0, attention_output: 0.0, ffn: 0.0, head: 0.1, head_input: 0.1 };
         assert_eq!((config.dropout, config.type_vocab_size, config.longest()), (none, 2, 512));
         let written = config.to_json(Task::SingleLabel, &["a".into(), "b".into()]);
         assert_eq!((&written["classifier_dropout_prob"], written.get("classifier_dropout")), (&json!(0.1), None));

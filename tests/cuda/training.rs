@@ -3,7 +3,7 @@
 use taper::{
     engine::{Autograd, Engine, Explicit, Recipe},
     kernels::Cpu,
-    model::{DropoutPlan, ModelConfig, Parameters},
+    model::{DropoutPlan, FAMILIES, ModelConfig, Parameters},
 };
 
 use candle_core::Device;
@@ -69,6 +69,8 @@ fn rounded_products_of<T: Tested>(kind: Shape) {
     let mut engine = shape.explicit::<T>(&recipe());
     let losses = [&mut exact as &mut dyn Engine, engine.as_mut()].map(|engine| shape.step(engine, &batches));
     let most = T::PRODUCTS.expect("rounded factors");
+    // The rounding of a weight that several layers use is the same in each of them, so that its effects add up.
+    let times = if FAMILIES[shape.family].keys.groups.is_some() { 3.0 } else { 2.0 };
     assert!((losses[0] - losses[1]).abs() <= most * losses[0], "{losses:?}");
     let norm = |v: &[f32]| v.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
     let mut largest = 0.0f64;
@@ -76,7 +78,7 @@ fn rounded_products_of<T: Tested>(kind: Shape) {
         let (got, want) = (engine.gradient(name).expect("a gradient"), exact.gradient(name).expect("a gradient"));
         let apart: Vec<f32> = got.iter().zip(&want).map(|(a, b)| a - b).collect();
         let error = norm(&apart) / norm(&want);
-        assert!(error <= 2.0 * most, "the gradient of {name} differs by {error:e} of its norm");
+        assert!(error <= times * most, "the gradient of {name} differs by {error:e} of its norm");
         largest = largest.max(error);
     }
     assert!(largest > most / 100.0, "nothing was rounded: {largest:e}");
