@@ -17,6 +17,7 @@
 //! ```
 
 mod afterwards;
+mod as_trained;
 mod error;
 mod layers;
 mod open;

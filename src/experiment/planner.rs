@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{ExperimentError, Layers};
+use super::{ExperimentError, Layers, as_trained::evaluated_otherwise};
 use crate::{
     event::FailureKind,
     execute::{DeviceChoice, ExecuteError, Prepared, Workbench, check_engine, trial_scores},
@@ -43,6 +43,8 @@ pub struct Planner {
     pub left_by_budget: Option<Warning>,
     /// That runs stay pruned although they were pruned otherwise than this spec would.
     pruned_otherwise: Option<Warning>,
+    /// That completed runs stay although they were evaluated otherwise than this spec would.
+    evaluated_otherwise: Vec<Warning>,
     /// The identity of a search that learns from results, and its proposals.
     search: Option<String>,
     proposed: Vec<Proposal>,
@@ -77,6 +79,7 @@ impl Planner {
             seconds_left: None,
             left_by_budget: None,
             pruned_otherwise: None,
+            evaluated_otherwise: Vec::new(),
             search: None,
             proposed: Vec::new(),
         };
@@ -97,6 +100,7 @@ impl Planner {
         planner.look_at(store)?;
         if let Some(store) = store {
             planner.pruned_otherwise = planner.pruned_otherwise(store)?;
+            planner.evaluated_otherwise = evaluated_otherwise(store, &planner.runs)?;
         }
         Ok(planner)
     }
@@ -334,7 +338,8 @@ impl Planner {
             .cloned()
             .chain(sweep)
             .chain(self.left_by_budget.clone())
-            .chain(self.pruned_otherwise.clone());
+            .chain(self.pruned_otherwise.clone())
+            .chain(self.evaluated_otherwise.clone());
         all.filter(|warning| !self.over || warning.kind != Kind::Forecast).collect()
     }
 }

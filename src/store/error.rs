@@ -158,8 +158,9 @@ fn folder_of(database: &Path) -> &Path {
 }
 
 impl StoreError {
-    /// `wanted` fits the runs with these keys, of which `runs` are the first.
+    /// `wanted` fits the runs with these keys, of which `runs` are the first; the first few of them are listed.
     pub fn ambiguous(wanted: &str, keys: Vec<String>, runs: &[RunRecord]) -> Self {
+        let runs = &runs[..runs.len().min(CANDIDATES)];
         // More digits of the keys than the text has, if it is how several begin.
         let shown = wanted.len() + 4;
         let key = |run: &RunRecord| run.key.get(..shown.max(8)).filter(|key| key.starts_with(wanted)).map(String::from);

@@ -34,9 +34,10 @@ struct Meanings {
 type Meant = (String, Option<String>);
 
 impl Store {
-    /// The run that `wanted` means: a whole key; else the name of exactly one run in the current plans; else the name that exactly one run
-    /// was registered with, if no run has it in a current plan; else an experiment of exactly one run; else the beginning of exactly one key.
-    /// A name takes precedence over the beginning of another run's key.
+    /// The run that `wanted` means: a whole key; else the run that the current plan of the experiment of this name has, as in `taper list NAME`
+    /// and `taper report NAME`; else the name of exactly one run in the current plans; else the name that exactly one run was registered with,
+    /// if no run has it in a current plan; else the beginning of exactly one key. What comes first decides, even if it is ambiguous: an
+    /// experiment of several runs means none of them.
     pub fn find(&self, wanted: &str) -> Result<RunRecord, StoreError> {
         Ok(self.find_among(wanted)?.0)
     }
@@ -49,10 +50,7 @@ impl Store {
         let ways = [&name, &earlier_name, &experiment, &beginning];
         let keys: HashSet<String> = ways.into_iter().flatten().map(|(key, _)| key.clone()).collect();
         let may_mean = if key.is_empty() { keys.len() } else { 1 };
-        let one = |found: &[Meant]| if found.len() == 1 { found.to_vec() } else { Vec::new() };
-        let earlier = if name.is_empty() { one(&earlier_name) } else { Vec::new() };
-        let (single, own) = (one(&name), one(&experiment));
-        let by_order = [key, single, earlier, own, name, earlier_name, experiment, beginning];
+        let by_order = [key, experiment, name, earlier_name, beginning];
         let found = by_order.into_iter().find(|found| !found.is_empty()).unwrap_or_default();
         Ok((self.only(wanted, found, &known)?, may_mean))
     }

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     event::{KeptFile, Prediction, ProbeScore, Split, StepCompleted, When},
     metrics::{Confusion, Metric, Metrics, Probabilities},
-    plan::{Probe, RunConfig},
+    plan::{CheckpointConfig, Probe, RunConfig},
     warning::{Kind, Warning},
 };
 
@@ -324,11 +324,15 @@ fn run_record(tx: &Connection, row: &Row<'_>, of: Option<&str>) -> rusqlite::Res
     };
     let key: String = row.get("key")?;
     let planned = Planned::of(tx, &key, of, row.get("experiment")?, row.get("name")?)?;
-    let mut config = match of {
-        Some(experiment) => settings(tx, &key, experiment)?,
-        None => None,
+    let mut config = row.get::<_, Json<RunConfig>>("config")?.0;
+    if let Some(said) = of.map(|experiment| settings(tx, &key, experiment)).transpose()?.flatten() {
+        let trained = std::mem::replace(&mut config, said);
+        // What it was trained with, whatever the experiment says.
+        if matches!(state, RunState::Completed | RunState::Pruned) {
+            config.train = trained.train;
+            config.checkpoint = CheckpointConfig { metric: config.checkpoint.metric, ..trained.checkpoint };
+        }
     }
-    .map_or_else(|| row.get::<_, Json<RunConfig>>("config").map(|json| json.0), Ok)?;
     // The run's own config has the name of the experiment that was run last.
     planned.experiment.iter().for_each(|name| config.name.clone_from(name));
     Ok(RunRecord {

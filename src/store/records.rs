@@ -123,6 +123,9 @@ pub struct Environment {
     /// `train.micro_batch_tokens` if memory ran out and the run continued with less than its config says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub micro_batch_tokens: Option<usize>,
+    /// The learning rates of head, layers and embeddings, in words, where they differ; else empty, as in records of earlier versions.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub learning_rates: String,
     /// How much of the texts was cut, of each split that has rows. Empty until a run has completed, and in records of earlier versions.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub texts: Vec<SplitTexts>,
@@ -181,7 +184,8 @@ pub struct RunRecord {
     /// The message of a failure.
     pub message: Option<String>,
     /// The resolved config: what the experiment says that it was read for, or else the last command that had it. They differ only in keys
-    /// that are not part of the run's identity, such as the probes.
+    /// that are not part of the run's identity, such as the probes. Once the run is completed or pruned, `train` and `checkpoint` are what it was
+    /// trained with, except for the metric that ranks it.
     pub config: RunConfig,
     /// Names of the labels, by id.
     pub labels: Vec<String>,

@@ -88,9 +88,10 @@ impl Store {
         })
     }
 
-    /// Stores a run as pending, with what its experiment says of it. If it is already stored, only its config is updated: keys that are not
-    /// part of its identity (probes, printing, what is kept) follow the latest spec. Those of other experiments stay as they are. It gets the
-    /// audit if it has none.
+    /// Stores a run as pending, with what its experiment says of it. If it is already stored, only its config is updated: of the keys that are
+    /// not part of its identity, the probes, paths and the metric that ranks it follow the latest spec; how it was trained and what was kept
+    /// stays as it was, if it is completed or pruned, until it starts again. Those of other experiments stay as they are. It gets the audit if it
+    /// has none.
     pub fn register(&mut self, run: &NewRun<'_>) -> Result<(), StoreError> {
         self.register_all(std::slice::from_ref(run))
     }
@@ -100,7 +101,11 @@ impl Store {
         self.write(|tx| {
             let mut insert = tx.prepare(
                 "INSERT INTO runs (key, name, experiment, state, config, labels, total_steps, created_at, audit)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (key) DO UPDATE SET config = excluded.config,
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (key) DO UPDATE SET
+                     config = CASE WHEN state NOT IN ('completed', 'pruned') THEN excluded.config ELSE json_set(excluded.config,
+                         '$.train', json_extract(config, '$.train'),
+                         '$.checkpoint', json_set(json_extract(config, '$.checkpoint'),
+                             '$.metric', json_extract(excluded.config, '$.checkpoint.metric'))) END,
                      audit = coalesce(audit, excluded.audit)",
             )?;
             let mut own =
@@ -120,6 +125,13 @@ impl Store {
                 own.execute(params![run.key, run.experiment, Json(run.config)])?;
             }
             Ok(())
+        })
+    }
+
+    /// Stores the settings that a run is trained with from now on.
+    pub fn train_with(&mut self, key: &str, config: &RunConfig) -> Result<(), StoreError> {
+        self.write_run(key, |tx| {
+            tx.execute("UPDATE runs SET config = ?2 WHERE key = ?1", params![key, Json(config)]).map(drop)
         })
     }
 

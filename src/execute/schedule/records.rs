@@ -104,7 +104,9 @@ impl<'a> Records<'a> {
 
     /// Stores that a run begins, or resumes from a step.
     pub fn start(&mut self, run: usize, environment: &Environment, from: Option<u64>) -> Result<(), ExecuteError> {
-        Ok(self.store.start(&self.runs[run].key, environment, from)?)
+        let run = &self.runs[run];
+        self.store.train_with(&run.key, &run.config)?;
+        Ok(self.store.start(&run.key, environment, from)?)
     }
 
     /// Marks a run as failed together with the command. If the store itself fails, the next command finds a running run without a process.

@@ -134,7 +134,7 @@ fn the_name_of_a_current_plan_counts_before_one_of_an_earlier_plan() {
 }
 
 #[test]
-fn a_runs_own_name_counts_before_that_of_an_experiment_of_another_run() {
+fn the_name_of_an_experiment_counts_before_that_of_a_run_of_an_earlier_plan() {
     let folder = folder();
     let mut store = Store::open(folder.path()).unwrap();
     register(&mut store, "first000", "quickstart");
@@ -146,14 +146,13 @@ fn a_runs_own_name_counts_before_that_of_an_experiment_of_another_run() {
     // As after `taper run quickstart.toml --set train.lr=0.5`: the first run is in no plan now.
     store.save_experiment(&plan("second00", "lr=0.5")).unwrap();
     let found = |store: &Store, wanted: &str| store.find_among(wanted).map(|(run, n)| (run.key, n)).unwrap();
-    assert_eq!(found(&store, "quickstart"), ("first000".into(), 2));
+    assert_eq!(found(&store, "quickstart"), ("second00".into(), 2), "as `taper list quickstart` has it");
     assert_eq!(found(&store, "lr=0.5"), ("second00".into(), 1));
     assert_eq!(found(&store, "first000"), ("first000".into(), 1));
     // A run of an edited spec has the name too, and is the one of the current plan.
     register(&mut store, "third000", "quickstart");
     store.save_experiment(&plan("third000", "quickstart")).unwrap();
     assert_eq!(found(&store, "quickstart"), ("third000".into(), 2));
-    // Of several earlier ones none is preferred.
     store.save_experiment(&plan("second00", "lr=0.5")).unwrap();
     assert_eq!(found(&store, "quickstart"), ("second00".into(), 3));
 }
