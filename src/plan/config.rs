@@ -320,11 +320,25 @@ impl TrainConfig {
             false => "a warmup (train.warmup_ratio)",
         };
         let clipping = match self.max_grad_norm {
-            0.0 => "train.max_grad_norm = 1.0",
-            norm if norm > 1.0 => "a smaller train.max_grad_norm",
-            _ => return format!("try a smaller train.lr or {warmup}"),
+            0.0 => Some("train.max_grad_norm = 1.0"),
+            norm if norm > 1.0 => Some("a smaller train.max_grad_norm"),
+            _ => None,
         };
-        format!("try a smaller train.lr, {warmup}, or {clipping}")
+        // A step of AdamW multiplies each weight by 1 − lr·decay.
+        let peak = self.head_lr.map_or(self.lr, |head| head.max(self.lr));
+        let decay = (peak * self.weight_decay > 1.0).then(|| {
+            format!(
+                "a smaller train.weight_decay (it is {}, and a step takes train.lr times that from each weight)",
+                setting(self.weight_decay)
+            )
+        });
+        let ways = ["a smaller train.lr".to_string(), warmup.to_string()];
+        let ways: Vec<String> = decay.into_iter().chain(ways).chain(clipping.map(String::from)).collect();
+        match &ways[..] {
+            [one, other] => format!("try {one} or {other}"),
+            [first @ .., last] => format!("try {}, or {last}", first.join(", ")),
+            [] => String::new(),
+        }
     }
 }
 
@@ -344,6 +358,23 @@ mod tests {
         assert_eq!(said(10, 0.0, 0.0), "try a smaller train.lr, a longer warmup, or train.max_grad_norm = 1.0");
         assert_eq!(said(0, 0.1, 5.0), "try a smaller train.lr, a longer warmup, or a smaller train.max_grad_norm");
         assert_eq!(said(0, 0.0, 1.0), "try a smaller train.lr or a warmup (train.warmup_ratio)");
+    }
+
+    #[test]
+    fn a_weight_decay_that_can_diverge_is_named_first() {
+        let mut train = full_config().train;
+        (train.lr, train.head_lr, train.warmup_ratio, train.max_grad_norm) = (1e-2, None, 0.1, 1.0);
+        let mut said = |decay| {
+            train.weight_decay = decay;
+            train.calmer()
+        };
+        assert_eq!(said(0.1), "try a smaller train.lr or a longer warmup");
+        assert_eq!(said(99.0), "try a smaller train.lr or a longer warmup", "0.99 of a weight at a step");
+        assert_eq!(
+            said(1e6),
+            "try a smaller train.weight_decay (it is 1e6, and a step takes train.lr times that from each weight), a smaller train.lr, or a longer \
+             warmup"
+        );
     }
 
     /// A config stored by the first release: missing keys are read as what it did, and it can be written again.

@@ -39,8 +39,8 @@ pub struct SearchHistory<'a> {
     pub proposed: &'a [Proposal],
 }
 
-/// The runs that `spec` means, with folds varying fastest, then seeds. For a grid: its axes first, then its zips, the last one varying fastest; for
-/// a search: trial by trial.
+/// The runs that `spec` means, with folds varying fastest, then seeds. For a grid: its axes and zips in the order in which the spec has them
+/// (`Sweep::written`), the last one varying fastest; for a search: trial by trial.
 ///
 /// `at` returns the spec with some keys overridden, validated. Only TPE reads `past`, and only the scores that a trial's number allows:
 /// proposals do not depend on when a score became known. Points with equal configs are one run, that of the first. `at` is never called

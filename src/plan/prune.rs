@@ -120,6 +120,12 @@ pub fn verdict(
                 best => format!("only the best {best} (1 in {reduction_factor}) go on"),
             };
             let before = all.iter().filter(|(_, score)| *score > own).count() as u64;
+            // They count for the part that continues, but there is nothing to compare with.
+            let failed = all.iter().filter(|(_, score)| *score == Score::WORST).count();
+            let of = match failed {
+                0 => all.len().to_string(),
+                _ => format!("{} ({failed} more failed)", all.len() - failed),
+            };
             let equal = all.iter().filter(|(_, score)| *score == own).count() as u64;
             let ranks =
                 if equal > 1 { format!("ranks {}–{}", before + 1, before + equal) } else { format!("rank {rank}") };
@@ -131,7 +137,7 @@ pub fn verdict(
                 others => format!(", tied with {}", counted(others as u64, "other")),
             };
             let own = shown(&metric.text(metric.value(own)));
-            Verdict::Wait(format!("{ranks} of {} at {rung_name} with {own}{tied}; {promoted}", all.len()))
+            Verdict::Wait(format!("{ranks} of {of} at {rung_name} with {own}{tied}; {promoted}"))
         }
         Prune::Median { startup_trials } => {
             let before: Vec<Score> = (0..trial.min(scores.len())).filter_map(known).collect();
@@ -283,7 +289,9 @@ mod tests {
         let verdicts = verdicts(&ASHA, &[0.5, 0.91234, 0.4, unknown, f64::NEG_INFINITY]);
         assert_eq!(
             verdicts[0],
-            Verdict::Wait("rank 2 of 4 at rung 1 with dev accuracy 50.0%; only the best (1 in 3) goes on".into())
+            Verdict::Wait(
+                "rank 2 of 3 (1 more failed) at rung 1 with dev accuracy 50.0%; only the best (1 in 3) goes on".into()
+            )
         );
         assert_eq!(verdicts[1], Verdict::Continue);
         assert_eq!(verdicts[3], Verdict::Wait("no score yet at rung 1".into()));

@@ -285,7 +285,7 @@ pub fn of_sweep(sweep: &Sweep, runs: &[SweptRun], trials: Trials) -> Vec<Warning
 pub struct Tie {
     /// The rung, from 0.
     pub rung: usize,
-    /// How many trials reached it.
+    /// How many trials reached it, without those that failed.
     pub trials: usize,
     /// How many of them have the same value, and how many of these went on.
     pub tied: usize,
@@ -311,7 +311,7 @@ pub fn decided_by_order(tie: Tie, metric: Metric, at: &str) -> Warning {
     };
     let what = if by_order { "their order" } else { "the moment at which they reached the rung (or --retry)" };
     let message = format!(
-        "rung {} ({at}): {all} have the same dev {}, {}: {what}, not their score, decided which {} of them went on; to compare them later, lower \
+        "at rung {} ({at}) {all} have the same dev {}, {}: {what}, not their score, decided which {} of them went on; to compare them later, lower \
          sweep.rungs or sweep.reduction_factor{loss}",
         rung + 1,
         metric.name(),

@@ -13,7 +13,8 @@ pub struct Sweep {
     pub axes: BTreeMap<String, Axis>,
     /// Keys that vary together: each table is one axis, read row by row.
     pub zip: Vec<BTreeMap<String, Vec<Value>>>,
-    /// The keys of `axes` and `zip` in the order in which they are written, which names of runs have. It is not part of the spec's value.
+    /// The keys of `axes` and `zip` in the order in which they are written, which names of runs have and in which a grid nests them. It is not part
+    /// of the spec's value.
     #[serde(skip)]
     pub written: Vec<String>,
     /// Excluded points: those at which every key of a table has the given value.

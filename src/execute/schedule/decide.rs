@@ -144,6 +144,8 @@ impl SweepDecisions {
                 (0..scores.len()).filter_map(|trial| Some((trial, score_of(trial)?))).collect();
             // One goes on in any case: see `continue_best`.
             let best = usize::try_from(known.len() as u64 / reduction_factor.max(1)).unwrap_or(usize::MAX).max(1);
+            // What failed has no score of its own.
+            let compared = known.iter().filter(|(_, score)| *score > Score::WORST).count();
             let group = |score: Score| {
                 let tied: Vec<usize> =
                     known.iter().filter(|(_, other)| *other == score).map(|(trial, _)| *trial).collect();
@@ -153,7 +155,7 @@ impl SweepDecisions {
                 let by_rule = tied.iter().take(best.saturating_sub(better));
                 let by_order = by_rule.eq(tied.iter().filter(went_on));
                 let went_on = tied.iter().filter(went_on).count();
-                Tie { rung, trials: known.len(), tied: tied.len(), went_on, score, by_order }
+                Tie { rung, trials: compared, tied: tied.len(), went_on, score, by_order }
             };
             let groups = known.iter().filter(|(_, score)| *score > Score::WORST).map(|(_, score)| group(*score));
             groups.filter(|tie| (1..tie.tied).contains(&tie.went_on)).max_by_key(|tie| tie.tied)
@@ -389,6 +391,25 @@ mod tests {
         }
         assert_eq!((whole.next(&states, |_| true), whole.ties(&states)), (None, Vec::new()));
         assert_eq!(played(Prune::Median { startup_trials: 1 }, 9, |_, _| 0.5), [], "none is pruned there");
+    }
+
+    #[test]
+    fn a_trial_that_failed_is_not_counted_among_those_that_were_compared() {
+        let (mut six, mut states) = (sweep(ASHA, 6, 1), RunStates::new(6));
+        states.end(5, End::DivergedBefore);
+        for run in 0..5 {
+            (six.items[run].steps, six.items[run].scores[0]) = (1, Some(Metric::Accuracy.score(0.5)));
+        }
+        six.next(&states, |_| true);
+        let reasons: Vec<String> = six.waiting(&states).into_iter().map(|(_, reason)| reason).collect();
+        let want = "at step 1: ranks 1–5 of 5 (1 more failed) at rung 1 with dev accuracy 50.0%, tied with 4 others";
+        assert!(reasons[0].starts_with(want), "{reasons:?}");
+        // Two in six go on, as before.
+        assert!(reasons[0].ends_with("; only the best 2 (1 in 3) go on"), "{reasons:?}");
+        assert_eq!(
+            six.ties(&states).iter().map(|tie| (tie.trials, tie.tied, tie.went_on)).collect::<Vec<_>>(),
+            [(5, 5, 2)]
+        );
     }
 
     /// As after the first batch of a search: what it left behind keeps its ranks, and is promoted no more.

@@ -13,11 +13,14 @@ use crate::{
 /// Swept keys and their values, in the order of the axes.
 pub(in crate::plan) type Point = Vec<(String, Value)>;
 
-/// The axes of a sweep, without its seeds, the outermost first.
+/// The axes of a sweep, without its seeds.
 pub(in crate::plan) struct Space {
     axes: Vec<Axis>,
     /// The axes ordered so that each comes after those it depends on.
     order: Vec<usize>,
+    /// The axes in the order in which the spec has them: a grid nests them so, the first outermost. A search draws them in the order of
+    /// [`Self::axes`], whatever the spec's order is, so that the same seed gives the same points.
+    nesting: Vec<usize>,
 }
 
 /// Keys that vary together.
@@ -76,7 +79,8 @@ impl Space {
         }
         let axes: Vec<_> = axes.into_iter().map(|(_, axis)| axis).collect();
         let order = order(&axes);
-        Ok(Self { axes, order })
+        let nesting = nesting(&axes, &sweep.written);
+        Ok(Self { axes, order, nesting })
     }
 
     pub(super) fn axes(&self) -> impl Iterator<Item = &Axis> {
@@ -112,13 +116,14 @@ impl Space {
         self.axes.iter().try_fold(1u64, |count, axis| count.checked_mul(axis.len()))
     }
 
-    /// Point number `index` of the grid: the digits of `index` in the mixed radix of the axes' lengths, the last axis varying fastest.
-    /// `None` if an axis that does not apply is beyond its first value, since that point repeats an earlier one.
+    /// Point number `index` of the grid: the digits of `index` in the mixed radix of the axes' lengths, the axis that the spec has last varying
+    /// fastest. `None` if an axis that does not apply is beyond its first value, since that point repeats an earlier one.
     pub(in crate::plan) fn of_grid(&self, mut index: u64, base: &Value) -> Option<Proposal> {
         let mut digits = vec![0; self.axes.len()];
-        for (axis, digit) in self.axes.iter().zip(&mut digits).rev() {
-            *digit = (index % axis.len()) as usize;
-            index /= axis.len();
+        for &axis in self.nesting.iter().rev() {
+            let len = self.axes[axis].len();
+            digits[axis] = (index % len) as usize;
+            index /= len;
         }
         let parts = self.parts(base, |axis| match &self.axes[axis].over {
             Choices::Rows(rows) => rows[digits[axis]].clone(),
@@ -186,6 +191,17 @@ impl Axis {
             Choices::Range(range) => range.position(&part[0]),
         }
     }
+}
+
+/// The axes in the order of their keys in `written`; those without one, as no spec has them, last.
+fn nesting(axes: &[Axis], written: &[String]) -> Vec<usize> {
+    let first = |axis: &Axis| {
+        let places = axis.keys.iter().filter_map(|key| written.iter().position(|other| other == key));
+        places.min().unwrap_or(usize::MAX)
+    };
+    let mut nesting: Vec<usize> = (0..axes.len()).collect();
+    nesting.sort_by_key(|axis| first(&axes[*axis]));
+    nesting
 }
 
 /// The axes in an order in which each comes after those its conditions name. Circular conditions, which the spec module refuses, are
