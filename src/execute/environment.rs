@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use super::{DeviceChoice, Prepared};
 use crate::{
     kernels,
-    plan::{Precision, Source},
+    plan::{Precision, Rates, Source},
     store::Environment,
     train::NUMERICS,
 };
@@ -13,6 +13,8 @@ use crate::{
 /// The environment of a run on the device of that name.
 pub fn environment(run: &Prepared, device: &str) -> Environment {
     let pinned = run.pinned();
+    let differ = !Rates::of(&run.config.train).are_equal();
+    let learning_rates = if differ { run.rates().words() } else { String::new() };
     let remote = |source: Source| if source.is_remote() { source.shown() } else { String::new() };
     Environment {
         taper: env!("CARGO_PKG_VERSION").into(),
@@ -29,6 +31,7 @@ pub fn environment(run: &Prepared, device: &str) -> Environment {
         data_source: remote(pinned.data.source),
         model_source: remote(pinned.model.source),
         micro_batch_tokens: None,
+        learning_rates,
         texts: Vec::new(),
         numerics: NUMERICS,
     }

@@ -20,7 +20,13 @@ pub fn environments(runs: &[RunInput]) -> Vec<SharedEnvironment> {
     let mut found: Vec<(Environment, Vec<&RunInput>)> = Vec::new();
     for run in runs {
         let Some(environment) = &run.run.environment else { continue };
-        let counts = Environment { threads: 0, git_commit: None, texts: Vec::new(), ..environment.clone() };
+        let counts = Environment {
+            threads: 0,
+            git_commit: None,
+            learning_rates: String::new(),
+            texts: Vec::new(),
+            ..environment.clone()
+        };
         match found.iter_mut().find(|(e, _)| *e == counts) {
             Some((_, of)) => of.push(run),
             None => found.push((counts, vec![run])),

@@ -125,7 +125,7 @@ fn all_folds(runs: &[(&RunInput, &[SplitTexts])]) -> Option<(usize, Vec<SplitTex
 }
 
 /// The rows of the report, of sentences with the names of their runs.
-fn listed(found: Vec<(String, Vec<&str>)>) -> Vec<(String, String)> {
+pub(super) fn listed(found: Vec<(String, Vec<&str>)>) -> Vec<(String, String)> {
     let (differ, more) = (found.len() > 1, found.len().saturating_sub(SENTENCES));
     let row = |(sentence, names): (String, Vec<&str>)| {
         let names = if differ { few(&names) } else { String::new() };

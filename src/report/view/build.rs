@@ -17,6 +17,7 @@ use crate::{
         input::{ReportInput, RunInput, Settings, split_name},
         long_texts,
         pictures::{MOST_LABELS, ProbePair, probe_pairs, with_interval},
+        rates,
         tables::{confidence, label_name, mistakes_of, names},
         trials::kept_at,
     },
@@ -69,6 +70,7 @@ impl View {
             chosen_heading,
             data: audit::of_runs(&input.runs),
             long_texts: long_texts::of_runs(&input.runs),
+            rates: rates::of_runs(&input.runs),
             warnings: warnings(&input.experiment.warnings, &input.runs, analysis.is_optimistic(&input.runs)),
             comparison: analysis.comparison.as_ref().map(|c| comparison(input, analysis, c)),
             training: pictures.training,
@@ -118,8 +120,8 @@ impl View {
     }
 }
 
-/// Marks a value of a run without a result.
-const NOT_FINAL: &str = "not final";
+/// Marks a value of a run without a result: one of an evaluation during training.
+pub const NOT_FINAL: &str = "not final";
 
 /// Runs that the page shows at once; more are folded away.
 const MOST_RUNS: usize = 12;
@@ -177,6 +179,8 @@ fn run_row(input: &ReportInput, analysis: &Analysis, i: usize) -> RunRow {
     let accuracy =
         metrics.map(|m| (format::percent(m.get(Metric::Accuracy)), format::percent_range(with_interval(m).1)));
     let on_dev = || last_evaluation(Split::Dev).filter(|_| run.measured_on() == Split::Dev);
+    let not_final = metrics.is_none()
+        && (analysis.scores[i].is_none() && last_evaluation(analysis.criterion.split).is_some() || on_dev().is_some());
     let accuracy = accuracy.or_else(|| on_dev().map(|(m, at)| (format::percent(m.get(Metric::Accuracy)), at)));
     let (accuracy, interval) = accuracy.unwrap_or_else(|| (format::NOTHING.into(), String::new()));
     RunRow {
@@ -194,6 +198,7 @@ fn run_row(input: &ReportInput, analysis: &Analysis, i: usize) -> RunRow {
         interval,
         chosen,
         chosen_at,
+        not_final,
         macro_f1: share(|m| m.get(Metric::MacroF1)),
         loss: match (metrics, record.last_loss) {
             (Some(m), _) => format::loss(m.get(Metric::Loss)),
@@ -222,11 +227,18 @@ fn runs_notes(input: &ReportInput, rows: &[RunRow]) -> Vec<String> {
     if any(&|run| run.run.final_metrics.is_some()) {
         notes.push("The interval of an accuracy is Wilson's 95% interval over its rows.".to_string());
     }
-    if rows.iter().any(|row| [&row.interval, &row.chosen_at].iter().any(|at| at.ends_with(NOT_FINAL))) {
-        notes.push("“Not final”: from an evaluation during training, because the run has no final one.".into());
+    if rows.iter().any(|row| row.not_final) {
+        notes.push(format!(
+            "“{}”: from an evaluation during training, because the run has no final one.",
+            format::capital(NOT_FINAL)
+        ));
     }
     if any(&|run| kept_weights(&run.evals).is_some_and(|step| step != run.run.steps)) {
-        notes.push("“Kept”: the step whose weights the run keeps and is measured with.".into());
+        notes.push(
+            "“Kept”: the step whose weights the run keeps and is measured with. Of evaluations with the same best value the first is kept, \
+             whatever its loss is."
+                .into(),
+        );
     }
     notes.push("Macro-F1: mean F1 of the labels that occur in the rows or in the predictions.".into());
     notes.push("Loss: mean cross-entropy in nats.".into());

@@ -8,6 +8,7 @@ mod ranking;
 mod warnings;
 
 use super::{audit::DataSection, environment::SharedEnvironment};
+pub use build::NOT_FINAL;
 pub use warnings::WarningGroup;
 
 /// A report.
@@ -40,6 +41,8 @@ pub struct View {
     pub data: Option<DataSection>,
     /// How long texts are read: names of the runs, if they differ in it, and the sentence.
     pub long_texts: Vec<(String, String)>,
+    /// Learning rates that differ between parts of a model, each with the names of its runs.
+    pub rates: Vec<(String, String)>,
     /// Warnings, by kind.
     pub warnings: Vec<WarningGroup>,
     /// The trials, if there are several or if one has several runs.
@@ -198,6 +201,8 @@ pub struct RunRow {
     pub chosen: String,
     /// For a run without a final evaluation, the step at which that value was measured.
     pub chosen_at: String,
+    /// Whether one of these two is of an evaluation during training.
+    pub not_final: bool,
     /// Final macro-F1.
     pub macro_f1: String,
     /// Final loss.
