@@ -4,6 +4,7 @@ use console::{StyledObject, measure_text_width, style};
 
 use super::{
     bars::bar,
+    heading::{heading, in_two_lines},
     text::{cut, cut_start, cut_words, left, right, wrap_fields},
 };
 use crate::{
@@ -115,8 +116,6 @@ const LEAST_WITH_TITLE: usize = 6;
 /// The narrowest columns of a text, and of a truncated heading.
 const TEXT: usize = 8;
 const HEADING: usize = 5;
-/// A heading is broken at these if it has no room in one line.
-const HEADING_BREAKS: [char; 2] = ['_', '.'];
 
 impl Board {
     /// The table as lines, at most `size.height` of them and none wider than `size.width`: a header, as many trials as fit, how many
@@ -147,10 +146,12 @@ impl Board {
         if let Some(best) = &self.best {
             below.extend(wrap_fields(best, size.width));
         }
-        let summary = if explains { format!("{}  {MARKED}", self.summary) } else { self.summary.clone() };
-        below.extend(wrap_fields(&summary, size.width));
         // With less room the title would take the line of a trial.
         let titled = !self.title.is_empty() && size.height >= LEAST_WITH_TITLE;
+        let explained = |text: &str| if explains { format!("{text}  {MARKED}") } else { text.to_string() };
+        // The title is beside the values; without it, there is room below them.
+        let summary = if titled { self.summary.clone() } else { explained(&self.summary) };
+        below.extend(wrap_fields(&summary, size.width));
         let room = size.height.saturating_sub(below.len() + 1 + usize::from(titled));
         // Whether a line counts the trials that are not shown.
         let counts = |shown: usize| usize::from(shown < self.rows.len() || self.pruned > 0);
@@ -158,7 +159,7 @@ impl Board {
         let mut shown = if all + counts(all) > room { room.saturating_sub(1).min(all) } else { all };
         let (mut lines, mut marked) = (Vec::new(), false);
         if titled {
-            lines.push(cut(&self.title, size.width));
+            lines.push(cut(&explained(&self.title), size.width));
         }
         if shown > 0 {
             let columns = Layout::fit(self, &self.rows[..shown], size.width);
@@ -182,7 +183,7 @@ impl Board {
         (lowest.map(|line| cut(line, size.width)).collect(), marked)
     }
 
-    /// `… and 44 more: 40 pending, 4 pruned`.
+    /// `… and 44 more: 40 pending, 4 pruned`; `… and 4 more, all pruned`.
     fn more(&self, shown: usize) -> String {
         let rest = &self.rows[shown..];
         let mut counts: Vec<(RunState, usize)> = Vec::new();
@@ -193,9 +194,18 @@ impl Board {
             }
         }
         counts.extend((self.pruned > 0).then_some((RunState::Pruned, self.pruned)));
+        if let [(state, n)] = counts[..] {
+            return all_in(n, state);
+        }
         let counts: Vec<String> = counts.iter().map(|(state, n)| format!("{n} {}", state.word())).collect();
         format!("… and {} more: {}", rest.len() + self.pruned, counts.join(", "))
     }
+}
+
+/// That so many more trials have one state: `… and 4 more, all pruned`.
+pub fn all_in(n: usize, state: RunState) -> String {
+    let all = if n == 1 { "" } else { "all " };
+    format!("… and {n} more, {all}{}", state.word())
 }
 
 /// Columns to the right of the state, in order.
@@ -241,7 +251,7 @@ impl<'a> Layout<'a> {
             .map(|key| {
                 let (cells, heading) = (value(key), measure_text_width(&board.keys[key]));
                 let least = if numbers(key) { cells } else { cells.min(TEXT) };
-                let part = board.keys[key].split(HEADING_BREAKS).map(measure_text_width).max().unwrap_or(0);
+                let part = in_two_lines(&board.keys[key]).map_or(heading, |(width, _)| width);
                 [least.max(heading.min(HEADING)), cells.max(heading.min(HEADING)), cells.max(part), cells.max(heading)]
             })
             .collect();
@@ -347,17 +357,6 @@ impl<'a> Layout<'a> {
     }
 }
 
-/// A key in two lines of at most `width` columns, the first of them empty if one is enough. It is broken between its words, and cut if one
-/// of them is too long.
-fn heading(key: &str, width: usize) -> [String; 2] {
-    let fits = |text: &str| measure_text_width(text) <= width;
-    let parts = key.match_indices(HEADING_BREAKS).map(|(at, _)| [&key[..at], &key[at + 1..]]);
-    match parts.into_iter().find(|parts| !fits(key) && parts.iter().all(|part| fits(part))) {
-        Some(parts) => parts.map(String::from),
-        None => [String::new(), cut(key, width)],
-    }
-}
-
 fn seeds(row: &Row) -> String {
     format!("{}/{}", row.seeds.0, row.seeds.1)
 }
@@ -411,6 +410,14 @@ impl Column {
 mod tests {
     use super::*;
 
+    #[test]
+    fn more_trials_of_one_state_are_counted_once() {
+        assert_eq!(
+            [all_in(1, RunState::Pruned), all_in(4, RunState::Pending)],
+            ["… and 1 more, pruned", "… and 4 more, all pending"]
+        );
+    }
+
     fn row(values: &[&str], state: RunState) -> Row {
         Row {
             values: values.iter().map(|value| value.to_string()).collect(),
@@ -442,7 +449,7 @@ mod tests {
             rows: vec![done, running, failed],
             pruned: 0,
             best: Some("best finished so far: batch_size=32 lr=1e-3  dev accuracy 91.3%".into()),
-            summary: "3 of 12 runs done, 1 failed, 8 left  elapsed 3m10s  eta 12m00s".into(),
+            summary: "4 of 12 runs done (3 completed, 1 failed), 8 left  elapsed 3m10s  eta 12m00s".into(),
         }
     }
 
@@ -464,7 +471,7 @@ BATCH_SIZE  DROPOUT  LR    DONE  STATE          STEP    LOSS  DEV ACC   LEFT
 16          0.1      3e-4  1/3   running     412/900  0.4312    91.3%  3m12s
 8           0        1     1/3   failed     out of memory: 3 GiB were asked for
 best finished so far: batch_size=32 lr=1e-3  dev accuracy 91.3%
-3 of 12 runs done, 1 failed, 8 left  elapsed 3m10s  eta 12m00s";
+4 of 12 runs done (3 completed, 1 failed), 8 left  elapsed 3m10s  eta 12m00s";
         assert_eq!(board().lines(size(81, 24), false).join("\n"), want);
         let narrower = board().lines(size(60, 24), false);
         assert_eq!(narrower[0], "BATCH", "{narrower:#?}");
@@ -504,7 +511,7 @@ best finished so far: batch_size=32 lr=1e-3  dev accuracy 91.3%
             }
         }
         let lines = board.lines(size(80, 10), false);
-        assert_eq!((lines.len(), lines[7].as_str()), (10, "… and 25 more: 25 running"));
+        assert_eq!((lines.len(), lines[7].as_str()), (10, "… and 25 more, all running"));
         assert_eq!(board.lines(size(80, 1), false), [board.summary.clone()]);
     }
 
@@ -548,7 +555,7 @@ best finished so far: batch_size=32 lr=1e-3  dev accuracy 91.3%
         assert!(board.lines(size(130, 24), false)[0].starts_with("BATCH_SIZE"));
         assert_eq!(heading("BATCH_SIZE", 9), ["BATCH", "SIZE"]);
         assert_eq!(heading("TRAIN.WEIGHT_DECAY", 12), ["TRAIN", "WEIGHT_DECAY"]);
-        assert_eq!([heading("DROPOUT", 5), heading("LR", 2)], [["", "DROP…"], ["", "LR"]]);
+        assert_eq!([heading("DROPOUT", 5), heading("LR", 2)], [["", "DROPO"], ["", "LR"]]);
     }
 
     #[test]
@@ -564,14 +571,14 @@ best finished so far: batch_size=32 lr=1e-3  dev accuracy 91.3%
     fn pruned_trials_are_counted_below_the_others() {
         let pruned = Board { pruned: 3, ..board() };
         let lines = pruned.lines(size(81, 24), false);
-        assert_eq!(lines[4], "… and 3 more: 3 pruned");
+        assert_eq!(lines[4], "… and 3 more, all pruned");
         assert_eq!([&lines[..4], &lines[5..]].concat(), board().lines(size(81, 24), false));
         // With less room they are counted with those that have none.
         let lines = pruned.lines(size(81, 5), false);
         assert_eq!((lines.len(), lines[2].as_str()), (5, "… and 5 more: 1 running, 1 failed, 3 pruned"), "{lines:#?}");
         assert!((1..12).all(|height| pruned.lines(size(81, height), false).len() <= height));
         let alone = Board { rows: Vec::new(), ..pruned };
-        assert_eq!(alone.lines(size(81, 24), false)[0], "… and 3 more: 3 pruned");
+        assert_eq!(alone.lines(size(81, 24), false)[0], "… and 3 more, all pruned");
     }
 
     #[test]

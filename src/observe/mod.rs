@@ -9,6 +9,7 @@ mod bar_style;
 mod bars;
 mod board;
 mod forecast;
+mod heading;
 mod json_lines;
 mod lines;
 mod past;
@@ -24,7 +25,7 @@ mod watch;
 
 use std::{io, sync::Arc};
 
-pub use board::{Board, Row, Size};
+pub use board::{Board, Row, Size, all_in};
 pub use json_lines::JsonLines;
 pub use past::past;
 pub use progress::{Above, Progress};

@@ -205,12 +205,16 @@ impl LiveSweep {
         }
         let before = member.view.step;
         let mut lines = member.tell(run, event);
+        if matches!(event, Event::Warned(_)) {
+            // The end of the command says each once, with all runs that it is about.
+            lines.clear();
+        }
         let cost = member.view.step.saturating_sub(before) as f64 * member.step_cost;
         self.spent.add(&run.key, event, cost, now_s);
         match event {
             Event::RunStarted { .. } => _ = self.began_s.get_or_insert(now_s),
             Event::RunFinished(_) => self.paced |= self.spent.cost > 0.0,
-            Event::Note { .. } | Event::Warned(_) => {
+            Event::Note { .. } => {
                 lines.retain(|line| is_new(&mut self.said, &line.text, &run.key));
             }
             _ => {}
@@ -331,18 +335,21 @@ impl LiveSweep {
         rows.iter_mut().filter_map(|row| row.left_s.as_mut()).for_each(|left_s| *left_s = left_s.min(whole_s));
     }
 
-    /// `7 of 12 runs done, 1 failed, 1 pruned, 3 left  trained 9m30s  this command 2m10s  eta 12m00s`: the training time of all runs by all
-    /// commands, and the time since this command's first run started.
+    /// `9 of 12 runs done (7 completed, 1 failed, 1 pruned), 3 left  trained 9m30s  this command 2m10s  eta 12m00s`: the training time of all
+    /// runs by all commands, and the time since this command's first run started.
     fn summary(&self, now_s: f64) -> String {
         let of = |state| self.members.values().filter(|m| m.state == state).count();
         let all = self.all();
-        let (done, failed, pruned) = (of(RunState::Completed), of(RunState::Failed), of(RunState::Pruned));
-        let left = all - done - failed - pruned;
+        let ends = [RunState::Completed, RunState::Failed, RunState::Pruned].map(|state| (of(state), state));
+        let done: usize = ends.iter().map(|(n, _)| n).sum();
+        let left = all - done;
         let mut text = format!("{done} of {all} {} done", by_number(all as u64, "run", "runs"));
-        for (n, what) in [(failed, "failed"), (pruned, "pruned"), (left, "left")] {
-            if n > 0 {
-                text += &format!(", {n} {what}");
-            }
+        if done > ends[0].0 {
+            let parts = ends.iter().filter(|(n, _)| *n > 0).map(|(n, state)| format!("{n} {}", state.word()));
+            text += &format!(" ({})", parts.collect::<Vec<_>>().join(", "));
+        }
+        if left > 0 {
+            text += &format!(", {left} left");
         }
         let waiting = of(RunState::Waiting);
         if waiting > 0 {

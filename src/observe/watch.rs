@@ -144,7 +144,7 @@ mod tests {
         assert_eq!((row.step, row.total, row.value_text().as_deref(), row.left_s), (2, 10, Some("75.0%*"), Some(6.0)));
         assert!((row.loss.unwrap() - 0.4875).abs() < 1e-12);
         assert_eq!(board.rows[2].reason.as_deref(), Some("signal 9"));
-        assert!(board.summary.starts_with("1 of 5 runs done, 1 failed, 3 left"), "{}", board.summary);
+        assert!(board.summary.starts_with("2 of 5 runs done (1 completed, 1 failed), 3 left"), "{}", board.summary);
         assert_eq!(board.best.as_deref(), Some("best finished so far: lr=1e-5  dev accuracy 50.0%"));
         // It progresses.
         let more =

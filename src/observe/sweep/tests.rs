@@ -83,7 +83,7 @@ fn the_whole_is_counted() {
     let states = [RunState::Completed, RunState::Failed, RunState::Pruned];
     let state = |i: usize| states.get(i - 1).copied().unwrap_or(RunState::Pending);
     sweep.planned(&plan(&[1, 2, 3, 4, 5, 6].map(|i| planned(i, state(i))), 2));
-    assert_eq!(sweep.summary(0.0), "1 of 8 runs done, 1 failed, 1 pruned, 5 left  trained 4.0s");
+    assert_eq!(sweep.summary(0.0), "3 of 8 runs done (1 completed, 1 failed, 1 pruned), 5 left  trained 4.0s");
     // Two trials of three seeds each; one is pruned.
     let mut sweep = LiveSweep::default();
     let seed = |i: usize| PlannedInfo {
@@ -97,7 +97,7 @@ fn the_whole_is_counted() {
     let seen: Vec<_> = board.rows.iter().map(|row| (row.values.join(" "), row.seeds)).collect();
     assert_eq!(seen, [("1".into(), (0, 3)), ("2".into(), (0, 3))], "one row a trial; the pruned one is only counted");
     assert_eq!((board.keys.join(" "), board.best), ("lr".into(), None));
-    assert_eq!(board.summary, "0 of 9 runs done, 3 pruned, 6 left");
+    assert_eq!(board.summary, "3 of 9 runs done (3 pruned), 6 left");
 }
 
 #[test]
@@ -223,7 +223,11 @@ fn runs_can_be_interleaved_wait_and_restart() {
     let board = sweep.board(1.0);
     let state = |board: &Board| board.rows.iter().map(|row| (row.state, row.step)).collect::<Vec<_>>();
     assert_eq!(state(&board), [(RunState::Waiting, 2), (RunState::Failed, 1)]);
-    assert!(board.summary.starts_with("0 of 12 runs done, 1 failed, 11 left (1 of them waiting)"), "{}", board.summary);
+    assert!(
+        board.summary.starts_with("1 of 12 runs done (1 failed), 11 left (1 of them waiting)"),
+        "{}",
+        board.summary
+    );
     // Another attempt removes the failure, and a paused run continues.
     tell(&mut sweep, 1, 2.0, &[begun(4, Some(2))]);
     tell(&mut sweep, 2, 2.0, &[started()]);
@@ -267,7 +271,11 @@ fn important_events_have_a_line() {
     assert!(tell(&mut sweep, 4, 0.0, &[note(2)]).is_empty());
     assert!(tell(&mut sweep, 5, 0.0, &[note(3), note(3)]).is_empty());
     let warned = Event::Warned(Warning::new(Kind::Result, "all 4 test rows are predicted as `a` (accuracy 25.0%)"));
-    assert_eq!(sweep.tell(&run(4), &warned, 0.0)[0].tone, Tone::Aside, "printed at the end of the command");
+    assert_eq!(
+        sweep.tell(&run(4), &warned, 0.0),
+        [],
+        "printed at the end of the command, with all runs that it is about"
+    );
     assert_eq!(sweep.repeated(), ["note: the head is new, from seed 1 (in 3 runs of this command)"]);
 }
 

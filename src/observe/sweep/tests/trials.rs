@@ -93,7 +93,7 @@ fn trials_of_different_keys_have_columns_and_pruned_ones_are_counted() {
     assert_eq!((board.rows[0].values.join(" "), board.pruned), ("0.1958 2.811e-4 constant –".into(), 1));
     let lines = board.lines(crate::observe::Size { width: 80, height: 24 }, false).join("\n");
     assert!(lines.contains("\n0.1784   1.368e-4  constant   –"), "{lines}");
-    assert!(lines.contains("\n… and 1 more: 1 pruned\n"), "{lines}");
+    assert!(lines.contains("\n… and 1 more, pruned\n"), "{lines}");
 }
 
 #[test]
