@@ -84,11 +84,12 @@ pub enum DataError {
         what: String,
     },
     /// Neither the file's ending nor its first bytes say what its layout is.
-    #[error("{}: the format cannot be determined from the file's extension or its first line; set {key} to csv, tsv, jsonl, json, parquet or xlsx",
-        path.display())]
+    #[error("{}: the format cannot be determined from {from}; set {key} to csv, tsv, jsonl, json, parquet or xlsx", path.display())]
     UnknownFormat {
         /// The file.
         path: PathBuf,
+        /// What does not show it.
+        from: &'static str,
         /// What says it.
         key: String,
     },

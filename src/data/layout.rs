@@ -116,7 +116,13 @@ fn by_content(layout: &Layout, origin: &Origin, input: &Input, columns: &Columns
         (true, _) if header.contains('\t') => Ok(Format::Tsv),
         // Alone in its line it has no delimiter, and any will do.
         (true, _) | (_, Some(_)) => Ok(Format::Csv),
-        _ => Err(DataError::UnknownFormat { path: origin.name(), key: layout.wording.name("format") }),
+        _ => {
+            let (path, from) = match origin {
+                Origin::StandardInput => ("standard input (`-`)".into(), "its first line"),
+                _ => (origin.name(), "the file's extension or its first line"),
+            };
+            Err(DataError::UnknownFormat { path, from, key: layout.wording.name("format") })
+        }
     }
 }
 

@@ -143,6 +143,13 @@ pub struct Cleaning {
     pub contradicting_lines: Vec<u64>,
 }
 
+impl Cleaning {
+    /// Rows that were left out.
+    pub fn dropped(&self) -> u64 {
+        self.missing_text + self.missing_pair + self.missing_label
+    }
+}
+
 /// A file that rows were read from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadFile {

@@ -4,8 +4,8 @@ use super::{ExecuteError, SettingProblem};
 use crate::{
     data::{Dataset, Tokenizer, Tokens},
     format::{self, by_number, counted},
-    model::{ModelConfig, Positions},
-    plan::{ClassWeights, LongPolicy, LongTexts, RunConfig, closest, schedule},
+    model::{ModelConfig, ModelSpec, Positions},
+    plan::{ClassWeights, LongPolicy, LongTexts, RunConfig, Source, closest, schedule},
     train::{ProbeText, schedule::Steps},
     warning::{Kind, Warning},
 };
@@ -21,6 +21,31 @@ pub(super) struct Sizes {
     pub(super) examples: usize,
     /// Token types that the tokenizer gives.
     pub(super) token_types: usize,
+}
+
+/// Warns of parameters of a new model that `train.freeze` leaves at their random values.
+pub(super) fn frozen_from_scratch(
+    source: &Source,
+    freeze: &[String],
+    shape: &ModelConfig,
+    labels: usize,
+) -> Option<Warning> {
+    if freeze.is_empty() || !matches!(source, Source::Scratch(_)) {
+        return None;
+    }
+    let spec = ModelSpec::new(shape, labels);
+    let values = |frozen: bool| {
+        let those = spec.parameters().iter().filter(|p| !frozen || p.is_frozen(freeze));
+        those.map(|p| p.len() as u64).sum::<u64>()
+    };
+    let message = format!(
+        "train.freeze leaves {} of {} at the random values with which {} begins: freeze what is trained already, in a model of model.source = \
+         \"path:…\" or \"hf:…\", or remove train.freeze",
+        format::count(values(true)),
+        counted(values(false), "parameter"),
+        source.shown()
+    );
+    Some(Warning::new(Kind::Training, message))
 }
 
 /// Checks that need both data and model; reports all problems at once.

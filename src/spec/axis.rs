@@ -34,6 +34,9 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("condition", "when"),
 ];
 
+/// What other tools call the ends of a range.
+const ENDS: &[&str] = &["min", "max", "low", "high"];
+
 impl Check<'_> {
     /// Checks one axis. Invalid values are removed; returns whether the axis remains.
     pub(super) fn axis(&mut self, path: &str, node: &mut Node) -> bool {
@@ -81,12 +84,16 @@ impl Check<'_> {
         let Item::Table(table) = std::mem::replace(&mut node.item, Item::List(Vec::new())) else { return };
         let path = key.path;
         let (mut over, mut when) = (None, None);
-        let mut spoilt = false;
+        let (mut spoilt, mut ended) = (false, false);
         for (name, mut value) in table {
             if name == "when" {
                 when = self.when(key, &mut value).then_some(value);
             } else if !FORMS.contains(&name.as_str()) {
-                self.faults.push(unknown(path, &name, &value));
+                // The two ends of a range are one mistake.
+                let is_end = ENDS.contains(&name.as_str());
+                if !(is_end && std::mem::replace(&mut ended, true)) {
+                    self.faults.push(unknown(path, &name, &value));
+                }
                 spoilt = true;
             } else if let Some((first, _)) = &over {
                 let message = format!("the axis `{path}` has both `{first}` and `{name}`; expected one of them");
@@ -217,13 +224,13 @@ fn draws(form: &str) -> &'static str {
 fn unknown(path: &str, name: &str, node: &Node) -> Fault {
     let known = ELSEWHERE.iter().find(|(other, _)| *other == name).map(|(_, form)| *form);
     let help: String = match (name, known.or_else(|| closest(name, FORMS.iter().copied().chain(["when"])))) {
-        ("min" | "max" | "low" | "high" | "distribution" | "type" | "q" | "step", _) => {
+        (name, _) if ENDS.contains(&name) || ["distribution", "type", "q", "step"].contains(&name) => {
             "write log = [LOW, HIGH], uniform = [LOW, HIGH] or int = [LOW, HIGH]".to_string()
         }
         (_, Some(close)) => format!("did you mean `{close}`?"),
         (_, None) => format!("an axis has one of {}, and may have `when`", FORMS.join(", ")),
     };
-    Fault::new(node.key.clone(), format!("the axis `{path}` has no `{}`", quoted_key(name))).help(help)
+    Fault::new(node.key.clone(), format!("unknown key `{}` in the axis `{path}`", quoted_key(name))).help(help)
 }
 
 /// Whether a table is an axis, rather than the rest of a dotted path.

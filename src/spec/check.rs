@@ -204,7 +204,7 @@ impl Check<'_> {
         let spell = self.spell;
         let message = format!("unknown key `{}`", spell(&path));
         Fault::new(node.key.clone(), message).help(Help::later(move || {
-            Some(hint::unsupported(&path).unwrap_or_else(|| match close(&path) {
+            Some(hint::unsupported(&path).or_else(|| two_meant(spell, &path)).unwrap_or_else(|| match close(&path) {
                 Some(close) => did_you_mean(spell, close),
                 None => available_keys(&path),
             }))
@@ -218,6 +218,14 @@ pub(super) const STEPS_OR_EPOCHS: &str = "remove one of them; `train.max_steps` 
 
 fn did_you_mean(spell: fn(&str) -> String, path: &str) -> String {
     format!("did you mean `{}`?", spell(path))
+}
+
+/// The suggestion for a key that may mean either of two.
+fn two_meant(spell: fn(&str) -> String, path: &str) -> Option<String> {
+    (path == "sweep.seed").then(|| {
+        let [points, runs] = ["sweep.search_seed", "sweep.seeds"].map(spell);
+        format!("did you mean `{points}`, from which a search draws its points, or `{runs}`, with a run for each seed?")
+    })
 }
 
 /// All keys that are valid in the position of an unknown one.

@@ -204,7 +204,7 @@ pub const KEYS: &[Key] = &[
         &["freeze_layers", "frozen"]),
 
     also(key("checkpoint.keep", Kind::Choice(&["best", "last", "all", "none"]), Is("\"last\""), "",
-        "Weights to keep: those of the best evaluation, of the last step, of every evaluation, or none."),
+        "Weights to keep: those of the best evaluation, of the last step, of every evaluation, or none. The weights that are kept are those that are tested. Of evaluations with the same best value, the first is kept, whatever its loss is."),
         &["load_best_model_at_end", "save_strategy", "save_total_limit"]),
     also(key("checkpoint.metric", Kind::Choice(Task::SingleLabel.choosing()), Is("\"accuracy\""), "",
         "Dev metric by which checkpoints and trials are compared. `macro_f1`: mean F1 of the labels that occur in the rows or in the predictions."),
@@ -224,7 +224,7 @@ pub const KEYS: &[Key] = &[
         "Weight of the previous value in the smoothed loss curve."),
     key("report.mistakes", Kind::Whole(0, 10_000), Is("20"), "rows", "Number of mistakes to list, the most confident first."),
 
-    also(key("sweep.axes", Kind::Axes, Is("{}"), "", "Keys to vary, each with a list of values or a range."),
+    also(key("sweep.axes", Kind::Axes, Is("{}"), "", "Keys to vary, each with a list of values or a range. The runs of a grid are in the order of the file: the first axis is the outermost."),
         &["parameters", "params", "sweep.space", "search_space", "grid"]),
     key("sweep.zip", Kind::Zip, Is("[]"), "", "Keys that vary together. Each table is one axis, read row by row."),
     key("sweep.exclude", Kind::Exclude, Is("[]"), "", "Points to leave out: those at which every key of a table has the given value."),
