@@ -38,6 +38,11 @@ impl Listener for AtWork {
 }
 
 impl AtWork {
+    /// Whether a run trains, or is evaluated.
+    pub fn trains(&self) -> bool {
+        !self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// Marks them as interrupted in the store in `runs`, if it can be written soon.
     pub fn interrupt(&self, runs: &Path) {
         let keys = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -60,4 +65,31 @@ fn mark(runs: &Path, keys: &BTreeSet<String>) -> Result<(), StoreError> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use taper::event::Outcome;
+
+    use super::*;
+
+    #[test]
+    fn a_run_trains_from_its_start_to_its_end() {
+        let mut at_work = AtWork::default();
+        assert!(!at_work.trains(), "rows are still read");
+        let run = RunInfo { key: "k".into(), name: "lr=1".into(), log_steps: 1, position: (1, 1), windows: None };
+        let rows = (8, 4, 4);
+        let started = Event::RunStarted {
+            total_steps: 4,
+            steps_per_epoch: 2,
+            resumed_from: None,
+            rows,
+            parameters: 9,
+            train_labels: Vec::new(),
+        };
+        at_work.on(&run, &started).unwrap();
+        assert!(at_work.trains());
+        at_work.on(&run, &Event::RunFinished(Outcome::Completed)).unwrap();
+        assert!(!at_work.trains());
+    }
 }

@@ -15,7 +15,7 @@ use taper::{
         self,
         command::{shell_word, with_runs},
     },
-    report::leaderboard,
+    report::{Leaderboard, Trial, leaderboard},
     spec::{LoadOptions, LoadedSpec, misspelt},
     store::{PlanRecord, RunRecord, RunState, Store, StoreError},
     warning::{Kind, Warning},
@@ -119,6 +119,10 @@ pub fn find(store: &Store, wanted: &str, global: &Global) -> Result<RunRecord> {
         }
     };
     let board = leaderboard(store, &name).ok();
+    let ambiguous = match (ambiguous, &board) {
+        (StoreError::AmbiguousRun { wanted, keys, .. }, Some(board)) => best_first(store, board, &name, &wanted, keys)?,
+        (ambiguous, _) => ambiguous,
+    };
     let best = board.as_ref().and_then(|board| board.trials.first().filter(|trial| trial.best_run.is_some()));
     Err(match (ambiguous, best) {
         // The text may also be the name of other runs than those of the experiment.
@@ -139,6 +143,26 @@ pub fn find(store: &Store, wanted: &str, global: &Global) -> Result<RunRecord> {
         (ambiguous, _) => ambiguous,
     }
     .into())
+}
+
+/// The error that `wanted` means each of these runs, the best one by the leaderboard first: only the first few are listed.
+fn best_first(
+    store: &Store,
+    board: &Leaderboard,
+    experiment: &str,
+    wanted: &str,
+    mut keys: Vec<String>,
+) -> Result<StoreError> {
+    let of_trial = |trial: &Trial| trial.best_run.iter().chain(&trial.runs).cloned().collect::<Vec<_>>();
+    let order: Vec<String> = board.trials.iter().flat_map(of_trial).collect();
+    keys.sort_by_key(|key| order.iter().position(|other| other == key).unwrap_or(usize::MAX));
+    let planned = store.runs_of(experiment)?;
+    let record = |key: &String| match planned.iter().find(|run| run.key == *key) {
+        Some(run) => Ok(run.clone()),
+        None => store.run(key),
+    };
+    let runs = keys.iter().map(record).collect::<Result<Vec<_>, _>>()?;
+    Ok(StoreError::ambiguous(wanted, keys, &runs))
 }
 
 /// The experiment given by its name, or by the path of its spec file.

@@ -140,6 +140,13 @@ pub fn parameters(run: &Prepared) -> u64 {
     ModelSpec::count(&run.shape, run.dataset.labels.len()).try_into().unwrap_or(u64::MAX)
 }
 
+/// Those of them that are trained: all that `train.freeze` leaves.
+pub fn trained_parameters(run: &Prepared) -> u64 {
+    let spec = ModelSpec::new(&run.shape, run.dataset.labels.len());
+    let trained = spec.parameters().iter().filter(|p| !p.is_frozen(&run.config.train.freeze));
+    trained.map(|p| p.len() as u64).sum()
+}
+
 /// Sizes of a run's model.
 pub fn shape(run: &Prepared) -> ModelShape {
     run.shape.cost_shape(run.dataset.labels.len())

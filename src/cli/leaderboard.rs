@@ -5,9 +5,10 @@ use serde_json::Value;
 use taper::{
     event::Split,
     format::{self, names},
+    observe::all_in,
     observe::swept_columns,
     plan::Metric,
-    report::{Leaderboard, Mean, OutOfFold, Trial, interval_notes, replicates},
+    report::{self, Leaderboard, Mean, OutOfFold, Trial, interval_notes, replicates},
     store::RunState,
 };
 
@@ -36,7 +37,9 @@ impl Detail {
 const BY_TEST: &str = "ranked on the test rows, because there is no dev split: the best value is optimistic, because it was chosen on the same rows on which it is evaluated";
 
 /// Explains the mark beside a value.
-pub const NOT_FINAL: &str = "* not final: measured during training, at the step given after @";
+pub fn not_final_mark() -> String {
+    format!("* {}: measured during training, at the step given after @", report::NOT_FINAL)
+}
 
 /// Explains the order of pruned trials with values of different steps.
 const FURTHER_FIRST: &str = "pruned trials: values of a later part of training come first";
@@ -97,14 +100,15 @@ pub fn print_those(
     board.missing.iter().try_for_each(|note| out.wrapped(note))
 }
 
-/// `… and 17 more (12 pending, 5 pruned)`: all trials that are not at these positions, also those that no command has begun.
+/// `… and 17 more (12 pending, 5 pruned)`, `… and 4 more, all pending`: all trials that are not at these positions, also those that no command has begun.
 fn more(board: &Leaderboard, positions: &[usize]) -> Option<String> {
     let left = (0..board.trials.len()).filter(|i| !positions.contains(i)).map(|i| board.trials[i].state);
     let states = RunState::counted(left.clone());
-    match left.count() {
-        0 => None,
-        n => Some(format!("… and {n} more ({states})")),
-    }
+    let first = left.clone().next()?;
+    Some(match left.clone().count() {
+        n if left.clone().all(|state| state == first) => all_in(n, first),
+        n => format!("… and {n} more ({states})"),
+    })
 }
 
 /// That other trials have the value of the first, and what put it first.
@@ -286,7 +290,7 @@ fn footnotes(shown: &[&Trial], metric: Metric, tested: bool, intervals: bool) ->
         );
     }
     if shown.iter().any(|trial| !trial.is_final && trial.value.is_some()) {
-        notes.push(NOT_FINAL.into());
+        notes.push(not_final_mark());
     }
     let pruned = || shown.iter().filter(|trial| trial.state == RunState::Pruned && trial.value.is_some());
     if pruned().any(|trial| trial.step != pruned().next().and_then(|first| first.step)) {

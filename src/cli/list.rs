@@ -206,7 +206,7 @@ impl List {
             }
         }
         if unfinished {
-            out.wrapped(board::NOT_FINAL)?;
+            out.wrapped(&board::not_final_mark())?;
         }
         if marked {
             out.wrapped(board::MARK)?;

@@ -62,14 +62,14 @@ impl<'a> Method<'a> {
         Self { sweep, known, trials, more, over, own_dev, prune, rungs: all, promotions, share }
     }
 
-    /// Lines of text; none for a plain grid.
-    pub fn lines(&self) -> Vec<String> {
+    /// Lines of text, each with its label; none for a plain grid.
+    pub fn lines(&self) -> Vec<(&'static str, String)> {
         let mut lines = Vec::new();
         let name = self.sweep.search.name();
         if self.sweep.search != Search::Grid {
             let asked = self.sweep.trials.unwrap_or(0);
             let undrawn = self.trials.undrawn;
-            let mut line = format!("search    {name}: {}", format::counted(asked - undrawn.min(asked), "trial"));
+            let mut line = format!("{name}: {}", format::counted(asked - undrawn.min(asked), "trial"));
             if undrawn > 0 {
                 let points = format::counted(asked - undrawn.min(asked), "different point");
                 line += &format!(" ({} were asked for, but the axes have only {points})", format::count(asked));
@@ -85,15 +85,14 @@ impl<'a> Method<'a> {
                     }
                 };
             }
-            lines.push(line);
+            lines.push(("search", line));
         }
         match self.prune {
             Prune::None => {}
             Prune::Asha { .. } | Prune::Median { .. } if self.rungs.iter().all(|run| run.steps.is_empty()) => {
                 let rule = if matches!(self.prune, Prune::Median { .. }) { "median" } else { "ASHA" };
-                lines.push(format!(
-                    "pruning   {rule}: prunes nothing, because no run is evaluated before its last step"
-                ));
+                let why = format!("{rule}: prunes nothing, because no run is evaluated before its last step");
+                lines.push(("pruning", why));
             }
             Prune::Asha { reduction_factor, .. } => {
                 let left = self.promotions.as_ref().map(|of| of.words(deepest(&self.rungs))).unwrap_or_default();
@@ -107,31 +106,36 @@ impl<'a> Method<'a> {
                 };
                 let judged = ", or more: they are judged batch by batch";
                 let promoted = promotions(&self.rungs, reduction_factor, self.trials.all);
-                lines.push(match (self.over, self.may_be_more()) {
-                    (true, _) => format!("pruning   ASHA: at {promoted} are promoted"),
+                let line = match (self.over, self.may_be_more()) {
+                    (true, _) => format!("ASHA: at {promoted} are promoted"),
                     (false, true) => format!(
-                        "pruning   ASHA: at {promoted} are promoted ({left} trials{judged}), which takes about {share} \
+                        "ASHA: at {promoted} are promoted ({left} trials{judged}), which takes about {share} \
                          of all steps, or more{batches}"
                     ),
                     (false, false) => format!(
-                        "pruning   ASHA: at {promoted} are promoted ({left} trials), which takes {share} of all steps; \
+                        "ASHA: at {promoted} are promoted ({left} trials), which takes {share} of all steps; \
                          a trial is judged as soon as it has a score, so more than 1 in {reduction_factor} may be \
                          promoted"
                     ),
-                });
+                };
+                lines.push(("pruning", line));
             }
-            Prune::Median { startup_trials } if self.trials.all <= startup_trials => lines.push(format!(
-                "pruning   median: prunes nothing, because it compares trials from trial {} on, and there are only {}",
-                startup_trials + 1,
-                self.trials.all
-            )),
-            Prune::Median { startup_trials } => lines.push(format!(
-                "pruning   median: from trial {} on, {} a trial worse than the median of earlier trials is pruned",
-                startup_trials + 1,
-                at_evaluations(&self.rungs)
-            )),
+            Prune::Median { startup_trials } if self.trials.all <= startup_trials => {
+                let (from, all) = (startup_trials + 1, self.trials.all);
+                let why = format!(
+                    "median: prunes nothing, because it compares trials from trial {from} on, and there are only {all}"
+                );
+                lines.push(("pruning", why));
+            }
+            Prune::Median { startup_trials } => {
+                let (from, at) = (startup_trials + 1, at_evaluations(&self.rungs));
+                let rule = format!(
+                    "median: from trial {from} on, {at} a trial worse than the median of earlier trials is pruned"
+                );
+                lines.push(("pruning", rule));
+            }
         }
-        lines.extend(self.folds());
+        lines.extend(self.folds().map(|folds| ("folds", folds)));
         let runs = self.sweep.max_runs.map(|runs| format::counted(runs, "run"));
         let hours = self
             .sweep
@@ -139,12 +143,12 @@ impl<'a> Method<'a> {
             .map(|hours| format!("{hours} {} of training", if hours == 1.0 { "hour" } else { "hours" }));
         let budget: Vec<String> = runs.into_iter().chain(hours).collect();
         if !budget.is_empty() {
-            lines.push(format!("budget    at most {}", budget.join(" and ")));
+            lines.push(("budget", format!("at most {}", budget.join(" and "))));
         }
         lines
     }
 
-    /// `folds     2 trials × 5 folds = 10 runs; every row is a test row once for each trial`.
+    /// `2 trials × 5 folds = 10 runs; every row is a test row once for each trial`.
     fn folds(&self) -> Option<String> {
         let folds = self.sweep.folds?;
         let seeds = self.sweep.seeds.len() as u64;
@@ -158,7 +162,7 @@ impl<'a> Method<'a> {
         let product = self.sweep.exclude.is_empty().then(|| format!("{} = {runs}", factors.join(" × ")));
         let product = product.unwrap_or_else(|| format::counted(folds, "fold"));
         let outside = if self.own_dev { " outside the dev split" } else { "" };
-        Some(format!("folds     {product}; every row{outside} is a test row once{of}"))
+        Some(format!("{product}; every row{outside} is a test row once{of}"))
     }
 
     /// The share of all steps that is expected to be trained.

@@ -8,7 +8,7 @@ use taper::{
     experiment::Outcome,
     format::{self, command::shell_word, names},
     metrics::{Metric, Metrics, majority, majority_words},
-    plan::sanity::CHOSEN_ON_TEST,
+    plan::{Keep, sanity::CHOSEN_ON_TEST},
     report,
     store::{EvalRecord, RunRecord, RunState, Store},
     warning::{Kind, Warning},
@@ -87,13 +87,18 @@ pub fn print_outcome(store: &Store, outcome: &Outcome, out: &mut Output) -> Resu
                     out.line("")?;
                     leaderboard::print_those(&board, begun, Some(LEADERS), out)?;
                     out.line("")?;
-                    best(store, &board, &runs)?
+                    best(store, &board, &runs)?.into_iter().map(|line| (None, line)).collect()
                 }
                 false => Vec::new(),
             }
         }
     };
-    lines.into_iter().try_for_each(|line| out.wrapped(&line))?;
+    for (label, text) in lines {
+        match label {
+            Some(label) => out.labelled((&label, VALUES), &text)?,
+            None => out.wrapped(&text)?,
+        }
+    }
     if runs.len() > 1 {
         let left_by_budget = tally.beyond_budget > 0 && tally.stopped == 0;
         interrupted(&runs, left_by_budget, out)?;
@@ -117,41 +122,59 @@ pub fn print_outcome(store: &Store, outcome: &Outcome, out: &mut Output) -> Resu
     Ok(())
 }
 
+/// The column of the values of a result after their labels.
+const VALUES: usize = 18;
+
+/// A line of the result, with its label if it has one.
+type Said = (Option<String>, String);
+
 /// The result of a single run.
-fn one(store: &Store, run: &RunRecord) -> Result<Vec<String>> {
+fn one(store: &Store, run: &RunRecord) -> Result<Vec<Said>> {
     let Some(m) = &run.final_metrics else { return Ok(Vec::new()) };
+    let labelled = |label: String, text: String| (Some(format!("  {label}")), text);
     let evals = store.evals(&run.key)?;
     let split = run.measured_on();
     let i = taper::stats::wilson(m.right(), m.rows);
     let mut lines = vec![
-        format!("{}  {}", format::short(&run.key), run.name),
-        format!(
-            "  {:<15} {} (95% interval {}, {}), loss {}",
+        (None, format!("{}  {}", format::short(&run.key), run.name)),
+        labelled(
             format!("{} accuracy", word(&split)),
-            format::percent(m.get(Metric::Accuracy)),
-            format::percents((i.low, i.high)),
-            format::counted(m.rows, "row"),
-            Metric::Loss.text(m.get(Metric::Loss))
+            format!(
+                "{} (95% interval {}, {}), loss {}",
+                format::percent(m.get(Metric::Accuracy)),
+                format::percents((i.low, i.high)),
+                format::counted(m.rows, "row"),
+                Metric::Loss.text(m.get(Metric::Loss))
+            ),
         ),
     ];
-    lines.splice(1..1, run.early_stop().map(|early| format!("  {early}")));
+    lines.splice(1..1, run.early_stop().map(|early| (None, format!("  {early}"))));
+    lines.extend(chosen_weights(run, &evals).map(|weights| labelled("weights".into(), weights)));
     if let Some(before) = at(&evals, When::Before, split) {
         let gain = points(m.get(Metric::Accuracy) - before.get(Metric::Accuracy));
-        lines.push(format!("  {:<15} {} ({gain})", "before training", format::percent(before.get(Metric::Accuracy))));
+        let text = format!("{} ({gain})", format::percent(before.get(Metric::Accuracy)));
+        lines.push(labelled("before training".into(), text));
     }
     if let Some((label, right)) = baseline(&[run]) {
         let share = right as f64 / m.rows.max(1) as f64;
         let of = run.train_labels.as_deref().map_or(String::new(), |rows| majority_words(rows, "label"));
         let text = format!("always predicting `{}`, {of} in training", format::one_line(&label));
-        lines.push(format!("  {:<15} {}: {text}", "baseline", format::percent(share)));
+        lines.push(labelled("baseline".into(), format!("{}: {text}", format::percent(share))));
     }
     if let Some(dev) = at(&evals, When::After, Split::Dev).filter(|_| split != Split::Dev) {
-        lines.push(format!("  {:<15} {}", "dev accuracy", format::percent(dev.get(Metric::Accuracy))));
+        lines.push(labelled("dev accuracy".into(), format::percent(dev.get(Metric::Accuracy))));
     }
     let results = store.warnings(&run.key)?.into_iter().filter(|warning| warning.kind == Kind::Result);
     let high_loss = report::high_loss(run, &store.last_steps(&run.key, report::LAST_STEPS)?);
-    lines.extend(results.chain(high_loss).map(|w: Warning| format!("warning: {}", format::one_line(&w.message))));
+    let said = |w: Warning| (None, format!("warning: {}", format::one_line(&w.message)));
+    lines.extend(results.chain(high_loss).map(said));
     Ok(lines)
+}
+
+/// The step of the weights that the result is of, where the dev rows chose it.
+fn chosen_weights(run: &RunRecord, evals: &[EvalRecord]) -> Option<String> {
+    let chosen = run.config.checkpoint.keep == Keep::Best && run.config.data.has_dev();
+    report::weights(run, evals).filter(|_| chosen)
 }
 
 /// Where the next command resumes the interrupted runs: `interrupted: lr=1e-3 seed=2 resumes at step 30 of 108`; none where the budget leaves
@@ -224,6 +247,9 @@ fn best(store: &Store, board: &report::Leaderboard, runs: &[RunRecord]) -> Resul
         lines.push(format!("  on {on}: {text}"));
     }
     lines.extend(leaderboard::best_run(board, trial).map(|run| format!("  {run}")));
+    if let [run] = measured[..] {
+        lines.extend(chosen_weights(run, &store.evals(&run.key)?).map(|weights| format!("  its weights: {weights}")));
+    }
     Ok(lines)
 }
 
@@ -333,7 +359,7 @@ fn failures(runs: &[RunRecord]) -> Vec<String> {
         };
         let names: Vec<&str> = failed.iter().map(|run| run.name.as_str()).collect();
         [
-            format!("failed: {}: {}", format::counted(failed.len() as u64, "run"), listed(&names)),
+            format!("{} failed: {}", format::counted(failed.len() as u64, "run"), listed(&names)),
             format!("  {}", first_line(failed[0])),
             format!("  {what_to_do}"),
         ]

@@ -25,7 +25,7 @@ use super::{
     order,
     output::Output,
     plan_data,
-    plan_runs::{self, Line, NO_TIME, diverged, is_open, is_to_do, left, shared_changes},
+    plan_runs::{self, Line, NO_TIME, Shared, diverged, is_open, is_to_do, left, shared_reasons},
     stored::{LeftOver, Stored},
 };
 
@@ -186,16 +186,14 @@ fn print(
         }
     }
     if shown.len() > 1 {
-        out.labelled(&format!(
-            "          (the data settings of the first run; the sweep has {} different ones)",
-            shown.len()
-        ))?;
+        let settings = format!("(the data settings of the first run; the sweep has {} different ones)", shown.len());
+        out.labelled(("", plan_data::VALUES), &settings)?;
     }
     plan_data::rates(lines.iter().map(|line| line.run), out)?;
     plan_data::other_lengths(lines.iter().map(|line| line.run), out)?;
     plan_data::dropout(lines.iter().map(|line| line.run), out)?;
-    for line in method.lines() {
-        out.labelled(&line)?;
+    for (label, line) in method.lines() {
+        out.labelled((label, plan_data::VALUES), &line)?;
     }
     for warning in planner.warning_lines() {
         out.wrapped(&warning)?;
@@ -204,7 +202,7 @@ fn print(
         out.wrapped(&format!("note: {}", format::one_line(note)))?;
     }
     out.line("")?;
-    let shared = shared_changes(lines);
+    let shared = shared_reasons(lines);
     match all || !out.terminal {
         true => plan_runs::each(lines, &shared, out)?,
         false => plan_runs::grouped(lines, &shared, out)?,
@@ -213,8 +211,12 @@ fn print(
     if let Some(note) = method.whole_runs().filter(|_| lines.iter().any(is_to_do)) {
         out.wrapped(note)?;
     }
-    for (why, n) in shared {
-        out.wrapped(&format!("changed in {}: {why}", format::counted(n as u64, "run")))?;
+    for Shared { what, why, runs } in shared {
+        let runs = format::counted(runs as u64, "run");
+        // The reason of a failure has a colon itself.
+        let text =
+            if what == "changed" { format!("{what} in {runs}: {why}") } else { format!("{runs} {what}\n  {why}") };
+        text.lines().try_for_each(|line| out.wrapped(line))?;
     }
     let removed = lines.iter().filter(|line| line.state.removed).count();
     if removed > 0 && Prune::of(&spec.spec().sweep) != Prune::None {

@@ -20,18 +20,21 @@ use super::{costs, leaderboard::word, output::Output};
 /// The most labels of a data set that are listed.
 const LABELS_SHOWN: usize = 50;
 
+/// The column of the values after their labels.
+pub const VALUES: usize = 10;
+
 /// The data section: rows read, splits, lengths.
 pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
     let (dataset, splits) = (&run.dataset, &run.splits);
     let c = &dataset.cleaning;
     let n = dataset.rows.len() as u64;
     let of_splits: u64 = dataset.files.iter().map(|file| file.rows.len() as u64).sum();
-    let (used, usable) = (n - of_splits, c.read - c.missing_text - c.missing_pair - c.missing_label);
+    let (used, usable) = (n - of_splits, c.read - c.dropped());
     let (rows, limit) = match used < usable {
         true => (format!("{} of {}", format::count(used), format::counted(usable, "row")), " (data.limit)"),
         false => (format::counted(used, "row"), ""),
     };
-    out.labelled(&format!("data      {rows} of {}{limit}; {}", run.config.data.source.shown(), dropped(c)))?;
+    out.labelled(("data", VALUES), &format!("{rows} of {}{limit}; {}", run.config.data.source.shown(), dropped(c)))?;
     read_as(&dataset.notes, out)?;
     for file in &dataset.files {
         let (rows, split) = (format::counted(file.rows.len() as u64, "row"), word(&file.split));
@@ -42,7 +45,7 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
             0 => source,
             more => format!("{} and {}", file.name, format::counted(more as u64, "more file")),
         };
-        out.labelled(&format!("          {rows} of {source}, the {split} split; {}", dropped(&file.cleaning)))?;
+        out.labelled(("", VALUES), &format!("{rows} of {source}, the {split} split; {}", dropped(&file.cleaning)))?;
         read_as(&file.notes, out)?;
     }
 
@@ -54,11 +57,11 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
         .labels
         .iter()
         .zip(&counts)
-        .map(|(label, &count)| format!("{} {} ({})", data::escaped(label), format::count(count), share(count)))
+        .map(|(label, &count)| format!("{}: {} ({})", data::escaped(label), format::count(count), share(count)))
         .take(LABELS_SHOWN)
         .chain(more)
         .collect();
-    out.labelled(&format!("labels    {}", classes.join(", ")))?;
+    out.labelled(("labels", VALUES), &classes.join(", "))?;
     let train_counts = dataset.class_counts(&splits.train);
     let always = metrics::majority(&train_counts).unwrap_or(0) as usize;
     let measured = [("dev", &splits.dev), ("test", &splits.test)].into_iter().filter(|(_, rows)| !rows.is_empty());
@@ -68,23 +71,29 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
             format!("{} of the {name} rows", format::percent(right / rows.len() as f64))
         })
         .collect();
-    out.labelled(&format!(
-        "baseline  always predicting {}, {} in training, is right on {}",
-        data::escaped(&dataset.labels[always]),
-        metrics::majority_words(&train_counts, "label"),
-        gives.join(" and ")
-    ))?;
+    out.labelled(
+        ("baseline", VALUES),
+        &format!(
+            "always predicting {}, {} in training, is right on {}",
+            data::escaped(&dataset.labels[always]),
+            metrics::majority_words(&train_counts, "label"),
+            gives.join(" and ")
+        ),
+    )?;
     let one = if run.config.data.text_pair_column.is_some() { "pair" } else { "text" };
     if c.duplicates > 0 {
         let labels = match c.contradicting {
             0 => String::new(),
             n => format!("; {} {} different labels", format::counted(n, one), format::by_number(n, "has", "have")),
         };
-        out.labelled(&format!(
-            "repeats   {} {} an earlier {one}{labels}",
-            format::counted(c.duplicates, "row"),
-            format::by_number(c.duplicates, "repeats", "repeat"),
-        ))?;
+        out.labelled(
+            ("repeats", VALUES),
+            &format!(
+                "{} {} an earlier {one}{labels}",
+                format::counted(c.duplicates, "row"),
+                format::by_number(c.duplicates, "repeats", "repeat"),
+            ),
+        )?;
     }
     let size = |rows: &[u32]| format::count(rows.len() as u64);
     // Splits that the column does not name are shares of the rows of train.
@@ -98,22 +107,25 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
         _ => String::new(),
     };
     let fold = data.fold.map_or(String::new(), |fold| format!(" (fold {} of {})", fold.number(), fold.of()));
-    out.labelled(&format!(
-        "split     train {}, dev {}, test {}{fold}{by}{}",
-        size(&splits.train),
-        size(&splits.dev),
-        size(&splits.test),
-        groups(run, splits)
-    ))?;
+    out.labelled(
+        ("split", VALUES),
+        &format!(
+            "train {}, dev {}, test {}{fold}{by}{}",
+            size(&splits.train),
+            size(&splits.dev),
+            size(&splits.test),
+            groups(run, splits)
+        ),
+    )?;
     if let (Some(least), Some(most)) = (splits.folds.iter().min(), splits.folds.iter().max()) {
         let each = match least == most {
             true => format::counted(*least as u64, "row"),
             false => format!("{} to {}", format::count(*least as u64), format::counted(*most as u64, "row")),
         };
-        out.labelled(&format!("          each of the {} folds has {each}", splits.folds.len()))?;
+        out.labelled(("", VALUES), &format!("each of the {} folds has {each}", splits.folds.len()))?;
     }
     if let Some(balance) = balance(run) {
-        out.labelled(&format!("balance   {balance}"))?;
+        out.labelled(("balance", VALUES), &balance)?;
     }
     for AuditedLeak { rows_of, also_in, exact, alike } in &run.audit().leaks {
         let (exact, alike) = (*exact, *alike);
@@ -127,28 +139,35 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
             more => format!("; {} more if case and spaces are ignored", format::count(more)),
         };
         let n = if exact == 0 { alike } else { exact };
-        out.labelled(&format!("leakage   {} a {one} that is also in {}{more}", rows(n), word(also_in)))?;
+        out.labelled(("leakage", VALUES), &format!("{} a {one} that is also in {}{more}", rows(n), word(also_in)))?;
     }
     let LengthStats { mean, p50, p90, p99, max, longer_than_counted, truncated: _ } = run.lengths()?;
     let more_than = if longer_than_counted > 0 { "more than " } else { "" };
-    out.labelled(&format!(
-        "tokens    mean {}, p50 {p50}, p90 {p90}, p99 {p99}, longest {more_than}{max}",
-        format::decimals(mean, 1)
-    ))?;
-    out.labelled(&format!("long      {}", how_long(run)?))?;
-    let parameters = format::count(costs::parameters(run));
+    out.labelled(
+        ("tokens", VALUES),
+        &format!("mean {}, p50 {p50}, p90 {p90}, p99 {p99}, longest {more_than}{max}", format::decimals(mean, 1)),
+    )?;
+    out.labelled(("long", VALUES), &how_long(run)?)?;
+    let all = costs::parameters(run);
+    let parameters = match costs::trained_parameters(run) {
+        trained if trained == all => format!("{} parameters", format::count(all)),
+        trained => format!("{} of {} parameters are trained", format::count(trained), format::count(all)),
+    };
     let shape = &run.shape;
     let sets = shape
         .layer_groups
         .map_or_else(String::new, |groups| format!(" with {} of parameters", format::counted(groups as u64, "set")));
-    out.labelled(&format!(
-        "model     {}: {}, {} of {}{sets}, vocabulary {}, {parameters} parameters",
-        run.config.model.source.shown(),
-        shape.family.model_type,
-        format::counted(shape.num_hidden_layers as u64, "layer"),
-        shape.hidden_size,
-        format::count(shape.vocab_size as u64),
-    ))
+    out.labelled(
+        ("model", VALUES),
+        &format!(
+            "{}: {}, {} of {}{sets}, vocabulary {}, {parameters}",
+            run.config.model.source.shown(),
+            shape.family.model_type,
+            format::counted(shape.num_hidden_layers as u64, "layer"),
+            shape.hidden_size,
+            format::count(shape.vocab_size as u64),
+        ),
+    )
 }
 
 /// Where the runs' models have dropout.
@@ -156,8 +175,10 @@ pub fn dropout<'a>(runs: impl Iterator<Item = &'a Prepared>, out: &mut Output) -
     let said = each_once(runs, |run| dropout_of(&run.shape));
     match &said[..] {
         [] => Ok(()),
-        [(one, _)] => out.labelled(&format!("dropout   {one}")),
-        [(first, _), ..] => out.labelled(&format!("dropout   {first}; the runs have {} settings", said.len())),
+        [(one, _)] => out.labelled(("dropout", VALUES), one),
+        [(first, _), ..] => {
+            out.labelled(("dropout", VALUES), &format!("{first}; the runs have {} settings", said.len()))
+        }
     }
 }
 
@@ -199,9 +220,9 @@ pub fn rates<'a>(runs: impl Iterator<Item = &'a Prepared>, out: &mut Output) -> 
     let Some((words, run)) = said.first() else { return Ok(()) };
     let of = match said.len() {
         1 => String::new(),
-        n => format!(" ({}; the sweep has {} such settings)", format::one_line(run), format::count(n as u64)),
+        n => format!("; these are of {}, one of {} such settings", format::one_line(run), format::count(n as u64)),
     };
-    out.labelled(&format!("rates     {words}{of}"))
+    out.labelled(("rates", VALUES), &format!("{words}{of}"))
 }
 
 /// What becomes of long texts in those of a sweep's runs of which something else is to be said than of the first: they read them in
@@ -226,13 +247,13 @@ pub fn other_lengths<'a>(runs: impl Iterator<Item = &'a Prepared>, out: &mut Out
             continue;
         }
         if (1..=SHOWN).contains(&said.len()) {
-            out.labelled(&format!("long      {sentence} ({})", format::one_line(&run.name)))?;
+            out.labelled(("long", VALUES), &format!("{sentence} ({})", format::one_line(&run.name)))?;
         }
         said.push(sentence);
     }
     match said.len().saturating_sub(1 + SHOWN) {
         0 => Ok(()),
-        more => out.labelled(&format!("          (and {} more; --json has all)", format::count(more as u64))),
+        more => out.labelled(("", VALUES), &format!("(and {} more; --json has all)", format::count(more as u64))),
     }
 }
 
@@ -272,11 +293,11 @@ fn balance(run: &Prepared) -> Option<String> {
 
 /// How a file is read, where that is not what its name says.
 fn read_as(notes: &[String], out: &mut Output) -> Result<()> {
-    if notes.is_empty() { Ok(()) } else { out.labelled(&format!("          {}", notes.join("; "))) }
+    if notes.is_empty() { Ok(()) } else { out.labelled(("", VALUES), &notes.join("; ")) }
 }
 
 /// The rows of a file that were dropped.
-fn dropped(cleaning: &Cleaning) -> String {
+pub fn dropped(cleaning: &Cleaning) -> String {
     let missing = [
         (cleaning.missing_text, "without a text", &cleaning.missing_text_lines),
         (cleaning.missing_pair, "without a second text", &cleaning.missing_pair_lines),

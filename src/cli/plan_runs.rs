@@ -65,25 +65,42 @@ fn about(seconds: f64) -> String {
     }
 }
 
-/// Changes that several runs have in common, each with the number of these runs.
-pub fn shared_changes<'a>(lines: &'a [Line]) -> Vec<(&'a str, usize)> {
-    let mut shared: Vec<(&str, usize)> = Vec::new();
-    for why in lines.iter().filter(|line| line.state.changed).filter_map(|line| line.state.why.as_deref()) {
-        match shared.iter_mut().find(|(known, _)| *known == why) {
-            Some((_, n)) => *n += 1,
-            None => shared.push((why, 1)),
+/// A reason that is said below the table, once for all runs that have it.
+pub struct Shared<'a> {
+    /// What became of these runs: `changed`, `failed (diverged)`.
+    pub what: String,
+    /// Why.
+    pub why: &'a str,
+    /// How many they are.
+    pub runs: usize,
+}
+
+/// Changes that several runs have in common, and why runs failed, which is a sentence with advice.
+pub fn shared_reasons<'a>(lines: &'a [Line]) -> Vec<Shared<'a>> {
+    let mut shared: Vec<Shared> = Vec::new();
+    for line in lines {
+        let failed = line.state.record.as_ref().filter(|record| record.state == RunState::Failed);
+        let what = match failed {
+            Some(record) => record.state_text(),
+            None if line.state.changed => "changed".into(),
+            None => continue,
+        };
+        let Some(why) = line.state.why.as_deref() else { continue };
+        match shared.iter_mut().find(|known| (known.why, &known.what) == (why, &what)) {
+            Some(known) => known.runs += 1,
+            None => shared.push(Shared { what, why, runs: 1 }),
         }
     }
-    shared.retain(|(_, n)| *n > 1);
+    shared.retain(|reason| reason.runs > 1 || reason.what != "changed");
     shared
 }
 
-/// A run's state in words, without a reason that is said of several runs below the table.
-fn state(line: &Line, shared: &[(&str, usize)]) -> String {
+/// A run's state in words, without a reason that is said below the table.
+fn state(line: &Line, shared: &[Shared]) -> String {
     let pruned = line.state.record.as_ref().filter(|record| record.state == RunState::Pruned);
     match (&line.state.why, pruned) {
         // It is said once, below.
-        (Some(why), _) if shared.iter().any(|(known, _)| known == why) => line.state.word.clone(),
+        (Some(why), _) if shared.iter().any(|known| known.why == why) => line.state.word.clone(),
         // The reason is a sentence, which `taper show` and the report have.
         (Some(_), Some(pruned)) => unbroken(&format!("{} at step {}", line.state.word, format::count(pruned.steps))),
         (Some(why), None) => format!("{}: {why}", line.state.word),
@@ -110,7 +127,7 @@ fn takes(seconds: Option<f64>) -> String {
 const LEAST: [&str; 5] = ["disk", "memory", "time", "steps", "run"];
 
 /// Every run.
-pub fn each(lines: &[Line], shared: &[(&str, usize)], out: &mut Output) -> Result<()> {
+pub fn each(lines: &[Line], shared: &[Shared], out: &mut Output) -> Result<()> {
     let rows = lines.iter().map(|line| {
         let e = &line.estimate;
         vec![
@@ -127,7 +144,7 @@ pub fn each(lines: &[Line], shared: &[(&str, usize)], out: &mut Output) -> Resul
 }
 
 /// The first trials, one line each.
-pub fn grouped(lines: &[Line], shared: &[(&str, usize)], out: &mut Output) -> Result<()> {
+pub fn grouped(lines: &[Line], shared: &[Shared], out: &mut Output) -> Result<()> {
     let mut trials: Vec<Vec<&Line>> = Vec::new();
     for line in lines {
         match trials.iter_mut().find(|trial| trial[0].run.trial == line.run.trial) {
@@ -198,7 +215,10 @@ fn spans(numbers: &[u64]) -> String {
 }
 
 /// `new`; where the runs differ `2 completed; 1 new`.
-fn states(trial: &[&Line], shared: &[(&str, usize)]) -> String {
+fn states(trial: &[&Line], shared: &[Shared]) -> String {
+    if let Some(resumed) = resumed(trial) {
+        return resumed;
+    }
     let mut counts: Vec<(String, usize)> = Vec::new();
     for state in trial.iter().map(|line| state(line, shared)) {
         match counts.iter_mut().find(|(known, _)| *known == state) {
@@ -209,6 +229,27 @@ fn states(trial: &[&Line], shared: &[(&str, usize)]) -> String {
     match &counts[..] {
         [(all, _)] => all.clone(),
         counts => counts.iter().map(|(state, n)| format!("{n} {state}")).collect::<Vec<_>>().join("; "),
+    }
+}
+
+/// `interrupted, resume at steps 195 and 171`; from three runs on `interrupted, resume at steps 171 to 195`. `None` unless all runs are
+/// interrupted, and resume at different steps before their last.
+fn resumed(trial: &[&Line]) -> Option<String> {
+    let step = |line: &&Line| {
+        let record = line.state.record.as_ref().filter(|record| record.state == RunState::Interrupted)?;
+        line.state.resumes.filter(|step| *step < record.total_steps && !line.beyond_budget)
+    };
+    let steps: Vec<u64> = trial.iter().map(step).collect::<Option<_>>()?;
+    Some(format!("{}, resume at steps {}", RunState::Interrupted.word(), unbroken(&different(&steps)?)))
+}
+
+/// `195 and 171`, `171 to 195`; `None` if all steps are the same.
+fn different(steps: &[u64]) -> Option<String> {
+    let (first, last) = (steps.iter().min()?, steps.iter().max()?);
+    match steps {
+        _ if first == last => None,
+        [one, other] => Some(format!("{} and {}", format::count(*one), format::count(*other))),
+        _ => Some(format!("{} to {}", format::count(*first), format::count(*last))),
     }
 }
 
@@ -229,6 +270,13 @@ fn costs(trial: &[&Line]) -> [String; 4] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn steps_of_several_runs_are_said_together_where_they_differ() {
+        assert_eq!(different(&[195, 171]).as_deref(), Some("195 and 171"));
+        assert_eq!(different(&[1950, 171, 300]).as_deref(), Some("171 to 1,950"));
+        assert_eq!([different(&[5, 5]), different(&[5]), different(&[])], [None, None, None]);
+    }
 
     #[test]
     fn seeds_that_follow_each_other_are_a_span() {

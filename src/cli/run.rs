@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::json;
 use taper::{
-    execute::{DeviceChoice, RunsPerDevice, Slot, Tally, threads},
+    execute::{DeviceChoice, Prepared, RunsPerDevice, Slot, Tally, threads},
     experiment::{Outcome, Planner, RunOptions, Skipped},
     format,
     observe::{JsonLines, Listeners, Progress},
@@ -21,6 +21,7 @@ use super::{
     costs::Costs,
     outcome::print_outcome,
     output::{self, Output},
+    plan_data,
     reader::Reader,
 };
 
@@ -83,6 +84,9 @@ impl Run {
         for line in self.device_lines(&slots, global) {
             say(&line);
         }
+        for line in dropped(&planner.runs) {
+            say(&line);
+        }
         if !out.json {
             planner.warning_lines().iter().for_each(|line| above.say(line));
         } else {
@@ -112,7 +116,8 @@ impl Run {
         let (interrupted, runs) = (at_work.clone(), global.runs.clone());
         common::catch_signals(move |again| {
             match again {
-                false => above.say("stopping after this step; a run that has trained at least one step leaves a checkpoint; press Ctrl-C again to stop at once"),
+                false if interrupted.trains() => above.say("stopping after this step; a run that has trained at least one step leaves a checkpoint; press Ctrl-C again to stop at once"),
+                false => above.say("stopping: no run is training at the moment, and none is started; press Ctrl-C again to stop at once"),
                 true => {
                     above.end(
                         "stopped at once: runs in progress were interrupted; the same command resumes each from its \
@@ -206,6 +211,23 @@ impl Run {
         let refused = if left_open { DeviceChoice::why_no_gpu() } else { None };
         devices.iter().map(line).chain(refused).collect()
     }
+}
+
+/// A line for each data set with rows that were dropped while it was read.
+fn dropped(runs: &[Prepared]) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for run in runs {
+        let files = run.dataset.files.iter().map(|file| (file.name.clone(), &file.cleaning));
+        let all = std::iter::once((run.config.data.source.shown(), &run.dataset.cleaning)).chain(files);
+        for (name, cleaning) in all.filter(|(_, cleaning)| cleaning.dropped() > 0) {
+            let line =
+                format!("data: {} of {name}; {}", format::counted(cleaning.read, "row"), plan_data::dropped(cleaning));
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+    }
+    lines
 }
 
 /// Prints which runs were left out, and why.

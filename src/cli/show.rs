@@ -9,8 +9,7 @@ use taper::{
     event::When,
     format,
     metrics::Metric,
-    plan::Keep,
-    report::{LAST_STEPS, high_loss, long_texts},
+    report::{LAST_STEPS, high_loss, long_texts, weights},
     stats::wilson,
     store::{EvalRecord, ProbeRecord, RunRecord},
     warning::{Kind, Warning},
@@ -18,6 +17,9 @@ use taper::{
 
 use self::erased::Tag;
 use super::{Global, common, list::date, output::Output};
+
+/// The column of the values after their labels.
+const VALUES: usize = 12;
 
 /// Show the details of one run.
 #[derive(Args)]
@@ -91,34 +93,37 @@ fn print(
         out.wrapped(&format!("  {line}"))?;
     }
     out.unbroken(&format!("key         {}", run.key))?;
-    out.labelled(&format!("experiment  {}", experiment(run)))?;
+    out.labelled(("experiment", VALUES), &experiment(run))?;
     if let Some(fold) = run.config.data.fold {
         out.line(format!("fold        {} of {} is the test split", fold.number(), fold.of()))?;
     }
     out.unbroken(&format!("folder      {}", whole.folder))?;
     if let Some(started) = run.started_at {
         let trained = whole.trained_s.map_or(String::new(), |s| format!(", {} of training", format::duration(s)));
-        out.labelled(&format!("started     {}{trained}", date(started, "%Y-%m-%d %H:%M")))?;
+        out.labelled(("started", VALUES), &format!("{}{trained}", date(started, "%Y-%m-%d %H:%M")))?;
     }
     out.line(format!("steps       {} of {}", format::count(run.steps), format::count(run.total_steps)))?;
-    if let Some(step) = whole.weights_of {
-        out.labelled(&format!("weights     {}", weights(run, step)))?;
+    if let Some(weights) = weights(run, &whole.evaluations) {
+        out.labelled(("weights", VALUES), &weights)?;
     }
     if let Some(e) = &run.environment {
         let commit = e.git_commit.as_deref().map_or(String::new(), |c| format!(", in a repository at commit {c}"));
         let device = e.device_in_full();
         let threads = format::counted(e.threads as u64, "thread");
-        out.labelled(&format!("trained by  taper {}{commit}, {device}, {threads}, {}", e.taper, e.cpu))?;
+        out.labelled(("trained by", VALUES), &format!("taper {}{commit}, {device}, {threads}, {}", e.taper, e.cpu))?;
+    }
+    if let Some(e) = run.environment.as_ref().filter(|e| !e.learning_rates.is_empty()) {
+        out.labelled(("rates", VALUES), &e.learning_rates)?;
     }
     if let Some(e) = run.environment.as_ref().filter(|e| !e.texts.is_empty()) {
-        out.labelled(&format!("long texts  {}", long_texts(run.config.data.long_texts(), &e.texts, None)))?;
+        out.labelled(("long texts", VALUES), &long_texts(run.config.data.long_texts(), &e.texts, None))?;
     }
     for note in &whole.notes {
-        out.labelled(&format!("note        {}", format::one_line(&note.message)))?;
+        out.labelled(("note", VALUES), &format::one_line(&note.message))?;
     }
     let known_before = |warning: &&Warning| warning.kind.is_known_before();
     for warning in whole.warnings.iter().filter(known_before) {
-        out.labelled(&format!("warning     {}", format::one_line(&warning.message)))?;
+        out.labelled(("warning", VALUES), &format::one_line(&warning.message))?;
     }
     if config {
         out.line("")?;
@@ -183,17 +188,6 @@ fn print(
         out.unbroken(&format!("as a spec: {}", spec.display()))?;
     }
     Ok(())
-}
-
-/// `of step 138, the best by dev accuracy`; `of step 460, not kept`.
-fn weights(run: &RunRecord, step: u64) -> String {
-    let checkpoint = &run.config.checkpoint;
-    let which = match checkpoint.keep {
-        Keep::Best if run.config.data.has_dev() => format!("the best by dev {}", checkpoint.metric.name()),
-        Keep::None => "not kept".into(),
-        Keep::Best | Keep::Last | Keep::All => "the last".into(),
-    };
-    format!("of step {}, {which}", format::count(step))
 }
 
 /// The experiment that a run is shown for, and the others that have it.

@@ -13,7 +13,7 @@ static HANDLER: Mutex<Option<Handler>> = Mutex::new(None);
 /// the command was started so, as `nohup` does.
 ///
 /// # Errors
-/// The system refuses it.
+/// The system refuses it. Nothing is called then, and the next call tries again.
 pub fn on_signal(handler: impl FnMut() + Send + 'static) -> Result<(), ctrlc::Error> {
     let handlers = || HANDLER.lock().unwrap_or_else(PoisonError::into_inner);
     // The system's handler is set once, and calls the present one.
@@ -21,13 +21,16 @@ pub fn on_signal(handler: impl FnMut() + Send + 'static) -> Result<(), ctrlc::Er
         return Ok(());
     }
     let hangup = Hangup::now();
-    ctrlc::set_handler(move || {
+    let set = ctrlc::set_handler(move || {
         if let Some(handler) = handlers().as_mut() {
             handler();
         }
-    })?;
+    });
+    if set.is_err() {
+        *handlers() = None;
+    }
     hangup.restore();
-    Ok(())
+    set
 }
 
 /// Until another handler is set, a signal ends the command at once, with the exit code of an interrupted one, and this is said, for example

@@ -143,12 +143,26 @@ fn hint(kind: ErrorKind, arguments: &[String]) -> Option<String> {
             let known = ELSEWHERE.iter().find(|(words, _)| words.contains(&word.as_str()));
             known.map(|(_, hint)| hint.to_string())
         }
+        ErrorKind::UnknownArgument if names_the_spec(arguments) => Some(
+            "the spec is given without an option: `taper run SPEC`, `taper plan SPEC`; of a stored run, `taper show RUN --config` shows the \
+             settings"
+                .into(),
+        ),
         ErrorKind::UnknownArgument if negative(arguments).is_some() => {
             negative(arguments).map(|option| format!("`{option}` takes a number that is not negative"))
         }
         ErrorKind::UnknownArgument => setting(arguments).map(|set| format!("to set a key of the spec, use `{set}`")),
         _ => None,
     }
+}
+
+/// Whether the unknown option is what other tools call the file with the settings. `taper show` has a `--config` of its own.
+fn names_the_spec(arguments: &[String]) -> bool {
+    const OPTIONS: [&str; 5] = ["--config", "--config-file", "--config-path", "--spec", "-c"];
+    let option =
+        |argument: &String| argument.split_once('=').map_or(argument.as_str(), |(option, _)| option).to_string();
+    let takes_it = arguments.iter().any(|argument| argument == "show");
+    !takes_it && arguments.iter().map(option).any(|option| OPTIONS.contains(&option.as_str()))
 }
 
 /// The option before a negative number, which clap takes for an option.
@@ -225,6 +239,27 @@ mod tests {
         for line in ["run x.toml y.toml", "run x.toml --set train.lr=1e-4 y", "run x.toml --zzzz"] {
             assert_eq!(set(line), None, "{line}");
         }
+    }
+
+    #[test]
+    fn the_option_for_a_config_file_leads_to_the_spec() {
+        let said =
+            |line: &str| hint(ErrorKind::UnknownArgument, &line.split(' ').map(String::from).collect::<Vec<_>>());
+        for line in [
+            "run --config x.toml",
+            "plan --config=x.toml",
+            "--runs r run --config x.toml",
+            "run -c x.toml",
+            "fetch --spec x.toml",
+        ] {
+            assert!(
+                said(line)
+                    .is_some_and(|hint| hint.starts_with("the spec is given without an option: `taper run SPEC`")),
+                "{line}"
+            );
+        }
+        assert_eq!([said("run x.toml --config.lr 3"), said("show x --config --zzz")], [None, None]);
+        assert!(said("run x.toml --lr 3").is_some_and(|hint| hint.ends_with("`--set train.lr=3`")));
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod names;
 mod order;
 mod plans;
 mod reader;
+mod reused;
 mod shared;
 mod terminal;
 mod usage;
@@ -356,7 +357,7 @@ fn a_diverged_run_says_where_and_the_sweep_continues() {
     assert!(text(&output.stdout).contains(advice), "{}", text(&output.stdout));
     let two = text(&sandbox.taper(&["run", "small.toml", "--set", "sweep.seeds=[1, 2]", "--set", "name=two"]).stdout);
     let advice = "the same command leaves them out; with --retry they are trained again";
-    assert!(two.contains("failed: 2 runs: ") && two.contains(advice), "{two}");
+    assert!(two.contains("\n2 runs failed: ") && two.contains(advice), "{two}");
     sandbox.ok(&["rm", "--experiment", "two", "--yes"]);
     // It would diverge again: left alone unless asked for.
     let again = sandbox.taper(&["run", "small.toml"]);
@@ -367,6 +368,11 @@ fn a_diverged_run_says_where_and_the_sweep_continues() {
     let plan = sandbox.ok(&["plan", "small.toml"]);
     let nothing = "nothing to do: 2 runs (1 completed, 1 failed); 1 diverged is left out (--retry trains it again)";
     assert!(plan.contains(nothing), "{plan}");
+    // The reason is below the table, with its advice.
+    assert!(
+        plan.contains("  failed (diverged)  ") && plan.contains("\n1 run failed (diverged)\n  the loss is "),
+        "{plan}"
+    );
     let more = ["plan", "small.toml", "--set", "sweep.axes.train.class_weights=[[1e308, 1e308], \"none\", [1, 2]]"];
     let plan = sandbox.ok(&more);
     assert!(plan.contains("1 of 3 runs to do: about") && plan.contains("; 1 diverged is left out (--retry"), "{plan}");

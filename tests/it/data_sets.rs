@@ -118,7 +118,7 @@ fn shards_with_class_labels_train_the_model_of_their_csv() {
         "          6 rows of validation-00000-of-00001.parquet, the dev split; none dropped",
         "          10 rows of test-00000-of-00001.parquet, the test split; none dropped",
         "split     train 24, dev 6, test 10",
-        "labels    bad 20 (50.0%), good 20 (50.0%)",
+        "labels    bad: 20 (50.0%), good: 20 (50.0%)",
     ] {
         assert!(shown.contains(line), "{line}\n{shown}");
     }

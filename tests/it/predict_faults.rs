@@ -38,6 +38,25 @@ fn bad_rows_of_a_file_are_all_named_and_one_of_a_pipe_ends_it_after_the_rows_bef
     assert!(error.starts_with("error: bad.csv") && error.contains("line 2: the row has 1 field"), "{error}");
 }
 
+#[test]
+fn a_pipe_without_a_format_is_called_as_it_was_given() {
+    let sandbox = trained();
+    let output = sandbox.fed(&["predict", "small", "--file", "-"], "好吃\n");
+    let error = String::from_utf8_lossy(&output.stderr);
+    let want = "error: standard input (`-`): the format cannot be determined from its first line; set --format to csv, tsv, jsonl, json, \
+                parquet or xlsx";
+    assert!(output.status.code() == Some(2) && error.contains(want), "{error}");
+    sandbox.write("texts", "好吃\n");
+    let output = sandbox.taper(&["predict", "small", "--file", "texts"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        error.contains(
+            "texts: the format cannot be determined from the file's extension or its first line; set --format"
+        ),
+        "{error}"
+    );
+}
+
 #[cfg(target_os = "linux")]
 #[test]
 fn ctrl_c_ends_a_command_that_reads_rows_at_once_and_says_so() {

@@ -422,7 +422,7 @@ fn equal_trials_are_pruned_by_their_order_with_a_warning() {
     assert!(sandbox.ok(&[&["plan"], &run[1..]].concat()).contains(expected));
     let said = sandbox.ok(&run);
     assert!(said.contains("small: 1 completed, 2 pruned; took"), "{said}");
-    let warning = "warning: rung 1 (step 3 of 8): all 3 trials have the same dev accuracy, ";
+    let warning = "warning: at rung 1 (step 3 of 8) all 3 trials have the same dev accuracy, ";
     let decided = ": their order, not their score, decided which 1 of them went on; to compare them later, lower";
     assert!(said.contains(warning) && said.contains(decided), "{said}");
     assert!(said.contains("or choose checkpoint.metric = \"loss\""), "{said}");

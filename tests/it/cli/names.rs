@@ -60,9 +60,9 @@ fn a_name_that_may_mean_several_runs_says_which_one_it_is() {
     sandbox.ok(&quick);
     let key = |arguments: &[&str]| sandbox.json(arguments)["key"].as_str().expect("a key").to_string();
     let first = key(&["show", "small"]);
-    assert_ne!(first, key(&["show", "max_steps=2"]), "the run of the name, not that of the experiment");
+    assert_eq!(first, key(&["show", "max_steps=2"]), "the run of the experiment, not that of the name");
     let note = format!(
-        "note: `small` matches 2 runs; this command uses {} (small): give a key to choose another",
+        "note: `small` matches 2 runs; this command uses {} (max_steps=2): give a key to choose another",
         &first[..12]
     );
     for arguments in [&["predict", "small", "好吃"][..], &["show", "small"]] {
@@ -405,9 +405,10 @@ fn the_best_run_is_named_only_among_those_that_the_text_means() {
     assert!(code == 2 && said.contains("`x` matches 2 runs") && said.contains("the best trial: 1a"), "{said}");
     add("a", &[("2a", "x"), ("2b", "y")]);
     add("b", &[("3a", "x"), ("3b", "y")]);
+    // Runs of other experiments that have this name do not count.
     let (code, said) = exit(&sandbox, &["show", "x"]);
-    assert!(code == 2 && said.contains("`x` matches 2 runs") && said.contains("3a"), "{said}");
-    assert!(!said.contains("the best trial"), "{said}");
+    assert!(code == 2 && said.contains("`x` matches 2 runs") && said.contains("the best trial: 1a"), "{said}");
+    assert!(!said.contains("3a"), "{said}");
 }
 
 /// An axis of a file that the spec extends comes first; the seed stays last.
@@ -423,8 +424,8 @@ fn names_have_the_keys_in_the_order_of_the_spec() {
         let runs = plan["runs"].as_array().expect("runs").iter();
         runs.map(|run| run["name"].as_str().expect("a name").to_string()).collect()
     };
-    // The order of the runs is that of before: the axes by their keys, the last one fastest.
-    let lengths = [(16, "0"), (16, "0.2"), (32, "0"), (32, "0.2")];
+    // The order of the runs is that of the spec as well, the last axis fastest.
+    let lengths = [(16, "0"), (32, "0"), (16, "0.2"), (32, "0.2")];
     let wanted = lengths.map(|(length, warmup)| {
         format!("warmup_ratio={warmup} lr=5e-4 max_length={length} weight_decay=0.1 batch_size=4 seed=1")
     });
@@ -432,4 +433,41 @@ fn names_have_the_keys_in_the_order_of_the_spec() {
     // An axis that only an argument has is last.
     let set = names(&["--set", "sweep.axes.train.label_smoothing=[0.1]"]);
     assert!(set[0].ends_with(" batch_size=4 label_smoothing=0.1 seed=1"), "{set:?}");
+    // Only the order depends on it, not what a run is.
+    let keys = |axes: &str| -> Vec<String> {
+        write_spec(&sandbox, "axes.toml", &format!("[sweep.axes]\n{axes}"));
+        let plan = sandbox.json(&["plan", "axes.toml"]);
+        let runs = plan["runs"].as_array().expect("runs").iter();
+        runs.map(|run| run["key"].as_str().expect("a key").to_string()).collect()
+    };
+    let (lr, rows) = ("train.lr = [1e-3, 2e-3]\n", "train.batch_size = [4, 8]\n");
+    let (lr_first, rows_first) = (keys(&format!("{lr}{rows}")), keys(&format!("{rows}{lr}")));
+    assert_eq!([0, 2, 1, 3].map(|i| lr_first[i].clone()).to_vec(), rows_first);
+}
+
+/// Of more candidates than are listed, the best run is the first.
+#[test]
+fn the_best_run_of_an_ambiguous_name_is_listed_first() {
+    let sandbox = sandbox("max_grad_norm = 1.0\n[sweep]\nseeds = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]\n");
+    sandbox.ok(&["run", "small.toml", "--quiet", "--set", "train.max_steps=3"]);
+    let best = sandbox.json(&["list", "small", "--leaderboard"])[0]["best_run"].as_str().expect("a run").to_string();
+    let (code, said) = exit(&sandbox, &["show", "small"]);
+    let first = said.lines().nth(1).expect("a candidate").trim();
+    assert!(code == 2 && first.starts_with(&best[..12]), "{best}: {said}");
+    assert!(said.contains("\n  … and 2 more\n"), "{said}");
+}
+
+/// `list` and `report` take the name of an experiment, and so do the commands for one run, whatever an earlier run was called.
+#[test]
+fn one_name_means_the_same_for_every_command() {
+    let sandbox = sandbox("");
+    sandbox.ok(&["run", "small.toml", "--quiet", "--set", "train.max_steps=1"]);
+    sandbox.ok(&["run", "small.toml", "--quiet", "--set", "train.max_steps=2", "--set", "name=small"]);
+    sandbox.ok(&["run", "small.toml", "--quiet", "--set", "train.max_steps=3"]);
+    let listed = sandbox.json(&["list", "small"]);
+    let planned = listed.as_array().expect("runs").iter().find(|run| run["in_plan"] == true).expect("the planned one");
+    let planned = planned["key"].as_str().expect("a key").to_string();
+    assert_eq!(sandbox.json(&["show", "small"])["key"], planned.as_str());
+    let said = text(&sandbox.taper(&["predict", "small", "好吃"]).stderr);
+    assert!(said.contains(&format!("this command uses {} (max_steps=3)", &planned[..12])), "{said}");
 }

@@ -36,6 +36,35 @@ fn a_sweep_that_cannot_work_as_configured_gives_a_warning() {
     );
 }
 
+/// Numbers as labels are told from their counts, and what stays at random values is warned of.
+#[test]
+fn labels_counts_and_parameters_that_are_not_trained_are_told_apart() {
+    let sandbox = sandbox("freeze = [\"classifier\"]\n");
+    let spec = fs::read_to_string(sandbox.path("small.toml")).expect("the spec");
+    sandbox.write(
+        "small.toml",
+        spec.replace("labels = { 0 = \"negative\", 1 = \"positive\" }\n", "").replace("expect = \"positive\"\n", ""),
+    );
+    let plan = sandbox.ok(&["plan", "small.toml"]);
+    assert!(plan.contains("\nlabels    0: 20 (50.0%), 1: 20 (50.0%)\n"), "{plan}");
+    // The classifier has 64 × 2 weights and 2 biases.
+    let model = plan.lines().find(|line| line.starts_with("model ")).expect("a model");
+    let numbers = model.strip_suffix(" parameters are trained").expect("both counts").rsplit_once(' ').expect("them");
+    let number = |text: &str| text.replace(',', "").parse::<u64>().expect("a number");
+    let all = number(numbers.1);
+    let trained = number(numbers.0.strip_suffix(" of").expect("the trained").rsplit_once(' ').expect("it").1);
+    assert_eq!(trained + 130, all, "{model}");
+    let words = "warning: train.freeze leaves 130 of ";
+    let warning = plan.lines().find(|line| line.starts_with(words)).expect("a warning");
+    assert!(
+        warning.contains(
+            " parameters at the random values with which scratch:tiny begins: freeze what is trained already"
+        ),
+        "{warning}"
+    );
+    assert!(!sandbox.ok(&["plan", "small.toml", "--set", "train.freeze=[]"]).contains("train.freeze leaves"));
+}
+
 /// What the learning rates of head, layers and embeddings come to, once for all runs, and settings of them that have no effect.
 #[test]
 fn learning_rates_of_layers_and_head_are_in_the_plan() {
@@ -63,7 +92,7 @@ fn learning_rates_of_layers_and_head_are_in_the_plan() {
     assert_eq!(
         line.as_deref(),
         Some(
-            "rates     head 5e-3, layers 1e-3, embeddings 1e-3 (layer_lr_decay=1 seed=1; the sweep has 3 such settings)"
+            "rates     head 5e-3, layers 1e-3, embeddings 1e-3; these are of layer_lr_decay=1 seed=1, one of 3 such settings"
         )
     );
     let (_, plan, _) = with("head_lr = 5e-4\nlayer_lr_decay = 0.9\nfreeze = [\"embeddings\", \"encoder\"]", "");

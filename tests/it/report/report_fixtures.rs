@@ -397,6 +397,7 @@ fn environment() -> Environment {
         data_source: String::new(),
         model_source: String::new(),
         micro_batch_tokens: None,
+        learning_rates: String::new(),
         texts: Vec::new(),
         numerics: 1,
     }

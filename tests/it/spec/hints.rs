@@ -59,6 +59,14 @@ fn arguments_that_no_key_takes_lead_to_what_was_meant() {
 }
 
 #[test]
+fn a_seed_of_a_sweep_may_be_that_of_its_search_or_of_its_runs() {
+    let said =
+        one("sweep.seed = 3\nsweep.search = \"tpe\"\nsweep.trials = 8\n").problems("a.toml", &LoadOptions::default());
+    let help = "did you mean `sweep.search_seed`, from which a search draws its points, or `sweep.seeds`, with a run for each seed?";
+    assert!(said.contains("unknown key `sweep.seed`") && said.contains(help), "{said}");
+}
+
+#[test]
 fn variables_without_effect_give_a_warning() {
     let warned = |name: &str| {
         let loaded = one("").load_with("a.toml", &options(None, &[], &[(name, "1")])).unwrap();
