@@ -3,6 +3,7 @@
 use super::{
     angles,
     layout::Layout,
+    relative,
     workspace::{Extent, Workspace},
 };
 use crate::{
@@ -73,7 +74,7 @@ pub fn memory_bytes(
     let layout = Layout::new(config, &ModelSpec::new(config, labels));
     let values = |config: &ModelConfig, extent: Extent| Workspace::values(config, labels, extent) as u64;
     let [all, dense] = [layout.len, layout.dense].map(|len| len as u64);
-    let angles = angles::values(config) as u64;
+    let tables = (angles::values(config) + relative::values(config)) as u64;
     match space {
         MemorySpace::Host => {
             // Weights; gradients of all parameters but the words; two moments of all that have a gradient.
@@ -84,7 +85,7 @@ pub fn memory_bytes(
             shallow.num_hidden_layers = config.num_hidden_layers.min(2);
             let larger = training.max(workload.evaluation());
             let evaluation = values(&shallow, larger) - values(&shallow, training);
-            let mut bytes = F32 * (state + angles + values(config, training) + evaluation);
+            let mut bytes = F32 * (state + tables + values(config, training) + evaluation);
             if precision == Precision::Bf16 {
                 // The encoder's weights, packed for the forward and for the backward pass, and the operands of one product.
                 // Parameters of several layers count once.
@@ -103,10 +104,11 @@ pub fn memory_bytes(
             let workspace = values(config, extent);
             let state = 3 * all + dense;
             let largest = workload.tokens.max(workload.evaluation().tokens);
-            let own = cuda::own_bytes(largest, config.hidden_size, config.num_attention_heads) as u64;
+            let (heads, is_relative) = (config.num_attention_heads, config.relative.is_some());
+            let own = cuda::own_bytes(largest, config.hidden_size, heads, is_relative) as u64;
             // A copy in bf16 of what is a factor of a product: the weights and most activations.
             let copies = if precision == Precision::Bf16 { BF16 * (all + workspace) } else { 0 };
-            F32 * (state + angles + workspace) + copies + own
+            F32 * (state + tables + workspace) + copies + own
         }
     }
 }
@@ -198,8 +200,8 @@ mod tests {
         let gpu = |tokens| bytes(Precision::Fp32, MemorySpace::Gpu, Workload { tokens, ..Workload::default() });
         let layout = Layout::new(&rbt3(), &ModelSpec::new(&rbt3(), 2));
         let state = 4 * (3 * layout.len + layout.dense) as u64;
-        assert_eq!(gpu(0), state + cuda::own_bytes(0, 768, 12) as u64);
+        assert_eq!(gpu(0), state + cuda::own_bytes(0, 768, 12, false) as u64);
         let of_1000 = Workspace::values(&rbt3(), 2, Extent { tokens: 1250, ..Extent::default() });
-        assert_eq!(gpu(1000), state + 4 * of_1000 as u64 + cuda::own_bytes(1000, 768, 12) as u64);
+        assert_eq!(gpu(1000), state + 4 * of_1000 as u64 + cuda::own_bytes(1000, 768, 12, false) as u64);
     }
 }

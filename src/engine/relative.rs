@@ -34,6 +34,11 @@ pub fn rows<M: Memory>(memory: &M, config: &ModelConfig) -> M::Buffer {
     buffer
 }
 
+/// The number of values of [`rows`].
+pub fn values(config: &ModelConfig) -> usize {
+    config.relative.as_ref().map_or(0, |_| 2 * held(config) + 1)
+}
+
 /// What attention needs of the positions of a layer.
 pub(super) fn relative<'a, T>(
     config: &ModelConfig,

@@ -20,6 +20,7 @@ mod kernels;
 mod product;
 #[path = "../parity/pytorch.rs"]
 mod pytorch;
+mod refusals;
 mod selftest;
 mod steps;
 mod training;
@@ -40,7 +41,8 @@ tests_of!(gpu_training, crate::backends::GpuFp32, whole: training { is_pytorchs 
 /// Other factors: nothing but products and what uses them is another.
 macro_rules! rounded_of {
     ($kernels:ident, $whole:ident, $tested:ty) => {
-        tests_of!($kernels, $tested, kernels: dense { linear_and_its_gradients a_part_of_a_map_gives_its_columns });
+        tests_of!($kernels, $tested, kernels: dense { linear_and_its_gradients a_part_of_a_map_gives_its_columns }
+            relative { products_read_what_was_written });
         tests_of!($whole, $tested, whole: training { losses_are_the_cpus rounded_products_stay_near_float32 });
     };
 }

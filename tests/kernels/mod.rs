@@ -49,6 +49,7 @@ macro_rules! kernels_of {
             }
             relative {
                 every_token_asks_with_relative_positions the_first_asks_with_relative_positions rows_are_copied_or_added
+                products_read_what_was_written
             }
             optimizer {
                 adamw_of_a_range adamw_of_rows rows_of_a_table_are_multiplied squares_of_a_range

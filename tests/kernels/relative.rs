@@ -2,10 +2,12 @@
 
 use candle_core::Tensor;
 use proptest::prelude::*;
-use taper::kernels::{Attend, Attention, AttentionBackward, CopyRows, Queries, Relative, reference, reference::Ragged};
+use taper::kernels::{
+    Attend, Attention, AttentionBackward, CopyRows, Linear, Queries, Relative, reference, reference::Ragged,
+};
 
 use super::{
-    attention::{Case, Terms, columns, lengths, offsets, part},
+    attention::{Case, Terms, attention, columns, lengths, offsets, part},
     support::*,
 };
 
@@ -56,6 +58,11 @@ fn edges() -> impl Iterator<Item = Shape> {
         shape(&[47, 48, 49, 95, 96, 97], 2, 16, 1000, None),
         shape(&[1; 20], 3, 5, 3, Some((0.5, 9))),
         shape(&[33, 17, 16], 2, 70, 20, None),
+        shape(&[70, 5, 32], 2, 50, 9, Some((0.2, 4))),
+        Shape { c2p: false, ..shape(&[65, 40], 1, 64, 30, Some((0.1, 2))) },
+        Shape { p2c: false, ..shape(&[49, 16, 3], 1, 128, 12, None) },
+        // Many heads: the pairs of few tiles are more than one pass of a GPU takes.
+        shape(&[70], 256, 1, 200, None),
     ]
     .into_iter()
 }
@@ -146,6 +153,59 @@ pub fn every_token_asks_with_relative_positions<T: Tested>() {
 
 pub fn the_first_asks_with_relative_positions<T: Tested>() {
     for_all::<T, _>(edges(), shapes(), |backend, shape| check_case::<T>(backend, shape, Queries::First));
+}
+
+/// What a product has read before is written anew, also where it has a copy of other numbers of it.
+pub fn products_read_what_was_written<T: Tested>() {
+    with::<T>(|backend| {
+        let (heads, width, len) = (2, 16, 9);
+        let rows: Vec<f32> = (0..len as u32).map(|row| row as f32).collect();
+        let mut random = Numbers::new(31);
+        let mut parameters_at = ParameterBuffer::default();
+        let weight = parameters_at.put(&random.normal(3 * 2 * width));
+        let linear = Linear { weight, bias: None, out: 3, width: 2 * width, exact: false };
+        let parameters = parameters_at.buffer(backend);
+        let product = |backend: &mut T::Backend, x: &_| {
+            let mut y = unwritten(backend, len * linear.out);
+            backend.linear(&mut y, x, len, &parameters, linear, false);
+            values(backend, &y, len * linear.out)
+        };
+        // A factor that has been one already; all of it in use, as every buffer that kernels write whole.
+        let numbers = random.normal(len * 2 * width);
+        let mut written = backend.zeros(numbers.len());
+        product(backend, &written);
+        let same_as_new = |backend: &mut T::Backend, written: &_, what: &str| {
+            let now = backend.read(written, 0..numbers.len());
+            let new = buffer(backend, &now);
+            assert_eq!(product(backend, written), product(backend, &new), "{what}");
+            assert!(now.iter().all(|v| v.is_finite()) && now.iter().any(|v| *v != 0.0), "{what}: {now:?}");
+        };
+        let from = buffer(backend, &numbers);
+        for (add, dropout) in [(false, None), (true, dropout(Some((0.5, 3))))] {
+            let shape = (len - 2, 2 * width);
+            let to = &mut written;
+            backend.copy_rows(CopyRows { to, to_at: 2 * width, add, from: &from, from_at: 5, shape, dropout });
+            same_as_new(backend, &written, "copied rows");
+        }
+        let [qkv, positions, dy] = [5 * 3 * width, len * 2 * width, 5 * width].map(|n| random.normal(n));
+        let [qkv, positions, dy] = [qkv, positions, dy].map(|x| buffer(backend, &x));
+        let (rows, batch) = (buffer(backend, &rows), batch(backend, 5, &[0, 5]));
+        let attention = attention(heads, width, Queries::All, None, None);
+        let relative =
+            Relative { positions: &positions, rows: &rows, center: 4, reach: 4, first: 0, len, c2p: true, p2c: true };
+        let (mut unused, mut d_qkv) = (unwritten(backend, 0), unwritten(backend, 5 * 3 * width));
+        backend.attention_backward(AttentionBackward {
+            dq: &mut unused,
+            dkv: &mut d_qkv,
+            d_context: &dy,
+            q: &qkv,
+            kv: &qkv,
+            batch: &batch,
+            attention,
+            relative: Some((relative, &mut written)),
+        });
+        same_as_new(backend, &written, "gradients of positions");
+    });
 }
 
 /// Copies of rows between any offsets, with dropout, and their sums with what is there. What is around them is left as it is.

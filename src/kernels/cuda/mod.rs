@@ -45,6 +45,7 @@ use kernel::Kernel;
 use launch::{BLOCK, SUMMED_COLUMNS};
 use ledger::Ledger;
 use memory::{Arena, Memory, Shared};
+use ops::positions::PairsAt;
 use params::Address;
 
 pub use memory::Buffer;
@@ -61,11 +62,13 @@ fn grown(bytes: usize) -> usize {
     2 * bytes
 }
 
-/// Bytes of a device that [`Cuda`] takes beside the engine's buffers, when steps have up to so many tokens in a part.
-pub fn own_bytes(tokens: usize, width: usize, heads: usize) -> usize {
+/// Bytes of a device that [`Cuda`] takes beside the engine's buffers, when steps have up to so many tokens in a part; `is_relative`: whether
+/// attention has relative positions.
+pub fn own_bytes(tokens: usize, width: usize, heads: usize, is_relative: bool) -> usize {
     let largest = ops::attention::scratch_bytes(tokens, heads).max(ops::norm::scratch_bytes(tokens, width));
     let scratch = if largest > SCRATCH { grown(largest) } else { SCRATCH };
-    Arena::<Device>::BYTES + Ledger::<Device>::BYTES + scratch
+    let partial = if is_relative { ops::attention::partial_bytes(width, heads) } else { 0 };
+    Arena::<Device>::BYTES + Ledger::<Device>::BYTES + scratch + partial
 }
 
 /// The engine's operations on a device.
@@ -77,6 +80,8 @@ pub struct Cuda<D: Driver> {
     ledger: Ledger<D>,
     /// For sums on their way; what is in it is one call's.
     scratch: Memory<D>,
+    /// For the sums of relative positions: empty in a model that has none, and of one size otherwise.
+    partial: Memory<D>,
 }
 
 /// The tokens of a batch: see [`super::TokenStream`].
@@ -89,6 +94,8 @@ pub struct CudaBatch {
     on_device: [Address; 4],
     /// (sequence, first row) of attention's tiles: where, and how many.
     tiles: OnceCell<(Address, u32)>,
+    /// Pairs of these tiles, where all tokens ask, and where the first of each sequence does.
+    pairs: [OnceCell<PairsAt>; 2],
 }
 
 impl CudaBatch {
@@ -113,8 +120,9 @@ impl<D: Driver> Cuda<D> {
     pub fn new(driver: D, factors: Factors) -> Result<Self, DeviceError> {
         let device = Arc::new(Shared::new(driver));
         let (arena, ledger, scratch) = (Arena::new(&device), Ledger::new(&device), Memory::new(&device, SCRATCH));
+        let partial = Memory::new(&device, 0);
         device.health()?;
-        Ok(Self { device, factors, arena, ledger, scratch })
+        Ok(Self { device, factors, arena, ledger, scratch, partial })
     }
 
     /// At least so many bytes that are this call's.

@@ -191,6 +191,19 @@ pub struct FirstRows {
     pub width: u64,
 }
 
+/// `copy_rows`: `to` and `from` `[rows, width]` of `len` values; with `add` to what is there.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub struct CopyRows {
+    pub to: Address,
+    pub to_half: Address,
+    pub from: Address,
+    pub dropout: Dropout,
+    pub len: u64,
+    pub width: u32,
+    pub add: u32,
+}
+
 /// `convert`: `half` gets `x` in bfloat16; both `[len]`.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]
@@ -281,6 +294,49 @@ pub struct Attention {
     pub scale: f32,
     /// The greatest distance between a query and its keys.
     pub window: u32,
+}
+
+/// The kernels of attention with relative positions: `positions` `[positions, 2 · width]`, of which row 0 is for position `first`; `rows` has
+/// the position of distance 0, with others before and after it. Of the gradient of `positions`: `partial` `[chunks, 2 · tile, 2 · width]`
+/// gets the sums of the chunks from `chunk` on; `pairs` `[pairs, 3]` (sequence, first query, first key) of two tiles; `chunks` `[chunks + 1]`.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub struct Relative {
+    pub attention: Attention,
+    pub positions: Address,
+    pub rows: Address,
+    pub partial: Address,
+    pub pairs: Address,
+    pub chunks: Address,
+    pub chunk: u32,
+    pub first: u32,
+    pub c2p: u32,
+    pub p2c: u32,
+}
+
+/// `sum_positions`, a block for each position and some of its columns: `out` `[positions, 2 · width]` from the chunks `chunk..end`, whose sums
+/// are in `partial`; with `add` to what is there. `diagonals` `[distances + 1]`: the first chunk of each distance in tiles from `lowest` on.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub struct SumPositions {
+    pub out: Address,
+    pub out_half: Address,
+    pub partial: Address,
+    pub rows: Address,
+    pub diagonals: Address,
+    /// The greatest distance of the batch.
+    pub reach: u32,
+    pub first: u32,
+    pub width: u32,
+    pub tile: u32,
+    pub lowest: i32,
+    pub distances: u32,
+    pub chunk: u32,
+    pub end: u32,
+    pub c2p: u32,
+    pub p2c: u32,
+    pub add: u32,
+    pub scale: f32,
 }
 
 /// `cross_entropy`: `d_logits`, `logits` and `targets` `[rows, labels]`; the loss is added to `sums`.

@@ -54,6 +54,7 @@ impl<D: Driver> Memory for Cuda<D> {
             offsets: offsets.into(),
             on_device,
             tiles: OnceCell::new(),
+            pairs: Default::default(),
         }
     }
 

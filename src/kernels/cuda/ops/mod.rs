@@ -10,4 +10,5 @@ mod memory;
 pub(super) mod norm;
 mod optimizer;
 mod pooling;
+pub(super) mod positions;
 mod rotation;

@@ -205,6 +205,24 @@ KERNEL(mean_rows_backward, FirstRows) {
     }
 }
 
+struct CopyRows {
+    float *to;
+    u16 *to_half;
+    const float *from;
+    Dropout dropout;
+    u64 len;
+    u32 width;
+    u32 add; // whether rows are added to what is there
+};
+
+// to = dropout(from), or to += dropout(from).
+KERNEL(copy_rows, CopyRows) {
+    EACH(i, p.len) {
+        float x = p.from[i] * dropout_factor(p.dropout, p.dropout.first_row * p.width + i);
+        put(p.to, p.to_half, i, p.add ? p.to[i] + x : x);
+    }
+}
+
 struct Convert {
     u16 *half;
     const float *x;

@@ -3,4 +3,5 @@
 #include "elements.cu"
 #include "norm.cu"
 #include "optimizer.cu"
+#include "positions.cu"
 #include "sums.cu"
