@@ -336,6 +336,14 @@ mod tests {
             "0.1 in embeddings, attention probabilities and feed-forward output; 0.2 in head"
         );
         assert_eq!(of(json!({"model_type": "modernbert"}), None), "none");
+        let deberta = json!({
+            "model_type": "deberta-v2", "relative_attention": true, "pos_att_type": "c2p", "share_att_key": true, "pooler_dropout": 0.3,
+        });
+        assert_eq!(
+            of(deberta, None),
+            "0.1 in embeddings, relative positions, attention probabilities, attention output, feed-forward output and \
+             head; 0.3 in head input"
+        );
         let albert = |p| of(json!({"model_type": "albert"}), p);
         assert_eq!(albert(None), "0 in embeddings, attention probabilities and attention output; 0.1 in head");
         assert_eq!(albert(Some(0.2)), "0.2 in embeddings, attention probabilities, attention output and head");

@@ -151,6 +151,8 @@ fn hint(kind: ErrorKind, arguments: &[String]) -> Option<String> {
         ErrorKind::UnknownArgument if negative(arguments).is_some() => {
             negative(arguments).map(|option| format!("`{option}` takes a number that is not negative"))
         }
+        // `taper show` sets no keys, and has a `--config` of its own.
+        ErrorKind::UnknownArgument if arguments.iter().any(|argument| argument == "show") => None,
         ErrorKind::UnknownArgument => setting(arguments).map(|set| format!("to set a key of the spec, use `{set}`")),
         _ => None,
     }

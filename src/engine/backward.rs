@@ -2,9 +2,10 @@
 
 use super::{
     Explicit,
-    forward::{Sites, key_value_of, query_of},
+    distances::{Met, relative},
+    forward::{key_value_of, query_of},
     layout::Layer,
-    relative::{Met, relative},
+    sites::Sites,
 };
 use crate::{
     data::Batch,
@@ -46,7 +47,7 @@ impl<B: Backend> Explicit<B> {
     pub(super) fn backward(&mut self, on_device: &B::Batch, batch: &Batch, plan: Option<DropoutPlan>, fresh: bool) {
         let (tokens, sequences) = (batch.ids.len(), batch.offsets.len() - 1);
         let sites = Sites::new(plan, batch);
-        let met = self.met(batch);
+        let met = Met::of(&self.config, batch);
         self.begin_relative_backward();
         self.head_backward(on_device, sequences, sites, fresh);
         for i in (0..self.config.num_hidden_layers).rev() {

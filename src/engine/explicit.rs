@@ -8,9 +8,8 @@ use std::{
 use candle_core::Tensor;
 
 use super::{
-    Engine, MOMENTS, OptimizerState, Recipe, angles, found,
+    Engine, MOMENTS, OptimizerState, Recipe, angles, distances, found,
     layout::{Layout, ParamSlot},
-    relative,
     update::{Optimizer, ParamSpan, param_spans},
     workspace::Workspace,
 };
@@ -67,7 +66,7 @@ impl<B: Backend> Explicit<B> {
             decays: VecDeque::new(),
             workspace: Workspace::new(&backend, config, labels),
             angles: angles::tables(&backend, config),
-            relative_rows: relative::rows(&backend, config),
+            relative_rows: distances::rows(&backend, config),
             config: config.clone(),
             layout,
             backend,

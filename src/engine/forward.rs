@@ -2,55 +2,18 @@
 
 use super::{
     Explicit,
-    relative::{Met, relative},
+    distances::{Met, relative},
+    sites::Sites,
     workspace::Layer as Kept,
 };
 use crate::{
     data::Batch,
     kernels::{
-        AddNorm, Attend, Attention, Backend, BiasActivation, Dropout, Embed, GatedActivation, Linear, Queries,
-        Rotation, TokenStream,
+        AddNorm, Attend, Attention, Backend, BiasActivation, Embed, GatedActivation, Linear, Queries, Rotation,
+        TokenStream,
     },
     model::{DropoutPlan, LayerAttention, Pooling},
 };
-
-/// The dropout of one pass, by site: 0 after the embedding; 1 + 3·i, 2 + 3·i and 3 + 3·i in layer i (attention probabilities, attention
-/// output, feed-forward output or, if it is gated, product); then the classifier's, its input's, and those of the relative positions.
-#[derive(Clone, Copy)]
-pub(super) struct Sites {
-    plan: Option<DropoutPlan>,
-    first_row: usize,
-    first_token: usize,
-}
-
-impl Sites {
-    pub(super) fn new(plan: Option<DropoutPlan>, batch: &Batch) -> Self {
-        Self { plan, first_row: batch.first_row, first_token: batch.first_token }
-    }
-
-    /// For rows that are tokens.
-    pub(super) fn tokens(&self, site: usize, p: f64) -> Option<Dropout> {
-        self.at(site, p, self.first_token)
-    }
-
-    /// For rows that are sequences.
-    pub(super) fn rows(&self, site: usize, p: f64) -> Option<Dropout> {
-        self.at(site, p, self.first_row)
-    }
-
-    /// For rows that begin with `first_row` in every batch.
-    pub(super) fn at(&self, site: usize, p: f64, first_row: usize) -> Option<Dropout> {
-        self.plan.and_then(|plan| Dropout::new(plan.seed, plan.step, site as u32, p, first_row))
-    }
-
-    /// For a layer that computes these queries.
-    pub(super) fn of_queries(&self, queries: Queries, site: usize, p: f64) -> Option<Dropout> {
-        match queries {
-            Queries::All => self.tokens(site, p),
-            Queries::First => self.rows(site, p),
-        }
-    }
-}
 
 /// The queries' part of the QKV map, which the last layer computes for other rows than keys and values.
 pub(super) fn query_of(qkv: Linear) -> Linear {
@@ -135,7 +98,7 @@ impl<B: Backend> Explicit<B> {
         if let Some(projection) = layout.projection {
             self.backend.linear(&mut ws.inputs[0], &ws.unprojected, tokens, &self.parameters, projection, true);
         }
-        let met = self.met(batch);
+        let met = Met::of(&self.config, batch);
         self.relative_table(met);
         for i in 0..self.config.num_hidden_layers {
             let slots = Slots::new(i, self.queries(i), keep);

@@ -1,6 +1,6 @@
 //! Forward and backward pass of the classifier head, which maps the encoder's output for each sequence to logits.
 
-use super::{Explicit, forward::Sites};
+use super::{Explicit, sites::Sites};
 use crate::{
     kernels::{AddNorm, AddNormBackward, Backend, Dropout},
     model::Pooling,

@@ -1,13 +1,12 @@
 //! The memory that a run needs, counted from the buffers that the engine allocates.
 
 use super::{
-    angles,
+    angles, distances,
     layout::Layout,
-    relative,
     workspace::{Extent, Workspace},
 };
 use crate::{
-    kernels::cuda,
+    kernels::{cuda, partial_values},
     model::{ModelConfig, ModelSpec},
     plan::Precision,
 };
@@ -74,7 +73,7 @@ pub fn memory_bytes(
     let layout = Layout::new(config, &ModelSpec::new(config, labels));
     let values = |config: &ModelConfig, extent: Extent| Workspace::values(config, labels, extent) as u64;
     let [all, dense] = [layout.len, layout.dense].map(|len| len as u64);
-    let tables = (angles::values(config) + relative::values(config)) as u64;
+    let tables = (angles::values(config) + distances::values(config)) as u64;
     match space {
         MemorySpace::Host => {
             // Weights; gradients of all parameters but the words; two moments of all that have a gradient.
@@ -85,15 +84,21 @@ pub fn memory_bytes(
             shallow.num_hidden_layers = config.num_hidden_layers.min(2);
             let larger = training.max(workload.evaluation());
             let evaluation = values(&shallow, larger) - values(&shallow, training);
-            let mut bytes = F32 * (state + tables + values(config, training) + evaluation);
+            let positions = config.relative.as_ref().map_or(0, |relative| relative.size());
+            let partial = partial_values(training.sequences, positions, config.hidden_size) as u64;
+            let mut bytes = F32 * (state + tables + values(config, training) + evaluation + partial);
             if precision == Precision::Bf16 {
                 // The encoder's weights, packed for the forward and for the backward pass, and the operands of one product.
                 // Parameters of several layers count once.
                 let mut layers = layout.layers.clone();
                 layers.dedup_by_key(|layer| layer.qkv.weight);
-                let weights: usize = layers.iter().map(|layer| layer.end - layer.qkv.weight).sum();
+                let whole = layers.iter().map(|layer| layer.end - layer.qkv.weight);
+                // Queries and keys of positions are packed apart, even where they are those of attention.
+                let is_shared = config.relative.as_ref().is_some_and(|relative| relative.is_shared);
+                let apart = layers.iter().filter(|_| is_shared).filter_map(|layer| layer.positions);
+                let weights: usize = whole.chain(apart.map(|linear| linear.out * linear.width)).sum();
                 let width = layout.layers[0].ffn_up.out.max(3 * config.hidden_size);
-                bytes += BF16 * 2 * (weights + larger.tokens * width) as u64;
+                bytes += BF16 * 2 * (weights + larger.tokens.max(positions) * width) as u64;
             }
             // Before, when the engine takes over the weights: all of them, and a second time the largest, which is moved first.
             let words = layout.words().len() as u64;
@@ -192,6 +197,39 @@ mod tests {
         assert_eq!(fp32(3, 1001) - fp32(3, 1000), fp32(1, 1001) - fp32(1, 1000));
         let bf16 = |groups| of(groups, Precision::Bf16, 1000) - fp32(groups, 1000);
         assert_eq!([bf16(1), bf16(3)], [1, 3].map(|sets| 2 * 2 * (sets * set + 1000 * 256)));
+    }
+
+    /// Relative positions have activations and gradients for each layer, sums of groups of texts, and packed weights of their own.
+    #[test]
+    fn relative_positions_count() {
+        let of = |more: serde_json::Value, precision, rows| {
+            let mut config = serde_json::json!({
+                "model_type": "deberta-v2", "vocab_size": 16, "hidden_size": 64, "intermediate_size": 256, "num_attention_heads": 2,
+                "num_hidden_layers": 3, "position_biased_input": false,
+            });
+            more.as_object().expect("an object").iter().for_each(|(key, value)| config[key] = value.clone());
+            let config = ModelConfig::parse(&config.to_string()).expect("a config");
+            let load = Workload { tokens: 1000, rows, ..Workload::default() };
+            memory_bytes(&config, 2, precision, MemorySpace::Host, &load)
+        };
+        let relative = || {
+            serde_json::json!({
+                "relative_attention": true, "pos_att_type": "c2p|p2c", "share_att_key": true, "position_buckets": 8,
+                "norm_rel_ebd": "layer_norm",
+            })
+        };
+        let [with, without] = [relative(), serde_json::json!({})].map(|more| of(more, Precision::Fp32, 0));
+        // The table with its norm, gradients and two moments; rows of all distances; five copies of the table, queries and keys of each layer and their
+        // gradient, and the norm's statistics.
+        let values = 4 * (16 * 64 + 2 * 64) + 1023 + 5 * 16 * 64 + 4 * 16 * 128 + 2 * 16;
+        let aligned = |bytes: u64| bytes.div_ceil(4 * 64);
+        assert_eq!(aligned(with - without), aligned(4 * values));
+        let rows = |more: serde_json::Value, rows| of(more, Precision::Fp32, rows);
+        let sums = |n: u64| 4 * n * 16 * 128;
+        assert_eq!(rows(relative(), 3) - with, rows(serde_json::json!({}), 3) - without + sums(3));
+        assert_eq!(rows(relative(), 30) - with, rows(serde_json::json!({}), 30) - without + sums(8));
+        let bf16 = |more: serde_json::Value| of(more.clone(), Precision::Bf16, 0) - of(more, Precision::Fp32, 0);
+        assert_eq!(bf16(relative()) - bf16(serde_json::json!({})), 2 * 2 * 3 * 2 * 64 * 64);
     }
 
     /// On a GPU, moments of all words and a quarter more than the largest batch.

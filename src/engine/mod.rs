@@ -9,6 +9,7 @@ mod apply;
 mod autograd;
 mod backward;
 mod build;
+mod distances;
 mod explicit;
 mod forward;
 mod head;
@@ -18,6 +19,7 @@ mod optimizer;
 mod recipe;
 mod relative;
 mod saved;
+mod sites;
 mod update;
 mod workspace;
 

@@ -3,70 +3,17 @@
 //! Only the rows of distances that a batch has are computed. Dropout in layer i is at site 3 + 3 · layers + i, for the rows of the whole table, so that
 //! it does not depend on how a step is divided.
 
-use super::{Explicit, forward::Sites};
-use crate::{
-    data::Batch,
-    kernels::{AddNorm, AddNormBackward, Backend, CopyRows, Dropout, Memory, Relative},
-    model::{ModelConfig, Relative as Positions},
-};
-
-/// The distances of a batch, and their rows of the table.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Met {
-    /// The greatest distance.
-    reach: usize,
-    /// The first row.
-    first: usize,
-    /// The number of rows.
-    len: usize,
-}
-
-/// The distances that the table of rows holds, in both directions.
-fn held(config: &ModelConfig) -> usize {
-    config.angle_rows() - 1
-}
-
-/// The rows of all distances on a device; empty if the model has no relative positions.
-pub fn rows<M: Memory>(memory: &M, config: &ModelConfig) -> M::Buffer {
-    let rows = config.relative.as_ref().map_or_else(Vec::new, |relative| relative.rows(held(config) + 1));
-    let mut buffer = memory.zeros(rows.len());
-    memory.write(&mut buffer, 0, &rows);
-    buffer
-}
-
-/// The number of values of [`rows`].
-pub fn values(config: &ModelConfig) -> usize {
-    config.relative.as_ref().map_or(0, |_| 2 * held(config) + 1)
-}
-
-/// What attention needs of the positions of a layer.
-pub(super) fn relative<'a, T>(
-    config: &ModelConfig,
-    met: Option<Met>,
-    positions: &'a T,
-    rows: &'a T,
-) -> Option<Relative<'a, T>> {
-    let (Positions { c2p, p2c, .. }, met) = (config.relative.as_ref()?, met?);
-    let Met { reach, first, len } = met;
-    Some(Relative { positions, rows, center: held(config), reach, first, len, c2p: *c2p, p2c: *p2c })
-}
+use super::{Explicit, distances::Met, sites::Sites};
+use crate::kernels::{AddNorm, AddNormBackward, Backend, CopyRows, Dropout};
 
 impl<B: Backend> Explicit<B> {
-    /// The distances of a batch; `None` if the model has no relative positions.
-    pub(super) fn met(&self, batch: &Batch) -> Option<Met> {
-        let relative = self.config.relative.as_ref()?;
-        let reach = batch.offsets.windows(2).map(|o| (o[1] - o[0]) as usize).max().unwrap_or(1) - 1;
-        let first = relative.row(-(reach as isize));
-        Some(Met { reach, first, len: relative.row(reach as isize) + 1 - first })
-    }
-
     /// Computes the rows of the table that a batch meets, with their norm, in the workspace.
     pub(super) fn relative_table(&mut self, met: Option<Met>) {
         let (Some((table, norm)), Some(Met { first, len, .. })) = (self.layout.relative, met) else { return };
         let (backend, p, ws) = (&mut self.backend, &self.parameters, &mut self.workspace);
         let to = if norm.is_some() { &mut ws.relative_sum } else { &mut ws.relative };
         let from_at = table.offset + first * table.width;
-        backend.copy_rows(CopyRows { from_at, ..whole(to, 0, false, p, (len, table.width)) });
+        backend.copy_rows(CopyRows { from_at, ..copied(to, 0, false, p, (len, table.width)) });
         let Some(norm) = norm else { return };
         backend.add_norm(AddNorm {
             y: &mut ws.relative,
@@ -91,8 +38,8 @@ impl<B: Backend> Explicit<B> {
     fn drop_table(&mut self, i: usize, sites: Sites, met: Met) {
         let Some(dropout) = self.table_dropout(i, sites, met) else { return };
         let (ws, shape) = (&mut self.workspace, (met.len, self.config.hidden_size));
-        let copied = whole(&mut ws.relative_dropped, 0, false, &ws.relative, shape);
-        self.backend.copy_rows(CopyRows { dropout: Some(dropout), ..copied });
+        let rows = copied(&mut ws.relative_dropped, 0, false, &ws.relative, shape);
+        self.backend.copy_rows(CopyRows { dropout: Some(dropout), ..rows });
     }
 
     /// Computes queries and keys of the positions for layer `i` in slot `kept` of the workspace.
@@ -143,7 +90,7 @@ impl<B: Backend> Explicit<B> {
         if trains_table {
             backend.linear_input(&mut ws.d_relative_dropped, false, &ws.d_positions, met.len, p, linear);
             let shape = (met.len, self.config.hidden_size);
-            let added = whole(&mut ws.d_relative, 0, true, &ws.d_relative_dropped, shape);
+            let added = copied(&mut ws.d_relative, 0, true, &ws.d_relative_dropped, shape);
             backend.copy_rows(CopyRows { dropout, ..added });
         }
     }
@@ -172,20 +119,20 @@ impl<B: Backend> Explicit<B> {
             }),
             None => {
                 let to = &mut ws.d_relative_dropped;
-                backend.copy_rows(whole(to, 0, false, &ws.d_relative, (met.len, table.width)));
+                backend.copy_rows(copied(to, 0, false, &ws.d_relative, (met.len, table.width)));
             }
         }
         if fresh {
             // Rows of distances that the batch does not have.
             backend.clear(&mut ws.d_relative, table.rows * table.width);
-            backend.copy_rows(whole(g, table.offset, false, &ws.d_relative, (table.rows, table.width)));
+            backend.copy_rows(copied(g, table.offset, false, &ws.d_relative, (table.rows, table.width)));
         }
         let to_at = table.offset + met.first * table.width;
-        backend.copy_rows(whole(g, to_at, true, &ws.d_relative_dropped, (met.len, table.width)));
+        backend.copy_rows(copied(g, to_at, true, &ws.d_relative_dropped, (met.len, table.width)));
     }
 }
 
-/// A copy of all rows of a buffer, or their sum with what is there.
-fn whole<'a, T>(to: &'a mut T, to_at: usize, add: bool, from: &'a T, shape: (usize, usize)) -> CopyRows<'a, T> {
+/// A copy of the first rows of a buffer, or their sum with what is there.
+fn copied<'a, T>(to: &'a mut T, to_at: usize, add: bool, from: &'a T, shape: (usize, usize)) -> CopyRows<'a, T> {
     CopyRows { to, to_at, add, from, from_at: 0, shape, dropout: None }
 }

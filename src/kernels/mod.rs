@@ -23,7 +23,7 @@ pub use contract::{
     LayerNorm, Linear, LinearOps, LossOps, MASK_WIDTH, Memory, Moments, NormOps, Occurrence, OptimizerOps, PoolingOps,
     Queries, Relative, Requirements, Rotation, RotationOps, Sums, Table, TokenStream, Unsupported, Untouched,
 };
-pub use cpu::{Buffer, Cpu, CpuBatch, LIMITS as CPU_LIMITS, bf16_instructions};
+pub use cpu::{Buffer, Cpu, CpuBatch, LIMITS as CPU_LIMITS, bf16_instructions, partial_values};
 pub use dropout::Dropout;
 pub use error::DeviceError;
 pub use math::{erf, exp, tanh};

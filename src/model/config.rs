@@ -152,8 +152,8 @@ impl ModelConfig {
         }
     }
 
-    /// Rows of a table of angles: as many as the longest sequence can have tokens.
-    pub fn angle_rows(&self) -> usize {
+    /// Tokens of the longest sequence that kernels take: tables of angles and of distances are for as many.
+    pub fn longest_computed(&self) -> usize {
         self.longest().min(MASK_WIDTH)
     }
 

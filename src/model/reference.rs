@@ -136,7 +136,7 @@ impl Classifier {
         };
         let word = table(Module::Words).expect(needed);
         let angles = |rotary: &Rotary| -> Vec<Tensor> {
-            let shape = (config.angle_rows(), config.head_width());
+            let shape = (config.longest_computed(), config.head_width());
             let table = |table| Tensor::from_vec(rotary.angles(table, shape.0, shape.1), shape, word.device());
             (0..rotary.thetas.len()).map(|i| table(i).expect("a tensor")).collect()
         };
@@ -252,7 +252,7 @@ impl Classifier {
         let residual = first(x)?;
         let [query, key, value] = self.qkv(layer, &first(&normed)?, &normed, input)?;
         let positions = self.positions(i, layer, plan)?;
-        let row = |distance| c.relative.as_ref().map_or(0, |relative| relative.row(distance) as u32);
+        let row = |distance| c.relative.as_ref().expect("it has positions").row(distance) as u32;
         let relative = positions.as_ref().zip(c.relative.as_ref()).map(|(positions, relative)| reference::Relative {
             positions,
             row: &row,

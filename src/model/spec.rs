@@ -150,7 +150,13 @@ impl Parameter {
     pub fn carries_the_text(&self) -> bool {
         let is_one_of_several = matches!(
             self.module,
-            Module::Positions | Module::TokenTypes | Module::Tasks | Module::RelativePositions | Module::Classifier
+            Module::Positions
+                | Module::TokenTypes
+                | Module::Tasks
+                | Module::RelativePositions
+                | Module::RelativeNorm
+                | Module::Layer(_, LayerModule::PositionQuery | LayerModule::PositionKey)
+                | Module::Classifier
         );
         self.part == Part::Weight && !is_one_of_several && !self.is_empty()
     }

@@ -2,7 +2,8 @@
 //! fit saturate.
 //!
 //! The arithmetic follows the engine: no padding is computed, and where the head reads the [CLS] row only, the last layer computes keys and
-//! values for every token but everything else for that row. Attention within a window costs what the window costs.
+//! values for every token but everything else for that row. Attention within a window costs what the window costs. The queries and keys
+//! of relative positions, a few per cent, are left out: they are computed once for a batch.
 
 use super::{Keep, RunConfig, schedule};
 

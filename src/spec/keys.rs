@@ -179,7 +179,7 @@ pub const KEYS: &[Key] = &[
     also(key("train.max_grad_norm", Kind::Number(NOT_NEGATIVE.0, NOT_NEGATIVE.1), Is("0.0"), "",
         "Maximum global gradient norm, above which gradients are clipped; 0 disables clipping."), &["gradient_clip_val", "clip_grad_norm", "grad_clip"]),
     also(key("train.dropout", Kind::Number(BELOW_ONE.0, BELOW_ONE.1), Absent("the value in the model's config"), "share of the units",
-        "Dropout probability of embeddings, attention, hidden layers and the head, replacing all dropout values in the model's config (for DistilBERT also `seq_classif_dropout`)."),
+        "Dropout probability of embeddings, attention, hidden layers and the head, replacing all dropout values in the model's config (for DistilBERT also `seq_classif_dropout`, for DeBERTa `pooler_dropout`)."),
         &["hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"]),
     also(key("train.label_smoothing", Kind::Number(BELOW_ONE.0, BELOW_ONE.1), Is("0.0"), "share of the target",
         "Share of each target that is spread evenly over all labels."), &["label_smoothing_factor"]),

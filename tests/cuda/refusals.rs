@@ -18,8 +18,16 @@ fn refusal(width: usize, window: Option<usize>, reach: usize, rows: usize) -> Op
     let mut rows_buffer = backend.zeros(rows);
     backend.write(&mut rows_buffer, 0, &(0..rows).map(|row| row as f32).collect::<Vec<_>>());
     let batch = batch(&mut backend, 5, &[0, 5]);
-    let relative =
-        Relative { positions: &positions, rows: &rows_buffer, center: 4, reach, first: 0, len: 9, c2p: true, p2c: true };
+    let relative = Relative {
+        positions: &positions,
+        rows: &rows_buffer,
+        center: 4,
+        reach,
+        first: 0,
+        len: 9,
+        c2p: true,
+        p2c: true,
+    };
     backend.attention(Attend {
         context: &mut context,
         q: &qkv,

@@ -26,8 +26,8 @@ pub fn is_pytorchs<T: Tested>() {
 
 /// Steps with dropout and clipping, whose sums come when the device has them.
 pub fn losses_are_the_cpus<T: Tested>() {
-    // Rounding errors grow with the steps, with pre-norm faster.
-    Shape::kinds().into_iter().zip([20, 6, 6, 20, 20, 20]).for_each(|(kind, steps)| losses_of::<T>(kind, steps));
+    // Rounding errors grow with the steps, with pre-norm faster; only the first has enough steps to learn its rows.
+    Shape::kinds().into_iter().zip([20, 6, 6, 6, 6, 6]).for_each(|(kind, steps)| losses_of::<T>(kind, steps));
 }
 
 fn losses_of<T: Tested>(kind: Shape, steps: u64) {
@@ -74,10 +74,14 @@ fn rounded_products_of<T: Tested>(kind: Shape) {
     assert!((losses[0] - losses[1]).abs() <= most * losses[0], "{losses:?}");
     let norm = |v: &[f32]| v.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
     let mut largest = 0.0f64;
-    for name in names(&exact).iter().filter(|name| !name.ends_with("key.bias")) {
-        let (got, want) = (engine.gradient(name).expect("a gradient"), exact.gradient(name).expect("a gradient"));
-        let apart: Vec<f32> = got.iter().zip(&want).map(|(a, b)| a - b).collect();
-        let error = norm(&apart) / norm(&want);
+    let gradients: Vec<(String, Vec<f32>)> =
+        names(&exact).into_iter().map(|name| (name.clone(), exact.gradient(&name).expect("a gradient"))).collect();
+    let whole = norm(&gradients.iter().map(|(_, values)| norm(values) as f32).collect::<Vec<_>>());
+    // Biases of keys have no gradient but rounding errors: they add the same to all scores of a query.
+    for (name, want) in gradients.iter().filter(|(_, want)| norm(want) > 1e-6 * whole) {
+        let got = engine.gradient(name).expect("a gradient");
+        let apart: Vec<f32> = got.iter().zip(want).map(|(a, b)| a - b).collect();
+        let error = norm(&apart) / norm(want);
         assert!(error <= times * most, "the gradient of {name} differs by {error:e} of its norm");
         largest = largest.max(error);
     }

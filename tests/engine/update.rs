@@ -22,12 +22,14 @@ pub fn updates_are_those_of_the_reference<T: Tested>() {
         Recipe { weight_decay: 0.0, ..base.clone() },
         Recipe { freeze: vec!["embeddings.word_embeddings".into(), "encoder.layer.0".into()], ..base.clone() },
         Recipe { rates: Rates::new(1.0, Some(0.5), Some(0.7)), ..base.clone() },
-        Recipe { rates: Rates::new(1.0, Some(0.5), Some(0.7)), max_grad_norm: 0.1, ..base },
+        Recipe { rates: Rates::new(1.0, Some(0.5), Some(0.7)), max_grad_norm: 0.1, ..base.clone() },
+        Recipe { rates: Rates::new(1.0, Some(0.5), Some(0.7)), freeze: vec!["encoder.LayerNorm".into()], ..base },
     ];
-    // ELECTRA, DistilBERT, RoBERTa, ERNIE, ELECTRA, ALBERT.
+    // ELECTRA, DistilBERT, RoBERTa, ERNIE, ELECTRA, ALBERT, DeBERTa.
     let families = [6, 5, 2, 1, 6].map(|family| Shape { family, ..Shape::SMALL });
-    let [.., albert] = Shape::kinds();
-    for (recipe, shape) in recipes.into_iter().zip(families.into_iter().chain([Shape { layers: 3, ..albert }])) {
+    let [.., deberta] = Shape::kinds();
+    let deep = [Shape::albert(), deberta].map(|shape| Shape { layers: 3, ..shape });
+    for (recipe, shape) in recipes.into_iter().zip(families.into_iter().chain(deep)) {
         let [mut engine, mut tape] = [shape.explicit::<T>(&recipe), shape.autograd(&recipe)];
         for step in 0..6u64 {
             let batch = shape.batch_of(&[3, 6, 1], step);

@@ -18,6 +18,8 @@ struct Shape {
     d: usize,
     /// Distances up to this one have rows of their own; of those beyond, three share one.
     near: usize,
+    /// How many of the last rows are one, as at the end of a table without buckets.
+    clamped: u32,
     c2p: bool,
     p2c: bool,
     drop: Drop,
@@ -35,21 +37,33 @@ impl Shape {
         let center = bucket(self.longest() - 1);
         let reach = self.longest() as isize - 1;
         let row = |distance: isize| center as isize + distance.signum() * bucket(distance.unsigned_abs()) as isize;
-        (-reach..=reach).map(|distance| row(distance) as u32).collect()
+        let last = row(reach) as u32 - self.clamped.min(center as u32);
+        (-reach..=reach).map(|distance| (row(distance) as u32).min(last)).collect()
     }
 }
 
 fn shapes() -> impl Strategy<Value = Shape> {
     let terms = prop_oneof![2 => Just((true, true)), 1 => Just((true, false)), 1 => Just((false, true))];
-    (lengths(), 1..4usize, 1..20usize, 0..40usize, terms, drops(), any::<u64>()).prop_map(
-        |(lengths, heads, d, near, (c2p, p2c), drop, seed)| Shape { lengths, heads, d, near, c2p, p2c, drop, seed },
+    let heads = (1..4usize, 1..20usize);
+    (lengths(), heads, 0..40usize, 0..3u32, terms, drops(), any::<u64>()).prop_map(
+        |(lengths, (heads, d), near, clamped, (c2p, p2c), drop, seed)| Shape {
+            lengths,
+            heads,
+            d,
+            near,
+            clamped,
+            c2p,
+            p2c,
+            drop,
+            seed,
+        },
     )
 }
 
 fn edges() -> impl Iterator<Item = Shape> {
     let shape = |lengths: &[usize], heads, d, near, drop| {
         let lengths = lengths.to_vec();
-        Shape { lengths, heads, d, near, c2p: true, p2c: true, drop, seed: 23 }
+        Shape { lengths, heads, d, near, clamped: 0, c2p: true, p2c: true, drop, seed: 23 }
     };
     [
         shape(&[1, 2, 63, 64, 65, 66, 129, 130, 131], 2, 8, 16, Some((0.1, 7))),
@@ -58,6 +72,9 @@ fn edges() -> impl Iterator<Item = Shape> {
         shape(&[47, 48, 49, 95, 96, 97], 2, 16, 1000, None),
         shape(&[1; 20], 3, 5, 3, Some((0.5, 9))),
         shape(&[33, 17, 16], 2, 70, 20, None),
+        // Own rows for all distances but the last ones, with blocks that end between.
+        Shape { clamped: 1, ..shape(&[97, 50], 2, 8, 1000, None) },
+        Shape { clamped: 20, ..shape(&[97, 96, 20], 1, 6, 1000, Some((0.1, 3))) },
         shape(&[70, 5, 32], 2, 50, 9, Some((0.2, 4))),
         Shape { c2p: false, ..shape(&[65, 40], 1, 64, 30, Some((0.1, 2))) },
         Shape { p2c: false, ..shape(&[49, 16, 3], 1, 128, 12, None) },

@@ -71,9 +71,12 @@ fn heads_drop_their_input_where_transformers_does() -> Result<()> {
             Activation::Relu => x.max(0.0),
             _ => x.tanh(),
         };
-        let config = config(family, 0.0, 0.5);
+        let mut config = config(family, 0.0, 0.5);
+        // A probability of its own, where the family has one.
+        let of_input = if family.keys.dropout.head_input.is_some() { 0.25 } else { 0.5 };
+        config.dropout.head_input = of_input;
         // One layer: sites 0 to 3 are the encoder's, 4 is the classifier's, 5 the head's input's.
-        let (of_input, of_classifier) = (factors(5, 0.5), factors(4, 0.5));
+        let (of_input, of_classifier) = (factors(5, of_input), factors(4, 0.5));
         for kind in KINDS {
             let got = logits(kind, &config, |name| match name {
                 _ if NORMS_OF_OUTPUT.iter().any(|norm| name.ends_with(&format!("{norm}.bias"))) => '1',
@@ -208,6 +211,84 @@ fn modernbert_drops_where_transformers_does() -> Result<()> {
                 assert!(!drops(&config(*other_site))?, "{pooling}, {kind:?}: {what} by the dropout of {other}");
             }
         }
+    }
+    Ok(())
+}
+
+/// LayerNorm with a weight of ones and a bias of zeros.
+fn normed(x: &[f64]) -> Vec<f64> {
+    let mean = x.iter().sum::<f64>() / x.len() as f64;
+    let variance = x.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / x.len() as f64;
+    x.iter().map(|v| (v - mean) / (variance + 1e-7).sqrt()).collect()
+}
+
+/// DeBERTa's table of relative positions is dropped after its norm, in each layer anew, row by row of the whole table. Queries and those of
+/// positions are ones, keys and values the layer's input and the positions, all other maps identities or nothing, in two layers, and only embeddings
+/// and positions are dropped.
+#[test]
+fn relative_positions_are_dropped_after_their_norm_in_each_layer() -> Result<()> {
+    let json = serde_json::json!({
+        "model_type": "deberta-v2", "vocab_size": 30, "max_position_embeddings": 20, "hidden_size": WIDTH, "num_hidden_layers": 2,
+        "num_attention_heads": 1, "intermediate_size": 8, "relative_attention": true, "pos_att_type": "c2p|p2c", "share_att_key": true,
+        "position_biased_input": false, "norm_rel_ebd": "layer_norm", "pooler_hidden_act": "relu",
+    });
+    let mut config = ModelConfig::parse(&json.to_string()).expect("a config");
+    config.set_dropout(0.0);
+    config.dropout.embedding = 0.5;
+    let mask = |site: u32, row: usize| {
+        let dropout = Dropout::new(PLAN.seed, PLAN.step, site, 0.5, 0).expect("a dropout");
+        let mut factors = vec![0.0; WIDTH];
+        dropout.fill(dropout.index(row, WIDTH), &mut factors);
+        factors.into_iter().map(f64::from).collect::<Vec<f64>>()
+    };
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let ones = vec![1.0; WIDTH];
+    let mut want = Vec::new();
+    let mut first = 0;
+    for tokens in [3, 2, 4, 3] {
+        // Embeddings are ones before they are dropped.
+        let mut x: Vec<Vec<f64>> = (first..first + tokens).map(|row| mask(0, row)).collect();
+        first += tokens;
+        for layer in 0..2 {
+            // Sites 0 to 6 are the layers', 7 and 8 the head's. Row 20 is that of distance 0.
+            let position = |distance: isize| mask(9 + layer, (20 + distance) as usize);
+            let attended = (0..tokens).map(|i| {
+                let score = |j: usize| {
+                    let of_distance = position(i as isize - j as isize);
+                    // Keys of positions are the positions; their queries are ones, as all queries are.
+                    (2.0 * dot(&ones, &x[j]) + dot(&ones, &of_distance)) / (3.0 * WIDTH as f64).sqrt()
+                };
+                let e: Vec<f64> = (0..tokens).map(|j| score(j).exp()).collect();
+                let total: f64 = e.iter().sum();
+                let context = (0..WIDTH).map(|c| (0..tokens).map(|j| e[j] / total * x[j][c]).sum::<f64>() + x[i][c]);
+                normed(&normed(&context.collect::<Vec<_>>()))
+            });
+            x = attended.collect();
+        }
+        want.extend(x[0].iter().map(|v| v.max(0.0) as f32));
+    }
+    for kind in KINDS {
+        let got = logits(kind, &config, |name| {
+            let is_query = name.contains("query_proj");
+            match name {
+                "deberta.embeddings.LayerNorm.bias" | "deberta.encoder.LayerNorm.bias" => '1',
+                "deberta.embeddings.LayerNorm.weight" | "deberta.encoder.LayerNorm.weight" => '0',
+                _ if is_query => {
+                    if name.ends_with("bias") {
+                        '1'
+                    } else {
+                        '0'
+                    }
+                }
+                _ if name.ends_with("LayerNorm.weight") => '1',
+                _ if name.ends_with("key_proj.weight") || name.ends_with("value_proj.weight") => 'I',
+                _ if name.ends_with("attention.output.dense.weight") => 'I',
+                "pooler.dense.weight" | "classifier.weight" => 'I',
+                _ => '0',
+            }
+        })?;
+        let error = difference(&got.concat(), &want);
+        assert!(error < 1e-4, "{kind:?}: logits differ by {error:e}");
     }
     Ok(())
 }

@@ -3,156 +3,19 @@
 //! A task is one head of one sequence, the longest first; rows of scores are padded to whole vectors. Within a window a task goes through
 //! its queries in tiles, each with only the keys that they attend to.
 
-use std::{cell::RefCell, ops::Range};
+use std::ops::Range;
 
 use rayon::prelude::*;
 
 use super::{
-    super::{Attend, Attention, AttentionBackward, AttentionOps, MASK_WIDTH, Queries, math::exp},
-    Buffer, Cpu, CpuBatch,
+    super::{Attention, MASK_WIDTH, Queries, math::exp},
     buffer::Shared,
-    grouped::Grouped,
+    heads::{Head, Layout, Scratch, Tile, heads, with_scratch},
     relative::Positions,
     small::{LANES, Left, Output, Right, product},
     sum,
     vector::vectorised,
 };
-
-/// One head of one sequence.
-pub struct Head {
-    pub head: usize,
-    pub queries: Range<usize>,
-    pub keys: Range<usize>,
-}
-
-/// Consecutive queries of a head, and the keys that any of them attends to: all of both without a window.
-pub struct Tile {
-    /// Rows of q.
-    queries: Range<usize>,
-    /// Rows of k and v.
-    keys: Range<usize>,
-    /// The first query's position less the first key's.
-    lead: usize,
-    /// The greatest distance between a query and a key.
-    window: usize,
-}
-
-/// Queries of a tile: with a window of 64, two thirds of its scores are used.
-const TILE: usize = 64;
-
-impl Head {
-    /// Whether every query attends to all keys.
-    fn is_one_tile(&self, a: &Attention) -> bool {
-        a.window.is_none_or(|window| window + 1 >= self.keys.len())
-    }
-
-    /// The tiles, in order.
-    pub fn tiles(&self, a: &Attention) -> impl Iterator<Item = Tile> + use<> {
-        let (queries, keys, n) = (self.queries.clone(), self.keys.clone(), self.keys.len());
-        let window = a.window.unwrap_or(n);
-        let step = if self.is_one_tile(a) { n } else { TILE };
-        (0..queries.len()).step_by(step).map(move |from| {
-            let to = (from + step).min(queries.len());
-            let (first, end) = (from.saturating_sub(window), (to + window).min(n));
-            Tile {
-                queries: queries.start + from..queries.start + to,
-                keys: keys.start + first..keys.start + end,
-                lead: from - first,
-                window,
-            }
-        })
-    }
-}
-
-impl Tile {
-    /// The keys that its query `i` attends to, counted from the tile's first.
-    #[inline(always)]
-    fn visible(&self, i: usize) -> Range<usize> {
-        let at = self.lead + i;
-        at.saturating_sub(self.window)..(at + self.window + 1).min(self.keys.len())
-    }
-
-    /// The transpose of its rows of scores.
-    #[inline(always)]
-    fn turned<'a>(&self, scores: &'a [f32]) -> Left<'a> {
-        Left { data: scores, rows: self.keys.len(), stride: (1, self.keys.len().next_multiple_of(LANES)) }
-    }
-}
-
-/// The layout of q, k and v in their buffers: values of a head, width of a row's queries, distance of rows, and offsets of the first row's
-/// keys and values.
-pub struct Layout {
-    pub d: usize,
-    width: usize,
-    pub q_stride: usize,
-    pub kv_stride: usize,
-    k: usize,
-    v: usize,
-}
-
-impl Layout {
-    fn new(a: &Attention) -> Self {
-        let (width, d) = (a.width, a.width / a.heads);
-        match a.queries {
-            Queries::All => Self { d, width, q_stride: 3 * width, kv_stride: 3 * width, k: width, v: 2 * width },
-            Queries::First => Self { d, width, q_stride: width, kv_stride: 2 * width, k: 0, v: width },
-        }
-    }
-
-    /// Offsets of a head's first query, key, value and output of a tile.
-    pub fn offsets(&self, head: usize, tile: &Tile) -> [usize; 4] {
-        let (q, kv) = (tile.queries.start * self.q_stride, tile.keys.start * self.kv_stride);
-        [q, kv + self.k, kv + self.v, tile.queries.start * self.width].map(|at| at + head * self.d)
-    }
-}
-
-/// The work, longest sequences first.
-fn heads(a: &Attention, offsets: &[u32]) -> Vec<Head> {
-    let mut all: Vec<Head> = Vec::with_capacity(a.heads * offsets.len());
-    for (s, o) in offsets.windows(2).enumerate() {
-        let keys = o[0] as usize..o[1] as usize;
-        assert!(!keys.is_empty() && keys.len() <= MASK_WIDTH, "a sequence is empty or longer than {MASK_WIDTH}");
-        let queries = if a.queries == Queries::All { keys.clone() } else { s..s + 1 };
-        all.extend((0..a.heads).map(|head| Head { head, queries: queries.clone(), keys: keys.clone() }));
-    }
-    all.sort_by_key(|h| std::cmp::Reverse(h.keys.len()));
-    all
-}
-
-thread_local! {
-    /// A thread's buffers, reused: allocating them in every call would map and unmap pages each time, which stops all threads.
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
-}
-
-/// Runs a task with its thread's buffers.
-pub fn with_scratch(task: impl FnOnce(&mut Scratch)) {
-    SCRATCH.with_borrow_mut(task);
-}
-
-/// Buffers of a task.
-#[derive(Default)]
-pub struct Scratch {
-    pub p: Vec<f32>,
-    factors: Vec<f32>,
-    pub ds: Vec<f32>,
-    pub right: Right,
-    /// Queries or keys times the relative positions, row by row.
-    pub block: Vec<f32>,
-    /// Gradients of a head's keys and values, summed over tiles, and those of one tile.
-    pub sums: [Vec<f32>; 2],
-    part: Vec<f32>,
-}
-
-impl Scratch {
-    /// Grows the buffers to a head's size; returns the padded length of a row.
-    fn resize(&mut self, queries: usize, keys: usize) -> usize {
-        let stride = keys.next_multiple_of(LANES);
-        for buffer in [&mut self.p, &mut self.factors, &mut self.ds] {
-            buffer.resize(queries * stride, 0.0);
-        }
-        stride
-    }
-}
 
 /// out = left · right, where `out` is the task's own.
 #[inline(always)]
@@ -171,7 +34,7 @@ pub struct Operands<'a> {
     pub l: &'a Layout,
     pub q: &'a [f32],
     pub kv: &'a [f32],
-    relative: Option<&'a Positions<'a>>,
+    pub relative: Option<&'a Positions<'a>>,
 }
 
 impl Attention {
@@ -213,11 +76,11 @@ impl Attention {
     }
 
     /// The result of [`AttentionOps::attention`].
-    fn forward(&self, context: &mut [f32], of: &Operands, offsets: &[u32]) {
+    pub fn forward(&self, context: &mut [f32], of: &Operands, offsets: &[u32]) {
         let l = of.l;
         let out = Shared::new(context);
         heads(self, offsets).into_par_iter().with_max_len(2).for_each(|h| {
-            SCRATCH.with_borrow_mut(|scratch| {
+            with_scratch(|scratch| {
                 for tile in h.tiles(self) {
                     let (nq, nk) = (tile.queries.len(), tile.keys.len());
                     let [_, _, at_v, offset] = l.offsets(h.head, &tile);
@@ -244,13 +107,13 @@ impl Attention {
     /// With P the probabilities, M the dropout factors and O = (P∘M)·V:
     /// dV = (P∘M)ᵀ·dO, dP = (dO·Vᵀ)∘M, dS = P∘(dP − rowsum(dP∘P)), dQ = dS·K·scale, dK = dSᵀ·Q·scale.
     /// P is recomputed: it would be the largest activation to keep.
-    fn backward(&self, dq: &mut [f32], dkv: &mut [f32], d_context: &[f32], of: Operands, offsets: &[u32]) {
+    pub fn backward(&self, dq: &mut [f32], dkv: &mut [f32], d_context: &[f32], of: Operands, offsets: &[u32]) {
         let (dq, dkv) = (Shared::new(dq), Shared::new(dkv));
         // With all queries the three gradients are side by side, like q, k and v.
         let dq = if self.queries == Queries::All { &dkv } else { &dq };
         heads(self, offsets).into_par_iter().with_max_len(2).for_each(|h| {
             let task = Backward { attention: self, h: &h, of, d_context, dq, dkv: &dkv };
-            SCRATCH.with_borrow_mut(|scratch| match h.is_one_tile(self) {
+            with_scratch(|scratch| match h.is_one_tile(self) {
                 true => h.tiles(self).for_each(|tile| task.whole(&tile, scratch)),
                 false => task.in_tiles(scratch),
             });
@@ -391,28 +254,5 @@ impl Backward<'_> {
         right.rows(&self.of.q[at_q..], tile.queries.len(), self.of.l.d, self.of.l.q_stride);
         // SAFETY: the caller's promise.
         unsafe { product(to, self.attention.scale, tile.turned(ds), right) };
-    }
-}
-
-impl AttentionOps for Cpu {
-    fn attention(&mut self, args: Attend<Buffer, CpuBatch>) {
-        let Attend { context, q, kv, batch, attention, relative } = args;
-        let relative = relative.map(|relative| Positions::new(&relative, attention.width));
-        let of = Operands { l: &Layout::new(&attention), q, kv, relative: relative.as_ref() };
-        attention.forward(context, &of, &batch.offsets);
-    }
-
-    fn attention_backward(&mut self, args: AttentionBackward<Buffer, CpuBatch>) {
-        let AttentionBackward { dq, dkv, d_context, q, kv, batch, attention, relative } = args;
-        let of = Operands { l: &Layout::new(&attention), q, kv, relative: None };
-        match relative {
-            None => attention.backward(dq, dkv, d_context, of, &batch.offsets),
-            Some((relative, d_positions)) => {
-                let relative = Positions::new(&relative, attention.width);
-                let of = Operands { relative: Some(&relative), ..of };
-                let task = Grouped { attention: &attention, of, relative: &relative, d_context };
-                task.backward((dq, dkv), &batch.offsets, d_positions, &mut self.partial);
-            }
-        }
     }
 }

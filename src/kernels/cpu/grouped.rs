@@ -8,15 +8,21 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::{
-    super::{Attention, Queries},
-    attention::{Backward, Head, Operands, with_scratch},
+    super::{Attention, MASK_WIDTH, Queries},
+    attention::{Backward, Operands},
     buffer::Shared,
+    heads::{Head, with_scratch},
     relative::{Gradients, Positions},
     vector::vectorised,
 };
 
 /// The most groups: enough tasks for many threads, few enough that their sums are small beside the activations.
 const GROUPS: usize = 8;
+
+/// The most values of the memory that such a pass needs beside the engine's, with so many sequences and positions.
+pub fn partial_values(sequences: usize, positions: usize, width: usize) -> usize {
+    sequences.min(GROUPS) * positions * 2 * width
+}
 
 /// A backward pass with relative positions.
 pub struct Grouped<'a> {
@@ -42,7 +48,7 @@ impl Grouped<'_> {
         let queries = if a.queries == Queries::All { longest } else { 1 };
         let rows = self.relative.rows_within(queries, longest);
         let size = rows.len() * 2 * width;
-        partial.resize(partial.len().max(groups.len() * size), 0.0);
+        partial.resize(partial.len().max(partial_values(groups.len(), rows.len(), width)), 0.0);
         let (dq, dkv, sums) = (Shared::new(dq), Shared::new(dkv), Shared::new(partial));
         let dq = if a.queries == Queries::All { &dkv } else { &dq };
         (0..groups.len() * a.heads).into_par_iter().with_max_len(1).for_each(|task| {
@@ -118,6 +124,8 @@ impl Grouped<'_> {
 /// Sequences of each group, the longest first: each goes to the group with the least work so far.
 fn groups(offsets: &[u32]) -> Vec<Vec<usize>> {
     let length = |s: usize| u64::from(offsets[s + 1] - offsets[s]);
+    let is_sound = |s: usize| (1..=MASK_WIDTH as u64).contains(&length(s));
+    assert!((0..offsets.len() - 1).all(is_sound), "a sequence is empty or longer than {MASK_WIDTH}");
     let sequences = offsets.len() - 1;
     let mut order: Vec<usize> = (0..sequences).collect();
     order.sort_by_key(|&s| std::cmp::Reverse(length(s)));

@@ -6,11 +6,13 @@
 
 mod activation;
 mod attention;
+mod attention_ops;
 mod bf16;
 mod buffer;
 mod copy;
 mod embedding;
 mod grouped;
+mod heads;
 mod loss;
 mod matmul;
 mod memory;
@@ -31,6 +33,7 @@ use rows::{add_bias, bias, column_sums, store, sum};
 use view::View;
 
 pub use buffer::Buffer;
+pub use grouped::partial_values;
 pub use memory::CpuBatch;
 
 /// The largest sizes that the kernels take. Rows may have any width.

@@ -6,10 +6,10 @@
 use std::ops::{Range, RangeInclusive};
 
 use super::{
-    super::Relative,
+    super::{Attention, Relative},
     Buffer,
-    attention::{Head, Layout, Scratch},
     buffer::Shared,
+    heads::{Head, Layout, Scratch},
     small::{COLS, LANES, Left, Output, product, product_of_columns},
 };
 
@@ -82,8 +82,11 @@ impl Sizes {
 }
 
 impl<'a> Positions<'a> {
-    /// For heads that make up rows of `width` values.
-    pub fn new(relative: &Relative<'a, Buffer>, width: usize) -> Self {
+    /// # Panics
+    /// If attention is within a window, or rows are not as the contract says.
+    pub fn new(relative: &Relative<'a, Buffer>, attention: &Attention) -> Self {
+        assert!(attention.window.is_none(), "relative positions together with a window");
+        let width = attention.width;
         let Relative { positions, rows, center, reach, first, len, c2p, p2c } = *relative;
         let rows: Vec<u32> =
             rows[center - reach..=center + reach].iter().map(|row| *row as u32 - first as u32).collect();

@@ -44,7 +44,7 @@ pub fn server() -> Server {
         ("models/a/shards/model.safetensors.index.json", index),
         ("models/a/shards/model-1.safetensors", &weights[..30_000]),
         ("models/a/shards/model-2.safetensors", &weights[30_000..]),
-        ("models/a/deberta/config.json", br#"{"model_type": "deberta-v2"}"#),
+        ("models/a/deberta/config.json", br#"{"model_type": "deberta"}"#),
         ("models/a/deberta/tokenizer.json", b"{}"),
         ("models/a/deberta/model.safetensors", &weights),
         ("models/a/steps/step-9/config.json", b"{}"),
