@@ -38,7 +38,7 @@ impl Listener for AtWork {
 }
 
 impl AtWork {
-    /// Whether a run trains, or is evaluated.
+    /// Whether a run is being trained or evaluated.
     pub fn trains(&self) -> bool {
         !self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }

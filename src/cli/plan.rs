@@ -211,7 +211,7 @@ fn print(
     if let Some(note) = method.whole_runs().filter(|_| lines.iter().any(is_to_do)) {
         out.wrapped(note)?;
     }
-    for Shared { what, why, runs } in shared {
+    for Shared { what, why, runs, .. } in shared {
         let runs = format::counted(runs as u64, "run");
         // The reason of a failure has a colon itself.
         let text =

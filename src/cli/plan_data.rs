@@ -156,7 +156,7 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
     let shape = &run.shape;
     let sets = shape
         .layer_groups
-        .map_or_else(String::new, |groups| format!(" with {} of parameters", format::counted(groups as u64, "set")));
+        .map_or_else(String::new, |groups| format!(" that share {} of weights", format::counted(groups as u64, "set")));
     out.labelled(
         ("model", VALUES),
         &format!(

@@ -69,10 +69,19 @@ fn about(seconds: f64) -> String {
 pub struct Shared<'a> {
     /// What became of these runs: `changed`, `failed (diverged)`.
     pub what: String,
-    /// Why.
+    /// Why: that of the first of them.
     pub why: &'a str,
     /// How many they are.
     pub runs: usize,
+    /// The reason without the numbers that differ from run to run.
+    kind: String,
+}
+
+impl Shared<'_> {
+    /// Whether it is also this reason, which may have other numbers.
+    fn has(&self, why: &str) -> bool {
+        self.kind == names::without_numbers(why)
+    }
 }
 
 /// Changes that several runs have in common, and why runs failed, which is a sentence with advice.
@@ -86,9 +95,10 @@ pub fn shared_reasons<'a>(lines: &'a [Line]) -> Vec<Shared<'a>> {
             None => continue,
         };
         let Some(why) = line.state.why.as_deref() else { continue };
-        match shared.iter_mut().find(|known| (known.why, &known.what) == (why, &what)) {
+        let kind = names::without_numbers(why);
+        match shared.iter_mut().find(|known| known.kind == kind && known.what == what) {
             Some(known) => known.runs += 1,
-            None => shared.push(Shared { what, why, runs: 1 }),
+            None => shared.push(Shared { what, why, runs: 1, kind }),
         }
     }
     shared.retain(|reason| reason.runs > 1 || reason.what != "changed");
@@ -100,7 +110,7 @@ fn state(line: &Line, shared: &[Shared]) -> String {
     let pruned = line.state.record.as_ref().filter(|record| record.state == RunState::Pruned);
     match (&line.state.why, pruned) {
         // It is said once, below.
-        (Some(why), _) if shared.iter().any(|known| known.why == why) => line.state.word.clone(),
+        (Some(why), _) if shared.iter().any(|known| known.has(why)) => line.state.word.clone(),
         // The reason is a sentence, which `taper show` and the report have.
         (Some(_), Some(pruned)) => unbroken(&format!("{} at step {}", line.state.word, format::count(pruned.steps))),
         (Some(why), None) => format!("{}: {why}", line.state.word),

@@ -117,7 +117,7 @@ impl Run {
         common::catch_signals(move |again| {
             match again {
                 false if interrupted.trains() => above.say("stopping after this step; a run that has trained at least one step leaves a checkpoint; press Ctrl-C again to stop at once"),
-                false => above.say("stopping: no run is training at the moment, and none is started; press Ctrl-C again to stop at once"),
+                false => above.say("stopping before the next run starts; press Ctrl-C again to stop at once"),
                 true => {
                     above.end(
                         "stopped at once: runs in progress were interrupted; the same command resumes each from its \
@@ -220,8 +220,11 @@ fn dropped(runs: &[Prepared]) -> Vec<String> {
         let files = run.dataset.files.iter().map(|file| (file.name.clone(), &file.cleaning));
         let all = std::iter::once((run.config.data.source.shown(), &run.dataset.cleaning)).chain(files);
         for (name, cleaning) in all.filter(|(_, cleaning)| cleaning.dropped() > 0) {
-            let line =
-                format!("data: {} of {name}; {}", format::counted(cleaning.read, "row"), plan_data::dropped(cleaning));
+            let line = format!(
+                "data: {} of {name}; {}",
+                format::counted(cleaning.read - cleaning.dropped(), "row"),
+                plan_data::dropped(cleaning)
+            );
             if !lines.contains(&line) {
                 lines.push(line);
             }

@@ -12,7 +12,12 @@ use crate::{
 const NAMED: usize = 3;
 
 /// A warning for each pair of values of `train.eval_steps`: completed runs that are kept were evaluated otherwise than the spec says.
-pub(super) fn evaluated_otherwise(store: &Store, runs: &[Prepared]) -> Result<Vec<Warning>, ExperimentError> {
+/// `prunes`: whether trials are pruned at evaluations.
+pub(super) fn evaluated_otherwise(
+    store: &Store,
+    runs: &[Prepared],
+    prunes: bool,
+) -> Result<Vec<Warning>, ExperimentError> {
     let mut ways: Vec<((u64, u64), Vec<&str>)> = Vec::new();
     for run in runs {
         let Some(record) = store.known(&run.key)?.filter(|record| record.state == RunState::Completed) else {
@@ -31,25 +36,29 @@ pub(super) fn evaluated_otherwise(store: &Store, runs: &[Prepared]) -> Result<Ve
             None => ways.push((values, vec![&run.key])),
         }
     }
-    Ok(ways.into_iter().map(|((then, now), keys)| Warning::new(Kind::Training, message(then, now, &keys))).collect())
+    Ok(ways
+        .into_iter()
+        .map(|((then, now), keys)| Warning::new(Kind::Training, message(then, now, &keys, prunes)))
+        .collect())
 }
 
-fn message(then: u64, now: u64, keys: &[&str]) -> String {
+fn message(then: u64, now: u64, keys: &[&str], prunes: bool) -> String {
+    let at_rungs = if prunes { ", and may have no score where trials are compared for pruning" } else { "" };
     let n = keys.len() as u64;
     let named: Vec<String> = keys.iter().take(NAMED).map(|key| short(key).to_string()).collect();
     let rest = keys.len().saturating_sub(NAMED);
     let named = named.into_iter().chain((rest > 0).then(|| format!("{} more", count(rest as u64)))).collect::<Vec<_>>();
     format!(
-        "{} ({}) {} trained with train.eval_steps = {then}, not {now}: evaluations change no result here, so {} kept as {}, with {} \
-         evaluations; to train {} with {now}, remove {} first (taper rm KEY)",
+        "{} ({}) {} trained with train.eval_steps = {then}, not {now}: this does not change the weights, so {} kept as {}, with {} \
+         evaluations{at_rungs}; to train {} with {now}, remove {} first (taper rm KEY)",
         counted(n, "completed run"),
         and(&named),
         by_number(n, "was", "were"),
         by_number(n, "it is", "they are"),
         by_number(n, "it is", "they are"),
         by_number(n, "its", "their"),
-        by_number(n, "it", "one"),
-        by_number(n, "it", "it"),
+        by_number(n, "it", "them"),
+        by_number(n, "it", "them"),
     )
 }
 
@@ -59,12 +68,16 @@ mod tests {
 
     #[test]
     fn runs_are_named_with_both_values() {
-        let want = "1 completed run (aaaaaaaaaaaa) was trained with train.eval_steps = 0, not 10: evaluations change no result here, so it is \
+        let want = "1 completed run (aaaaaaaaaaaa) was trained with train.eval_steps = 0, not 10: this does not change the weights, so it is \
                     kept as it is, with its evaluations; to train it with 10, remove it first (taper rm KEY)";
-        assert_eq!(message(0, 10, &[&"a".repeat(64)]), want);
+        assert_eq!(message(0, 10, &[&"a".repeat(64)], false), want);
+        assert!(
+            message(0, 10, &["a"], true)
+                .contains("with its evaluations, and may have no score where trials are compared")
+        );
         let keys = ["a", "b", "c", "d", "e"].map(|key| key.repeat(64));
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-        let said = message(5, 0, &keys);
+        let said = message(5, 0, &keys, false);
         assert!(
             said.starts_with(
                 "5 completed runs (aaaaaaaaaaaa, bbbbbbbbbbbb, cccccccccccc and 2 more) were trained with"

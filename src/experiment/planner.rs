@@ -100,7 +100,8 @@ impl Planner {
         planner.look_at(store)?;
         if let Some(store) = store {
             planner.pruned_otherwise = planner.pruned_otherwise(store)?;
-            planner.evaluated_otherwise = evaluated_otherwise(store, &planner.runs)?;
+            let prunes = planner.spec.spec().sweep.prune != PruneRule::None;
+            planner.evaluated_otherwise = evaluated_otherwise(store, &planner.runs, prunes)?;
         }
         Ok(planner)
     }

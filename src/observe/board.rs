@@ -5,6 +5,7 @@ use console::{StyledObject, measure_text_width, style};
 use super::{
     bars::bar,
     heading::{heading, in_two_lines},
+    more::all_in,
     text::{cut, cut_start, cut_words, left, right, wrap_fields},
 };
 use crate::{
@@ -159,7 +160,9 @@ impl Board {
         let mut shown = if all + counts(all) > room { room.saturating_sub(1).min(all) } else { all };
         let (mut lines, mut marked) = (Vec::new(), false);
         if titled {
-            lines.push(cut(&explained(&self.title), size.width));
+            // A long title is cut, what its mark means is not.
+            let room = if explains { size.width.saturating_sub(MARKED.len() + 2) } else { size.width };
+            lines.push(explained(&cut(&self.title, room)));
         }
         if shown > 0 {
             let columns = Layout::fit(self, &self.rows[..shown], size.width);
@@ -200,12 +203,6 @@ impl Board {
         let counts: Vec<String> = counts.iter().map(|(state, n)| format!("{n} {}", state.word())).collect();
         format!("… and {} more: {}", rest.len() + self.pruned, counts.join(", "))
     }
-}
-
-/// That so many more trials have one state: `… and 4 more, all pruned`.
-pub fn all_in(n: usize, state: RunState) -> String {
-    let all = if n == 1 { "" } else { "all " };
-    format!("… and {n} more, {all}{}", state.word())
 }
 
 /// Columns to the right of the state, in order.
@@ -409,14 +406,6 @@ impl Column {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn more_trials_of_one_state_are_counted_once() {
-        assert_eq!(
-            [all_in(1, RunState::Pruned), all_in(4, RunState::Pending)],
-            ["… and 1 more, pruned", "… and 4 more, all pending"]
-        );
-    }
 
     fn row(values: &[&str], state: RunState) -> Row {
         Row {

@@ -12,6 +12,7 @@ mod forecast;
 mod heading;
 mod json_lines;
 mod lines;
+mod more;
 mod past;
 mod progress;
 mod recorder;
@@ -25,8 +26,9 @@ mod watch;
 
 use std::{io, sync::Arc};
 
-pub use board::{Board, Row, Size, all_in};
+pub use board::{Board, Row, Size};
 pub use json_lines::JsonLines;
+pub use more::all_in;
 pub use past::past;
 pub use progress::{Above, Progress};
 pub use recorder::Recorder;

@@ -206,7 +206,8 @@ impl LiveSweep {
         let before = member.view.step;
         let mut lines = member.tell(run, event);
         if matches!(event, Event::Warned(_)) {
-            // The end of the command says each once, with all runs that it is about.
+            // They are stored, and the end of the command says each once, with all runs that it is about; a command that ends with an error leaves
+            // them to `show` and the report.
             lines.clear();
         }
         let cost = member.view.step.saturating_sub(before) as f64 * member.step_cost;

@@ -324,12 +324,15 @@ impl TrainConfig {
             norm if norm > 1.0 => Some("a smaller train.max_grad_norm"),
             _ => None,
         };
-        // A step of AdamW multiplies each weight by 1 − lr·decay.
-        let peak = self.head_lr.map_or(self.lr, |head| head.max(self.lr));
-        let decay = (peak * self.weight_decay > 1.0).then(|| {
+        // A step of AdamW multiplies each weight by 1 − lr·decay: below −1 it grows.
+        let (rate, peak) = match self.head_lr.filter(|head| *head > self.lr) {
+            Some(head) => ("train.head_lr", head),
+            None => ("train.lr", self.lr),
+        };
+        let decay = (peak * self.weight_decay > 2.0).then(|| {
+            let decay = setting(self.weight_decay);
             format!(
-                "a smaller train.weight_decay (it is {}, and a step takes train.lr times that from each weight)",
-                setting(self.weight_decay)
+                "a smaller train.weight_decay (it is {decay}; a step takes {rate} times that share of a weight from it)"
             )
         });
         let ways = ["a smaller train.lr".to_string(), warmup.to_string()];
@@ -369,12 +372,17 @@ mod tests {
             train.calmer()
         };
         assert_eq!(said(0.1), "try a smaller train.lr or a longer warmup");
-        assert_eq!(said(99.0), "try a smaller train.lr or a longer warmup", "0.99 of a weight at a step");
+        // A step that takes 1.5 times a weight from it leaves half of it, with the other sign.
+        assert_eq!(said(150.0), "try a smaller train.lr or a longer warmup");
+        assert!(said(250.0).starts_with("try a smaller train.weight_decay (it is 250; a step takes train.lr times"));
         assert_eq!(
             said(1e6),
-            "try a smaller train.weight_decay (it is 1e6, and a step takes train.lr times that from each weight), a smaller train.lr, or a longer \
-             warmup"
+            "try a smaller train.weight_decay (it is 1e6; a step takes train.lr times that share of a weight from it), a smaller \
+             train.lr, or a longer warmup"
         );
+        train.head_lr = Some(1.0);
+        train.weight_decay = 3.0;
+        assert!(train.calmer().contains("a step takes train.head_lr times"), "{}", train.calmer());
     }
 
     /// A config stored by the first release: missing keys are read as what it did, and it can be written again.

@@ -105,15 +105,21 @@ pub(super) fn identity(config: &RunConfig) -> Value {
             value["data"][split] = "file".into();
         }
     }
-    value["checkpoint"]["keep"] = (config.checkpoint.keep == Keep::Best).into();
-    if config.checkpoint.keep != Keep::Best && config.train.early_stopping_patience == 0 {
-        remove_key(&mut value, "checkpoint.metric");
-        remove_key(&mut value, "train.eval_steps");
-    }
+    reduce_evaluations(&mut value, config);
     if config.train.early_stopping_patience > 0 && config.train.early_stopping_min_delta > 0.0 {
         value["train"]["early_stopping_from"] = "best".into();
     }
     value
+}
+
+/// Of the settings of evaluations and checkpoints in the JSON of a config, leaves what a run's result depends on: which of them chooses its
+/// weights, or ends it.
+pub fn reduce_evaluations(value: &mut Value, config: &RunConfig) {
+    value["checkpoint"]["keep"] = (config.checkpoint.keep == Keep::Best).into();
+    if config.checkpoint.keep != Keep::Best && config.train.early_stopping_patience == 0 {
+        remove_key(value, "checkpoint.metric");
+        remove_key(value, "train.eval_steps");
+    }
 }
 
 /// A config as JSON.

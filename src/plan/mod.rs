@@ -32,7 +32,7 @@ pub use changes::changes;
 pub use config::*;
 pub use estimate::{Estimate, Lengths, Machine, ModelShape, estimate};
 pub use expand::{Expansion, MAX_POINTS, SearchHistory, expand};
-pub use key::{CHANGES_NO_NUMBER, Digests, remove_key, run_key, search_key};
+pub use key::{CHANGES_NO_NUMBER, Digests, reduce_evaluations, remove_key, run_key, search_key};
 pub use long_texts::{LongPolicy, LongTexts};
 pub use planned::PlannedRun;
 pub use promotions::{Batches, Promotions};

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::input::ReportInput;
-use crate::format::inert;
+use crate::{
+    format::inert,
+    plan::{CHANGES_NO_NUMBER, reduce_evaluations, remove_key},
+};
 
 /// The keys that differ, and their values in each run.
 pub struct Swept {
@@ -21,7 +24,12 @@ impl Swept {
             .iter()
             .map(|run| {
                 let mut values = BTreeMap::new();
-                let config = serde_json::to_value(&run.run.config).unwrap_or_default();
+                let mut config = serde_json::to_value(&run.run.config).unwrap_or_default();
+                // What changes no result is no axis; a reused run may have other values than a new one.
+                let keep = config["checkpoint"]["keep"].clone();
+                reduce_evaluations(&mut config, &run.run.config);
+                config["checkpoint"]["keep"] = keep;
+                CHANGES_NO_NUMBER.iter().for_each(|key| remove_key(&mut config, key));
                 flatten("", &config, &mut values);
                 // A default that is not written, as in records of earlier versions.
                 values.entry("data.long".into()).or_insert_with(|| run.run.config.data.long.name().into());
@@ -35,6 +43,11 @@ impl Swept {
                 values
             })
             .collect();
+        // Beside "best", which of them are kept changes no result.
+        let is_best = |run: &BTreeMap<String, String>| run.get("checkpoint.keep").is_some_and(|keep| keep == "best");
+        if runs.iter().all(|run| is_best(run) == is_best(&runs[0])) {
+            runs.iter_mut().for_each(|run| _ = run.remove("checkpoint.keep"));
+        }
         // A run in which a learning rate is that of all does not write it.
         for (key, default) in [("train.head_lr", Some("train.lr")), ("train.layer_lr_decay", None)] {
             if runs.iter().any(|run| run.contains_key(key)) {

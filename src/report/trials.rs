@@ -8,7 +8,7 @@ pub use crate::format::names::common as common_name;
 use crate::{
     event::{Split, When},
     metrics::{Metric, Metrics, RankKey, is_new_best},
-    plan::{CHANGES_NO_NUMBER, Fold, Keep, RunConfig, remove_key},
+    plan::{CHANGES_NO_NUMBER, Fold, Keep, RunConfig, reduce_evaluations, remove_key},
     store::{EvalRecord, RunRecord},
 };
 
@@ -68,24 +68,26 @@ pub fn grouped<K: std::hash::Hash + Eq>(keys: impl Iterator<Item = K>) -> Vec<Ve
 }
 
 /// What the runs of one trial have in common, as text: the resolved config without `train.seed`, the seeds that follow it, its
-/// fold, and keys that do not affect results.
+/// fold, and what does not affect results.
 pub fn trial(config: &RunConfig) -> String {
     let train = &config.train;
     let mut seeds = vec!["train.seed"];
     let followers = [("train.init_seed", train.init_seed), ("train.order_seed", train.order_seed)];
     // A seed that differs from `train.seed` is an axis of the sweep.
     seeds.extend(followers.iter().filter(|(_, seed)| *seed == train.seed).map(|(key, _)| *key));
-    let mut config = json!({
+    let mut value = json!({
         "model": config.model,
         "data": config.data,
         "train": config.train,
         "checkpoint": config.checkpoint,
     });
-    if let Some(fold) = config["data"]["fold"].as_str().and_then(|fold| fold.parse::<Fold>().ok()) {
-        config["data"]["fold"] = fold.first().to_string().into();
+    if let Some(fold) = value["data"]["fold"].as_str().and_then(|fold| fold.parse::<Fold>().ok()) {
+        value["data"]["fold"] = fold.first().to_string().into();
     }
-    seeds.into_iter().chain(CHANGES_NO_NUMBER).for_each(|key| remove_key(&mut config, key));
-    config.to_string()
+    // A reused run may have other evaluations than a new one of the same trial.
+    reduce_evaluations(&mut value, config);
+    seeds.into_iter().chain(CHANGES_NO_NUMBER).for_each(|key| remove_key(&mut value, key));
+    value.to_string()
 }
 
 /// Metrics of the kept weights on `split`: from the evaluation after training, or else from the evaluation that chose them.

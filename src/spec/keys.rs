@@ -204,7 +204,7 @@ pub const KEYS: &[Key] = &[
         &["freeze_layers", "frozen"]),
 
     also(key("checkpoint.keep", Kind::Choice(&["best", "last", "all", "none"]), Is("\"last\""), "",
-        "Weights to keep: those of the best evaluation, of the last step, of every evaluation, or none. The weights that are kept are those that are tested. Of evaluations with the same best value, the first is kept, whatever its loss is."),
+        "Weights to keep: those of the best evaluation, of the last step, of every evaluation, or none. With `best`, the weights of the best evaluation are tested, else those of the last step. If several evaluations tie for the best value, `best` keeps the first, whatever its loss."),
         &["load_best_model_at_end", "save_strategy", "save_total_limit"]),
     also(key("checkpoint.metric", Kind::Choice(Task::SingleLabel.choosing()), Is("\"accuracy\""), "",
         "Dev metric by which checkpoints and trials are compared. `macro_f1`: mean F1 of the labels that occur in the rows or in the predictions."),

@@ -328,7 +328,7 @@ fn run_record(tx: &Connection, row: &Row<'_>, of: Option<&str>) -> rusqlite::Res
     if let Some(said) = of.map(|experiment| settings(tx, &key, experiment)).transpose()?.flatten() {
         let trained = std::mem::replace(&mut config, said);
         // What it was trained with, whatever the experiment says.
-        if matches!(state, RunState::Completed | RunState::Pruned) {
+        if matches!(state, RunState::Completed | RunState::Pruned | RunState::Running) {
             config.train = trained.train;
             config.checkpoint = CheckpointConfig { metric: config.checkpoint.metric, ..trained.checkpoint };
         }

@@ -90,7 +90,7 @@ impl Store {
 
     /// Stores a run as pending, with what its experiment says of it. If it is already stored, only its config is updated: of the keys that are
     /// not part of its identity, the probes, paths and the metric that ranks it follow the latest spec; how it was trained and what was kept
-    /// stays as it was, if it is completed or pruned, until it starts again. Those of other experiments stay as they are. It gets the audit if it
+    /// stays as it was, if it is running, completed or pruned, until it starts again. Those of other experiments stay as they are. It gets the audit if it
     /// has none.
     pub fn register(&mut self, run: &NewRun<'_>) -> Result<(), StoreError> {
         self.register_all(std::slice::from_ref(run))
@@ -102,7 +102,7 @@ impl Store {
             let mut insert = tx.prepare(
                 "INSERT INTO runs (key, name, experiment, state, config, labels, total_steps, created_at, audit)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (key) DO UPDATE SET
-                     config = CASE WHEN state NOT IN ('completed', 'pruned') THEN excluded.config ELSE json_set(excluded.config,
+                     config = CASE WHEN state NOT IN ('completed', 'pruned', 'running') THEN excluded.config ELSE json_set(excluded.config,
                          '$.train', json_extract(config, '$.train'),
                          '$.checkpoint', json_set(json_extract(config, '$.checkpoint'),
                              '$.metric', json_extract(excluded.config, '$.checkpoint.metric'))) END,

@@ -268,24 +268,16 @@ fn relative_positions_are_dropped_after_their_norm_in_each_layer() -> Result<()>
         want.extend(x[0].iter().map(|v| v.max(0.0) as f32));
     }
     for kind in KINDS {
-        let got = logits(kind, &config, |name| {
-            let is_query = name.contains("query_proj");
-            match name {
-                "deberta.embeddings.LayerNorm.bias" | "deberta.encoder.LayerNorm.bias" => '1',
-                "deberta.embeddings.LayerNorm.weight" | "deberta.encoder.LayerNorm.weight" => '0',
-                _ if is_query => {
-                    if name.ends_with("bias") {
-                        '1'
-                    } else {
-                        '0'
-                    }
-                }
-                _ if name.ends_with("LayerNorm.weight") => '1',
-                _ if name.ends_with("key_proj.weight") || name.ends_with("value_proj.weight") => 'I',
-                _ if name.ends_with("attention.output.dense.weight") => 'I',
-                "pooler.dense.weight" | "classifier.weight" => 'I',
-                _ => '0',
-            }
+        let got = logits(kind, &config, |name| match name {
+            "deberta.embeddings.LayerNorm.bias" | "deberta.encoder.LayerNorm.bias" => '1',
+            "deberta.embeddings.LayerNorm.weight" | "deberta.encoder.LayerNorm.weight" => '0',
+            _ if name.ends_with("query_proj.bias") => '1',
+            _ if name.ends_with("query_proj.weight") => '0',
+            _ if name.ends_with("LayerNorm.weight") => '1',
+            _ if name.ends_with("key_proj.weight") || name.ends_with("value_proj.weight") => 'I',
+            _ if name.ends_with("attention.output.dense.weight") => 'I',
+            "pooler.dense.weight" | "classifier.weight" => 'I',
+            _ => '0',
         })?;
         let error = difference(&got.concat(), &want);
         assert!(error < 1e-4, "{kind:?}: logits differ by {error:e}");

@@ -12,6 +12,22 @@ fn with_dev(more: &str) -> Sandbox {
     sandbox
 }
 
+/// A reused seed and a new one, which has other evaluations and another `checkpoint.keep`, are one trial all the same.
+#[test]
+fn a_reused_run_stays_in_the_trial_of_new_ones() {
+    let sandbox = sandbox("[sweep]\nseeds = [1]\n");
+    sandbox.ok(&["run", "small.toml", "--quiet"]);
+    let sets = ["--set", "sweep.seeds=[1,2]", "--set", "train.eval_steps=5", "--set", "checkpoint.keep=none"];
+    sandbox.ok(&[&["run", "small.toml", "--quiet"][..], &sets].concat());
+    let trials = sandbox.json(&["list", "small", "--leaderboard"]);
+    assert_eq!(trials.as_array().map(Vec::len), Some(1), "{trials}");
+    assert_eq!(trials[0]["runs"].as_array().map(Vec::len), Some(2), "{trials}");
+    sandbox.ok(&["report", "small"]);
+    let table = fs::read_to_string(sandbox.path("runs/reports/small/runs.csv")).expect("a table");
+    let header = table.lines().next().expect("a header");
+    assert!(header.contains("train.seed") && !header.contains("eval_steps") && !header.contains("keep"), "{header}");
+}
+
 /// `train.eval_steps` is no part of what a run is where nothing chooses by evaluations.
 #[test]
 fn a_reused_run_is_shown_with_the_settings_it_was_trained_with() {
@@ -23,7 +39,7 @@ fn a_reused_run_is_shown_with_the_settings_it_was_trained_with() {
     let keys = sandbox.keys();
     let key = &keys[0];
     let warning = format!(
-        "1 completed run ({}) was trained with train.eval_steps = 0, not 5: evaluations change no result here, so it is kept as it is, with its \
+        "1 completed run ({}) was trained with train.eval_steps = 0, not 5: this does not change the weights, so it is kept as it is, with its \
          evaluations; to train it with 5, remove it first (taper rm KEY)",
         &key[..12]
     );
@@ -49,7 +65,7 @@ fn a_reused_run_is_shown_with_the_settings_it_was_trained_with() {
     sandbox.ok(&["report", "small"]);
     let page = fs::read_to_string(sandbox.path("runs/reports/small/report.md")).expect("a report");
     assert!(
-        page.contains("eval_steps = 0\n") && page.contains("steps = 0, not 5: evaluations change no result here"),
+        page.contains("eval_steps = 0\n") && page.contains("steps = 0, not 5: this does not change the weights"),
         "{page}"
     );
     // The metric that ranks it follows the spec: it is no setting of its training.
@@ -126,7 +142,7 @@ fn rows_that_were_dropped_while_reading_are_said_when_they_are_trained_on() {
     sandbox.write("rows.csv", rows + "1,\n0,  \n,没有标签\n");
     let said = text(&sandbox.taper(&["run", "small.toml", "--set", "train.max_steps=1"]).stderr);
     let line =
-        "data: 43 rows of path:rows.csv; dropped 2 without a text (lines 42 and 43), 1 without a label (line 44)\n";
+        "data: 40 rows of path:rows.csv; dropped 2 without a text (lines 42 and 43), 1 without a label (line 44)\n";
     assert!(said.contains(line), "{said}");
     let quiet = text(&sandbox.taper(&["run", "small.toml", "--quiet", "--set", "train.max_steps=2"]).stderr);
     assert!(!quiet.contains("dropped"), "{quiet}");
