@@ -42,7 +42,7 @@ pub fn not_final_mark() -> String {
 }
 
 /// Explains the order of pruned trials with values of different steps.
-const FURTHER_FIRST: &str = "pruned trials: values of a later part of training come first";
+const FURTHER_FIRST: &str = "pruned trials: those that were trained further come first";
 
 /// Explains the mark beside a state.
 pub const MARK: &str = "! predicts only one class, or is no better than always predicting the most common label";

@@ -39,8 +39,8 @@ pub(super) fn frozen_from_scratch(
         those.map(|p| p.len() as u64).sum::<u64>()
     };
     let message = format!(
-        "train.freeze leaves {} of {} at the random values with which {} begins: freeze what is trained already, in a model of model.source = \
-         \"path:…\" or \"hf:…\", or remove train.freeze",
+        "train.freeze leaves {} of {} at the random values with which {} begins, and they are never trained: \
+         freeze only what a pretrained model brings along (its classifier is new as well), or remove train.freeze",
         format::count(values(true)),
         counted(values(false), "parameter"),
         source.shown()

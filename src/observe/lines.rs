@@ -130,7 +130,7 @@ impl View {
                     None => counted(*total_steps, "step"),
                 };
                 let parameters = brief(*parameters as f64);
-                let first = format!("{} ({}): {begin}, {parameters} parameters", run.name, short(&run.key));
+                let first = format!("{} ({}): {begin}, {parameters} parameters to train", run.name, short(&run.key));
                 let splits = [("train", rows.0, run.windows), ("dev", rows.1, None), ("test", rows.2, None)];
                 let of_split = |(name, n, windows): &(&str, u64, Option<u64>)| match windows {
                     Some(windows) => format!("{name} {} in {}", count(*n), counted(*windows, "window")),
@@ -413,7 +413,7 @@ mod tests {
         ];
         let want = [
             "note: the head is new",
-            "lr=1e-5 (0123456789ab): 900 steps, 38.5M parameters",
+            "lr=1e-5 (0123456789ab): 900 steps, 38.5M parameters to train",
             "rows: train 9,590, test 2,397",
             "before training  test accuracy 25.0%  macro-F1 20.0%  loss 0.6250",
             "before training  negative 75.0%, as expected: 这家饭店真贴心",

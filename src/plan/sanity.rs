@@ -76,9 +76,10 @@ pub fn of_run(config: &RunConfig, rows: u64, dev: u64, special: usize) -> Vec<Wa
     if patience > 0 && dev > 0 && patience + 1 >= evaluations {
         warn(format!(
             "train.early_stopping_patience = {patience} can never stop this run early: that takes {} without \
-             improvement between the first and the last, and there are only {} in all; lower it, or evaluate more \
+             improvement between the first and the last, and there {} only {} in all; lower it, or evaluate more \
              often (train.eval_steps)",
             counted(patience, "evaluation"),
+            by_number(evaluations, "is", "are"),
             count(evaluations)
         ));
     }

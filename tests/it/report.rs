@@ -144,7 +144,7 @@ fn a_pruned_run_is_no_failure() {
     for part in [
         "1 pruned",
         "<td class=\"pruned\" data-of=\"State\">pruned</td>",
-        "Of pruned trials, those with a value of a later part of training come first. ",
+        "Of pruned trials, those that were trained further come first. ",
         "8th of 9 at step 75, where 3 go on",
         "1 run was pruned: the sweep&#39;s pruning rule stopped it before the last step. The table of runs has the step and the reason.",
         &format!("{} runs have no final result", missing - 1),

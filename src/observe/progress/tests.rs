@@ -105,7 +105,7 @@ fn lines_without_a_terminal() {
     let paper = Paper::default();
     let text = shown(Progress::lines(paper.clone(), false, false), &paper);
     let want = "\
-lr=1e-5 (k): 3 steps, 1.0k parameters
+lr=1e-5 (k): 3 steps, 1.0k parameters to train
 rows: train 8, test 2
 note: the head is new
 step 2/3  epoch 1  loss 0.5000  lr 1e-5  200 tok/s  eta 0.5s

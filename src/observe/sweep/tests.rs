@@ -259,7 +259,7 @@ fn important_events_have_a_line() {
     ];
     let want = [
         "[3/12] lr=3e-5: note: the head is new, from seed 1",
-        "[3/12] lr=3e-5 (k3): 10 steps, 9 parameters",
+        "[3/12] lr=3e-5 (k3): 10 steps, 9 parameters to train",
         "[3/12] lr=3e-5: step 1  epoch 1  dev accuracy 75.0%  macro-F1 42.9%  loss 0.6250",
         "[3/12] lr=3e-5: waiting at step 1 for the runs it is compared with",
         "[3/12] lr=3e-5: after training  dev accuracy 75.0%  macro-F1 42.9%  loss 0.6250",

@@ -61,7 +61,7 @@ fn notes(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
         notes.push(format!("Best first, as in `taper list {name} --leaderboard`.{dash}"));
     }
     if input.runs.iter().any(|run| run.run.state == RunState::Pruned) && analysis.groups.len() > 1 {
-        notes.push("Of pruned trials, those with a value of a later part of training come first.".into());
+        notes.push("Of pruned trials, those that were trained further come first.".into());
     }
     let seed = |run: usize| input.runs[run].run.config.data.seed;
     if (1..input.runs.len()).any(|run| seed(run) != seed(0)) {

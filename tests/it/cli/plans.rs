@@ -58,7 +58,7 @@ fn labels_counts_and_parameters_that_are_not_trained_are_told_apart() {
     let warning = plan.lines().find(|line| line.starts_with(words)).expect("a warning");
     assert!(
         warning.contains(
-            " parameters at the random values with which scratch:tiny begins: freeze what is trained already"
+            " parameters at the random values with which scratch:tiny begins, and they are never trained: freeze only what"
         ),
         "{warning}"
     );
