@@ -118,7 +118,7 @@ impl<'a> Positions<'a> {
         self.row(*distances.start())..self.row(*distances.end()) + 1
     }
 
-    /// Rows of all distances in sequences of up to `n` tokens, of which `queries` ask.
+    /// Rows of all distances in sequences of up to `n` tokens with `queries` queries.
     pub fn rows_within(&self, queries: usize, n: usize) -> Range<usize> {
         self.rows_of(1 - n as isize..=queries as isize - 1)
     }

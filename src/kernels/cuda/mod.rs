@@ -94,7 +94,7 @@ pub struct CudaBatch {
     on_device: [Address; 4],
     /// (sequence, first row) of attention's tiles: where, and how many.
     tiles: OnceCell<(Address, u32)>,
-    /// Pairs of these tiles, where all tokens ask, and where the first of each sequence does.
+    /// Pairs of these tiles, with queries of all tokens, and of the first of each sequence.
     pairs: [OnceCell<PairsAt>; 2],
 }
 

@@ -1,7 +1,7 @@
 //! DeBERTa-v2 and -v3, also mDeBERTa: transformers' `DebertaV2ForSequenceClassification`.
 //!
 //! BERT's encoder whose attention is disentangled: scores have terms for the distance of query and key, from one table of relative positions
-//! with a norm of its own. There may be no table of positions and none of token types. The pooler has GELU, and stands outside of the
+//! with a norm of its own. There may be no table of positions and none of token types. The pooler has GELU, and its name is outside of the
 //! encoder's prefix.
 
 use super::{

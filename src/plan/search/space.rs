@@ -196,8 +196,8 @@ impl Axis {
 /// The axes in the order of their keys in `written`; those without one, as no spec has them, last.
 fn nesting(axes: &[Axis], written: &[String]) -> Vec<usize> {
     let first = |axis: &Axis| {
-        let places = axis.keys.iter().filter_map(|key| written.iter().position(|other| other == key));
-        places.min().unwrap_or(usize::MAX)
+        let positions = axis.keys.iter().filter_map(|key| written.iter().position(|other| other == key));
+        positions.min().unwrap_or(usize::MAX)
     };
     let mut nesting: Vec<usize> = (0..axes.len()).collect();
     nesting.sort_by_key(|axis| first(&axes[*axis]));

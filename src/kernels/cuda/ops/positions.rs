@@ -36,7 +36,7 @@ struct Pairs {
 }
 
 impl Pairs {
-    /// Of sequences that lie between `offsets`, where all tokens ask or the first alone: `most` chunks, or one of each distance if these are more.
+    /// Of sequences that lie between `offsets`, with queries of all tokens or of the first alone: `most` chunks, or one of each distance if these are more.
     fn new(offsets: &[u32], tile: u32, first_only: bool, most: usize) -> Self {
         let tiles = |o: &[u32]| (o[1] - o[0]).div_ceil(tile);
         let longest = offsets.windows(2).map(tiles).max().unwrap_or(0);
