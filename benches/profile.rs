@@ -180,7 +180,9 @@ impl PoolingOps for Timed {
 
 impl LossOps for Timed {
     timed! {
-        cross_entropy(d_logits: &mut Buffer, logits: &Buffer, targets: &[f32], rows: usize, labels: usize);
+        cross_entropy(d_logits: &mut Buffer, logits: &Buffer, targets: &[f32], gamma: f64, rows: usize, labels: usize);
+        binary_cross_entropy(d_logits: &mut Buffer, logits: &Buffer, targets: &[f32], gamma: f64, rows: usize, labels: usize);
+        squared_error(d_outputs: &mut Buffer, outputs: &Buffer, targets: &[f32], rows: usize, columns: usize);
     }
 }
 

@@ -7,9 +7,9 @@ use candle_core::{Device, Tensor};
 use super::{AdamW, Engine, OptimizerState, Recipe, found, optimizer::Gradients};
 use crate::{
     data::Batch,
-    kernels::Sums,
+    kernels::{Sums, reference},
     model::{Classifier, DropoutPlan, Input, ModelConfig, ModelError, Named, Parameters},
-    task::Task,
+    task::Loss,
 };
 
 /// A classifier with gradients from candle's tape.
@@ -21,7 +21,7 @@ pub struct Autograd {
     optimizer: AdamW,
     gradients: Gradients,
     finished: Vec<Sums>,
-    task: Task,
+    recipe: Recipe,
 }
 
 impl Autograd {
@@ -43,20 +43,20 @@ impl Autograd {
             optimizer,
             parameters,
             finished: Vec::new(),
-            task: recipe.task,
+            recipe: recipe.clone(),
         })
     }
 
     /// The loss of a batch, a scalar.
     fn loss(&self, batch: &Batch, targets: &[f32], dropout: Option<DropoutPlan>) -> Result<Tensor, ModelError> {
         let logits = self.model.logits(&Input::new(batch, self.model.device())?, dropout)?;
-        let targets = Tensor::from_slice(targets, logits.shape(), logits.device())?;
-        match self.task {
-            Task::SingleLabel => {
-                let log_p = candle_nn::ops::log_softmax(&logits, candle_core::D::Minus1)?;
-                Ok((log_p * targets)?.sum_all()?.neg()?)
-            }
-        }
+        let (rows, labels) = logits.dims2()?;
+        let targets = Tensor::from_slice(targets, (rows, labels, self.recipe.values_of_target()), logits.device())?;
+        Ok(match self.recipe.loss {
+            Loss::CrossEntropy { gamma } => reference::cross_entropy(&logits, &targets.squeeze(2)?, gamma)?,
+            Loss::BinaryCrossEntropy { gamma } => reference::binary_cross_entropy(&logits, &targets, gamma)?,
+            Loss::SquaredError => reference::squared_error(&logits, &targets)?,
+        })
     }
 }
 

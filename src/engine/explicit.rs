@@ -17,7 +17,7 @@ use crate::{
     data::Batch,
     kernels::{Backend, Sums},
     model::{DropoutPlan, ModelConfig, ModelError, Named, Parameters},
-    task::Task,
+    task::Loss,
 };
 
 /// A classifier with a forward and a backward pass written out.
@@ -94,15 +94,24 @@ impl<B: Backend> Explicit<B> {
         for (i, (batch, targets)) in batches.iter().zip(targets).enumerate() {
             let on_device = self.enter(batch);
             self.forward(&on_device, batch, dropout, true);
-            let (ws, rows) = (&mut self.workspace, batch.offsets.len() - 1);
-            match self.optimizer.recipe.task {
-                Task::SingleLabel => {
-                    self.backend.cross_entropy(&mut ws.d_logits, &ws.logits, targets, rows, self.labels)
-                }
-            }
+            self.loss(targets, batch.offsets.len() - 1);
             self.backward(&on_device, batch, dropout, i == 0);
         }
         self.add_squares();
+    }
+
+    /// Adds the loss of `rows` rows to that of the step, and computes the gradient of their logits.
+    fn loss(&mut self, targets: &[f32], rows: usize) {
+        let (recipe, labels) = (&self.optimizer.recipe, self.labels);
+        assert_eq!(targets.len(), rows * labels * recipe.values_of_target(), "targets of {:?}", recipe.loss);
+        let Workspace { d_logits, logits, .. } = &mut self.workspace;
+        match recipe.loss {
+            Loss::CrossEntropy { gamma } => self.backend.cross_entropy(d_logits, logits, targets, gamma, rows, labels),
+            Loss::BinaryCrossEntropy { gamma } => {
+                self.backend.binary_cross_entropy(d_logits, logits, targets, gamma, rows, labels);
+            }
+            Loss::SquaredError => self.backend.squared_error(d_logits, logits, targets, rows, labels),
+        }
     }
 
     /// The current value of a parameter, with the words' pending weight decay applied.

@@ -63,8 +63,22 @@ pub trait Engine {
     }
 
     /// The loss of one optimiser step, over the batches, and its gradients, which stay in the
-    /// engine until the next step: [`Self::logits`] may be called between this and [`Self::update`]. `targets[i]` is
-    /// `[rows, outputs]` of batch `i`, as [`crate::task::Objective::targets`] gives them: the loss is −Σ targets·log softmax(logits). Without a dropout plan there is no dropout.
+    /// engine until the next step: [`Self::logits`] may be called between this and [`Self::update`]. Without a dropout plan there is no dropout.
+    ///
+    /// `targets[i]` are those of batch `i`, as [`crate::task::Objective::targets`] gives them, with the denominators of means in them: a loss is a sum.
+    /// They are, by [`Recipe::loss`]:
+    ///
+    /// * [`crate::task::Loss::CrossEntropy`]: a factor of each label, `[rows, outputs]`. The loss is −Σ factor·(1 − p)^gamma·log p of
+    ///   p = softmax(logits).
+    /// * [`crate::task::Loss::BinaryCrossEntropy`]: factors a and b of each label, `[rows, outputs, 2]`. The loss is
+    ///   −Σ a·(1 − p)^gamma·log p + b·p^gamma·log(1 − p) of p = σ(logits): a is for labels that a row has, b for those that it does not have.
+    /// * [`crate::task::Loss::SquaredError`]: value and factor of each output, `[rows, outputs, 2]`. The loss is
+    ///   Σ factor·(logits − value)².
+    ///
+    /// What has the factor 0 costs nothing.
+    ///
+    /// # Panics
+    /// If the targets of an engine on taper's kernels do not have this size.
     fn gradients(
         &mut self,
         batches: &[Batch],

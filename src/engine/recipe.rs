@@ -2,7 +2,7 @@
 
 use crate::{
     plan::{EngineKind, Precision, RateGroup, Rates, TrainConfig},
-    task::Task,
+    task::{Loss, Task},
 };
 
 /// A run's hyperparameters for the engine. The default is for a model that is not trained.
@@ -26,8 +26,8 @@ pub struct Recipe {
     pub precision: Precision,
     /// The engine.
     pub engine: EngineKind,
-    /// What the model is trained to do: it decides the loss.
-    pub task: Task,
+    /// What training minimises.
+    pub loss: Loss,
 }
 
 impl Recipe {
@@ -41,8 +41,19 @@ impl Recipe {
         self.rates.factor(group, layers)
     }
 
+    /// The number of values that each output has in the targets of its loss.
+    pub(super) fn values_of_target(&self) -> usize {
+        match self.loss {
+            Loss::CrossEntropy { .. } => 1,
+            Loss::BinaryCrossEntropy { .. } | Loss::SquaredError => 2,
+        }
+    }
+
     /// For a task, with a run's hyperparameters.
     pub fn new(task: Task, train: &TrainConfig) -> Self {
+        let loss = match task {
+            Task::SingleLabel => Loss::CrossEntropy { gamma: 0.0 },
+        };
         Self {
             betas: train.betas,
             eps: train.eps,
@@ -53,7 +64,7 @@ impl Recipe {
             freeze: train.freeze.clone(),
             precision: train.precision,
             engine: train.engine,
-            task,
+            loss,
         }
     }
 }

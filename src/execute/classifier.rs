@@ -53,7 +53,7 @@ impl Classifier {
         // Predictions need no gradients: taper's kernels compute them if they support the device, whichever engine trained the model.
         let kind = if matches!(device, Device::Metal(_)) { EngineKind::Candle } else { EngineKind::Fused };
         Ok(Self {
-            engine: engine(&config, parameters, &Recipe { engine: kind, task, ..Recipe::default() }, device)?,
+            engine: engine(&config, parameters, &Recipe { engine: kind, ..Recipe::default() }, device)?,
             tokenizer: Tokenizer::from_folder(folder)?,
             long: LongTexts { max_length: long.max_length.min(config.longest()), ..long },
             rows: config.vocab_size,

@@ -5,7 +5,7 @@
 
 use std::{ops::Range, sync::Arc};
 
-use candle_core::{Device, Result, Tensor, bail};
+use candle_core::{D, Device, Result, Tensor, bail};
 
 use super::{Activation, Dropout, MASK_WIDTH};
 
@@ -200,4 +200,42 @@ pub fn attention(
         outputs.push(p.matmul(&split(v, &keys)?)?.transpose(0, 1)?.reshape((queries.len(), heads * d))?);
     }
     Tensor::cat(&outputs, 0)
+}
+
+/// −Σ targets·(1 − p)^gamma·log p of p = softmax(logits), a scalar; both `[rows, labels]`.
+pub fn cross_entropy(logits: &Tensor, targets: &Tensor, gamma: f64) -> Result<Tensor> {
+    let mut log_p = candle_nn::ops::log_softmax(logits, D::Minus1)?;
+    if gamma != 0.0 {
+        // 1 − p is the sum of the other classes' p, which does not cancel. A power of exactly 0 may have an infinite slope.
+        let (labels, device) = (logits.dim(1)?, logits.device());
+        let others = Tensor::ones((labels, labels), logits.dtype(), device)?;
+        let others = (others - Tensor::eye(labels, logits.dtype(), device)?)?;
+        let rest = (log_p.exp()?.matmul(&others)? + f64::from(f32::MIN_POSITIVE))?;
+        log_p = (log_p * rest.powf(gamma)?)?;
+    }
+    (log_p * targets)?.sum_all()?.neg()
+}
+
+/// −Σ a·(1 − p)^gamma·log p + b·p^gamma·log(1 − p) of p = σ(logits), a scalar: logits `[rows, labels]`, `targets` `[rows, labels, 2]`, a and b.
+pub fn binary_cross_entropy(logits: &Tensor, targets: &Tensor, gamma: f64) -> Result<Tensor> {
+    let [a, b] = both(targets)?;
+    let size = logits.abs()?;
+    let log = (size.neg()?.exp()? + 1.0)?.log()?;
+    // −log p and −log(1 − p).
+    let of_p = (((&size - logits)? * 0.5)? + &log)?;
+    let of_rest = (((&size + logits)? * 0.5)? + &log)?;
+    let a = ((&of_rest * -gamma)?.exp()? * a)?;
+    let b = ((&of_p * -gamma)?.exp()? * b)?;
+    ((of_p * a)? + (of_rest * b)?)?.sum_all()
+}
+
+/// Σ factor·(outputs − value)², a scalar: outputs `[rows, columns]`, `targets` `[rows, columns, 2]`, value and factor.
+pub fn squared_error(outputs: &Tensor, targets: &Tensor) -> Result<Tensor> {
+    let [value, factor] = both(targets)?;
+    ((outputs - value)?.sqr()? * factor)?.sum_all()
+}
+
+/// The two numbers of each value: `[rows, columns, 2]` → `[rows, columns]`, twice.
+fn both(targets: &Tensor) -> Result<[Tensor; 2]> {
+    Ok([targets.narrow(2, 0, 1)?.squeeze(2)?, targets.narrow(2, 1, 1)?.squeeze(2)?])
 }

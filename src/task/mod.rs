@@ -8,5 +8,5 @@ mod target;
 
 pub use answer::{Answer, log_softmax};
 pub use kind::Task;
-pub use objective::Objective;
+pub use objective::{Loss, Objective};
 pub use target::Target;

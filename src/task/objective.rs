@@ -2,6 +2,29 @@
 
 use super::Target;
 
+/// The function of logits and targets that an engine computes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Loss {
+    /// Cross-entropy of the softmax of a row's logits.
+    CrossEntropy {
+        /// Above 0: the focal loss (Lin et al. 2017).
+        gamma: f64,
+    },
+    /// Binary cross-entropy of each logit.
+    BinaryCrossEntropy {
+        /// Above 0: the focal loss.
+        gamma: f64,
+    },
+    /// The squared error of each output.
+    SquaredError,
+}
+
+impl Default for Loss {
+    fn default() -> Self {
+        Self::CrossEntropy { gamma: 0.0 }
+    }
+}
+
 /// What training minimises.
 #[derive(Debug, Clone)]
 pub struct Objective {

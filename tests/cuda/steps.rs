@@ -1,7 +1,7 @@
 //! What a training step asks of a device, which only the emulated one tells.
 
 use taper::{
-    engine::{Engine, Explicit},
+    engine::{Engine, Explicit, Recipe},
     kernels::cuda::{Cuda, Factors},
     model::DropoutPlan,
 };
@@ -9,7 +9,10 @@ use taper::{
 use crate::{
     backends::emulated,
     emulated::{Counts, Emulated, Order},
-    engine::support::{Shape, gradients, logits, recipe, state},
+    engine::{
+        losses,
+        support::{Shape, gradients, logits, recipe, state},
+    },
 };
 
 fn shapes() -> [Shape; 6] {
@@ -50,6 +53,22 @@ fn no_order_of_threads_changes_a_bit() {
             Some((sums, gradients, state(&engine), logits(&mut engine, &shape.batch())))
         });
         assert!(results.iter().all(|other| *other == results[0]), "{factors:?}: another order gives other bytes");
+    }
+}
+
+#[test]
+fn no_order_of_threads_changes_a_bit_of_other_losses() {
+    for (loss, shape) in losses::losses() {
+        // More rows than threads of a block.
+        let batch = shape.batch_of(&[1; 300], 1);
+        let results = [Order::Forward, Order::Backward, Order::Shuffled(1)].map(|order| {
+            let backend = Cuda::new(emulated()?.in_order(order), Factors::F32).expect("a backend");
+            let recipe = Recipe { loss, ..recipe() };
+            let mut engine = Explicit::new(backend, &shape.config(), shape.parameters(), &recipe).expect("an engine");
+            let sum = losses::step(&mut engine, loss, &shape, std::slice::from_ref(&batch));
+            Some((sum.to_bits(), gradients(&engine)))
+        });
+        assert!(results.iter().all(|other| *other == results[0]), "{loss:?}: another order gives other bytes");
     }
 }
 

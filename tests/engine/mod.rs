@@ -9,6 +9,7 @@
 //! curve's fifth derivative adds about 1e-5. A random direction's slope is about ‖g‖/√n of a gradient of n numbers.
 
 pub mod alike;
+pub mod losses;
 pub mod oracle;
 pub mod slopes;
 pub mod support;
@@ -23,6 +24,7 @@ macro_rules! engine_of {
                 an_evaluation_between_gradients_and_update_changes_nothing
                 a_step_in_parts_is_the_whole_step
             }
+            losses { other_losses_are_those_of_the_tape other_losses_of_a_step_in_parts_are_those_of_the_whole }
             oracle { loss_logits_and_every_gradient_are_those_of_the_tape }
             update {
                 updates_are_those_of_the_reference any_parameters_can_be_trained_without_the_others

@@ -1,8 +1,8 @@
 //! The CPU's engine with other numbers of threads.
 
-use taper::{engine::Recipe, kernels::Cpu};
+use taper::{engine::Recipe, kernels::Cpu, task::Loss};
 
-use crate::engine::support::*;
+use crate::engine::{losses, support::*};
 
 /// A batch that is worth cutting: thousands of tokens and more words and numbers than one task takes.
 fn large(kind: Shape) -> Shape {
@@ -12,18 +12,24 @@ fn large(kind: Shape) -> Shape {
 
 #[test]
 fn no_number_of_threads_changes_a_bit() {
-    Shape::kinds().into_iter().map(large).for_each(|shape| each_number_of_threads(&shape));
+    Shape::kinds().into_iter().map(large).for_each(|shape| each_number_of_threads(&shape, Loss::default()));
 }
 
-fn each_number_of_threads(shape: &Shape) {
+#[test]
+fn no_number_of_threads_changes_a_bit_of_other_losses() {
+    losses::losses().into_iter().for_each(|(loss, shape)| each_number_of_threads(&large(shape), loss));
+}
+
+fn each_number_of_threads(shape: &Shape, loss: Loss) {
     let run = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
         pool.install(|| {
-            let mut engine = shape.explicit::<Cpu>(&Recipe { max_grad_norm: 0.5, ..recipe() });
+            let mut engine = shape.explicit::<Cpu>(&Recipe { loss, max_grad_norm: 0.5, ..recipe() });
             let mut results = Vec::new();
             for step in 0..2 {
                 let batch = shape.batch_of(&shape.lengths, step);
-                results.push(shape.step(engine.as_mut(), std::slice::from_ref(&batch)).to_le_bytes().to_vec());
+                let sum = losses::step(engine.as_mut(), loss, shape, std::slice::from_ref(&batch));
+                results.push(sum.to_le_bytes().to_vec());
                 let norm = engine.norm().expect("a norm");
                 results.extend([norm.to_le_bytes().to_vec(), gradients(engine.as_ref())]);
                 engine.update(1e-2).expect("an update");

@@ -1,6 +1,5 @@
-//! What follows the encoder: the rows that are first, activations with dropout, cross-entropy.
+//! What follows the encoder: the rows that are first, activations with dropout.
 
-use candle_core::{D, Device, Tensor};
 use proptest::prelude::*;
 use taper::kernels::reference;
 
@@ -88,70 +87,5 @@ pub fn activations_with_dropout_and_their_gradients<T: Tested>() {
             let want: Vec<f32> = x.iter().zip(&factors).map(|(x, factor)| (f64::from(*x) * factor) as f32).collect();
             close("dropout alone", &values(backend, &dropped, n), &wide(&want), tolerance::<T>());
         }
-    });
-}
-
-/// The loss of a step that is nothing else, and the gradient.
-fn loss_of<B: Backend>(
-    backend: &mut B,
-    logits: &[f32],
-    targets: &[f32],
-    rows: usize,
-    labels: usize,
-) -> (f64, Vec<f32>) {
-    let (mut d, logits) = (unwritten(backend, rows * labels), buffer(backend, logits));
-    backend.begin_step();
-    backend.cross_entropy(&mut d, &logits, targets, rows, labels);
-    (backend.sums().loss, values(backend, &d, rows * labels))
-}
-
-/// −Σ targets·log softmax(logits) in float64.
-fn loss(logits: &[f64], targets: &[f64], labels: usize) -> f64 {
-    let rows = logits.chunks_exact(labels).zip(targets.chunks_exact(labels));
-    rows.map(|(x, t)| {
-        let log_sum = x.iter().map(|x| x.exp()).sum::<f64>().ln();
-        x.iter().zip(t).map(|(x, t)| t * (log_sum - x)).sum::<f64>()
-    })
-    .sum()
-}
-
-pub fn cross_entropy_and_its_gradient<T: Tested>() {
-    let edges = [(1, 2, false, 5), (1, 20, true, 6), (40, 20, false, 7), (512, 3, true, 8)];
-    for_all::<T, _>(
-        edges,
-        (1..40usize, 2..=20usize, any::<bool>(), any::<u64>()),
-        |backend, (rows, labels, soft, seed)| {
-            let mut random = Numbers::new(seed);
-            let logits = random.normal(rows * labels);
-            // Rows that weigh unlike amounts; hard targets or a share for every label.
-            let mut targets = vec![0.0f32; rows * labels];
-            for row in targets.chunks_exact_mut(labels) {
-                if soft {
-                    row.iter_mut().zip(random.normal(labels)).for_each(|(t, v)| *t = v.abs());
-                }
-                row[random.below(labels)] += 1.0;
-            }
-            let (got, d) = loss_of(backend, &logits, &targets, rows, labels);
-            let want = loss(&wide(&logits), &wide(&targets), labels);
-            assert!((got - want).abs() < 1e-12 * want, "{got}, wanted {want}: all of it is float64");
-            let inputs = [Input { name: "logits", values: &logits, shape: &[rows, labels], gradient: Some(&d) }];
-            let exact = |at: &[Vec<f64>]| vec![loss(&at[0], &wide(&targets), labels)];
-            check(&inputs, &[got as f32], &[1.0], tolerance::<T>(), exact, |t| {
-                let targets = Tensor::from_slice(&targets, (rows, labels), &Device::Cpu)?;
-                (candle_nn::ops::log_softmax(&t[0], D::Minus1)? * targets)?.sum_all()?.neg()?.reshape(1)
-            });
-        },
-    );
-}
-
-pub fn cross_entropy_of_logits_beyond_the_exponential<T: Tested>() {
-    with::<T>(|backend| {
-        let got = loss_of(backend, &[1e4, 0.0, -2e4, -1e4], &[0.0, 1.0, 0.0, 1.0], 2, 2);
-        assert_eq!(got, (1e4, vec![1.0, -1.0, 0.0, 0.0]));
-        // Nor does an impossible class cost anything where it has no share of the target.
-        let got = loss_of(backend, &[0.0, f32::NEG_INFINITY], &[1.0, 0.0], 1, 2);
-        assert_eq!(got, (0.0, vec![0.0, 0.0]));
-        // A logit that is no number is no loss either.
-        assert!(loss_of(backend, &[f32::NAN, 0.0], &[1.0, 0.0], 1, 2).0.is_nan());
     });
 }

@@ -21,6 +21,7 @@ pub mod attention;
 pub mod dense;
 pub mod embedding;
 pub mod head;
+pub mod losses;
 pub mod norm;
 pub mod optimizer;
 pub mod relative;
@@ -40,8 +41,11 @@ macro_rules! kernels_of {
             }
             embedding { embed_and_its_gradients }
             head {
-                first_rows_and_back means_of_rows_and_their_gradient activations_with_dropout_and_their_gradients cross_entropy_and_its_gradient
-                cross_entropy_of_logits_beyond_the_exponential
+                first_rows_and_back means_of_rows_and_their_gradient activations_with_dropout_and_their_gradients
+            }
+            losses {
+                losses_and_their_gradients losses_are_pytorchs losses_of_logits_beyond_the_exponential
+                focal_losses_of_two_classes_are_those_of_one_label a_small_gamma_gives_cross_entropy
             }
             norm {
                 add_norm_and_its_gradients constant_rows_are_normalised_to_the_bias a_norm_without_a_bias

@@ -49,6 +49,7 @@ kernels! {
     AttentionRelativeQueries128 = "attention_relative_queries_128",
     AttentionRelativeQueries64 = "attention_relative_queries_64",
     BiasActivation = "bias_activation",
+    BinaryCrossEntropy = "binary_cross_entropy",
     ColumnSums = "column_sums",
     Convert = "convert",
     CopyRows = "copy_rows",
@@ -56,6 +57,7 @@ kernels! {
     Dropout = "dropout",
     Embed = "embed",
     FirstRows = "first_rows",
+    FocalLoss = "focal_loss",
     GatedActivation = "gated_activation",
     GatedActivationBackward = "gated_activation_backward",
     MeanRows = "mean_rows",
@@ -64,6 +66,7 @@ kernels! {
     NormBackward = "norm_backward",
     Rotate = "rotate",
     ScaleRows = "scale_rows",
+    SquaredError = "squared_error",
     Squares = "squares",
     SumPositions = "sum_positions",
 }

@@ -351,6 +351,42 @@ pub struct CrossEntropy {
     pub labels: u32,
 }
 
+/// `focal_loss`: as `cross_entropy`; `gamma` is above 0.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub struct FocalLoss {
+    pub d_logits: Address,
+    pub logits: Address,
+    pub targets: Address,
+    pub sums: Address,
+    pub gamma: f64,
+    pub rows: u32,
+    pub labels: u32,
+}
+
+/// `binary_cross_entropy`: `d_logits` and `logits` `[len]`, `targets` `[len, 2]`; the loss is added to `sums`.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub struct BinaryCrossEntropy {
+    pub d_logits: Address,
+    pub logits: Address,
+    pub targets: Address,
+    pub sums: Address,
+    pub gamma: f64,
+    pub len: u64,
+}
+
+/// `squared_error`: `d_outputs` and `outputs` `[len]`, `targets` `[len, 2]`; the loss is added to `sums`.
+#[derive(Clone, Copy, Pod, Zeroable)]
+#[repr(C)]
+pub struct SquaredError {
+    pub d_outputs: Address,
+    pub outputs: Address,
+    pub targets: Address,
+    pub sums: Address,
+    pub len: u64,
+}
+
 /// `squares`: each block's sum over `x`, `[len]`, into `partial`, `[blocks]` of f64.
 #[derive(Clone, Copy, Pod, Zeroable)]
 #[repr(C)]

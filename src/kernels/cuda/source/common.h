@@ -55,6 +55,12 @@ DEVICE float dropout_factor(const Dropout &d, u64 index) {
     return factor;
 }
 
+// What a step adds up.
+struct Sums {
+    double loss;
+    double squares;
+};
+
 // Four numbers that lie together at a multiple of 16 bytes, which is one access to memory.
 struct alignas(16) Four {
     float at[4];

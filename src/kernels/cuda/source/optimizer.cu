@@ -1,47 +1,5 @@
-// The loss, the squares of the gradient, and AdamW (Loshchilov & Hutter 2019), without the host in between.
+// The squares of the gradient, and AdamW (Loshchilov & Hutter 2019), without the host in between.
 #include "common.h"
-
-// What a step adds up.
-struct Sums {
-    double loss;
-    double squares;
-};
-
-struct CrossEntropy {
-    float *d_logits;
-    const float *logits;
-    const float *targets;
-    Sums *sums;
-    u32 rows;
-    u32 labels;
-};
-
-// Adds −Σ targets·log softmax(logits) to the loss; d = softmax·Σ targets − targets. One block; a thread for each row.
-KERNEL(cross_entropy, CrossEntropy) {
-    SHARED(double, shared, [WARP]);
-    double loss = 0.0;
-    for (u32 row = THREAD; row < p.rows; row += THREADS) {
-        const float *x = p.logits + (u64)row * p.labels, *t = p.targets + (u64)row * p.labels;
-        float *d = p.d_logits + (u64)row * p.labels;
-        double max = x[0], sum = 0.0, whole = 0.0;
-        for (u32 c = 1; c < p.labels; c++) max = x[c] > max ? (double)x[c] : max;
-        for (u32 c = 0; c < p.labels; c++) {
-            sum += exp((double)x[c] - max);
-            whole += t[c];
-        }
-        double log_sum = max + log(sum);
-        // Of an impossible logit (NaN, two infinities) no row is free.
-        if (log_sum != log_sum) loss = log_sum;
-        for (u32 c = 0; c < p.labels; c++) {
-            double log_p = (double)x[c] - log_sum;
-            // Where nothing is asked for, an impossible class costs nothing.
-            if (t[c] != 0.0f) loss -= t[c] * log_p;
-            d[c] = (float)(exp(log_p) * whole - t[c]);
-        }
-    }
-    loss = block_sum(loss, shared);
-    if (THREAD == 0) p.sums->loss += loss;
-}
 
 struct Squares {
     double *partial; // one number for each block
