@@ -71,7 +71,7 @@ pub trait Engine {
     /// * [`crate::task::Loss::CrossEntropy`]: a factor of each label, `[rows, outputs]`. The loss is −Σ factor·(1 − p)^gamma·log p of
     ///   p = softmax(logits).
     /// * [`crate::task::Loss::BinaryCrossEntropy`]: factors a and b of each label, `[rows, outputs, 2]`. The loss is
-    ///   −Σ a·(1 − p)^gamma·log p + b·p^gamma·log(1 − p) of p = σ(logits): a is for labels that a row has, b for those that it does not have.
+    ///   −Σ (a·(1 − p)^gamma·log p + b·p^gamma·log(1 − p)) of p = σ(logits): a is for labels that a row has, b for those that it does not have.
     /// * [`crate::task::Loss::SquaredError`]: value and factor of each output, `[rows, outputs, 2]`. The loss is
     ///   Σ factor·(logits − value)².
     ///

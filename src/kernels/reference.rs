@@ -216,7 +216,7 @@ pub fn cross_entropy(logits: &Tensor, targets: &Tensor, gamma: f64) -> Result<Te
     (log_p * targets)?.sum_all()?.neg()
 }
 
-/// −Σ a·(1 − p)^gamma·log p + b·p^gamma·log(1 − p) of p = σ(logits), a scalar: logits `[rows, labels]`, `targets` `[rows, labels, 2]`, a and b.
+/// −Σ (a·(1 − p)^gamma·log p + b·p^gamma·log(1 − p)) of p = σ(logits), a scalar: logits `[rows, labels]`, `targets` `[rows, labels, 2]`, a and b.
 pub fn binary_cross_entropy(logits: &Tensor, targets: &Tensor, gamma: f64) -> Result<Tensor> {
     let [a, b] = both(targets)?;
     let size = logits.abs()?;

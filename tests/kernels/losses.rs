@@ -95,7 +95,7 @@ impl Loss {
                 (_, false) => [f32::from(is_set), f32::from(!is_set)],
             }
         };
-        (0..rows * labels).flat_map(|i| of_one(i)).collect()
+        (0..rows * labels).flat_map(of_one).collect()
     }
 }
 

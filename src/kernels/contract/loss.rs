@@ -18,7 +18,7 @@ pub trait LossOps: Memory {
         labels: usize,
     );
 
-    /// −Σ a·(1 − p)^gamma·log p + b·p^gamma·log(1 − p), where p = σ(logits), and `targets` holds a and b, `[rows, labels, 2]`: binary
+    /// −Σ (a·(1 − p)^gamma·log p + b·p^gamma·log(1 − p)), where p = σ(logits), and `targets` holds a and b, `[rows, labels, 2]`: binary
     /// cross-entropy of each label, and with `gamma` > 0 its focal loss. The others `[rows, labels]`.
     fn binary_cross_entropy(
         &mut self,
