@@ -12,7 +12,7 @@ use taper::{
     store::RunState,
 };
 
-use super::output::{Output, marked};
+use super::output::{Output, marked, unbroken};
 
 /// How much of a trial is shown, from most to least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -341,11 +341,15 @@ pub fn cell(value: Option<Mean>, metric: Metric, intervals: bool) -> String {
 
 /// `completed`; `failed`; `pruned at step 12 of 36`. Marked if its model does nothing useful.
 fn state(trial: &Trial, detail: Detail) -> String {
-    let state = word(&trial.state);
+    let (state, steps) = (word(&trial.state), format::count(trial.steps));
     let text = match (trial.state, trial.step) {
+        // Its value may be of an earlier step, or there is none.
+        (RunState::Pruned, Some(_)) if detail != Detail::Full && trial.unfinished_at().as_ref() != Some(&steps) => {
+            unbroken(&format!("{state} @{steps}"))
+        }
         _ if detail != Detail::Full => state,
         (RunState::Pruned, Some((_, total))) => {
-            format!("{state} at step {} of {}", format::count(trial.steps), format::count(total))
+            format!("{state} at step {steps} of {}", format::count(total))
         }
         _ => state,
     };
@@ -362,8 +366,19 @@ pub fn best_run(board: &Leaderboard, best: &Trial) -> Option<String> {
     let by = format!("by {} {}", word(&board.split), board.metric.name());
     Some(match best.planned() {
         1 => format!("its run: {key}"),
-        n => format!("its best run: {key} ({by}, of {n} {}s)", best.replicate),
+        n => format!("its best run: {key} ({by}, of {n} {}s{})", best.replicate, among_equals(board, best)),
     })
+}
+
+/// Which of several runs with the best value is called the best one; empty if there is one.
+fn among_equals(board: &Leaderboard, best: &Trial) -> String {
+    let split = word(&board.split);
+    match best.equal_best {
+        (0 | 1, _) => String::new(),
+        (equal, same_loss) if equal == same_loss => format!("; the first of {equal} equal ones"),
+        (equal, 1) => format!("; of {equal} equal ones that with the lowest {split} loss"),
+        (equal, same_loss) => format!("; of {equal} equal ones the first of {same_loss} with the lowest {split} loss"),
+    }
 }
 
 /// The name that an enumeration is stored as.
@@ -404,6 +419,7 @@ mod tests {
             last_step: Some(12),
             steps: 12,
             best_run: None,
+            equal_best: (1, 1),
             test_accuracy: (completed > 0).then_some(mean),
             out_of_fold: None,
             replicate: "seed",
@@ -453,6 +469,35 @@ mod tests {
         assert_eq!(ranked(&[0.1], 1), None);
         // A trial without a rank is no rival.
         assert_eq!(tie(&board(vec![trial("a", RunState::Running), trial("b", RunState::Running)])), None);
+    }
+
+    #[test]
+    fn a_best_run_among_equals_is_announced() {
+        let said = |equal_best| {
+            let best = Trial { best_run: Some("a".repeat(64)), equal_best, ..trial("lr=1", RunState::Completed) };
+            best_run(&board(Vec::new()), &best).unwrap_or_default()
+        };
+        let begin = "its best run: aaaaaaaaaaaa (by dev accuracy, of 3 seeds";
+        assert_eq!(said((1, 1)), format!("{begin})"));
+        assert_eq!(said((2, 2)), format!("{begin}; the first of 2 equal ones)"));
+        assert_eq!(said((2, 1)), format!("{begin}; of 2 equal ones that with the lowest dev loss)"));
+        assert_eq!(said((3, 2)), format!("{begin}; of 3 equal ones the first of 2 with the lowest dev loss)"));
+    }
+
+    #[test]
+    fn a_short_state_has_the_step_that_the_value_does_not_have() {
+        let said = |value: Option<Mean>, steps| {
+            let of = trial("lr=1", RunState::Pruned);
+            let value = value.and(of.value);
+            let step = value.and(of.step).or(Some((0, 36)));
+            let last_step = value.and(of.last_step).or(Some(0));
+            let pruned = Trial { value, step, last_step, steps, ..of };
+            [Detail::Full, Detail::Short].map(|detail| state(&pruned, detail).replace('\u{a0}', " "))
+        };
+        let some = trial("lr=1", RunState::Pruned).value;
+        assert_eq!(said(some, 12), ["pruned at step 12 of 36", "pruned"], "the value is shown as 90.0% @12*");
+        assert_eq!(said(some, 24), ["pruned at step 24 of 36", "pruned @24"]);
+        assert_eq!(said(None, 24), ["pruned at step 24 of 36", "pruned @24"]);
     }
 
     #[test]

@@ -21,7 +21,7 @@ use taper::{
 
 use super::{
     Global, common, leaderboard as board,
-    listed::{Best, keep_among_the_last},
+    listed::{Best, keep_among_the_last, left_behind, more_runs, no_store, nothing_listed, of_no_experiment},
     output::{self, Output, marked},
     states, watch,
 };
@@ -29,7 +29,7 @@ use super::{
 /// Runs shown on a terminal by default: for a named experiment, and for each of several.
 const NAMED: usize = 40;
 const EACH: usize = 6;
-/// Terminal width from which steps, training losses and full headings are shown.
+/// Terminal width from which a table is wide.
 const WIDE: usize = 110;
 
 /// List runs and compare trials.
@@ -63,6 +63,9 @@ pub struct List {
     leaderboard: bool,
 }
 
+/// Explains the column of training losses.
+const TRAIN_LOSS: &str = "train loss: of the last step, a single batch";
+
 /// The order of runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Sort {
@@ -82,10 +85,7 @@ impl List {
         if self.experiment.is_none() && !Store::is_there(&global.runs) {
             match out.json {
                 true => out.document(&[(); 0])?,
-                false => {
-                    let (folder, run) = (global.runs.display().to_string(), out.command("taper run SPEC"));
-                    output::error(&format!("no runs in {}; start some with `{run}`", format::one_line(&folder)))
-                }
+                false => output::error(&no_store(&global.runs, out)),
             }
             return Ok(ExitCode::SUCCESS);
         }
@@ -160,7 +160,8 @@ impl List {
         let is_empty = |listed: &Listed| listed.runs().next().is_none();
         let whole = self.experiment.is_none() && self.state.is_empty();
         let found = experiments.iter().zip(best).filter(|(listed, _)| whole || !is_empty(listed));
-        let (mut marked, mut unfinished) = (false, false);
+        let whole_plans = self.state.is_empty();
+        let (mut marked, mut unfinished, mut shows_loss) = (false, false, false);
         for (i, (listed, best)) in found.enumerate() {
             if i > 0 {
                 out.line("")?;
@@ -168,18 +169,16 @@ impl List {
             out.wrapped(&heading(listed, best.map(|best| best.text)))?;
             let mut rows = |runs: &[RunRecord], names: &[String], out: &mut Output| {
                 let (more, range) = shown(runs);
-                let rest = match last {
-                    true => format!("… and {more} others (--limit 0 shows all)"),
-                    false => format!("… and {more} more (--limit 0 shows all)"),
-                };
+                let rest = more_runs(more, (listed.experiment.as_deref(), self.sort.is_none() && whole_plans), out);
                 if more > 0 && last {
-                    out.line(&rest)?;
+                    out.wrapped(&rest)?;
                 }
                 marked |= runs[range.clone()].iter().any(|run| seen.warned.contains(&run.key));
+                shows_loss |= is_wide(out) && runs[range.clone()].iter().any(|run| run.last_loss.is_some());
                 unfinished |= runs[range.clone()].iter().any(|run| !is_final(run) && seen.kept(run).is_some());
                 seen.table(&runs[range], names, sort, out)?;
                 if more > 0 && !last {
-                    out.line(&rest)?;
+                    out.wrapped(&rest)?;
                 }
                 // Below its own table.
                 out.say_what_is_left_out()?;
@@ -190,12 +189,8 @@ impl List {
             }
             let missing = listed.missing.note(&out.command("taper run SPEC")).filter(|_| self.state.is_empty());
             missing.iter().try_for_each(|note| out.wrapped(note))?;
-            if listed.experiment.is_none() && self.state.is_empty() {
-                out.wrapped(&format!(
-                    "the experiments that planned these runs were removed: `{}` removes a run; `taper run` with a spec \
-                     that plans the run adds it to the experiment of that spec",
-                    out.command("taper rm KEY")
-                ))?;
+            if listed.experiment.is_none() && whole_plans {
+                out.wrapped(&of_no_experiment(out))?;
             }
             if !listed.earlier.is_empty() {
                 out.wrapped(&format!(
@@ -203,7 +198,11 @@ impl List {
                     format::counted(listed.earlier.len() as u64, "run")
                 ))?;
                 rows(&listed.earlier, &listed.ever, out)?;
+                left_behind(&listed.earlier, out).iter().try_for_each(|note| out.wrapped(note))?;
             }
+        }
+        if shows_loss {
+            out.wrapped(TRAIN_LOSS)?;
         }
         if unfinished {
             out.wrapped(&board::not_final_mark())?;
@@ -212,16 +211,12 @@ impl List {
             out.wrapped(board::MARK)?;
         }
         if (experiments.is_empty() || !whole) && experiments.iter().all(is_empty) {
-            output::error(&match (self.state.is_empty(), &self.experiment) {
-                (false, _) => "no runs in that state".to_string(),
-                (true, Some(wanted)) => format!("no runs: those of `{}` were removed", format::one_line(wanted)),
-                (true, None) => "no runs".into(),
-            });
+            output::error(&nothing_listed(whole_plans, self.experiment.as_deref(), out));
         }
-        if let Some(wanted) = &self.experiment {
-            warnings(&store.experiment(&common::experiment(store, wanted)?)?, out)?;
+        match &self.experiment {
+            Some(wanted) => warnings(&store.experiment(&common::experiment(store, wanted)?)?, out),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -407,7 +402,7 @@ impl Seen {
 
     /// The table of these runs, with the columns that runs of these `names` differ in.
     fn table(&self, runs: &[RunRecord], names: &[String], sort: Sort, out: &mut Output) -> Result<()> {
-        let columns = self.columns(runs, sort, out.width().is_none_or(|width| width >= WIDE));
+        let columns = self.columns(runs, sort, is_wide(out));
         let (columns, left_out) = match out.width() {
             None => (columns, Vec::new()),
             Some(width) => arranged(columns, names, width),
@@ -445,6 +440,12 @@ impl Seen {
                 // Its value tells the step.
                 RunState::Pruned if self.kept(run).is_none() => {
                     format!("{} at step {}", run.state_text(), format::count(run.steps))
+                }
+                // There is no column of steps, and its value may be of an earlier one.
+                RunState::Pruned | RunState::Interrupted | RunState::Waiting | RunState::Failed
+                    if !wide && run.steps > 0 && self.kept(run).is_none_or(|eval| eval.step != run.steps) =>
+                {
+                    format!("{} @{}", run.state_text(), format::count(run.steps))
                 }
                 RunState::Completed if run.early_stop().is_some() => format!("{} early", run.state_text()),
                 _ => run.state_text(),
@@ -521,6 +522,11 @@ fn arranged(mut columns: Vec<Column>, all: &[String], width: usize) -> (Vec<Colu
     (whole, Vec::new())
 }
 
+/// Whether steps, training losses and full headings are shown.
+fn is_wide(out: &Output) -> bool {
+    out.width().is_none_or(|width| width >= WIDE)
+}
+
 /// Whether a run's value is its final result.
 fn is_final(run: &RunRecord) -> bool {
     run.state == RunState::Completed
@@ -535,59 +541,4 @@ pub fn date(unix: f64, pattern: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn table(names: &[&str]) -> Vec<Column> {
-        let column = |heading: &str, cell: &str| Column {
-            heading: heading.into(),
-            cells: names.iter().map(|_| cell.to_string()).collect(),
-        };
-        let names = Column { heading: "name".into(), cells: names.iter().map(|name| name.to_string()).collect() };
-        let key = column("run", "3f2a1b2c3d4e");
-        let measured = [column("dev", "88.8% @253*"), column("test", "–")];
-        let times = [column("started", "11-27 21:26"), column("time", "3m12s")];
-        [vec![key, names, column("state", "pruned")], measured.into(), times.into()].concat()
-    }
-
-    fn headings(names: &[&str], width: usize) -> (String, String) {
-        headings_of(names, names, width)
-    }
-
-    fn headings_of(names: &[&str], all: &[&str], width: usize) -> (String, String) {
-        let all: Vec<String> = all.iter().map(|name| name.to_string()).collect();
-        let (columns, left_out) = arranged(table(names), &all, width);
-        (columns.into_iter().map(|column| column.heading).collect::<Vec<_>>().join(" "), left_out.join(" "))
-    }
-
-    #[test]
-    fn every_run_has_one_line_before_times_are_shown() {
-        let names = ["batch_size=16 dropout=0.1 lr=5e-4 seed=1", "batch_size=32 dropout=0 lr=1e-3 seed=2"];
-        let keys = "run batch_size dropout lr seed state dev test";
-        assert_eq!(headings(&names, 84), (format!("{keys} started time"), String::new()));
-        assert_eq!(headings(&names, 80), (format!("{keys} started"), "time".into()));
-        assert_eq!(headings(&names, 77), (keys.into(), "time started".into()));
-        assert_eq!(headings(&names, 66), (keys.into(), "time started".into()));
-        // Names are wrapped where there is no room for their columns.
-        assert_eq!(headings(&names, 60), ("run name state dev test started time".into(), String::new()));
-        // One run is named as a whole, and so are names of other words.
-        assert_eq!(headings(&names[..1], 120), ("run name state dev test started time".into(), String::new()));
-        assert_eq!(headings(&["a", "b"], 80), ("run name state dev test started time".into(), String::new()));
-    }
-    #[test]
-    fn the_columns_are_those_that_all_runs_differ_in_although_the_shown_ones_do_not() {
-        let all = ["batch_size=16 lr=3e-3 seed=1", "batch_size=16 lr=3e-3 seed=2", "batch_size=8 lr=1e-3 seed=1"];
-        let want = "run batch_size lr seed state dev test started time";
-        for shown in [&all[..2], &all[..1], &all[2..], &all[..]] {
-            assert_eq!(headings_of(shown, &all, 120), (want.into(), String::new()), "{shown:?}");
-        }
-        // A key of some trials alone.
-        let all = ["lr=1e-3 scheduler=constant", "lr=1e-3 scheduler=linear warmup_ratio=0.1"];
-        let want = "run scheduler warmup_ratio state dev test started time";
-        assert_eq!(headings_of(&all[..1], &all, 120), (want.into(), String::new()));
-        // Of names of several kinds those shown are told apart.
-        let all = ["small", "lr=1e-3 seed=1", "lr=1e-3 seed=2"];
-        let want = "run seed state dev test started time";
-        assert_eq!(headings_of(&all[1..], &all, 120), (want.into(), String::new()));
-    }
-}
+mod tests;

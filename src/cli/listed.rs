@@ -1,4 +1,13 @@
-//! Which runs a short list shows.
+//! Which runs a short list shows, and what it says of those that it does not show, or that nothing trains any more.
+
+use std::path::Path;
+
+use taper::{
+    format::{by_number, command::shell_word, counted, one_line},
+    store::{RunRecord, RunState},
+};
+
+use super::output::Output;
 
 /// The best trial of a plan.
 pub struct Best {
@@ -24,6 +33,64 @@ pub fn keep_among_the_last<T>(items: &mut Vec<T>, must_show: impl Fn(&T) -> bool
     let mut order: Vec<(bool, T)> = is_shown.into_iter().zip(std::mem::take(items)).collect();
     order.sort_by_key(|(is_shown, _)| *is_shown);
     items.extend(order.into_iter().map(|(_, item)| item));
+}
+
+/// That so many more runs of an experiment are not shown, and what shows them; `plain`: whether the list has no options that this command
+/// would need, too.
+pub fn more_runs(more: usize, (experiment, plain): (Option<&str>, bool), out: &Output) -> String {
+    let more = counted(more as u64, "more run");
+    let name = experiment.map_or(String::new(), |name| format!(" {}", shell_word(name)));
+    match plain {
+        true => format!("… and {more}: {}", out.command(&format!("taper list{name} --limit 0"))),
+        false => format!("… and {more} (--limit 0 shows all)"),
+    }
+}
+
+/// That there is no database in a folder, and what creates one.
+pub fn no_store(folder: &Path, out: &Output) -> String {
+    let (folder, run) = (folder.display().to_string(), out.command("taper run SPEC"));
+    format!("no runs in {}; start some with `{run}`", one_line(&folder))
+}
+
+/// That an experiment has no runs, and what to do.
+pub fn no_runs(experiment: &str, out: &Output) -> String {
+    let (name, run) = (one_line(experiment), out.command("taper run SPEC"));
+    format!("no runs: those of `{name}` were removed; `{run}` trains them again")
+}
+
+/// That there is nothing to list; `whole_plans`: whether runs of all states were asked for.
+pub fn nothing_listed(whole_plans: bool, experiment: Option<&str>, out: &Output) -> String {
+    match (whole_plans, experiment) {
+        (false, _) => "no runs in that state".into(),
+        (true, Some(wanted)) => no_runs(wanted, out),
+        (true, None) => "no runs".into(),
+    }
+}
+
+/// What to do with runs that no experiment has.
+pub fn of_no_experiment(out: &Output) -> String {
+    format!(
+        "the experiments that planned these runs were removed: `{}` removes a run; `taper run` with a spec that plans the run adds it to \
+         the experiment of that spec",
+        out.command("taper rm KEY")
+    )
+}
+
+/// What to do with runs outside the plan that are not trained to their end; `None` if there are none.
+pub fn left_behind(runs: &[RunRecord], out: &Output) -> Option<String> {
+    let is_left = |state| matches!(state, RunState::Pending | RunState::Waiting | RunState::Interrupted);
+    let left = runs.iter().filter(|run| is_left(run.state)).map(|run| run.state);
+    let n = left.clone().count() as u64;
+    (n > 0).then(|| {
+        format!(
+            "no command will train {} of them ({}): `{}` with a spec that plans {} does, `{}` removes one",
+            n,
+            RunState::counted(left),
+            out.command("taper run"),
+            by_number(n, "it", "them"),
+            out.command("taper rm KEY")
+        )
+    })
 }
 
 #[cfg(test)]

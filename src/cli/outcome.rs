@@ -164,10 +164,10 @@ fn one(store: &Store, run: &RunRecord) -> Result<Vec<Said>> {
     if let Some(dev) = at(&evals, When::After, Split::Dev).filter(|_| split != Split::Dev) {
         lines.push(labelled("dev accuracy".into(), format::percent(dev.get(Metric::Accuracy))));
     }
-    let results = store.warnings(&run.key)?.into_iter().filter(|warning| warning.kind == Kind::Result);
-    let high_loss = report::high_loss(run, &store.last_steps(&run.key, report::LAST_STEPS)?);
+    let results =
+        report::about_result(run, &store.last_steps(&run.key, report::LAST_STEPS)?, store.warnings(&run.key)?);
     let said = |w: Warning| (None, format!("warning: {}", format::one_line(&w.message)));
-    lines.extend(results.chain(high_loss).map(said));
+    lines.extend(results.into_iter().map(said));
     Ok(lines)
 }
 
@@ -305,8 +305,7 @@ fn warned(store: &Store, runs: &[RunRecord]) -> Result<Vec<String>> {
         if report::high_loss(run, &store.last_steps(&run.key, report::LAST_STEPS)?).is_some() {
             high_loss.push(run.name.as_str());
             advice.insert(run.config.train.calmer());
-        }
-        if store.warnings(&run.key)?.iter().any(|warning| warning.kind == Kind::Result) {
+        } else if store.warnings(&run.key)?.iter().any(|warning| warning.kind == Kind::Result) {
             names.push(run.name.as_str());
         }
     }

@@ -214,8 +214,10 @@ fn print(
     for Shared { what, why, runs, .. } in shared {
         let runs = format::counted(runs as u64, "run");
         // The reason of a failure has a colon itself.
-        let text =
-            if what == "changed" { format!("{what} in {runs}: {why}") } else { format!("{runs} {what}\n  {why}") };
+        let text = match what {
+            None => format!("changed since the last `taper run`, in {runs}: {why}"),
+            Some(what) => format!("{runs} {what}\n  {why}"),
+        };
         text.lines().try_for_each(|line| out.wrapped(line))?;
     }
     let removed = lines.iter().filter(|line| line.state.removed).count();

@@ -67,8 +67,8 @@ fn about(seconds: f64) -> String {
 
 /// A reason that is said below the table, once for all runs that have it.
 pub struct Shared<'a> {
-    /// What became of these runs: `changed`, `failed (diverged)`.
-    pub what: String,
+    /// How these runs ended: `failed (diverged)`; `None` if they are new since the spec was changed.
+    pub what: Option<String>,
     /// Why: that of the first of them.
     pub why: &'a str,
     /// How many they are.
@@ -90,8 +90,8 @@ pub fn shared_reasons<'a>(lines: &'a [Line]) -> Vec<Shared<'a>> {
     for line in lines {
         let failed = line.state.record.as_ref().filter(|record| record.state == RunState::Failed);
         let what = match failed {
-            Some(record) => record.state_text(),
-            None if line.state.changed => "changed".into(),
+            Some(record) => Some(record.state_text()),
+            None if line.state.changed => None,
             None => continue,
         };
         let Some(why) = line.state.why.as_deref() else { continue };
@@ -101,7 +101,7 @@ pub fn shared_reasons<'a>(lines: &'a [Line]) -> Vec<Shared<'a>> {
             None => shared.push(Shared { what, why, runs: 1, kind }),
         }
     }
-    shared.retain(|reason| reason.runs > 1 || reason.what != "changed");
+    shared.retain(|reason| reason.runs > 1 || reason.what.is_some());
     shared
 }
 

@@ -1,6 +1,10 @@
 //! `taper predict`
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    io::{self, IsTerminal},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use anyhow::Result;
 use clap::Args;
@@ -119,6 +123,12 @@ impl Predict {
             return self.texts(self.load(&kept, &run, global)?, global, out);
         }
         let origin = self.file.as_deref().map_or(Origin::StandardInput, Origin::of);
+        if matches!(origin, Origin::StandardInput) && io::stdin().is_terminal() && !global.quiet {
+            let what = if self.file.is_none() { "a text on each line" } else { "rows" };
+            input::note(&format!(
+                "reading {what} from the terminal: end with Ctrl-D on a line of its own, pressed until the command ends"
+            ));
+        }
         // Before the rows are checked, which can take minutes.
         let file = match (&self.out, target) {
             (Some(path), Some(target)) => Some(NewFile::create(path, target.packing, &origin)?),
@@ -172,7 +182,13 @@ impl Predict {
         (origin, form): (&Origin, Form),
         global: &Global,
     ) -> Result<Input> {
-        let unusable = |e: data::DataError| Unusable(e.into());
+        let reads_pairs = config.text_pair_column.is_some();
+        let unusable = |e: data::DataError| {
+            Unusable(match plain_lines(&e).filter(|_| !reads_pairs) {
+                Some(()) => anyhow::anyhow!("{e}; {}", how_to_read_lines(&self.run, origin)),
+                None => e.into(),
+            })
+        };
         if self.file.is_none() {
             let lines = Layout { wording: Wording::Options, ..Layout::default() };
             let rows = data::stream_lines(origin, &lines).map_err(unusable)?;
@@ -290,6 +306,29 @@ impl Predict {
             model.cut().iter().for_each(|note| input::note(note));
         }
         Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Whether a file that cannot be read as a table may have a text on each line instead: nothing says its format, or it has one column, which
+/// is not the wanted one.
+fn plain_lines(error: &data::DataError) -> Option<()> {
+    match error {
+        data::DataError::UnknownFormat { .. } => Some(()),
+        data::DataError::Column { found, .. } => (found.len() == 1).then_some(()),
+        _ => None,
+    }
+}
+
+/// The command that reads a text from each line.
+fn how_to_read_lines(run: &str, origin: &Origin) -> String {
+    let command = format!("taper predict {} -", shell_word(run));
+    match origin {
+        Origin::File(path) => {
+            format!("if each line is a text: `{command} < {}`", shell_word(&path.to_string_lossy()))
+        }
+        Origin::StandardInput | Origin::Descriptor(_) => {
+            format!("if each line is a text, leave --file out: `{command}` reads the lines of standard input")
+        }
     }
 }
 

@@ -9,7 +9,11 @@ use taper::{
     report::{self, ReportError, ReportInput, RunInput},
 };
 
-use super::{Global, Unusable, common, output::Output};
+use super::{
+    Global, Unusable, common,
+    listed::no_runs,
+    output::{self, Output},
+};
 
 /// Write the report of an experiment: report.html, report.md, charts and tables.
 #[derive(Args)]
@@ -47,7 +51,7 @@ impl Report {
         let experiment = store.experiment(&common::experiment(&store, &self.experiment)?)?;
         let name = experiment.name.clone();
         let earlier = store.runs_ever_of(&name)?.iter().filter(|run| !run.in_plan).count();
-        let mut runs = Vec::new();
+        let mut runs: Vec<RunInput> = Vec::new();
         for run in store.runs_of(&experiment.name)? {
             runs.push(RunInput {
                 steps: store.steps(&run.key)?,
@@ -59,6 +63,7 @@ impl Report {
                 run,
             });
         }
+        let is_empty = runs.is_empty();
         let folder = self.out.clone().unwrap_or_else(|| global.runs.join("reports").join(&experiment.name));
         let render = if self.force { report::render_over } else { report::render };
         let files = match render(&ReportInput { experiment, runs }, &folder) {
@@ -77,6 +82,9 @@ impl Report {
             }
             files => files?,
         };
+        if is_empty {
+            output::error(&no_runs(&name, out));
+        }
         if out.json {
             out.document(&files)?;
         } else {

@@ -7,9 +7,10 @@ use clap::Args;
 use serde::Serialize;
 use taper::{
     event::When,
+    experiment::evaluated_otherwise_than,
     format,
     metrics::Metric,
-    report::{LAST_STEPS, high_loss, long_texts, weights},
+    report::{LAST_STEPS, about_result, long_texts, weights},
     stats::wilson,
     store::{EvalRecord, ProbeRecord, RunRecord},
     warning::{Kind, Warning},
@@ -70,22 +71,19 @@ impl Show {
         } else {
             let experiment = run.experiment.as_ref().filter(|_| run.in_plan);
             let sweep = experiment.map(|name| store.experiment(name)).transpose()?;
+            let otherwise = sweep.as_ref().and_then(|sweep| evaluated_otherwise_than(sweep, &run));
             let spent = sweep.filter(|sweep| sweep.warnings.iter().any(|w| w.kind == Kind::Budget));
             let next = common::what_next(global, &run, spent.as_ref().map(|sweep| sweep.name.as_str()));
             let last = store.last_steps(&run.key, LAST_STEPS)?;
-            print(&whole, next, high_loss(&run, &last), self.config, out)?;
+            let results: Vec<Warning> =
+                otherwise.into_iter().chain(about_result(&run, &last, whole.warnings.clone())).collect();
+            print(&whole, next, &results, self.config, out)?;
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn print(
-    whole: &Whole,
-    next: Option<String>,
-    high_loss: Option<Warning>,
-    config: bool,
-    out: &mut Output,
-) -> Result<()> {
+fn print(whole: &Whole, next: Option<String>, results: &[Warning], config: bool, out: &mut Output) -> Result<()> {
     let run = whole.run;
     let early = run.early_stop().map_or(String::new(), |early| format!(", {early}"));
     out.wrapped(&format!("{}  {}{early}", run.name, run.state_text()))?;
@@ -176,7 +174,7 @@ fn print(
             format::counted(m.rows, "row")
         ))?;
     }
-    for warning in whole.warnings.iter().filter(|warning| !known_before(warning)).chain(&high_loss) {
+    for warning in results {
         out.wrapped(&format!("warning: {}", format::one_line(&warning.message)))?;
     }
     if !config {

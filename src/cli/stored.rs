@@ -1,4 +1,4 @@
-//! Compares the runs of a spec with what is stored: new, completed, changed, no longer in the plan, and why.
+//! Compares the runs of a spec with what is stored: new, completed, no longer in the plan, and why.
 
 use std::{collections::HashSet, path::Path};
 
@@ -32,7 +32,7 @@ pub struct Stored {
 pub struct PlannedState {
     /// Its record, if it is stored.
     pub record: Option<RunRecord>,
-    /// Its state, or `new` or `changed`, and what the next command does: `interrupted, resumes at step 30`.
+    /// Its state, or `new`, and what the next command does: `interrupted, resumes at step 30`.
     pub word: String,
     /// The step that it resumes from.
     pub resumes: Option<u64>,
@@ -96,7 +96,7 @@ impl Stored {
                 Some(position) => {
                     let (old, _) = left.remove(position);
                     let why = Some(difference(old, run));
-                    PlannedState { word: "changed".into(), changed: true, why, ..PlannedState::default() }
+                    PlannedState { word: "new".into(), changed: true, why, ..PlannedState::default() }
                 }
                 None => {
                     let removed = self.last_plan.iter().any(|(key, _)| *key == run.key);

@@ -12,11 +12,11 @@ use anyhow::{Result, anyhow};
 use console::Term;
 use taper::{
     execute::Planning,
+    experiment::last_spec,
     format,
-    observe::{PlannedInfo, PlannedSweep, Size, Watch},
+    observe::{PlannedInfo, PlannedSweep, Reading, Size, Watch},
     plan::{Batches, Budget, Prune, RunConfig, prune::rungs},
     report::{leaderboard, trial_numbers},
-    spec::{LoadOptions, LoadedSpec},
     store::{ExperimentRecord, RunRecord, RunSize, RunState, Store},
 };
 
@@ -67,11 +67,14 @@ pub fn watch(global: &Global, experiment: Option<&str>, out: &mut Output) -> Res
         let runs = store.runs_of(&experiment)?;
         let (height, width) = terminal.size();
         // The cursor is below the table.
-        let size = Size { width: width.into(), height: usize::from(height).saturating_sub(1).max(1) };
+        let mut size = Size { width: width.into(), height: usize::from(height).saturating_sub(1).max(1) };
         let trained = store.training_seconds(runs.iter().map(|run| run.key.as_str()))?;
         let plan = planned(&store.experiment(&experiment)?, &runs, &trained, &sweep);
         let reading = watch.read(&store, &runs, &plan)?;
-        let lines = reading.board.lines(size, colour);
+        let idle = idle(&reading, lasts, &out.command("taper run SPEC"));
+        size.height = size.height.saturating_sub(idle.iter().len()).max(1);
+        let mut lines = reading.board.lines(size, colour);
+        lines.extend(idle.clone());
         match before == (height, width) {
             true => terminal.clear_last_lines(drawn)?,
             // How many lines the last table takes now depends on whether the terminal wraps it anew.
@@ -86,6 +89,7 @@ pub fn watch(global: &Global, experiment: Option<&str>, out: &mut Output) -> Res
         if !lasts && reading.open == 0 || quiet >= QUIET {
             terminal.clear_last_lines(drawn)?;
             out.line(format!("{experiment}: {}", reading.board.summary))?;
+            idle.iter().try_for_each(|why| out.wrapped(why))?;
             board::print(&leaderboard(&store, &experiment)?, Some(LEADERS), out)?;
             return Ok(ExitCode::SUCCESS);
         }
@@ -94,6 +98,12 @@ pub fn watch(global: &Global, experiment: Option<&str>, out: &mut Output) -> Res
             thread::sleep(LOOK);
         }
     }
+}
+
+/// That nothing trains the runs that are left, and what does; `None` if a command `lasts` that trains the experiment.
+fn idle(reading: &Reading, lasts: bool, run: &str) -> Option<String> {
+    (!lasts && reading.running == 0 && reading.open > 0)
+        .then(|| format!("no command trains it now; `{run}` continues it"))
 }
 
 /// Waits until an experiment is there, and says so: its command may be about to start.
@@ -191,15 +201,7 @@ struct Swept {
 fn sweep(store: &Store, experiment: &str) -> Swept {
     let none = Swept { prune: Prune::None, batches: None, budget: Budget::default() };
     let Ok(record) = store.experiment(experiment) else { return none };
-    let mut options = LoadOptions { profile: None, sets: Vec::new(), env: Vec::new() };
-    for pair in record.arguments.chunks(2) {
-        match pair {
-            [option, value] if option == "--profile" => options.profile = Some(value.clone()),
-            [option, value] if option == "--set" => options.sets.push(value.clone()),
-            _ => {}
-        }
-    }
-    let Ok(spec) = LoadedSpec::load(Path::new(&record.spec_path), &options) else { return none };
+    let Some(spec) = last_spec(&record) else { return none };
     let sweep = &spec.spec().sweep;
     Swept { prune: Prune::of(sweep), batches: Batches::of(sweep), budget: Budget::of(sweep) }
 }
@@ -262,7 +264,11 @@ fn planned(
 
 #[cfg(test)]
 mod tests {
-    use taper::plan::{Keep, Metric, resolve};
+    use taper::{
+        observe::Board,
+        plan::{Keep, Metric, resolve},
+        spec::{LoadOptions, LoadedSpec},
+    };
 
     use super::*;
 
@@ -337,6 +343,17 @@ mod tests {
             budget: Budget::default(),
         };
         assert_eq!(plan.title(), "e: 1 of 24 runs known so far");
+    }
+
+    #[test]
+    fn a_sweep_that_nothing_trains_is_said_to_be_idle() {
+        let said = |running, open, lasts| {
+            idle(&Reading { board: Board::default(), running, open }, lasts, "taper run SPEC").is_some()
+        };
+        assert!(said(0, 2, false));
+        assert!(!said(0, 2, true), "its command is between two runs");
+        assert!(!said(1, 2, false), "a run of another command");
+        assert!(!said(0, 0, false), "nothing is left");
     }
 
     #[test]

@@ -23,16 +23,17 @@ pub(super) struct Sizes {
     pub(super) token_types: usize,
 }
 
+/// Whether `train.freeze` keeps weights of a new model, which are random.
+pub(super) fn freezes_random_weights(config: &RunConfig) -> bool {
+    !config.train.freeze.is_empty() && matches!(config.model.source, Source::Scratch(_))
+}
+
 /// Warns of parameters of a new model that `train.freeze` leaves at their random values.
-pub(super) fn frozen_from_scratch(
-    source: &Source,
-    freeze: &[String],
-    shape: &ModelConfig,
-    labels: usize,
-) -> Option<Warning> {
-    if freeze.is_empty() || !matches!(source, Source::Scratch(_)) {
+pub(super) fn frozen_from_scratch(config: &RunConfig, shape: &ModelConfig, labels: usize) -> Option<Warning> {
+    if !freezes_random_weights(config) {
         return None;
     }
+    let (source, freeze) = (&config.model.source, &config.train.freeze);
     let spec = ModelSpec::new(shape, labels);
     let values = |frozen: bool| {
         let those = spec.parameters().iter().filter(|p| !frozen || p.is_frozen(freeze));

@@ -312,7 +312,7 @@ impl Workbench {
             dataset.warnings.iter().chain(&splits.warnings).chain(&checked.warnings).cloned().collect();
         warnings.extend(tokenizer.warnings().iter().cloned());
         warnings.extend(about_sizes(config, &tokenizer, &shape));
-        warnings.extend(frozen_from_scratch(&config.model.source, &config.train.freeze, &shape, labels.0.len()));
+        warnings.extend(frozen_from_scratch(config, &shape, labels.0.len()));
         warnings.extend(GroupRates::of(&config.train, &shape).warnings(&config.train));
         warnings.extend(sanity::of_run(
             config,

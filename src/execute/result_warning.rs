@@ -11,14 +11,25 @@ use crate::{
 /// label id.
 ///
 /// The model is compared with always answering the most common label of the training rows; see [`Metrics::degenerate_beside`].
-pub(super) fn result_warning(metrics: &Metrics, split: Split, metric: Metric, train_rows: &[u64]) -> Option<Warning> {
+///
+/// `is_random`: whether frozen weights are random, of which another warning says what to do.
+pub(super) fn result_warning(
+    metrics: &Metrics,
+    split: Split,
+    metric: Metric,
+    train_rows: &[u64],
+    is_random: bool,
+) -> Option<Warning> {
     let split = match split {
         Split::Train => "train",
         Split::Dev => "dev",
         Split::Test => "test",
     };
     let label = |class: u32| metrics.per_class.get(class as usize).map_or("", |c| c.label.as_str());
-    let advice = "so the model has learned nothing useful: try another train.lr or more epochs, or check the labels";
+    let advice = match is_random {
+        true => "so the model has learned nothing useful: train.freeze keeps its weights random",
+        false => "so the model has learned nothing useful: try another train.lr or more epochs, or check the labels",
+    };
     let message = match metrics.degenerate_beside(majority(train_rows)?, metric)? {
         Degenerate::OneClass(class) => {
             let rows = counted(metrics.rows, &format!("{split} row"));
@@ -47,7 +58,7 @@ mod tests {
         let names = ["negative", "positive", "neutral"].map(String::from);
         let row = |(&label, &predicted): (&u32, &u32)| Scored { label, predicted, confidence: 0.8, loss: 0.5 };
         let metrics = Metrics::new(&names, labels.iter().zip(predicted).map(row));
-        let warning = result_warning(&metrics, Split::Test, metric, train_rows);
+        let warning = result_warning(&metrics, Split::Test, metric, train_rows, false);
         assert!(warning.as_ref().is_none_or(|warning| warning.kind == Kind::Result));
         warning.map(|warning| warning.message).unwrap_or_default()
     }
@@ -65,6 +76,19 @@ mod tests {
             message(&[1, 1], &[1, 1], Metric::Accuracy, &[5, 9, 0])
                 .contains("no better than always predicting `positive`")
         );
+    }
+
+    #[test]
+    fn random_weights_that_are_frozen_get_no_advice_about_training() {
+        let names = ["a", "b"].map(String::from);
+        let scored = |label| Scored { label, predicted: 0, confidence: 0.8, loss: 0.5 };
+        let metrics = Metrics::new(&names, [0, 1].map(scored));
+        let said = |is_random| {
+            let warning = result_warning(&metrics, Split::Test, Metric::Accuracy, &[5, 5], is_random);
+            warning.map(|warning| warning.message).unwrap_or_default()
+        };
+        assert!(said(true).ends_with("nothing useful: train.freeze keeps its weights random"), "{}", said(true));
+        assert!(said(false).contains("train.lr") && !said(false).contains("freeze"), "{}", said(false));
     }
 
     #[test]

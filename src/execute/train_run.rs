@@ -4,6 +4,7 @@ use std::{cell::RefCell, io, panic::resume_unwind, path::Path, thread, time::Dur
 
 use super::{
     ExecuteError, Prepared, RunFolder,
+    checks::freezes_random_weights,
     connection::Connection,
     environment, kept,
     prepare::is_weights,
@@ -237,7 +238,8 @@ fn train(
     let outcome = outcome?;
     if let (Outcome::Completed, Some((split, metrics))) = (&outcome, measured) {
         let train_rows = run.dataset.class_counts(&run.splits.train);
-        if let Some(warning) = result_warning(&metrics, split, run.config.checkpoint.metric, &train_rows) {
+        let is_random = freezes_random_weights(&run.config);
+        if let Some(warning) = result_warning(&metrics, split, run.config.checkpoint.metric, &train_rows, is_random) {
             connection.emit(Event::Warned(warning)).map_err(TrainRunError::CommandGone)?;
         }
     }

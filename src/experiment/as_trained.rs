@@ -1,10 +1,10 @@
 //! Completed runs that were trained with other settings than the spec now has, where these are no part of what a run is.
 
-use super::ExperimentError;
+use super::{ExperimentError, last_spec::unchanged_spec};
 use crate::{
     execute::{self, Prepared},
     format::{and, by_number, count, counted, short},
-    store::{RunState, Store},
+    store::{ExperimentRecord, RunRecord, RunState, Store},
     warning::{Kind, Warning},
 };
 
@@ -40,6 +40,17 @@ pub(super) fn evaluated_otherwise(
         .into_iter()
         .map(|((then, now), keys)| Warning::new(Kind::Training, message(then, now, &keys, prunes)))
         .collect())
+}
+
+/// The warning about one run of an experiment's last plan, if its spec file still says what it said then. Where a sweep varies
+/// `train.eval_steps`, there is none.
+pub fn evaluated_otherwise_than(experiment: &ExperimentRecord, run: &RunRecord) -> Option<Warning> {
+    let spec = unchanged_spec(experiment).filter(|_| run.state == RunState::Completed)?;
+    let sweep = &spec.spec().sweep;
+    let (then, now) = (run.config.train.eval_steps, spec.spec().train.eval_steps);
+    let is_swept =
+        sweep.axes.contains_key("train.eval_steps") || sweep.zip.iter().any(|zip| zip.contains_key("train.eval_steps"));
+    (then != now && !is_swept).then(|| Warning::new(Kind::Training, message(then, now, &[&run.key], experiment.prunes)))
 }
 
 fn message(then: u64, now: u64, keys: &[&str], prunes: bool) -> String {

@@ -19,6 +19,7 @@
 mod afterwards;
 mod as_trained;
 mod error;
+mod last_spec;
 mod layers;
 mod open;
 mod planner;
@@ -27,7 +28,9 @@ mod runs;
 mod worker;
 
 pub use crate::execute::Skipped;
+pub use as_trained::evaluated_otherwise_than;
 pub use error::ExperimentError;
+pub use last_spec::last_spec;
 pub use layers::{Layers, Wanted, environment};
 pub use open::{Experiment, Options};
 pub use planner::{Planner, notes, warnings};

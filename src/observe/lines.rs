@@ -141,11 +141,6 @@ impl View {
                 [first, rows].map(|text| Line { tone: Tone::Plain, text }).into()
             }
             Event::Note { message } => line(Tone::Warning, format!("note: {}", one_line(message))),
-            // Warnings from before training were printed by the command, once for all runs. It prints the others with the
-            // result.
-            Event::Warned(warning) if !warning.kind.is_known_before() => {
-                line(Tone::Aside, format!("warning: {}", one_line(&warning.message)))
-            }
             Event::StepCompleted(step) => {
                 self.add(step);
                 let due = run.log_steps > 0 && step.step.is_multiple_of(run.log_steps) || step.step == self.total_steps;
@@ -195,6 +190,7 @@ impl View {
             | Event::TextsRead { .. }
             | Event::ModelKept { .. }
             | Event::CheckpointStarted { .. }
+            // Warnings from before training were printed by the command, once for all runs. It prints the others with the result.
             | Event::Warned(_) => Vec::new(),
         }
     }

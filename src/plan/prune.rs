@@ -6,7 +6,7 @@
 
 use super::{TrainConfig, schedule};
 use crate::{
-    format::counted,
+    format::{by_number, counted},
     metrics::{Metric, Score},
     spec::{PruneRule, Sweep},
 };
@@ -131,9 +131,6 @@ pub fn verdict(
                 if equal > 1 { format!("ranks {}–{}", before + 1, before + equal) } else { format!("rank {rank}") };
             let tied = match all.iter().filter(|(t, score)| *t != trial && *score == own).count() {
                 0 => String::new(),
-                others if before < best => {
-                    format!(", tied with {} (their order decided)", counted(others as u64, "other"))
-                }
                 others => format!(", tied with {}", counted(others as u64, "other")),
             };
             let own = shown(&metric.text(metric.value(own)));
@@ -153,6 +150,55 @@ pub fn verdict(
             ))
         }
     }
+}
+
+/// Which of equal trials goes on at a rung.
+pub const WHICH_OF_EQUALS: &str = "of equal trials that have reached the rung, the first in the plan goes on";
+
+/// What has become of a trial at a rung.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// It waits, or has not reached the rung.
+    Open,
+    /// It was promoted past it.
+    WentOn,
+    /// It was pruned, so that it is not promoted whatever its rank.
+    Pruned,
+}
+
+/// With ASHA, how a rung was decided otherwise than by the ranks that the reason of `trial` tells, as the end of that reason: trials among
+/// the best that were pruned before, others that went on before, and which of its equals went on. Empty if nothing is to be said.
+pub fn besides_ranks(
+    prune: &Prune,
+    scores: &[Vec<Option<Score>>],
+    (trial, rung): (usize, usize),
+    fate: impl Fn(usize) -> Fate,
+) -> String {
+    let Prune::Asha { reduction_factor, .. } = *prune else { return String::new() };
+    let known = |trial: usize| scores.get(trial).and_then(|rungs| *rungs.get(rung)?).map(Score::or_worst);
+    let mut ranked: Vec<(usize, Score)> = (0..scores.len()).filter_map(|t| Some((t, known(t)?))).collect();
+    ranked.sort_by(|(a, x), (b, y)| y.total_cmp(x).then(a.cmp(b)));
+    let best = usize::try_from(ranked.len() as u64 / reduction_factor.max(1)).unwrap_or(usize::MAX);
+    let (best, others) = ranked.split_at(best);
+    let count = |of: &[(usize, Score)], wanted| of.iter().filter(|(t, _)| fate(*t) == wanted).count() as u64;
+    let (pruned, further) = (count(best, Fate::Pruned), count(others, Fate::WentOn));
+    let mut said = String::new();
+    if pruned > 0 {
+        let (were, stay) = (by_number(pruned, "was", "were"), by_number(pruned, "stays", "stay"));
+        said += &match best.len() {
+            1 => "; it was pruned earlier and stays so".to_string(),
+            all if all as u64 == pruned => "; they were pruned earlier and stay so".into(),
+            _ => format!("; {pruned} of these {were} pruned earlier and {stay} so"),
+        };
+    }
+    if further > 0 && !best.is_empty() {
+        said += &format!("; {} went on earlier", counted(further, "other"));
+    }
+    let own = known(trial);
+    if ranked.iter().any(|(t, score)| *t != trial && Some(*score) == own && fate(*t) == Fate::WentOn) {
+        said += &format!("; {WHICH_OF_EQUALS}");
+    }
+    said
 }
 
 /// With ASHA, the trial that continues although the rule promotes none: if fewer trials reach a rung than the factor, the promoted
@@ -299,9 +345,10 @@ mod tests {
         let several = self::verdicts(&ASHA, &[0.1, 0.2, 0.3, 0.4, 0.5, 0.6]);
         let reason = "rank 3 of 6 at rung 1 with dev accuracy 40.0%; only the best 2 (1 in 3) go on";
         assert_eq!(several[3], Verdict::Wait(reason.into()));
-        // Ties are broken by number, and the reason says so.
+        // Ties are broken by number.
         let tied = self::verdicts(&ASHA, &[0.5, 0.5, 0.5]);
-        let reason = "ranks 1–3 of 3 at rung 1 with dev accuracy 50.0%, tied with 2 others (their order decided); only the best (1 in 3) goes on";
+        let reason =
+            "ranks 1–3 of 3 at rung 1 with dev accuracy 50.0%, tied with 2 others; only the best (1 in 3) goes on";
         assert_eq!(tied[..2], [Verdict::Continue, Verdict::Wait(reason.into())]);
         let tied = self::verdicts(&ASHA, &[0.5, 0.9, 0.5, 0.4]);
         let reason =
@@ -315,6 +362,32 @@ mod tests {
                 "rank 2 of 2 at rung 1 with dev loss 0.3500; too few trials reached it to promote 1 in 3".into()
             )
         );
+    }
+
+    /// Of nine trials three are promoted by rank.
+    #[test]
+    fn a_reason_says_where_others_than_the_best_went_on() {
+        let scores = at_one_rung(&[0.9, 0.8, 0.7, 0.5, 0.5, 0.5, 0.4, 0.3, 0.2]);
+        let said = |prune: &Prune, trial, pruned: &[usize], went_on: &[usize]| {
+            besides_ranks(prune, &scores, (trial, 0), |t| match (pruned.contains(&t), went_on.contains(&t)) {
+                (true, _) => Fate::Pruned,
+                (_, true) => Fate::WentOn,
+                _ => Fate::Open,
+            })
+        };
+        assert_eq!(said(&ASHA, 8, &[], &[0, 1, 2]), "", "as the ranks say");
+        assert_eq!(said(&ASHA, 8, &[2], &[0, 1]), "; 1 of these was pruned earlier and stays so");
+        assert_eq!(said(&ASHA, 8, &[0, 1, 2], &[]), "; they were pruned earlier and stay so");
+        let equals = format!("; 1 other went on earlier; {WHICH_OF_EQUALS}");
+        assert_eq!(said(&ASHA, 5, &[], &[0, 1, 2, 3]), equals);
+        assert_eq!(
+            said(&ASHA, 6, &[1, 2], &[0, 3, 7]),
+            "; 2 of these were pruned earlier and stay so; 2 others went on earlier"
+        );
+        assert_eq!(said(&MEDIAN, 5, &[0], &[3]), "");
+        let three = at_one_rung(&[0.9, 0.8, 0.7]);
+        let only = besides_ranks(&ASHA, &three, (1, 0), |t| if t == 0 { Fate::Pruned } else { Fate::Open });
+        assert_eq!(only, "; it was pruned earlier and stays so");
     }
 
     /// A trial that was promoted stays promoted: more scores only enlarge the promoted part or push others down.

@@ -1,7 +1,9 @@
 //! Warnings about settings that are legal but probably a mistake, in a run and in a sweep.
 
 use super::{
-    Batches, Keep, LongPolicy, LongTexts, Metric, Promotions, Prune, RunConfig, TrainConfig, prune::rungs, schedule,
+    Batches, Keep, LongPolicy, LongTexts, Metric, Promotions, Prune, RunConfig, TrainConfig,
+    prune::{WHICH_OF_EQUALS, rungs},
+    schedule,
 };
 use crate::{
     format::{and, by_number, count, counted, rate, setting},
@@ -294,14 +296,11 @@ pub struct Tie {
     pub went_on: usize,
     /// That value.
     pub score: Score,
-    /// Whether those went on that are first in the plan, or that a search proposed first. Otherwise some went on since they were the best of
-    /// fewer trials at that time, or since `--retry` trains pruned ones.
-    pub by_order: bool,
 }
 
 /// The warning that the order of trials decided at a rung; `at`: where it falls, as [`rung_steps::at`](super::rung_steps::at) says it.
 pub fn decided_by_order(tie: Tie, metric: Metric, at: &str) -> Warning {
-    let Tie { rung, trials, tied, went_on, score, by_order } = tie;
+    let Tie { rung, trials, tied, went_on, score } = tie;
     let loss = match metric {
         Metric::Loss => "",
         _ => "; or choose checkpoint.metric = \"loss\", which hardly ever ties",
@@ -310,10 +309,9 @@ pub fn decided_by_order(tie: Tie, metric: Metric, at: &str) -> Warning {
         true => format!("all {} trials", count(trials as u64)),
         false => format!("{} of {} trials", count(tied as u64), count(trials as u64)),
     };
-    let what = if by_order { "their order" } else { "the moment at which they reached the rung (or --retry)" };
     let message = format!(
-        "at rung {} ({at}) {all} have the same dev {}, {}: {what}, not their score, decided which {} of them went on; to compare them later, lower \
-         sweep.rungs or sweep.reduction_factor{loss}",
+        "at rung {} ({at}) {all} have the same dev {}, {}, which did not decide which {} of them went on: {WHICH_OF_EQUALS}; to compare them \
+         later, lower sweep.rungs or sweep.reduction_factor{loss}",
         rung + 1,
         metric.name(),
         metric.text(metric.value(score)),

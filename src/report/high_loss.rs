@@ -2,6 +2,7 @@
 
 use crate::{
     format::{counted, loss},
+    metrics::{Degenerate, majority},
     store::{RunRecord, RunState, StepRecord},
     warning::{Kind, Warning},
 };
@@ -24,14 +25,40 @@ pub fn high_loss(run: &RunRecord, steps: &[StepRecord]) -> Option<Warning> {
         Warning::new(
             Kind::Result,
             format!(
-                "the training loss ended at {} (mean of the last {of}), far above {}, the loss of uniform guessing among {labels} labels; \
+                "the training loss ended at {} (mean of the last {of}), far above {}, the loss of uniform guessing among {labels} labels{}; \
                  {}",
                 loss(mean),
                 loss(guessing),
+                useless(run),
                 run.config.train.calmer()
             ),
         )
     })
+}
+
+/// That the model of such a run does nothing useful, if so: `, and predicts one label for every row`.
+fn useless(run: &RunRecord) -> &'static str {
+    let majority = run.train_labels.as_deref().and_then(majority);
+    let found = run
+        .final_metrics
+        .as_ref()
+        .zip(majority)
+        .map(|(metrics, label)| metrics.degenerate_beside(label, run.config.checkpoint.metric));
+    match found.flatten() {
+        Some(Degenerate::OneClass(_)) => ", and the model predicts one label for every row",
+        Some(Degenerate::NoBetter { .. }) => {
+            ", and the model is no better than always predicting the most common label"
+        }
+        None => "",
+    }
+}
+
+/// The warnings about a run's result: those `stored` of it, or the one about its loss, which says the same and has the advice that helps.
+pub fn about_result(run: &RunRecord, steps: &[StepRecord], stored: Vec<Warning>) -> Vec<Warning> {
+    match high_loss(run, steps) {
+        Some(warning) => vec![warning],
+        None => stored.into_iter().filter(|warning| !warning.kind.is_known_before()).collect(),
+    }
 }
 
 #[cfg(test)]
@@ -68,6 +95,15 @@ mod tests {
         // Two labels: ln 2 = 0.693, and twice that is 1.386.
         assert_eq!((said(&run, &[1.38; 60]), said(&run, &[])), (String::new(), String::new()));
         assert_ne!(said(&run, &[1.39]), "");
+        // One warning, with one piece of advice.
+        let stored =
+            || vec![Warning::new(Kind::Result, "one class: try more epochs"), Warning::new(Kind::Tokens, "cut")];
+        let about = |run: &RunRecord, losses: &[f64]| about_result(run, &steps(losses), stored());
+        assert_eq!(about(&run, &[0.6; 60]), stored()[..1]);
+        (run.train_labels, run.final_metrics) = (Some(vec![5, 5]), Some(testing::metrics(2)));
+        let [one] = &about(&run, &[8.7; 60])[..] else { panic!("it is one warning") };
+        let useless = "among 2 labels, and the model is no better than always predicting the most common label; try a smaller train.lr";
+        assert!(one.message.contains(useless), "{}", one.message);
         // Early steps do not count, and one hard batch does not.
         assert_eq!(said(&run, &[vec![90.0; 10], vec![0.5; 50]].concat()), "");
         assert_eq!(said(&run, &[vec![0.1; 49], vec![9.0]].concat()), "");

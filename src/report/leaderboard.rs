@@ -15,7 +15,7 @@ use crate::{
         count,
         names::{distinct, replicate},
     },
-    metrics::{Metric, Metrics, better_first},
+    metrics::{Metric, Metrics, RankKey, better_first},
     store::{EvalRecord, ExperimentRecord, RunRecord, RunState, Store, StoreError},
     warning::Kind,
 };
@@ -46,6 +46,9 @@ pub struct Trial {
     pub runs: Vec<String>,
     /// Key of its best run: of the completed ones, that with the best value, and among equals the first of the plan.
     pub best_run: Option<String>,
+    /// How many of its completed runs have the value of the best one, and how many of these its loss, too; it is counted.
+    #[serde(skip)]
+    pub equal_best: (usize, usize),
     /// How many of its planned runs have no record because they were removed.
     pub missing: usize,
     /// How many of its runs are complete.
@@ -190,6 +193,12 @@ pub(super) fn ranked(runs: &[(&RunRecord, &[EvalRecord])], missing: &Missing) ->
         let rank = |(run, evals): &(&RunRecord, &[EvalRecord])| criterion.mean(&[criterion.measured(run, evals)?]);
         let best = counted.iter().filter(|_| has_finished).min_by(|a, b| better_first(rank(a), rank(b)));
         trial.best_run = best.map(|(run, _)| run.key.clone());
+        if let Some(best) = best.and_then(|best| rank(best)) {
+            let ranks: Vec<RankKey> = counted.iter().filter_map(|member| rank(member)).collect();
+            let same_value = |other: &&RankKey| other.score.rounded() == best.score.rounded();
+            let same = ranks.iter().filter(|other| better_first(Some(**other), Some(best)).is_eq()).count();
+            trial.equal_best = (ranks.iter().filter(same_value).count(), same);
+        }
         let steps = || counted.iter().filter_map(|(run, evals)| criterion.step(run, evals));
         let total = members.iter().map(|(run, _)| run.total_steps).max().unwrap_or(0);
         trial.steps = members.iter().map(|(run, _)| run.steps).min().unwrap_or(0);
@@ -259,6 +268,7 @@ fn trial_of(
         name: common_name(&names, several),
         runs: members.iter().map(|(run, _)| run.key.clone()).collect(),
         best_run: None,
+        equal_best: (0, 0),
         missing,
         completed: members.iter().filter(|(run, _)| run.state == RunState::Completed).count(),
         state,

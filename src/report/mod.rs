@@ -33,7 +33,7 @@ mod weights;
 
 pub use error::ReportError;
 pub use folds::OutOfFold;
-pub use high_loss::{LAST_STEPS, high_loss};
+pub use high_loss::{LAST_STEPS, about_result, high_loss};
 pub use input::{ReportInput, RunInput};
 pub use leaderboard::{Leaderboard, Trial, leaderboard, leaderboard_of, replicates, trial_numbers};
 pub use long_texts::long_texts;

@@ -14,6 +14,7 @@ use super::{
     related,
     suggest::key_like,
 };
+use crate::format::setting;
 
 /// The origin of a key's value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -238,6 +239,27 @@ impl Node {
     }
 }
 
+/// A number, or the numbers of a list, as names of runs have them, so that equal values of several layers look equal: `5e-5`, not `0.00005`.
+/// Other values as they are.
+fn one_notation(value: &str) -> String {
+    let number = |text: &str| {
+        let is_real = text.contains(['.', 'e', 'E']);
+        let number = text.replace('_', "").parse::<f64>().ok().filter(|number| is_real && number.is_finite())?;
+        Some(match setting(number) {
+            // TOML's integers have neither a point nor an exponent.
+            whole if !whole.contains(['.', 'e']) => format!("{whole}.0"),
+            text => text,
+        })
+    };
+    match value.strip_prefix('[').and_then(|list| list.strip_suffix(']')) {
+        Some(list) => {
+            let parts: Option<Vec<String>> = list.split(", ").map(number).collect();
+            parts.map_or_else(|| value.to_string(), |parts| format!("[{}]", parts.join(", ")))
+        }
+        None => number(value).unwrap_or_else(|| value.to_string()),
+    }
+}
+
 /// Formatted for a terminal.
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -245,8 +267,8 @@ impl fmt::Display for Explanation {
             _ if self.decided_by.is_some() => {
                 writeln!(f, "{} has no effect: {} decides", self.key, self.decided_by.as_deref().unwrap_or(""))?;
             }
-            (Some(swept), ..) => writeln!(f, "{} is swept over {}", self.key, swept.value)?,
-            (_, Some(value), _) => writeln!(f, "{} = {value}", self.key)?,
+            (Some(swept), ..) => writeln!(f, "{} is swept over {}", self.key, one_notation(&swept.value))?,
+            (_, Some(value), _) => writeln!(f, "{} = {}", self.key, one_notation(value))?,
             (.., Some(meaning)) => writeln!(f, "{} is not set: {meaning}", self.key)?,
             (..) => writeln!(f, "{} is not set", self.key)?,
         }
@@ -258,7 +280,7 @@ impl fmt::Display for Explanation {
         for value in self.swept.iter().chain(&self.layers) {
             let mark = if value.holds { "→" } else { " " };
             let location = if value.location.is_empty() { String::new() } else { format!(" ({})", value.location) };
-            write!(f, "\n{mark} {}{location}: {}", value.layer, value.value)?;
+            write!(f, "\n{mark} {}{location}: {}", value.layer, one_notation(&value.value))?;
         }
         for Related { key, value, swept, how } in &self.related {
             let value = match (swept, value) {
@@ -269,5 +291,19 @@ impl fmt::Display for Explanation {
             write!(f, "\n  see also {key}{value}: {how}")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::one_notation;
+
+    #[test]
+    fn equal_numbers_look_equal_whatever_their_layer_has_written() {
+        let of = ["0.00005", "5e-5", "5.0E-5", "0.5", "1.0", "1e0", "1_000.5"].map(one_notation);
+        assert_eq!(of, ["5e-5", "5e-5", "5e-5", "0.5", "1.0", "1.0", "1000.5"]);
+        assert_eq!(one_notation("[0.0001, 5e-5]"), "[1e-4, 5e-5]");
+        let others = ["3", "true", "\"0.00005\"", "[1, 2]", "[]", "{ log = [1e-4, 0.1] }", "\"a, 1.5\"", "inf"];
+        assert_eq!(others.map(one_notation), others);
     }
 }

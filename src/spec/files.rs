@@ -95,6 +95,8 @@ impl Files {
             self.incomplete = true;
         }
         let (extends, wrong) = take_extends(&mut layer.root);
+        // The keys of a file that was not read are not missing.
+        self.incomplete |= !wrong.is_empty();
         faults.extend(wrong);
         let (profiles, wrong) = take_profiles(&mut layer.root);
         faults.extend(wrong);

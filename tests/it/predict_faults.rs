@@ -44,7 +44,7 @@ fn a_pipe_without_a_format_is_called_as_it_was_given() {
     let output = sandbox.fed(&["predict", "small", "--file", "-"], "好吃\n");
     let error = String::from_utf8_lossy(&output.stderr);
     let want = "error: standard input (`-`): the format cannot be determined from its first line; set --format to csv, tsv, jsonl, json, \
-                parquet or xlsx";
+                parquet or xlsx; if each line is a text, leave --file out: `taper predict small -` reads the lines of standard input";
     assert!(output.status.code() == Some(2) && error.contains(want), "{error}");
     sandbox.write("texts", "好吃\n");
     let output = sandbox.taper(&["predict", "small", "--file", "texts"]);
@@ -52,9 +52,27 @@ fn a_pipe_without_a_format_is_called_as_it_was_given() {
     assert!(
         error.contains(
             "texts: the format cannot be determined from the file's extension or its first line; set --format"
-        ),
+        ) && error.ends_with("; if each line is a text: `taper predict small - < texts`\n"),
         "{error}"
     );
+}
+
+/// A table with one column, which is not the wanted one, may be no table.
+#[test]
+fn lines_that_are_read_as_a_table_are_told_how_to_be_read() {
+    let sandbox = trained();
+    sandbox.write("my texts.csv", "好吃\n太慢\n");
+    let says = |file: &str| sandbox.says(&["predict", "small", "--file", file]);
+    let (code, said) = says("my texts.csv");
+    let hint = "if each line is a text: `taper predict small - < 'my texts.csv'`";
+    assert!(code == 2 && said.contains("no column `review`") && said.contains(hint), "{said}");
+    // It does what it says.
+    let output = sandbox.fed(&["predict", "small", "-"], "好吃\n太慢\n");
+    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 3, "{output:?}");
+    // With several columns it is a table.
+    sandbox.write("two.csv", "id,text\n1,好吃\n");
+    let (code, said) = says("two.csv");
+    assert!(code == 2 && said.contains("no column `review`") && !said.contains("each line"), "{said}");
 }
 
 #[cfg(target_os = "linux")]

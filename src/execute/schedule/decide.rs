@@ -9,7 +9,7 @@ use crate::{
     format::count,
     metrics::{Metric, Score},
     plan::{
-        prune::{Prune, Verdict, last_to_continue, verdict},
+        prune::{Fate, Prune, Verdict, besides_ranks, last_to_continue, verdict},
         sanity::Tie,
     },
 };
@@ -135,27 +135,22 @@ impl SweepDecisions {
     /// With ASHA, the rungs at which trials of the same score were told apart by something else: some of them were promoted and others
     /// were not. Of several such scores at a rung, the one that most trials have.
     pub fn ties(&self, states: &RunStates) -> Vec<Tie> {
-        let Prune::Asha { reduction_factor, .. } = self.prune else { return Vec::new() };
+        if !matches!(self.prune, Prune::Asha { .. }) {
+            return Vec::new();
+        }
         let scores = self.scores(states);
         let rungs = 0..scores.iter().map(Vec::len).max().unwrap_or(0);
         let at = |rung: usize| {
             let score_of = |trial: usize| Some(scores[trial].get(rung).copied().flatten()?.or_worst());
             let known: Vec<(usize, Score)> =
                 (0..scores.len()).filter_map(|trial| Some((trial, score_of(trial)?))).collect();
-            // One goes on in any case: see `continue_best`.
-            let best = usize::try_from(known.len() as u64 / reduction_factor.max(1)).unwrap_or(usize::MAX).max(1);
             // What failed has no score of its own.
             let compared = known.iter().filter(|(_, score)| *score > Score::WORST).count();
             let group = |score: Score| {
                 let tied: Vec<usize> =
                     known.iter().filter(|(_, other)| *other == score).map(|(trial, _)| *trial).collect();
-                let better = known.iter().filter(|(_, other)| *other > score).count();
-                let went_on = |trial: &&usize| self.promoted[**trial] > rung;
-                // The rule lets those go on that are among the best by their score, then by their order.
-                let by_rule = tied.iter().take(best.saturating_sub(better));
-                let by_order = by_rule.eq(tied.iter().filter(went_on));
-                let went_on = tied.iter().filter(went_on).count();
-                Tie { rung, trials: compared, tied: tied.len(), went_on, score, by_order }
+                let went_on = tied.iter().filter(|trial| self.promoted[**trial] > rung).count();
+                Tie { rung, trials: compared, tied: tied.len(), went_on, score }
             };
             let groups = known.iter().filter(|(_, score)| *score > Score::WORST).map(|(_, score)| group(*score));
             groups.filter(|tie| (1..tie.tied).contains(&tie.went_on)).max_by_key(|tie| tie.tied)
@@ -182,7 +177,14 @@ impl SweepDecisions {
         let scores = self.scores(states);
         let mut ended = Vec::new();
         for (trial, members) in self.trials.iter().enumerate() {
-            let Some(reason) = self.verdict(states, trial, &scores).and_then(&reason) else { continue };
+            let Some(verdict) = self.verdict(states, trial, &scores) else { continue };
+            // A failure is a reason of its own.
+            let ranked = matches!(verdict, Verdict::Wait(_));
+            let Some(mut reason) = reason(verdict) else { continue };
+            if ranked {
+                let at = (trial, self.promoted[trial]);
+                reason += &besides_ranks(&self.prune, &scores, at, |other| self.fate(states, other, at.1));
+            }
             let open = members.iter().filter(|&&i| states.is_open(i));
             ended.extend(open.map(|&i| (i, reason.clone())));
         }
@@ -228,6 +230,15 @@ impl SweepDecisions {
         self.trials[trial].iter().any(|&i| states.was_pruned(i))
     }
 
+    /// What has become of a trial at a rung.
+    fn fate(&self, states: &RunStates, trial: usize, rung: usize) -> Fate {
+        match self.promoted[trial] > rung {
+            true => Fate::WentOn,
+            false if self.was_pruned(states, trial) => Fate::Pruned,
+            false => Fate::Open,
+        }
+    }
+
     /// The score of each trial at each of its rungs.
     fn scores(&self, states: &RunStates) -> Vec<Vec<Option<Score>>> {
         let rungs = |trial: usize| self.trials[trial].first().map_or(0, |&i| self.items[i].rungs.len());
@@ -260,6 +271,7 @@ mod tests {
         super::run_states::{End, Then},
         *,
     };
+    use crate::plan::prune::WHICH_OF_EQUALS;
 
     const ASHA: Prune = Prune::Asha { reduction_factor: 3, rungs: 2 };
 
@@ -368,20 +380,13 @@ mod tests {
         // The best third is clear, however many tie behind it.
         let clear = |run: usize, _| if run.is_multiple_of(3) { 0.6 + run as f64 / 100.0 } else { 0.5 };
         assert_eq!(played(ASHA, 9, clear), []);
-        // By their order alone; not so where the first went on since it was the best of three, and three better ones came later.
-        let by_order = |value: fn(usize, u64) -> f64| {
-            let (mut sweep, mut states) = (sweep(ASHA, 9, 1), RunStates::new(9));
-            play((&mut sweep, &mut states), value, false);
-            sweep.ties(&states).iter().map(|tie| (tie.rung, tie.tied, tie.went_on, tie.by_order)).collect::<Vec<_>>()
-        };
+        // The first went on since it was the best of three, and three better ones came later.
         let better_later = |run: usize, step: u64| match (run, step) {
             (0..3, 1) => 0.5,
             (3..6, _) => 0.7 + run as f64 / 100.0,
             (run, _) => run as f64 / 100.0,
         };
-        assert_eq!(by_order(better_later), [(0, 3, 1, false)]);
-        assert_eq!(by_order(|_, _| 0.5), [(0, 9, 3, true), (1, 3, 1, true)]);
-        assert_eq!(by_order(|run, _| if run == 8 { 0.6 } else { 0.5 })[0], (0, 8, 2, true));
+        assert_eq!(played(ASHA, 9, better_later), [(0, 9, 3, 1, 0.5)]);
         assert_eq!(played(ASHA, 1, |_, _| 0.5), [], "one alone is compared with none");
         // All were completed without a rule.
         let (mut whole, mut states) = (sweep(ASHA, 9, 1), RunStates::new(9));
@@ -404,8 +409,9 @@ mod tests {
         let reasons: Vec<String> = six.waiting(&states).into_iter().map(|(_, reason)| reason).collect();
         let want = "at step 1: ranks 1–5 of 5 (1 more failed) at rung 1 with dev accuracy 50.0%, tied with 4 others";
         assert!(reasons[0].starts_with(want), "{reasons:?}");
-        // Two in six go on, as before.
-        assert!(reasons[0].ends_with("; only the best 2 (1 in 3) go on"), "{reasons:?}");
+        // Two in six go on, as before, and which of them is said as in the warning about ties.
+        let end = format!("; only the best 2 (1 in 3) go on; {WHICH_OF_EQUALS}");
+        assert!(reasons[0].ends_with(&end), "{reasons:?}");
         assert_eq!(
             six.ties(&states).iter().map(|tie| (tie.trials, tie.tied, tie.went_on)).collect::<Vec<_>>(),
             [(5, 5, 2)]
@@ -427,8 +433,27 @@ mod tests {
         assert_eq!(six.promoted, [2, 0, 0, 0, 0, 1]);
         let reasons: Vec<String> = six.waiting(&states).into_iter().map(|(_, reason)| reason).collect();
         assert!(reasons[0].starts_with("at step 1: ranks 3–5 of 6 at rung 1"), "{reasons:?}");
+        assert!(reasons[0].ends_with("; only the best 2 (1 in 3) go on"), "the best two did: {reasons:?}");
         // Three have the same value, and none of them went on.
         assert_eq!(six.ties(&states), []);
+    }
+
+    /// The second best was pruned with an earlier batch, when one in three went on: the third is not in its stead, and its reason says so.
+    #[test]
+    fn a_reason_says_that_one_of_the_best_was_pruned_earlier() {
+        let (mut six, mut states) = (sweep(ASHA, 6, 1), RunStates::new(6));
+        for (run, value) in [0.9, 0.8, 0.5, 0.7, 0.4, 0.3].into_iter().enumerate() {
+            (six.items[run].steps, six.items[run].scores[0]) = (1, Some(Metric::Accuracy.score(value)));
+        }
+        (six.items[0].steps, six.items[0].scores[1]) = (9, Some(Metric::Accuracy.score(0.9)));
+        states.end(0, End::Completed);
+        states.end(1, End::Pruned);
+        states.end(2, End::Pruned);
+        assert!(six.pruned(&states).is_empty());
+        let (run, reason) = six.waiting(&states).remove(0);
+        let want = "at step 1: rank 3 of 6 at rung 1 with dev accuracy 70.0%; only the best 2 (1 in 3) go on; 1 of these was pruned \
+                    earlier and stays so";
+        assert_eq!((run, reason.as_str()), (3, want));
     }
 
     #[test]

@@ -84,7 +84,7 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
             rows: own.rows.clone(),
             interval: own.interval.clone(),
             macro_f1: own.macro_f1.clone(),
-            of: if folds { "of one seed of it" } else { "of its best run" },
+            of: if folds { "of one seed of it".into() } else { format!("of its best run, {}", shown.run.name) },
         }),
         ..single(trial_name(analysis, group))
     })

@@ -141,8 +141,8 @@ pub struct BestRun {
     pub name: String,
     /// Its key, if it is one run.
     pub key: Option<String>,
-    /// What it is after a number: `of its best run`.
-    pub of: &'static str,
+    /// What it is after a number: `of its best run, lr=1e-4 seed=2`.
+    pub of: String,
     /// Accuracy.
     pub accuracy: String,
     /// What it is a share of.

@@ -43,9 +43,11 @@ pub fn warnings(sweep: &[Warning], runs: &[RunInput], said: bool) -> Vec<Warning
     let mut found: Vec<(Warning, Vec<&str>)> = sweep.map(|warning| (warning.clone(), Vec::new())).collect();
     for run in runs {
         // Results are checked here, from the records, so that runs of versions without these warnings get them too.
-        let degenerate = of_result(run);
-        let stored = run.warnings.iter().filter(|w| degenerate.is_none() || w.kind != Kind::Result).cloned();
-        for warning in stored.chain(degenerate.clone()).chain(high_loss(&run.run, &run.steps)) {
+        let high_loss = high_loss(&run.run, &run.steps);
+        // A loss that is too high explains the rest.
+        let of_result = high_loss.or_else(|| of_result(run));
+        let stored = run.warnings.iter().filter(|w| of_result.is_none() || w.kind != Kind::Result).cloned();
+        for warning in stored.chain(of_result.clone()) {
             match found.iter_mut().find(|(known, _)| *known == warning) {
                 Some((_, names)) => names.push(&run.run.name),
                 None => found.push((warning, vec![&run.run.name])),

@@ -26,7 +26,14 @@ fn a_list_names_the_best_trial_and_sets_apart_what_is_no_longer_planned() {
         let (planned, earlier) = list.split_once("not in the plan of the last `taper run`: 2 runs").expect(&list);
         assert!(planned.contains("small: 4 runs, 4 completed; best test") && !planned.contains("lr=1e-9"), "{list}");
         assert_eq!((planned.matches("lr=1e-8").count(), earlier.matches("lr=1e-9").count()), (2, 2), "{list}");
+        assert!(!list.contains("no command will train"), "all of them are completed: {list}");
+        assert!(list.contains("\ntrain loss: of the last step, a single batch\n"), "{list}");
     }
+    // The command that shows all of an experiment is said where some are not shown.
+    let short = sandbox.ok(&["list", "small", "--limit", "1"]);
+    assert!(short.contains("\n… and 3 more runs: taper list small --limit 0\n"), "{short}");
+    let sorted = sandbox.ok(&["list", "small", "--limit", "1", "--sort", "name"]);
+    assert!(sorted.contains("\n… and 3 more runs (--limit 0 shows all)\n"), "{sorted}");
     let all = sandbox.json(&["list", "small"]);
     let of = |in_plan: bool| all.as_array().expect("runs").iter().filter(|run| run["in_plan"] == in_plan).count();
     assert_eq!((of(true), of(false)), (4, 2));
@@ -116,7 +123,44 @@ fn removed_runs_are_shown_in_lists_plans_and_reports() {
     assert!(!report.join("loss.svg").exists() && !report.join("before-after.png").exists());
     assert_eq!(page("mine.svg"), "mine");
     let list = sandbox.taper(&["list", "small"]);
-    assert_eq!(text(&list.stderr).trim(), "no runs: those of `small` were removed");
+    let none = "no runs: those of `small` were removed; `taper run SPEC` trains them again";
+    assert_eq!(text(&list.stderr).trim(), none);
+    // The report, which is of no runs, says the same, with the same exit code.
+    let output = sandbox.taper(&["report", "small"]);
+    assert_eq!((text(&output.stderr).trim(), output.status.code()), (none, list.status.code()));
+}
+
+/// Runs that the last plan left pending are in no plan now.
+#[test]
+fn what_nothing_trains_any_more_is_said_with_what_to_do() {
+    let sandbox = sandbox("[sweep]\nseeds = [1, 2]\nmax_runs = 1\n");
+    sandbox.ok(&["run", "small.toml", "--quiet"]);
+    let spec = fs::read_to_string(sandbox.path("small.toml")).expect("the spec");
+    fs::write(sandbox.path("small.toml"), spec.replace("seeds = [1, 2]", "seeds = [3, 4]")).expect("a spec");
+    sandbox.ok(&["run", "small.toml", "--quiet"]);
+    let list = sandbox.ok(&["list", "small"]);
+    let note = "\nno command will train 1 of them (1 pending): `taper run` with a spec that plans it does, `taper rm KEY` removes one\n";
+    let (_, earlier) = list.split_once("not in the plan of the last `taper run`: 2 runs").expect(&list);
+    assert!(earlier.contains(note), "{list}");
+}
+
+/// A change by `--set` and one of the file train the same runs: both are new.
+#[test]
+fn a_run_that_is_not_stored_is_new_however_its_settings_came_about() {
+    let sandbox = sandbox("[sweep]\nseeds = [1, 2]\n");
+    sandbox.ok(&["run", "small.toml", "--quiet"]);
+    let standings = |sets: &[&str]| {
+        let plan = sandbox.json(&[&["plan", "small.toml"][..], sets].concat());
+        let runs = plan["runs"].as_array().expect("runs").clone();
+        runs.iter().map(|run| run["standing"].as_str().expect("a state").to_string()).collect::<Vec<_>>()
+    };
+    assert_eq!(standings(&["--set", "train.lr=0.002"]), ["new", "new"]);
+    let spec = fs::read_to_string(sandbox.path("small.toml")).expect("the spec");
+    fs::write(sandbox.path("small.toml"), spec.replace("[train]\n", "[train]\nweight_decay = 0.5\n")).expect("a spec");
+    assert_eq!(standings(&[]), ["new", "new"]);
+    let said = sandbox.ok(&["plan", "small.toml"]);
+    let change = "\nchanged since the last `taper run`, in 2 runs: train.weight_decay 0.01 → 0.5\n";
+    assert!(said.contains(change) && !said.contains(" changed "), "{said}");
 }
 
 #[test]
@@ -423,7 +467,8 @@ fn equal_trials_are_pruned_by_their_order_with_a_warning() {
     let said = sandbox.ok(&run);
     assert!(said.contains("small: 1 completed, 2 pruned; took"), "{said}");
     let warning = "warning: at rung 1 (step 3 of 8) all 3 trials have the same dev accuracy, ";
-    let decided = ": their order, not their score, decided which 1 of them went on; to compare them later, lower";
+    let which = "of equal trials that have reached the rung, the first in the plan goes on";
+    let decided = &format!(", which did not decide which 1 of them went on: {which}; to compare them later, lower");
     assert!(said.contains(warning) && said.contains(decided), "{said}");
     assert!(said.contains("or choose checkpoint.metric = \"loss\""), "{said}");
     let runs = sandbox.json(&["list", "small"]);
@@ -432,7 +477,7 @@ fn equal_trials_are_pruned_by_their_order_with_a_warning() {
     assert!(
         messages
             .iter()
-            .all(|why| why.contains(", tied with 2 others (their order decided); only the best (1 in 3) goes on")),
+            .all(|why| why.ends_with(&format!(", tied with 2 others; only the best (1 in 3) goes on; {which}"))),
         "{messages:?}"
     );
     let again = sandbox.ok(&run);

@@ -35,7 +35,12 @@ fn runs_are_listed_by_when_they_started() {
         assert!(at.is_sorted(), "{list}");
     }
     let last = sandbox.ok(&["list", "small", "--limit", "1"]);
-    assert!(last.contains("… and 3 others") && last.contains("lr=1e-8 ") && !last.contains("lr=1e-7 "), "{last}");
+    assert!(
+        last.contains("… and 3 more runs: taper list small --limit 0\n")
+            && last.contains("lr=1e-8 ")
+            && !last.contains("lr=1e-7 "),
+        "{last}"
+    );
 }
 
 #[test]

@@ -362,7 +362,7 @@ fn hours_that_do_not_suffice_are_estimated_before_they_are_spent() {
     fs::write(sandbox.path("small.toml"), spec.replace("epochs = 2", "epochs = 3")).expect("a spec");
     let said = sandbox.ok(&["plan", "small.toml"]);
     assert!(said.matches("train.epochs 2 → 3").count() == 1, "{said}");
-    assert!(said.contains("changed in 3 runs: train.epochs 2 → 3"), "{said}");
+    assert!(said.contains("changed since the last `taper run`, in 3 runs: train.epochs 2 → 3"), "{said}");
 }
 
 /// Bytes that results take on disk, as `plan` says it: `Results take 20.8 MiB on disk`.

@@ -62,6 +62,12 @@ fn a_reused_run_is_shown_with_the_settings_it_was_trained_with() {
             (Some(0), Some(1))
         );
     }
+    // The run's own page says so, too, as long as the spec file is the one that was run.
+    assert!(sandbox.ok(&["show", key]).contains(&format!("warning: {warning}")));
+    let spec = fs::read_to_string(sandbox.path("small.toml")).expect("the spec");
+    sandbox.write("small.toml", format!("{spec}# edited\n"));
+    assert!(!sandbox.ok(&["show", key]).contains("train.eval_steps = 0, not 5"));
+    sandbox.write("small.toml", spec);
     sandbox.ok(&["report", "small"]);
     let page = fs::read_to_string(sandbox.path("runs/reports/small/report.md")).expect("a report");
     assert!(
@@ -122,6 +128,23 @@ fn the_rates_of_parts_of_the_model_are_shown_with_a_run_and_in_the_report() {
     sandbox.ok(&["report", "one"]);
     let page = fs::read_to_string(sandbox.path("runs/reports/one/report.md")).expect("a report");
     assert!(!page.contains("Learning rates"), "{page}");
+}
+
+/// What follows from the result is said once, also where nothing is a terminal, with one piece of advice.
+#[test]
+fn a_result_that_is_useless_has_one_warning() {
+    let sandbox = sandbox("max_grad_norm = 1.0\n");
+    let said = |sets: &[&str]| sandbox.says(&[&["run", "small.toml"][..], sets].concat()).1;
+    let useless = said(&["--set", "train.lr=1e-9"]);
+    assert_eq!(useless.matches("so the model has learned nothing useful").count(), 1, "{useless}");
+    assert!(useless.contains("try another train.lr or more epochs"), "{useless}");
+    let frozen = said(&["--set", "train.lr=1e-9", "--set", "train.freeze=[\"embeddings\", \"encoder\"]"]);
+    assert!(frozen.contains("nothing useful: train.freeze keeps its weights random"), "{frozen}");
+    assert_eq!(
+        (frozen.matches("or remove train.freeze").count(), frozen.matches("try another").count()),
+        (1, 0),
+        "{frozen}"
+    );
 }
 
 /// A result that several runs have is said once, at the end, with how many runs and which.

@@ -234,7 +234,7 @@ fn an_edited_axis_of_a_finished_sweep_runs_only_what_is_new() {
     let after = trail(&sandbox.path("runs"));
     assert_eq!(after.1.len(), 15);
     assert!(before.0.iter().all(|(step, facts)| after.0[step] == *facts), "what was there stays as it was");
-    // The same names with another recipe: changed, and the plan says what.
+    // The same names with another recipe: new, and the plan says what.
     fs::write(sandbox.path("torture.toml"), reordered.replace("1e-2]", "5e-4]").replace("epochs = 8", "epochs = 9"))
         .expect("a spec");
     let changed = plan(&sandbox, "runs");
@@ -243,7 +243,7 @@ fn an_edited_axis_of_a_finished_sweep_runs_only_what_is_new() {
             .as_array()
             .expect("runs")
             .iter()
-            .all(|run| { run["standing"] == "changed" && run["why"] == "train.epochs 8 → 9" }),
+            .all(|run| { run["standing"] == "new" && run["why"] == "train.epochs 8 → 9" }),
         "{changed}"
     );
 }

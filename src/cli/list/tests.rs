@@ -1,0 +1,117 @@
+use taper::{
+    event::{Event, Outcome, StepCompleted, When},
+    metrics::{Metrics, Scored},
+    plan::resolve,
+    spec::{LoadOptions, LoadedSpec},
+    store::{Environment, NewRun},
+};
+
+use super::*;
+
+fn table(names: &[&str]) -> Vec<Column> {
+    let column = |heading: &str, cell: &str| Column {
+        heading: heading.into(),
+        cells: names.iter().map(|_| cell.to_string()).collect(),
+    };
+    let names = Column { heading: "name".into(), cells: names.iter().map(|name| name.to_string()).collect() };
+    let key = column("run", "3f2a1b2c3d4e");
+    let measured = [column("dev", "88.8% @253*"), column("test", "–")];
+    let times = [column("started", "11-27 21:26"), column("time", "3m12s")];
+    [vec![key, names, column("state", "pruned")], measured.into(), times.into()].concat()
+}
+
+fn headings(names: &[&str], width: usize) -> (String, String) {
+    headings_of(names, names, width)
+}
+
+fn headings_of(names: &[&str], all: &[&str], width: usize) -> (String, String) {
+    let all: Vec<String> = all.iter().map(|name| name.to_string()).collect();
+    let (columns, left_out) = arranged(table(names), &all, width);
+    (columns.into_iter().map(|column| column.heading).collect::<Vec<_>>().join(" "), left_out.join(" "))
+}
+
+#[test]
+fn every_run_has_one_line_before_times_are_shown() {
+    let names = ["batch_size=16 dropout=0.1 lr=5e-4 seed=1", "batch_size=32 dropout=0 lr=1e-3 seed=2"];
+    let keys = "run batch_size dropout lr seed state dev test";
+    assert_eq!(headings(&names, 84), (format!("{keys} started time"), String::new()));
+    assert_eq!(headings(&names, 80), (format!("{keys} started"), "time".into()));
+    assert_eq!(headings(&names, 77), (keys.into(), "time started".into()));
+    assert_eq!(headings(&names, 66), (keys.into(), "time started".into()));
+    // Names are wrapped where there is no room for their columns.
+    assert_eq!(headings(&names, 60), ("run name state dev test started time".into(), String::new()));
+    // One run is named as a whole, and so are names of other words.
+    assert_eq!(headings(&names[..1], 120), ("run name state dev test started time".into(), String::new()));
+    assert_eq!(headings(&["a", "b"], 80), ("run name state dev test started time".into(), String::new()));
+}
+#[test]
+fn the_columns_are_those_that_all_runs_differ_in_although_the_shown_ones_do_not() {
+    let all = ["batch_size=16 lr=3e-3 seed=1", "batch_size=16 lr=3e-3 seed=2", "batch_size=8 lr=1e-3 seed=1"];
+    let want = "run batch_size lr seed state dev test started time";
+    for shown in [&all[..2], &all[..1], &all[2..], &all[..]] {
+        assert_eq!(headings_of(shown, &all, 120), (want.into(), String::new()), "{shown:?}");
+    }
+    // A key of some trials alone.
+    let all = ["lr=1e-3 scheduler=constant", "lr=1e-3 scheduler=linear warmup_ratio=0.1"];
+    let want = "run scheduler warmup_ratio state dev test started time";
+    assert_eq!(headings_of(&all[..1], &all, 120), (want.into(), String::new()));
+    // Of names of several kinds those shown are told apart.
+    let all = ["small", "lr=1e-3 seed=1", "lr=1e-3 seed=2"];
+    let want = "run seed state dev test started time";
+    assert_eq!(headings_of(&all[1..], &all, 120), (want.into(), String::new()));
+}
+
+/// The record of a run that was stopped after three steps, and evaluated on dev rows after `evaluated` of them.
+fn interrupted(evaluated: Option<u64>) -> (RunRecord, Seen) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("e.toml");
+    let text = "[model]\nsource = \"scratch:tiny\"\n[data]\nsource = \"path:rows.csv\"\ndev = 0.2\n";
+    std::fs::write(&path, text).expect("a spec");
+    let spec = LoadedSpec::load(&path, &LoadOptions::default()).expect("a spec");
+    let config = resolve(spec.spec()).expect("a config");
+    let mut store = Store::open(folder.path()).expect("a store");
+    let labels = ["a", "b"].map(String::from);
+    let run = NewRun {
+        key: "k",
+        name: "lr=1e-3",
+        experiment: "e",
+        config: &config,
+        labels: &labels,
+        total_steps: 9,
+        audit: None,
+    };
+    store.register(&run).expect("a run");
+    store.start("k", &Environment::default(), None).expect("a start");
+    let step = |step| StepCompleted { step, epoch: 1, loss: 0.5, lr: 1e-3, grad_norm: 1.0, tokens: 9, elapsed_s: 1.0 };
+    store.append("k", &[1, 2, 3].map(|i| Event::StepCompleted(step(i)))).expect("steps");
+    let scored = Scored { label: 0, predicted: 0, confidence: 0.8, loss: 0.5 };
+    let evaluation = |step| Event::EvalCompleted {
+        when: When::During,
+        step,
+        epoch: 1,
+        split: Split::Dev,
+        metrics: Metrics::new(&labels, [scored]),
+        elapsed_s: 0.1,
+    };
+    store.append("k", &evaluated.map(evaluation).into_iter().collect::<Vec<_>>()).expect("an evaluation");
+    store.append("k", &[Event::RunFinished(Outcome::Interrupted)]).expect("an end");
+    let seen = Seen {
+        dev: store.evals_on(["k"], Split::Dev).expect("evaluations"),
+        seconds: HashMap::new(),
+        warned: HashSet::new(),
+    };
+    (store.run("k").expect("the run"), seen)
+}
+
+#[test]
+fn a_narrow_list_has_the_step_of_an_unfinished_run_where_its_value_has_another() {
+    let state = |evaluated, wide| {
+        let (run, seen) = interrupted(evaluated);
+        let columns = seen.columns(&[run], Sort::Date, wide);
+        columns.into_iter().find(|column| column.heading == "state").expect("a column").cells.remove(0)
+    };
+    assert_eq!([state(None, false), state(Some(2), false)], ["interrupted @3", "interrupted @3"]);
+    assert_eq!(state(Some(3), false), "interrupted", "its value is shown as 100.0% @3*");
+    // There is a column of steps.
+    assert_eq!([state(None, true), state(Some(2), true)], ["interrupted", "interrupted"]);
+}
