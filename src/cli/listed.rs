@@ -82,12 +82,11 @@ pub fn left_behind(runs: &[RunRecord], out: &Output) -> Option<String> {
     let left = runs.iter().filter(|run| is_left(run.state)).map(|run| run.state);
     let n = left.clone().count() as u64;
     (n > 0).then(|| {
+        let (it, a_run) = (by_number(n, "it", "them"), by_number(n, "it", "a run"));
         format!(
-            "no command will train {} of them ({}): `{}` with a spec that plans {} does, `{}` removes one",
-            n,
+            "not trained to the end: {}; `{}` with a spec that plans {it} continues {it}, `{}` removes {a_run}",
             RunState::counted(left),
             out.command("taper run"),
-            by_number(n, "it", "them"),
             out.command("taper rm KEY")
         )
     })

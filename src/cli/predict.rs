@@ -2,7 +2,7 @@
 
 use std::{
     io::{self, IsTerminal},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -12,7 +12,10 @@ use serde::Serialize;
 use taper::{
     data::{self, LabelColumn, Layout, Origin, RowText, Texts, Wording},
     execute::{Classifier, Kept, training_rows},
-    format::{self, command::shell_word},
+    format::{
+        self,
+        command::{shell_word, with_runs},
+    },
     observe::RowProgress,
     plan::DataConfig,
     store::RunRecord,
@@ -185,7 +188,7 @@ impl Predict {
         let reads_pairs = config.text_pair_column.is_some();
         let unusable = |e: data::DataError| {
             Unusable(match plain_lines(&e).filter(|_| !reads_pairs) {
-                Some(()) => anyhow::anyhow!("{e}; {}", how_to_read_lines(&self.run, origin)),
+                Some(()) => anyhow::anyhow!("{e}; {}", how_to_read_lines(&self.run, origin, &global.runs)),
                 None => e.into(),
             })
         };
@@ -320,8 +323,8 @@ fn plain_lines(error: &data::DataError) -> Option<()> {
 }
 
 /// The command that reads a text from each line.
-fn how_to_read_lines(run: &str, origin: &Origin) -> String {
-    let command = format!("taper predict {} -", shell_word(run));
+fn how_to_read_lines(run: &str, origin: &Origin, runs: &Path) -> String {
+    let command = with_runs(&format!("taper predict {} -", shell_word(run)), runs);
     match origin {
         Origin::File(path) => {
             format!("if each line is a text: `{command} < {}`", shell_word(&path.to_string_lossy()))

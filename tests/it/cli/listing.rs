@@ -26,7 +26,7 @@ fn a_list_names_the_best_trial_and_sets_apart_what_is_no_longer_planned() {
         let (planned, earlier) = list.split_once("not in the plan of the last `taper run`: 2 runs").expect(&list);
         assert!(planned.contains("small: 4 runs, 4 completed; best test") && !planned.contains("lr=1e-9"), "{list}");
         assert_eq!((planned.matches("lr=1e-8").count(), earlier.matches("lr=1e-9").count()), (2, 2), "{list}");
-        assert!(!list.contains("no command will train"), "all of them are completed: {list}");
+        assert!(!list.contains("not trained to the end"), "all of them are completed: {list}");
         assert!(list.contains("\ntrain loss: of the last step, a single batch\n"), "{list}");
     }
     // The command that shows all of an experiment is said where some are not shown.
@@ -139,7 +139,7 @@ fn what_nothing_trains_any_more_is_said_with_what_to_do() {
     fs::write(sandbox.path("small.toml"), spec.replace("seeds = [1, 2]", "seeds = [3, 4]")).expect("a spec");
     sandbox.ok(&["run", "small.toml", "--quiet"]);
     let list = sandbox.ok(&["list", "small"]);
-    let note = "\nno command will train 1 of them (1 pending): `taper run` with a spec that plans it does, `taper rm KEY` removes one\n";
+    let note = "\nnot trained to the end: 1 pending; `taper run` with a spec that plans it continues it, `taper rm KEY` removes it\n";
     let (_, earlier) = list.split_once("not in the plan of the last `taper run`: 2 runs").expect(&list);
     assert!(earlier.contains(note), "{list}");
 }
