@@ -4,10 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Metric, Score,
-    confusion::{Confusion, ratio},
-};
+use super::{Metric, Score, confusion::Confusion, counts::Counts};
 
 /// Number of equal-width bins of the expected calibration error.
 const BINS: usize = 10;
@@ -187,18 +184,16 @@ impl Tally {
 
 /// The metrics of each class.
 fn per_class<'a>(names: impl IntoIterator<Item = &'a String>, confusion: &Confusion) -> Vec<ClassMetrics> {
-    let (supports, predicted) = (confusion.supports(), confusion.predicted());
-    let of = |(id, name): (usize, &String)| {
-        let right = confusion.get(id as u32, id as u32);
-        ClassMetrics {
-            label: name.clone(),
-            precision: ratio(right, predicted[id]),
-            recall: ratio(right, supports[id]),
-            f1: ratio(2 * right, supports[id] + predicted[id]),
-            support: supports[id],
-        }
+    // 0/0 is 0 here.
+    let or_0 = |value: f64| if value.is_nan() { 0.0 } else { value };
+    let of = |(name, counts): (&String, Counts)| ClassMetrics {
+        label: name.clone(),
+        precision: or_0(counts.precision()),
+        recall: or_0(counts.recall()),
+        f1: or_0(counts.f1()),
+        support: counts.support,
     };
-    names.into_iter().enumerate().map(of).collect()
+    names.into_iter().zip(confusion.counts()).map(of).collect()
 }
 
 /// Id of the label with the most rows, the lower id of equals. `counts` are the numbers of rows by label id; `None` if it is empty.

@@ -1,0 +1,66 @@
+//! Metrics of predicted sets of labels.
+
+use super::counts::{Counts, ratio};
+
+/// The counts over rows with sets of labels, in constant memory.
+#[derive(Debug, Clone)]
+pub struct Sets {
+    /// The counts of each label, by id.
+    pub counts: Vec<Counts>,
+    rows: u64,
+    /// Rows whose predicted set is theirs.
+    exact: u64,
+    /// Labels of rows that are missing or superfluous in the prediction.
+    wrong: u64,
+    /// Sum of the F1 of the rows.
+    f1: f64,
+}
+
+impl Sets {
+    /// No row so far of a model with this number of labels.
+    pub fn new(labels: usize) -> Self {
+        Self { counts: vec![Counts::default(); labels], rows: 0, exact: 0, wrong: 0, f1: 0.0 }
+    }
+
+    /// Counts a row with these label ids, each once.
+    ///
+    /// # Panics
+    /// If an id is not below the number of labels.
+    pub fn add(&mut self, labels: &[u32], predicted: &[u32]) {
+        let mut right = 0;
+        for id in labels {
+            let counts = &mut self.counts[*id as usize];
+            let hit = predicted.contains(id);
+            counts.support += 1;
+            counts.right += u64::from(hit);
+            right += u64::from(hit);
+        }
+        predicted.iter().for_each(|id| self.counts[*id as usize].predicted += 1);
+        let both = (labels.len() + predicted.len()) as u64;
+        self.rows += 1;
+        self.exact += u64::from(2 * right == both);
+        self.wrong += both - 2 * right;
+        self.f1 += if both == 0 { 1.0 } else { ratio(2 * right, both) };
+    }
+
+    /// The number of rows whose predicted set is theirs.
+    pub fn exact(&self) -> u64 {
+        self.exact
+    }
+
+    /// Share (0 to 1) of the rows whose predicted set is theirs: scikit-learn's `accuracy_score`. NaN without rows.
+    pub fn subset_accuracy(&self) -> f64 {
+        ratio(self.exact, self.rows)
+    }
+
+    /// Share (0 to 1) of all labels of all rows that are predicted wrongly: scikit-learn's `hamming_loss`. NaN without rows.
+    pub fn hamming_loss(&self) -> f64 {
+        ratio(self.wrong, self.rows * self.counts.len() as u64)
+    }
+
+    /// Mean F1 (0 to 1) of the rows: scikit-learn's `f1_score(average="samples", zero_division=1)`. It is 1 for a row without labels that
+    /// is predicted to have none. NaN without rows.
+    pub fn samples_f1(&self) -> f64 {
+        self.f1 / self.rows as f64
+    }
+}
