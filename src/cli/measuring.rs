@@ -23,7 +23,7 @@ impl<'a> Measuring<'a> {
     /// `labels` are those of the model, by id; `trained` the rows that it was trained on.
     pub fn new(labels: &[String], trained: &'a [Row]) -> Self {
         let ids = labels.iter().cloned().zip(0..).collect();
-        Self { tally: Tally::new(labels.len()), ids, known: Known::new(trained) }
+        Self { tally: Tally::streamed(labels.len()), ids, known: Known::new(trained) }
     }
 
     /// Counts a row, if it has a label.

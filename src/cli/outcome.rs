@@ -388,7 +388,7 @@ mod tests {
     fn folds_have_one_baseline() {
         let of = |rows: [u64; 2]| {
             let labels = (0..2).flat_map(|label| (0..rows[label as usize]).map(move |_| label));
-            let scored = labels.map(|label| Scored { label, predicted: 0, confidence: 1.0, loss: 0.0 });
+            let scored = labels.map(|label| Scored::of_label(label, (0, 1.0), &[], 0.0));
             Metrics::new(&["a".into(), "b".into()], scored)
         };
         let (first, second) = (of([3, 7]), of([8, 2]));

@@ -56,7 +56,7 @@ mod tests {
     /// The message for rows with these labels and predictions; empty without a warning.
     fn message(labels: &[u32], predicted: &[u32], metric: Metric, train_rows: &[u64]) -> String {
         let names = ["negative", "positive", "neutral"].map(String::from);
-        let row = |(&label, &predicted): (&u32, &u32)| Scored { label, predicted, confidence: 0.8, loss: 0.5 };
+        let row = |(&label, &predicted): (&u32, &u32)| Scored::of_label(label, (predicted, 0.8), &[], 0.5);
         let metrics = Metrics::new(&names, labels.iter().zip(predicted).map(row));
         let warning = result_warning(&metrics, Split::Test, metric, train_rows, false);
         assert!(warning.as_ref().is_none_or(|warning| warning.kind == Kind::Result));
@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn random_weights_that_are_frozen_get_no_advice_about_training() {
         let names = ["a", "b"].map(String::from);
-        let scored = |label| Scored { label, predicted: 0, confidence: 0.8, loss: 0.5 };
+        let scored = |label| Scored::of_label(label, (0, 0.8), &[], 0.5);
         let metrics = Metrics::new(&names, [0, 1].map(scored));
         let said = |is_random| {
             let warning = result_warning(&metrics, Split::Test, Metric::Accuracy, &[5, 5], is_random);

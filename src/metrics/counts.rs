@@ -32,7 +32,8 @@ impl Counts {
         self.predicted + self.support > 0
     }
 
-    fn plus(self, other: Self) -> Self {
+    /// The counts of the rows of both.
+    pub fn plus(self, other: Self) -> Self {
         Self {
             right: self.right + other.right,
             predicted: self.predicted + other.predicted,

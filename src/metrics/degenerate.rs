@@ -1,6 +1,6 @@
 //! Classifiers that are no better than the constant classifier, which answers the same label for every text.
 
-use super::{Metric, Metrics};
+use super::{Metric, Metrics, classes::per_class, confusion::Confusion, derived};
 
 /// Why a classifier is degenerate.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -19,26 +19,57 @@ pub enum Degenerate {
 }
 
 impl Metrics {
-    /// Whether the classifier is no better than always answering the label with the id `label`, compared by the metric `by`. The loss and
-    /// the calibration error of a constant classifier are undefined: instead of them the accuracy is compared. `None` without rows.
+    /// Whether the classifier is no better than always answering the label with the id `label`, compared by the metric `by`, if that follows
+    /// from the labels and is defined for the constant classifier; otherwise by the accuracy. `None` without rows, or if sets of labels or
+    /// numbers are predicted.
     pub fn degenerate_beside(&self, label: u32, by: Metric) -> Option<Degenerate> {
-        if self.rows == 0 {
+        if self.confusion.rows() == 0 {
             return None;
         }
         if let Some(only) = self.one_class() {
             return Some(Degenerate::OneClass(only));
         }
-        let share = self.right_if_always(label) as f64 / self.rows as f64;
-        let (metric, constant) = match by {
-            Metric::Accuracy | Metric::Loss | Metric::CalibrationError => (Metric::Accuracy, share),
-            // Precision of the constant classifier is the share of the label, its recall 1, and the other classes have an F1 of 0.
-            Metric::MacroF1 => {
-                let supports = self.confusion.supports();
-                let occur = (0..).zip(&supports).filter(|(id, rows)| **rows > 0 || *id == label).count();
-                (Metric::MacroF1, 2.0 * share / (1.0 + share) / occur.max(1) as f64)
-            }
-        };
-        let value = self.get(metric);
+        let constant = self.if_always(label);
+        let metric = if constant.get(by).is_nan() { Metric::Accuracy } else { by };
+        let (value, constant) = (self.get(metric), constant.get(metric));
         (value <= constant).then_some(Degenerate::NoBetter { metric, value, constant })
+    }
+
+    /// The metrics of always answering this label that follow from the labels of the rows.
+    fn if_always(&self, label: u32) -> Self {
+        let mut confusion = Confusion::new(self.confusion.labels());
+        (0..).zip(self.confusion.supports()).for_each(|(id, rows)| confusion.add(id, label, rows));
+        let names = self.per_class.iter().map(|class| &class.label);
+        let mut constant = Self::stored(self.rows, per_class(names, &confusion), confusion);
+        constant.set_all(derived::of_confusion(&constant.confusion));
+        constant
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Scored;
+
+    fn of(rows: &[(u32, u32)]) -> Metrics {
+        let names = ["a", "b", "c"].map(String::from);
+        Metrics::new(
+            &names,
+            rows.iter().map(|(label, predicted)| Scored::of_label(*label, (*predicted, 0.5), &[], 0.5)),
+        )
+    }
+
+    /// Expected: by hand. Always `a` has a balanced accuracy of 1/3, and an F1 of 0 for `b`.
+    #[test]
+    fn other_metrics_are_compared_if_the_constant_classifier_has_them() {
+        let metrics = of(&[(0, 1), (0, 0), (0, 0), (1, 1), (2, 0)]);
+        assert_eq!(metrics.degenerate_beside(0, Metric::BalancedAccuracy), None);
+        assert_eq!(metrics.degenerate_beside(0, Metric::f1_of("b")), None);
+        let no_better = |metric, value, constant| Some(Degenerate::NoBetter { metric, value, constant });
+        let by_accuracy = no_better(Metric::Accuracy, 0.6, 0.6);
+        for metric in [Metric::Accuracy, Metric::Mcc, Metric::MacroPrecision, Metric::RocAuc, Metric::Loss] {
+            assert_eq!(metrics.degenerate_beside(0, metric), by_accuracy, "{metric:?}");
+        }
+        assert_eq!(metrics.degenerate_beside(0, Metric::f1_of("c")), no_better(Metric::f1_of("c"), 0.0, 0.0));
     }
 }

@@ -1,21 +1,89 @@
 //! All metrics: their names, units, ranges and which direction is better. No other module knows these.
 
-use serde::{Deserialize, Serialize};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Mutex, PoisonError},
+};
 
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, Visitor},
+};
+
+use super::{score::Score, scored::Scored};
 use crate::format;
 
-/// A number that measures how well a model classifies the rows of a split.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// A number that measures how well a model predicts the rows of a split. Their definitions: `docs/metrics.md`.
+///
+/// It is serialised as its id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Metric {
-    /// Mean cross-entropy in nats, without label smoothing or class weights.
+    /// Mean of what training minimises, without label smoothing or class weights: of one label the cross-entropy in nats, of sets of labels
+    /// the binary cross-entropy in nats, of numbers the squared error.
     Loss,
     /// Share of the rows whose predicted label is correct.
     Accuracy,
-    /// Mean F1 of the classes that occur in the rows or in the predictions (as scikit-learn's `average="macro"` by default).
+    /// Mean F1 of the labels that occur in the rows or in the predictions (as scikit-learn's `average="macro"` by default).
     MacroF1,
     /// Expected calibration error: mean |confidence − accuracy| over ten equal-width bins, weighted by rows (Guo et al. 2017).
     CalibrationError,
+    /// Mean recall of the labels that have rows.
+    BalancedAccuracy,
+    /// Precision of all labels counted together.
+    MicroPrecision,
+    /// Recall of all labels counted together.
+    MicroRecall,
+    /// F1 of all labels counted together.
+    MicroF1,
+    /// Mean precision of the labels that occur.
+    MacroPrecision,
+    /// Mean recall of the labels that occur.
+    MacroRecall,
+    /// Mean precision of the labels that occur, weighted by their rows.
+    WeightedPrecision,
+    /// Mean recall of the labels that occur, weighted by their rows.
+    WeightedRecall,
+    /// Mean F1 of the labels that occur, weighted by their rows.
+    WeightedF1,
+    /// Mean F1 of the rows.
+    SamplesF1,
+    /// Share of the rows whose predicted set of labels is theirs.
+    SubsetAccuracy,
+    /// Share of all labels of all rows that are predicted wrongly.
+    HammingLoss,
+    /// Matthews' correlation coefficient.
+    Mcc,
+    /// Cohen's kappa with squared distances of label ids as weights.
+    QuadraticKappa,
+    /// Area under the ROC curve.
+    RocAuc,
+    /// Average precision, of several labels its mean.
+    AveragePrecision,
+    /// Mean squared error of probabilities.
+    Brier,
+    /// Mean squared error.
+    Mse,
+    /// Root of the mean squared error.
+    Rmse,
+    /// Mean absolute error.
+    Mae,
+    /// Share of the variance that is predicted.
+    R2,
+    /// Pearson's correlation.
+    Pearson,
+    /// Spearman's correlation.
+    Spearman,
+    /// F1 of one label: [`Metric::f1_of`].
+    F1Of(&'static NamedLabel),
+}
+
+/// The label of a [`Metric::F1Of`], with what the metric is called. There is one of each name.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NamedLabel {
+    id: String,
+    name: String,
+    short: String,
 }
 
 /// The unit of a metric.
@@ -25,6 +93,8 @@ pub enum Unit {
     Share,
     /// Natural units of information.
     Nats,
+    /// None: a number such as a correlation, or an error in the unit of the values.
+    Plain,
 }
 
 /// Which values are better.
@@ -57,30 +127,144 @@ impl MetricInfo {
     const fn share(id: &'static str, name: &'static str, short: &'static str, better: Better) -> Self {
         Self { id, name, short, unit: Unit::Share, better, range: (0.0, 1.0) }
     }
+
+    const fn plain(id: &'static str, name: &'static str, short: &'static str, lowest: f64) -> Self {
+        Self { id, name, short, unit: Unit::Plain, better: Better::Higher, range: (lowest, 1.0) }
+    }
+
+    const fn error(id: &'static str, name: &'static str, short: &'static str, highest: f64) -> Self {
+        Self { id, name, short, unit: Unit::Plain, better: Better::Lower, range: (0.0, highest) }
+    }
 }
 
 /// Decimals that tell two values apart.
 const MOST_DIGITS: usize = 12;
 
+/// What the ids of [`Metric::F1Of`] begin with.
+const F1_OF: &str = "f1:";
+
+/// Ids of all metrics, for messages.
+const IDS: [&str; Metric::ALL.len() + 1] = {
+    let mut ids = [Metric::ANY_F1_OF; Metric::ALL.len() + 1];
+    let mut i = 0;
+    while i < Metric::ALL.len() {
+        ids[i] = Metric::ALL[i].info().id;
+        i += 1;
+    }
+    ids
+};
+
 impl Metric {
-    /// All metrics, in the order of tables.
-    pub const ALL: [Self; 4] = [Self::Loss, Self::Accuracy, Self::MacroF1, Self::CalibrationError];
+    /// All metrics but those of one label, in the order of tables.
+    pub const ALL: [Self; 27] = [
+        Self::Loss,
+        Self::Accuracy,
+        Self::MacroF1,
+        Self::CalibrationError,
+        Self::BalancedAccuracy,
+        Self::MicroPrecision,
+        Self::MicroRecall,
+        Self::MicroF1,
+        Self::MacroPrecision,
+        Self::MacroRecall,
+        Self::WeightedPrecision,
+        Self::WeightedRecall,
+        Self::WeightedF1,
+        Self::SamplesF1,
+        Self::SubsetAccuracy,
+        Self::HammingLoss,
+        Self::Mcc,
+        Self::QuadraticKappa,
+        Self::RocAuc,
+        Self::AveragePrecision,
+        Self::Brier,
+        Self::Mse,
+        Self::Rmse,
+        Self::Mae,
+        Self::R2,
+        Self::Pearson,
+        Self::Spearman,
+    ];
+
+    /// The ids of the F1 of one label in lists of ids: `LABEL` stands for any name.
+    pub const ANY_F1_OF: &'static str = "f1:LABEL";
 
     /// Its properties.
     pub const fn info(self) -> MetricInfo {
+        use Better::{Higher, Lower};
         match self {
             Self::Loss => MetricInfo {
                 id: "loss",
                 name: "loss",
                 short: "loss",
                 unit: Unit::Nats,
-                better: Better::Lower,
+                better: Lower,
                 range: (0.0, f64::INFINITY),
             },
-            Self::Accuracy => MetricInfo::share("accuracy", "accuracy", "acc", Better::Higher),
-            Self::MacroF1 => MetricInfo::share("macro_f1", "macro-F1", "F1", Better::Higher),
-            Self::CalibrationError => MetricInfo::share("calibration_error", "calibration error", "ECE", Better::Lower),
+            Self::Accuracy => MetricInfo::share("accuracy", "accuracy", "acc", Higher),
+            Self::MacroF1 => MetricInfo::share("macro_f1", "macro-F1", "F1", Higher),
+            Self::CalibrationError => MetricInfo::share("calibration_error", "calibration error", "ECE", Lower),
+            Self::BalancedAccuracy => MetricInfo::share("balanced_accuracy", "balanced accuracy", "bal. acc", Higher),
+            Self::MicroPrecision => MetricInfo::share("micro_precision", "micro-precision", "micro-P", Higher),
+            Self::MicroRecall => MetricInfo::share("micro_recall", "micro-recall", "micro-R", Higher),
+            Self::MicroF1 => MetricInfo::share("micro_f1", "micro-F1", "micro-F1", Higher),
+            Self::MacroPrecision => MetricInfo::share("macro_precision", "macro-precision", "macro-P", Higher),
+            Self::MacroRecall => MetricInfo::share("macro_recall", "macro-recall", "macro-R", Higher),
+            Self::WeightedPrecision => {
+                MetricInfo::share("weighted_precision", "weighted precision", "weighted P", Higher)
+            }
+            Self::WeightedRecall => MetricInfo::share("weighted_recall", "weighted recall", "weighted R", Higher),
+            Self::WeightedF1 => MetricInfo::share("weighted_f1", "weighted F1", "weighted F1", Higher),
+            Self::SamplesF1 => MetricInfo::share("samples_f1", "samples-F1", "samples-F1", Higher),
+            Self::SubsetAccuracy => MetricInfo::share("subset_accuracy", "subset accuracy", "subset acc", Higher),
+            Self::HammingLoss => MetricInfo::share("hamming_loss", "Hamming loss", "Hamming", Lower),
+            Self::Mcc => MetricInfo::plain("mcc", "MCC", "MCC", -1.0),
+            Self::QuadraticKappa => MetricInfo::plain("quadratic_kappa", "quadratic-weighted kappa", "QWK", -1.0),
+            Self::RocAuc => MetricInfo::plain("roc_auc", "ROC AUC", "AUC", 0.0),
+            Self::AveragePrecision => MetricInfo::plain("average_precision", "average precision", "AP", 0.0),
+            Self::Brier => MetricInfo::error("brier", "Brier score", "Brier", 2.0),
+            Self::Mse => MetricInfo::error("mse", "MSE", "MSE", f64::INFINITY),
+            Self::Rmse => MetricInfo::error("rmse", "RMSE", "RMSE", f64::INFINITY),
+            Self::Mae => MetricInfo::error("mae", "MAE", "MAE", f64::INFINITY),
+            Self::R2 => MetricInfo::plain("r2", "R²", "R²", f64::NEG_INFINITY),
+            Self::Pearson => MetricInfo::plain("pearson", "Pearson correlation", "Pearson", -1.0),
+            Self::Spearman => MetricInfo::plain("spearman", "Spearman correlation", "Spearman", -1.0),
+            Self::F1Of(NamedLabel { id, name, short }) => {
+                MetricInfo::share(id.as_str(), name.as_str(), short.as_str(), Higher)
+            }
         }
+    }
+
+    /// The F1 of the label with this name. Each name takes a few bytes for as long as the process lives.
+    pub fn f1_of(label: &str) -> Self {
+        static KNOWN: Mutex<BTreeMap<String, &'static NamedLabel>> = Mutex::new(BTreeMap::new());
+        let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+        Self::F1Of(known.entry(label.into()).or_insert_with(|| {
+            Box::leak(Box::new(NamedLabel {
+                id: format!("{F1_OF}{label}"),
+                name: format!("F1 of {label}"),
+                short: format!("F1 {label}"),
+            }))
+        }))
+    }
+
+    /// The name of the one label that it measures. The data must have this label.
+    pub fn label_name(self) -> Option<&'static str> {
+        match self {
+            Self::F1Of(of) => of.id.strip_prefix(F1_OF),
+            _ => None,
+        }
+    }
+
+    /// The most labels with which it is measured; `None` if any number will do.
+    pub fn most_labels(self) -> Option<usize> {
+        matches!(self, Self::RocAuc | Self::AveragePrecision | Self::Brier).then_some(Scored::MOST)
+    }
+
+    /// The metric with this id; `None` if there is none.
+    pub fn from_id(id: &str) -> Option<Self> {
+        let of_one = || id.strip_prefix(F1_OF).filter(|label| !label.trim().is_empty()).map(Self::f1_of);
+        Self::ALL.into_iter().find(|metric| metric.info().id == id).or_else(of_one)
     }
 
     /// Its name in sentences and tables.
@@ -88,11 +272,13 @@ impl Metric {
         self.info().name
     }
 
-    /// A value as text: `91.3%` for shares, `0.2841` for nats.
+    /// A value as text: `91.3%` for shares, `0.2841` for nats, `−0.2841` for plain numbers. A plain number that is undefined is `–`.
     pub fn text(self, value: f64) -> String {
         match self.info().unit {
             Unit::Share => format::percent(value),
             Unit::Nats => format::loss(value),
+            Unit::Plain if value.is_nan() => format::NOTHING.into(),
+            Unit::Plain => signed(format::loss(value)),
         }
     }
 
@@ -104,12 +290,12 @@ impl Metric {
         }
         let (scale, unit, least) = match self.info().unit {
             Unit::Share => (100.0, "%", 1),
-            Unit::Nats => (1.0, "", 4),
+            Unit::Nats | Unit::Plain => (1.0, "", 4),
         };
         let finer = (least + 1..=MOST_DIGITS)
             .map(|digits| [a, b].map(|value| format!("{}{unit}", format::decimals(value * scale, digits))))
             .find(|texts| texts[0] != texts[1]);
-        finer.unwrap_or_else(|| [a, b].map(|value| format!("{}{unit}", value * scale)))
+        finer.unwrap_or_else(|| [a, b].map(|value| format!("{}{unit}", value * scale))).map(signed)
     }
 
     /// A value with the bounds of its interval as text: `91.3% (90.1–92.4)`. All three are in the unit of the metric.
@@ -117,7 +303,8 @@ impl Metric {
         let text = self.text(value);
         match self.info().unit {
             Unit::Share => format!("{text} ({})", format::percents((low, high))),
-            Unit::Nats => format!("{text} ({}–{})", format::loss(low), format::loss(high)),
+            Unit::Plain if low < 0.0 => format!("{text} ({} to {})", self.text(low), self.text(high)),
+            Unit::Nats | Unit::Plain => format!("{text} ({}–{})", self.text(low), self.text(high)),
         }
     }
 
@@ -138,73 +325,36 @@ impl Metric {
     }
 }
 
-/// A value of a metric with its sign set so that higher is better. [`Metric::score`] returns it, [`Metric::value`] converts it back.
-///
-/// It is serialised as a plain number: the value, negated if lower values are better.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Score(f64);
-
-impl Score {
-    /// The score of a failed run.
-    pub const WORST: Self = Self(f64::NEG_INFINITY);
-
-    /// The score, or [`Self::WORST`] if it is NaN.
-    #[must_use]
-    pub fn or_worst(self) -> Self {
-        if self.0.is_nan() { Self::WORST } else { self }
+/// A number with a true minus sign, and none before a rounded zero.
+fn signed(number: String) -> String {
+    match number.strip_prefix('-') {
+        Some(zero) if zero.chars().all(|digit| matches!(digit, '0' | '.')) => zero.into(),
+        Some(positive) => format!("−{positive}"),
+        None => number,
     }
+}
 
-    /// Whether it is a finite number: neither NaN nor the score of a failed run.
-    pub fn is_finite(self) -> bool {
-        self.0.is_finite()
+impl Serialize for Metric {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.info().id)
     }
+}
 
-    /// By how much it is better than another score of the same metric, in its unit; negative if it is worse.
-    pub fn above(self, other: Self) -> f64 {
-        self.0 - other.0
-    }
+impl<'de> Deserialize<'de> for Metric {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Id;
+        impl Visitor<'_> for Id {
+            type Value = Metric;
 
-    /// Whether two scores can be of the same model: a repeated evaluation on a device that is not deterministic differs by less than 0.1%,
-    /// another run usually by more. Two NaNs are near.
-    pub fn is_near(self, other: Self) -> bool {
-        let (a, b) = (self.0, other.0);
-        a == b || (a - b).abs() <= 1e-3 * a.abs().max(b.abs()) || (a.is_nan() && b.is_nan())
-    }
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the id of a metric")
+            }
 
-    /// The negated score, for code that minimises.
-    pub fn cost(self) -> f64 {
-        -self.0
-    }
-
-    /// The mean of scores; `None` without scores.
-    pub fn mean(scores: impl IntoIterator<Item = Self>) -> Option<Self> {
-        let (sum, count) = scores.into_iter().fold((0.0, 0u32), |(sum, count), score| (sum + score.0, count + 1));
-        (count > 0).then(|| Self(sum / f64::from(count)))
-    }
-
-    /// The median of scores, in any order: of an even number the mean of the middle two; `None` without scores.
-    pub fn median(mut scores: Vec<Self>) -> Option<Self> {
-        scores.sort_by(Self::total_cmp);
-        let middle = scores.len() / 2;
-        match scores.len() {
-            0 => None,
-            odd if odd % 2 == 1 => Some(scores[middle]),
-            // Halved before adding, so that two huge losses do not overflow.
-            _ => Some(Self(scores[middle - 1].0 / 2.0 + scores[middle].0 / 2.0)),
+            fn visit_str<E: de::Error>(self, id: &str) -> Result<Metric, E> {
+                Metric::from_id(id).ok_or_else(|| E::unknown_variant(id, &IDS))
+            }
         }
-    }
-
-    /// A total order of scores, the worst first; NaN as in [`f64::total_cmp`].
-    pub fn total_cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.0.total_cmp(&other.0)
-    }
-
-    /// The score rounded to 1e-12 and scaled, for comparisons only: means of the same values summed in another order can differ in their
-    /// last bits.
-    #[must_use]
-    pub fn rounded(self) -> Self {
-        Self((self.0 * 1e12).round())
+        deserializer.deserialize_str(Id)
     }
 }
 
@@ -214,11 +364,34 @@ mod tests {
 
     #[test]
     fn ids_are_the_serialised_names_and_parse_back() {
-        for metric in Metric::ALL {
+        let of_one = ["toxic", "a:b", "f1:x", " 好 "].map(Metric::f1_of);
+        for metric in Metric::ALL.into_iter().chain(of_one) {
             let id = serde_json::to_value(metric).unwrap();
             assert_eq!(id, metric.info().id);
             assert_eq!(serde_json::from_value::<Metric>(id).unwrap(), metric);
         }
+        let error = serde_json::from_str::<Metric>("\"nonsense\"").unwrap_err().to_string();
+        assert!(error.contains("nonsense") && error.contains("macro_f1") && error.contains("f1:LABEL"), "{error}");
+        assert!(serde_json::from_str::<Metric>("\"f1: \"").is_err());
+    }
+
+    #[test]
+    fn all_metrics_are_in_the_order_of_their_variants() {
+        assert!(Metric::ALL.is_sorted());
+        let mut both = [Metric::f1_of("toxic"), Metric::f1_of("calm"), Metric::Spearman];
+        both.sort();
+        assert_eq!(both.map(|metric| metric.info().id), ["spearman", "f1:calm", "f1:toxic"]);
+    }
+
+    #[test]
+    fn the_f1_of_a_label_knows_its_name() {
+        let metric = Metric::f1_of("toxic");
+        assert_eq!((metric, metric.label_name()), (Metric::f1_of("toxic"), Some("toxic")));
+        assert_eq!(
+            (metric.name(), metric.info().short, metric.text(0.25)),
+            ("F1 of toxic", "F1 toxic", "25.0%".into())
+        );
+        assert_eq!((Metric::from_id("f1:toxic"), Metric::MacroF1.label_name()), (Some(metric), None));
     }
 
     #[test]
@@ -239,6 +412,9 @@ mod tests {
         assert_eq!(Metric::MacroF1.text(0.5), "50.0%");
         assert_eq!(Metric::Accuracy.text_with(0.913, (0.901, 0.9242)), "91.3% (90.1–92.4)");
         assert_eq!(Metric::Loss.text_with(0.5, (0.25, 0.75)), "0.5000 (0.2500–0.7500)");
+        assert_eq!([-0.5, -0.000_01, f64::NAN, 1e9].map(|v| Metric::R2.text(v)), ["−0.5000", "0.0000", "–", "1.000e9"]);
+        assert_eq!(Metric::Mcc.text_with(0.25, (-0.25, 0.75)), "0.2500 (−0.2500 to 0.7500)");
+        assert_eq!(Metric::Rmse.text_with(0.5, (0.25, 0.75)), "0.5000 (0.2500–0.7500)");
     }
 
     #[test]
@@ -252,17 +428,5 @@ mod tests {
         let next = f64::from_bits(0.25f64.to_bits() + 1);
         let [a, b] = Metric::Loss.texts_apart(0.25, next);
         assert!(a != b && a.starts_with("0.25"), "{a} {b}");
-    }
-
-    #[test]
-    fn means_and_medians_of_scores() {
-        let scores = |values: &[f64]| values.iter().map(|v| Metric::Loss.score(*v)).collect::<Vec<_>>();
-        let value = |score: Option<Score>| score.map(|score| Metric::Loss.value(score));
-        assert_eq!(value(Score::mean(scores(&[0.25, 0.5, 0.75]))), Some(0.5));
-        assert_eq!(value(Score::median(scores(&[9.0, 0.5, 0.25]))), Some(0.5));
-        assert_eq!(value(Score::median(scores(&[1.0, 0.25, 0.5, 0.125]))), Some(0.375));
-        assert_eq!(value(Score::median(scores(&[1.7e308, 1.7e308]))), Some(1.7e308));
-        assert_eq!((Score::mean([]), Score::median(vec![])), (None, None));
-        assert_eq!(Metric::Loss.score(f64::NAN).or_worst(), Score::WORST);
     }
 }

@@ -1,28 +1,35 @@
-//! Metrics of a classifier's predictions. Pure functions of labels, predictions and probabilities.
+//! Metrics of predictions. Pure functions of labels, predictions and probabilities, or of numbers. A value that is undefined is NaN.
 
 mod agreement;
-pub mod brier;
+mod brier;
+mod classes;
 mod confusion;
 mod counts;
 mod degenerate;
+mod derived;
 mod measured;
 mod metric;
 mod numbers;
 #[cfg(test)]
 mod oracle;
+mod pooled;
 mod probabilities;
 mod rank;
 mod ranking;
+mod score;
+mod scored;
 mod sets;
+mod tally;
 mod wire;
 
+pub use classes::ClassMetrics;
 pub use confusion::Confusion;
-pub use counts::{Average, Counts};
+pub use counts::Counts;
 pub use degenerate::Degenerate;
-pub use measured::{ClassMetrics, Metrics, Scored, Tally, argmax, majority, majority_words};
-pub use metric::{Better, Metric, MetricInfo, Score, Unit};
-pub use numbers::{Column, Errors, spearman};
+pub use measured::{Metrics, majority, majority_words};
+pub use metric::{Better, Metric, MetricInfo, NamedLabel, Unit};
 pub use probabilities::Probabilities;
 pub use rank::{RankKey, better_first, is_new_best};
-pub use ranking::Ranking;
-pub use sets::Sets;
+pub use score::Score;
+pub use scored::{Scored, argmax};
+pub use tally::Tally;

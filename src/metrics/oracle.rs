@@ -1,16 +1,11 @@
 //! All metrics beside those of scikit-learn and scipy: `tests/fixtures/metrics/make.py` writes them for random and for degenerate rows.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{
-    brier,
-    confusion::Confusion,
-    counts::{Average, Counts},
-    numbers::{Column, Errors, spearman},
-    ranking::{Ranking, mean},
-    sets::Sets,
-};
+use super::{Metric, Metrics, Scored};
 
 #[derive(Deserialize)]
 struct Fixture {
@@ -38,111 +33,68 @@ fn fixture() -> Fixture {
     serde_json::from_str(include_str!("../../tests/fixtures/metrics/metrics.json")).unwrap()
 }
 
-/// `null` is undefined: NaN here. All others to 1e-12, of values above 1 relative.
-fn compare(case: &str, want: &Map<String, Value>, got: impl Fn(&str) -> f64) {
+/// `null` is undefined: NaN here. All others to 1e-12, of values above 1 relative. `f1_of` has the F1 of each label.
+fn compare(case: &str, want: &Map<String, Value>, got: &Metrics) {
     let number = |value: &Value| match value {
         Value::Null => f64::NAN,
         Value::String(text) => text.parse().unwrap(),
         value => value.as_f64().unwrap(),
     };
+    let check = |metric: Metric, want: f64| {
+        let got = got.get(metric);
+        let near = got == want || (got - want).abs() <= 1e-12 * want.abs().max(1.0) || got.is_nan() && want.is_nan();
+        assert!(near, "{case}: {} is {got}, wanted {want}", metric.name());
+    };
     for (id, want) in want {
-        let each = match want {
+        match want {
             Value::Array(of_labels) => {
-                of_labels.iter().enumerate().map(|(i, want)| (format!("f1:{i}"), want)).collect()
+                (0..)
+                    .zip(of_labels)
+                    .for_each(|(id, want): (u32, _)| check(Metric::f1_of(&id.to_string()), number(want)));
             }
-            want => vec![(id.clone(), want)],
-        };
-        for (id, want) in each {
-            let (got, want) = (got(&id), number(want));
-            let near =
-                got == want || (got - want).abs() <= 1e-12 * want.abs().max(1.0) || got.is_nan() && want.is_nan();
-            assert!(near, "{case}: {id} is {got}, wanted {want}");
+            want => check(Metric::from_id(id).unwrap(), number(want)),
         }
     }
+    // All that is measured is compared, but what follows from the losses of the rows or has a test of its own.
+    let elsewhere = [Metric::Loss, Metric::CalibrationError];
+    let compared = |metric: Metric| want.contains_key(metric.info().id) || elsewhere.contains(&metric);
+    got.values().for_each(|(metric, _)| assert!(compared(metric), "{case}: {metric:?}"));
 }
 
-fn averages(id: &str, counts: &[Counts]) -> f64 {
-    if let Some(label) = id.strip_prefix("f1:") {
-        return counts[label.parse::<usize>().unwrap()].f1();
-    }
-    let (average, part) = id.split_once('_').unwrap();
-    let average = match average {
-        "micro" => Average::Micro,
-        "macro" => Average::Macro,
-        "weighted" => Average::Weighted,
-        other => panic!("{other}"),
-    };
-    let part = match part {
-        "precision" => Counts::precision,
-        "recall" => Counts::recall,
-        "f1" => Counts::f1,
-        other => panic!("{other}"),
-    };
-    average.of(counts, part)
+fn names(labels: usize) -> Vec<String> {
+    (0..labels).map(|id| id.to_string()).collect()
 }
 
 #[test]
 fn one_label() {
     for (i, case) in fixture().single.iter().enumerate() {
-        let mut confusion = Confusion::new(case.labels);
-        case.rows.iter().for_each(|(label, predicted, _)| confusion.add(*label, *predicted, 1));
-        let one_vs_rest = |of: fn(Ranking) -> f64| {
-            let ids = if case.labels == 2 { 1..2 } else { 0..case.labels };
-            mean(ids.map(|id| of(Ranking::of(case.rows.iter().map(|row| (row.2[id], row.0 as usize == id))))))
-        };
-        compare(&format!("single {i}"), &case.want, |id| match id {
-            "accuracy" => confusion.right() as f64 / confusion.rows() as f64,
-            "balanced_accuracy" => confusion.balanced_accuracy(),
-            "mcc" => confusion.mcc(),
-            "quadratic_kappa" => confusion.quadratic_kappa(),
-            "brier" => mean(case.rows.iter().map(|row| brier::of_label(row.0, &row.2))),
-            "roc_auc" => one_vs_rest(|ranking| ranking.roc_auc),
-            "average_precision" => one_vs_rest(|ranking| ranking.average_precision),
-            id => averages(id, &confusion.counts()),
-        });
+        let rows = case.rows.iter().map(|(label, predicted, p)| Scored::of_label(*label, (*predicted, 0.5), p, 0.5));
+        compare(&format!("single {i}"), &case.want, &Metrics::new(&names(case.labels), rows));
     }
 }
 
 #[test]
 fn sets_of_labels() {
     for (i, case) in fixture().sets.iter().enumerate() {
-        let mut sets = Sets::new(case.labels);
-        case.rows.iter().for_each(|(labels, predicted, _)| sets.add(labels, predicted));
-        let rankings: Vec<Ranking> = (0..case.labels)
-            .map(|id| Ranking::of(case.rows.iter().map(|row| (row.2[id], row.0.contains(&(id as u32))))))
-            .collect();
-        compare(&format!("sets {i}"), &case.want, |id| match id {
-            "subset_accuracy" => sets.subset_accuracy(),
-            "hamming_loss" => sets.hamming_loss(),
-            "samples_f1" => sets.samples_f1(),
-            "brier" => mean(case.rows.iter().map(|row| brier::of_set(&row.0, &row.2))),
-            "roc_auc" => mean(rankings.iter().map(|ranking| ranking.roc_auc)),
-            "average_precision" => {
-                mean(rankings.iter().map(|ranking| ranking.average_precision).filter(|value| !value.is_nan()))
-            }
-            id => averages(id, &sets.counts),
+        let rows = case.rows.iter().cloned().map(|(labels, predicted, probabilities)| Scored::Multi {
+            labels: Arc::new(labels),
+            predicted,
+            probabilities,
+            loss: 0.5,
         });
+        let metrics = Metrics::new(&names(case.labels), rows);
+        // Without rows it is not known that sets are predicted.
+        if !case.rows.is_empty() {
+            compare(&format!("sets {i}"), &case.want, &metrics);
+        }
     }
 }
 
 #[test]
 fn numbers() {
-    for (i, case) in fixture().values.iter().enumerate() {
-        let width = case.rows.first().map_or(0, |row| row.0.len());
-        let mut columns = vec![Column::default(); width];
-        for (values, predicted) in &case.rows {
-            (0..width).for_each(|i| columns[i].add(values[i], predicted[i]));
-        }
-        let errors = Errors::of(&columns);
-        let rows = |column: usize| -> Vec<_> { case.rows.iter().map(|row| (row.0[column], row.1[column])).collect() };
-        compare(&format!("values {i}"), &case.want, |id| match id {
-            "mse" => errors.mse,
-            "rmse" => errors.rmse,
-            "mae" => errors.mae,
-            "r2" => errors.r2,
-            "pearson" => errors.pearson,
-            "spearman" => mean((0..width).map(|column| spearman(&rows(column)))),
-            other => panic!("{other}"),
-        });
+    for (i, case) in fixture().values.iter().enumerate().filter(|(_, case)| !case.rows.is_empty()) {
+        let rows = case.rows.iter().cloned();
+        let scored = rows.map(|(values, predicted)| Scored::Values { values: Arc::new(values), predicted, loss: 0.5 });
+        compare(&format!("values {i}"), &case.want, &Metrics::new(&[], scored));
     }
 }

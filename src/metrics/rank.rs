@@ -26,9 +26,10 @@ impl RankKey {
     }
 }
 
-/// Whether an evaluation with the score `next` becomes the best of its run: one that only equals the best does not.
+/// Whether an evaluation with the score `next` becomes the best of its run: one that only equals the best does not. One that is undefined is
+/// the worst.
 pub fn is_new_best(best: Option<Score>, next: Score) -> bool {
-    best.is_none_or(|best| next > best)
+    best.is_none_or(|best| next > best.or_worst())
 }
 
 /// The order of runs and trials, best first: by score, then by loss, `None` last. In a stable sort, ties keep the order of the plan.
@@ -57,5 +58,15 @@ mod tests {
         // The mean of 0.1, 0.2 and 0.3 differs in its last bit from that of 0.3, 0.2 and 0.1.
         assert_eq!(order(&[score((0.1 + 0.2) + 0.3, 0.3), score((0.3 + 0.2) + 0.1, 0.2)]), [1, 0]);
         assert_eq!(order(&[score(0.9, f64::NAN), score(0.9, 5.0)]), [1, 0]);
+    }
+
+    /// A metric can be undefined at first, such as the MCC of a model that predicts one label.
+    #[test]
+    fn an_undefined_score_is_the_worst() {
+        let score = |value| Metric::Mcc.score(value);
+        assert!(is_new_best(None, score(f64::NAN)) && is_new_best(Some(score(f64::NAN)), score(-0.5)));
+        assert!(
+            !is_new_best(Some(score(-0.5)), score(f64::NAN)) && !is_new_best(Some(score(f64::NAN)), score(f64::NAN))
+        );
     }
 }

@@ -1,6 +1,9 @@
 //! Metrics of predicted sets of labels.
 
-use super::counts::{Counts, ratio};
+use super::{
+    confusion::Confusion,
+    counts::{Counts, ratio},
+};
 
 /// The counts over rows with sets of labels, in constant memory.
 #[derive(Debug, Clone)]
@@ -14,12 +17,26 @@ pub struct Sets {
     wrong: u64,
     /// Sum of the F1 of the rows.
     f1: f64,
+    together: Together,
+}
+
+/// Numbers of rows that have both of two labels.
+#[derive(Debug, Clone)]
+enum Together {
+    /// Of few labels, `[lower id][higher id]`.
+    All(Vec<u64>),
+    /// Of many labels, the pairs that occur.
+    Some(Confusion),
 }
 
 impl Sets {
     /// No row so far of a model with this number of labels.
     pub fn new(labels: usize) -> Self {
-        Self { counts: vec![Counts::default(); labels], rows: 0, exact: 0, wrong: 0, f1: 0.0 }
+        let together = match labels > Confusion::WHOLE {
+            true => Together::Some(Confusion::new(labels)),
+            false => Together::All(vec![0; labels * labels]),
+        };
+        Self { counts: vec![Counts::default(); labels], rows: 0, exact: 0, wrong: 0, f1: 0.0, together }
     }
 
     /// Counts a row with these label ids, each once.
@@ -41,11 +58,33 @@ impl Sets {
         self.exact += u64::from(2 * right == both);
         self.wrong += both - 2 * right;
         self.f1 += if both == 0 { 1.0 } else { ratio(2 * right, both) };
+        for (i, a) in labels.iter().enumerate() {
+            for b in &labels[i + 1..] {
+                let (low, high) = (*a.min(b), *a.max(b));
+                match &mut self.together {
+                    Together::All(rows) => rows[low as usize * self.counts.len() + high as usize] += 1,
+                    Together::Some(rows) => rows.add(low, high, 1),
+                }
+            }
+        }
     }
 
-    /// The number of rows whose predicted set is theirs.
-    pub fn exact(&self) -> u64 {
-        self.exact
+    /// The number of rows that have both of two different labels, for each pair of ids, in both orders.
+    pub fn together(&self) -> Confusion {
+        let labels = self.counts.len();
+        let mut all = Confusion::new(labels);
+        let mut add = |(low, high, rows)| {
+            all.add(low, high, rows);
+            all.add(high, low, rows);
+        };
+        match &self.together {
+            Together::All(rows) => {
+                let cell = |(i, rows): (usize, &u64)| ((i / labels) as u32, (i % labels) as u32, *rows);
+                rows.iter().enumerate().map(cell).for_each(&mut add);
+            }
+            Together::Some(rows) => rows.cells().for_each(&mut add),
+        }
+        all
     }
 
     /// Share (0 to 1) of the rows whose predicted set is theirs: scikit-learn's `accuracy_score`. NaN without rows.

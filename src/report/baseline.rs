@@ -99,7 +99,7 @@ mod tests {
     fn metrics(cells: &[(u32, u32, usize)]) -> Metrics {
         let names = ["a", "b", "c"].map(String::from);
         let scored = |&(label, predicted, rows): &(u32, u32, usize)| {
-            std::iter::repeat_n(Scored { label, predicted, confidence: 0.5, loss: 0.7 }, rows)
+            std::iter::repeat_n(Scored::of_label(label, (predicted, 0.5), &[], 0.7), rows)
         };
         Metrics::new(&names, cells.iter().flat_map(scored))
     }

@@ -131,14 +131,19 @@ pub(super) fn as_one(name: String, runs: &[&RunInput], model: &RunInput) -> Opti
     let mut metrics = pooled(runs.iter().map(|run| &run.run))?;
     if predictions.len() as u64 == metrics.rows {
         // Of all folds together this is known from the rows alone.
-        let scored = |p: &PredictionRecord| Scored {
-            label: p.label,
-            predicted: p.predicted,
-            confidence: p.probabilities.get(p.predicted).unwrap_or(0.0),
-            loss: 0.0,
+        let scored = |p: &PredictionRecord| {
+            let confidence = p.probabilities.get(p.predicted).unwrap_or(0.0);
+            // Of many labels only the most probable ones are stored.
+            let all: Vec<f32> = p.probabilities.iter().map(|(_, p)| p).collect();
+            let all = if model.run.labels.len() > Scored::MOST { &[][..] } else { &all };
+            Scored::of_label(p.label, (p.predicted, confidence), all, 0.0)
         };
         let of_rows = Metrics::new(&model.run.labels, predictions.iter().map(scored));
-        metrics.set(Metric::CalibrationError, of_rows.get(Metric::CalibrationError));
+        for metric in [Metric::CalibrationError, Metric::RocAuc, Metric::AveragePrecision] {
+            if of_rows.is_measured(metric) {
+                metrics.set(metric, of_rows.get(metric));
+            }
+        }
     }
     let before: Vec<&Metrics> = runs.iter().filter_map(|run| run.before()).collect();
     if let Some(metrics) = Metrics::pooled(&before).filter(|_| before.len() == runs.len()) {

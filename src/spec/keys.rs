@@ -207,7 +207,7 @@ pub const KEYS: &[Key] = &[
         "Weights to keep: those of the best evaluation, of the last step, of every evaluation, or none. With `best`, the weights of the best evaluation are tested, else those of the last step. If several evaluations tie for the best value, `best` keeps the first, whatever its loss."),
         &["load_best_model_at_end", "save_strategy", "save_total_limit"]),
     also(key("checkpoint.metric", Kind::Choice(Task::SingleLabel.choosing()), Is("\"accuracy\""), "",
-        "Dev metric by which checkpoints and trials are compared. `macro_f1`: mean F1 of the labels that occur in the rows or in the predictions."),
+        "Dev metric by which checkpoints and trials are compared. `macro_f1`: mean F1 of the labels that occur in the rows or in the predictions. `f1:LABEL`: F1 of the label with this name, such as `f1:toxic`. [metrics.md](metrics.md) defines all."),
         &["metric_for_best_model", "monitor"]),
     also(key("checkpoint.every_steps", Kind::Whole(0, MOST), Is("0"), "steps",
         "Number of steps between checkpoints for resuming; 0 disables these. A checkpoint is also saved after each epoch, unless the epoch is short compared with the time needed to save it."), &["save_steps"]),

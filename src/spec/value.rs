@@ -13,7 +13,7 @@ use super::{
     problem::Fault,
     source,
 };
-use crate::format;
+use crate::{format, metrics::Metric};
 
 impl Kind {
     /// Checks a value that has no keys of its own, and normalises it: whole numbers become floats if the key takes numbers, and paths are
@@ -36,7 +36,7 @@ impl Kind {
             (Self::Prose, Item::Text(_)) => vec![],
             (Self::Text, Item::Text(text)) if !text.trim().is_empty() => vec![],
             (Self::Name, Item::Text(text)) if is_name(text) => vec![],
-            (Self::Choice(values), Item::Text(text)) if values.contains(&text.as_str()) => vec![],
+            (Self::Choice(values), Item::Text(text)) if values.iter().any(|value| is_choice(value, text)) => vec![],
             (Self::Source(schemes) | Self::HeldOut(schemes), Item::Text(text))
                 if !(text.trim().is_empty() || matches!(self, Self::HeldOut(_)) && is_like_a_share(text)) =>
             {
@@ -96,6 +96,13 @@ impl Kind {
             }
         }
     }
+}
+
+/// Whether a text is one of the strings that a choice allows by `value`: itself, or of the F1 of one label, any label.
+fn is_choice(value: &str, text: &str) -> bool {
+    let any_label =
+        || value == Metric::ANY_F1_OF && Metric::from_id(text).is_some_and(|metric| metric.label_name().is_some());
+    value == text || any_label()
 }
 
 /// Whether a text in place of a source is meant as a number: `0.2` or `20%`.

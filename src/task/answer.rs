@@ -66,7 +66,7 @@ impl Answer {
         let Target::Label(label) = target;
         // By the logits: probabilities can be equal after rounding though logits are not.
         let confidence = self.probabilities[self.label as usize];
-        Scored { label, predicted: self.label, confidence, loss: -self.log[label as usize] }
+        Scored::of_label(label, (self.label, confidence), &self.probabilities, -self.log[label as usize])
     }
 
     /// The probability of each label, by id.
@@ -115,13 +115,13 @@ mod tests {
         assert_eq!((answer.label, answer.predicted()), (0, Target::Label(0)));
         for (label, want) in want.into_iter().enumerate() {
             assert!((f64::from(answer.probabilities()[label]) - want).abs() < 1e-7, "{:?}", answer.probabilities());
-            let loss = answer.scored(Target::Label(label as u32)).loss;
+            let loss = answer.scored(Target::Label(label as u32)).loss();
             assert!((loss + want.ln()).abs() < 1e-12, "{loss}, wanted {}", -want.ln());
         }
         // Probabilities that float64 cannot hold have a finite loss all the same.
         let far = Answer::mean(&[[0.0f32, 2000.0], [0.0, 2000.0]]);
-        assert!((far.scored(Target::Label(0)).loss - 2000.0).abs() < 1e-9);
-        assert!(Answer::mean(&[[f32::NAN, 0.0], [0.0, 0.0]]).scored(Target::Label(1)).loss.is_nan());
+        assert!((far.scored(Target::Label(0)).loss() - 2000.0).abs() < 1e-9);
+        assert!(Answer::mean(&[[f32::NAN, 0.0], [0.0, 0.0]]).scored(Target::Label(1)).loss().is_nan());
         assert_eq!(Answer::mean(&[[0.5f32, 0.25]]), Answer::of(&[0.5, 0.25]), "one window");
     }
 
@@ -130,7 +130,8 @@ mod tests {
     fn metrics_and_predictions_agree_where_probabilities_are_equal() {
         let answer = Answer::of(&[0.0, 1e-9]);
         let scored = answer.scored(Target::Label(1));
-        assert_eq!((answer.label, scored.predicted, answer.predicted()), (1, 1, Target::Label(1)));
+        assert!(matches!(scored, Scored::Single { label: 1, predicted: 1, .. }), "{scored:?}");
+        assert_eq!((answer.label, answer.predicted()), (1, Target::Label(1)));
         let p = answer.into_probabilities();
         assert_eq!(p[0].to_bits(), p[1].to_bits());
     }
@@ -140,10 +141,14 @@ mod tests {
     fn an_answer_is_softmaxs() {
         let answer = Answer::of(&[1.0, 3.0, 2.0]);
         assert_eq!(answer.label, 1);
-        let scored = answer.scored(Target::Label(1));
-        assert!((scored.loss - 0.407_605_96).abs() < 1e-7 && (scored.confidence - 0.665_240_96).abs() < 1e-6);
-        assert_eq!((scored.label, scored.predicted), (1, 1));
-        assert!((answer.scored(Target::Label(0)).loss - 2.407_605_96).abs() < 1e-7);
+        let Scored::Single { label: 1, predicted: 1, confidence, probabilities, loss } =
+            answer.scored(Target::Label(1))
+        else {
+            panic!("{answer:?}")
+        };
+        assert!((loss - 0.407_605_96).abs() < 1e-7 && (confidence - 0.665_240_96).abs() < 1e-6);
+        assert_eq!(probabilities, answer.probabilities());
+        assert!((answer.scored(Target::Label(0)).loss() - 2.407_605_96).abs() < 1e-7);
         assert_eq!(answer.clone().stored(Some(Target::Label(0))).argmax(), 1);
         let p = answer.into_probabilities();
         assert!((p[0] - 0.090_030_57).abs() < 1e-6 && (p[2] - 0.244_728_47).abs() < 1e-6, "{p:?}");

@@ -258,12 +258,13 @@ impl Fit<'_> {
         let training = self.training;
         let rows = rows_of(training.splits, split);
         let (engine, stop, emit) = (&mut *self.engine, self.stop, &mut *self.emit);
-        let evaluation = evaluate(training.task, engine, training.dataset, training.tokens, rows, &mut |done| {
+        let mut evaluation = evaluate(training.task, engine, training.dataset, training.tokens, rows, &mut |done| {
             if stop() {
                 return Err(TrainError::StopRequested);
             }
             emit(Event::EvalProgress { split, done, total: rows.len() as u64 }).map_err(TrainError::Listener)
         })?;
+        evaluation.metrics.keep(training.checkpoint.metric);
         self.report(when, split, &evaluation)?;
         // A step's loss shows damage by the steps before it; for the last step this evaluation is the only check.
         let (value, step) = (evaluation.metrics.get(Metric::Loss), self.state.step);

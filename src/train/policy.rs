@@ -49,7 +49,7 @@ impl Best {
     /// best score was itself no progress. (Keras compares with the last score that was progress.) `min_delta` is in the unit of the metric.
     pub fn update(&mut self, score: Score, step: u64, min_delta: f64) -> bool {
         let better = is_new_best(self.score, score);
-        match self.score {
+        match self.score.map(Score::or_worst) {
             Some(best) if !(score > best && score.above(best) > min_delta) => self.without_progress += 1,
             _ => self.without_progress = 0,
         }

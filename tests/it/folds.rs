@@ -404,12 +404,7 @@ fn metrics_of_all_folds_are_scikit_learns_on_the_stored_predictions() {
     for (trial, expected) in scores.trials {
         let of_fold = |fold: u32| {
             let own = rows.iter().filter(|row| row.trial == trial && row.fold == fold);
-            let scored = own.map(|row| Scored {
-                label: id(&row.label),
-                predicted: id(&row.predicted),
-                confidence: 0.5,
-                loss: 0.0,
-            });
+            let scored = own.map(|row| Scored::of_label(id(&row.label), (id(&row.predicted), 0.5), &[], 0.0));
             Metrics::new(&names, scored)
         };
         let folds: Vec<Metrics> = (1..=5).map(of_fold).collect();

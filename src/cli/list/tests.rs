@@ -84,7 +84,7 @@ fn interrupted(evaluated: Option<u64>) -> (RunRecord, Seen) {
     store.start("k", &Environment::default(), None).expect("a start");
     let step = |step| StepCompleted { step, epoch: 1, loss: 0.5, lr: 1e-3, grad_norm: 1.0, tokens: 9, elapsed_s: 1.0 };
     store.append("k", &[1, 2, 3].map(|i| Event::StepCompleted(step(i)))).expect("steps");
-    let scored = Scored { label: 0, predicted: 0, confidence: 0.8, loss: 0.5 };
+    let scored = Scored::of_label(0, (0, 0.8), &[], 0.5);
     let evaluation = |step| Event::EvalCompleted {
         when: When::During,
         step,

@@ -189,7 +189,8 @@ impl Comparison {
             self.count(&at, "step", stored.step, step);
         }
         self.count(&at, "rows", stored.metrics.rows, now.rows);
-        for (metric, now) in now.values() {
+        // Earlier versions stored fewer metrics.
+        for (metric, now) in now.values().filter(|(metric, _)| stored.metrics.is_measured(*metric)) {
             let stored = stored.metrics.get(metric);
             match metric {
                 Metric::Loss => self.loss(&at, stored, now),

@@ -375,10 +375,10 @@ fn the_best_run_is_named_only_among_those_that_the_text_means() {
         for (key, name) in runs {
             let new = NewRun { key, name, experiment, config: &config, labels: &labels, total_steps: 1, audit: None };
             store.register(&new).unwrap();
-            let scored = [Scored { label: 0, predicted: 0, confidence: 0.9, loss: 0.1 }; 4];
+            let scored = vec![Scored::of_label(0, (0, 0.9), &[], 0.1); 4];
             let (when, step, epoch, elapsed_s) = (When::After, 1, 1, 0.1);
             let evals = [Split::Dev, Split::Test].map(|split| {
-                let metrics = Metrics::new(&labels, scored);
+                let metrics = Metrics::new(&labels, scored.clone());
                 Event::EvalCompleted { when, step, epoch, split, metrics, elapsed_s }
             });
             store.append(key, &evals).unwrap();

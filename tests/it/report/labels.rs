@@ -30,7 +30,7 @@ fn with_labels(labels: u32, rows: u32) -> ReportInput {
             probabilities: Probabilities::new(probabilities(row(i).1), Some(row(i).0)),
         })
         .collect();
-    let scored = |i| Scored { label: row(i).0, predicted: row(i).1, confidence: 0.5, loss: 0.7 };
+    let scored = |i| Scored::of_label(row(i).0, (row(i).1, 0.5), &[], 0.7);
     let metrics = Metrics::new(&names, (0..rows).map(scored));
     run.evals.iter_mut().for_each(|eval| eval.metrics = metrics.clone());
     (run.run.final_metrics, run.run.labels) = (Some(metrics), names);

@@ -205,11 +205,11 @@ impl Recipe {
     }
 
     fn metrics(&self, predictions: &[Prediction]) -> Metrics {
-        let scored = |p: &Prediction| Scored {
-            label: p.label,
-            predicted: p.predicted,
-            confidence: p.probabilities.highest(),
-            loss: -f64::from(p.probabilities.get(p.label).unwrap_or(0.0).max(1e-9)).ln(),
+        let scored = |p: &Prediction| {
+            let loss = -f64::from(p.probabilities.get(p.label).unwrap_or(0.0).max(1e-9)).ln();
+            let all: Vec<f32> = p.probabilities.iter().map(|(_, p)| p).collect();
+            let all = if all.len() == self.labels.len() { &all[..] } else { &[] };
+            Scored::of_label(p.label, (p.predicted, p.probabilities.highest()), all, loss)
         };
         Metrics::new(&self.labels, predictions.iter().map(scored))
     }

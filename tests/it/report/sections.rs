@@ -13,7 +13,7 @@ use super::{files_of, report_fixtures::*, text};
 /// Metrics of rows given as (label, predicted, how many).
 fn metrics(names: &[String], cells: &[(u32, u32, usize)]) -> Metrics {
     let scored = |&(label, predicted, rows): &(u32, u32, usize)| {
-        std::iter::repeat_n(Scored { label, predicted, confidence: 0.7, loss: 0.5 }, rows)
+        std::iter::repeat_n(Scored::of_label(label, (predicted, 0.7), &[], 0.5), rows)
     };
     Metrics::new(names, cells.iter().flat_map(scored))
 }
