@@ -279,6 +279,9 @@ mod tests {
             ("train.scheduler", "\"none\"", "did you mean \"constant\"?"),
             ("checkpoint.metric", "\"f1\"", "did you mean \"macro_f1\"?"),
             ("checkpoint.metric", "\"eval_loss\"", "did you mean \"loss\"?"),
+            ("checkpoint.metric", "\"auc\"", "did you mean \"roc_auc\"?"),
+            ("checkpoint.metric", "\"matthews_correlation\"", "did you mean \"mcc\"?"),
+            ("checkpoint.metric", "\"balanced\"", "did you mean \"balanced_accuracy\"?"),
             ("sweep.seeds", "3", "list the seeds: [1, 2, 3]"),
             ("sweep.seeds", "1", "list the seeds: [1]"),
             ("sweep.seeds", "42", "list the seeds, such as [1, 2, 3]"),
@@ -288,6 +291,19 @@ mod tests {
             let message = check(key, value).unwrap_err();
             assert!(message.contains(help), "{key} = {value}: {message}");
         }
+    }
+
+    /// Whether the data have the label is known later.
+    #[test]
+    fn the_f1_of_any_label_can_choose() {
+        for metric in ["f1:toxic", "f1:a:b", "f1:好", "f1: a"] {
+            assert!(check("checkpoint.metric", &format!("{metric:?}")).is_ok(), "{metric}");
+        }
+        for other in ["f1:", "f1: ", "F1:toxic", "f2:toxic", "macro_f1:toxic"] {
+            let message = check("checkpoint.metric", &format!("{other:?}")).unwrap_err();
+            assert!(message.contains("`macro_f1`") && message.contains("`f1:LABEL`"), "{message}");
+        }
+        assert!(check("checkpoint.keep", "\"f1:best\"").is_err());
     }
 
     #[test]

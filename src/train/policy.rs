@@ -100,6 +100,17 @@ mod tests {
         values.iter().position(stops).map(|i| i + 1)
     }
 
+    /// A metric that is undefined at first, such as the MCC of a model that predicts one label, is worse than any value.
+    #[test]
+    fn the_first_defined_score_is_progress() {
+        let mut best = Best::default();
+        let undefined = Metric::Mcc.score(f64::NAN);
+        let mcc = |value| Metric::Mcc.score(value);
+        let scores = [undefined, undefined, mcc(-0.5), undefined, mcc(-0.25)];
+        let better: Vec<bool> = (1..).zip(scores).map(|(step, score)| best.update(score, step, 0.0)).collect();
+        assert_eq!((better, best.step, best.without_progress), (vec![true, false, true, false, true], 5, 0));
+    }
+
     /// Expected values: `EarlyStoppingCallback(patience, threshold)` of transformers 5.23 with `Trainer`'s `best_metric`
     /// (`tests/fixtures/early_stopping.py`).
     #[test]

@@ -15,6 +15,7 @@ mod engines;
 mod large;
 mod listing;
 mod messages;
+mod metrics;
 mod names;
 mod order;
 mod plans;

@@ -80,8 +80,8 @@ fn of_result(run: &RunInput) -> Option<Warning> {
         Degenerate::OneClass(id) => {
             format!("predicts only one class: “{}” for every row of the {split} split", name(id))
         }
-        Degenerate::NoBetter { .. } => {
-            let by = if metric == Metric::MacroF1 { " (macro-F1)" } else { "" };
+        Degenerate::NoBetter { metric, .. } => {
+            let by = if metric == Metric::Accuracy { String::new() } else { format!(" ({})", metric.name()) };
             format!("no better on the {split} split than always predicting “{}”{by}", name(baseline.label))
         }
     };
