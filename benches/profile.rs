@@ -240,7 +240,7 @@ fn main() -> Result<()> {
     };
     let cpu = Timed { cpu, times: times.clone(), sequences: train.batch_size };
     let mut engine = Explicit::new(cpu, &run.shape, parameters, &Recipe::new(run.config.data.task(), train))?;
-    let objective = run.config.data.task().objective(None, 0.0);
+    let objective = run.config.data.task().objective(train.gamma(), None, 0.0);
     let order = data::epoch_order(&run.tokens.windows(&run.splits.train), train.order_seed, 1);
     let (mut wall, mut tokens) = (Duration::ZERO, 0);
     const WARM: u64 = 2;
@@ -250,7 +250,7 @@ fn main() -> Result<()> {
             (wall, tokens) = (Duration::ZERO, 0);
         }
         let batches = step_batches(train, &run.dataset, &run.tokens, &order, step % run.steps.per_epoch)?;
-        let rows = objective.denominator(batches.iter().flat_map(|b| &b.targets));
+        let rows = objective.denominator(batches.iter().flat_map(|b| &b.targets), labels);
         let begin = Instant::now();
         let targets: Vec<_> = batches.iter().map(|b| objective.targets(&b.targets, labels, rows)).collect();
         engine.step(&batches, &targets, Some(DropoutPlan { seed: train.seed, step: step + 1 }), train.lr)?;

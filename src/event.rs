@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    metrics::{Metrics, Probabilities},
+    metrics::{Decision, Metric, Metrics, Probabilities, Target},
     warning::Warning,
 };
 
@@ -134,12 +134,42 @@ pub struct Prediction {
     /// Its second text, if the model reads two.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text_pair: Option<String>,
-    /// Id of its label.
-    pub label: u32,
-    /// Id of the predicted label.
-    pub predicted: u32,
+    /// Its target: the id of its label, the ids of its labels, or its numbers.
+    pub label: Target,
+    /// What is predicted.
+    pub predicted: Target,
     /// Probabilities of the labels.
     pub probabilities: Probabilities,
+}
+
+impl Prediction {
+    /// How sure the model is, from 0 to 1: the probability of the predicted label; where a row may have several, the mean over the labels of the
+    /// probability of what is predicted of each. `None` of numbers, and where the probability is not stored.
+    pub fn confidence(&self) -> Option<f32> {
+        match &self.predicted {
+            Target::Label(id) => self.probabilities.get(*id),
+            Target::Labels(_) => {
+                let (sum, n) =
+                    self.probabilities.iter().fold((0.0, 0.0), |(sum, n), (_, p)| (sum + p.max(1.0 - p), n + 1.0));
+                (n > 0.0).then(|| sum / n)
+            }
+            Target::Values(_) => None,
+        }
+    }
+}
+
+/// A temperature and thresholds that were chosen on the dev rows, with the metrics of the kept weights that follow from them. Those without
+/// are in the evaluations after training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Decided {
+    /// What was chosen.
+    pub decision: Decision,
+    /// The metric by which thresholds were chosen; `None` without any.
+    pub metric: Option<Metric>,
+    /// The metrics of the dev rows, by which they were chosen.
+    pub dev: Metrics,
+    /// The metrics of the test rows.
+    pub test: Option<Metrics>,
 }
 
 /// A probe sentence and its prediction.
@@ -152,12 +182,26 @@ pub struct ProbeScore {
     /// The second sentence, if the model reads two.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text_pair: Option<String>,
-    /// Name of the expected label, if the spec has one.
+    /// What is expected, as the spec says it.
     pub expect: Option<String>,
-    /// Name of the predicted label.
+    /// What is predicted: `expect`, if that is right, else as [`Target::shown`] shows it.
     pub predicted: String,
     /// Probabilities of the labels.
     pub probabilities: Probabilities,
+}
+
+impl ProbeScore {
+    /// The highest probability, which is that of the predicted label; `None` of numbers, and where none or several labels are predicted
+    /// ([`Target::shown`]), which have no probability together.
+    pub fn confidence(&self) -> Option<f32> {
+        let of_one = !self.predicted.contains('|') && self.predicted != Target::NONE;
+        (of_one && !self.probabilities.is_empty()).then(|| self.probabilities.highest())
+    }
+
+    /// Whether what is predicted is what was expected; `None` if nothing was, and of numbers.
+    pub fn is_right(&self) -> Option<bool> {
+        self.expect.as_ref().filter(|_| !self.probabilities.is_empty()).map(|expect| *expect == self.predicted)
+    }
 }
 
 /// A file of a kept model, as written.
@@ -298,6 +342,8 @@ pub enum Event {
         /// One for each probe.
         scores: Vec<ProbeScore>,
     },
+    /// A temperature or thresholds were chosen.
+    Decided(Box<Decided>),
     /// How much of the texts was cut; when training has ended.
     TextsRead {
         /// Of each split that has rows.

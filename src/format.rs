@@ -42,8 +42,13 @@ pub fn percents((low, high): (f64, f64)) -> String {
 
 /// A difference of shares as `+1.2`, in percentage points: with a true minus sign, and none before a rounded zero.
 pub fn points(difference: f64) -> String {
-    match decimals(difference * 100.0, 1) {
-        zero if zero.trim_start_matches('-') == "0.0" => "0.0".into(),
+    signed(difference * 100.0, 1)
+}
+
+/// A difference with so many decimals and its sign: `+0.1234`, `−0.1234`, `0.0`.
+pub fn signed(difference: f64, digits: usize) -> String {
+    match decimals(difference, digits) {
+        zero if zero.chars().all(|c| "-0.".contains(c)) => zero.trim_start_matches('-').into(),
         text if text.starts_with('-') => text.replace('-', "−"),
         text => format!("+{text}"),
     }

@@ -43,7 +43,7 @@ impl<'a> Trainer<'a> {
     pub fn new(run: &'a Prepared, device: DeviceChoice) -> Result<Self> {
         let engine = engine(run, device)?;
         let order = epoch_order(&run.splits.train, run.config.train.order_seed, 1);
-        Ok(Self { run, engine, objective: run.config.data.task().objective(None, 0.0), order, steps: 0 })
+        Ok(Self { run, engine, objective: run.config.data.task().objective(0.0, None, 0.0), order, steps: 0 })
     }
 
     /// Begins the next step; tells its rows and tokens.
@@ -51,8 +51,8 @@ impl<'a> Trainer<'a> {
         let train = &self.run.config.train;
         let batches = step_batches(train, &self.run.dataset, &self.run.tokens, &self.order, self.steps)?;
         self.steps += 1;
-        let rows = self.objective.denominator(batches.iter().flat_map(|batch| &batch.targets));
         let labels = self.run.dataset.labels.len();
+        let rows = self.objective.denominator(batches.iter().flat_map(|batch| &batch.targets), labels);
         let targets: Vec<_> =
             batches.iter().map(|batch| self.objective.targets(&batch.targets, labels, rows)).collect();
         self.engine.step(&batches, &targets, Some(DropoutPlan { seed: train.seed, step: self.steps }), train.lr)?;
@@ -70,7 +70,7 @@ impl<'a> Trainer<'a> {
 pub fn evaluator(run: &Prepared, device: DeviceChoice) -> Result<impl FnMut(&[u32]) -> Result<f64>> {
     let (task, mut engine) = (run.config.data.task(), engine(run, device)?);
     Ok(move |rows: &[u32]| {
-        Ok(train::evaluate(task, engine.as_mut(), &run.dataset, &run.tokens, rows, &mut |_| Ok(()))?
+        Ok(train::evaluate(task, engine.as_mut(), &run.dataset, &run.tokens, (rows, false), &mut |_| Ok(()))?
             .metrics
             .get(Metric::Loss))
     })

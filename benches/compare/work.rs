@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use taper::{
     data::epoch_order,
-    execute::{DeviceChoice, Prepared, RunFolder, Workbench},
+    execute::{DeviceChoice, Prepared, RunFolder, TrainedModel, Workbench},
     plan,
     spec::{LoadOptions, LoadedSpec},
     train::step_batches,
@@ -117,7 +117,7 @@ impl Work {
                 *numbers.entry(*row).or_insert_with(|| {
                     let row = &self.run.dataset.rows[*row as usize];
                     texts.push(row.text.as_str());
-                    labels.push(row.label());
+                    labels.push(row.target.ids()[0]);
                     texts.len() - 1
                 })
             };
@@ -149,15 +149,9 @@ impl Work {
         let folder = scratch.join("model");
         let engine = engine::engine(&self.run, DeviceChoice::Cpu)?;
         let (labels, max_length) = (&self.run.dataset.labels, self.run.config.data.max_length);
-        RunFolder::write_model(
-            &folder,
-            self.run.config.data.task(),
-            &self.run.shape,
-            &engine.parameters(),
-            labels,
-            &self.run.tokenizer,
-            max_length,
-        )?;
+        let (task, shape, tokenizer) = (self.run.config.data.task(), &self.run.shape, &self.run.tokenizer);
+        let model = TrainedModel { task, shape, labels, tokenizer, max_length };
+        RunFolder::write_model(&folder, &model, &engine.parameters(), None)?;
         Ok(folder)
     }
 }

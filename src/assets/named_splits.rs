@@ -355,6 +355,9 @@ struct Feature {
     name: String,
     #[serde(default)]
     dtype: Option<Dtype>,
+    /// That of the elements of a list; older cards say `sequence`.
+    #[serde(default, alias = "sequence")]
+    list: Option<Dtype>,
 }
 
 /// A type: a name, or a table of which only class labels matter.
@@ -391,7 +394,7 @@ impl Card {
         })
     }
 
-    /// The class labels of a configuration, by column.
+    /// The class labels of a configuration, also those of lists, by column.
     fn classes(&self, config: Option<&str>) -> BTreeMap<String, Vec<String>> {
         let infos = self.dataset_info.as_ref().map_or(&[][..], OneOrMany::all);
         let same = |info: &&Info| {
@@ -399,7 +402,7 @@ impl Card {
                 || info.config_name.as_deref().unwrap_or("default") == config.unwrap_or("default")
         };
         let features = infos.iter().find(same).map_or(&[][..], |info| &info.features);
-        let named = |feature: &Feature| match &feature.dtype {
+        let named = |feature: &Feature| match feature.dtype.as_ref().or(feature.list.as_ref()) {
             Some(Dtype::Class { class_label }) => Some((feature.name.clone(), class_label.names.list()?)),
             _ => None,
         };
@@ -501,6 +504,20 @@ mod tests {
         let one = NamedSplits::of("hf:a/b", &files, Some(card), Some("one")).unwrap();
         assert_eq!(one.classes.into_iter().collect::<Vec<_>>(), [("label".to_owned(), names(&["neg", "pos"]))]);
         assert!(NamedSplits::of("hf:a/b", &files, Some(card), Some("two")).unwrap().classes.is_empty());
+    }
+
+    /// As the cards of go_emotions (`sequence`) and of data sets that newer versions wrote (`list`) have them.
+    #[test]
+    fn class_labels_may_be_in_lists() {
+        for list in ["sequence", "list"] {
+            let card = format!(
+                "---\ndataset_info:\n  features:\n  - name: text\n    dtype: string\n  - name: labels\n    {list}:\n      class_label:\n        \
+                 names:\n          '0': joy\n          '1': fear\n  - name: tags\n    {list}: string\n---\n"
+            );
+            let splits = NamedSplits::of("hf:a/b", &names(&["train.csv"]), Some(&card), None).unwrap();
+            let want = [("labels".to_owned(), names(&["joy", "fear"]))];
+            assert_eq!(splits.classes.into_iter().collect::<Vec<_>>(), want, "{list}");
+        }
     }
 
     #[test]

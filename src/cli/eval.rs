@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Result;
 use clap::Args;
 use taper::{
-    data::{self, Dataset, Layout, Origin, RowText},
+    data::{self, Dataset, Layout, Origin, RowText, TargetColumns},
     execute::{Classifier, training_rows},
     observe::RowProgress,
     store::RunRecord,
@@ -50,10 +50,11 @@ impl Eval {
         let names = Classifier::labels_of(kept.folder())?;
         let origin = Origin::of(&self.file);
         let text = self.layout.columns(config)?;
-        let label = self.label_column.as_deref().unwrap_or(&config.label_column);
+        let target = TargetColumns::of_run(config, self.label_column.as_deref());
+        let target = target.map_err(|what| Unusable(anyhow::anyhow!(what)))?;
         let values = values(&config.labels, &names);
         let layout = Layout { missing: config.missing.clone(), ..self.layout.layout(self.label_column.is_none()) };
-        let mut data = data::read_labelled(&origin, &layout, text, label, &values).map_err(|e| Unusable(e.into()))?;
+        let mut data = data::read_labelled(&origin, &layout, text, target, &values).map_err(|e| Unusable(e.into()))?;
         data.warnings.extend(trained_on(&data, &run, global));
         if !global.quiet && !out.json {
             input::warn(&data.warnings);
@@ -61,7 +62,7 @@ impl Eval {
 
         let id_of = |name: &String| names.iter().position(|known| known == name).unwrap_or_default() as u32;
         let ids: Vec<u32> = data.labels.iter().map(id_of).collect();
-        let labels: Vec<u32> = data.rows.iter().map(|row| ids[row.label() as usize]).collect();
+        let targets: Vec<taper::task::Target> = data.rows.iter().map(|row| row.target.renamed(&ids)).collect();
         let texts: Vec<RowText<'_>> = data.rows.iter().map(RowText::from).collect();
         let (device, _) = global.device.open()?;
         let mut model = Classifier::load(&kept, config.long_texts(), &device)?;
@@ -69,7 +70,7 @@ impl Eval {
             return Err(Unusable(anyhow::Error::from(why).context(format!("line {}", data.rows[at].line))).into());
         }
         let progress = RowProgress::stderr(!global.quiet, Some(texts.len() as u64));
-        let metrics = model.evaluate(&texts, &labels, &mut |done| progress.tell(done as u64, done as u64))?;
+        let metrics = model.evaluate(&texts, &targets, &mut |done| progress.tell(done as u64, done as u64))?;
         drop(progress);
         let evaluation = Evaluation {
             run: &run,

@@ -8,8 +8,9 @@ use taper::{
     data::{self, Cleaning, Row, RowText},
     format,
     metrics::{Metric, Metrics},
-    stats::wilson,
+    stats::{Interval, wilson},
     store::RunRecord,
+    task::Task,
     warning::{Kind, Warning, lines_of},
 };
 
@@ -67,6 +68,34 @@ impl<'a> Known<'a> {
     }
 }
 
+/// The metrics that are shown of a model, in this order.
+fn shown(task: Task) -> &'static [Metric] {
+    match task {
+        Task::SingleLabel => &[Metric::Accuracy, Metric::MacroF1, Metric::Loss],
+        Task::MultiLabel => &[
+            Metric::MacroF1,
+            Metric::MicroF1,
+            Metric::SamplesF1,
+            Metric::SubsetAccuracy,
+            Metric::HammingLoss,
+            Metric::AveragePrecision,
+            Metric::Loss,
+        ],
+        Task::Regression => &[Metric::Rmse, Metric::Mae, Metric::R2, Metric::Pearson, Metric::Spearman],
+    }
+}
+
+/// Wilson's interval of a metric that is a share of rows; `None` of any other.
+pub fn proportion(metric: Metric, metrics: &Metrics) -> Option<Interval> {
+    let is_share = matches!(metric, Metric::Accuracy | Metric::SubsetAccuracy);
+    is_share.then(|| wilson(metrics.right(), metrics.rows))
+}
+
+/// A share as a percentage; what is undefined as a dash.
+fn share(value: f64) -> String {
+    if value.is_nan() { format::NOTHING.into() } else { format::percent(value) }
+}
+
 /// The metrics of a run on the rows of a file.
 pub struct Evaluation<'a> {
     /// The run.
@@ -87,7 +116,6 @@ impl Evaluation<'_> {
     /// Prints them as text.
     pub fn print(&self, out: &mut Output) -> Result<()> {
         let Self { run, file, cleaning, metrics, .. } = self;
-        let interval = wilson(metrics.right(), metrics.rows);
         let mut left_out = Vec::new();
         for (count, what, lines) in [
             (cleaning.missing_text, "without a text", &cleaning.missing_text_lines),
@@ -100,22 +128,28 @@ impl Evaluation<'_> {
         }
         out.line(format!("run       {} {}", format::short(&run.key), run.name))?;
         out.line(format!("rows      {} of {file}{}", format::count(metrics.rows), left_out.concat()))?;
-        out.line(format!(
-            "accuracy  {} (95% interval {}%, Wilson's)",
-            format::percent(metrics.get(Metric::Accuracy)),
-            format::percents((interval.low, interval.high))
-        ))?;
-        out.line(format!("macro-F1  {}", format::percent(metrics.get(Metric::MacroF1))))?;
-        out.line(format!("loss      {}", Metric::Loss.text(metrics.get(Metric::Loss))))?;
+        let shown = shown(run.config.data.task());
+        let width =
+            shown.iter().map(|metric| metric.name().chars().count()).max().unwrap_or(0).max("macro-F1".len()) + 1;
+        for metric in shown {
+            let value = metric.text(metrics.get(*metric));
+            let interval = proportion(*metric, metrics).map_or(String::new(), |interval| {
+                format!(" (95% interval {}%, Wilson's)", format::percents((interval.low, interval.high)))
+            });
+            out.line(format!("{:<width$} {value}{interval}", metric.name()))?;
+        }
+        if metrics.per_class.is_empty() {
+            return Ok(());
+        }
         out.line("")?;
         out.table(
             &["label", "precision", "recall", "F1", "rows"],
             metrics.per_class.iter().map(|class| {
                 vec![
                     data::escaped(&class.label),
-                    format::percent(class.precision),
-                    format::percent(class.recall),
-                    format::percent(class.f1),
+                    share(class.precision),
+                    share(class.recall),
+                    share(class.f1),
                     format::count(class.support),
                 ]
             }),
@@ -125,13 +159,13 @@ impl Evaluation<'_> {
     /// As a JSON document.
     pub fn document(&self) -> serde_json::Value {
         let Self { run, file, digest, cleaning, warnings, metrics } = self;
-        let interval = wilson(metrics.right(), metrics.rows);
+        let interval = proportion(metrics.headline()[0], metrics).map(|interval| [interval.low, interval.high]);
         json!({
             "run": run.key, "name": run.name, "file": file, "digest": digest,
             "read": cleaning.read, "missing_text": cleaning.missing_text, "missing_pair": cleaning.missing_pair,
             "missing_label": cleaning.missing_label, "missing_text_lines": cleaning.missing_text_lines,
             "missing_pair_lines": cleaning.missing_pair_lines, "missing_label_lines": cleaning.missing_label_lines,
-            "metrics": metrics, "accuracy_interval": [interval.low, interval.high], "warnings": warnings,
+            "metrics": metrics, "accuracy_interval": interval, "warnings": warnings,
         })
     }
 }

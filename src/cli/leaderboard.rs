@@ -47,6 +47,9 @@ const FURTHER_FIRST: &str = "pruned trials: those that were trained further come
 /// Explains the mark beside a state.
 pub const MARK: &str = "! predicts only one class, or is no better than always predicting the most common label";
 
+/// The same where runs are of other problem types.
+pub const MARK_OF_OTHERS: &str = "! no better than always giving the same answer";
+
 /// Prints the `most` best trials, or all: as a table, or with `--json` as an array.
 pub fn print(board: &Leaderboard, most: Option<usize>, out: &mut Output) -> Result<()> {
     print_those(board, |_| true, most, out)
@@ -69,21 +72,23 @@ pub fn print_those(
     let header = layout.header();
     let intervals = layout.detail.has_intervals();
     let has_interval = |trial: &&Trial| {
-        let means = [trial.value.filter(|_| trial.is_final), trial.test_accuracy];
+        let means = [trial.value.filter(|_| trial.is_final), trial.test.mean];
         means.into_iter().flatten().any(|mean| mean.shown().is_some())
     };
     if !intervals && shown.iter().any(has_interval) {
         out.leave_out("intervals");
     }
     if layout.detail == Detail::Least && is_tested(board, &shown) {
-        out.leave_out(if has_folds(&shown) { "out-of-fold accuracy" } else { "test accuracy" });
+        let on = if has_folds(&shown) { OUT_OF_FOLD } else { "test" };
+        out.leave_out(&format!("{on} {}", board.test_metric.name()));
     }
     let header: Vec<&str> = ["#"].into_iter().chain(columns.keys.iter().chain(&header).map(String::as_str)).collect();
     let rank = |trial: &Trial| trial.rank.map_or(format::NOTHING.into(), |rank| rank.to_string());
     let rows = shown.iter().zip(columns.values).map(|(trial, values)| {
         [rank(trial)].into_iter().chain(values).chain(layout.row(trial)).collect::<Vec<String>>()
     });
-    let first_left_out = ["test accuracy", "test acc", OUT_OF_FOLD, "seeds", "folds", "runs", "state"];
+    let tested = [board.test_metric.name(), board.test_metric.info().short].map(|name| format!("test {name}"));
+    let first_left_out = [tested[0].as_str(), &tested[1], OUT_OF_FOLD, "seeds", "folds", "runs", "state"];
     out.fitted(&header, rows, &first_left_out)?;
     out.say_what_is_left_out()?;
     if let Some(more) = more(board, positions) {
@@ -167,27 +172,28 @@ const OUT_OF_FOLD: &str = "out-of-fold";
 /// Whether there are results on test rows to show. If the test split ranks, its accuracy is the ranking value itself, except that with folds
 /// that is the mean over the folds.
 fn is_tested(board: &Leaderboard, shown: &[&Trial]) -> bool {
-    has_folds(shown) || board.split != Split::Test && shown.iter().any(|trial| trial.test_accuracy.is_some())
+    has_folds(shown) || board.split != Split::Test && shown.iter().any(|trial| trial.test.mean.is_some())
 }
 
 fn has_folds(shown: &[&Trial]) -> bool {
     shown.iter().any(|trial| trial.out_of_fold.is_some())
 }
 
-/// The heading of the test accuracy.
-fn test_heading(shown: &[&Trial], detail: Detail) -> &'static str {
+/// The heading of the metric on the test rows.
+fn test_heading(shown: &[&Trial], detail: Detail) -> String {
+    let metric = shown.first().map_or(Metric::Accuracy, |trial| trial.test.metric);
     match detail {
-        _ if has_folds(shown) => OUT_OF_FOLD,
-        Detail::Full => "test accuracy",
-        _ => "test acc",
+        _ if has_folds(shown) => OUT_OF_FOLD.into(),
+        Detail::Full => format!("test {}", metric.name()),
+        _ => format!("test {}", metric.info().short),
     }
 }
 
 /// The accuracy on the test rows; in a cross-validation on those of all folds, or how many folds are completed.
 fn test_cell(trial: &Trial, intervals: bool) -> String {
     match trial.out_of_fold.as_ref().and_then(OutOfFold::incomplete) {
-        Some(folds) if trial.test_accuracy.is_none() => folds,
-        _ => cell(trial.test_accuracy, Metric::Accuracy, intervals),
+        Some(folds) if trial.test.mean.is_none() => folds,
+        _ => cell(trial.test.mean, trial.test.metric, intervals),
     }
 }
 
@@ -209,7 +215,7 @@ impl Layout<'_> {
         let test = test_heading(self.shown, self.detail);
         let value = format!("{} {metric}", word(&self.board.split));
         let seeds = self.seeds.then(|| replicates_of(self.shown)).into_iter();
-        seeds.chain([value]).chain(self.tested.then(|| test.to_string())).chain(["state".to_string()]).collect()
+        seeds.chain([value]).chain(self.tested.then_some(test)).chain(["state".to_string()]).collect()
     }
 
     fn row(&self, trial: &Trial) -> Vec<String> {
@@ -255,7 +261,7 @@ fn has_room(
     };
     let word = widest(&mut names.iter().flat_map(|name| name.split_whitespace()).map(String::from));
     let full = detail == Detail::Full;
-    let heading = test_heading(shown, detail).to_string();
+    let heading = test_heading(shown, detail);
     let values =
         |value: &dyn Fn(&Trial) -> String| widest(&mut shown.iter().map(|t| value(t)).chain([heading.clone()]));
     let mut fixed = 4 + values(&|trial| value_text(trial, metric, full));
@@ -274,7 +280,7 @@ fn has_room(
 /// Explains the intervals of these trials, and the marks.
 fn footnotes(shown: &[&Trial], metric: Metric, tested: bool, intervals: bool) -> Vec<String> {
     let value = |trial: &&Trial| trial.value.filter(|_| intervals && trial.is_final).map(|mean| (metric, mean));
-    let test = |trial: &&Trial| trial.test_accuracy.filter(|_| tested).map(|mean| (Metric::Accuracy, mean));
+    let test = |trial: &&Trial| trial.test.mean.filter(|_| tested).map(|mean| (trial.test.metric, mean));
     let folds = has_folds(shown);
     let means: Vec<(Metric, Mean)> =
         shown.iter().flat_map(|trial| [value(trial), test(trial).filter(|_| !folds)]).flatten().collect();
@@ -283,7 +289,8 @@ fn footnotes(shown: &[&Trial], metric: Metric, tested: bool, intervals: bool) ->
     };
     let mut notes = of(&means, if folds { "fold" } else { replicates(shown.iter().copied()) });
     if folds {
-        notes.push(WHAT_IS_OUT_OF_FOLD.into());
+        let metric = shown.first().map_or(metric, |trial| trial.test.metric);
+        notes.push(WHAT_IS_OUT_OF_FOLD.replace("accuracy", metric.name()));
         let together: Vec<(Metric, Mean)> = shown.iter().filter_map(test).collect();
         notes.extend(
             of(&together, "seed").into_iter().map(|note| note.replacen("intervals", "out-of-fold intervals", 1)),
@@ -298,7 +305,8 @@ fn footnotes(shown: &[&Trial], metric: Metric, tested: bool, intervals: bool) ->
     }
     if shown.iter().any(|trial| trial.warned > 0) {
         let of_seeds = shown.iter().any(|trial| trial.planned() > 1);
-        notes.push(if of_seeds { MARK.replacen("! ", "! at least one run ", 1) } else { MARK.into() });
+        let mark = if shown.iter().all(|trial| trial.test.metric == Metric::Accuracy) { MARK } else { MARK_OF_OTHERS };
+        notes.push(if of_seeds { mark.replacen("! ", "! at least one run ", 1) } else { mark.into() });
     }
     notes
 }
@@ -420,7 +428,7 @@ mod tests {
             steps: 12,
             best_run: None,
             equal_best: (1, 1),
-            test_accuracy: (completed > 0).then_some(mean),
+            test: report::Tested { metric: Metric::Accuracy, mean: (completed > 0).then_some(mean) },
             out_of_fold: None,
             replicate: "seed",
             measured: completed,
@@ -429,7 +437,14 @@ mod tests {
     }
 
     fn board(trials: Vec<Trial>) -> Leaderboard {
-        Leaderboard { experiment: "e".into(), split: Split::Dev, metric: Metric::Accuracy, trials, missing: None }
+        Leaderboard {
+            experiment: "e".into(),
+            split: Split::Dev,
+            metric: Metric::Accuracy,
+            test_metric: Metric::Accuracy,
+            trials,
+            missing: None,
+        }
     }
 
     fn at(board: &Leaderboard, positions: &[usize], width: usize) -> (Vec<String>, Detail) {

@@ -16,6 +16,7 @@ use taper::{
     plan::sanity::{CHOSEN_ON_DEV, CHOSEN_ON_TEST},
     report::{Leaderboard, Missing, kept_at, leaderboard, replicates},
     store::{EvalRecord, ExperimentRecord, RunRecord, RunState, Store},
+    task::Task,
     warning::Kind,
 };
 
@@ -161,7 +162,7 @@ impl List {
         let whole = self.experiment.is_none() && self.state.is_empty();
         let found = experiments.iter().zip(best).filter(|(listed, _)| whole || !is_empty(listed));
         let whole_plans = self.state.is_empty();
-        let (mut marked, mut unfinished, mut shows_loss) = (false, false, false);
+        let (mut marked, mut unfinished, mut shows_loss) = (None, false, false);
         for (i, (listed, best)) in found.enumerate() {
             if i > 0 {
                 out.line("")?;
@@ -173,7 +174,10 @@ impl List {
                 if more > 0 && last {
                     out.wrapped(&rest)?;
                 }
-                marked |= runs[range.clone()].iter().any(|run| seen.warned.contains(&run.key));
+                for run in runs[range.clone()].iter().filter(|run| seen.warned.contains(&run.key)) {
+                    let is_of_label = run.config.data.task() == Task::SingleLabel;
+                    marked = Some(marked.unwrap_or(true) && is_of_label);
+                }
                 shows_loss |= is_wide(out) && runs[range.clone()].iter().any(|run| run.last_loss.is_some());
                 unfinished |= runs[range.clone()].iter().any(|run| !is_final(run) && seen.kept(run).is_some());
                 seen.table(&runs[range], names, sort, out)?;
@@ -207,8 +211,8 @@ impl List {
         if unfinished {
             out.wrapped(&board::not_final_mark())?;
         }
-        if marked {
-            out.wrapped(board::MARK)?;
+        if let Some(of_label) = marked {
+            out.wrapped(if of_label { board::MARK } else { board::MARK_OF_OTHERS })?;
         }
         if (experiments.is_empty() || !whole) && experiments.iter().all(is_empty) {
             output::error(&nothing_listed(whole_plans, self.experiment.as_deref(), out));
@@ -359,7 +363,7 @@ impl Seen {
         let seeds = if mean.n > 1 { format!(" (mean of {} {over}s)", mean.n) } else { String::new() };
         let value = board.metric.text(mean.mean);
         let (split, metric) = (board::word(&board.split), board.metric.name());
-        let chosen = match (board.is_chosen_on_test(), trial.test_accuracy) {
+        let chosen = match (board.is_chosen_on_test(), trial.test.mean) {
             (true, _) => format!(" ({CHOSEN_ON_TEST})"),
             (false, None) if alone && board.trials.len() > 1 => format!(" ({CHOSEN_ON_DEV})"),
             _ => String::new(),
@@ -394,7 +398,7 @@ impl Seen {
         match sort {
             Sort::Date => date(a).total_cmp(&date(b)),
             Sort::Name => a.name.cmp(&b.name),
-            Sort::Accuracy => self.by(Metric::Accuracy, a, b),
+            Sort::Accuracy => self.by(shown([a, b]), a, b),
             Sort::Loss => self.by(Metric::Loss, a, b),
             Sort::Time => seconds(b).total_cmp(&seconds(a)),
         }
@@ -420,10 +424,11 @@ impl Seen {
         // The metric that sorts, or else the one that chooses.
         let mut chosen = runs.iter().map(|run| run.config.checkpoint.metric);
         let chosen = chosen.next().filter(|first| chosen.all(|other| other == *first)).unwrap_or(Metric::Accuracy);
+        let shown = shown(runs);
         let (dev, test) = match sort {
-            Sort::Accuracy => (Metric::Accuracy, Metric::Accuracy),
-            Sort::Loss => (Metric::Loss, if has_dev { Metric::Accuracy } else { Metric::Loss }),
-            Sort::Date | Sort::Name | Sort::Time => (chosen, Metric::Accuracy),
+            Sort::Accuracy => (shown, shown),
+            Sort::Loss => (Metric::Loss, if has_dev { shown } else { Metric::Loss }),
+            Sort::Date | Sort::Name | Sort::Time => (chosen, shown),
         };
         let heading = |split: &str, metric: Metric| match (wide, (dev, test)) {
             (true, _) => format!("{split} {}", metric.name()),
@@ -471,6 +476,12 @@ impl Seen {
         columns.push(column("time".into(), &time));
         columns
     }
+}
+
+/// The metric by which the results of these runs are shown: accuracy, unless all of them are of another problem type.
+fn shown<'a>(runs: impl IntoIterator<Item = &'a RunRecord>) -> Metric {
+    let mut metrics = runs.into_iter().map(|run| run.config.data.task().headline()[0]);
+    metrics.next().filter(|first| metrics.all(|other| other == *first)).unwrap_or(Metric::Accuracy)
 }
 
 /// A column of a table.

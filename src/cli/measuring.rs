@@ -29,7 +29,7 @@ impl<'a> Measuring<'a> {
     /// Counts a row, if it has a label.
     pub fn add(&mut self, row: &Text, answer: &Answer) {
         if let Some(&id) = row.label.as_ref().and_then(|label| self.ids.get(label)) {
-            self.tally.add(answer.scored(Target::Label(id)));
+            self.tally.add(answer.scored(&Target::Label(id)));
             self.known.look(RowText::from(row), row.line);
         }
     }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use anyhow::Result;
 use taper::{
-    data::{self, Cleaning, LengthStats, Splits},
+    data::{self, Cleaning, Dataset, LengthStats, Splits},
     event::Split,
     execute::Prepared,
     format, metrics,
@@ -12,6 +12,7 @@ use taper::{
     plan::{DataConfig, Fold, Rates},
     report::long_texts,
     store::AuditedLeak,
+    task::Task,
     warning,
 };
 
@@ -49,6 +50,7 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
         read_as(&file.notes, out)?;
     }
 
+    let task = run.config.data.task();
     let all: Vec<u32> = (0..n as u32).collect();
     let counts = dataset.class_counts(&all);
     let share = |count: u64| format::percent(count as f64 / n.max(1) as f64);
@@ -57,29 +59,20 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
         .labels
         .iter()
         .zip(&counts)
-        .map(|(label, &count)| format!("{}: {} ({})", data::escaped(label), format::count(count), share(count)))
+        .map(|(label, &count)| match task {
+            Task::Regression => data::escaped(label),
+            Task::SingleLabel | Task::MultiLabel => {
+                format!("{}: {} ({})", data::escaped(label), format::count(count), share(count))
+            }
+        })
         .take(LABELS_SHOWN)
         .chain(more)
         .collect();
-    out.labelled(("labels", VALUES), &classes.join(", "))?;
-    let train_counts = dataset.class_counts(&splits.train);
-    let always = metrics::majority(&train_counts).unwrap_or(0) as usize;
-    let measured = [("dev", &splits.dev), ("test", &splits.test)].into_iter().filter(|(_, rows)| !rows.is_empty());
-    let gives: Vec<String> = measured
-        .map(|(name, rows)| {
-            let right = dataset.class_counts(rows)[always] as f64;
-            format!("{} of the {name} rows", format::percent(right / rows.len() as f64))
-        })
-        .collect();
-    out.labelled(
-        ("baseline", VALUES),
-        &format!(
-            "always predicting {}, {} in training, is right on {}",
-            data::escaped(&dataset.labels[always]),
-            metrics::majority_words(&train_counts, "label"),
-            gives.join(" and ")
-        ),
-    )?;
+    let what = if task == Task::Regression { "numbers" } else { "labels" };
+    out.labelled((what, VALUES), &classes.join(", "))?;
+    if task == Task::SingleLabel {
+        baseline(dataset, splits, out)?;
+    }
     let one = if run.config.data.text_pair_column.is_some() { "pair" } else { "text" };
     if c.duplicates > 0 {
         let labels = match c.contradicting {
@@ -275,6 +268,9 @@ fn groups(run: &Prepared, splits: &Splits) -> String {
 
 /// The share of each label in each split: `train negative: 50.0%, positive: 50.0%; dev …`. `None` with many labels.
 fn balance(run: &Prepared) -> Option<String> {
+    if run.config.data.task() == Task::Regression {
+        return None;
+    }
     /// The most labels whose shares are listed for each split; `--json` has all.
     const LABELS: usize = 6;
     let (dataset, splits) = (&run.dataset, &run.splits);
@@ -308,6 +304,28 @@ pub fn dropped(cleaning: &Cleaning) -> String {
         .map(|(count, what, lines)| format!("{} {what} ({})", format::count(count), warning::lines_of(lines, count)))
         .collect();
     if dropped.is_empty() { "none dropped".into() } else { format!("dropped {}", dropped.join(", ")) }
+}
+
+/// What always predicting the most common label gives.
+fn baseline(dataset: &Dataset, splits: &Splits, out: &mut Output) -> Result<()> {
+    let train_counts = dataset.class_counts(&splits.train);
+    let always = metrics::majority(&train_counts).unwrap_or(0) as usize;
+    let measured = [("dev", &splits.dev), ("test", &splits.test)].into_iter().filter(|(_, rows)| !rows.is_empty());
+    let gives: Vec<String> = measured
+        .map(|(name, rows)| {
+            let right = dataset.class_counts(rows)[always] as f64;
+            format!("{} of the {name} rows", format::percent(right / rows.len() as f64))
+        })
+        .collect();
+    out.labelled(
+        ("baseline", VALUES),
+        &format!(
+            "always predicting {}, {} in training, is right on {}",
+            data::escaped(&dataset.labels[always]),
+            metrics::majority_words(&train_counts, "label"),
+            gives.join(" and ")
+        ),
+    )
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::Result;
 use clap::Args;
-use serde::Serialize;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use taper::{
     data::{self, LabelColumn, Layout, Origin, RowText, Texts, Wording},
     execute::{Classifier, Kept, training_rows},
@@ -19,6 +19,7 @@ use taper::{
     observe::RowProgress,
     plan::DataConfig,
     store::RunRecord,
+    task::{Answer, Target as Predicted, Task},
 };
 
 use super::{
@@ -28,7 +29,7 @@ use super::{
     input::{self, FileArgs},
     measuring::Measuring,
     output::Output,
-    results::{ByLabel, Form, NewFile, Target, Wanted},
+    results::{ByLabel, Form, Named, NewFile, Says, Target, Wanted},
     stop,
     stream::{Fields, Stream},
 };
@@ -92,17 +93,6 @@ struct Input {
     checked: Option<String>,
 }
 
-/// One classified text.
-#[derive(Serialize)]
-struct Line<'a> {
-    text: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    text_pair: Option<&'a str>,
-    label: &'a str,
-    confidence: f32,
-    probabilities: ByLabel<'a>,
-}
-
 impl Predict {
     /// Loads the model and classifies.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
@@ -115,6 +105,13 @@ impl Predict {
         stop::end_at_once(if reads_rows { "stopped: the rows were not all classified" } else { "stopped" })?;
         let config = &run.config.data;
         self.check_pair(config)?;
+        if let (Some(column), Task::MultiLabel | Task::Regression) = (&self.labels, config.task()) {
+            let what = format!(
+                "--labels {column}: the model was trained for {}, whose predictions `taper eval` measures",
+                config.task().name()
+            );
+            return Err(Unusable(anyhow::anyhow!(what)).into());
+        }
         // Opened before the model is loaded, so that its errors are reported at once.
         let target = self.out.as_deref().map(|path| Target::of(path, self.out_format)).transpose()?;
         let form = target.map_or(if out.json { Form::Jsonl } else { Form::Csv }, |target| target.form);
@@ -123,7 +120,7 @@ impl Predict {
                 let what = "--out can only be used with --file, or with `-` to classify the lines of standard input";
                 return Err(Unusable(anyhow::anyhow!(what)).into());
             }
-            return self.texts(self.load(&kept, &run, global)?, global, out);
+            return self.texts(self.load(&kept, &run, global)?, &run.config.data, global, out);
         }
         let origin = self.file.as_deref().map_or(Origin::StandardInput, Origin::of);
         if matches!(origin, Origin::StandardInput) && io::stdin().is_terminal() && !global.quiet {
@@ -140,8 +137,9 @@ impl Predict {
         let Input { rows, fields, checked } = self.open(&kept, config, (&origin, form), global)?;
         let model = self.load(&kept, &run, global)?;
         let each = self.out.is_some() || self.keep_columns;
-        let (labels, pairs) = (model.labels().to_vec(), rows.has_pairs());
-        let wanted = Wanted { form, labels, each, pairs, keep: self.keep_columns };
+        let pairs = rows.has_pairs();
+        let says = Says::new(model.task(), model.labels(), config.label_separator.as_deref());
+        let wanted = Wanted { form, says, each, pairs, keep: self.keep_columns };
 
         // Results printed on the same terminal already show progress.
         let shown = (file.is_some() || !out.terminal) && !global.quiet;
@@ -278,7 +276,7 @@ impl Predict {
         Err(Unusable(anyhow::anyhow!(what)))
     }
 
-    fn texts(&self, mut model: Classifier, global: &Global, out: &mut Output) -> Result<ExitCode> {
+    fn texts(&self, mut model: Classifier, config: &DataConfig, global: &Global, out: &mut Output) -> Result<ExitCode> {
         if let Some(at) = self.texts.iter().position(|text| data::is_blank(text)) {
             let which = if self.texts.len() == 1 { "the text".into() } else { format!("text {}", at + 1) };
             return Err(Unusable(anyhow::anyhow!("{which} is empty: there is nothing to classify")).into());
@@ -292,18 +290,24 @@ impl Predict {
             let which = if self.texts.len() == 1 { String::new() } else { format!("text {}: ", at + 1) };
             return Err(Unusable(anyhow::anyhow!("{which}{why}")).into());
         }
-        let results = model.predict(&texts, &mut |_| {})?;
-        let lines = texts.iter().zip(&results);
+        let answers = model.answers(&texts, &mut |_| {})?;
+        let lines = texts.iter().zip(&answers);
+        let says = Says::new(model.task(), model.labels(), config.label_separator.as_deref());
         if out.json {
-            out.document(&lines.map(|(text, scored)| describe(&model, *text, scored)).collect::<Vec<_>>())?;
+            out.document(&lines.map(|(text, answer)| Line { text: *text, says: &says, answer }).collect::<Vec<_>>())?;
         } else {
-            let rows = lines.map(|(text, (id, p))| {
-                let mut cells = vec![model.labels()[*id].clone(), format::percent(p[*id].into())];
+            let rows = lines.map(|(text, answer)| {
+                let mut cells = said(&says, answer);
                 cells.extend(text.texts().map(str::to_owned));
                 cells
             });
-            let columns = ["label", "confidence", "text", "text_pair"];
-            out.table(if text_pair.is_some() { &columns } else { &columns[..3] }, rows)?;
+            let mut columns: Vec<&str> = match model.task() {
+                Task::SingleLabel => vec!["label", "confidence"],
+                Task::MultiLabel => vec!["labels", "probabilities"],
+                Task::Regression => model.labels().iter().map(String::as_str).collect(),
+            };
+            columns.extend(["text", "text_pair"].into_iter().take(1 + usize::from(text_pair.is_some())));
+            out.table(&columns, rows)?;
         }
         if !global.quiet {
             model.cut().iter().for_each(|note| input::note(note));
@@ -352,13 +356,42 @@ fn has_labels(run: &RunRecord, origin: &Origin, out: &Output) {
     ));
 }
 
-fn describe<'a>(
-    model: &'a Classifier,
-    RowText { text, text_pair }: RowText<'a>,
-    (id, p): &'a (usize, Vec<f32>),
-) -> Line<'a> {
-    let probabilities = ByLabel { labels: model.labels(), probabilities: p };
-    Line { text, text_pair, label: &model.labels()[*id], confidence: p[*id], probabilities }
+/// What is predicted, in the cells of a row.
+fn said(says: &Says, answer: &Answer) -> Vec<String> {
+    let percent = |id: &u32| format::percent(answer.probabilities()[*id as usize].into());
+    match answer.predicted() {
+        target @ Predicted::Label(id) => vec![says.predicted(target), percent(id)],
+        target @ Predicted::Labels(ids) => {
+            let none = || Predicted::labels(Vec::new()).shown(&says.labels);
+            let labels = if ids.is_empty() { none() } else { says.predicted(target) };
+            vec![labels, ids.iter().map(percent).collect::<Vec<_>>().join(" ")]
+        }
+        Predicted::Values(values) => values.iter().map(|value| format::decimals(*value, 4)).collect(),
+    }
+}
+
+/// A text with its answer as a JSON object.
+struct Line<'a> {
+    text: RowText<'a>,
+    says: &'a Says,
+    answer: &'a Answer,
+}
+
+impl Serialize for Line<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { text: RowText { text, text_pair }, says, answer } = self;
+        let mut object = serializer.serialize_map(None)?;
+        object.serialize_entry("text", text)?;
+        if let Some(text_pair) = text_pair {
+            object.serialize_entry("text_pair", text_pair)?;
+        }
+        Named::plain(says.task).write(&mut object, says, Some(answer))?;
+        if says.task != Task::Regression {
+            let probabilities = ByLabel { labels: &says.labels, probabilities: answer.probabilities() };
+            object.serialize_entry("probabilities", &probabilities)?;
+        }
+        object.end()
+    }
 }
 
 fn too_many_fields(name: &str) -> anyhow::Error {

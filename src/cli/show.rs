@@ -11,13 +11,17 @@ use taper::{
     format,
     metrics::Metric,
     report::{LAST_STEPS, about_result, long_texts, weights},
-    stats::wilson,
     store::{EvalRecord, ProbeRecord, RunRecord},
     warning::{Kind, Warning},
 };
 
 use self::erased::Tag;
-use super::{Global, common, list::date, output::Output};
+use super::{
+    Global, common,
+    list::date,
+    outcome::{decided, with_interval},
+    output::Output,
+};
 
 /// The column of the values after their labels.
 const VALUES: usize = 12;
@@ -133,12 +137,12 @@ fn print(whole: &Whole, next: Option<String>, results: &[Warning], config: bool,
         out.fitted(
             &["when", "probe", "label", "confidence", "expected"],
             whole.probes.iter().map(|p| {
-                let confidence = p.score.probabilities.highest();
+                let confidence = p.score.confidence().map_or(format::NOTHING.into(), |p| format::percent(p.into()));
                 vec![
                     tag(&p.when),
                     format::texts(&p.score.text, p.score.text_pair.as_deref()).into_owned(),
                     p.score.predicted.clone(),
-                    format::percent(confidence.into()),
+                    confidence,
                     p.score.expect.clone().unwrap_or_else(|| "–".into()),
                 ]
             }),
@@ -146,9 +150,10 @@ fn print(whole: &Whole, next: Option<String>, results: &[Warning], config: bool,
         )?;
         out.say_what_is_left_out()?;
     }
+    let [first, second] = run.config.data.task().headline();
     out.line("")?;
     out.fitted(
-        &["when", "step", "split", "rows", "loss", "accuracy", "macro-F1"],
+        &["when", "step", "split", "rows", "loss", first.name(), second.name()],
         whole.evaluations.iter().map(|e| {
             vec![
                 tag(&e.when),
@@ -156,23 +161,19 @@ fn print(whole: &Whole, next: Option<String>, results: &[Warning], config: bool,
                 tag(&e.split),
                 format::count(e.metrics.rows),
                 Metric::Loss.text(e.metrics.get(Metric::Loss)),
-                format::percent(e.metrics.get(Metric::Accuracy)),
-                format::percent(e.metrics.get(Metric::MacroF1)),
+                first.text(e.metrics.get(first)),
+                second.text(e.metrics.get(second)),
             ]
         }),
-        &["rows", "macro-F1", "loss"],
+        &["rows", second.name(), "loss"],
     )?;
     out.say_what_is_left_out()?;
     if let Some(m) = &run.final_metrics {
-        let i = wilson(m.right(), m.rows);
         out.line("")?;
-        out.wrapped(&format!(
-            "{} accuracy {} (95% interval {}, {})",
-            run.measured_on().tag(),
-            format::percent(m.get(Metric::Accuracy)),
-            format::percents((i.low, i.high)),
-            format::counted(m.rows, "row")
-        ))?;
+        out.wrapped(&format!("{} {} {}", run.measured_on().tag(), first.name(), with_interval(m)))?;
+    }
+    for (label, text) in decided(run) {
+        out.labelled((&label, VALUES), &text)?;
     }
     for warning in results {
         out.wrapped(&format!("warning: {}", format::one_line(&warning.message)))?;

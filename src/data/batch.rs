@@ -70,7 +70,7 @@ pub fn batch(dataset: &Dataset, tokens: &Tokens, windows: &[u32]) -> Result<Batc
     tokens.encode_windows(windows)?;
     let read = windows.iter().map(|&window| tokens.window(window)).collect::<Result<Vec<_>, DataError>>()?;
     let rows: Vec<u32> = windows.iter().map(|&window| tokens.row_of(window)).collect();
-    let targets = rows.iter().map(|&row| dataset.rows[row as usize].target).collect();
+    let targets = rows.iter().map(|&row| dataset.rows[row as usize].target.clone()).collect();
     Ok(Batch { targets, rows, ..Batch::of_windows(&read) })
 }
 

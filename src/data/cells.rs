@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{DataError, Problem, missing_words::word, text_columns::TextColumns};
+use super::{DataError, Problem, missing_words::word, target_columns::TargetColumns, text_columns::TextColumns};
 
 /// A value of any column, kept to be written beside the results.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +23,14 @@ pub type KeptColumns = Vec<(Arc<str>, Kept)>;
 pub(super) struct Cells {
     pub(super) text: String,
     pub(super) text_pair: String,
+    /// The value of the column of the target; empty for a list, and where there are several such columns.
     pub(super) label: String,
+    /// The values of several columns of the target, or the elements of a list.
+    pub(super) labels: Vec<String>,
+    /// Whether the target is a list.
+    pub(super) is_list: bool,
+    /// Whether nothing is known of the target, which is not the same as an empty list: the field is absent.
+    pub(super) is_unknown: bool,
     pub(super) split: String,
     pub(super) group: String,
     /// Which words that programs write for a missing value are texts of columns.
@@ -50,6 +57,12 @@ impl Cells {
         self.text.clear();
         self.text_pair.clear();
         self.label.clear();
+        match self.is_list {
+            true => self.labels.clear(),
+            // Columns are as many in each row: their memory is kept.
+            false => self.labels.iter_mut().for_each(String::clear),
+        }
+        (self.is_list, self.is_unknown) = (false, false);
         self.split.clear();
         self.group.clear();
         self.missing_words.clear();
@@ -61,8 +74,8 @@ impl Cells {
 #[derive(Debug, Clone)]
 pub(super) struct Columns {
     pub(super) text: TextColumns,
-    /// None: labels are not read.
-    pub(super) label: Option<String>,
+    /// None: targets are not read.
+    pub(super) target: Option<TargetColumns>,
     /// None: there is no column of splits.
     pub(super) split: Option<String>,
     /// None: rows belong to no groups.
@@ -75,9 +88,24 @@ pub(super) struct Columns {
 }
 
 impl Columns {
+    /// Those of the target.
+    pub(super) fn targets(&self) -> &[String] {
+        self.target.as_ref().map_or(&[], |target| &target.names)
+    }
+
+    /// The key of a spec that names those of the target.
+    pub(super) fn target_key(&self) -> &'static str {
+        self.target.as_ref().map_or("label_column", TargetColumns::key)
+    }
+
+    /// Whether each of them has a part of the target.
+    pub(super) fn has_parts(&self) -> bool {
+        self.target.as_ref().is_some_and(|target| target.each)
+    }
+
     /// Those of texts and labels for a message.
     pub(super) fn shown(&self) -> Box<[String]> {
-        let names = self.text.named().map(|(name, _)| name).chain(&self.label);
+        let names = self.text.named().map(|(name, _)| name).chain(self.targets());
         names.map(|name| format!("`{}`", name.escape_debug())).collect()
     }
 }

@@ -161,7 +161,7 @@ mod tests {
         let rows = collector.finish().rows;
         assert_eq!(rows.len(), 200);
         for row in rows {
-            assert_eq!((row.text.as_str(), row.label()), (text(row.line).as_str(), row.line as u32));
+            assert_eq!((row.text.as_str(), row.target), (text(row.line).as_str(), Target::Label(row.line as u32)));
             assert_eq!(row.text_pair.as_deref(), (row.line % 3 > 0).then_some(text(row.line + 1000).as_str()));
         }
     }

@@ -1,7 +1,7 @@
 //! What is asked of a data set.
 
 use super::{Dataset, Row, SharedText, SplitFile, invisible::escaped};
-use crate::{event::Split, task::Target, warning::lines};
+use crate::{event::Split, warning::lines};
 
 impl Dataset {
     /// The names of the labels for a message: the first few, with invisible characters written out.
@@ -60,26 +60,20 @@ impl Dataset {
         rows.iter().filter(|_| one).map(|row| self.rows[*row as usize].line).collect()
     }
 
-    /// How many of `rows` have each label, by label id.
+    /// How many of `rows` have each label, by label id; of numbers none.
     ///
     /// # Panics
     /// Where `rows` has an id that is not in the data set.
     pub fn class_counts(&self, rows: &[u32]) -> Vec<u64> {
         let mut counts = vec![0; self.labels.len()];
         for &row in rows {
-            counts[self.rows[row as usize].label() as usize] += 1;
+            self.rows[row as usize].target.ids().iter().for_each(|&id| counts[id as usize] += 1);
         }
         counts
     }
 }
 
 impl Row {
-    /// The id of its label.
-    pub fn label(&self) -> u32 {
-        let Target::Label(id) = self.target;
-        id
-    }
-
     /// Puts its texts into memory of their own, away from those of other rows.
     pub(super) fn leave(&mut self) {
         self.text = self.text.alone();
@@ -96,6 +90,7 @@ impl AsRef<str> for Row {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::task::Target;
 
     #[test]
     fn lines_have_their_file_where_there_are_several() {

@@ -48,7 +48,8 @@ pub(super) struct Delimited {
     /// Positions of the columns of the text.
     texts: Vec<usize>,
     text_pair: Option<usize>,
-    label: Option<usize>,
+    /// Those of the target.
+    labels: Vec<usize>,
     split: Option<usize>,
     group: Option<usize>,
     done: bool,
@@ -82,7 +83,7 @@ impl Delimited {
             columns,
             texts: Vec::new(),
             text_pair: None,
-            label: None,
+            labels: Vec::new(),
             split: None,
             group: None,
             done: false,
@@ -100,12 +101,13 @@ impl Delimited {
         if rows.columns.keep {
             rows.kept = rows.header.iter().map(|name| name.as_str().into()).collect();
         }
-        let Columns { text, label, split, group, .. } = &rows.columns;
-        rows.texts = text.names.iter().map(|name| rows.find(name, text.key())).collect::<Result<_, _>>()?;
+        let Columns { text, split, group, .. } = &rows.columns;
+        let all = |names: &[String], key| names.iter().map(|name| rows.find(name, key)).collect::<Result<_, _>>();
         let find = |name: &Option<String>, key| name.as_ref().map(|name| rows.find(name, key)).transpose();
-        (rows.text_pair, rows.label, rows.split, rows.group) = (
+        (rows.texts, rows.text_pair, rows.labels, rows.split, rows.group) = (
+            all(&text.names, text.key())?,
             find(&text.pair, "text_pair_column")?,
-            find(label, "label_column")?,
+            all(rows.columns.targets(), rows.columns.target_key())?,
             find(split, "split_column")?,
             find(group, "group_column")?,
         );
@@ -123,7 +125,9 @@ impl Delimited {
         };
         let expected = self.header.len();
         let looks_like_rows = match &mut self.swallowed {
-            Some(swallowed) => swallowed.look(line, &record, char::from(self.delimiter), expected, self.label),
+            Some(swallowed) => {
+                swallowed.look(line, &record, char::from(self.delimiter), expected, self.labels.first().copied())
+            }
             None => false,
         };
         if let Some(what) = self.header_again(&record) {
@@ -142,7 +146,14 @@ impl Delimited {
             cells.add_text(cell(Some(text)), &self.columns.text);
         }
         cells.text_pair.push_str(cell(self.text_pair));
-        cells.label.push_str(cell(self.label).trim());
+        match self.labels[..] {
+            [label] if !self.columns.has_parts() => cells.label.push_str(cell(Some(label)).trim()),
+            _ => {
+                cells.labels.resize(self.labels.len(), String::new());
+                let values = self.labels.iter().map(|label| cell(Some(*label)).trim());
+                cells.labels.iter_mut().zip(values).for_each(|(to, value)| to.push_str(value));
+            }
+        }
         cells.split.push_str(cell(self.split).trim());
         cells.group.push_str(cell(self.group).trim());
         if !self.kept.is_empty() {
@@ -182,7 +193,8 @@ impl Delimited {
     fn header_again(&self, record: &Fields<'_>) -> Option<&'static str> {
         let text = self.texts[0];
         let is_text = |cell: &str| same_name(cell, &self.header[text]);
-        let is_label = |cell: &str| self.label.is_none_or(|label| same_name(cell, &self.header[label]));
+        let label = self.labels.first().copied();
+        let is_label = |cell: &str| label.is_none_or(|label| same_name(cell, &self.header[label]));
         if self.header.len() < 2 || !record.iter().any(is_text) || !record.iter().any(is_label) {
             return None;
         }
@@ -191,7 +203,7 @@ impl Delimited {
             return None;
         }
         let cell = |column: usize| record.get(column).unwrap_or_default();
-        let same = is_text(cell(text)) && self.label.is_none_or(|label| is_label(cell(label)));
+        let same = is_text(cell(text)) && label.is_none_or(|label| is_label(cell(label)));
         Some(match same && record.len() == self.header.len() {
             true => "the header line again (were several files concatenated?); remove it",
             false => {

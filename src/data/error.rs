@@ -215,6 +215,14 @@ pub enum DataError {
         /// The column of the labels.
         column: String,
     },
+    /// All rows have the same target.
+    #[error("{}: {what}", path.display())]
+    NothingToLearn {
+        /// The file.
+        path: PathBuf,
+        /// The target, and the columns it is in.
+        what: String,
+    },
     /// Row ids and token offsets are 32-bit numbers.
     #[error("more {what} than taper supports (at most {}); use data.limit", u32::MAX)]
     TooLarge {

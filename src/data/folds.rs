@@ -90,18 +90,18 @@ impl Folds {
             split_checks::groups_of_dev(dataset, (&self.0.concat(), "row"), &dataset.dev, &quoted(column))
         });
         let known_elsewhere = self.known_elsewhere(dataset);
-        let found = [self.few(), self.thin_labels(dataset), self.uneven(config), known_elsewhere, of_dev];
+        let found = [self.few(config), self.thin_labels(dataset), self.uneven(config), known_elsewhere, of_dev];
         found.into_iter().flatten().collect()
     }
 
     /// All folds together are a small test split.
-    fn few(&self) -> Option<Warning> {
+    fn few(&self, config: &DataConfig) -> Option<Warning> {
         let rows = self.0.iter().map(Vec::len).sum::<usize>();
         (rows < FEW).then(|| {
             let message = format!(
-                "all folds together have {}, too few to be conclusive: a single row changes accuracy by {} points; use more rows",
+                "all folds together have {}, too few to be conclusive{}; use more rows",
                 counted(rows as u64, "row"),
-                format::decimals(100.0 / rows as f64, 1)
+                split_checks::of_accuracy(config.task(), &format::decimals(100.0 / rows as f64, 1))
             );
             Warning::new(Kind::Split, message)
         })

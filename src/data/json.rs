@@ -20,8 +20,10 @@ use super::{
     layout::suggest,
     settings::Wording,
     source::{Input, read_line},
+    target_columns::TargetColumns,
     text_columns::TextColumns,
 };
+use crate::task::Task;
 
 /// A file of JSON objects, row by row.
 pub(super) struct JsonRows {
@@ -51,7 +53,7 @@ enum Objects {
 struct Seen {
     texts: Vec<bool>,
     text_pair: bool,
-    label: bool,
+    targets: Vec<bool>,
     split: bool,
     group: bool,
 }
@@ -73,7 +75,11 @@ impl JsonRows {
             objects,
             buffer: Vec::new(),
             done: false,
-            seen: Seen { texts: vec![false; columns.text.names.len()], ..Seen::default() },
+            seen: Seen {
+                texts: vec![false; columns.text.names.len()],
+                targets: vec![false; columns.targets().len()],
+                ..Seen::default()
+            },
             columns,
             fields: Vec::new(),
         }
@@ -106,9 +112,12 @@ impl JsonRows {
         if first {
             self.fields = fields(text);
         }
-        self.seen.texts.iter_mut().zip(&row.texts).for_each(|(seen, text)| *seen |= text.is_some());
+        let see = |seen: &mut [bool], values: &[Option<Value>]| {
+            seen.iter_mut().zip(values).for_each(|(seen, value)| *seen |= value.is_some());
+        };
+        see(&mut self.seen.texts, &row.texts);
+        see(&mut self.seen.targets, &row.targets);
         self.seen.text_pair |= row.text_pair.is_some();
-        self.seen.label |= row.label.is_some();
         self.seen.split |= row.split.is_some();
         self.seen.group |= row.group.is_some();
         if let Some((column, key)) = row.lacking(&self.columns.text).filter(|_| self.columns.text_in_each) {
@@ -124,7 +133,7 @@ impl JsonRows {
                 }
             });
         }
-        row.fill(cells, &self.columns).map_err(|what| Fault::Row(Problem::new(line, what)))?;
+        row.fill(cells, &self.columns, self.wording).map_err(|what| Fault::Row(Problem::new(line, what)))?;
         if self.columns.keep {
             cells.kept = json_fields::values(text);
         }
@@ -160,11 +169,15 @@ impl JsonRows {
         if let Some((name, _)) = text.names.iter().zip(&self.seen.texts).find(|(_, seen)| !**seen) {
             return Err(missing(name, text.key()));
         }
+        let lacking = self.columns.targets().iter().zip(&self.seen.targets).find(|(_, seen)| !**seen);
+        let lacking = lacking.filter(|_| self.columns.text.pair.is_none() || self.seen.text_pair);
+        if let Some((name, _)) = lacking {
+            return Err(missing(name, self.columns.target_key()));
+        }
         match &self.columns {
             Columns { text: TextColumns { pair: Some(pair), .. }, .. } if !self.seen.text_pair => {
                 Err(missing(pair, "text_pair_column"))
             }
-            Columns { label: Some(label), .. } if !self.seen.label => Err(missing(label, "label_column")),
             Columns { split: Some(split), .. } if !self.seen.split => Err(missing(split, "split_column")),
             Columns { group: Some(group), .. } if !self.seen.group => Err(missing(group, "group_column")),
             _ => Ok(()),
@@ -197,7 +210,8 @@ struct Values {
     /// One for each column of the text.
     texts: Vec<Option<Value>>,
     text_pair: Option<Value>,
-    label: Option<Value>,
+    /// One for each column of the target.
+    targets: Vec<Option<Value>>,
     split: Option<Value>,
     group: Option<Value>,
 }
@@ -212,7 +226,7 @@ impl Values {
         }
     }
 
-    fn fill(self, cells: &mut Cells, columns: &Columns) -> Result<(), String> {
+    fn fill(self, cells: &mut Cells, columns: &Columns, wording: Wording) -> Result<(), String> {
         for (value, name) in self.texts.into_iter().zip(&columns.text.names) {
             if let Some(part) = text(value, name)? {
                 cells.add_text(&part, &columns.text);
@@ -220,10 +234,64 @@ impl Values {
         }
         let named = |column: &Option<String>| column.clone().unwrap_or_default();
         cells.text_pair = text(self.text_pair, &named(&columns.text.pair))?.unwrap_or_default();
-        cells.label = value(self.label).map_err(|what| format!("`{}` is {what}", named(&columns.label)))?;
-        cells.split = value(self.split).map_err(|what| format!("`{}` is {what}", named(&columns.split)))?;
-        cells.group = value(self.group).map_err(|what| format!("`{}` is {what}", named(&columns.group)))?;
+        if let Some(target) = &columns.target {
+            fill_target(self.targets, cells, target, wording)?;
+        }
+        cells.split = value(self.split, ONE).map_err(|what| format!("`{}` is {what}", named(&columns.split)))?;
+        cells.group = value(self.group, ONE).map_err(|what| format!("`{}` is {what}", named(&columns.group)))?;
         Ok(())
+    }
+}
+
+/// What the value of a split or a group has to be.
+const ONE: &str = "a string, a number or a boolean";
+
+/// Puts the values of the target into the cells.
+fn fill_target(
+    values: Vec<Option<Value>>,
+    cells: &mut Cells,
+    target: &TargetColumns,
+    wording: Wording,
+) -> Result<(), String> {
+    cells.labels.resize(if target.each { values.len() } else { 0 }, String::new());
+    for (at, (found, name)) in values.into_iter().zip(&target.names).enumerate() {
+        let named = |what: String| format!("`{name}` is {what}");
+        let cell = match found {
+            None => {
+                cells.is_unknown = true;
+                continue;
+            }
+            Some(Value::Array(elements)) if target.takes_lists() => {
+                cells.is_list = true;
+                let wrong = |what| named(format!("a list with {what}, expected strings or whole numbers in it"));
+                cells.labels = elements.into_iter().map(element).collect::<Result<_, _>>().map_err(wrong)?;
+                continue;
+            }
+            Some(Value::Array(_)) => {
+                let help = target.instead_of_list(wording);
+                return Err(named(format!("an array, expected {}{help}", target.expects())));
+            }
+            Some(found @ Value::Bool(_)) if target.task == Task::Regression => {
+                return Err(named(format!("{}, expected {}", kind(&found), target.expects())));
+            }
+            // Of any size: it is no name.
+            Some(Value::Number(number)) if target.task == Task::Regression => number.to_string(),
+            found => value(found, target.expects()).map_err(named)?,
+        };
+        match target.each {
+            true => cells.labels[at] = cell,
+            false => cells.label = cell,
+        }
+    }
+    Ok(())
+}
+
+/// A label in a list; what it is if it cannot be one.
+pub(super) fn element(value: Value) -> Result<String, String> {
+    match value {
+        Value::String(text) => Ok(text.trim().to_owned()),
+        Value::Number(number) if !number.is_f64() => Ok(number.to_string()),
+        other => Err(kind(&other)),
     }
 }
 
@@ -236,15 +304,15 @@ fn text(value: Option<Value>, name: &str) -> Result<Option<String>, String> {
     }
 }
 
-/// The value of a label, a split or a group as text; what it is if it cannot be one.
-fn value(value: Option<Value>) -> Result<String, String> {
+/// The value of a label, a split or a group as text; what it is if it cannot be one, and what was expected.
+fn value(value: Option<Value>, expected: &str) -> Result<String, String> {
     match value {
         None | Some(Value::Null) => Ok(String::new()),
         Some(Value::String(text)) => Ok(text.trim().to_owned()),
         Some(Value::Bool(value)) => Ok(if value { "true" } else { "false" }.to_owned()),
         Some(Value::Number(value)) if !value.is_f64() => Ok(value.to_string()),
         Some(Value::Number(value)) => number(value.as_f64().unwrap_or(f64::NAN)),
-        Some(other) => Err(format!("{}, expected a string, a number or a boolean", kind(&other))),
+        Some(other) => Err(format!("{}, expected {expected}", kind(&other))),
     }
 }
 
@@ -302,13 +370,17 @@ impl<'de> Visitor<'de> for Object<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Values, A::Error> {
-        let mut row = Values { texts: vec![None; self.0.text.names.len()], ..Values::default() };
         let columns = self.0;
+        let mut row = Values {
+            texts: vec![None; columns.text.names.len()],
+            targets: vec![None; columns.targets().len()],
+            ..Values::default()
+        };
         while let Some(field) = map.next_key_seed(Name(columns))? {
             let (value, name) = match field {
                 Field::Text(column) => (&mut row.texts[column], columns.text.names.get(column)),
                 Field::TextPair => (&mut row.text_pair, columns.text.pair.as_ref()),
-                Field::Label => (&mut row.label, columns.label.as_ref()),
+                Field::Target(column) => (&mut row.targets[column], columns.targets().get(column)),
                 Field::Split => (&mut row.split, columns.split.as_ref()),
                 Field::Group => (&mut row.group, columns.group.as_ref()),
                 Field::Other => {
@@ -330,7 +402,8 @@ enum Field {
     /// One of the columns of the text, by its position.
     Text(usize),
     TextPair,
-    Label,
+    /// One of the columns of the target, by its position.
+    Target(usize),
     Split,
     Group,
     Other,
@@ -359,9 +432,13 @@ impl Visitor<'_> for Name<'_> {
         if let Some(column) = columns.names.iter().position(|column| column == name) {
             return Ok(Field::Text(column));
         }
+        if columns.pair.as_deref() == Some(name) {
+            return Ok(Field::TextPair);
+        }
+        if let Some(column) = self.0.targets().iter().position(|column| column == name) {
+            return Ok(Field::Target(column));
+        }
         Ok(match name {
-            _ if columns.pair.as_deref() == Some(name) => Field::TextPair,
-            _ if self.0.label.as_deref() == Some(name) => Field::Label,
             _ if self.0.split.as_deref() == Some(name) => Field::Split,
             _ if self.0.group.as_deref() == Some(name) => Field::Group,
             _ => Field::Other,

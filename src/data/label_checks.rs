@@ -8,9 +8,11 @@ use super::{
     Row,
     alike::{self, quoted},
     settings::Wording,
+    target_columns::TargetColumns,
 };
 use crate::{
     format::{by_number, counted},
+    task::Task,
     warning::{Kind, Warning, lines_of},
 };
 
@@ -23,27 +25,47 @@ const FEW_ROWS: u64 = 8;
 /// The most groups and pairs of labels that get a warning each.
 const NAMED: usize = 10;
 
-/// Warnings about the labels of the column `column`; `named` is whether data.labels names them.
-pub(super) fn check(labels: &[String], rows: &[Row], column: &str, named: bool) -> Vec<Warning> {
+/// Warnings about the labels of the columns `target`; `named` is whether data.labels names them.
+pub(super) fn check(labels: &[String], rows: &[Row], target: &TargetColumns, named: bool) -> Vec<Warning> {
     let counts = counts(labels.len(), rows);
+    // Their names are intended, as those in data.labels.
+    let named = named || target.each;
+    let several = target.task == Task::MultiLabel;
     let mut found = Vec::new();
     let mut say_at = |message: String, lines: Vec<u64>| found.push(Warning::new(Kind::Labels, message).at(lines));
     let mut say = |message: String| say_at(message, Vec::new());
     let lines = |ids: &[usize]| -> Vec<u64> {
-        let of_them = rows.iter().filter(|row| ids.contains(&(row.label() as usize)));
+        let of_them = rows.iter().filter(|row| row.target.ids().iter().any(|id| ids.contains(&(*id as usize))));
         of_them.take(Warning::MAX_LINES).map(|row| row.line).collect()
     };
     let name = Wording::Keys.name("label_column");
+    if several {
+        let always: Vec<&String> =
+            labels.iter().zip(&counts).filter(|(_, n)| **n == rows.len() as u64).map(|(l, _)| l).collect();
+        if !always.is_empty() {
+            say(format!(
+                "every row has {} {}: there is nothing to learn about {}",
+                by_number(always.len() as u64, "the label", "the labels"),
+                list(always.iter().take(NAMED).copied()),
+                by_number(always.len() as u64, "it", "them")
+            ));
+        }
+    }
+    if target.each {
+        return found;
+    }
+    let column = &target.names[0];
     if is_measured(labels) {
         say(format!(
-            "the {} labels are numbers with fractions, such as {}: they look like amounts (regression), but each counts as a separate \
-             class; group them into ranges first",
+            "the {} labels are numbers with fractions, such as {}: they look like amounts, but each counts as a separate class; to learn \
+             the numbers, set data.problem_type = \"regression\", or group them into ranges first",
             labels.len(),
             list(labels.iter().take(3))
         ));
         return found; // any other warning would follow from this one
     }
-    if is_id(&counts, rows.len() as u64) {
+    // With several labels in a row there may be more of them than rows.
+    if is_id(&counts, counts.iter().sum::<u64>().max(rows.len() as u64)) {
         say(format!(
             "column `{column}` has {} different labels in {} rows: it looks like an id, a number or a text; does {name} name the \
              right column?",
@@ -55,15 +77,28 @@ pub(super) fn check(labels: &[String], rows: &[Row], column: &str, named: bool) 
     if labels.len() > MANY {
         say(format!("column `{column}` has {} different labels: does {name} name the right column?", labels.len()));
     }
-    let several = lists(labels);
-    let is_list = several.is_some();
-    if let Some((separator, examples)) = several {
-        say(format!(
-            "labels such as {} look like lists of several labels, separated by `{separator}`: each list counts as a \
-             separate class, because taper assigns one label to each text; keep one label per row, or create a data \
-             set for each label",
-            list(examples.into_iter())
-        ));
+    let lists = lists(labels);
+    let is_list = lists.is_some();
+    if let Some((separator, examples)) = lists {
+        let shown = list(examples.into_iter());
+        let message = match (several, &target.separator) {
+            (false, _) => format!(
+                "labels such as {shown} look like lists of several labels, separated by `{separator}`: each list counts as a separate \
+                 class; if a text can have several labels, set data.problem_type = \"multi_label_classification\" and \
+                 data.label_separator = \"{}\"",
+                in_toml(separator)
+            ),
+            (true, None) => format!(
+                "labels such as {shown} look like lists of several labels, separated by `{separator}`: each list counts as one label; to \
+                 divide them, set data.label_separator = \"{}\"",
+                in_toml(separator)
+            ),
+            (true, Some(own)) => format!(
+                "labels such as {shown} look like lists of several labels, separated by `{separator}`, but data.label_separator is \
+                 `{own}`: each list counts as one label; use one separator in the data file"
+            ),
+        };
+        say(message);
     }
     let groups = alike::groups(labels);
     // Labels that data.labels names are intended.
@@ -81,11 +116,20 @@ pub(super) fn check(labels: &[String], rows: &[Row], column: &str, named: bool) 
                 "is treated as a class, but programs often write it for a missing value",
                 "are treated as classes, but programs often write them for missing values"
             ),
-            by_number(
-                missing.len() as u64,
-                "if it is one, empty these cells so that the rows are left out; if it is a real label, list it in data.labels",
-                "if they are missing, empty these cells so that the rows are left out; if they are real labels, list them in data.labels"
-            ),
+            match several {
+                false => by_number(
+                    missing.len() as u64,
+                    "if it is one, empty these cells so that the rows are left out; if it is a real label, list it in data.labels",
+                    "if they are missing, empty these cells so that the rows are left out; if they are real labels, list them in data.labels"
+                ),
+                // An empty cell means that the text has no label.
+                true => by_number(
+                    missing.len() as u64,
+                    "if it is one, list it in data.missing so that the rows are left out; if it is a real label, list it in data.labels",
+                    "if they are missing, list them in data.missing so that the rows are left out; if they are real labels, list them in \
+                     data.labels"
+                ),
+            },
         );
         say_at(message, at);
     }
@@ -139,7 +183,7 @@ fn counts(labels: usize, rows: &[Row]) -> Vec<u64> {
     const AT_ONCE: usize = 1 << 16;
     let count = |rows: &[Row]| {
         let mut counts = vec![0; labels];
-        rows.iter().for_each(|row| counts[row.label() as usize] += 1);
+        rows.iter().flat_map(|row| row.target.ids()).for_each(|id| counts[*id as usize] += 1);
         counts
     };
     let add = |a: Vec<u64>, b: Vec<u64>| a.into_iter().zip(b).map(|(a, b)| a + b).collect();
@@ -190,6 +234,11 @@ fn lists(labels: &[String]) -> Option<(char, Vec<&String>)> {
     })
 }
 
+/// A separator as it is written in a TOML string.
+fn in_toml(separator: char) -> String {
+    if separator == '\t' { "\\t".into() } else { separator.into() }
+}
+
 fn list<'a>(labels: impl Iterator<Item = &'a String>) -> String {
     labels.map(|label| quoted(label)).collect::<Vec<_>>().join(", ")
 }
@@ -209,7 +258,7 @@ mod tests {
             target: Target::Label((line % labels.len() as u64) as u32),
         };
         let rows: Vec<Row> = (0..rows * labels.len() as u64).map(row).collect();
-        check(&labels, &rows, "label", false).into_iter().map(|warning| warning.message).collect()
+        check(&labels, &rows, &"label".into(), false).into_iter().map(|warning| warning.message).collect()
     }
 
     #[test]
@@ -230,7 +279,7 @@ mod tests {
     fn amounts_give_a_warning_and_scales_do_not() {
         let amounts: Vec<String> = (0..40).map(|i| format!("{}.{}", i % 7, i * 13 + 1)).collect();
         let amounts: Vec<&str> = amounts.iter().map(String::as_str).collect();
-        assert!(says(&amounts, 10)[0].contains("look like amounts (regression)"), "{:?}", says(&amounts, 10));
+        assert!(says(&amounts, 10)[0].contains("they look like amounts"), "{:?}", says(&amounts, 10));
         let stars: Vec<String> = (1..=10).map(|i| format!("{:.1}", f64::from(i) / 2.0)).collect();
         let stars: Vec<&str> = stars.iter().map(String::as_str).collect();
         assert_eq!(says(&stars, 10), Vec::<String>::new());

@@ -8,8 +8,37 @@ use std::{
 use foldhash::fast::RandomState;
 use rayon::prelude::*;
 
-use super::Row;
-use crate::task::Target;
+use super::{Row, error::shorten, invisible::escaped, settings::Wording};
+
+/// The labels that a file may have.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    /// Value → name; empty: any value, which is its own name.
+    pub(super) labels: &'a BTreeMap<String, String>,
+    /// Names of the values 0, 1, …, for a column of class labels if `labels` is empty.
+    pub(super) classes: Option<&'a [String]>,
+    /// The file that they are the labels of.
+    pub(super) of: Option<&'a str>,
+}
+
+/// What is wrong with a row whose label none has: the column and the value.
+pub(super) fn unknown_label((column, value): (&str, &str), known: Known<'_>, wording: Wording) -> String {
+    const SHOWN: usize = 20;
+    let labels = known.labels;
+    let mut names: Vec<String> = labels.keys().take(SHOWN).map(|key| format!("`{}`", escaped(key))).collect();
+    if labels.len() > SHOWN {
+        names.push(format!("and {} more", labels.len() - SHOWN));
+    }
+    let label = format!("label `{}` (column `{}`)", escaped(&shorten(value)), shorten(column));
+    let names = names.join(", ");
+    match (known.of, wording) {
+        (Some(source), _) => format!("{label} does not occur in {source}, whose labels are {names}"),
+        (None, Wording::Keys) => format!("{label} is not in data.labels, which has {names}"),
+        (None, Wording::Options | Wording::Run { .. }) => {
+            format!("{label} is not a label of the model, whose labels are {names}")
+        }
+    }
+}
 
 /// The labels of a data set that is being read.
 pub(super) struct Labels {
@@ -84,7 +113,7 @@ impl Labels {
                 sorted_id[provisional] = id as u32;
             }
             if !sorted_id.is_sorted() {
-                rows.par_iter_mut().for_each(|row| row.target = Target::Label(sorted_id[row.label() as usize]));
+                rows.par_iter_mut().for_each(|row| row.target = row.target.renamed(&sorted_id));
             }
             self.names.sort_by(|a, b| by_value(a, b));
         }

@@ -137,7 +137,11 @@ fn has_columns(header: &str, delimiter: u8, columns: &Columns) -> bool {
     let mut names = header.split(char::from(delimiter)).map(|name| name.trim().trim_matches('"').trim());
     let names: Vec<&str> = names.by_ref().collect();
     let texts = columns.text.named().map(|(name, _)| name);
-    texts.chain(&columns.label).chain(&columns.split).chain(&columns.group).all(|name| names.contains(&name.as_str()))
+    texts
+        .chain(columns.targets())
+        .chain(&columns.split)
+        .chain(&columns.group)
+        .all(|name| names.contains(&name.as_str()))
 }
 
 /// What separates the fields of a header, if that is not `own` beyond doubt: only with it, the header has the columns that are read.

@@ -27,8 +27,19 @@ impl<'a> MissingValues<'a> {
 
     /// Empties the cells of the row on `line` that have one of the values.
     pub(super) fn clear(&mut self, cells: &mut Cells, line: u64) {
-        for cell in [&mut cells.text, &mut cells.text_pair, &mut cells.label, &mut cells.split, &mut cells.group] {
-            if self.values.iter().any(|value| value == cell.trim()) {
+        let is_missing = |cell: &str| self.values.iter().any(|value| value == cell.trim());
+        for cell in [&mut cells.text, &mut cells.text_pair, &mut cells.split, &mut cells.group] {
+            if is_missing(cell) {
+                cell.clear();
+            }
+        }
+        if is_missing(&cells.label) {
+            cells.label.clear();
+            cells.is_unknown = true;
+        }
+        // What a list contains is a label, whatever it is.
+        for cell in cells.labels.iter_mut().filter(|_| !cells.is_list) {
+            if is_missing(cell) {
                 cell.clear();
             }
         }

@@ -8,6 +8,7 @@ use parquet::{
     errors::ParquetError,
     file::reader::{FileReader, SerializedFileReader},
     record::{Field, reader::RowIter},
+    schema::types::SchemaDescriptor,
 };
 
 use super::{
@@ -19,9 +20,10 @@ use super::{
     row_limit::MAX_ROW,
     settings::Wording,
     source::Input,
+    target_columns::TargetColumns,
     text_columns::TextColumns,
 };
-use crate::regular;
+use crate::{regular, task::Task};
 
 /// A Parquet file, row by row.
 pub(super) struct Parquet {
@@ -35,6 +37,10 @@ pub(super) struct Parquet {
     text: TextColumns,
     /// The texts of a row, if they are several.
     parts: Vec<String>,
+    /// Columns of the target, whether they are numbers to learn, and whether each has a part of it.
+    targets: usize,
+    any_number: bool,
+    has_parts: bool,
     /// Names of all columns.
     names: Vec<String>,
     /// Names of the label values 0, 1, ….
@@ -51,7 +57,8 @@ enum Role {
     /// A part of the text, by its position in the spec.
     Text(usize),
     Pair,
-    Label,
+    /// A part of the target, by its position in the spec.
+    Target(usize),
     Split,
     Group,
 }
@@ -65,11 +72,12 @@ impl Parquet {
         let file = reader.metadata().file_metadata();
         let fields = file.schema().get_fields();
         let names: Vec<String> = fields.iter().map(|column| column.name().to_string()).collect();
-        let Columns { text, label, split, group, keep, .. } = columns;
+        let targets = columns.targets().iter().enumerate();
+        let targets: Vec<_> = targets.map(|(at, name)| (Role::Target(at), name, columns.target_key())).collect();
+        let Columns { text, target, split, group, keep, .. } = &columns;
         let texts = text.names.iter().enumerate().map(|(at, name)| (Role::Text(at), name, text.key()));
         let pair = text.pair.iter().map(|name| (Role::Pair, name, "text_pair_column"));
-        let others = label.iter().map(|name| (Role::Label, name, "label_column"));
-        let others = others.chain(split.iter().map(|name| (Role::Split, name, "split_column")));
+        let others = targets.into_iter().chain(split.iter().map(|name| (Role::Split, name, "split_column")));
         let others = others.chain(group.iter().map(|name| (Role::Group, name, "group_column")));
         let mut wanted = Vec::new();
         for (role, name, key) in texts.chain(pair).chain(others) {
@@ -89,30 +97,29 @@ impl Parquet {
                     found: names.into(),
                 });
             }
-            let leaves = file.schema_descr().columns().iter().enumerate();
-            let mut leaf = leaves.filter(|(_, leaf)| leaf.path().parts().first() == Some(name));
-            let column = leaf.next().ok_or_else(|| "a group without columns".to_owned());
-            let column =
-                column.and_then(|(index, leaf)| Column::new(index, leaf)).map_err(|found| DataError::Layout {
-                    path: path.into(),
-                    what: format!(
-                        "column `{name}`, which {}, is {found}; expected {}{}",
-                        wording.names(key),
-                        match role {
-                            Role::Text(_) | Role::Pair => "strings",
-                            Role::Label | Role::Split | Role::Group => "strings, numbers or booleans",
-                        },
-                        wording.another(key)
-                    ),
-                })?;
+            let column = column_of(file.schema_descr(), name, matches!(role, Role::Target(_)), target.as_ref());
+            let column = column.map_err(|found| DataError::Layout {
+                path: path.into(),
+                what: format!(
+                    "column `{name}`, which {}, is {found}; expected {}{}",
+                    wording.names(key),
+                    match (role, target) {
+                        (Role::Text(_) | Role::Pair, _) => "strings".into(),
+                        (Role::Target(_), Some(target)) => expected(target, &found, wording),
+                        _ => "strings, numbers or booleans".into(),
+                    },
+                    wording.another(key)
+                ),
+            })?;
             let column = if matches!(role, Role::Text(_) | Role::Pair) { column.of_texts() } else { column };
             wanted.push((role, name.clone(), column));
         }
         let metadata = file.key_value_metadata();
         let hub = metadata.and_then(|pairs| pairs.iter().find(|pair| pair.key == "huggingface"));
-        let classes = label.as_deref().zip(hub.and_then(|pair| pair.value.as_deref()));
+        let column = target.as_ref().filter(|target| target.has_labels()).and_then(|target| target.names.first());
+        let classes = column.zip(hub.and_then(|pair| pair.value.as_deref()));
         let classes = classes.and_then(|(column, text)| class_names(text, column));
-        let kept = match keep {
+        let kept = match *keep {
             true => Some(all_columns(path).map_err(|error| unreadable(path, error))?),
             false => None,
         };
@@ -123,7 +130,10 @@ impl Parquet {
             rows_left: 0,
             columns: wanted,
             parts: vec![String::new(); text.names.len()],
-            text,
+            text: text.clone(),
+            targets: columns.targets().len(),
+            any_number: target.as_ref().is_some_and(|target| target.task == Task::Regression),
+            has_parts: columns.has_parts(),
             names,
             classes,
             kept,
@@ -159,15 +169,23 @@ impl Parquet {
         let several = self.parts.len() > 1;
         self.parts.iter_mut().for_each(String::clear); // that of a row that could not be used is still there
         let mut problem = None;
+        cells.labels.resize(if self.has_parts { self.targets } else { 0 }, String::new());
         for (role, name, column) in &mut self.columns {
             let here = |error| Fault::File(damaged(&self.path, self.row, name, error));
             let read = match role {
                 Role::Text(at) if several => column.text(&mut self.parts[*at]).map_err(here)?,
                 Role::Text(_) => column.text(&mut cells.text).map_err(here)?,
                 Role::Pair => column.text(&mut cells.text_pair).map_err(here)?,
-                Role::Label => column.cell(&mut cells.label).map_err(here)?,
-                Role::Split => column.cell(&mut cells.split).map_err(here)?,
-                Role::Group => column.cell(&mut cells.group).map_err(here)?,
+                Role::Target(_) if column.has_lists() => {
+                    cells.is_list = true;
+                    column.list(&mut cells.labels).map_err(here)?
+                }
+                Role::Target(at) if self.has_parts => {
+                    column.cell(&mut cells.labels[*at], self.any_number).map_err(here)?
+                }
+                Role::Target(_) => column.cell(&mut cells.label, self.any_number).map_err(here)?,
+                Role::Split => column.cell(&mut cells.split, false).map_err(here)?,
+                Role::Group => column.cell(&mut cells.group, false).map_err(here)?,
             };
             if let Err(what) = read {
                 problem = Some(format!("`{name}` is {what}"));
@@ -205,11 +223,56 @@ impl Parquet {
     }
 }
 
-/// The names of a column of class labels in what the `datasets` library writes into a file:
-/// `{"info": {"features": {COLUMN: {"names": […], "_type": "ClassLabel"}}}}`.
+/// The column of this name, of texts and values, or of what the target may be.
+fn column_of(
+    schema: &SchemaDescriptor,
+    name: &String,
+    is_target: bool,
+    target: Option<&TargetColumns>,
+) -> Result<Column, String> {
+    let mut leaves = schema.columns().iter().enumerate();
+    let mut leaves = leaves.by_ref().filter(|(_, leaf)| leaf.path().parts().first() == Some(name));
+    let (index, leaf) = leaves.next().ok_or_else(|| "a group without columns".to_owned())?;
+    let only = leaves.next().is_none();
+    match target.filter(|_| is_target) {
+        Some(target) if target.takes_lists() && only && leaf.max_rep_level() > 0 => {
+            Column::of_lists(index, leaf, schema.get_column_root(index))
+        }
+        Some(target) if target.task == Task::Regression => Column::of_numbers(index, leaf),
+        _ => Column::new(index, leaf),
+    }
+}
+
+/// What a column of the target has to have, where it is `found`.
+fn expected(target: &TargetColumns, found: &str, wording: Wording) -> String {
+    let is_list = found.starts_with("a list");
+    match (target.task, target.each) {
+        (Task::SingleLabel, _) if is_list => {
+            format!("strings, numbers or booleans{}", target.instead_of_list(wording))
+        }
+        (Task::SingleLabel, _) => "strings, numbers or booleans".into(),
+        (Task::MultiLabel, true) => "0 and 1".into(),
+        (Task::MultiLabel, false) if is_list => {
+            "lists of strings or whole numbers, which are the labels of the text; for vectors of 0 and 1, give each label a column of its \
+             own, and name these columns in data.label_columns"
+                .into()
+        }
+        (Task::MultiLabel, false) => "lists of strings or whole numbers, or strings".into(),
+        (Task::Regression, _) if is_list => format!("numbers{}", target.instead_of_list(wording)),
+        (Task::Regression, _) => "numbers".into(),
+    }
+}
+
+/// The names of a column of class labels, or of lists of them, in what the `datasets` library writes into a file:
+/// `{"info": {"features": {COLUMN: {"names": […], "_type": "ClassLabel"}}}}`, for lists `{COLUMN: {"feature": {…}, "_type": "List"}}`.
 fn class_names(text: &str, column: &str) -> Option<Vec<String>> {
     let info: serde_json::Value = serde_json::from_str(text).ok()?;
-    let feature = &info["info"]["features"][column];
+    let mut feature = &info["info"]["features"][column];
+    if ["Sequence", "List", "LargeList"].iter().any(|list| feature["_type"] == *list) {
+        feature = &feature["feature"];
+    } else if let [only] = feature.as_array().map_or(&[][..], Vec::as_slice) {
+        feature = only; // as earlier versions write a list
+    }
     if feature["_type"] != "ClassLabel" {
         return None;
     }

@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    mem,
     path::{Path, PathBuf},
 };
 
@@ -17,22 +16,25 @@ use super::{
     groups::Groups,
     invisible::escaped,
     label_checks,
-    labels::Labels,
+    labels::Known,
     missing::MissingValues,
     noticed::{Noticed, guessed, note, swallowed},
+    number_checks,
     progress::{Listener, Meter, Progress, silent},
     repeats::Repeats,
     rows::Rows,
+    sample::sample,
     settings::{Layout, Wording},
     source::Origin,
+    target_columns::TargetColumns,
+    targets::Targets,
     text_columns::{RowText, TextColumns},
 };
 use crate::{
     event::Split,
     format::{by_number, counted},
     plan::SplitValues,
-    random::{Purpose, Stream},
-    task::Target,
+    task::{Target, Task},
     warning::{Kind, Warning, lines_of},
 };
 
@@ -87,7 +89,7 @@ pub fn read_files_telling(files: &DataFiles, config: &DataConfig, listener: &Lis
     let layout = &Layout::from(config);
     let columns = |split: Option<&String>, group: Option<&String>| Columns {
         text: config.into(),
-        label: Some(config.label_column.clone()),
+        target: Some(config.into()),
         split: split.cloned(),
         group: group.cloned(),
         text_in_each: false,
@@ -135,26 +137,48 @@ fn of_source(
     let known = Known { labels: &config.labels, classes: of.classes.as_deref(), of: None };
     let splits = config.splits.as_ref().filter(|_| config.split_column.is_some());
     let Labelled { mut data, values, files } = labelled(&origins, layout, columns, known, splits, listener)?;
-    data.warnings.extend(label_checks::check(
-        &data.labels,
-        &data.rows,
-        &config.label_column,
-        !config.labels.is_empty(),
-    ));
+    let target = TargetColumns::from(config);
+    data.warnings.extend(match target.task {
+        Task::SingleLabel | Task::MultiLabel => {
+            label_checks::check(&data.labels, &data.rows, &target, !config.labels.is_empty())
+        }
+        Task::Regression => number_checks::check(&data.labels, &data.rows),
+    });
     if let Some(limit) = config.limit {
         sample(&mut data, limit, config.seed);
     }
     if let Some(first) = data.rows.first()
         && data.rows.iter().all(|row| row.target == first.target)
     {
-        let (label, path) = (first.target.shown(&data.labels).to_owned(), of.source.first().cloned());
-        let column = config.label_column.clone();
-        return Err(DataError::OneClass { path: path.unwrap_or_default(), label, column });
+        let path = of.source.first().cloned().unwrap_or_default();
+        return Err(same_targets(path, &target, &first.target, &data.labels));
     }
     let repeats = Repeats::of(&data.rows);
     repeats.note(&mut data.cleaning);
-    data.warnings.extend(repeats.warning(data.rows.len() as u64, Wording::Keys));
+    data.warnings.extend(repeats.warning(data.rows.len() as u64, target.task, Wording::Keys));
     Ok(Labelled { data, values, files })
+}
+
+/// The error for rows that all have one target.
+fn same_targets(path: PathBuf, columns: &TargetColumns, target: &Target, labels: &[String]) -> DataError {
+    let (shown, columns_shown) = (escaped(&shorten(&target.shown(labels))), columns.shown());
+    let what = match columns.task {
+        Task::SingleLabel => {
+            let (label, column) = (target.shown(labels), columns.names.concat());
+            return DataError::OneClass { path, label, column };
+        }
+        Task::MultiLabel if target.ids().is_empty() => {
+            format!("no row has a label ({columns_shown}): there is nothing to learn")
+        }
+        Task::MultiLabel => {
+            format!("every row has the same labels, `{shown}` ({columns_shown}): there is nothing to tell apart")
+        }
+        Task::Regression => {
+            let numbers = if columns.names.len() > 1 { "numbers" } else { "number" };
+            format!("every row has the same {numbers}, {shown} ({columns_shown}): there is nothing to learn")
+        }
+    };
+    DataError::NothingToLearn { path, what }
 }
 
 /// Adds the rows of the files that are the dev or the test split. `values` maps label values to names.
@@ -166,8 +190,9 @@ fn add_file(
     (values, files, config): (&BTreeMap<String, String>, &DataFiles, &DataConfig),
     listener: &Listener,
 ) -> Result<(), DataError> {
+    let target = TargetColumns::from(config);
     let mut trained = vec![false; data.labels.len()];
-    data.rows.iter().for_each(|row| trained[row.label() as usize] = true);
+    data.rows.iter().flat_map(|row| row.target.ids()).for_each(|id| trained[*id as usize] = true);
     let source = config.source.shown();
     let known = Known {
         labels: values,
@@ -176,12 +201,17 @@ fn add_file(
     };
     let hint = |error| unlabelled(error, split, config);
     let read = labelled(origins, layout, columns, known, None, listener).map_err(hint)?;
-    read.refused(read.data.rows.iter().filter(|row| !trained[row.label() as usize]).map(|row| {
-        let label = escaped(&data.labels[row.label() as usize]);
-        (row.line, format!("label `{label}` (column `{}`) does not occur in {source}", config.label_column))
+    let unknown = |row: &Row| row.target.ids().iter().copied().find(|id| !trained[*id as usize]);
+    read.refused(read.data.rows.iter().filter_map(|row| Some((row.line, unknown(row)?))).map(|(line, id)| {
+        let label = escaped(&data.labels[id as usize]);
+        let column = if target.each { &target.names[id as usize] } else { &target.names[0] };
+        (line, format!("label `{label}` (column `{column}`) does not occur in {source}"))
     }))?;
     let mut file = read.data;
     let path = origins.first().map(Origin::name).unwrap_or_default();
+    if target.task == Task::MultiLabel && file.rows.iter().all(|row| row.target.ids().is_empty()) {
+        return Err(without_labels(path, file.rows.len() as u64, split, config));
+    }
     let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
     let first = u32::try_from(data.rows.len()).map_err(|_| DataError::TooLarge { what: "rows" })?;
     let end = u32::try_from(data.rows.len() + file.rows.len()).map_err(|_| DataError::TooLarge { what: "rows" })?;
@@ -212,23 +242,26 @@ fn add_file(
 fn unlabelled(error: DataError, split: Split, config: &DataConfig) -> DataError {
     match error {
         DataError::NoRows { path, missing_label, .. } if missing_label > 0 => {
-            let remedy = match (&config.splits, split) {
-                (Some(_), Split::Test) => {
-                    "remove `test` from data.splits (and set data.test = 0, unless other rows are to be held out for \
-                     testing)"
-                }
-                (Some(_), _) => "remove `dev` from data.splits",
-                (None, _) => "remove the file from the spec",
-            };
-            let what = format!(
-                "its {} without a label cannot be evaluated; {remedy}, and classify its texts with \
-                 `taper predict RUN --file FILE`",
-                counted(missing_label, "row")
-            );
-            DataError::Layout { path, what }
+            without_labels(path, missing_label, split, config)
         }
         error => error,
     }
+}
+
+/// The error for a file of so many rows without any label.
+fn without_labels(path: PathBuf, rows: u64, split: Split, config: &DataConfig) -> DataError {
+    let remedy = match (&config.splits, split) {
+        (Some(_), Split::Test) => {
+            "remove `test` from data.splits (and set data.test = 0, unless other rows are to be held out for testing)"
+        }
+        (Some(_), _) => "remove `dev` from data.splits",
+        (None, _) => "remove the file from the spec",
+    };
+    let what = format!(
+        "its {} without a label cannot be evaluated; {remedy}, and classify its texts with `taper predict RUN --file FILE`",
+        counted(rows, "row")
+    );
+    DataError::Layout { path, what }
 }
 
 /// The digest of the files so far and that of another one.
@@ -243,7 +276,7 @@ fn hex(digest: &[u8]) -> String {
 }
 
 /// Reads labelled rows that a trained model is measured on: as [`read`], of any origin, and a single class will do. `labels` maps
-/// the values of the label column to names.
+/// the values of the label column to names; where each label has a column, the columns.
 ///
 /// # Errors
 /// As [`read`].
@@ -251,12 +284,12 @@ pub fn read_labelled(
     origin: &Origin,
     layout: &Layout,
     text: impl Into<TextColumns>,
-    label_column: &str,
+    target: impl Into<TargetColumns>,
     labels: &BTreeMap<String, String>,
 ) -> Result<Dataset, DataError> {
     let columns = Columns {
         text: text.into(),
-        label: Some(label_column.to_owned()),
+        target: Some(target.into()),
         split: None,
         group: None,
         text_in_each: false,
@@ -264,17 +297,6 @@ pub fn read_labelled(
     };
     let known = Known { labels, classes: None, of: None };
     Ok(labelled(std::slice::from_ref(origin), layout, &columns, known, None, &silent())?.data)
-}
-
-/// The labels that a file may have.
-#[derive(Clone, Copy)]
-pub(super) struct Known<'a> {
-    /// Value → name; empty: any value, which is its own name.
-    pub(super) labels: &'a BTreeMap<String, String>,
-    /// Names of the values 0, 1, …, for a column of class labels if `labels` is empty.
-    pub(super) classes: Option<&'a [String]>,
-    /// The file that they are the labels of.
-    pub(super) of: Option<&'a str>,
 }
 
 /// Labelled rows.
@@ -330,8 +352,10 @@ fn labelled(
         warnings: Vec::new(),
         lines_before: 0,
     };
+    let no_target = TargetColumns::from("");
+    let target = columns.target.as_ref().unwrap_or(&no_target);
     let mut divided = (Assigned::new(columns.split.as_deref(), splits), Groups::new(columns.group.as_deref()));
-    let (mut labels, mut given) = (None, BTreeMap::new());
+    let (mut targets, mut given) = (None, BTreeMap::new());
     let (mut digests, mut notes) = (Vec::new(), Vec::new());
     let (mut files, mut empty) = (Vec::new(), None);
     // Names of class labels, which need not stand in the data files.
@@ -348,7 +372,7 @@ fn labelled(
             file => file?,
         };
         let own = file.classes();
-        let labels = labels.get_or_insert_with(|| {
+        let targets = targets.get_or_insert_with(|| {
             let chosen = known.classes.map(<[String]>::to_vec).or_else(|| own.clone());
             given = match chosen.filter(|_| known.labels.is_empty() && known.of.is_none()) {
                 Some(names) => {
@@ -357,7 +381,7 @@ fn labelled(
                 }
                 None => known.labels.clone(),
             };
-            Labels::new(&given)
+            Targets::new(target, &given, layout.wording)
         });
         // The numbers of another file may mean other classes.
         let differs = |own: &Vec<String>| {
@@ -382,7 +406,7 @@ fn labelled(
         }
         let known = Known { labels: &given, ..known };
         files.push((origin.name(), found.lines_before));
-        match read_file(&mut file, &mut found, (labels, &mut divided), (layout, columns, known)) {
+        match read_file(&mut file, &mut found, (targets, &mut divided), (layout, columns, known)) {
             // One of several files may have no row.
             Err(error @ DataError::NoRows { read: 0, .. }) if origins.len() > 1 => {
                 empty.get_or_insert(error);
@@ -404,7 +428,7 @@ fn labelled(
     let Collected { mut rows, blank, misread, .. } = rows.finish();
     let (assigned, groups) = divided;
     let groups = groups.finish();
-    let [dev, test] = assigned.finish(rows.len()).map_err(|what| DataError::Layout { path, what })?;
+    let [dev, test] = assigned.finish(rows.len()).map_err(|what| DataError::Layout { path: path.clone(), what })?;
     if blank.rows > 0 {
         let message = format!(
             "{} with {} consisting only of invisible characters ({}): the model sees nothing in them; remove them from \
@@ -426,7 +450,9 @@ fn labelled(
         );
         warnings.push(Warning::new(Kind::DataFile, message).at(lines));
     }
-    let labels = labels.unwrap_or_else(|| Labels::new(&given)).finish(&mut rows);
+    let targets = targets.unwrap_or_else(|| Targets::new(target, &given, layout.wording));
+    targets.check(&path)?;
+    let labels = targets.finish(&mut rows);
     if given.is_empty() {
         given = labels.iter().map(|name| (name.clone(), name.clone())).collect();
     }
@@ -454,7 +480,7 @@ fn is_empty(text: &str) -> bool {
 fn read_file(
     file: &mut Rows,
     found: &mut Reading<'_>,
-    (labels, (assigned, groups)): (&mut Labels, &mut (Assigned<'_>, Groups<'_>)),
+    (targets, (assigned, groups)): (&mut Targets<'_>, &mut (Assigned<'_>, Groups<'_>)),
     (layout, columns, known): (&Layout, &Columns, Known<'_>),
 ) -> Result<(), DataError> {
     let (path, has_pairs) = (file.path().to_owned(), columns.text.pair.is_some());
@@ -467,7 +493,6 @@ fn read_file(
     let rows_before = found.rows.len();
     // Of class labels, -1 is the value of a row that has none, as in public test sets.
     let is_class = (known.classes.is_some() || file.classes().is_some()) && !known.labels.contains_key("-1");
-    let no_label = if is_class { "-1" } else { "" };
     loop {
         let line = match file.next(&mut cells) {
             Ok(Some(line)) => line,
@@ -485,8 +510,9 @@ fn read_file(
         }
         cleaning.read += 1;
         missing.clear(&mut cells, counted_line);
-        if cells.label == no_label {
+        if is_class && cells.label == "-1" {
             cells.label.clear();
+            cells.is_unknown = true;
         }
         if is_empty(&cells.text) {
             cleaning.missing_text += 1;
@@ -494,23 +520,25 @@ fn read_file(
         } else if has_pairs && is_empty(&cells.text_pair) {
             cleaning.missing_pair += 1;
             note(&mut cleaning.missing_pair_lines, counted_line);
-        } else if cells.label.is_empty() {
+        } else if targets.is_missing(&cells) {
             cleaning.missing_label += 1;
             note(&mut cleaning.missing_label_lines, counted_line);
         } else if let Err(what) = groups.check(&cells.group) {
             problems.push(Problem::new(line, what));
         } else if let Err(what) = assigned.add(&cells.split, found.rows.len()) {
             problems.push(Problem::new(line, what));
-        } else if let Some(label) = labels.id(&cells.label) {
-            let text = RowText { text: &cells.text, text_pair: has_pairs.then_some(&cells.text_pair) };
-            found.rows.push(counted_line, text, Target::Label(label));
-            groups.add(&cells.group);
         } else {
-            let column = columns.label.as_deref().unwrap_or_default();
-            problems.push(Problem::new(line, unknown_label((column, cells.label.as_str()), known, layout.wording)));
+            match targets.of(&cells, known) {
+                Ok(target) => {
+                    let text = RowText { text: &cells.text, text_pair: has_pairs.then_some(&cells.text_pair) };
+                    found.rows.push(counted_line, text, target);
+                    groups.add(&cells.group);
+                }
+                Err(what) => problems.push(Problem::new(line, what)),
+            }
         }
-        if labels.len() > MAX_LABELS {
-            let (column, key) = (columns.label.clone().unwrap_or_default(), layout.wording.name("label_column"));
+        if targets.len() > MAX_LABELS {
+            let (column, key) = (columns.targets().concat(), layout.wording.name("label_column"));
             return Err(DataError::TooManyLabels { path, column, key, most: MAX_LABELS });
         }
         if u32::try_from(found.rows.len()).is_err() {
@@ -534,7 +562,7 @@ fn read_file(
     }
     found.warnings.extend(guessed(file, layout.wording));
     found.warnings.extend(missing.warning(layout.wording));
-    found.warnings.extend(swallowed(file, Some(&|value| labels.knows(value)), layout.wording));
+    found.warnings.extend(swallowed(file, Some(&|value| targets.knows(value)), layout.wording));
     found.cleaning.read += cleaning.read;
     found.cleaning.missing_text += cleaning.missing_text;
     found.cleaning.missing_pair += cleaning.missing_pair;
@@ -544,50 +572,4 @@ fn read_file(
     cleaning.missing_label_lines.into_iter().for_each(|line| note(&mut found.cleaning.missing_label_lines, line));
     found.lines_before += last;
     Ok(())
-}
-
-/// What is wrong with a row whose label none has: the column and the value.
-pub(super) fn unknown_label((column, value): (&str, &str), known: Known<'_>, wording: Wording) -> String {
-    const SHOWN: usize = 20;
-    let labels = known.labels;
-    let mut names: Vec<String> = labels.keys().take(SHOWN).map(|key| format!("`{}`", escaped(key))).collect();
-    if labels.len() > SHOWN {
-        names.push(format!("and {} more", labels.len() - SHOWN));
-    }
-    let label = format!("label `{}` (column `{}`)", escaped(&shorten(value)), shorten(column));
-    let names = names.join(", ");
-    match (known.of, wording) {
-        (Some(source), _) => format!("{label} does not occur in {source}, whose labels are {names}"),
-        (None, Wording::Keys) => format!("{label} is not in data.labels, which has {names}"),
-        (None, Wording::Options | Wording::Run { .. }) => {
-            format!("{label} is not a label of the model, whose labels are {names}")
-        }
-    }
-}
-
-/// Keeps `limit` of the rows that are not assigned to a split, drawn at random, in their order.
-fn sample(data: &mut Dataset, limit: usize, seed: u64) {
-    let free = data.free_rows();
-    if limit >= free.len() {
-        return;
-    }
-    let mut keep = vec![true; data.rows.len()];
-    free.iter().for_each(|&row| keep[row as usize] = false);
-    // A stream beside that of the split, which would otherwise draw the same rows again.
-    for row in Stream::new(seed, Purpose::Split, 1, 0).permutation(free.len()).into_iter().take(limit) {
-        keep[free[row as usize] as usize] = true;
-    }
-    // The new id of each row that remains.
-    let new_id = |next: &mut u32, kept: &bool| Some(mem::replace(next, *next + u32::from(*kept)));
-    let ids: Vec<u32> = keep.iter().scan(0, new_id).collect();
-    for row in data.dev.iter_mut().chain(&mut data.test) {
-        *row = ids[*row as usize];
-    }
-    let (mut of_rows, mut of_groups) = (keep.iter(), keep.iter());
-    data.rows.retain(|_| of_rows.next() == Some(&true));
-    data.groups.retain(|_| of_groups.next() == Some(&true));
-    if data.rows.len() < keep.len() / 2 {
-        // So that the memory of the other texts is free.
-        data.rows.iter_mut().for_each(Row::leave);
-    }
 }

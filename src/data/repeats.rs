@@ -8,6 +8,7 @@ use rayon::prelude::*;
 use super::{Cleaning, Row, settings::Wording, text_columns::RowText};
 use crate::{
     format::{by_number, count, counted},
+    task::{Target, Task},
     warning::{Kind, Warning, lines_of},
 };
 
@@ -68,8 +69,8 @@ impl Repeats {
         let again = rows_of_text.len() as u64 - 1;
         self.texts -= again;
         self.duplicates += again;
-        let mut labels: HashMap<u32, u64> = HashMap::new();
-        rows_of_text.iter().for_each(|at| *labels.entry(rows[*at].label()).or_default() += 1);
+        let mut labels: HashMap<&Target, u64> = HashMap::new();
+        rows_of_text.iter().for_each(|at| *labels.entry(&rows[*at].target).or_default() += 1);
         if labels.len() > 1 {
             self.contradicting += 1;
             self.rows += again + 1;
@@ -85,17 +86,36 @@ impl Repeats {
     }
 
     /// What is probably a mistake, of `all` rows.
-    pub(super) fn warning(self, all: u64, wording: Wording) -> Option<Warning> {
+    pub(super) fn warning(self, all: u64, task: Task, wording: Wording) -> Option<Warning> {
         if self.rows * OFTEN < all || self.rows == 0 {
             return None;
         }
         let text = wording.name("text_column");
-        let message = match self.texts {
-            1 => format!(
-                "all {} rows have the same text but different labels: does {text} name the right column?",
+        let targets = if task == Task::Regression { "numbers" } else { "labels" };
+        let message = match (self.texts, task) {
+            (1, _) => format!(
+                "all {} rows have the same text but different {targets}: does {text} name the right column?",
                 count(all)
             ),
-            _ => format!(
+            (_, Task::Regression) => format!(
+                "{} of {} ({}) {} the same text as other rows but a different number: a model can at best learn the mean of each text. \
+                 Give each text a single number, or remove these rows",
+                count(self.rows),
+                counted(all, "row"),
+                lines_of(&self.lines, self.rows),
+                by_number(self.rows, "has", "have"),
+            ),
+            (_, Task::MultiLabel) => format!(
+                "{} of {} ({}) {} the same text as other rows but different labels: at most {} of these {} can be predicted without a \
+                 mistake. Give each text the same labels, or remove these rows",
+                count(self.rows),
+                counted(all, "row"),
+                lines_of(&self.lines, self.rows),
+                by_number(self.rows, "has", "have"),
+                count(self.right),
+                count(self.rows),
+            ),
+            (_, Task::SingleLabel) => format!(
                 "{} of {} ({}) {} the same text as other rows but a different label: at most {} of these {} can be predicted correctly. \
                  Give each text a single label, or remove these rows",
                 count(self.rows),
@@ -187,15 +207,19 @@ mod tests {
         let texts: Vec<String> = (0..98).map(|i| format!("t{i}")).collect();
         let mut of: Vec<(&str, u32)> = texts.iter().map(|text| (text.as_str(), 0)).collect();
         of.extend([("x", 0), ("x", 1)]);
-        assert_eq!(Repeats::of(&rows(&of)).warning(100, Wording::Keys), None);
+        assert_eq!(Repeats::of(&rows(&of)).warning(100, Task::SingleLabel, Wording::Keys), None);
         of.extend([("y", 0), ("y", 1), ("z", 0), ("z", 1)]);
-        let warning = Repeats::of(&rows(&of)).warning(104, Wording::Keys).unwrap();
+        let warning = Repeats::of(&rows(&of)).warning(104, Task::SingleLabel, Wording::Keys).unwrap();
         assert!(
             warning.message.starts_with("6 of 104 rows (lines 100, 101, 102, 103, 104 and 1 more) have the same text"),
             "{warning:?}"
         );
-        assert_eq!(Repeats::of(&rows(&[("a", 0), ("a", 0), ("b", 1)])).warning(3, Wording::Keys), None);
-        let same = Repeats::of(&rows(&[("a", 0), ("a", 1), ("a", 1)])).warning(3, Wording::Keys).unwrap();
+        assert_eq!(
+            Repeats::of(&rows(&[("a", 0), ("a", 0), ("b", 1)])).warning(3, Task::SingleLabel, Wording::Keys),
+            None
+        );
+        let same =
+            Repeats::of(&rows(&[("a", 0), ("a", 1), ("a", 1)])).warning(3, Task::SingleLabel, Wording::Keys).unwrap();
         assert!(same.message.starts_with("all 3 rows have the same text but different labels"), "{same:?}");
     }
 }

@@ -58,7 +58,11 @@ impl Wording {
                 Self::of_run("text_column")
             }
             Self::Run { text_pair: true, .. } if key == "text_pair_column" => Self::of_run(key),
-            Self::Run { label: true, .. } if key == "label_column" => Self::of_run(key),
+            Self::Run { label: true, .. } if matches!(key, "label_column" | "label_columns") => {
+                Self::of_run("label_column")
+            }
+            // There is no option for several.
+            Self::Options | Self::Run { .. } if key == "label_columns" => "--label-column".into(),
             Self::Options | Self::Run { .. } => format!("--{}", key.replace('_', "-")),
         }
     }
@@ -81,7 +85,7 @@ impl Wording {
         match self {
             Self::Run { text: true, .. } if matches!(key, "text_column" | "text_columns") => Some("text_column"),
             Self::Run { text_pair: true, .. } if key == "text_pair_column" => Some(key),
-            Self::Run { label: true, .. } if key == "label_column" => Some(key),
+            Self::Run { label: true, .. } if matches!(key, "label_column" | "label_columns") => Some("label_column"),
             _ => None,
         }
     }

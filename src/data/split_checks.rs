@@ -6,6 +6,7 @@ use super::{DataConfig, Dataset, Splits, alike::quoted, leaks::leaked_rows};
 use crate::{
     event::Split,
     format::{self, by_number, counted},
+    task::Task,
     warning::{Kind, Warning},
 };
 
@@ -31,7 +32,8 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
             let raise =
                 if share > 0.0 { format!("raise data.{name}, or use more rows") } else { "use more rows".into() };
             let message = format!(
-                "the {name} split has {n}, too few to be conclusive: a single row changes accuracy by {one} points; {raise}"
+                "the {name} split has {n}, too few to be conclusive{}; {raise}",
+                of_accuracy(config.task(), &one)
             );
             found.push(Warning::new(Kind::Split, message));
         }
@@ -41,8 +43,8 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
     found.extend(one_by_one.filter_map(|(name, rows)| known_from_training(dataset, splits, name, rows)));
     found.extend(split_groups(dataset, splits, config));
 
-    // A column that is none of labels is warned of as such.
-    if 2 * dataset.labels.len() > dataset.rows.len() {
+    // A column that is none of labels is warned of as such. Of numbers there is nothing to count.
+    if 2 * dataset.labels.len() > dataset.rows.len() || config.task() == Task::Regression {
         return found;
     }
     let train = dataset.class_counts(&splits.train);
@@ -57,7 +59,7 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
         let these = by_number(labels.len() as u64, "this label", "these labels");
         // Rows of a file of their own, or that a column names, are not distributed.
         let drawn = config.test.share() > 0.0 || config.dev.share() > 0.0 || config.fold.is_some();
-        match config.stratify || !drawn {
+        match config.stratify || !drawn || config.task() == Task::MultiLabel {
             true => format!("add more rows with {these}"),
             false => {
                 format!("add more rows with {these}, or distribute them over the splits with data.stratify = true")
@@ -69,7 +71,7 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
         found.push(Warning::new(Kind::Split, message).at(dataset.lines_in_one_file(&rows)));
     };
     let with = |of: &[usize], rows: &mut dyn Iterator<Item = &u32>| {
-        let has = |row: &u32| of.contains(&(dataset.rows[*row as usize].label() as usize));
+        let has = |row: &u32| dataset.rows[*row as usize].target.ids().iter().any(|id| of.contains(&(*id as usize)));
         let mut rows: Vec<u32> = rows.copied().filter(has).collect();
         rows.sort_unstable();
         rows
@@ -135,6 +137,14 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
         }
     }
     found
+}
+
+/// What a single row means for accuracy, if that is measured: so many points.
+pub(super) fn of_accuracy(task: Task, points: &str) -> String {
+    match task {
+        Task::SingleLabel => format!(": a single row changes accuracy by {points} points"),
+        Task::MultiLabel | Task::Regression => String::new(),
+    }
 }
 
 /// That so many rows of a held-out split have the text of a training row that its metrics measure memorisation.

@@ -23,7 +23,7 @@ impl<'a> Strata<'a> {
 
     /// That of a row.
     pub(super) fn of(&self, row: u32) -> usize {
-        self.0.map_or(0, |dataset| dataset.rows[row as usize].label() as usize)
+        self.0.map_or(0, |dataset| dataset.rows[row as usize].target.label().map_or(0, |id| id as usize))
     }
 
     /// How many of the rows are in each.

@@ -7,8 +7,8 @@ use super::{
     cells::{Cells, Columns, Fault, Kept, KeptColumns},
     error::Problems,
     invisible::is_blank,
+    labels::{Known, unknown_label},
     noticed::{Noticed, guessed, note, swallowed},
-    read::{Known, unknown_label},
     rows::Rows,
     settings::{Layout, Wording},
     source::Origin,
@@ -59,9 +59,9 @@ pub fn stream_texts(origin: &Origin, layout: &Layout, text: impl Into<TextColumn
 /// as the first item.
 pub fn stream_rows(origin: &Origin, layout: &Layout, wanted: Wanted) -> Result<Texts, DataError> {
     let Wanted { text, label, keep } = wanted;
-    let name = label.as_ref().map(|label| label.name.clone());
+    let target = label.as_ref().map(|label| label.name.as_str().into());
     let has_pairs = text.pair.is_some();
-    let columns = Columns { text, label: name, split: None, group: None, text_in_each: true, keep };
+    let columns = Columns { text, target, split: None, group: None, text_in_each: true, keep };
     let shown = columns.shown();
     let file = Rows::open(origin, layout, columns)?;
     Ok(Texts {

@@ -21,7 +21,7 @@ use super::{
     source::Input,
     text_columns::TextColumns,
 };
-use crate::{format::counted, regular};
+use crate::{format::counted, regular, task::Task};
 
 /// Bytes that the parts of a workbook may have, unpacked.
 const MOST: u64 = 1 << 30;
@@ -171,7 +171,8 @@ fn read(
             current = Some(row);
             let parts = vec![String::new(); columns.text.names.len()];
             let kept = header.kept.iter().map(|(_, name)| (name.clone(), Kept::Null)).collect();
-            let cells = Cells { kept, ..Cells::default() };
+            let labels = if columns.has_parts() { vec![String::new(); columns.targets().len()] } else { Vec::new() };
+            let cells = Cells { labels, kept, ..Cells::default() };
             rows.push(Row { number: u64::from(row) + 1, values: Ok(Values { parts, cells }) });
         }
         if let Some(Row { values, .. }) = rows.last_mut()
@@ -224,7 +225,7 @@ fn choose(
 struct Header {
     texts: Vec<u32>,
     text_pair: Option<u32>,
-    label: Option<u32>,
+    labels: Vec<u32>,
     split: Option<u32>,
     group: Option<u32>,
     /// The columns whose values are kept: all or none.
@@ -253,7 +254,11 @@ impl Header {
         Ok(Self {
             texts: columns.text.names.iter().map(|name| find(name, columns.text.key())).collect::<Result<_, _>>()?,
             text_pair: columns.text.pair.as_deref().map(|name| find(name, "text_pair_column")).transpose()?,
-            label: columns.label.as_deref().map(|label| find(label, "label_column")).transpose()?,
+            labels: columns
+                .targets()
+                .iter()
+                .map(|label| find(label, columns.target_key()))
+                .collect::<Result<_, _>>()?,
             split: columns.split.as_deref().map(|split| find(split, "split_column")).transpose()?,
             group: columns.group.as_deref().map(|group| find(group, "group_column")).transpose()?,
             kept: match columns.keep {
@@ -268,7 +273,9 @@ impl Header {
         if let Some(at) = self.kept.iter().position(|(at, _)| *at == column) {
             row.cells.kept[at].1 = kept(value);
         }
-        let value = |key: &str| text(value).map_err(|found| format!("(column `{key}`) is {found}"));
+        let named = |key: &str, found: String| format!("(column `{key}`) is {found}");
+        let number = |key: &str| number(value).map_err(|found| named(key, found));
+        let value = |key: &str| text(value).map_err(|found| named(key, found));
         for (part, name) in self
             .texts
             .iter()
@@ -283,16 +290,30 @@ impl Header {
         if self.text_pair == Some(column) {
             cells.text_pair = value(columns.text.pair.as_deref().unwrap_or_default())?;
         }
-        for (at, key, cell) in [
-            (self.label, &columns.label, &mut cells.label),
-            (self.split, &columns.split, &mut cells.split),
-            (self.group, &columns.group, &mut cells.group),
-        ] {
+        let is_number = columns.target.as_ref().is_some_and(|target| target.task == Task::Regression);
+        for (part, (_, name)) in
+            self.labels.iter().zip(columns.targets()).enumerate().filter(|(_, (at, _))| **at == column)
+        {
+            let value = if is_number { number(name)? } else { value(name)? };
+            let cell = if columns.has_parts() { &mut cells.labels[part] } else { &mut cells.label };
+            *cell = value.trim().to_owned();
+        }
+        for (at, key, cell) in
+            [(self.split, &columns.split, &mut cells.split), (self.group, &columns.group, &mut cells.group)]
+        {
             if at == Some(column) {
                 *cell = value(key.as_deref().unwrap_or_default())?.trim().to_owned();
             }
         }
         Ok(())
+    }
+}
+
+/// The value of a cell as a text, as [`text`], but with any number.
+fn number(value: &DataRef<'_>) -> Result<String, String> {
+    match value {
+        DataRef::Float(number) => Ok(format!("{number:?}")),
+        other => text(other),
     }
 }
 

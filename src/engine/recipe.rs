@@ -51,9 +51,6 @@ impl Recipe {
 
     /// For a task, with a run's hyperparameters.
     pub fn new(task: Task, train: &TrainConfig) -> Self {
-        let loss = match task {
-            Task::SingleLabel => Loss::CrossEntropy { gamma: 0.0 },
-        };
         Self {
             betas: train.betas,
             eps: train.eps,
@@ -64,7 +61,7 @@ impl Recipe {
             freeze: train.freeze.clone(),
             precision: train.precision,
             engine: train.engine,
-            loss,
+            loss: task.loss(train.gamma()),
         }
     }
 }

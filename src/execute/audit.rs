@@ -7,6 +7,7 @@ use crate::{
     data::{self, Cleaning, Dataset, ReadFile, SplitFile, Splits},
     event::Split,
     store::{AuditedFile, AuditedLeak, AuditedSource, AuditedSplit, DataAudit, FoundRows},
+    task::Target,
 };
 
 impl Prepared {
@@ -40,12 +41,20 @@ fn audit(dataset: &Dataset, splits: &Splits) -> DataAudit {
             .map(|(split, rows)| AuditedSplit {
                 split,
                 rows: rows.len() as u64,
-                rows_of_label: dataset.class_counts(rows),
+                rows_of_label: rows_of_label(dataset, rows),
                 groups: groups(dataset, rows),
             })
             .collect(),
         folds: splits.folds.iter().map(|rows| *rows as u64).collect(),
         leaks: data::leaks(dataset, splits).into_iter().map(leak).collect(),
+    }
+}
+
+/// The rows of each label; of numbers none.
+fn rows_of_label(dataset: &Dataset, rows: &[u32]) -> Vec<u64> {
+    match dataset.rows.first().map(|row| &row.target) {
+        Some(Target::Values(_)) => Vec::new(),
+        _ => dataset.class_counts(rows),
     }
 }
 

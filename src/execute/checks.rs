@@ -5,7 +5,8 @@ use crate::{
     data::{Dataset, Tokenizer, Tokens},
     format::{self, by_number, counted},
     model::{ModelConfig, ModelSpec, Positions},
-    plan::{ClassWeights, LongPolicy, LongTexts, RunConfig, Source, closest, schedule},
+    plan::{ClassWeights, LongPolicy, LongTexts, Metric, RunConfig, Source, closest, schedule},
+    task::Task,
     train::{ProbeText, schedule::Steps},
     warning::{Kind, Warning},
 };
@@ -115,6 +116,20 @@ pub(super) fn check(
             ),
         );
     }
+    if let Some(problem) = unmeasured("checkpoint.metric", config.checkpoint.metric, dataset) {
+        found("checkpoint.metric", problem);
+    }
+    let choices = config.data.choices().and_then(|choices| choices.thresholds_by);
+    if let Some(problem) = choices.and_then(|metric| unmeasured("data.threshold_metric", metric, dataset)) {
+        found("data.threshold_metric", problem);
+    }
+    if choices.is_some() && config.data.task() == Task::SingleLabel && dataset.labels.len() != 2 {
+        let message = format!(
+            "data.thresholds = \"tuned\" needs two labels, or data.problem_type = \"multi_label_classification\": the data has {}",
+            counted(dataset.labels.len() as u64, "label")
+        );
+        found("data.thresholds", message);
+    }
     let evaluations = schedule::evaluations(&config.train, examples as u64);
     if evaluations > MAX_EVALUATIONS {
         found(
@@ -129,14 +144,23 @@ pub(super) fn check(
         );
     }
     for (i, probe) in config.probes.iter().enumerate() {
-        if let Some(expect) = probe.expect.as_ref().filter(|label| !dataset.labels.contains(label)) {
-            let message = format!(
-                "the probe `{}` expects `{expect}`, but the labels are {}: {}",
-                probe.text,
-                dataset.label_list(),
-                instead_of(expect, &dataset.labels)
+        let Some(expect) = &probe.expect else { continue };
+        let (task, separator) = (config.data.task(), config.data.label_separator.as_deref());
+        if let Err(unknown) = task.expected(expect, separator, &dataset.labels) {
+            let of_them = match task {
+                Task::Regression => format!("a number for each of {} is expected", dataset.label_list()),
+                Task::SingleLabel | Task::MultiLabel => {
+                    format!(
+                        "the labels are {}: {}",
+                        dataset.label_list(),
+                        instead_of(&unknown, &dataset.labels, NO_PROBES)
+                    )
+                }
+            };
+            found(
+                &format!("probes.{i}.expect"),
+                format!("the probe `{}` expects `{unknown}`, but {of_them}", probe.text),
             );
-            found(&format!("probes.{i}.expect"), message);
         }
     }
     if let ClassWeights::Given(weights) = &config.train.class_weights
@@ -156,8 +180,25 @@ pub(super) fn check(
     }
 }
 
-/// What to write for the label that a probe expects, where no row has it.
-fn instead_of(expect: &str, labels: &[String]) -> String {
+/// Why a metric cannot be measured with the labels of this data; `None` if it can.
+fn unmeasured(key: &str, metric: Metric, dataset: &Dataset) -> Option<String> {
+    let id = metric.info().id;
+    if let Some(label) = metric.label_name().filter(|label| !dataset.labels.iter().any(|known| known == label)) {
+        let (all, instead) = (dataset.label_list(), instead_of(label, &dataset.labels, "name one of them"));
+        return Some(format!("{key} = \"{id}\", but the labels are {all}: {instead}"));
+    }
+    let most = metric.most_labels().filter(|most| dataset.labels.len() > *most)?;
+    Some(format!(
+        "{key} = \"{id}\" is measured with up to {most} labels, and the data has {}: choose another metric",
+        format::count(dataset.labels.len() as u64)
+    ))
+}
+
+/// What to do if the label that a probe expects is not among those of the data.
+const NO_PROBES: &str = "expect one of them, or leave the probes out with --set 'probes=[]'";
+
+/// What to write for a label that no row has; `else_` if nothing is near.
+fn instead_of(expect: &str, labels: &[String], else_: &str) -> String {
     if let Some(close) = closest(expect, labels.iter().map(String::as_str)) {
         return format!("did you mean `{close}`?");
     }
@@ -165,7 +206,7 @@ fn instead_of(expect: &str, labels: &[String]) -> String {
     match labels.iter().all(is_number) {
         // The label is probably what a number stands for.
         true => "expect one of them, or name these values in data.labels".into(),
-        false => "expect one of them, or leave the probes out with --set 'probes=[]'".into(),
+        false => else_.into(),
     }
 }
 

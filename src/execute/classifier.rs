@@ -4,20 +4,22 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::{ExecuteError, Kept};
+use super::{ExecuteError, Kept, decision_file};
 use crate::{
     data::{Batch, Encoded, RowText, Tokenizer, Window},
     engine::{Device, Engine, Recipe, engine},
-    metrics::Metrics,
+    metrics::{Metrics, Tally},
     model::{ModelConfig, Parameters},
     plan::{EngineKind, LongPolicy, LongTexts},
-    task::{Answer, Target, Task},
+    task::{Answer, Decision, Target, Task},
     train::{Windows, answers},
 };
 
 /// A classifier with its tokenizer and labels, from a Hugging Face folder.
 pub struct Classifier {
     task: Task,
+    /// How labels follow from its probabilities.
+    decision: Decision,
     engine: Box<dyn Engine>,
     tokenizer: Tokenizer,
     labels: Vec<String>,
@@ -53,6 +55,7 @@ impl Classifier {
         // Predictions need no gradients: taper's kernels compute them if they support the device, whichever engine trained the model.
         let kind = if matches!(device, Device::Metal(_)) { EngineKind::Candle } else { EngineKind::Fused };
         Ok(Self {
+            decision: decision_file::read(folder, &labels)?,
             engine: engine(&config, parameters, &Recipe { engine: kind, ..Recipe::default() }, device)?,
             tokenizer: Tokenizer::from_folder(folder)?,
             long: LongTexts { max_length: long.max_length.min(config.longest()), ..long },
@@ -67,6 +70,11 @@ impl Classifier {
     /// Names of the labels of a model that a run wrote, by id.
     pub fn labels_of(folder: &Path) -> Result<Vec<String>, ExecuteError> {
         labels(&ModelConfig::read(&folder.join("config.json"))?, folder)
+    }
+
+    /// What the model was trained to do.
+    pub fn task(&self) -> Task {
+        self.task
     }
 
     /// Names of the labels, by id.
@@ -117,14 +125,14 @@ impl Classifier {
             .then(|| format!("{texts} {is} longer than {most} tokens (the run's data.max_length) and {was} {cut}"))
     }
 
-    /// Label id of each text, and its probabilities (float32) by label id. After every batch `progress` is called with the number of texts done.
+    /// What is predicted for each text, and the probabilities (float32) by label id. After every batch `progress` is called with the number of texts done.
     pub fn predict(
         &mut self,
         texts: &[RowText<'_>],
         progress: &mut dyn FnMut(usize),
-    ) -> Result<Vec<(usize, Vec<f32>)>, ExecuteError> {
+    ) -> Result<Vec<(Target, Vec<f32>)>, ExecuteError> {
         let answers = self.answers(texts, progress)?.into_iter();
-        Ok(answers.map(|answer| (answer.label as usize, answer.into_probabilities())).collect())
+        Ok(answers.map(|answer| (answer.predicted().clone(), answer.into_probabilities())).collect())
     }
 
     /// What the model says of each text. After every batch `progress` is called with the number of texts done.
@@ -146,30 +154,32 @@ impl Classifier {
             Ok(())
         };
         let windows = Windows { of_texts: &of_texts, lengths: &lengths };
-        answers(self.task, self.engine.as_mut(), windows, &batch, &mut progress)
+        let answers: Result<Vec<Answer>, ExecuteError> =
+            answers(self.task, self.engine.as_mut(), windows, &batch, &mut progress);
+        Ok(answers?.into_iter().map(|answer| answer.decided(&self.decision)).collect())
     }
 
-    /// Metrics of the model on texts with these label ids. After every batch `progress` is called with the number of texts done.
+    /// Metrics of the model on texts with these targets. After every batch `progress` is called with the number of texts done.
     ///
     /// # Panics
-    /// If there are not as many labels as texts, or the model lacks one of the ids.
+    /// If there are not as many targets as texts, if they are of another task, or if the model lacks one of the labels.
     pub fn evaluate(
         &mut self,
         texts: &[RowText<'_>],
-        labels: &[u32],
+        targets: &[Target],
         progress: &mut dyn FnMut(usize),
     ) -> Result<Metrics, ExecuteError> {
         /// Texts that are tokenised at a time, to save memory.
         const TEXTS_AT_ONCE: usize = 4096;
-        assert_eq!(texts.len(), labels.len(), "a label for each text");
-        let mut rows = Vec::with_capacity(texts.len());
-        for (texts, labels) in texts.chunks(TEXTS_AT_ONCE).zip(labels.chunks(TEXTS_AT_ONCE)) {
-            let before = rows.len();
-            for (answer, &label) in self.answers(texts, &mut |done| progress(before + done))?.iter().zip(labels) {
-                rows.push(answer.scored(Target::Label(label)));
+        assert_eq!(texts.len(), targets.len(), "a target for each text");
+        let (mut tally, mut before) = (Tally::new(self.labels.len()), 0);
+        for (texts, targets) in texts.chunks(TEXTS_AT_ONCE).zip(targets.chunks(TEXTS_AT_ONCE)) {
+            for (answer, target) in self.answers(texts, &mut |done| progress(before + done))?.iter().zip(targets) {
+                tally.add(answer.scored(target));
             }
+            before += texts.len();
         }
-        Ok(self.task.measure(&self.labels, rows))
+        Ok(tally.metrics(&self.labels))
     }
 
     /// The tokens of each text; counts those that are cut.

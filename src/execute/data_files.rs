@@ -5,6 +5,7 @@ use crate::{
     assets::{DataSet, Library},
     data::DataFiles,
     plan::{DataConfig, HeldOut, Source},
+    task::Task,
 };
 
 /// The files of `data.source`, `data.dev` and `data.test`, downloaded if needed.
@@ -41,5 +42,10 @@ pub(super) fn data_files(library: &mut Library, config: &DataConfig) -> Result<D
             }
         }
     }
-    Ok(DataFiles { source, dev, test, classes: classes.remove(&config.label_column) })
+    let classes = match config.task() {
+        Task::SingleLabel | Task::MultiLabel => classes.remove(&config.label_column),
+        // A number means itself.
+        Task::Regression => None,
+    };
+    Ok(DataFiles { source, dev, test, classes })
 }

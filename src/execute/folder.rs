@@ -6,15 +6,30 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::ExecuteError;
+use super::{ExecuteError, decision_file};
 use crate::{
     data::Tokenizer,
+    event::Decided,
     format::short,
     model::{ModelConfig, Named, write_folder},
     plan::{Keep, RunConfig},
     task::Task,
     train::{ResumeCheck, Resumed, previous, resume, resume_step},
 };
+
+/// A model as it is written, but for its weights.
+pub struct TrainedModel<'a> {
+    /// What it is trained to do.
+    pub task: Task,
+    /// Its shape.
+    pub shape: &'a ModelConfig,
+    /// The names of its labels, by id.
+    pub labels: &'a [String],
+    /// Its tokenizer.
+    pub tokenizer: &'a Tokenizer,
+    /// The most tokens that it was trained with.
+    pub max_length: usize,
+}
 
 /// A run's folder, `runs/<first 12 digits of its key>`.
 #[derive(Debug, Clone)]
@@ -95,17 +110,16 @@ impl RunFolder {
         resume_step(&self.state(), logged)
     }
 
-    /// Writes a complete Hugging Face folder with the tokenizer, which cuts texts to the `max_length` of training. A folder at `to` is replaced
+    /// Writes a complete Hugging Face folder with the tokenizer, which cuts texts to the `max_length` of training, and with what was decided
+    /// on the dev rows. A folder at `to` is replaced
     /// only when the new one is complete.
     pub fn write_model(
         to: &Path,
-        task: Task,
-        shape: &ModelConfig,
+        model: &TrainedModel<'_>,
         parameters: &[Named],
-        labels: &[String],
-        tokenizer: &Tokenizer,
-        max_length: usize,
+        decided: Option<&Decided>,
     ) -> Result<(), ExecuteError> {
+        let &TrainedModel { task, shape, labels, tokenizer, max_length } = model;
         let io = |error| ExecuteError::Io { path: to.into(), error };
         // The caller holds the run's lock, so an existing folder is the rest of a process that is gone. The name is fixed so that such a
         // rest is found and removed.
@@ -114,6 +128,7 @@ impl RunFolder {
         let written = write_folder(task, shape, parameters, labels, &new)
             .map_err(ExecuteError::from)
             .and_then(|()| Ok(tokenizer.save(&new, max_length)?))
+            .and_then(|()| decided.map_or(Ok(()), |decided| decision_file::write(&new, decided, labels)))
             .and_then(|()| sync(&new).map_err(io));
         if let Err(e) = written {
             // An incomplete folder only takes space.

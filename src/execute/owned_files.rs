@@ -5,8 +5,9 @@ use std::{fs, io, path::Path};
 use crate::format::KEY_DIGITS;
 
 /// Files of a model's folder, and the temporary name of one.
-const MODEL: [&str; 10] = [
+const MODEL: [&str; 11] = [
     "config.json",
+    super::decision_file::NAME,
     "model.safetensors",
     "model.tmp",
     "tokenizer.json",

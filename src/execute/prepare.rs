@@ -290,7 +290,10 @@ impl Workbench {
         let examples = tokens.count_windows(&splits.train);
         let steps = Steps::new(&config.train, examples);
         let probe = |p: &crate::plan::Probe| -> Result<ProbeText, ExecuteError> {
-            Ok(ProbeText { probe: p.clone(), tokens: tokenizer.encode_long(p, long)? })
+            let separator = config.data.label_separator.as_deref();
+            let expected =
+                p.expect.as_ref().and_then(|text| config.data.task().expected(text, separator, &dataset.labels).ok());
+            Ok(ProbeText { probe: p.clone(), expected, tokens: tokenizer.encode_long(p, long)? })
         };
         let reads_two = config.data.text_pair_column.is_some();
         let token_types = if reads_two { tokenizer.largest_token_type()? as usize + 1 } else { 1 };
@@ -312,7 +315,7 @@ impl Workbench {
             dataset.warnings.iter().chain(&splits.warnings).chain(&checked.warnings).cloned().collect();
         warnings.extend(tokenizer.warnings().iter().cloned());
         warnings.extend(about_sizes(config, &tokenizer, &shape));
-        warnings.extend(frozen_from_scratch(config, &shape, labels.0.len()));
+        warnings.extend(frozen_from_scratch(config, &shape, labels.all.len()));
         warnings.extend(GroupRates::of(&config.train, &shape).warnings(&config.train));
         warnings.extend(sanity::of_run(
             config,
@@ -451,7 +454,8 @@ fn labels(dataset: &Dataset, config: &DataConfig) -> Labels {
         let values = config.labels.iter().filter(|(value, of)| *of == name && *value != name);
         values.map(|(value, _)| value.clone()).collect()
     };
-    Labels(dataset.labels.iter().map(|name| Label { name: name.clone(), values: values(name) }).collect())
+    let all = dataset.labels.iter().map(|name| Label { name: name.clone(), values: values(name) }).collect();
+    Labels { task: config.task(), all }
 }
 
 /// The model's shape.

@@ -110,6 +110,7 @@ mod tests {
     use super::*;
     use crate::{
         event::{FailureKind, Outcome, Prediction, Split, StepCompleted},
+        metrics::Target,
         store::testing::{config, eval},
     };
 
@@ -125,8 +126,8 @@ mod tests {
             line: 2,
             text: "送餐很快".into(),
             text_pair: None,
-            label: 0,
-            predicted: 1,
+            label: Target::Label(0),
+            predicted: Target::Label(1),
             probabilities: vec![0.1, 0.9, f32::MIN_POSITIVE].into(),
         };
         let events = [

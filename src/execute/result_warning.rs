@@ -30,6 +30,26 @@ pub(super) fn result_warning(
         true => "so the model has learned nothing useful: train.freeze keeps its weights random",
         false => "so the model has learned nothing useful: try another train.lr or more epochs, or check the labels",
     };
+    if let Some(set) = metrics.one_set() {
+        let rows = counted(metrics.rows, &format!("{split} row"));
+        let what = match &set[..] {
+            [] => "no label at all is predicted for any of".to_owned(),
+            ids => {
+                let names: Vec<String> = ids.iter().map(|id| format!("`{}`", label(*id))).collect();
+                format!("{} and no other label is predicted for each of", names.join(", "))
+            }
+        };
+        let [shown, _] = metrics.headline();
+        let value = shown.text(metrics.get(shown));
+        return Some(Warning::new(Kind::Result, format!("{what} the {rows} ({} {value}), {advice}", shown.name())));
+    }
+    if metrics.is_no_better_than_mean() {
+        let message = format!(
+            "{split} R² {} is no better than always predicting the mean, {advice}",
+            Metric::R2.text(metrics.get(Metric::R2))
+        );
+        return Some(Warning::new(Kind::Result, message));
+    }
     let message = match metrics.degenerate_beside(majority(train_rows)?, metric)? {
         Degenerate::OneClass(class) => {
             let rows = counted(metrics.rows, &format!("{split} row"));

@@ -3,7 +3,7 @@
 use std::{cell::RefCell, io, panic::resume_unwind, path::Path, thread, time::Duration};
 
 use super::{
-    ExecuteError, Prepared, RunFolder,
+    ExecuteError, Prepared, RunFolder, TrainedModel,
     checks::freezes_random_weights,
     connection::Connection,
     environment, kept,
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     engine::{Arithmetic, Device, Engine, Recipe},
-    event::{Event, FailureKind, Outcome, When},
+    event::{Decided, Event, FailureKind, Outcome, Split, When},
     model::{Loaded, Parameters, Weights},
     plan::Keep,
     store::{Environment, RunLock, holder},
@@ -186,19 +186,13 @@ fn train(
         connection.emit(Event::Note { message }).map_err(TrainRunError::CommandGone)?;
     }
     let mut engine = arithmetic.engine(&run.shape, loaded.parameters, &recipe)?;
-    let write = |to: &Path, engine: &dyn Engine| {
-        RunFolder::write_model(
-            to,
-            task,
-            &run.shape,
-            &engine.parameters(),
-            labels,
-            &run.tokenizer,
-            run.config.data.max_length,
-        )
+    let (shape, tokenizer, max_length) = (&run.shape, &run.tokenizer, run.config.data.max_length);
+    let model = TrainedModel { task, shape, labels, tokenizer, max_length };
+    let write = |to: &Path, engine: &dyn Engine, decided: Option<&Decided>| {
+        RunFolder::write_model(to, &model, &engine.parameters(), decided)
     };
     let export = |step: u64, engine: &dyn Engine| {
-        write(&folder.step_model(step), engine).map_err(|e| TrainError::Export(Box::new(e)))
+        write(&folder.step_model(step), engine, None).map_err(|e| TrainError::Export(Box::new(e)))
     };
     // If the command is gone, nothing can be reported: the first such error ends the run.
     let gone = RefCell::new(None);
@@ -212,6 +206,7 @@ fn train(
     let training = Training {
         task,
         train: &run.config.train,
+        choices: run.config.data.choices(),
         checkpoint: &run.config.checkpoint,
         dataset: &run.dataset,
         tokens: &run.tokens,
@@ -220,11 +215,15 @@ fn train(
         outputs: Outputs { run: &run.key, state: Some(folder.state()), best: folder.best(), export: &export },
         pauses: &pauses,
     };
-    let mut measured = None;
+    let (mut measured, mut decided) = (None, None);
     let mut emit = |event: Event| {
-        if let Event::EvalCompleted { when: When::After, split, metrics, .. } = &event {
+        match &event {
             // The test split, if there is one, comes last.
-            measured = Some((*split, metrics.clone()));
+            Event::EvalCompleted { when: When::After, split, metrics, .. } => {
+                measured = Some((*split, metrics.clone()));
+            }
+            Event::Decided(of_run) => decided = Some((**of_run).clone()),
+            _ => {}
         }
         connection.emit(event).map_err(|e| {
             gone.borrow_mut().get_or_insert(e);
@@ -239,12 +238,18 @@ fn train(
     if let (Outcome::Completed, Some((split, metrics))) = (&outcome, measured) {
         let train_rows = run.dataset.class_counts(&run.splits.train);
         let is_random = freezes_random_weights(&run.config);
-        if let Some(warning) = result_warning(&metrics, split, run.config.checkpoint.metric, &train_rows, is_random) {
+        // What the model is used with.
+        let tuned = decided.as_ref().and_then(|of_run: &Decided| {
+            let metrics = if split == Split::Test { of_run.test.clone()? } else { of_run.dev.clone() };
+            Some((metrics, of_run.metric?))
+        });
+        let (metrics, metric) = tuned.unwrap_or((metrics, run.config.checkpoint.metric));
+        if let Some(warning) = result_warning(&metrics, split, metric, &train_rows, is_random) {
             connection.emit(Event::Warned(warning)).map_err(TrainRunError::CommandGone)?;
         }
     }
     if outcome == Outcome::Completed && run.config.checkpoint.keep != Keep::None {
-        write(&folder.model(), engine.as_ref())?;
+        write(&folder.model(), engine.as_ref(), decided.as_ref())?;
         let files = kept::measure(&folder.model())?;
         connection.emit(Event::ModelKept { files }).map_err(TrainRunError::CommandGone)?;
     }
@@ -295,8 +300,9 @@ mod tests {
         let engine =
             crate::engine::engine(&shape, fresh, &Recipe::new(Task::SingleLabel, &train), &Device::Cpu).unwrap();
         let labels = ["0", "1"].map(String::from);
-        RunFolder::write_model(folder, Task::SingleLabel, &shape, &engine.parameters(), &labels, &tokenizer, 16)
-            .unwrap();
+        let task = Task::SingleLabel;
+        let model = TrainedModel { task, shape: &shape, labels: &labels, tokenizer: &tokenizer, max_length: 16 };
+        RunFolder::write_model(folder, &model, &engine.parameters(), None).unwrap();
     }
 
     /// Replaces a file with another one of the same size and keeps its modification time.

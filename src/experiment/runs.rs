@@ -70,6 +70,7 @@ pub fn planned(
             step,
             trained_s: trained.get(&run.key).copied().unwrap_or(0.0),
             metric: run.config.checkpoint.metric,
+            shown: run.config.data.task().headline()[0],
             keep: run.config.checkpoint.keep,
             has_dev: !run.splits.dev.is_empty(),
             rungs: rungs(prune, &run.config.train, run.examples() as u64),

@@ -1,6 +1,6 @@
 //! Classifiers that are no better than the constant classifier, which answers the same label for every text.
 
-use super::{Metric, Metrics, classes::per_class, confusion::Confusion, derived};
+use super::{Metric, Metrics, confusion::Confusion};
 
 /// Why a classifier is degenerate.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -35,14 +35,37 @@ impl Metrics {
         (value <= constant).then_some(Degenerate::NoBetter { metric, value, constant })
     }
 
+    /// The ids of the labels that every row is predicted to have and no others, if the rows differ in theirs: of a model of sets that always
+    /// answers the same. `None` of other models, without rows, and where it cannot be told from precision and recall.
+    pub fn one_set(&self) -> Option<Vec<u32>> {
+        if self.co_occurrence.is_none() || self.rows == 0 {
+            return None;
+        }
+        let rows = self.rows as f64;
+        if self.per_class.iter().all(|class| class.support == 0 || class.support == self.rows) {
+            return None;
+        }
+        let mut always = Vec::new();
+        for (id, class) in (0..).zip(&self.per_class) {
+            if class.recall == 1.0 && (class.precision * rows - class.support as f64).abs() < 1e-6 {
+                always.push(id);
+            } else if !class.precision.is_nan() {
+                return None;
+            }
+        }
+        Some(always)
+    }
+
+    /// Whether numbers are predicted no better than by the mean of these rows: R² is not above 0.
+    pub fn is_no_better_than_mean(&self) -> bool {
+        self.get(Metric::R2) <= 0.0
+    }
+
     /// The metrics of always answering this label that follow from the labels of the rows.
     fn if_always(&self, label: u32) -> Self {
         let mut confusion = Confusion::new(self.confusion.labels());
         (0..).zip(self.confusion.supports()).for_each(|(id, rows)| confusion.add(id, label, rows));
-        let names = self.per_class.iter().map(|class| &class.label);
-        let mut constant = Self::stored(self.rows, per_class(names, &confusion), confusion);
-        constant.set_all(derived::of_confusion(&constant.confusion));
-        constant
+        Self::of_confusion(self.per_class.iter().map(|class| &class.label), confusion)
     }
 }
 
@@ -57,6 +80,39 @@ mod tests {
             &names,
             rows.iter().map(|(label, predicted)| Scored::of_label(*label, (*predicted, 0.5), &[], 0.5)),
         )
+    }
+
+    #[test]
+    fn a_model_that_always_answers_the_same_set_is_known() {
+        let names = ["a", "b", "c"].map(String::from);
+        let of = |rows: &[(&[u32], &[u32])]| {
+            let scored = |(labels, predicted): &(&[u32], &[u32])| Scored::Multi {
+                labels: labels.to_vec().into(),
+                predicted: predicted.to_vec(),
+                probabilities: vec![0.5; 3],
+                loss: 0.5,
+            };
+            Metrics::new(&names, rows.iter().map(scored)).one_set()
+        };
+        assert_eq!(of(&[(&[0], &[0]), (&[1], &[0]), (&[0, 2], &[0])]), Some(vec![0]));
+        assert_eq!(of(&[(&[0], &[]), (&[], &[])]), Some(vec![]));
+        assert_eq!(of(&[(&[0], &[0, 1]), (&[1], &[0, 1]), (&[], &[0, 1])]), Some(vec![0, 1]));
+        assert_eq!(of(&[(&[0], &[0]), (&[1], &[1])]), None);
+        assert_eq!(of(&[(&[0], &[0]), (&[0], &[0])]), None, "all rows have this set");
+        assert_eq!(of(&[]), None);
+    }
+
+    #[test]
+    fn numbers_are_compared_with_their_mean() {
+        let of = |predicted: [f64; 3]| {
+            let row = |(value, predicted): (f64, f64)| Scored::Values {
+                values: vec![value].into(),
+                predicted: vec![predicted],
+                loss: 0.0,
+            };
+            Metrics::new(&["x".into()], [1.0, 2.0, 3.0].into_iter().zip(predicted).map(row)).is_no_better_than_mean()
+        };
+        assert_eq!([of([2.0, 2.0, 2.0]), of([3.0, 2.0, 1.0]), of([1.5, 2.0, 2.5])], [true, true, false]);
     }
 
     /// Expected: by hand. Always `a` has a balanced accuracy of 1/3, and an F1 of 0 for `b`.

@@ -27,28 +27,35 @@ impl Probabilities {
     pub const MOST: usize = 20;
 
     /// The probabilities of a row, given for all labels by id. With more than [`Self::ALL`] labels only those of the [`Self::MOST`] most
-    /// probable ones are stored, and that of the row's own label `own`.
-    pub fn new(all: Vec<f32>, own: Option<u32>) -> Self {
+    /// probable ones are stored, and those of the row's own labels `own`.
+    pub fn new(all: Vec<f32>, own: &[u32]) -> Self {
         if all.len() <= Self::ALL {
             return Self(Stored::All(all));
         }
         let by_rank = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
         let mut most: Vec<(u32, f32)> = (0..).zip(all).collect();
-        let own = own.and_then(|id| most.get(id as usize).copied());
+        let own: Vec<(u32, f32)> = own.iter().filter_map(|id| most.get(*id as usize).copied()).collect();
         most.select_nth_unstable_by(Self::MOST - 1, by_rank);
         most.truncate(Self::MOST);
         most.sort_by(by_rank);
-        most.extend(own.filter(|(id, _)| most.iter().all(|(stored, _)| stored != id)));
+        let beside = |(id, _): &(u32, f32)| most.iter().all(|(stored, _)| stored != id);
+        let beside: Vec<(u32, f32)> = own.into_iter().filter(beside).collect();
+        most.extend(beside);
         Self(Stored::Most(most))
     }
 
     /// The same, reduced to what [`Self::new`] would store.
     #[must_use]
-    pub fn bounded(self, own: u32) -> Self {
+    pub fn bounded(self, own: &[u32]) -> Self {
         match self.0 {
-            Stored::All(all) => Self::new(all, Some(own)),
+            Stored::All(all) => Self::new(all, own),
             most @ Stored::Most(_) => Self(most),
         }
+    }
+
+    /// Whether none is stored: of numbers there are none.
+    pub fn is_empty(&self) -> bool {
+        self.iter().next().is_none()
     }
 
     /// The probability of a label, if it is stored.
@@ -154,7 +161,7 @@ mod tests {
 
     #[test]
     fn of_few_labels_all_are_stored() {
-        let p = Probabilities::new(vec![0.2, 0.5, 0.3], Some(0));
+        let p = Probabilities::new(vec![0.2, 0.5, 0.3], &[0]);
         assert_eq!(p.iter().collect::<Vec<_>>(), [(0, 0.2), (1, 0.5), (2, 0.3)]);
         assert_eq!((p.get(2), p.get(3), p.argmax(), p.highest()), (Some(0.3), None, 1, 0.5));
         assert_eq!(serde_json::to_string(&p).unwrap(), "[0.2,0.5,0.3]");
@@ -163,20 +170,20 @@ mod tests {
     #[test]
     fn of_many_labels_the_most_probable_and_the_rows_own_are_stored() {
         let all: Vec<f32> = (0..500).map(|id| if id == 333 { 0.5 } else { id as f32 / 1e6 }).collect();
-        let p = Probabilities::new(all.clone(), Some(3));
+        let p = Probabilities::new(all.clone(), &[3]);
         let ids: Vec<u32> = p.iter().map(|(id, _)| id).collect();
         assert_eq!(ids.len(), Probabilities::MOST + 1);
         assert_eq!((ids[0], ids[1], ids[19], ids[20]), (333, 499, 481, 3));
         assert_eq!((p.argmax(), p.highest(), p.get(3), p.get(4)), (333, 0.5, Some(3e-6), None));
         // The row's own label is among the most probable: it is stored once.
-        assert_eq!(Probabilities::new(all.clone(), Some(333)).iter().count(), Probabilities::MOST);
+        assert_eq!(Probabilities::new(all.clone(), &[333]).iter().count(), Probabilities::MOST);
         // Probabilities that an earlier version stored completely are reduced the same way.
-        assert_eq!(Probabilities::from(all).bounded(3), p);
+        assert_eq!(Probabilities::from(all).bounded(&[3]), p);
     }
 
     #[test]
     fn what_is_written_is_read_back() {
-        let many = Probabilities::new((0..300).map(|id| 1.0 / (id + 1) as f32).collect(), Some(299));
+        let many = Probabilities::new((0..300).map(|id| 1.0 / (id + 1) as f32).collect(), &[299]);
         for p in [many, Probabilities::from(vec![0.1, f32::MIN_POSITIVE])] {
             let text = serde_json::to_string(&p).unwrap();
             assert_eq!(serde_json::from_str::<Probabilities>(&text).unwrap(), p, "{text}");

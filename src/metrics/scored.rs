@@ -60,8 +60,12 @@ impl Scored {
     /// The prediction for a row with this label id: id and probability of the predicted label, the probabilities of all labels by id (empty
     /// if they are not known; of more than [`Self::MOST`] labels they are not kept), and its cross-entropy in nats.
     pub fn of_label(label: u32, (predicted, confidence): (u32, f32), probabilities: &[f32], loss: f64) -> Self {
-        let probabilities = if probabilities.len() > Self::MOST { &[] } else { probabilities };
-        Self::Single { label, predicted, confidence, probabilities: probabilities.to_vec(), loss }
+        Self::Single { label, predicted, confidence, probabilities: Self::kept(probabilities), loss }
+    }
+
+    /// The probabilities of all labels by id, if they are kept for metrics; else none.
+    pub fn kept(probabilities: &[f32]) -> Vec<f32> {
+        if probabilities.len() > Self::MOST { Vec::new() } else { probabilities.to_vec() }
     }
 
     /// The loss of the row.

@@ -258,9 +258,9 @@ impl ModelConfig {
         label_names::names(&Keys(&self.raw))
     }
 
-    /// Reasons in the file to doubt that a head with `rows` rows works as taper assumes: that it assigns each text the label of its highest
-    /// row, named by `id2label`.
-    pub fn doubts_of_the_head(&self, rows: usize) -> Vec<String> {
-        label_names::doubts_of_the_head(&Keys(&self.raw), rows)
+    /// Reasons in the file to doubt that a head with `rows` rows works as taper assumes: that it was trained for this task, and that `id2label`
+    /// names its rows.
+    pub fn doubts_of_the_head(&self, rows: usize, task: Task) -> Vec<String> {
+        label_names::doubts_of_the_head(&Keys(&self.raw), rows, task)
     }
 }

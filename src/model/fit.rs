@@ -269,7 +269,7 @@ impl Fit {
                 self.rows = Some(rows);
             }
         }
-        for doubt in config.doubts_of_the_head(shape[0]) {
+        for doubt in config.doubts_of_the_head(shape[0], labels.task) {
             warn(&mut self.said, doubt);
         }
         self.written.insert(weight_name, weight.into());

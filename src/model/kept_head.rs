@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::label_names::Names;
+use crate::task::Task;
 
 /// A label of the data.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,23 +14,28 @@ pub struct Label {
     pub values: Vec<String>,
 }
 
-/// The labels that a model is for, by id.
+/// The labels that a model is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Labels(pub Vec<Label>);
+pub struct Labels {
+    /// What it is trained to do with them.
+    pub task: Task,
+    /// Each of them, by id; of regression the columns of its numbers.
+    pub all: Vec<Label>,
+}
 
 impl Labels {
     /// Their number.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.all.len()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
     }
 
     fn names(&self) -> String {
-        list(self.0.iter().map(|label| label.name.as_str()))
+        list(self.all.iter().map(|label| label.name.as_str()))
     }
 }
 
@@ -43,7 +49,8 @@ impl From<usize> for Labels {
 /// Labels named by their values in the data.
 impl From<&[String]> for Labels {
     fn from(names: &[String]) -> Self {
-        Self(names.iter().map(|name| Label { name: name.clone(), values: Vec::new() }).collect())
+        let all = names.iter().map(|name| Label { name: name.clone(), values: Vec::new() }).collect();
+        Self { task: Task::default(), all }
     }
 }
 
@@ -90,7 +97,7 @@ pub(super) fn kept(labels: &Labels, names: &Names, rows: usize) -> Kept {
             true => Kept::AsItIs(format!("kept the classifier head (labels {ours}{said})")),
             false => {
                 let order =
-                    list(rows.iter().zip(&labels.0).map(|(row, label)| format!("{} from row {row}", label.name)));
+                    list(rows.iter().zip(&labels.all).map(|(row, label)| format!("{} from row {row}", label.name)));
                 Kept::Moved(
                     rows,
                     format!(
@@ -146,7 +153,7 @@ fn rows_by(
         let row = *found.next()?;
         (found.next().is_none() && !std::mem::replace(&mut taken[row], true)).then_some(row)
     };
-    labels.0.iter().map(row).collect()
+    labels.all.iter().map(row).collect()
 }
 
 /// A number of labels.
@@ -177,7 +184,7 @@ mod tests {
             name: name.to_string(),
             values: values.iter().map(|value| value.to_string()).collect(),
         };
-        Labels(names.iter().map(label).collect())
+        Labels { task: Task::default(), all: names.iter().map(label).collect() }
     }
 
     fn neg_pos() -> Labels {

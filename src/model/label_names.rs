@@ -44,9 +44,9 @@ pub fn names(keys: &Keys) -> Names {
     }
 }
 
-/// Reasons in the file to doubt that a head with `rows` rows works as taper assumes: that it assigns each text the label of its highest
-/// row, named by `id2label`.
-pub fn doubts_of_the_head(keys: &Keys, rows: usize) -> Vec<String> {
+/// Reasons in the file to doubt that a head with `rows` rows works as taper assumes: that it was trained for this task, and that `id2label`
+/// names its rows.
+pub fn doubts_of_the_head(keys: &Keys, rows: usize, task: Task) -> Vec<String> {
     let mut doubts = Vec::new();
     if let (Some(Value::Object(names)), Some(Value::Object(ids))) = (keys.get("id2label"), keys.get("label2id")) {
         let written = |(id, name): (&String, &Value)| Some((id.trim().parse::<usize>().ok()?, text(name)?));
@@ -71,25 +71,23 @@ pub fn doubts_of_the_head(keys: &Keys, rows: usize) -> Vec<String> {
             if rows == 1 { "1 row".into() } else { format!("{rows} rows") }
         ));
     }
+    let unknown = || "transformers has no such problem type".to_owned();
     let trained = match keys.get("problem_type") {
         None => None,
-        Some(Value::String(kind)) if Task::from_problem_type(kind).is_some() => None,
-        Some(Value::String(kind)) if kind == "multi_label_classification" => {
-            Some((kind.clone(), "the head was trained for multi-label classification"))
-        }
-        Some(Value::String(kind)) if kind == "regression" => {
-            Some((kind.clone(), "the head was trained for regression"))
-        }
-        Some(other) => {
-            Some((text(other).unwrap_or_else(|| other.to_string()), "transformers has no such problem type"))
-        }
+        Some(Value::String(kind)) => match Task::from_problem_type(kind) {
+            Some(own) if own == task => None,
+            Some(own) => Some((kind.clone(), format!("the head was trained for {}", own.name()))),
+            None => Some((kind.clone(), unknown())),
+        },
+        Some(other) => Some((text(other).unwrap_or_else(|| other.to_string()), unknown())),
     };
     doubts.extend(trained.map(|(kind, what)| {
         format!(
-            "config.json's problem_type is `{}`: {what}. taper keeps the head's weights, trains the model for \
-             single-label classification, and exports it with problem_type {}",
+            "config.json's problem_type is `{}`: {what}. taper keeps the head's weights, trains the model for {}, and \
+             exports it with problem_type {}",
             kind.escape_debug(),
-            Task::SingleLabel.problem_type()
+            task.name(),
+            task.problem_type()
         )
     }));
     doubts

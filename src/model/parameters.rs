@@ -194,7 +194,8 @@ impl Parameters {
     /// The weights of a model that this program wrote for these labels: all must exist.
     pub fn restore(config: &ModelConfig, labels: &[String], path: &Path) -> Result<Self, ModelError> {
         let weights = Weights::open(path)?;
-        let fit = Fit::of_file(config, &labels.into(), &Names::Given(labels.into()), &weights)?;
+        let wanted = Labels { task: config.task().unwrap_or_default(), ..labels.into() };
+        let fit = Fit::of_file(config, &wanted, &Names::Given(labels.into()), &weights)?;
         if let Some(name) = fit.fresh().next() {
             let problems = format!("  {name}: missing, or not for {} labels", labels.len());
             return Err(ModelError::Tensors { path: path.into(), problems });

@@ -49,7 +49,7 @@ pub(super) struct View {
     /// The metric that chooses the kept weights; `None` if those of the last evaluation are kept.
     best_by: Option<Metric>,
     /// The evaluation of the weights that would be kept now, on the selecting split: the split, the accuracy, the score.
-    kept: Option<(Split, f64, Score)>,
+    kept: Option<Shown>,
     /// Evaluations that had a line: split and step.
     told: Vec<(Split, u64)>,
     evaluations: Evaluations,
@@ -60,6 +60,25 @@ pub(super) struct View {
     pub elapsed_s: f64,
     /// The last steps: (elapsed seconds at its end, tokens).
     window: VecDeque<(f64, u64)>,
+}
+
+/// The evaluation of the weights that would be kept now.
+#[derive(Debug, Clone, Copy)]
+struct Shown {
+    split: Split,
+    /// What is shown of it.
+    metric: Metric,
+    value: f64,
+    /// What it is compared by.
+    score: Score,
+}
+
+impl Shown {
+    /// `91.3%`; other metrics than accuracy with their names.
+    fn text(&self) -> String {
+        let value = self.metric.text(self.value);
+        if self.metric == Metric::Accuracy { value } else { format!("{} {value}", self.metric.info().short) }
+    }
 }
 
 /// The time that evaluations take in addition to steps.
@@ -166,14 +185,7 @@ impl View {
                     }
                     other => moment(*other).to_string(),
                 };
-                let text = format!(
-                    "{moment}  {} accuracy {}  macro-F1 {}  loss {}",
-                    split_name(*split),
-                    percent(metrics.get(Metric::Accuracy)),
-                    percent(metrics.get(Metric::MacroF1)),
-                    decimals(metrics.get(Metric::Loss), 4),
-                );
-                line(Tone::Plain, text)
+                line(Tone::Plain, format!("{moment}  {} {}", split_name(*split), metrics.shown()))
             }
             Event::ProbesScored { when, scores, .. } => scores
                 .iter()
@@ -186,6 +198,7 @@ impl View {
             Event::RunFinished(outcome) => self.end(run, outcome),
             Event::EvalProgress { .. }
             | Event::Predicted { .. }
+            | Event::Decided(_)
             | Event::WeightsKept { .. }
             | Event::TextsRead { .. }
             | Event::ModelKept { .. }
@@ -201,10 +214,11 @@ impl View {
     }
 
     fn keep(&mut self, when: When, split: Split, metrics: &Metrics) {
-        let score = metrics.score(self.best_by.unwrap_or(Metric::Accuracy));
-        let best = self.kept.filter(|(on, ..)| *on == split).map(|(_, _, score)| score);
+        let [shown, _] = metrics.headline();
+        let score = metrics.score(self.best_by.unwrap_or(shown));
+        let best = self.kept.filter(|kept| kept.split == split).map(|kept| kept.score);
         if when == When::After || self.best_by.is_none() || is_new_best(best, score) {
-            self.kept = Some((split, metrics.get(Metric::Accuracy), score));
+            self.kept = Some(Shown { split, metric: shown, value: metrics.get(shown), score });
         }
     }
 
@@ -254,7 +268,7 @@ impl View {
         let best = if self.best_by.is_some() { "best " } else { "" };
         [
             self.smoothed_loss.map(|loss| format!("avg loss {}", decimals(loss, 4))),
-            self.kept.map(|(split, share, _)| format!("{best}{} {}", split_name(split), percent(share))),
+            self.kept.map(|kept| format!("{best}{} {}", split_name(kept.split), kept.text())),
             speed,
             self.left_s().filter(|_| self.step < self.total_steps).map(|left| format!("eta {}", duration(left))),
         ]
@@ -331,15 +345,15 @@ pub(super) fn split_name(split: Split) -> &'static str {
 
 /// `negative 98.12%, as expected: 送餐很慢`.
 fn probe(score: &ProbeScore) -> String {
-    let confidence = score.probabilities.highest();
     let predicted = one_line(&score.predicted);
-    let verdict = match &score.expect {
-        None => String::new(),
-        Some(expected) if *expected == score.predicted => ", as expected".into(),
-        Some(expected) => format!(", expected {}", one_line(expected)),
+    let verdict = match (&score.expect, score.is_right()) {
+        (None, _) => String::new(),
+        (Some(_), Some(true)) => ", as expected".into(),
+        (Some(expected), _) => format!(", expected {}", one_line(expected)),
     };
     let text = texts(&score.text, score.text_pair.as_deref());
-    format!("{predicted} {}{verdict}: {}", percent(f64::from(confidence)), one_line(&text))
+    let confidence = score.confidence().map_or(String::new(), |p| format!(" {}", percent(f64::from(p))));
+    format!("{predicted}{confidence}{verdict}: {}", one_line(&text))
 }
 
 #[cfg(test)]

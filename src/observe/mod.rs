@@ -85,6 +85,8 @@ pub struct PlannedInfo {
     pub trained_s: f64,
     /// The metric that chooses among its checkpoints.
     pub metric: Metric,
+    /// The metric that results on the test split are shown by.
+    pub shown: Metric,
     /// Which weights it keeps: those of the best evaluation, or those of the last.
     pub keep: Keep,
     /// Whether it has a dev split.

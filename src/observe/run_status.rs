@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     event::{Event, Outcome, Split, When},
-    format::{decimals, names, percent},
+    format::{decimals, names},
     metrics::{Metric, Metrics, RankKey, is_new_best},
     plan::{Claim, Keep},
     store::RunState,
@@ -39,8 +39,8 @@ pub(super) struct RunStatus {
     evaluated: u64,
     /// The step that it resumed from here.
     resumed: Option<u64>,
-    /// Accuracy of the kept weights.
-    result: Option<(Split, f64)>,
+    /// What is shown of the kept weights.
+    result: Option<(Split, Metric, f64)>,
     /// The running evaluation: its split, and the share done.
     evaluating: Option<(Split, f64)>,
     pub reason: Option<String>,
@@ -78,10 +78,10 @@ impl RunStatus {
     }
 
     /// Applies the plan, but neither steps nor state if the run is training here. Runs are compared `by_dev`: by their checkpoint's
-    /// metric on the dev split, otherwise by accuracy on the test split.
+    /// metric on the dev split, otherwise by what is shown of results, on the test split.
     pub fn plan(&mut self, run: &PlannedInfo, by_dev: bool) {
         (self.name, self.trial) = (run.name.clone(), run.trial);
-        (self.split, self.metric) = if by_dev { (Split::Dev, run.metric) } else { (Split::Test, Metric::Accuracy) };
+        (self.split, self.metric) = if by_dev { (Split::Dev, run.metric) } else { (Split::Test, run.shown) };
         self.keep = run.keep;
         let works_here = self.runs_here();
         if !works_here {
@@ -174,10 +174,10 @@ impl RunStatus {
                         (RunState::Failed, Some(message.lines().next().unwrap_or_default().to_string()))
                     }
                 };
-                if let (Outcome::Completed, Some((split, accuracy)), Some(line)) =
+                if let (Outcome::Completed, Some((split, metric, value)), Some(line)) =
                     (outcome, self.result, lines.first_mut())
                 {
-                    line.text += &format!(", {} accuracy {}", split_name(split), percent(accuracy));
+                    line.text += &format!(", {} {} {}", split_name(split), metric.name(), metric.text(value));
                 }
             }
             _ => {}
@@ -193,8 +193,9 @@ impl RunStatus {
 
     fn measured(&mut self, when: When, step: u64, split: Split, metrics: &Metrics) {
         self.evaluating = None;
-        if when == When::After && self.result.is_none_or(|(on, _)| on != Split::Test) {
-            self.result = Some((split, metrics.get(Metric::Accuracy)));
+        if when == When::After && self.result.is_none_or(|(on, ..)| on != Split::Test) {
+            let [shown, _] = metrics.headline();
+            self.result = Some((split, shown, metrics.get(shown)));
         }
         if when == When::Before || split != self.split {
             return;

@@ -91,6 +91,7 @@ mod tests {
             step: run.steps,
             trained_s: 0.0,
             metric: Metric::Accuracy,
+            shown: Metric::Accuracy,
             keep: Keep::Last,
             has_dev: true,
             rungs: Vec::new(),

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{LongPolicy, LongTexts};
 pub use crate::spec::{
-    ClassWeights, Delimiter, EngineKind, Fold, Format, HeldOut, Keep, Long, Metric, Precision, Probe, Quoting,
-    Scheduler, SplitValues, TextEncoding,
+    ClassWeights, Delimiter, EngineKind, Fold, Format, HeldOut, Keep, Long, LossKind, Metric, Precision, Probe,
+    Quoting, Scheduler, SplitValues, TextEncoding, Thresholds,
 };
 use crate::{format::setting, source::Source, task::Task};
 
@@ -83,6 +83,15 @@ pub struct ModelConfig {
     pub vocab_size: usize,
 }
 
+/// What is chosen on the dev rows about decisions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Choices {
+    /// Whether a temperature is.
+    pub calibrate: bool,
+    /// The metric that thresholds are chosen by; `None` if they are not chosen.
+    pub thresholds_by: Option<Metric>,
+}
+
 /// What is read of a data set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
@@ -150,8 +159,27 @@ pub struct DataConfig {
     /// Column that holds the second text of each row, if the model reads two.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text_pair_column: Option<String>,
-    /// Column that holds the label.
+    /// What the model is trained to do. The default is not written, so that keys of earlier runs stay the same.
+    #[serde(default, skip_serializing_if = "Task::is_default")]
+    pub problem_type: Task,
+    /// Column that holds the label; empty if `label_columns` names several.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub label_column: String,
+    /// Columns of 0 and 1, one for each label, or of numbers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub label_columns: Vec<String>,
+    /// What stands between the labels of a row in `label_column`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_separator: Option<String>,
+    /// How labels follow from probabilities. The default is not written, so that keys of earlier runs stay the same; nor are the two below.
+    #[serde(default, skip_serializing_if = "Thresholds::is_default")]
+    pub thresholds: Thresholds,
+    /// The metric that thresholds are chosen by; macro-F1 if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub threshold_metric: Option<Metric>,
+    /// Whether a temperature is chosen.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub calibrate: bool,
     /// Value in the file → name of the label. Empty: the values in the file.
     pub labels: BTreeMap<String, String>,
     /// Rows held out for testing; none if `splits` names them.
@@ -193,7 +221,14 @@ pub struct DataConfig {
 impl DataConfig {
     /// What the model is trained to do.
     pub fn task(&self) -> Task {
-        Task::SingleLabel
+        self.problem_type
+    }
+
+    /// What is chosen on the dev rows about decisions; `None` if nothing is.
+    pub fn choices(&self) -> Option<Choices> {
+        let tuned = self.thresholds == Thresholds::Tuned;
+        let thresholds_by = tuned.then(|| self.threshold_metric.unwrap_or(Metric::MacroF1));
+        (self.calibrate || tuned).then_some(Choices { calibrate: self.calibrate, thresholds_by })
     }
 
     /// How texts are read.
@@ -279,6 +314,11 @@ pub struct TrainConfig {
     pub max_grad_norm: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dropout: Option<f64>,
+    #[serde(default, skip_serializing_if = "LossKind::is_default")]
+    pub loss: LossKind,
+    // Only of the focal loss.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub focal_gamma: Option<f64>,
     pub label_smoothing: f64,
     pub class_weights: ClassWeights,
     /// Seed of dropout.
@@ -313,6 +353,11 @@ pub struct CheckpointConfig {
 }
 
 impl TrainConfig {
+    /// Exponent of the focal loss; 0 for the standard one.
+    pub fn gamma(&self) -> f64 {
+        self.focal_gamma.filter(|_| self.loss == LossKind::Focal).unwrap_or(0.0)
+    }
+
     /// Advice against divergence that these settings do not follow yet.
     pub fn calmer(&self) -> String {
         let warmup = match self.warmup_steps > 0 || self.warmup_ratio > 0.0 {

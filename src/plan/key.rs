@@ -77,7 +77,7 @@ pub fn search_key(spec: &Spec, runs: &[&str]) -> String {
     if spec.sweep.folds.is_none() {
         remove_key(&mut sweep, "folds");
     }
-    let metric = spec.checkpoint.metric;
+    let metric = spec.metric();
     hex(&fingerprint(&serde_json::json!({ "sweep": sweep, "metric": metric, "runs": runs })))
 }
 

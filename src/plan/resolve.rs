@@ -1,7 +1,7 @@
 //! Resolves a spec without its sweep into a run: fills in seeds, parses sources, checks sizes.
 
 use super::{CheckpointConfig, DataConfig, LongTexts, ModelConfig, PlanError, RunConfig, Source, TrainConfig};
-use crate::spec::{Checkpoint, Data, HeldOut, Long, Model, Spec, Train};
+use crate::spec::{Checkpoint, Data, HeldOut, Long, LossKind, Metric, Model, Spec, Thresholds, Train};
 
 /// The run that `spec` means without its sweep.
 ///
@@ -18,7 +18,7 @@ pub fn resolve(spec: &Spec) -> Result<RunConfig, PlanError> {
         model: of_model(model)?,
         data: of_data(data)?,
         train: of_train(train)?,
-        checkpoint: of_checkpoint(checkpoint)?,
+        checkpoint: of_checkpoint(checkpoint, spec.metric())?,
         probes: probes.clone(),
     })
 }
@@ -45,7 +45,13 @@ fn of_data(data: &Data) -> Result<DataConfig, PlanError> {
         text_columns,
         separator,
         text_pair_column,
+        problem_type,
         label_column,
+        label_columns,
+        label_separator,
+        thresholds,
+        threshold_metric,
+        calibrate,
         labels,
         test,
         dev,
@@ -84,7 +90,14 @@ fn of_data(data: &Data) -> Result<DataConfig, PlanError> {
         text_columns: if text_columns.len() > 1 { text_columns.clone() } else { Vec::new() },
         separator: separator.clone().filter(|text| text != " " && text_columns.len() > 1),
         text_pair_column: text_pair_column.clone(),
-        label_column: label_column.clone(),
+        problem_type: *problem_type,
+        label_column: if label_columns.is_empty() { label_column.clone() } else { String::new() },
+        label_columns: label_columns.clone(),
+        label_separator: label_separator.clone(),
+        thresholds: *thresholds,
+        threshold_metric: threshold_metric
+            .filter(|metric| *thresholds == Thresholds::Tuned && *metric != Metric::MacroF1),
+        calibrate: *calibrate,
         labels: labels.clone(),
         test: if data.test_value().is_some() || fold.is_some() { HeldOut::Share(0.0) } else { test.clone() },
         dev: dev.clone(),
@@ -129,6 +142,8 @@ fn of_train(train: &Train) -> Result<TrainConfig, PlanError> {
         warmup_ratio,
         max_grad_norm,
         dropout,
+        loss,
+        focal_gamma,
         label_smoothing,
         class_weights,
         seed,
@@ -162,6 +177,8 @@ fn of_train(train: &Train) -> Result<TrainConfig, PlanError> {
         warmup_ratio: *warmup_ratio,
         max_grad_norm: *max_grad_norm,
         dropout: *dropout,
+        loss: *loss,
+        focal_gamma: (*loss == LossKind::Focal).then_some(*focal_gamma),
         label_smoothing: *label_smoothing,
         class_weights: class_weights.clone(),
         seed: integer("train.seed", *seed)?,
@@ -175,11 +192,11 @@ fn of_train(train: &Train) -> Result<TrainConfig, PlanError> {
     })
 }
 
-fn of_checkpoint(checkpoint: &Checkpoint) -> Result<CheckpointConfig, PlanError> {
-    let Checkpoint { keep, metric, every_steps, every_minutes } = checkpoint;
+fn of_checkpoint(checkpoint: &Checkpoint, metric: Metric) -> Result<CheckpointConfig, PlanError> {
+    let Checkpoint { keep, metric: _, every_steps, every_minutes } = checkpoint;
     Ok(CheckpointConfig {
         keep: *keep,
-        metric: *metric,
+        metric,
         every_steps: integer("checkpoint.every_steps", *every_steps)?,
         every_minutes: *every_minutes,
     })

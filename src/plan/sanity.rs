@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     format::{and, by_number, count, counted, rate, setting},
-    metrics::Score,
+    metrics::{Score, Unit},
     spec::{PruneRule, Search, Sweep},
     warning::{Kind, Warning},
 };
@@ -94,11 +94,14 @@ pub fn of_run(config: &RunConfig, rows: u64, dev: u64, special: usize) -> Vec<Wa
     stride(config, special, &mut warn);
     optimizer(train, &mut warn);
     let (metric, delta) = (config.checkpoint.metric, train.early_stopping_min_delta);
-    if patience > 0 && metric != Metric::Loss && delta >= 1.0 {
+    let (low, high) = metric.info().range;
+    if patience > 0 && delta >= high - low {
         warn(format!(
-            "train.early_stopping_min_delta = {delta}: no evaluation can be better by more than 1, the whole range of {}, so none after \
-             the first is an improvement; one point is 0.01",
-            metric.name()
+            "train.early_stopping_min_delta = {delta}: no evaluation can be better by more than {}, the whole range of {}, so none after \
+             the first is an improvement{}",
+            high - low,
+            metric.name(),
+            if metric.info().unit == Unit::Share { "; one point is 0.01" } else { "" }
         ));
     }
     if config.checkpoint.keep == Keep::Best && dev > 0 && evaluations == 1 {
@@ -302,7 +305,8 @@ pub struct Tie {
 pub fn decided_by_order(tie: Tie, metric: Metric, at: &str) -> Warning {
     let Tie { rung, trials, tied, went_on, score } = tie;
     let loss = match metric {
-        Metric::Loss => "",
+        // Only shares of rows tie.
+        metric if metric.info().unit != Unit::Share => "",
         _ => "; or choose checkpoint.metric = \"loss\", which hardly ever ties",
     };
     let all = match tied == trials {

@@ -6,9 +6,10 @@ use super::{Expansion, PlanError, Proposal, SearchHistory};
 use crate::{
     plan::{RunConfig, resolve},
     spec::{
-        Checkpoint, ClassWeights, Data, EngineKind, Format, Keep, Long, Metric, Model, Precision, Probe, Quoting,
-        Report, Scheduler, Spec, Sweep, Train,
+        Checkpoint, ClassWeights, Data, EngineKind, FOCAL_GAMMA, Format, Keep, Long, LossKind, Metric, Model,
+        Precision, Probe, Quoting, Report, Scheduler, Spec, Sweep, Thresholds, Train,
     },
+    task::Task,
 };
 
 /// A spec with only the required keys.
@@ -31,7 +32,13 @@ pub fn spec() -> Spec {
             text_columns: vec![],
             separator: None,
             text_pair_column: None,
+            problem_type: Task::SingleLabel,
             label_column: "label".into(),
+            label_columns: vec![],
+            label_separator: None,
+            thresholds: Thresholds::Half,
+            threshold_metric: None,
+            calibrate: false,
             labels: [("0", "negative"), ("1", "positive")].map(|(a, b)| (a.to_string(), b.to_string())).into(),
             test: 0.2.into(),
             dev: 0.0.into(),
@@ -67,6 +74,8 @@ pub fn spec() -> Spec {
             warmup_ratio: 0.0,
             max_grad_norm: 1.0,
             dropout: None,
+            loss: LossKind::Standard,
+            focal_gamma: FOCAL_GAMMA,
             label_smoothing: 0.0,
             class_weights: ClassWeights::None,
             seed: 42,
@@ -78,7 +87,7 @@ pub fn spec() -> Spec {
             early_stopping_min_delta: 0.0,
             freeze: vec![],
         },
-        checkpoint: Checkpoint { keep: Keep::Last, metric: Metric::Accuracy, every_steps: 0, every_minutes: 0.0 },
+        checkpoint: Checkpoint { keep: Keep::Last, metric: None, every_steps: 0, every_minutes: 0.0 },
         probes: vec![],
         report: Report { title: None, smoothing: 0.9, mistakes: 20 },
         sweep: Sweep::default(),

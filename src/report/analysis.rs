@@ -1,22 +1,29 @@
 //! Ranks configurations and runs, and tests whether the best is distinguishable from the next. Pure functions of the input.
 
 use super::{
-    folds::{OutOfFold, as_one, complete, mean_over_folds},
+    folds::{OutOfFold, as_one, complete, is_measured, mean_over_folds},
     input::{ReportInput, RunInput},
+    intervals::{Intervals, over_rows},
     leaderboard::{ranked, replicates},
     means::{Mean, mean},
     missing::Missing,
+    same_rows::{OnSameRows, compared},
+    terms::Terms,
     trials::Criterion,
 };
 use crate::{
     format::counted,
-    metrics::{Metric, Metrics, RankKey, better_first},
-    stats::{MeansDiffer, Paired, Sample, welch},
-    store::{EvalRecord, PredictionRecord, RunRecord, RunState},
+    metrics::{Metrics, RankKey, better_first},
+    stats::{MeansDiffer, Sample, welch},
+    store::{EvalRecord, RunRecord, RunState},
 };
 
 /// The analysis of the records. Runs are identified by their position in the input, configurations by theirs in `groups`.
 pub struct Analysis {
+    /// The metrics and words of the task.
+    pub terms: Terms,
+    /// 95% intervals of the metrics of each run over its rows.
+    pub intervals: Vec<Intervals>,
     /// The metric and split that rank runs and configurations.
     pub criterion: Criterion,
     /// Completed runs with a result, best first.
@@ -60,10 +67,10 @@ pub struct Group {
     pub out_of_fold: Option<OutOfFold>,
     /// The runs of each seed whose folds are all completed.
     pub complete: Vec<Vec<usize>>,
-    /// Final accuracy of those with a result.
-    pub accuracy: Option<Mean>,
-    /// Final macro-F1 of those with a result.
-    pub macro_f1: Option<Mean>,
+    /// The first metric at the end of those with a result.
+    pub first: Option<Mean>,
+    /// Likewise the second metric.
+    pub second: Option<Mean>,
 }
 
 /// The best configuration against the next.
@@ -74,7 +81,7 @@ pub enum Comparison {
         first: usize,
         /// The next.
         second: usize,
-        /// The difference of their mean accuracies; `None` where the seeds of neither differ.
+        /// The difference of their means of the first metric; `None` where the seeds of neither differ.
         differ: Option<MeansDiffer>,
     },
     /// Compares the best run of each on the same rows; in a cross-validation all folds of each.
@@ -83,8 +90,8 @@ pub enum Comparison {
         first: Vec<usize>,
         /// The other.
         second: Vec<usize>,
-        /// How many rows each run was right on, or why this is not known.
-        paired: Result<Paired, &'static str>,
+        /// What the rows say, or why this is not known.
+        paired: Result<OnSameRows, &'static str>,
     },
 }
 
@@ -92,6 +99,8 @@ impl Analysis {
     /// Analyses the input.
     pub fn new(input: &ReportInput) -> Self {
         let runs = &input.runs;
+        let terms = Terms::of(runs.iter().map(|run| &run.run));
+        let intervals: Vec<Intervals> = runs.iter().map(over_rows).collect();
         let records: Vec<(&RunRecord, &[EvalRecord])> = runs.iter().map(|r| (&r.run, &r.evals[..])).collect();
         let missing = Missing::of(&input.experiment, runs.iter().map(|r| r.run.key.as_str()));
         let (criterion, trials) = ranked(&records, &missing);
@@ -110,9 +119,18 @@ impl Analysis {
                 .filter_map(|&i| Some((&runs[i].run, runs[i].run.final_metrics.as_ref()?)))
                 .collect();
             let of_seeds = complete(&members.iter().map(|&i| &runs[i].run).collect::<Vec<_>>());
-            let mean = |by| match trial.out_of_fold {
+            let one = members.iter().copied().find(|&i| has_result(&runs[i]));
+            let mean = |by, which: usize| match trial.out_of_fold {
                 Some(_) => mean_over_folds(&results, by),
-                None => mean(&results.iter().map(|(_, metrics)| *metrics).collect::<Vec<_>>(), by),
+                None => {
+                    let mean = mean(&results.iter().map(|(_, metrics)| *metrics).collect::<Vec<_>>(), by);
+                    // The leaderboard, which has no rows, has no such interval for one run.
+                    let of_one = one.and_then(|i| intervals[i][which]);
+                    mean.map(|mean| match of_one.filter(|_| mean.n == 1 && mean.low.is_none()) {
+                        Some(interval) => Mean { low: Some(interval.low), high: Some(interval.high), ..mean },
+                        None => mean,
+                    })
+                }
             };
             let finished = match trial.out_of_fold {
                 Some(_) => members.iter().copied().filter(|&i| has_result(&runs[i])).collect(),
@@ -128,8 +146,8 @@ impl Analysis {
                 state: trial.state,
                 runs: members,
                 chosen: trial.value,
-                accuracy: mean(Metric::Accuracy),
-                macro_f1: mean(Metric::MacroF1),
+                first: mean(terms.first, 0),
+                second: mean(terms.second, 1),
                 out_of_fold: trial.out_of_fold,
             }
         };
@@ -143,7 +161,19 @@ impl Analysis {
         let groups: Vec<Group> = by_plan.into_iter().map(|(_, group)| group).collect();
         let ranked = best_first((0..runs.len()).collect());
         let (comparison, together) = (None, None);
-        let mut analysis = Self { criterion, ranked, scores, groups, order, comparison, together, replicate, missing };
+        let mut analysis = Self {
+            terms,
+            intervals,
+            criterion,
+            ranked,
+            scores,
+            groups,
+            order,
+            comparison,
+            together,
+            replicate,
+            missing,
+        };
         analysis.comparison = analysis.compare(runs);
         analysis.together = analysis.folds_of_best(runs);
         analysis
@@ -221,6 +251,14 @@ impl Analysis {
         self.together.as_ref().or_else(|| self.best().map(|i| &runs[i]))
     }
 
+    /// The intervals of what the result is shown of.
+    pub fn intervals_of(&self, shown: &RunInput) -> Intervals {
+        match self.together.is_some() {
+            true => over_rows(shown),
+            false => self.best().map_or([None; 2], |i| self.intervals[i]),
+        }
+    }
+
     /// Whether any configuration was planned with more than one seed or fold.
     pub fn has_seeds(&self) -> bool {
         self.groups.iter().any(|g| g.planned > 1)
@@ -240,7 +278,7 @@ impl Analysis {
         if self.has_folds() {
             if let ([a], [b]) = (&folds(first)[..], &folds(second)[..]) {
                 let of = |set: &[usize]| set.iter().map(|&i| &runs[i]).collect::<Vec<_>>();
-                let paired = pair(&of(a), &of(b));
+                let paired = compared(&of(a), &of(b));
                 return Some(Comparison::Runs { first: a.clone(), second: b.clone(), paired });
             }
             let both = folds(first).len() > 1 && folds(second).len() > 1;
@@ -252,7 +290,7 @@ impl Analysis {
                 let of = |set: &Vec<usize>| {
                     let metrics: Vec<&Metrics> =
                         set.iter().filter_map(|&i| runs[i].run.final_metrics.as_ref()).collect();
-                    Some(Metrics::pooled(&metrics)?.get(Metric::Accuracy))
+                    Some(Metrics::pooled(&metrics)?.get(self.terms.first))
                 };
                 Sample::new(&folds(g).iter().filter_map(of).collect::<Vec<_>>())
             };
@@ -261,41 +299,18 @@ impl Analysis {
         }
         if finished(first).len() > 1 && finished(second).len() > 1 {
             let sample = |g: usize| {
-                let of = |&i: &usize| runs[i].run.final_metrics.as_ref().map(|m| m.get(Metric::Accuracy));
+                let of = |&i: &usize| runs[i].run.final_metrics.as_ref().map(|m| m.get(self.terms.first));
                 Sample::new(&finished(g).iter().filter_map(of).collect::<Vec<_>>())
             };
             let differ = sample(first).zip(sample(second)).and_then(|(a, b)| welch(&a, &b));
             return Some(Comparison::Means { first, second, differ });
         }
         let (first, second) = (finished(first)[0], finished(second)[0]);
-        let paired = pair(&[&runs[first]], &[&runs[second]]);
+        let paired = compared(&[&runs[first]], &[&runs[second]]);
         Some(Comparison::Runs { first: vec![first], second: vec![second], paired })
     }
 }
 
 fn has_result(run: &RunInput) -> bool {
-    run.run.state == RunState::Completed
-        && run.run.final_metrics.as_ref().is_some_and(|m| m.get(Metric::Accuracy).is_finite())
-}
-
-/// How many rows each run was right on, or each set of folds. Both must have been evaluated on the same rows.
-fn pair(a: &[&RunInput], b: &[&RunInput]) -> Result<Paired, &'static str> {
-    if a.iter().chain(b).any(|run| run.predictions.is_empty()) {
-        return Err("the predictions of one of them are not stored");
-    }
-    let (a, b) = (by_row(a), by_row(b));
-    let same = a.len() == b.len() && a.iter().zip(&b).all(|(x, y)| (x.0, x.1, x.2, x.3) == (y.0, y.1, y.2, y.3));
-    if !same {
-        return Err("they were evaluated on different rows");
-    }
-    Ok(Paired::count(a.iter().zip(&b).map(|(x, y)| (x.4, y.4))))
-}
-
-/// (row, line, label, text, right) of each prediction, by row.
-fn by_row<'a>(runs: &[&'a RunInput]) -> Vec<(u32, u64, u32, &'a str, bool)> {
-    let right = |p: &PredictionRecord| p.label == p.predicted;
-    let predictions = runs.iter().flat_map(|run| &run.predictions);
-    let mut rows: Vec<_> = predictions.map(|p| (p.row, p.line, p.label, p.text.as_str(), right(p))).collect();
-    rows.sort_unstable();
-    rows
+    run.run.state == RunState::Completed && run.run.final_metrics.as_ref().is_some_and(|m| is_measured(&run.run, m))
 }

@@ -11,6 +11,7 @@ use crate::{
     format::{NOTHING, and, by_number, count, counted, percent},
     plan::{DataConfig, Fold, Source},
     store::{AuditedLeak, AuditedSource, DataAudit, FoundRows, RunState},
+    task::Task,
     warning::lines_of,
 };
 
@@ -184,7 +185,12 @@ fn noticed(of: &[Audited<'_>]) -> Vec<(String, String)> {
                 true => format!(" ({})", lines_of(&first.contradicting.lines, first.contradicting.rows)),
                 false => String::new(),
             };
-            format!("texts with different labels: {texts}; their rows: {rows}{lines}")
+            let what = match of[0].data().task() {
+                Task::SingleLabel => "labels",
+                Task::MultiLabel => "sets of labels",
+                Task::Regression => "numbers",
+            };
+            format!("texts with different {what}: {texts}; their rows: {rows}{lines}")
         }
     };
     facts.push(("Contradictions".into(), contradictions));

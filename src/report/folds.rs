@@ -1,24 +1,27 @@
 //! Cross-validation: what the held-out folds of a trial say together. Pure functions of records.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::{
     input::RunInput,
     means::{Mean, mean, mean_of},
+    terms::Terms,
 };
 use crate::{
     event::{Split, When},
     format::{by_number, counted},
-    metrics::{Metric, Metrics, Scored},
+    metrics::{Metric, Metrics, Scored, Target},
     store::{EvalRecord, PredictionRecord, RunRecord, RunState},
 };
 
 /// The result of a trial in a cross-validation. Each row is predicted once for each seed, by the model whose test fold contains it; a seed
 /// counts only once all its folds are completed.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct OutOfFold {
+    /// The two metrics of the task that it has.
+    pub metrics: [Metric; 2],
     /// The number of folds.
     pub folds: usize,
     /// The planned seeds.
@@ -29,34 +32,54 @@ pub struct OutOfFold {
     pub completed: usize,
     /// Rows of all folds together.
     pub rows: Option<u64>,
-    /// Accuracy on all folds together: the mean over the complete seeds.
-    pub accuracy: Option<Mean>,
-    /// Macro-F1 on all folds together, likewise.
-    pub macro_f1: Option<Mean>,
-    /// Mean of the accuracies of the single folds.
-    pub mean_accuracy: Option<Mean>,
-    /// Mean of the macro-F1 of the single folds.
-    pub mean_macro_f1: Option<Mean>,
+    /// The first metric on all folds together: the mean over the complete seeds.
+    pub first: Option<Mean>,
+    /// The second metric on all folds together, likewise.
+    pub second: Option<Mean>,
+    /// Mean of the first metric of the single folds.
+    pub mean_first: Option<Mean>,
+    /// Mean of the second metric of the single folds.
+    pub mean_second: Option<Mean>,
+}
+
+impl Serialize for OutOfFold {
+    /// The fields of metrics are called after them: `accuracy`, `macro_f1`, `mean_accuracy`, `mean_macro_f1`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let [first, second] = self.metrics.map(|metric| metric.info().id);
+        let mut map = serializer.serialize_map(Some(9))?;
+        map.serialize_entry("folds", &self.folds)?;
+        map.serialize_entry("seeds", &self.seeds)?;
+        map.serialize_entry("complete", &self.complete)?;
+        map.serialize_entry("completed", &self.completed)?;
+        map.serialize_entry("rows", &self.rows)?;
+        map.serialize_entry(first, &self.first)?;
+        map.serialize_entry(second, &self.second)?;
+        map.serialize_entry(&format!("mean_{first}"), &self.mean_first)?;
+        map.serialize_entry(&format!("mean_{second}"), &self.mean_second)?;
+        map.end()
+    }
 }
 
 impl OutOfFold {
     /// The result of the runs of a trial that was planned on all folds, of which `planned` runs were planned; `None` without folds.
     pub(super) fn of(runs: &[&RunRecord], planned: usize) -> Option<Self> {
         let folds = runs.iter().find_map(|run| run.config.data.fold)?.of() as usize;
+        let terms = Terms::of(runs.iter().copied());
         let pooled: Vec<Metrics> =
             complete(runs).iter().filter_map(|set| pooled(set.iter().map(|&i| runs[i]))).collect();
         let all: Vec<&Metrics> = pooled.iter().collect();
         let single: Vec<(&RunRecord, &Metrics)> = runs.iter().filter_map(|run| Some((*run, result(run)?))).collect();
         Some(Self {
+            metrics: [terms.first, terms.second],
             folds,
             seeds: planned.div_ceil(folds),
             complete: all.len(),
             completed: single.len(),
             rows: all.first().map(|metrics| metrics.rows),
-            accuracy: mean(&all, Metric::Accuracy),
-            macro_f1: mean(&all, Metric::MacroF1),
-            mean_accuracy: mean_over_folds(&single, Metric::Accuracy),
-            mean_macro_f1: mean_over_folds(&single, Metric::MacroF1),
+            first: mean(&all, terms.first),
+            second: mean(&all, terms.second),
+            mean_first: mean_over_folds(&single, terms.first),
+            mean_second: mean_over_folds(&single, terms.second),
         })
     }
 
@@ -96,7 +119,13 @@ fn of_each_fold(values: impl Iterator<Item = (u32, f64)>) -> Vec<f64> {
 
 /// The final metrics of a completed run.
 fn result(run: &RunRecord) -> Option<&Metrics> {
-    run.final_metrics.as_ref().filter(|m| run.state == RunState::Completed && m.get(Metric::Accuracy).is_finite())
+    run.final_metrics.as_ref().filter(|m| run.state == RunState::Completed && is_measured(run, m))
+}
+
+/// Whether an evaluation has a value of the first metric, or at least a loss: of rows without any label, F1 is undefined.
+pub(super) fn is_measured(run: &RunRecord, metrics: &Metrics) -> bool {
+    let terms = Terms::of_run(run);
+    metrics.get(terms.first).is_finite() || !terms.is_single() && metrics.get(Metric::Loss).is_finite()
 }
 
 /// The metrics of all folds of one seed together.
@@ -122,26 +151,56 @@ pub(super) fn complete(runs: &[&RunRecord]) -> Vec<Vec<usize>> {
     sets.map(|set| set.into_values().collect()).collect()
 }
 
+/// Metrics that do not follow from those of the folds.
+const FROM_ROWS: [Metric; 7] = [
+    Metric::CalibrationError,
+    Metric::RocAuc,
+    Metric::AveragePrecision,
+    Metric::Rmse,
+    Metric::R2,
+    Metric::Pearson,
+    Metric::Spearman,
+];
+
+/// A stored prediction as metrics count it, but for its loss.
+fn scored(p: &PredictionRecord, labels: usize) -> Scored {
+    // Of many labels only the most probable ones are stored.
+    let all: Vec<f32> = p.probabilities.iter().map(|(_, p)| p).collect();
+    let probabilities = if labels > Scored::MOST { Vec::new() } else { all };
+    match (&p.label, &p.predicted) {
+        (Target::Label(label), Target::Label(predicted)) => {
+            Scored::of_label(*label, (*predicted, p.confidence().unwrap_or(0.0)), &probabilities, 0.0)
+        }
+        (Target::Values(values), predicted) => {
+            Scored::Values { values: values.clone(), predicted: predicted.numbers().to_vec(), loss: 0.0 }
+        }
+        (labels, predicted) => Scored::Multi {
+            labels: Arc::new(labels.ids().to_vec()),
+            predicted: predicted.ids().to_vec(),
+            probabilities,
+            loss: 0.0,
+        },
+    }
+}
+
 /// The folds of one seed as if they were one run, whose test rows are those of all of them. Other measurements are those of `model`, one of
 /// these runs.
 pub(super) fn as_one(name: String, runs: &[&RunInput], model: &RunInput) -> Option<RunInput> {
     let mut one = RunInput { steps: Vec::new(), evals: Vec::new(), ..model.clone() };
+    // Each fold has a decision of its own.
+    one.run.decided = None;
     let mut predictions: Vec<PredictionRecord> = runs.iter().flat_map(|run| &run.predictions).cloned().collect();
     predictions.sort_by_key(|p| p.row);
     let mut metrics = pooled(runs.iter().map(|run| &run.run))?;
     if predictions.len() as u64 == metrics.rows {
         // Of all folds together this is known from the rows alone.
-        let scored = |p: &PredictionRecord| {
-            let confidence = p.probabilities.get(p.predicted).unwrap_or(0.0);
-            // Of many labels only the most probable ones are stored.
-            let all: Vec<f32> = p.probabilities.iter().map(|(_, p)| p).collect();
-            let all = if model.run.labels.len() > Scored::MOST { &[][..] } else { &all };
-            Scored::of_label(p.label, (p.predicted, confidence), all, 0.0)
-        };
-        let of_rows = Metrics::new(&model.run.labels, predictions.iter().map(scored));
-        for metric in [Metric::CalibrationError, Metric::RocAuc, Metric::AveragePrecision] {
-            if of_rows.is_measured(metric) {
-                metrics.set(metric, of_rows.get(metric));
+        let of_rows = Metrics::new(&model.run.labels, predictions.iter().map(|p| scored(p, model.run.labels.len())));
+        for (metric, value) in of_rows.values().filter(|(metric, _)| FROM_ROWS.contains(metric)) {
+            metrics.set(metric, value);
+        }
+        if metrics.per_class.len() == of_rows.per_class.len() {
+            for (class, of_rows) in metrics.per_class.iter_mut().zip(&of_rows.per_class) {
+                class.average_precision = of_rows.average_precision;
             }
         }
     }

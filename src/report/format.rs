@@ -4,11 +4,23 @@ use jiff::Timestamp;
 
 use crate::format::percents;
 pub use crate::format::{NOTHING, count, decimals, duration, loss, percent, points, short, texts};
-use crate::stats::Interval;
+use crate::{
+    metrics::{Metric, Unit},
+    stats::Interval,
+};
 
 /// An interval of shares as `90.1–92.4%`, clamped to 0–100%.
 pub fn percent_range(i: Interval) -> String {
     format!("{}%", percents((i.low.clamp(0.0, 1.0), i.high.clamp(0.0, 1.0))))
+}
+
+/// An interval of a metric: `90.1–92.4%`, `0.1234–0.2345`, `−0.1000 to 0.2000`.
+pub fn interval(metric: Metric, i: Interval) -> String {
+    match metric.info().unit {
+        Unit::Share => percent_range(i),
+        Unit::Nats | Unit::Plain if i.low < 0.0 => format!("{} to {}", metric.text(i.low), metric.text(i.high)),
+        Unit::Nats | Unit::Plain => format!("{}–{}", metric.text(i.low), metric.text(i.high)),
+    }
 }
 
 /// The text with its first letter capitalised.

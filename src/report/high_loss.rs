@@ -3,7 +3,9 @@
 use crate::{
     format::{counted, loss},
     metrics::{Degenerate, majority},
+    plan::ClassWeights,
     store::{RunRecord, RunState, StepRecord},
+    task::Task,
     warning::{Kind, Warning},
 };
 
@@ -12,20 +14,31 @@ pub const LAST_STEPS: u32 = 50;
 /// A loss this many times that of guessing is far above it: class weights and label smoothing alone do not reach it.
 const FAR: f64 = 2.0;
 
-/// The warning for a completed run whose training loss, over its last steps, is far above ln(labels).
+/// The warning for a completed run whose training loss, over its last steps, is far above that of guessing: ln(labels) with one label to a
+/// row, ln 2 with sets of labels. The loss of numbers depends on their unit.
 pub fn high_loss(run: &RunRecord, steps: &[StepRecord]) -> Option<Warning> {
     let last = &steps[steps.len().saturating_sub(LAST_STEPS as usize)..];
-    if run.state != RunState::Completed || last.is_empty() || run.labels.len() < 2 {
+    let labels = run.labels.len();
+    let (guessing, guess) = match run.config.data.task() {
+        Task::SingleLabel if labels > 1 => {
+            ((labels as f64).ln(), format!("the loss of uniform guessing among {labels} labels"))
+        }
+        // Weights of positive cells multiply the loss of guessing, too.
+        Task::MultiLabel if run.config.train.class_weights == ClassWeights::None => {
+            (std::f64::consts::LN_2, "the loss of a probability of 50% for every label".into())
+        }
+        Task::SingleLabel | Task::MultiLabel | Task::Regression => return None,
+    };
+    if run.state != RunState::Completed || last.is_empty() {
         return None;
     }
     let mean = last.iter().map(|step| step.loss).sum::<f64>() / last.len() as f64;
-    let guessing = (run.labels.len() as f64).ln();
     (mean > FAR * guessing).then(|| {
-        let (of, labels) = (counted(last.len() as u64, "step"), run.labels.len());
+        let of = counted(last.len() as u64, "step");
         Warning::new(
             Kind::Result,
             format!(
-                "the training loss ended at {} (mean of the last {of}), far above {}, the loss of uniform guessing among {labels} labels{}; \
+                "the training loss ended at {} (mean of the last {of}), far above {}, {guess}{}; \
                  {}",
                 loss(mean),
                 loss(guessing),
@@ -39,11 +52,7 @@ pub fn high_loss(run: &RunRecord, steps: &[StepRecord]) -> Option<Warning> {
 /// That the model of such a run does nothing useful, if so: `, and predicts one label for every row`.
 fn useless(run: &RunRecord) -> &'static str {
     let majority = run.train_labels.as_deref().and_then(majority);
-    let found = run
-        .final_metrics
-        .as_ref()
-        .zip(majority)
-        .map(|(metrics, label)| metrics.degenerate_beside(label, run.config.checkpoint.metric));
+    let found = run.used().zip(majority).map(|((metrics, metric), label)| metrics.degenerate_beside(label, metric));
     match found.flatten() {
         Some(Degenerate::OneClass(_)) => ", and the model predicts one label for every row",
         Some(Degenerate::NoBetter { .. }) => {

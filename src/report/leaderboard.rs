@@ -1,11 +1,12 @@
 //! Ranks the trials of an experiment. A trial is the runs that differ only in their seed and fold.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::{
     folds::{OutOfFold, mean_over_folds},
     means::{Mean, mean},
     missing::Missing,
+    terms::Terms,
     trials::{Criterion, common_name, grouped, trial},
 };
 use crate::{
@@ -29,6 +30,8 @@ pub struct Leaderboard {
     pub split: Split,
     /// The metric that they are compared by.
     pub metric: Metric,
+    /// The metric of [`Trial::test`]: the first one of the task.
+    pub test_metric: Metric,
     /// Complete trials by rank, then incomplete, pruned (values of a later part of training first) and failed ones.
     pub trials: Vec<Trial>,
     /// A sentence about planned runs without a record, if there are any.
@@ -71,8 +74,9 @@ pub struct Trial {
     pub last_step: Option<u64>,
     /// The fewest steps that any of its runs has trained.
     pub steps: u64,
-    /// Accuracy on the test split; in a cross-validation on all folds together, once they are completed.
-    pub test_accuracy: Option<Mean>,
+    /// The first metric of the task on the test split; in a cross-validation on all folds together, once they are completed.
+    #[serde(flatten)]
+    pub test: Tested,
     /// What the held-out folds say together, in a cross-validation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub out_of_fold: Option<OutOfFold>,
@@ -84,6 +88,23 @@ pub struct Trial {
     pub measured: usize,
     /// How many of its runs have a warning that they predict one class or are no better than the majority class.
     pub warned: usize,
+}
+
+/// A metric on the test split, which JSON calls after it: `test_accuracy`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tested {
+    /// The metric.
+    pub metric: Metric,
+    /// Its mean over the completed runs.
+    pub mean: Option<Mean>,
+}
+
+impl Serialize for Tested {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry(&format!("test_{}", self.metric.info().id), &self.mean)?;
+        map.end()
+    }
 }
 
 impl Trial {
@@ -159,7 +180,8 @@ impl Leaderboard {
         let (criterion, trials) = ranked(runs, missing);
         let trials = trials.into_iter().map(|(_, trial)| trial).collect();
         let (experiment, missing) = (experiment.into(), missing.note("taper run SPEC"));
-        Self { experiment, split: criterion.split, metric: criterion.metric, trials, missing }
+        let test_metric = Terms::of(runs.iter().map(|(run, _)| *run)).first;
+        Self { experiment, split: criterion.split, metric: criterion.metric, test_metric, trials, missing }
     }
 }
 
@@ -259,6 +281,7 @@ fn trial_of(
         .filter(|(run, _)| run.config.data.has_test())
         .filter_map(|(run, _)| run.final_metrics.as_ref())
         .collect();
+    let test_metric = Terms::of(records.iter().copied()).first;
     // Runs without a record are pending.
     let to_come = std::iter::repeat_n(RunState::Pending, missing);
     let state = RunState::of_several(members.iter().map(|(run, _)| run.state).chain(to_come));
@@ -281,9 +304,12 @@ fn trial_of(
         last_step: None,
         steps: 0,
         warned: 0,
-        test_accuracy: match &out_of_fold {
-            Some(folds) => folds.accuracy,
-            None => mean(&tested, Metric::Accuracy),
+        test: Tested {
+            metric: test_metric,
+            mean: match &out_of_fold {
+                Some(folds) => folds.first,
+                None => mean(&tested, test_metric),
+            },
         },
         replicate: replicate(&names),
         out_of_fold,
@@ -399,8 +425,8 @@ mod tests {
         let third = board.trials[2].value.unwrap();
         assert_eq!((third.n, third.mean, third.high), (1, 1.0, Some(1.0)));
         assert!((third.low.unwrap() - 0.5101).abs() < 1e-4, "{third:?}");
-        assert_eq!(board.trials[0].test_accuracy.unwrap().mean, 0.5);
-        assert_eq!(board.trials[3].test_accuracy, None);
+        assert_eq!(board.trials[0].test.mean.unwrap().mean, 0.5);
+        assert_eq!(board.trials[3].test.mean, None);
         // Its progress is its number of steps, not the step of the evaluation that ranks it.
         assert_eq!((board.trials[3].steps, board.trials[3].step), (3, Some((9, 9))));
     }

@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
+use super::terms::{is_share_of_rows, over_rows};
 use crate::{
+    format::and,
     metrics::{Metric, Metrics, Unit},
     stats::{Interval, Sample, wilson, wilson_of_share},
 };
@@ -16,14 +18,14 @@ pub struct Mean {
     pub mean: f64,
     /// Their sample standard deviation; `None` for one run.
     pub sd: Option<f64>,
-    /// Lower end of the 95% interval: Student's t for the mean of several runs, Wilson's for the accuracy of one run, `None` for
-    /// other metrics of one run. Intervals of shares are clamped to [0, 1].
+    /// Lower end of the 95% interval: Student's t for the mean of several runs, Wilson's for the accuracy or subset accuracy of one run,
+    /// `None` for other metrics of one run, except that a report has their bootstrap intervals. Intervals of shares are clamped to [0, 1].
     pub low: Option<f64>,
     /// Upper end.
     pub high: Option<f64>,
     /// The lowest and the highest value.
     pub range: (f64, f64),
-    /// Wilson's 95% interval of the mean accuracy, for the rows of one run: more seeds do not add rows.
+    /// Wilson's 95% interval of the mean accuracy or subset accuracy, for the rows of one run: more seeds do not add rows.
     pub rows: Option<(f64, f64)>,
 }
 
@@ -43,10 +45,10 @@ impl Mean {
 
     /// What the interval of [`Self::shown`] is over, in words: rows, or the runs (`seed`, `fold` or `run`) that this is the mean of.
     /// `None` without an interval.
-    pub(super) fn covers(&self, replicate: &str) -> Option<String> {
+    pub(super) fn covers(&self, metric: Metric, replicate: &str) -> Option<String> {
         let shown = self.shown()?;
         Some(match self.n {
-            _ if self.n == 1 || self.rows == Some(shown) => OVER_ROWS.into(),
+            _ if self.n == 1 || self.rows == Some(shown) => over_rows(metric).into(),
             2 => format!("the lower and the higher of 2 {replicate}s"),
             _ => format!("95% Student's t interval over {replicate}s"),
         })
@@ -61,23 +63,24 @@ impl Mean {
     }
 }
 
-/// What Wilson's interval covers.
-pub(super) const OVER_ROWS: &str = "95% Wilson interval over rows";
-
-/// Explains the shown intervals of these means, one sentence for each kind. Wilson's interval applies to accuracy only, the one metric
-/// that is a share of rows. `replicate`: what the means are over: `seed`, `fold` or `run`.
+/// Explains the shown intervals of these means, one sentence for each kind. Wilson's interval applies to accuracy and subset accuracy only,
+/// the metrics that are shares of rows. `replicate`: what the means are over: `seed`, `fold` or `run`.
 pub fn interval_notes<'a>(means: impl Iterator<Item = (Metric, &'a Mean)>, replicate: &str) -> Vec<String> {
     // Whether the number of rows counts too: that of folds differs in what their rows are.
     let shown: Vec<(Metric, usize, bool)> = means
         .filter(|(_, mean)| mean.shown().is_some())
         .map(|(metric, mean)| (metric, mean.n, mean.rows.is_some()))
         .collect();
-    let mut others: Vec<Metric> = Vec::new();
-    for (metric, ..) in shown.iter().filter(|(metric, ..)| *metric != Metric::Accuracy) {
-        if !others.contains(metric) {
-            others.push(*metric);
+    let named = |by_rows: bool| {
+        let mut named: Vec<Metric> = Vec::new();
+        for (metric, ..) in shown.iter().filter(|(metric, ..)| is_share_of_rows(*metric) == by_rows) {
+            if !named.contains(metric) {
+                named.push(*metric);
+            }
         }
-    }
+        named
+    };
+    let (others, of_rows) = (named(false), named(true));
     let of_others = others.iter().map(|metric| {
         format!(
             "intervals of {} use only the seeds: with two, the lower and the higher value; with more, the 95% Student's t interval of the \
@@ -85,10 +88,14 @@ pub fn interval_notes<'a>(means: impl Iterator<Item = (Metric, &'a Mean)>, repli
             metric.name()
         )
     });
-    let shown = shown.iter().filter(|(metric, ..)| *metric == Metric::Accuracy).map(|(_, n, rows)| (*n, *rows));
+    let shown = shown.iter().filter(|(metric, ..)| is_share_of_rows(*metric)).map(|(_, n, rows)| (*n, *rows));
     let shown: Vec<(usize, bool)> = shown.collect();
     let has = |n: &dyn Fn(usize) -> bool, by_rows: bool| shown.iter().any(|(of, rows)| n(*of) && *rows == by_rows);
-    let what = if others.is_empty() { "intervals in parentheses" } else { "intervals of accuracy in parentheses" };
+    let of_rows: Vec<String> = of_rows.iter().map(|metric| metric.name().into()).collect();
+    let what = match others.is_empty() {
+        true => "intervals in parentheses".into(),
+        false => format!("intervals of {} in parentheses", and(&of_rows)),
+    };
     let notes = [
         (has(&|n| n == 1, true), "one seed: 95% Wilson interval, based on the number of rows"),
         (has(&|n| n == 2, false), "two seeds: the lower and the higher value"),
@@ -114,10 +121,10 @@ pub(super) fn mean(measured: &[&Metrics], by: Metric) -> Option<Mean> {
     let values: Vec<f64> = measured.iter().map(|m| m.get(by)).filter(|v| v.is_finite()).collect();
     let mean = mean_of(&values, by)?;
     let of_one = match (measured, by) {
-        ([only], Metric::Accuracy) => Some(wilson(only.right(), only.rows)),
+        ([only], by) if is_share_of_rows(by) => Some(wilson(only.right(), only.rows)),
         _ => None,
     };
-    let rows = measured.iter().map(|m| m.rows).min().filter(|rows| *rows > 0 && by == Metric::Accuracy);
+    let rows = measured.iter().map(|m| m.rows).min().filter(|rows| *rows > 0 && is_share_of_rows(by));
     let by_rows = rows.map(|rows| wilson_of_share(mean.mean, rows));
     Some(Mean {
         low: of_one.map(|i| i.low).or(mean.low),
@@ -151,7 +158,7 @@ mod tests {
     #[test]
     fn an_interval_is_named_by_what_it_covers() {
         let of = |values: &[f64], rows: Option<(f64, f64)>| Mean { rows, ..mean_of(values, Metric::Accuracy).unwrap() };
-        let covers = |mean: Mean| mean.covers("seed");
+        let covers = |mean: Mean| mean.covers(Metric::Accuracy, "seed");
         assert_eq!(covers(of(&[0.5, 0.6, 0.7], Some((0.59, 0.61)))).unwrap(), "95% Student's t interval over seeds");
         assert_eq!(covers(of(&[0.5, 0.6, 0.7], Some((0.1, 0.9)))).unwrap(), "95% Wilson interval over rows");
         assert_eq!(covers(of(&[0.5, 0.7], None)).unwrap(), "the lower and the higher of 2 seeds");
@@ -159,5 +166,6 @@ mod tests {
         assert_eq!(covers(of(&[0.6, 0.6], Some((0.5, 0.7)))).unwrap(), "95% Wilson interval over rows");
         let one = Mean { low: Some(0.5), high: Some(0.7), ..of(&[0.6], None) };
         assert_eq!(covers(one).unwrap(), "95% Wilson interval over rows");
+        assert_eq!(one.covers(Metric::MacroF1, "seed").unwrap(), "95% bootstrap interval over rows");
     }
 }

@@ -6,19 +6,22 @@ use plotters::style::RGBColor;
 
 use super::{
     analysis::Analysis,
-    baseline::Baseline,
     charts::{
-        AccuracyChart, Bar, BeforeAfterChart, Bin, Change, ConfusionChart, Curve, LegendEntry, LossChart, MUTED,
-        OTHERS, PALETTE, ProbeBars, ProbesChart, ReliabilityChart, Track,
+        Bar, BeforeAfterChart, Bin, Change, Curve, LegendEntry, LossChart, MUTED, MatrixChart, MetricChart, OTHERS,
+        PALETTE, ProbeBars, ProbesChart, ReliabilityChart, ReliabilityWords, ResidualsChart, ScatterChart, Track,
     },
     format,
     input::{ReportInput, RunInput, split_name},
+    intervals::column_of,
+    reference::Reference,
+    terms::Terms,
 };
 use crate::{
     event::{Split, When},
-    metrics::{Metric, Metrics},
-    stats::{Interval, ema, wilson},
+    metrics::{Metrics, Probabilities},
+    stats::{ema, wilson},
     store::{EvalRecord, ProbeRecord, RunRecord, RunState},
+    task::Task,
 };
 
 /// At most this many runs are drawn in the chart of accuracies before and after training.
@@ -136,7 +139,7 @@ pub fn loss(input: &ReportInput, analysis: &Analysis, smoothing: f64) -> Option<
         }
     };
     let curves = drawing_order(analysis, &colours, &shown).into_iter().map(curve).collect();
-    Some(LossChart { curves, legend: colours.legend, smoothing })
+    Some(LossChart { curves, legend: colours.legend, smoothing, of: analysis.terms.loss_axis() })
 }
 
 /// Whether a run has steps, but not all of them, and is not trained now.
@@ -145,8 +148,9 @@ pub fn ended_early(run: &RunInput) -> bool {
     !run.steps.is_empty() && states.contains(&run.run.state)
 }
 
-/// Accuracies during training, on the split that was evaluated: dev if there is one.
-pub fn accuracy(input: &ReportInput, analysis: &Analysis) -> Option<AccuracyChart> {
+/// The first metric during training, on the split that was evaluated: dev if there is one.
+pub fn metric(input: &ReportInput, analysis: &Analysis) -> Option<MetricChart> {
+    let metric = analysis.terms.first;
     let reference = &input.runs[analysis.best().unwrap_or(0).min(input.runs.len().checked_sub(1)?)];
     let on_dev = |e: &EvalRecord| e.when == When::During && e.split == Split::Dev;
     let split = match input.runs.iter().any(|run| run.evals.iter().any(on_dev)) {
@@ -161,7 +165,7 @@ pub fn accuracy(input: &ReportInput, analysis: &Analysis) -> Option<AccuracyChar
     let by_epoch = shown.iter().all(|&i| one_an_epoch(&input.runs[i].run, &evals(i, split)));
     let points = |i: usize, split: Split| -> Vec<(f64, f64)> {
         let x = |e: &EvalRecord| if by_epoch { f64::from(e.epoch) } else { e.step as f64 };
-        evals(i, split).into_iter().map(|e| (x(e), e.metrics.get(Metric::Accuracy))).collect()
+        evals(i, split).into_iter().map(|e| (x(e), e.metrics.get(metric))).collect()
     };
     let colours = Colours::new(input, analysis, &shown);
     let mut legend = colours.legend.clone();
@@ -178,9 +182,12 @@ pub fn accuracy(input: &ReportInput, analysis: &Analysis) -> Option<AccuracyChar
     // The baseline must be of the rows that the chart shows.
     let charted =
         evals(shown.iter().copied().find(|&i| std::ptr::eq(&input.runs[i], reference)).unwrap_or(shown[0]), split);
-    let baseline = Baseline::of(reference).zip(charted.first()).map(|(b, eval)| b.accuracy(&eval.metrics));
-    legend.extend(baseline.map(|b| entry(format!("baseline {}", format::percent(b)), MUTED, true)));
-    Some(AccuracyChart {
+    let of_result = split == reference.measured_on() && !analysis.has_folds();
+    let baseline = Reference::of(reference).zip(charted.first());
+    let baseline = baseline.and_then(|(b, eval)| b.value(&eval.metrics, of_result));
+    legend.extend(baseline.map(|b| entry(format!("baseline {}", metric.text(b)), MUTED, true)));
+    Some(MetricChart {
+        metric,
         tracks,
         legend,
         unit: if by_epoch { "epoch (0: before training)" } else { "optimiser step (0: before training)" },
@@ -208,19 +215,21 @@ fn one_an_epoch(run: &RunRecord, evals: &[&EvalRecord]) -> bool {
     evals.windows(2).all(|w| w[0].epoch < w[1].epoch) && evals.iter().all(at_the_end)
 }
 
-/// Accuracy with its 95% interval.
-pub fn with_interval(metrics: &Metrics) -> (f64, Interval) {
-    (metrics.get(Metric::Accuracy), wilson(metrics.right(), metrics.rows))
-}
-
-/// Accuracies before and after training, in the order of the ranking, and how many runs were left out.
+/// The first metric before and after training, in the order of the ranking, and how many runs were left out.
 pub fn before_after(input: &ReportInput, analysis: &Analysis) -> Option<(BeforeAfterChart, usize)> {
     let best = &input.runs[analysis.best()?];
+    let metric = analysis.terms.first;
+    // The predictions before training are not stored, from which other metrics have their intervals.
+    let before = |m: &Metrics| match analysis.terms.is_single() {
+        true => (m.get(metric), Some(wilson(m.right(), m.rows))),
+        false => (m.get(metric), None),
+    };
     let change = |&i: &usize| {
         let run = &input.runs[i];
-        let after = with_interval(run.run.final_metrics.as_ref()?);
+        let metrics = run.run.final_metrics.as_ref()?;
+        let after = (metrics.get(metric), analysis.intervals[i][0]);
         let key = format::short(&run.run.key).to_string();
-        Some(Change { name: run.run.name.clone(), key, before: run.before().map(with_interval), after })
+        Some(Change { name: run.run.name.clone(), key, before: run.before().map(before), after })
     };
     let order: Vec<usize> = analysis.in_rank_order().take(MOST_CHANGES).collect();
     let mut changes: Vec<Change> = order.iter().filter_map(change).collect();
@@ -229,9 +238,11 @@ pub fn before_after(input: &ReportInput, analysis: &Analysis) -> Option<(BeforeA
     let left_out = analysis.ranked.len() - changes.len();
     let metrics = best.run.final_metrics.as_ref();
     // Each fold has other rows, so that the baseline of one is not that of the others.
-    let baseline = Baseline::of(best).zip(metrics).filter(|_| !analysis.has_folds());
-    let baseline = baseline.map(|(b, metrics)| b.accuracy(metrics));
-    Some((BeforeAfterChart { changes, split: split_name(best.measured_on()), baseline }, left_out))
+    let baseline = Reference::of(best).zip(metrics).filter(|_| !analysis.has_folds());
+    let baseline = baseline.and_then(|(b, metrics)| b.value(metrics, true));
+    let intervals = if analysis.terms.is_single() { "95% Wilson intervals" } else { "95% bootstrap intervals" };
+    let split = split_name(best.measured_on());
+    Some((BeforeAfterChart { changes, split, metric, intervals, baseline }, left_out))
 }
 
 /// A probe as it was scored before and after training.
@@ -265,15 +276,17 @@ pub fn probes(run: &RunInput) -> Option<(ProbesChart, usize)> {
     let id = |name: &str| labels.iter().position(|l| l == name);
     let pairs = probe_pairs(run);
     let bars = |pair: &ProbePair<'_>| {
-        let shown = pair.after.or(pair.before)?;
+        let shown = pair.after.or(pair.before).filter(|shown| !shown.score.probabilities.is_empty())?;
         let expected = shown.score.expect.as_deref().filter(|name| id(name).is_some());
         let label = expected.unwrap_or(&shown.score.predicted);
         let label_id = id(label).unwrap_or_else(|| shown.score.probabilities.argmax() as usize);
+        // Of several labels the most probable one is drawn.
+        let label = labels.get(label_id).map_or(label, String::as_str);
         let bar = |(when, record): (&'static str, &ProbeRecord)| Bar {
             when,
             probability: record.score.probabilities.get(label_id as u32).map_or(0.0, f64::from),
             predicted: (record.score.predicted.clone(), id(&record.score.predicted).unwrap_or(0)),
-            right: expected.map(|name| name == record.score.predicted),
+            right: record.score.is_right().filter(|_| expected.is_some()),
         };
         let moments = [pair.before.map(|r| ("before", r)), pair.after.map(|r| ("after", r))];
         Some(ProbeBars {
@@ -289,20 +302,75 @@ pub fn probes(run: &RunInput) -> Option<(ProbesChart, usize)> {
     if drawn.is_empty() { None } else { Some((ProbesChart { probes: drawn }, pairs.len().saturating_sub(MOST_PROBES))) }
 }
 
-/// The confusion matrix of a run with a result, unless it has too many labels to draw.
-pub fn confusion(run: &RunInput) -> Option<ConfusionChart> {
+/// The confusion matrix of a run with a result, or of sets of labels how often two occur together, unless it has too many labels to draw.
+pub fn matrix(run: &RunInput) -> Option<MatrixChart> {
     let metrics = run.run.final_metrics.as_ref().filter(|m| m.per_class.len() <= MOST_LABELS)?;
     let labels = metrics.per_class.iter().map(|c| c.label.clone()).collect();
-    Some(ConfusionChart { labels, counts: metrics.confusion.clone() })
+    match Terms::of_run(&run.run).task {
+        Task::SingleLabel => Some(MatrixChart {
+            title: "Confusion matrix",
+            captions: ["label (rows)", "predicted (columns)"],
+            colours: [PALETTE[0], PALETTE[1]],
+            labels,
+            totals: metrics.confusion.supports(),
+            counts: metrics.confusion.clone(),
+        }),
+        Task::MultiLabel => {
+            let mut counts = metrics.co_occurrence.clone()?;
+            let totals: Vec<u64> = metrics.per_class.iter().map(|class| class.support).collect();
+            (0..).zip(&totals).for_each(|(id, rows)| counts.add(id, id, *rows));
+            Some(MatrixChart {
+                title: "Labels that occur together",
+                captions: ["label (rows)", "with (columns)"],
+                colours: [OTHERS, PALETTE[0]],
+                labels,
+                totals,
+                counts,
+            })
+        }
+        Task::Regression => None,
+    }
+}
+
+/// Columns of numbers that are drawn.
+pub const MOST_COLUMNS: usize = 4;
+
+/// For each of the first columns of a run that predicts numbers, the predicted against the true numbers, and the errors.
+pub fn numbers(run: &RunInput) -> Vec<(ScatterChart, ResidualsChart)> {
+    if Terms::of_run(&run.run).task != Task::Regression || run.predictions.is_empty() {
+        return Vec::new();
+    }
+    let several = run.run.labels.len() > 1;
+    let of_column = |(id, name): (usize, &String)| {
+        let rows = column_of(&run.predictions, id);
+        let name = if several { name.clone() } else { String::new() };
+        let errors = rows.iter().map(|(value, predicted)| predicted - value);
+        (ScatterChart::new(name.clone(), id, &rows), ResidualsChart::new(name, id, errors))
+    };
+    run.run.labels.iter().enumerate().take(MOST_COLUMNS).map(of_column).collect()
 }
 
 /// The reliability diagram of a run with stored predictions.
 pub fn reliability(run: &RunInput) -> Option<ReliabilityChart> {
-    let rows = run.predictions.iter().filter_map(|p| {
-        let confidence = p.probabilities.get(p.predicted)?;
-        confidence.is_finite().then_some((confidence, p.predicted == p.label))
-    });
-    let chart = ReliabilityChart::new(rows);
+    let labels = run.run.labels.len();
+    let chart = match Terms::of_run(&run.run).task {
+        Task::SingleLabel => {
+            let rows = run.predictions.iter().filter_map(|p| {
+                let confidence = p.confidence()?;
+                confidence.is_finite().then_some((confidence, p.predicted == p.label))
+            });
+            ReliabilityChart::new(ReliabilityWords::OF_ROWS, rows)
+        }
+        // Of many labels only the most probable ones are stored.
+        Task::MultiLabel if labels <= Probabilities::ALL => {
+            let cells = run.predictions.iter().flat_map(|p| {
+                let of_row = p.probabilities.iter().filter(|(_, p)| p.is_finite());
+                of_row.map(|(id, probability)| (probability, p.label.ids().binary_search(&id).is_ok()))
+            });
+            ReliabilityChart::new(ReliabilityWords::OF_CELLS, cells)
+        }
+        Task::MultiLabel | Task::Regression => return None,
+    };
     chart.bins.iter().any(|b: &Bin| b.rows > 0).then_some(chart)
 }
 

@@ -15,7 +15,7 @@ use super::{
     tables, templates,
     view::{Picture, Pictures, View},
 };
-use crate::metrics::Metric;
+use crate::{metrics::Metric, task::Task};
 
 /// Writes the report into the folder `out`, creating it if needed, and returns the files written. On error no file is written.
 /// Files that no report wrote are not replaced.
@@ -83,6 +83,10 @@ fn fill(input: &ReportInput, out: &Path, system: impl FnOnce() -> Database) -> R
     Ok(folder.written)
 }
 
+/// Names of the two charts of each of the first columns of numbers.
+const NUMBERS: [(&str, &str); pictures::MOST_COLUMNS] =
+    [("predicted", "errors"), ("predicted-2", "errors-2"), ("predicted-3", "errors-3"), ("predicted-4", "errors-4")];
+
 /// The folder that is being written.
 struct Folder<'a> {
     out: &'a Path,
@@ -105,19 +109,23 @@ impl Folder<'_> {
     ) -> Result<Pictures, ReportError> {
         let best = analysis.best().map(|i| &input.runs[i]);
         let loss = pictures::loss(input, analysis, settings.smoothing);
-        let accuracy = pictures::accuracy(input, analysis);
+        let metric = pictures::metric(input, analysis);
         let change = pictures::before_after(input, analysis);
         let probes = best.or(input.runs.first()).and_then(pictures::probes);
         let result = analysis.shown(&input.runs);
-        let confusion = result.and_then(pictures::confusion);
+        let matrix = result.and_then(pictures::matrix);
         let reliability = result.and_then(pictures::reliability);
+        let numbers = result.map(pictures::numbers).unwrap_or_default();
+        let (task, first) = (analysis.terms.task, analysis.terms.first);
+        let first_name = format::capital(first.name());
 
         let mut texts: Vec<&str> = Vec::new();
         texts.extend(loss.iter().flat_map(Chart::texts));
-        texts.extend(accuracy.iter().flat_map(Chart::texts));
+        texts.extend(metric.iter().flat_map(Chart::texts));
         texts.extend(change.iter().flat_map(|(chart, _)| chart.texts()));
         texts.extend(probes.iter().flat_map(|(chart, _)| chart.texts()));
-        texts.extend(confusion.iter().flat_map(Chart::texts));
+        texts.extend(matrix.iter().flat_map(Chart::texts));
+        texts.extend(numbers.iter().flat_map(|(scatter, _)| scatter.texts()));
         let fonts = Fonts::for_texts(texts, system).ok_or(ReportError::Font)?;
         files::write(&self.file("png-fonts.txt"), fonts.describe().as_bytes())?;
 
@@ -146,9 +154,15 @@ impl Folder<'_> {
             );
             done.training.push(self.chart("loss", "Training loss by step", caption, chart, &fonts)?);
         }
-        if let Some(chart) = &accuracy {
+        if let Some(chart) = &metric {
             let caption = "Evaluations during training; the first is before the first step.".to_string();
-            done.training.push(self.chart("accuracy", "Accuracy during training", caption, chart, &fonts)?);
+            done.training.push(self.chart(
+                first.info().id,
+                &format!("{first_name} during training"),
+                caption,
+                chart,
+                &fonts,
+            )?);
         }
         if let Some((chart, left_out)) = &change {
             let more = pictures::left_out(*left_out, "run");
@@ -164,9 +178,16 @@ impl Folder<'_> {
                 1 => " 1 run without a final evaluation is not drawn.".into(),
                 n => format!(" {n} runs without a final evaluation are not drawn."),
             };
-            let caption = format!("{order} Intervals are Wilson's 95% intervals over rows.{more}{unmeasured}");
-            let alt = "Accuracy before and after training";
-            done.outcome.push(self.chart("before-after", alt, caption.trim_start().into(), chart, &fonts)?);
+            let intervals = match analysis.terms.is_single() {
+                true => " Intervals are Wilson's 95% intervals over rows.",
+                false if chart.changes.iter().any(|change| change.after.1.is_some()) => {
+                    " Intervals are 95% bootstrap intervals over rows; before training they are not known."
+                }
+                false => "",
+            };
+            let caption = format!("{order}{intervals}{more}{unmeasured}");
+            let alt = format!("{first_name} before and after training");
+            done.outcome.push(self.chart("before-after", &alt, caption.trim_start().into(), chart, &fonts)?);
         }
         if let Some((chart, left_out)) = &probes {
             let more = pictures::left_out(*left_out, "probe");
@@ -174,7 +195,12 @@ impl Folder<'_> {
             let alt = "Probability of the expected label of each probe";
             done.probes = Some(self.chart("probes", alt, caption, chart, &fonts)?);
         }
-        if let Some(chart) = &confusion {
+        if let Some(chart) = matrix.as_ref().filter(|_| task == Task::MultiLabel) {
+            let caption = "Rows that have both labels; shares are of the rows of the label at the left.".into();
+            let alt = "Labels that occur together";
+            done.details.push(self.chart("co-occurrence", alt, caption, chart, &fonts)?);
+        }
+        if let Some(chart) = matrix.as_ref().filter(|_| task == Task::SingleLabel) {
             let split = best.map_or("", |run| split_name(run.measured_on()));
             let (rows, alt) = match analysis.together {
                 Some(_) => {
@@ -185,7 +211,45 @@ impl Folder<'_> {
             let caption = format!("{rows}. Shares are of each label's rows.");
             done.details.push(self.chart("confusion", alt, caption, chart, &fonts)?);
         }
-        if let Some(chart) = &reliability {
+        for (i, ((scatter, residuals), (of_scatter, of_residuals))) in numbers.iter().zip(NUMBERS).enumerate() {
+            let all = result.map_or(0, |run| run.run.labels.len());
+            let column = if all > 1 { format!(", column {} of {all}", i + 1) } else { String::new() };
+            let rows = result.map_or(0, |run| run.predictions.len());
+            let thinned = match rows > scatter.points.len() {
+                true => format!(
+                    " {} of {} rows are drawn.",
+                    format::count(scatter.points.len() as u64),
+                    format::count(rows as u64)
+                ),
+                false => String::new(),
+            };
+            let caption = format!("Each dot is a row. On the dashed line the prediction is right.{thinned}");
+            done.details.push(self.chart(
+                of_scatter,
+                &format!("Predicted against true numbers{column}"),
+                caption,
+                scatter,
+                &fonts,
+            )?);
+            let caption =
+                "Rows by error, in ranges of equal width. On the right of the dashed line the prediction is too high."
+                    .into();
+            done.details.push(self.chart(
+                of_residuals,
+                &format!("Errors of the predicted numbers{column}"),
+                caption,
+                residuals,
+                &fonts,
+            )?);
+        }
+        if let Some(chart) = reliability.as_ref().filter(|_| task == Task::MultiLabel) {
+            let caption = "Each row counts once for each label. A bar above the dashed line: the labels are there more often than their \
+                           probability says; below it: less often."
+                .into();
+            let alt = "Share of rows that have a label, by its probability";
+            done.details.push(self.chart("reliability", alt, caption, chart, &fonts)?);
+        }
+        if let Some(chart) = reliability.as_ref().filter(|_| task == Task::SingleLabel) {
             let error = result
                 .and_then(|run| run.run.final_metrics.as_ref())
                 .map_or(f64::NAN, |m| m.get(Metric::CalibrationError));

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::json;
 
+use super::terms::Terms;
 pub use crate::format::names::common as common_name;
 use crate::{
     event::{Split, When},
@@ -23,9 +24,10 @@ pub struct Criterion {
 
 impl Criterion {
     /// The criterion for these runs: the metric that chooses checkpoints, on the dev split, if all of them have it; otherwise
-    /// accuracy on the test split.
+    /// the first metric of the task on the test split.
     pub fn of(runs: &[(&RunRecord, &[EvalRecord])]) -> Self {
-        let by_test = Self { split: Split::Test, metric: Metric::Accuracy };
+        let terms = Terms::of(runs.iter().map(|(run, _)| *run));
+        let by_test = Self { split: Split::Test, metric: terms.first };
         let Some((first, _)) = runs.first() else { return by_test };
         let by_dev = Self { split: Split::Dev, metric: first.config.checkpoint.metric };
         let can = |(run, evals): &(&RunRecord, &[EvalRecord])| {

@@ -1,16 +1,10 @@
 //! Finds keys of the merged spec that contradict each other.
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    rc::Rc,
-};
-
 use super::{
     problem::Help,
-    schema::{ClassWeights, Format, Keep, PruneRule, Search, Spec},
-    suggest::choice_help,
+    schema::{Format, Keep, PruneRule, Search, Spec},
 };
-use crate::{format::counted, source::Source};
+use crate::source::Source;
 
 /// The parts of a key's path; list elements by index.
 pub(super) type KeyPath = Vec<String>;
@@ -38,7 +32,6 @@ pub(super) fn of_run(spec: &Spec) -> Vec<Conflict> {
     let mut found = Vec::new();
     split(spec, &mut found);
     recipe(spec, &mut found);
-    labels(spec, &mut found);
     found
 }
 
@@ -82,12 +75,12 @@ fn split(spec: &Spec, found: &mut Vec<Conflict>) {
         ));
     }
     let split_column = data.split_column.as_ref();
-    if let Some(column) = split_column.filter(|column| data.is_text(column) || data.label_column == **column) {
+    if let Some(column) = split_column.filter(|column| data.is_text(column) || data.is_only_label(column)) {
         let message = format!("`data.split_column` is `{column}`, which is the column of the text or of the label");
         found.push(conflict(&["data.split_column"], message, "name the column that says which split a row belongs to"));
     }
     let is_other = |column: &String| {
-        let used = [("text", data.is_text(column)), ("label", data.label_column == *column)];
+        let used = [("text", data.is_text(column)), ("label", data.is_only_label(column))];
         let split = ("split", split_column == Some(column));
         used.into_iter().chain([split]).find(|(_, same)| *same).map(|(what, _)| (column.clone(), what))
     };
@@ -166,51 +159,5 @@ fn recipe(spec: &Spec, found: &mut Vec<Conflict>) {
     if train.warmup_steps > 0 && train.warmup_ratio > 0.0 {
         let message = "`train.warmup_ratio` and `train.warmup_steps` cannot both be set";
         found.push(conflict(&["train.warmup_ratio", "train.warmup_steps"], message, "set one of them to 0"));
-    }
-}
-
-fn labels(spec: &Spec, found: &mut Vec<Conflict>) {
-    let labels = &spec.data.labels;
-    let names: BTreeSet<_> = labels.values().collect();
-    if labels.is_empty() {
-        return;
-    }
-    let label = |value: &str| vec!["data".into(), "labels".into(), value.to_string()];
-    let mut first_of = HashMap::new();
-    for (value, name) in labels {
-        let first = *first_of.entry(name).or_insert(value);
-        if first != value {
-            found.push(Conflict {
-                keys: vec![label(value), label(first)],
-                message: format!("the labels `{first}` and `{value}` have the same name `{name}`"),
-                help: "give each value its own name".into(),
-            });
-        }
-    }
-    if labels.len() == 1 {
-        found.push(conflict(&["data.labels"], "`data.labels` has one label; expected two or more", "name every value"));
-    }
-    if let ClassWeights::Given(weights) = &spec.train.class_weights
-        && weights.len() != labels.len()
-    {
-        let (numbers, labels) = (counted(weights.len() as u64, "number"), counted(labels.len() as u64, "label"));
-        let message = format!("`train.class_weights` has {numbers} for {labels}");
-        let help = "give one number for each of `data.labels`, in the order of their values";
-        found.push(conflict(&["train.class_weights", "data.labels"], message, help));
-    }
-    let all: Rc<[String]> = names.iter().map(|name| name.to_string()).collect();
-    for (i, probe) in spec.probes.iter().enumerate() {
-        if let Some(expect) = probe.expect.as_ref().filter(|expect| !names.contains(expect)) {
-            let value = labels.get(expect).map(|name| format!("`{expect}` is the value in the file: write \"{name}\""));
-            let (wanted, all) = (expect.clone(), all.clone());
-            found.push(Conflict {
-                keys: vec![vec!["probes".into(), i.to_string(), "expect".into()], key("data.labels")],
-                message: format!("the probe expects `{expect}`, which is not a name in `data.labels`"),
-                help: value.map_or_else(
-                    || Help::later(move || Some(choice_help(&wanted, all.iter().map(String::as_str)))),
-                    Help::Text,
-                ),
-            });
-        }
     }
 }

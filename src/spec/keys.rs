@@ -3,7 +3,7 @@
 use std::ops::Bound::{self, Excluded, Included, Unbounded};
 
 use super::{Format, Kind, Long, MOST_FOLDS};
-use crate::{source::Scheme, task::Task};
+use crate::{metrics::Metric, source::Scheme, task::Task};
 
 /// A key of a spec.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +57,17 @@ const fn also(key: Key, elsewhere: &'static [&'static str]) -> Key {
 
 use Fallback::{Absent, Is, Required};
 
+/// The metrics that thresholds can be chosen by.
+const THRESHOLDS_BY: &[&str] = &[
+    Metric::MacroF1.info().id,
+    Metric::MicroF1.info().id,
+    Metric::WeightedF1.info().id,
+    Metric::Accuracy.info().id,
+    Metric::BalancedAccuracy.info().id,
+    Metric::Mcc.info().id,
+    Metric::ANY_F1_OF,
+];
+
 /// Every key.
 #[rustfmt::skip]
 pub const KEYS: &[Key] = &[
@@ -100,8 +111,25 @@ pub const KEYS: &[Key] = &[
     also(key("data.text_pair_column", Kind::Text, Absent("none: one text in each row"), "",
         "Column (or JSON field) with the second text of each row, for tasks about two texts. The model reads both together, joined by its tokenizer, such as `[CLS] a [SEP] b [SEP]`."),
         &["sentence2_key", "text_pair", "data.text_pair", "pair_column", "data.pair_column", "text2_column"]),
-    also(key("data.label_column", Kind::Text, Is("\"label\""), "", "Column (or JSON field) with the label."),
+    also(key("data.problem_type", Kind::Choice(&Task::NAMES), Is("\"single_label_classification\""), "",
+        "What the model is trained to do, as transformers' `problem_type`. `single_label_classification`: each text belongs to one of the labels; `multi_label_classification`: it has any number of them, also none; `regression`: it has one or several numbers."),
+        &["problem_type", "task", "task_type", "data.task", "model.problem_type"]),
+    also(key("data.label_column", Kind::Text, Is("\"label\""), "", "Column (or JSON field) with the label. With several labels per text: a list in JSON or Parquet, or a text that `data.label_separator` divides. In regression: the number."),
         &["data.label", "label_column_name"]),
+    also(key("data.label_columns", Kind::Texts, Is("[]"), "",
+        "Columns (or JSON fields) that replace `data.label_column`: with several labels per text, one column of 0 and 1 for each label; in regression, the columns of the numbers."),
+        &["label_names", "label_column_names", "data.label_names", "target_columns", "data.target_columns"]),
+    also(key("data.label_separator", Kind::Prose, Absent("none: the column has lists"), "",
+        "String between the labels of a row in `data.label_column`, such as `|` in `food|price`. Spaces around a label are removed."),
+        &["label_delimiter", "data.label_delimiter", "label_sep"]),
+    also(key("data.thresholds", Kind::Choice(&["0.5", "tuned"]), Is("\"0.5\""), "",
+        "The probability from which a label is predicted. `tuned`: after training, a threshold is chosen on the dev rows, one for each label where a text may have several, or for the second of two labels; it is stored with the model, and `taper predict` and `taper eval` apply it. Training, checkpoints and trials are measured without it."),
+        &["threshold", "decision_threshold", "data.threshold"]),
+    key("data.threshold_metric", Kind::Choice(THRESHOLDS_BY), Absent("macro_f1"), "",
+        "With `data.thresholds = \"tuned\"`: the metric on the dev rows that the thresholds maximise. Several labels per text: `macro_f1`, `micro_f1`, `weighted_f1`; two labels: `macro_f1`, `weighted_f1`, `accuracy`, `balanced_accuracy`, `mcc`, `f1:LABEL`."),
+    also(key("data.calibrate", Kind::Boolean, Is("false"), "",
+        "Whether to choose a temperature on the dev rows after training, by which the model's logits are divided, so that its probabilities fit better (Guo et al. 2017). It is stored with the model, and `taper predict` and `taper eval` apply it."),
+        &["calibrate", "temperature_scaling", "calibration", "temperature", "data.temperature"]),
     also(key("data.labels", Kind::Labels, Is("{}"), "",
         "Maps each value of the label column to the name of a label. If empty, the values are the names. Labels get their ids in the order of the sorted values."),
         &["id2label", "label2id", "label_list"]),
@@ -181,10 +209,16 @@ pub const KEYS: &[Key] = &[
     also(key("train.dropout", Kind::Number(BELOW_ONE.0, BELOW_ONE.1), Absent("the value in the model's config"), "share of the units",
         "Dropout probability of embeddings, attention, hidden layers and the head, replacing all dropout values in the model's config (for DistilBERT also `seq_classif_dropout`, for DeBERTa `pooler_dropout`)."),
         &["hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"]),
+    also(key("train.loss", Kind::Choice(&["standard", "focal"]), Is("\"standard\""), "",
+        "`standard`: cross-entropy; with several labels per text, the mean binary cross-entropy of all labels; in regression, the mean squared error. `focal`: cross-entropy or binary cross-entropy in which what is already predicted well counts less (Lin et al. 2017)."),
+        &["loss_type", "loss_function", "loss_fn", "criterion"]),
+    also(key("train.focal_gamma", Kind::Number(NOT_NEGATIVE.0, Included(20.0)), Is("2.0"), "",
+        "With `train.loss = \"focal\"`: the exponent γ in (1 − p)^γ, by which the loss of a label with the probability p is multiplied. 0 is the standard loss."),
+        &["gamma", "focal_loss_gamma", "train.gamma"]),
     also(key("train.label_smoothing", Kind::Number(BELOW_ONE.0, BELOW_ONE.1), Is("0.0"), "share of the target",
         "Share of each target that is spread evenly over all labels."), &["label_smoothing_factor"]),
     key("train.class_weights", Kind::ClassWeights, Is("\"none\""), "",
-        "Class weights in the loss. `balanced`: rows / (labels × rows of the label). A list has one weight per label id, in order."),
+        "Class weights in the loss. `balanced`: rows / (labels × rows of the label). A list has one weight per label id, in order. With several labels per text, they are the weights of the texts that have the label (PyTorch's `pos_weight`), and `balanced` is rows without the label / rows with it."),
     also(key("train.seed", SEED, Is("42"), "", "Seed of dropout, and the default of `init_seed` and `order_seed`."),
         &["seed", "random_seed"]),
     key("train.init_seed", SEED, Absent("`train.seed`"), "", "Seed for initialising weights that the model's files do not contain."),
@@ -206,7 +240,7 @@ pub const KEYS: &[Key] = &[
     also(key("checkpoint.keep", Kind::Choice(&["best", "last", "all", "none"]), Is("\"last\""), "",
         "Weights to keep: those of the best evaluation, of the last step, of every evaluation, or none. With `best`, the weights of the best evaluation are tested, else those of the last step. If several evaluations tie for the best value, `best` keeps the first, whatever its loss."),
         &["load_best_model_at_end", "save_strategy", "save_total_limit"]),
-    also(key("checkpoint.metric", Kind::Choice(Task::SingleLabel.choosing()), Is("\"accuracy\""), "",
+    also(key("checkpoint.metric", Kind::Choice(Task::CHOOSING), Absent("accuracy; with several labels per text macro_f1; in regression rmse"), "",
         "Dev metric by which checkpoints and trials are compared. `macro_f1`: mean F1 of the labels that occur in the rows or in the predictions. `f1:LABEL`: F1 of the label with this name, such as `f1:toxic`. [metrics.md](metrics.md) defines all."),
         &["metric_for_best_model", "monitor"]),
     also(key("checkpoint.every_steps", Kind::Whole(0, MOST), Is("0"), "steps",
@@ -217,7 +251,7 @@ pub const KEYS: &[Key] = &[
     key("probes", Kind::Probes, Is("[]"), "", "Sentences to classify before and after training, each a `[[probes]]` table."),
     key("probes.text", Kind::Text, Required, "", "The sentence."),
     key("probes.text_pair", Kind::Text, Absent("none"), "", "The second sentence: required if, and only if, `data.text_pair_column` is set."),
-    key("probes.expect", Kind::Text, Absent("none"), "", "Name of the expected label."),
+    key("probes.expect", Kind::Text, Absent("none"), "", "Name of the expected label; with several labels per text, their names with `data.label_separator` (or `|`) between them; in regression, the expected number, or numbers with commas between them."),
 
     key("report.title", Kind::Text, Absent("the experiment's name"), "", "Title of the report."),
     key("report.smoothing", Kind::Number(BELOW_ONE.0, BELOW_ONE.1), Is("0.9"), "",

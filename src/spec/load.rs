@@ -6,19 +6,20 @@ use std::{
 };
 
 use super::{
-    assign, conflicts, doubts,
+    assign, conflicts, decisions, doubts,
     files::Files,
     keys,
     kind::Kind,
     layer::{Layer, Origin},
     long_texts,
     merged::{Merged, internal},
+    metric,
     node::{Node, table_from_toml},
     problem::{Location, Problem, Problems, SpecErrors},
     schema::{Spec, Sweep},
     search,
     suggest::{choice_help, key_like},
-    texts,
+    targets, texts,
     value::is_name,
 };
 use crate::warning::Warning;
@@ -199,7 +200,9 @@ impl LoadedSpec {
 
 /// All contradictions within one run.
 fn within_run(spec: &Spec) -> impl Iterator<Item = conflicts::Conflict> {
-    conflicts::of_run(spec).into_iter().chain(texts::of_run(spec)).chain(long_texts::of_run(spec))
+    let found = conflicts::of_run(spec).into_iter().chain(targets::of_run(spec)).chain(metric::of_run(spec));
+    let found = found.chain(decisions::of_run(spec));
+    found.chain(texts::of_run(spec)).chain(long_texts::of_run(spec))
 }
 
 /// The file's name without its extension: the default name of the experiment, if it is valid.

@@ -13,7 +13,7 @@ use super::{
     node::{Item, Node},
     problem::{Location, NamedFile, Problem, Problems, SpecErrors},
     schema::Spec,
-    search,
+    search, targets,
 };
 use crate::source::Source;
 
@@ -288,6 +288,7 @@ impl Merged {
             self.is_swept(owned.key) || (said > Some((0, 0)) && owned.rules.iter().all(|rule| said >= rank(rule)))
         };
         let unread = search::unread(spec).into_iter().chain(long_texts::unread(spec, |key| self.is_swept(key)));
+        let unread = unread.chain(targets::unread(spec, |key| self.is_swept(key)));
         found.extend(unread.filter(said).map(|owned| Conflict {
             keys: [owned.key].iter().chain(owned.rules).map(|path| key(path)).collect(),
             message: owned.message,
@@ -315,6 +316,14 @@ impl Merged {
             found.push(Conflict {
                 keys: vec![key("data.text_columns"), key("data.text_column")],
                 message: "`data.text_columns` and `data.text_column` both say which columns hold the text".into(),
+                help: "remove one of them".into(),
+            });
+        }
+        let says_label = rank("data.label_column") > Some((0, 0)) || self.is_swept("data.label_column");
+        if says_label && !data.label_columns.is_empty() {
+            found.push(Conflict {
+                keys: vec![key("data.label_columns"), key("data.label_column")],
+                message: "`data.label_columns` and `data.label_column` both say which columns hold the labels".into(),
                 help: "remove one of them".into(),
             });
         }

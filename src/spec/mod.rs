@@ -10,7 +10,7 @@
 //! - `node`, `layer`, `files`, `assign`, `variables`: the layers, with the position of every value. `limits`: how large they may be.
 //! - `check`, `sweep`, `axis`, `kind`, `value`, `source`: check one layer against the table.
 //! - `closest`, `suggest`, `hint`: suggestions for mistakes.
-//! - `conflicts`, `folds`, `texts`, `long_texts`, `search`: contradictions within the merged spec and its sweep.
+//! - `conflicts`, `decisions`, `folds`, `targets`, `texts`, `long_texts`, `metric`, `search`: contradictions within the merged spec and its sweep.
 //! - `merged`: merges the layers. `load`, `explain`: [`LoadedSpec`]. `problem`: [`SpecErrors`] and their format.
 
 mod assign;
@@ -18,6 +18,7 @@ mod axis;
 mod check;
 mod closest;
 mod conflicts;
+mod decisions;
 mod doubts;
 mod explain;
 mod files;
@@ -33,6 +34,7 @@ mod limits;
 mod load;
 mod long_texts;
 mod merged;
+mod metric;
 mod node;
 mod problem;
 mod related;
@@ -42,6 +44,7 @@ mod search;
 mod source;
 mod suggest;
 mod sweep;
+mod targets;
 mod texts;
 mod value;
 mod variables;

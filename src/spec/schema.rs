@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 pub use super::schema_sweep::*;
 use super::{Delimiter, Fold, HeldOut, Quoting, SplitValues, TextEncoding};
 pub use crate::metrics::Metric;
-use crate::source::Source;
+use crate::{source::Source, task::Task};
 
 /// An experiment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -76,8 +76,24 @@ pub struct Data {
     pub separator: Option<String>,
     /// Column (or JSON field) that holds the second text of each row.
     pub text_pair_column: Option<String>,
-    /// Column (or JSON field) that holds the label.
+    /// What the model is trained to do.
+    #[serde(default)]
+    pub problem_type: Task,
+    /// Column (or JSON field) that holds the label, the list of labels, or the number.
     pub label_column: String,
+    /// Columns of 0 and 1, one for each label, or of numbers; empty: `label_column` has them.
+    #[serde(default)]
+    pub label_columns: Vec<String>,
+    /// What stands between the labels of a row.
+    pub label_separator: Option<String>,
+    /// How labels follow from probabilities.
+    #[serde(default)]
+    pub thresholds: Thresholds,
+    /// The metric that thresholds are chosen by; macro-F1 if absent.
+    pub threshold_metric: Option<Metric>,
+    /// Whether a temperature is chosen on the dev rows.
+    #[serde(default)]
+    pub calibrate: bool,
     /// Value in the file → name of the label. Empty: the values are the names. Ids follow the sorted values.
     pub labels: BTreeMap<String, String>,
     /// Rows held out for testing: a share of the rows, or a file of its own.
@@ -111,6 +127,13 @@ pub struct Data {
     pub limit: Option<u64>,
 }
 
+impl Spec {
+    /// The metric that compares checkpoints and trials.
+    pub fn metric(&self) -> Metric {
+        self.checkpoint.metric.unwrap_or(self.data.problem_type.default_metric())
+    }
+}
+
 impl Data {
     /// The columns of the text, and the key that names them.
     pub fn text_columns(&self) -> (&[String], &'static str) {
@@ -123,6 +146,19 @@ impl Data {
     /// Whether the text or the second text is read from this column.
     pub fn is_text(&self, column: &str) -> bool {
         self.text_columns().0.iter().chain(&self.text_pair_column).any(|name| name == column)
+    }
+
+    /// The columns of the target, and the key that names them.
+    pub fn label_columns(&self) -> (&[String], &'static str) {
+        match self.label_columns.is_empty() {
+            true => (std::slice::from_ref(&self.label_column), "data.label_column"),
+            false => (&self.label_columns, "data.label_columns"),
+        }
+    }
+
+    /// Whether the target is read from this column alone.
+    pub fn is_only_label(&self, column: &str) -> bool {
+        self.label_columns.is_empty() && self.label_column == column
     }
 
     /// The value of `split_column` for the dev rows, if it names them.
@@ -253,6 +289,12 @@ pub struct Train {
     pub max_grad_norm: f64,
     /// Dropout of the embeddings, attention, hidden layers and the head; the model's config if absent.
     pub dropout: Option<f64>,
+    /// The form of the loss.
+    #[serde(default)]
+    pub loss: LossKind,
+    /// Exponent of the focal loss.
+    #[serde(default = "focal_gamma")]
+    pub focal_gamma: f64,
     /// Share of each target that is spread over all labels.
     pub label_smoothing: f64,
     /// Class weights in the loss.
@@ -273,6 +315,50 @@ pub struct Train {
     pub early_stopping_min_delta: f64,
     /// Parameters whose name (without the encoder's prefix, such as `bert.`) begins with one of these are not trained (`embeddings`, `encoder.layer.0`).
     pub freeze: Vec<String>,
+}
+
+/// How labels follow from probabilities.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Thresholds {
+    /// A label is predicted with a probability of at least one half; of labels that exclude each other the most probable one.
+    #[default]
+    #[serde(rename = "0.5")]
+    Half,
+    /// As thresholds say that are chosen on the dev rows.
+    #[serde(rename = "tuned")]
+    Tuned,
+}
+
+impl Thresholds {
+    /// Whether it is the default.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// The form of the loss.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LossKind {
+    /// That of the problem type: cross-entropy, binary cross-entropy or the squared error.
+    #[default]
+    Standard,
+    /// Cross-entropy or binary cross-entropy with less weight on what is already predicted well (Lin et al. 2017).
+    Focal,
+}
+
+impl LossKind {
+    /// Whether it is the default.
+    pub fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// The exponent of Lin et al. 2017.
+pub const FOCAL_GAMMA: f64 = 2.0;
+
+fn focal_gamma() -> f64 {
+    FOCAL_GAMMA
 }
 
 /// The learning rate schedule after warmup.
@@ -380,8 +466,8 @@ impl<'de> Deserialize<'de> for ClassWeights {
 pub struct Checkpoint {
     /// Which weights remain after the run.
     pub keep: Keep,
-    /// The metric that compares checkpoints on the dev split.
-    pub metric: Metric,
+    /// The metric that compares checkpoints on the dev split; that of the problem type if absent.
+    pub metric: Option<Metric>,
     /// Steps between checkpoints for resuming; 0: after each epoch that took longer than writing one.
     pub every_steps: u64,
     /// Also save a checkpoint for resuming this many minutes after the last one; 0: no limit.

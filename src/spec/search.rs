@@ -17,6 +17,7 @@ pub(super) fn of_sweep(spec: &Spec) -> Vec<Conflict> {
     lengths(spec, &axes, &mut found);
     searched(spec, &axes, &mut found);
     compared(spec, &axes, &mut found);
+    incomparable(&axes, &mut found);
     conditions(spec, &mut found);
     found
 }
@@ -129,6 +130,30 @@ fn searched(spec: &Spec, axes: &[(&str, KeyPath)], found: &mut Vec<Conflict>) {
             message: format!("`train.seed` is an axis, but \"{name}\" compares points by their mean over seeds"),
             help: "list them as `sweep.seeds`".into(),
         });
+    }
+}
+
+/// Keys whose values cannot be compared by a score.
+fn incomparable(axes: &[(&str, KeyPath)], found: &mut Vec<Conflict>) {
+    let without_decision = "trials are compared without thresholds and temperature, so all of them would be equal";
+    for (path, why, help) in [
+        ("data.problem_type", "each problem type has metrics of its own", "write one experiment for each problem type"),
+        (
+            "data.thresholds",
+            without_decision,
+            "set it to \"tuned\": the results are shown with the thresholds and without them",
+        ),
+        ("data.threshold_metric", without_decision, "set it to one metric"),
+        (
+            "data.calibrate",
+            without_decision,
+            "set it to true: the results are shown with the temperature and without it",
+        ),
+    ] {
+        if let Some(axis) = axis_path(axes, path) {
+            let message = format!("`{path}` cannot be swept: {why}");
+            found.push(Conflict { keys: vec![axis], message, help: help.into() });
+        }
     }
 }
 

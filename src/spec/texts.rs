@@ -10,7 +10,7 @@ pub(super) fn of_run(spec: &Spec) -> Vec<Conflict> {
     let mut found = Vec::new();
     let data = &spec.data;
     let (columns, named_by) = data.text_columns();
-    if columns.contains(&data.label_column) {
+    if columns.iter().any(|column| data.is_only_label(column)) {
         let message = format!("text and label are the same column `{}`", data.label_column);
         found.push(conflict(&["data.label_column", named_by], message, "name two columns"));
     }
@@ -25,7 +25,7 @@ pub(super) fn of_run(spec: &Spec) -> Vec<Conflict> {
             let message = format!("the text and the second text are the same column `{pair}`");
             found.push(conflict(&keys(named_by), message, "name the column of the second text"));
         }
-        if *pair == data.label_column {
+        if data.is_only_label(pair) {
             let message = format!("second text and label are the same column `{pair}`");
             found.push(conflict(&keys("data.label_column"), message, "name two columns"));
         }

@@ -32,6 +32,14 @@ impl Kind {
             whole_to_float(node);
             return vec![];
         }
+        // A number that is one of the strings, as it is written without quotes.
+        if let (Self::Choice(values), Item::Float(number)) = (self, &node.item)
+            && let text = number.to_string()
+            && values.contains(&text.as_str())
+        {
+            node.item = Item::Text(text);
+            return vec![];
+        }
         match (self, &mut node.item) {
             (Self::Prose, Item::Text(_)) => vec![],
             (Self::Text, Item::Text(text)) if !text.trim().is_empty() => vec![],
@@ -189,6 +197,8 @@ mod tests {
     fn numbers_accept_whole_numbers_but_not_the_reverse() {
         assert_eq!(check("train.lr", "1").unwrap(), "1.0");
         assert_eq!(check("train.betas", "[0, 0.5]").unwrap(), "[0.0, 0.5]");
+        assert_eq!(check("data.thresholds", "0.5").unwrap(), "\"0.5\"");
+        assert!(check("data.thresholds", "0.4").is_err());
         assert_eq!(check("train.class_weights", "[1, 2.5]").unwrap(), "[1.0, 2.5]");
         assert!(check("train.epochs", "3.0").unwrap_err().contains("`train.epochs` is 3.0; expected a whole number"));
         assert_eq!(check("sweep.seeds", "[0, 1, 0]").unwrap_err().trim_end(), "0: `sweep.seeds` lists 0 twice");

@@ -1,18 +1,23 @@
 //! Statistics of a report: confidence intervals and significance tests. Pure functions of numbers.
 //!
 //! [`wilson`] is for a share of rows, [`Paired`] for two classifiers on the same rows, [`Sample`] for a metric over
-//! several seeds, [`welch`] for two samples, [`ema`] for curves.
+//! several seeds, [`welch`] for two samples, [`bootstrap`] for other statistics of rows, [`sign_flip`] for two models whose rows have numbers,
+//! [`ema`] for curves.
 
+mod bootstrap;
 mod means;
 mod paired;
 mod proportion;
 mod sample;
+mod sign_flip;
 mod smooth;
 
+pub use bootstrap::{RESAMPLES, bootstrap};
 pub use means::{MeansDiffer, welch};
 pub use paired::Paired;
 pub use proportion::{Interval, wilson, wilson_of_share};
 pub use sample::{Sample, student_t_95};
+pub use sign_flip::{FLIPS, SignFlip, sign_flip};
 pub use smooth::ema;
 
 /// The standard normal distribution's 97.5% quantile: two-sided 95% intervals are this many standard errors wide on

@@ -11,8 +11,8 @@ use super::{
     error::hint,
 };
 use crate::{
-    event::{KeptFile, Prediction, ProbeScore, Split, StepCompleted, When},
-    metrics::{Confusion, Metric, Metrics, Probabilities},
+    event::{Decided, KeptFile, Prediction, ProbeScore, Split, StepCompleted, When},
+    metrics::{Confusion, Metric, Metrics, Probabilities, Target},
     plan::{CheckpointConfig, Probe, RunConfig},
     warning::{Kind, Warning},
 };
@@ -20,7 +20,7 @@ use crate::{
 /// All columns of a run and its final evaluation: that of the test split, or of the dev split if the run has no test rows (not while they
 /// are still to be evaluated). Reads one row of `evals` and its metrics for each run, and no other table.
 pub(super) const RUN: &str = "
-    SELECT r.*, e.phase, e.step, e.split, e.rows, e.per_class, e.confusion
+    SELECT r.*, e.phase, e.step, e.split, e.rows, e.per_class, e.confusion, e.co_occurrence
     FROM runs r LEFT JOIN evals e ON e.run = r.key AND e.phase = 'after' AND e.split = CASE
         WHEN coalesce(r.rows_test, 0) > 0
             OR EXISTS (SELECT 1 FROM evals t WHERE t.run = r.key AND t.phase = 'after' AND t.split = 'test')
@@ -363,6 +363,7 @@ fn run_record(tx: &Connection, row: &Row<'_>, of: Option<&str>) -> rusqlite::Res
         created_at: row.get("created_at")?,
         started_at: row.get("started_at")?,
         finished_at: row.get("finished_at")?,
+        decided: row.get::<_, Option<Json<Decided>>>("decided")?.map(|json| json.0),
         final_metrics: if evaluated { Some(metrics(row, final_values(tx, row)?)?) } else { None },
     })
 }
@@ -427,6 +428,7 @@ fn metrics(row: &Row<'_>, values: Values) -> rusqlite::Result<Metrics> {
     // Earlier versions counted a class that does not occur as 0; macro-F1 is recomputed from the matrix.
     let macro_f1 = (confusion.rows() > 0).then(|| (Metric::MacroF1, confusion.macro_f1()));
     let mut metrics = Metrics::stored(count(row, "rows")?, row.get::<_, Json<_>>("per_class")?.0, confusion);
+    metrics.co_occurrence = row.get::<_, Option<Json<Confusion>>>("co_occurrence")?.map(|json| json.0);
     values.into_iter().chain(macro_f1).for_each(|(metric, value)| metrics.set(metric, value));
     Ok(metrics)
 }
@@ -494,16 +496,22 @@ fn eval_record(row: &Row<'_>, values: Values) -> rusqlite::Result<EvalRecord> {
 }
 
 fn prediction_record(row: &Row<'_>) -> rusqlite::Result<Prediction> {
-    let label = row.get("label")?;
+    let target = |json: &str, id: &str| -> rusqlite::Result<Target> {
+        match row.get::<_, Option<Json<Target>>>(json)? {
+            Some(target) => Ok(target.0),
+            None => Ok(Target::Label(row.get(id)?)),
+        }
+    };
+    let (label, predicted) = (target("target", "label")?, target("predicted_target", "predicted")?);
     Ok(Prediction {
         row: row.get("row")?,
         line: count(row, "line")?,
         text: row.get("text")?,
         text_pair: row.get("text_pair")?,
-        label,
-        predicted: row.get("predicted")?,
+        predicted,
         // Earlier versions stored all probabilities, for any number of labels.
-        probabilities: row.get::<_, Json<Probabilities>>("probabilities")?.0.bounded(label),
+        probabilities: row.get::<_, Json<Probabilities>>("probabilities")?.0.bounded(label.ids()),
+        label,
     })
 }
 

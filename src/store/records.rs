@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    event::{FailureKind, Prediction, ProbeScore, Split, SplitTexts, StepCompleted, When},
+    event::{Decided, FailureKind, Prediction, ProbeScore, Split, SplitTexts, StepCompleted, When},
     format::{count, counted},
-    metrics::Metrics,
+    metrics::{Metric, Metrics},
     plan::RunConfig,
     warning::Warning,
 };
@@ -219,6 +219,9 @@ pub struct RunRecord {
     pub finished_at: Option<f64>,
     /// Evaluation of the kept weights on the test split, or on the dev split if there is no test split.
     pub final_metrics: Option<Metrics>,
+    /// The temperature and the thresholds that were chosen on the dev rows, and what follows from them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decided: Option<Decided>,
 }
 
 impl RunRecord {
@@ -247,6 +250,15 @@ impl RunRecord {
                 counted(train.early_stopping_patience.into(), "evaluation")
             )
         })
+    }
+
+    /// The final metrics of the model as it is used, with its thresholds if it has any, and the metric by which it was chosen.
+    pub fn used(&self) -> Option<(&Metrics, Metric)> {
+        let tuned = self.decided.as_ref().and_then(|decided| {
+            let metrics = if self.measured_on() == Split::Test { decided.test.as_ref()? } else { &decided.dev };
+            Some((metrics, decided.metric?))
+        });
+        tuned.or(self.final_metrics.as_ref().map(|metrics| (metrics, self.config.checkpoint.metric)))
     }
 
     /// The split of its final evaluation: test if there is one, else dev.

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{ExperimentRecord, NewRun, Store};
 use crate::{
     event::{Event, Prediction, ProbeScore, Split, StepCompleted, When},
-    metrics::{Metrics, Scored},
+    metrics::{Metrics, Scored, Target},
     plan::{Probe, RunConfig},
 };
 
@@ -86,8 +86,8 @@ pub(crate) fn prediction(row: u32, text: &str) -> Prediction {
         line: u64::from(row) + 2,
         text: text.into(),
         text_pair: None,
-        label: 0,
-        predicted: 1,
+        label: Target::Label(0),
+        predicted: Target::Label(1),
         probabilities: vec![0.1, 0.9].into(),
     }
 }

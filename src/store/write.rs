@@ -10,7 +10,7 @@ use super::{
 use crate::{
     event::{Event, FailureKind, KeptFile, Outcome, Prediction, ProbeScore, Split, StepCompleted, When},
     format::count,
-    metrics::Metrics,
+    metrics::{Metrics, Target},
     plan::RunConfig,
 };
 
@@ -262,6 +262,9 @@ fn append_event(tx: &Transaction<'_>, key: &str, event: &Event) -> rusqlite::Res
             )?
             .execute(params![key, Json(splits)])?;
         }
+        Event::Decided(decided) => {
+            tx.prepare_cached("UPDATE runs SET decided = ?2 WHERE key = ?1")?.execute(params![key, Json(decided)])?;
+        }
         Event::WeightsKept { sha256 } => {
             tx.prepare_cached("UPDATE runs SET weights_sha256 = ?2 WHERE key = ?1")?.execute([key, sha256])?;
         }
@@ -324,8 +327,8 @@ fn insert_eval(
     elapsed_s: f64,
 ) -> rusqlite::Result<()> {
     tx.prepare_cached(
-        "INSERT OR REPLACE INTO evals (run, phase, step, split, epoch, rows, per_class, confusion, elapsed_s)
-         VALUES (:run, :phase, :step, :split, :epoch, :rows, :per_class, :confusion, :elapsed_s)",
+        "INSERT OR REPLACE INTO evals (run, phase, step, split, epoch, rows, per_class, confusion, co_occurrence, elapsed_s)
+         VALUES (:run, :phase, :step, :split, :epoch, :rows, :per_class, :confusion, :co_occurrence, :elapsed_s)",
     )?
     .execute(named_params! {
         ":run": key,
@@ -336,6 +339,7 @@ fn insert_eval(
         ":rows": Count(metrics.rows),
         ":per_class": Json(&metrics.per_class),
         ":confusion": Json(&metrics.confusion),
+        ":co_occurrence": metrics.co_occurrence.as_ref().map(Json),
         ":elapsed_s": Real(elapsed_s),
     })?;
     let mut insert = tx.prepare_cached(
@@ -356,13 +360,29 @@ fn insert_predictions(
     // Rows of an earlier evaluation must not remain among them.
     tx.execute("DELETE FROM predictions WHERE run = ?1 AND split = ?2", params![key, Tag(split)])?;
     let mut insert = tx.prepare_cached(
-        "INSERT INTO predictions (run, split, row, line, text, text_pair, label, predicted, probabilities)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        "INSERT INTO predictions
+            (run, split, row, line, text, text_pair, label, predicted, probabilities, target, predicted_target)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?;
     for p in predictions {
         let (line, probabilities) = (Count(p.line), Json(&p.probabilities));
-        let values = params![key, Tag(split), p.row, line, p.text, p.text_pair, p.label, p.predicted, probabilities];
-        insert.execute(values)?;
+        let id = |target: &Target| target.label().map_or(-1, i64::from);
+        let json = |target: &Target| target.label().is_none().then(|| Json(target.clone()));
+        let (label, predicted) = (id(&p.label), id(&p.predicted));
+        let (target, predicted_target) = (json(&p.label), json(&p.predicted));
+        insert.execute(params![
+            key,
+            Tag(split),
+            p.row,
+            line,
+            p.text,
+            p.text_pair,
+            label,
+            predicted,
+            probabilities,
+            target,
+            predicted_target
+        ])?;
     }
     Ok(())
 }

@@ -2,11 +2,13 @@
 //! training minimises ([`Objective`]), what logits predict ([`Answer`]), and which metrics apply.
 
 mod answer;
+mod expected;
 mod kind;
 mod objective;
-mod target;
+pub mod tune;
 
 pub use answer::{Answer, log_softmax};
 pub use kind::Task;
 pub use objective::{Loss, Objective};
-pub use target::Target;
+
+pub use crate::metrics::{Decision, Target};

@@ -6,9 +6,9 @@ use crate::{
     data::{self, Dataset, Encoded, Tokens, Window},
     engine::Engine,
     event::{Prediction, ProbeScore},
-    metrics::{Metrics, Scored},
+    metrics::{Metrics, Tally},
     plan::Probe,
-    task::{Target, Task},
+    task::{Answer, Target, Task},
 };
 
 use super::{
@@ -22,8 +22,10 @@ const ROWS_AT_ONCE: usize = 4096;
 /// A probe sentence, tokenised.
 #[derive(Debug, Clone)]
 pub struct ProbeText {
-    /// The sentence, or both, and the expected label.
+    /// The sentence, or both, and what is expected.
     pub probe: Probe,
+    /// What is expected.
+    pub expected: Option<Target>,
     /// Its tokens.
     pub tokens: Encoded,
 }
@@ -35,12 +37,14 @@ pub struct Evaluation {
     pub metrics: Metrics,
     /// One for each row, in file order.
     pub predictions: Vec<Prediction>,
+    /// What the model says of each row, with its target, if that was asked for.
+    pub answers: Vec<(Answer, Target)>,
     /// Duration in seconds.
     pub elapsed_s: f64,
 }
 
 /// Classifies the rows with the ids `rows` and computes their metrics: see [`answers`]. The probabilities of a row with several windows are
-/// the mean of theirs, and all metrics are those of rows; predictions are in the order of the ids. After each batch `progress` is called
+/// the mean of theirs, and all metrics are those of rows; predictions are in the order of the ids. `keep` asks for the answers. After each batch `progress` is called
 /// with the number of rows done.
 ///
 /// # Errors
@@ -50,14 +54,14 @@ pub fn evaluate(
     engine: &mut dyn Engine,
     dataset: &Dataset,
     tokens: &Tokens,
-    rows: &[u32],
+    (rows, keep): (&[u32], bool),
     progress: &mut dyn FnMut(u64) -> Result<(), TrainError>,
 ) -> Result<Evaluation, TrainError> {
     let begin = Instant::now();
     let mut rows = rows.to_vec();
     rows.sort_unstable();
     let mut predictions: Vec<Prediction> = Vec::with_capacity(rows.len());
-    let mut scored: Vec<Scored> = Vec::with_capacity(rows.len());
+    let (mut tally, mut kept) = (Tally::new(dataset.labels.len()), Vec::new());
     for rows in rows.chunks(ROWS_AT_ONCE) {
         let windows = tokens.windows(rows);
         let of_texts: Vec<usize> = rows.iter().map(|&row| tokens.count_windows(&[row])).collect();
@@ -71,20 +75,23 @@ pub fn evaluate(
         let windows = Windows { of_texts: &of_texts, lengths: &lengths };
         for (answer, &id) in answers(task, engine, windows, &batch, &mut progress)?.into_iter().zip(rows) {
             let row = &dataset.rows[id as usize];
-            scored.push(answer.scored(row.target));
+            tally.add(answer.scored(&row.target));
+            if keep {
+                kept.push((answer.clone(), row.target.clone()));
+            }
             predictions.push(Prediction {
                 row: id,
                 line: row.line,
                 text: row.text.to_string(),
                 text_pair: row.text_pair.as_deref().map(String::from),
-                label: row.label(),
-                predicted: answer.label,
-                probabilities: answer.stored(Some(row.target)),
+                label: row.target.clone(),
+                predicted: answer.predicted().clone(),
+                probabilities: answer.stored(Some(&row.target)),
             });
         }
     }
-    let metrics = task.measure(&dataset.labels, scored);
-    Ok(Evaluation { metrics, predictions, elapsed_s: begin.elapsed().as_secs_f64() })
+    let metrics = tally.metrics(&dataset.labels);
+    Ok(Evaluation { metrics, predictions, answers: kept, elapsed_s: begin.elapsed().as_secs_f64() })
 }
 
 /// Classifies each probe sentence by itself; the scores have the order of `probes`. `labels` are the names of the labels by id.
@@ -98,7 +105,7 @@ pub fn score_probes(
     labels: &[String],
 ) -> Result<Vec<ProbeScore>, TrainError> {
     let mut scores = Vec::with_capacity(probes.len());
-    for (position, ProbeText { probe, tokens }) in probes.iter().enumerate() {
+    for (position, ProbeText { probe, expected, tokens }) in probes.iter().enumerate() {
         let read: Vec<Window<'_>> = tokens.windows().collect();
         let lengths: Vec<usize> = read.iter().map(Window::tokens).collect();
         let batch = |part: &[usize]| {
@@ -107,14 +114,16 @@ pub fn score_probes(
         };
         let windows = Windows { of_texts: &[read.len()], lengths: &lengths };
         let answer = answers(task, engine, windows, &batch, &mut |_| Ok(()))?.remove(0);
-        let expected = probe.expect.as_ref().and_then(|name| labels.iter().position(|l| l == name));
+        // Labels can be written in any order.
+        let right = expected.as_ref().filter(|expected| *expected == answer.predicted());
+        let right = right.and(probe.expect.clone());
         scores.push(ProbeScore {
             position: position as u32,
             text: probe.text.clone(),
             text_pair: probe.text_pair.clone(),
             expect: probe.expect.clone(),
-            predicted: answer.predicted().shown(labels).to_owned(),
-            probabilities: answer.stored(expected.map(|id| Target::Label(id as u32))),
+            predicted: right.unwrap_or_else(|| answer.predicted().shown(labels)),
+            probabilities: answer.stored(expected.as_ref()),
         });
     }
     Ok(scores)

@@ -1,11 +1,18 @@
 //! The training loop.
 
-use std::{borrow::Cow, collections::VecDeque, path::PathBuf, time::Instant};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, VecDeque},
+    path::PathBuf,
+    time::Instant,
+};
 
 use sha2::{Digest, Sha256};
 
 use super::{
-    Checkpoint, Evaluation, ProbeText, TrainError, TrainState, checkpoint, disk, evaluate, policy,
+    Checkpoint, Evaluation, ProbeText, TrainError, TrainState, checkpoint,
+    decided::decided,
+    disk, evaluate, policy,
     schedule::{Steps, learning_rate},
     score_probes, step_batches,
 };
@@ -15,7 +22,7 @@ use crate::{
     event::{Event, Outcome, Split, StepCompleted, When},
     metrics::Metric,
     model::{DropoutPlan, Named},
-    plan::{CheckpointConfig, ClassWeights, Keep, TrainConfig},
+    plan::{CheckpointConfig, Choices, ClassWeights, Keep, TrainConfig},
     task::{Objective, Task},
 };
 
@@ -37,6 +44,8 @@ pub struct Training<'a> {
     pub task: Task,
     /// The recipe.
     pub train: &'a TrainConfig,
+    /// What is chosen on the dev rows about decisions.
+    pub choices: Option<Choices>,
     /// Which weights are kept.
     pub checkpoint: &'a CheckpointConfig,
     /// The rows.
@@ -199,13 +208,13 @@ impl Fit<'_> {
 
     fn objective(&self) -> Objective {
         let Training { task, train, dataset, tokens, .. } = self.training;
-        let targets = self.examples.iter().map(|&window| dataset.rows[tokens.row_of(window) as usize].target);
+        let targets = self.examples.iter().map(|&window| &dataset.rows[tokens.row_of(window) as usize].target);
         let weights = match &train.class_weights {
             ClassWeights::None => None,
             ClassWeights::Balanced => Some(task.balanced_weights(dataset.labels.len(), targets)),
             ClassWeights::Given(weights) => Some(weights.clone()),
         };
-        task.objective(weights, train.label_smoothing)
+        task.objective(train.gamma(), weights, train.label_smoothing)
     }
 
     /// One optimiser step.
@@ -218,8 +227,8 @@ impl Fit<'_> {
         }
         let batches = step_batches(train, self.training.dataset, self.training.tokens, &order.1, index)?;
         let lr = learning_rate(train, self.steps, step);
-        let denominator = objective.denominator(batches.iter().flat_map(|b| &b.targets));
         let outputs = self.training.task.outputs(self.training.dataset.labels.len());
+        let denominator = objective.denominator(batches.iter().flat_map(|b| &b.targets), outputs);
         let targets: Vec<_> = batches.iter().map(|b| objective.targets(&b.targets, outputs, denominator)).collect();
         let tokens = batches.iter().map(|b| b.ids.len() as u64).sum();
         self.engine.step(&batches, &targets, Some(DropoutPlan { seed: train.seed, step }), lr)?;
@@ -257,13 +266,16 @@ impl Fit<'_> {
         self.collect(true, Instant::now())?;
         let training = self.training;
         let rows = rows_of(training.splits, split);
+        // During training only those of the last step are needed, which is not known to be the last while early stopping can end it.
+        let keeps = training.choices.is_some() && when != When::Before;
         let (engine, stop, emit) = (&mut *self.engine, self.stop, &mut *self.emit);
-        let mut evaluation = evaluate(training.task, engine, training.dataset, training.tokens, rows, &mut |done| {
-            if stop() {
-                return Err(TrainError::StopRequested);
-            }
-            emit(Event::EvalProgress { split, done, total: rows.len() as u64 }).map_err(TrainError::Listener)
-        })?;
+        let mut evaluation =
+            evaluate(training.task, engine, training.dataset, training.tokens, (rows, keeps), &mut |done| {
+                if stop() {
+                    return Err(TrainError::StopRequested);
+                }
+                emit(Event::EvalProgress { split, done, total: rows.len() as u64 }).map_err(TrainError::Listener)
+            })?;
         evaluation.metrics.keep(training.checkpoint.metric);
         self.report(when, split, &evaluation)?;
         // A step's loss shows damage by the steps before it; for the last step this evaluation is the only check.
@@ -284,6 +296,7 @@ impl Fit<'_> {
 
     /// Evaluates every split that has rows, and the probes: before and after training.
     fn measure(&mut self, when: When) -> Result<(), TrainError> {
+        let mut answers = BTreeMap::new();
         for split in [Split::Dev, Split::Test] {
             if self.rows(split).is_empty() {
                 continue;
@@ -298,7 +311,13 @@ impl Fit<'_> {
             };
             if when == When::After {
                 self.emit(Event::Predicted { split, predictions: evaluation.predictions })?;
+                answers.insert(split, evaluation.answers);
             }
+        }
+        let of = |split| answers.get(&split).map(Vec::as_slice);
+        if let Some((choices, dev)) = self.training.choices.zip(of(Split::Dev)) {
+            let decided = decided(choices, dev, of(Split::Test), &self.training.dataset.labels);
+            self.emit(Event::Decided(Box::new(decided)))?;
         }
         if !self.training.probes.is_empty() {
             let scores =

@@ -5,6 +5,7 @@
 
 mod answers;
 mod checkpoint;
+mod decided;
 mod disk;
 mod error;
 mod evaluate;

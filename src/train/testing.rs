@@ -1,6 +1,8 @@
 //! Configs for the tests of this module: mostly the defaults of specs.
 
-use crate::plan::{CheckpointConfig, ClassWeights, EngineKind, Keep, Metric, Precision, Scheduler, TrainConfig};
+use crate::plan::{
+    CheckpointConfig, ClassWeights, EngineKind, Keep, LossKind, Metric, Precision, Scheduler, TrainConfig,
+};
 
 pub fn train() -> TrainConfig {
     TrainConfig {
@@ -23,6 +25,8 @@ pub fn train() -> TrainConfig {
         warmup_ratio: 0.0,
         max_grad_norm: 0.0,
         dropout: None,
+        loss: LossKind::Standard,
+        focal_gamma: None,
         label_smoothing: 0.0,
         class_weights: ClassWeights::None,
         seed: 42,

@@ -49,7 +49,7 @@ const ALLOWED_IMPORTS: [(&str, &[&str]); 25] = [
     ("export", &["execute"]),
     // A spec from its file to its results.
     ("experiment", &["spec", "plan", "event", "metrics", "assets", "data", "model", "store", "observe", "execute"]),
-    ("report", &["store", "stats", "event", "metrics", "plan"]),
+    ("report", &["store", "stats", "event", "metrics", "task", "plan"]),
     // Arguments and exit codes: everything.
     ("cli", &["*"]),
 ];

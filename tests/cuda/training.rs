@@ -19,7 +19,9 @@ pub fn is_pytorchs<T: Tested>() {
         let backend = T::backend().expect("a backend");
         Ok(Box::new(Explicit::new(backend, config, parameters, recipe)?))
     };
-    for dir in pytorch::references().into_iter().chain(pytorch::families()).chain(pytorch::rates()) {
+    for dir in
+        pytorch::references().into_iter().chain(pytorch::families()).chain(pytorch::rates()).chain(pytorch::tasks())
+    {
         pytorch::follows_pytorch(&dir, "CUDA", T::ROUNDING, &create).unwrap_or_else(|e| panic!("{e}"));
     }
 }

@@ -212,13 +212,13 @@ impl Shape {
 
     pub fn objective(&self) -> Objective {
         let weights = self.weighted.then(|| (0..self.labels).map(|label| 0.5 + label as f64 / 4.0).collect());
-        Task::SingleLabel.objective(weights, self.smoothing)
+        Task::SingleLabel.objective(0.0, weights, self.smoothing)
     }
 
     /// Targets of the batches of one step.
     pub fn targets(&self, batches: &[Batch]) -> Vec<Vec<f32>> {
         let objective = self.objective();
-        let denominator = objective.denominator(batches.iter().flat_map(|b| &b.targets));
+        let denominator = objective.denominator(batches.iter().flat_map(|b| &b.targets), self.labels);
         batches.iter().map(|b| objective.targets(&b.targets, self.labels, denominator)).collect()
     }
 

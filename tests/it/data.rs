@@ -16,13 +16,17 @@ mod progress;
 mod reading;
 mod splitting;
 mod streaming;
+mod targets;
 mod tokenizer_faults;
 mod tokenizer_files;
 mod tokenizing;
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
 
-use taper::plan::{DataConfig, Long, Quoting, Source};
+use taper::{
+    plan::{DataConfig, Long, Quoting, Source, Thresholds},
+    task::Task,
+};
 use tempfile::TempDir;
 
 /// A config as the plan would create it: columns `review` and `label`, 80/20.
@@ -41,7 +45,13 @@ fn config() -> DataConfig {
         text_columns: vec![],
         separator: None,
         text_pair_column: None,
+        problem_type: Task::SingleLabel,
         label_column: "label".into(),
+        label_columns: Vec::new(),
+        label_separator: None,
+        thresholds: Thresholds::Half,
+        threshold_metric: None,
+        calibrate: false,
         labels: BTreeMap::new(),
         test: 0.2.into(),
         dev: 0.0.into(),

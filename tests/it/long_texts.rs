@@ -74,7 +74,8 @@ fn probabilities_of_long_texts_are_those_of_transformers() {
                 told.push(done);
                 Ok(())
             };
-            let found = evaluate(Task::SingleLabel, engine.as_mut(), &dataset, tokens, &ids, &mut progress).unwrap();
+            let found =
+                evaluate(Task::SingleLabel, engine.as_mut(), &dataset, tokens, (&ids, false), &mut progress).unwrap();
             assert_eq!(found.predictions.len(), fixture.rows.len());
             assert!(told.is_sorted() && told.last() == Some(&(ids.len() as u64)), "{told:?}");
             for (prediction, expected) in found.predictions.iter().zip(&fixture.rows) {
@@ -155,6 +156,7 @@ fn train(run: &Prepared, folder: &Path, polls: usize) -> (Outcome, Vec<Event>, V
     let training = Training {
         task: Task::SingleLabel,
         train: &run.config.train,
+        choices: None,
         checkpoint: &run.config.checkpoint,
         dataset: &run.dataset,
         tokens: &run.tokens,
@@ -215,14 +217,14 @@ fn windows_are_what_a_run_trains_on_and_a_resumed_run_is_the_same() {
     // The first step by hand, on candle's tape: balanced weights make up for the windows of each label.
     let mut counts = [0.0f64; 2];
     windows.iter().for_each(|&window| {
-        let Target::Label(label) = run.dataset.rows[run.tokens.row_of(window) as usize].target;
+        let label = run.dataset.rows[run.tokens.row_of(window) as usize].target.ids()[0];
         counts[label as usize] += 1.0;
     });
     let balanced = counts.map(|n| windows.len() as f64 / (2.0 * n)).to_vec();
-    let objective = Task::SingleLabel.objective(Some(balanced), 0.0);
+    let objective = Task::SingleLabel.objective(0.0, Some(balanced), 0.0);
     let order = data::epoch_order(&windows, run.config.train.order_seed, 1);
     let batch = data::batch(&run.dataset, &run.tokens, &order[..8]).unwrap();
-    let targets = objective.targets(&batch.targets, 2, objective.denominator(batch.targets.iter()));
+    let targets = objective.targets(&batch.targets, 2, objective.denominator(batch.targets.iter(), 2));
     let parameters = Parameters::fresh(&run.shape, 2, run.config.train.init_seed).unwrap();
     let recipe = Recipe::new(Task::SingleLabel, &run.config.train);
     let mut tape = Autograd::new(&run.shape, parameters, &recipe, &Device::Cpu).unwrap();

@@ -22,6 +22,7 @@ mod pairs;
 mod predict;
 mod predict_faults;
 mod predict_files;
+mod problem_types;
 mod report;
 mod spec;
 mod store_kill;

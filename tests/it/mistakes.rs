@@ -140,6 +140,39 @@ fn forms(page: &mut Page) {
     plan("Rows of another shape", "faulty.csv", faulty.as_bytes(), "test = 0.25");
 }
 
+fn targets(page: &mut Page) {
+    let sandbox = Sandbox::new();
+    let tags = ["味道|价格", "味道", "", "价格", "服务"];
+    let rows = |value: &dyn Fn(usize) -> String| -> String {
+        let rows = (0..40).map(|i| format!("{},第{i}次点\n", value(i)));
+        std::iter::once("label,review\n".to_owned()).chain(rows).collect()
+    };
+    sandbox.write("tags.csv", rows(&|i| tags[i % tags.len()].into()));
+    sandbox.write("numbers.csv", rows(&|i| format!("{}.5", i % 7)));
+    sandbox.write("other.csv", "label,review\n味道|环境,好\n服务,差\n");
+    let several = "problem_type = \"multi_label_classification\"\ntest = 0.5";
+    let number = "problem_type = \"regression\"\ntest = 0.5";
+    let bar = "label_separator = \"|\"";
+    let mut plan = |title: &str, name: &str, data: &str| {
+        // The default metric is that of one label.
+        let data = format!("{data}\n[checkpoint]\nmetric = \"loss\"");
+        page.mistake(&sandbox, title, &format!("path:{name}"), &data);
+    };
+    plan("Several labels in a cell, and one label per text", "tags.csv", "test = 0.5");
+    plan("Several labels in a cell, not divided", "tags.csv", several);
+    let own = several.replace("0.5", "\"path:other.csv\"");
+    plan("A label of several that only the test file has", "tags.csv", &format!("{own}\n{bar}"));
+    plan("Columns of labels that are none", "tags.csv", &format!("{several}\nlabel_columns = [\"review\", \"laebl\"]"));
+    plan("Labels that are to be stratified", "tags.csv", &format!("{several}\n{bar}\nstratify = true"));
+    plan("Labels that are to be numbers", "tags.csv", number);
+    plan("Numbers that are taken for labels", "numbers.csv", "test = 0.5");
+    sandbox.write("numbers.csv", rows(&|i| format!("\"{},5\"", i % 7)));
+    plan("Numbers with commas", "numbers.csv", number);
+    sandbox.write("numbers.csv", rows(&|i| format!("{}", 1000 * (i % 7))));
+    plan("Numbers far from 0", "numbers.csv", number);
+    plan("Names for numbers", "numbers.csv", &format!("{number}\nlabels = {{ 0 = \"none\", 1000 = \"many\" }}"));
+}
+
 #[test]
 fn messages() {
     let mut page = Page::default();
@@ -149,5 +182,7 @@ fn messages() {
     data_sets(&mut page);
     page.section("Forms of files");
     forms(&mut page);
+    page.section("Several labels, and numbers");
+    targets(&mut page);
     insta::assert_snapshot!(page.0);
 }

@@ -8,6 +8,8 @@ mod choosing;
 mod labels;
 mod report_fixtures;
 mod sections;
+mod typed;
+mod typed_fixtures;
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -35,7 +37,7 @@ fn text<'a>(files: &'a BTreeMap<String, Vec<u8>>, name: &str) -> &'a str {
 
 #[test]
 fn every_fixture_renders_whole_and_self_contained() {
-    for (fixture, input) in all() {
+    for (fixture, input) in all().into_iter().chain(typed_fixtures::all()) {
         let files = match std::env::var_os("TAPER_REPORTS") {
             Some(folder) => {
                 let folder = Path::new(&folder).join(fixture);
@@ -298,7 +300,7 @@ fn the_comparison_says_on_which_split() {
 #[test]
 fn the_rows_of_a_markdown_table_have_equally_many_cells() {
     let mut tables = 0;
-    for (fixture, input) in all() {
+    for (fixture, input) in all().into_iter().chain(typed_fixtures::all()) {
         let files = files_of(&input);
         let cells = |line: &str| line.replace("\\|", "").matches('|').count();
         let lines: Vec<&str> = text(&files, "report.md").lines().collect();

@@ -8,6 +8,7 @@ mod points;
 mod search;
 mod sizes;
 mod table;
+mod targets;
 
 use std::path::PathBuf;
 

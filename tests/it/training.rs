@@ -154,6 +154,7 @@ fn train_on(
     let training = Training {
         task: Task::SingleLabel,
         train,
+        choices: None,
         checkpoint,
         dataset,
         tokens,
@@ -232,13 +233,13 @@ fn each_step_is_as_computed_by_hand(micro_batch_tokens: usize) -> Result<(), Box
     let mut engine = Autograd::new(&shape(), parameters, &Recipe::new(Task::SingleLabel, &train), &Device::Cpu)?;
     let steps = schedule::Steps::new(&train, 15);
     // Of the training rows 8, 4 and 3 have labels a, b and c.
-    let objective = Task::SingleLabel.objective(Some([8.0, 4.0, 3.0].map(|n| 15.0 / (3.0 * n)).to_vec()), 0.2);
+    let objective = Task::SingleLabel.objective(0.0, Some([8.0, 4.0, 3.0].map(|n| 15.0 / (3.0 * n)).to_vec()), 0.2);
     assert_eq!(run.steps().len(), 5);
     for (i, got) in run.steps().into_iter().enumerate() {
         let (step, epoch) = (i as u64 + 1, i as u32 / 3 + 1);
         let order = data::epoch_order(&splits.train, train.order_seed, epoch);
         let batch = data::batch(&dataset, &tokens, order.chunks(6).nth(i % 3).expect("rows"))?;
-        let targets = objective.targets(&batch.targets, 3, objective.denominator(batch.targets.iter()));
+        let targets = objective.targets(&batch.targets, 3, objective.denominator(batch.targets.iter(), 3));
         let plan = Some(DropoutPlan { seed: train.seed, step });
         let want = engine.gradients(std::slice::from_ref(&batch), &[targets], plan)?;
         let norm = engine.norm()?;

@@ -16,6 +16,7 @@ use taper::{
     engine::{Autograd, Engine, Explicit, Recipe},
     kernels::Cpu,
     model::{DropoutPlan, ModelConfig, Parameters},
+    task::{Target, Task},
 };
 
 use pytorch::*;
@@ -36,6 +37,15 @@ impl Kind {
             Self::Autograd => Box::new(Autograd::new(config, parameters, recipe, &Device::Cpu)?),
         })
     }
+}
+
+fn batch(rows: &[Vec<u32>], labels: &[u32]) -> Batch {
+    Batch { targets: labels.iter().map(|&label| Target::Label(label)).collect(), ..Batch::of_texts(rows) }
+}
+
+/// Cross-entropy of one or more batches of a step, `rows` in all, and its gradients, which stay in the engine.
+fn backward(engine: &mut dyn Engine, batches: &[Batch], labels: usize, plan: Option<DropoutPlan>) -> Result<f64> {
+    minimise(engine, &Task::SingleLabel.objective(0.0, None, 0.0), batches, labels, plan)
 }
 
 #[test]
@@ -71,6 +81,21 @@ fn models_of_each_family_are_pytorchs() -> Result<()> {
 #[test]
 fn learning_rates_of_layers_and_head_are_pytorchs() -> Result<()> {
     for dir in rates() {
+        for kind in KINDS {
+            let create = |config: &ModelConfig, parameters, recipe: &Recipe| kind.engine(config, parameters, recipe);
+            let name = format!("{} with {kind:?}", dir.file_name().expect("a name").display());
+            follows_pytorch(&dir, &name, 1.0, &create)?;
+        }
+    }
+    Ok(())
+}
+
+/// Several labels and numbers, with weights, and the focal losses of both kinds of labels.
+#[test]
+fn losses_of_each_problem_type_are_pytorchs() -> Result<()> {
+    let references = tasks();
+    assert_eq!(references.len(), 8);
+    for dir in references {
         for kind in KINDS {
             let create = |config: &ModelConfig, parameters, recipe: &Recipe| kind.engine(config, parameters, recipe);
             let name = format!("{} with {kind:?}", dir.file_name().expect("a name").display());
@@ -304,7 +329,7 @@ fn the_encoder_agrees_with_candle_transformers() -> Result<()> {
     use candle_transformers::models::bert;
     let parameters = Parameters::fresh(&tiny(), 3, 5)?;
     let config: bert::Config =
-        serde_json::from_value(tiny().to_json(taper::task::Task::SingleLabel, &["a".into(), "b".into(), "c".into()]))?;
+        serde_json::from_value(tiny().to_json(Task::SingleLabel, &["a".into(), "b".into(), "c".into()]))?;
     let tensors: HashMap<String, Tensor> = parameters.iter().map(|(n, t)| (n.to_string(), t.clone())).collect();
     let weights = VarBuilder::from_tensors(tensors, candle_core::DType::F32, &Device::Cpu);
     let oracle = bert::BertModel::load(weights.pp("bert"), &config)?;

@@ -11,7 +11,7 @@ use taper::{
     engine::{Engine, Recipe},
     model::{DropoutPlan, ModelConfig, Parameters, read_weights},
     plan::Rates,
-    task::{Target, Task},
+    task::{Objective, Target, Task},
 };
 
 pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -38,6 +38,13 @@ pub fn rates() -> Vec<PathBuf> {
     models.map(|model| root().join("tests/fixtures/rates").join(model)).into()
 }
 
+/// Folders with PyTorch's numbers for the losses of each problem type.
+pub fn tasks() -> Vec<PathBuf> {
+    let folder = root().join("tests/fixtures/tasks");
+    let entries = folder.read_dir().expect("the tasks").map(|entry| entry.expect("an entry").path());
+    entries.filter(|path| path.is_dir()).collect()
+}
+
 /// Folders with PyTorch's results: a tiny model in this repository, and another one if it is available.
 pub fn references() -> Vec<PathBuf> {
     let folders = ["tests/fixtures/reference", "../shared/reference"].map(|folder| root().join(folder));
@@ -46,8 +53,30 @@ pub fn references() -> Vec<PathBuf> {
     here
 }
 
-pub fn batch(rows: &[Vec<u32>], labels: &[u32]) -> Batch {
-    Batch { targets: labels.iter().map(|&label| Target::Label(label)).collect(), ..Batch::of_texts(rows) }
+/// The problem type of a reference.
+fn task_of(json: &serde_json::Value) -> Task {
+    json["objective"]["problem_type"]
+        .as_str()
+        .map_or(Task::SingleLabel, |name| Task::from_problem_type(name).expect("a task"))
+}
+
+/// What training minimises in a reference.
+fn objective_of(json: &serde_json::Value) -> Objective {
+    let given = &json["objective"];
+    let weights = given["weights"].as_array().map(|list| list.iter().map(|v| v.as_f64().expect("a number")).collect());
+    let number = |key: &str| given[key].as_f64().unwrap_or(0.0);
+    task_of(json).objective(number("gamma"), weights, number("smoothing"))
+}
+
+fn targets_of(json: &serde_json::Value) -> Vec<Target> {
+    let id = |v: &serde_json::Value| v.as_u64().expect("an id") as u32;
+    let list = |v: &serde_json::Value| v.as_array().expect("a list").clone();
+    let target = |v: &serde_json::Value| match task_of(json) {
+        Task::SingleLabel => Target::Label(id(v)),
+        Task::MultiLabel => Target::labels(list(v).iter().map(id).collect()),
+        Task::Regression => Target::values(list(v).iter().map(|v| v.as_f64().expect("a number")).collect()),
+    };
+    list(&json["labels"]).iter().map(target).collect()
 }
 
 /// The reference's batch, without its padding.
@@ -61,7 +90,7 @@ fn reference_batch(json: &serde_json::Value) -> Batch {
         .zip(list("attention_mask"))
         .map(|(ids, mask)| ids.into_iter().zip(mask).filter(|(_, m)| *m == 1).map(|(id, _)| id).collect())
         .collect();
-    let batch = batch(&rows, &numbers(&json["labels"]));
+    let batch = Batch { targets: targets_of(json), ..Batch::of_texts(&rows) };
     if json["token_type_ids"].is_null() {
         return batch;
     }
@@ -114,10 +143,15 @@ fn setup(dir: &Path, create: Create, recipe: &Recipe) -> Result<Box<dyn Engine>>
     create(&config, loaded.parameters, recipe)
 }
 
-/// Cross-entropy of one or more batches of a step, `rows` in all, and its gradients, which stay in the engine.
-pub fn backward(engine: &mut dyn Engine, batches: &[Batch], labels: usize, plan: Option<DropoutPlan>) -> Result<f64> {
-    let objective = Task::SingleLabel.objective(None, 0.0);
-    let denominator = objective.denominator(batches.iter().flat_map(|b| &b.targets));
+/// The loss of one or more batches of a step together, and its gradients, which stay in the engine.
+pub fn minimise(
+    engine: &mut dyn Engine,
+    objective: &Objective,
+    batches: &[Batch],
+    labels: usize,
+    plan: Option<DropoutPlan>,
+) -> Result<f64> {
+    let denominator = objective.denominator(batches.iter().flat_map(|b| &b.targets), labels);
     let targets: Vec<_> = batches.iter().map(|b| objective.targets(&b.targets, labels, denominator)).collect();
     Ok(engine.gradients(batches, &targets, plan)?)
 }
@@ -145,11 +179,12 @@ pub fn follows_pytorch(dir: &Path, kind: &str, rounding: f64, create: Create) ->
     let batch = reference_batch(&json);
     let labels = want["logits"].dims()[1];
     let (recipe, lrs) = recipe_of(&json);
+    let (recipe, objective) = (Recipe { loss: objective_of(&json).loss(), ..recipe }, objective_of(&json));
     let mut engine = setup(dir, create, &recipe)?;
     let error = difference(&engine.scores(&batch)?.concat(), &numbers(&want["logits"]));
     assert!(error < 2e-6 * rounding, "{kind}: logits differ by {error:e}");
     for step in 1..=5 {
-        let loss = backward(engine.as_mut(), std::slice::from_ref(&batch), labels, None)?;
+        let loss = minimise(engine.as_mut(), &objective, std::slice::from_ref(&batch), labels, None)?;
         let want_loss = json["f64"]["loss_steps"][step - 1].as_f64().expect("a loss");
         assert!((loss - want_loss).abs() < 2e-6 * rounding, "{kind}: loss {loss} of step {step}, wanted {want_loss}");
         let norm = engine.norm()?;

@@ -8,7 +8,7 @@ use taper::{
     model::{DropoutPlan, Dropouts, FAMILIES, Family, ModelConfig, Parameters},
 };
 
-use super::{KINDS, Kind, pytorch::*};
+use super::{KINDS, Kind, batch, pytorch::*};
 
 const WIDTH: usize = 16;
 const PLAN: DropoutPlan = DropoutPlan { seed: 1, step: 3 };

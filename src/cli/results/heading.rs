@@ -3,9 +3,16 @@
 use std::collections::HashMap;
 
 use anyhow::anyhow;
-use taper::data::{Kept, Text};
+use taper::{
+    data::{Kept, Text},
+    task::Task,
+};
 
-use super::{super::Unusable, form::Form};
+use super::{
+    super::Unusable,
+    answer::{Named, Says},
+    form::Form,
+};
 
 /// Put before the name of a result that a column of the input has, and before that of the predicted label wherever columns of the input are
 /// beside it: `label` would be the input's in one file and the model's in another.
@@ -16,8 +23,8 @@ const PREFIX: &str = "predicted_";
 pub struct Wanted {
     /// The format.
     pub form: Form,
-    /// Names of the labels, by id.
-    pub labels: Vec<String>,
+    /// What the model says.
+    pub says: Says,
     /// Whether CSV has the probability of each label; the other formats always have them.
     pub each: bool,
     /// Whether rows have a second text.
@@ -37,16 +44,14 @@ pub struct Heading {
     pub keep: bool,
     /// Name of the column with the line.
     pub line: String,
-    /// That of the predicted label.
-    pub label: String,
-    /// That of its probability.
-    pub confidence: String,
-    /// That of all probabilities, in JSON.
-    pub probabilities: String,
+    /// Those of what is predicted.
+    pub answer: Named,
+    /// That of all probabilities, in JSON; none of numbers.
+    pub probabilities: Option<String>,
     /// Those of the probability of each label, by id; none where they are not written.
     pub each: Vec<String>,
-    /// Names of the labels, by id.
-    pub labels: Vec<String>,
+    /// What the model says.
+    pub says: Says,
     /// Those of the texts.
     pub texts: Vec<String>,
 }
@@ -79,17 +84,37 @@ impl Heading {
                 ))),
             }
         };
-        let label = if wanted.keep { format!("{PREFIX}label") } else { "label".to_owned() };
-        if positions.contains_key(&label) {
-            return Err(Unusable(anyhow!(
-                "--keep-columns: the input has a column `{label}`, which is also the name of a result; rename it, or \
-                 leave --keep-columns out"
-            )));
-        }
+        let predicted = |name: &str| {
+            let name = if wanted.keep { format!("{PREFIX}{name}") } else { name.to_owned() };
+            match positions.contains_key(&name) {
+                false => Ok(name),
+                true => Err(Unusable(anyhow!(
+                    "--keep-columns: the input has a column `{name}`, which is also the name of a result; rename it, or \
+                     leave --keep-columns out"
+                ))),
+            }
+        };
+        let labels = &wanted.says.labels;
+        let answer = match wanted.says.task {
+            Task::SingleLabel => Named::Label { label: predicted("label")?, confidence: named("confidence")? },
+            Task::MultiLabel => Named::Labels(predicted("labels")?),
+            Task::Regression => Named::Values {
+                // `line` and `text` are columns of their own.
+                each: labels
+                    .iter()
+                    .map(|name| match ["line", "text", "text_pair"].contains(&name.as_str()) {
+                        true => named(&format!("{PREFIX}{name}")),
+                        false => predicted(name),
+                    })
+                    .collect::<Result<_, _>>()?,
+                all: predicted("values")?,
+            },
+        };
         let json = wanted.form == Form::Jsonl;
-        let each = match json || (wanted.form == Form::Csv && !wanted.each) {
+        let has_probabilities = wanted.says.task != Task::Regression;
+        let each = match json || !has_probabilities || (wanted.form == Form::Csv && !wanted.each) {
             true => Vec::new(),
-            false => wanted.labels.iter().map(|label| named(&format!("p({label})"))).collect::<Result<_, _>>()?,
+            false => labels.iter().map(|label| named(&format!("p({label})"))).collect::<Result<_, _>>()?,
         };
         let texts = match (wanted.keep, wanted.pairs) {
             (true, _) => &[][..],
@@ -99,11 +124,10 @@ impl Heading {
         Ok(Self {
             keep: wanted.keep,
             line: named("line")?,
-            label,
-            confidence: named("confidence")?,
-            probabilities: if json { named("probabilities")? } else { String::new() },
+            answer,
+            probabilities: (json && has_probabilities).then(|| named("probabilities")).transpose()?,
             each,
-            labels: wanted.labels.clone(),
+            says: wanted.says.clone(),
             texts: texts.iter().map(|&name| name.into()).collect(),
             positions,
             kept,
@@ -112,8 +136,8 @@ impl Heading {
 
     /// The names of all columns of a table.
     pub fn names(&self) -> impl Iterator<Item = &String> {
-        let results = [&self.line, &self.label, &self.confidence];
-        self.kept.iter().chain(results).chain(&self.each).chain(&self.texts)
+        let answer = self.answer.columns().into_iter().map(|(name, _)| name);
+        self.kept.iter().chain([&self.line]).chain(answer).chain(&self.each).chain(&self.texts)
     }
 
     /// The kept values of a row, one for each column.
@@ -132,7 +156,8 @@ impl Heading {
 
     /// The field of a row that has the name of a result, where no row before had it.
     pub fn clash<'a>(&self, row: &'a Text) -> Option<&'a str> {
-        let results = [&self.line, &self.label, &self.confidence, &self.probabilities];
+        let results: Vec<&String> =
+            self.answer.fields().into_iter().chain([&self.line]).chain(&self.probabilities).collect();
         row.kept.iter().map(|(name, _)| &**name).find(|name| results.iter().any(|result| *result == name))
     }
 }

@@ -3,14 +3,17 @@
 use std::borrow::Cow;
 
 use anyhow::Result;
-use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde::ser::{SerializeMap, Serializer};
 use taper::{
     data::{Kept, RowText, Text},
     format,
-    task::Answer,
+    task::{Answer, Task},
 };
 
-use super::heading::Heading;
+use super::{
+    answer::{ByLabel, Cell},
+    heading::Heading,
+};
 
 /// The names of the columns.
 pub fn csv_head(heading: &Heading) -> Result<Vec<u8>> {
@@ -29,18 +32,15 @@ pub fn csv_row(
 ) -> Result<()> {
     let mut cells: Vec<Cow<'_, str>> = kept.iter().map(|value| format::inert(as_text(value).unwrap_or(""))).collect();
     cells.push(row.line.to_string().into());
+    // Numbers are in any unit, so that no number of decimals would do.
+    let exact = exact || heading.says.task == Task::Regression;
+    let cell = |cell: Option<Cell>| match cell {
+        Some(text @ Cell::Text(_)) => format::inert(&text.text(exact)).into_owned(),
+        Some(number) => number.text(exact),
+        None => String::new(),
+    };
+    cells.extend(heading.says.cells(answer).into_iter().map(|of_row| cell(of_row).into()));
     let probability = |id: usize| answer.map_or(String::new(), |answer| answer.probabilities()[id].to_string()).into();
-    match answer.map(|answer| (answer, answer.label as usize)) {
-        Some((answer, label)) => {
-            cells.push(format::inert(&heading.labels[label]));
-            cells.push(if exact {
-                probability(label)
-            } else {
-                format::decimals(answer.probabilities()[label].into(), 4).into()
-            });
-        }
-        None => cells.extend(["".into(), "".into()]),
-    }
     cells.extend((0..heading.each.len()).map(probability));
     cells.extend(RowText::from(row).texts().take(heading.texts.len()).map(format::inert));
     csv.write_record(cells.iter().map(|cell| cell.as_bytes()))?;
@@ -97,26 +97,15 @@ fn kept_json(lines: &mut Vec<u8>, heading: &Heading, row: &Text, answer: Option<
     Ok(())
 }
 
-/// Label, confidence and probabilities; null for rows without a text.
+/// What is predicted, and the probabilities if there are any; null for rows without a text.
 fn results<M: SerializeMap>(object: &mut M, heading: &Heading, answer: Option<&Answer>) -> Result<(), M::Error> {
-    let label = answer.map(|answer| answer.label as usize);
-    object.serialize_entry(&heading.label, &label.map(|label| &heading.labels[label]))?;
-    let confidence = answer.zip(label).map(|(answer, label)| answer.probabilities()[label]);
-    object.serialize_entry(&heading.confidence, &confidence)?;
-    let all = answer.map(|answer| ByLabel { labels: &heading.labels, probabilities: answer.probabilities() });
-    object.serialize_entry(&heading.probabilities, &all)
-}
-
-/// The probability of each label as a JSON object: with the digits of a float32, as the confidence beside it has.
-pub struct ByLabel<'a> {
-    /// The labels, by id.
-    pub labels: &'a [String],
-    /// Their probabilities.
-    pub probabilities: &'a [f32],
-}
-
-impl Serialize for ByLabel<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.labels.iter().zip(self.probabilities))
+    heading.answer.write(object, &heading.says, answer)?;
+    match &heading.probabilities {
+        Some(name) => {
+            let labels = &heading.says.labels;
+            let all = answer.map(|answer| ByLabel { labels, probabilities: answer.probabilities() });
+            object.serialize_entry(name, &all)
+        }
+        None => Ok(()),
     }
 }

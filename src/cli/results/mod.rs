@@ -1,5 +1,6 @@
 //! The results of `taper predict`, row by row: as CSV, JSON Lines or Parquet, on standard output or in a file.
 
+mod answer;
 mod file;
 mod form;
 mod heading;
@@ -7,8 +8,8 @@ mod lines;
 mod table;
 mod writer;
 
+pub use answer::{ByLabel, Named, Says};
 pub use file::{NewFile, Packed};
 pub use form::{Form, Target};
 pub use heading::Wanted;
-pub use lines::ByLabel;
 pub use writer::Results;

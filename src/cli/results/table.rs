@@ -17,7 +17,11 @@ use taper::{
     task::Answer,
 };
 
-use super::{heading::Heading, lines::as_text};
+use super::{
+    answer::{Cell, Says},
+    heading::Heading,
+    lines::as_text,
+};
 
 /// Rows of a row group; there are fewer if their texts have more bytes than the second number.
 const GROUP: (usize, usize) = (1 << 16, 32 << 20);
@@ -28,6 +32,18 @@ const CELL: usize = size_of::<Option<ByteArray>>();
 /// Cells of a column; none where there is no value.
 type Cells<T> = Vec<Option<T>>;
 
+/// A column of an answer.
+enum Column {
+    Texts(Cells<ByteArray>),
+    Numbers(Cells<f64>),
+}
+
+impl Column {
+    fn new(number: bool) -> Self {
+        if number { Self::Numbers(Vec::new()) } else { Self::Texts(Vec::new()) }
+    }
+}
+
 /// A Parquet file that is being written. Texts are strings, probabilities are doubles, lines are 64-bit integers; rows without a text have
 /// no label and no probabilities.
 pub struct Table<W: Write + Send> {
@@ -35,8 +51,7 @@ pub struct Table<W: Write + Send> {
     /// The next row group, by column.
     kept: Vec<Cells<ByteArray>>,
     line: Cells<i64>,
-    label: Cells<ByteArray>,
-    confidence: Cells<f64>,
+    answer: Vec<Column>,
     each: Vec<Cells<f64>>,
     texts: Vec<Cells<ByteArray>>,
     bytes: usize,
@@ -45,15 +60,14 @@ pub struct Table<W: Write + Send> {
 impl<W: Write + Send> Table<W> {
     pub fn new(to: W, heading: &Heading) -> Result<Self, ParquetError> {
         let mut columns = Vec::new();
+        let answer = heading.answer.columns();
+        let physical = |number| if number { PhysicalType::DOUBLE } else { PhysicalType::BYTE_ARRAY };
         for (name, kind) in heading.kept.iter().map(|name| (name, PhysicalType::BYTE_ARRAY)).chain(
-            [
-                (&heading.line, PhysicalType::INT64),
-                (&heading.label, PhysicalType::BYTE_ARRAY),
-                (&heading.confidence, PhysicalType::DOUBLE),
-            ]
-            .into_iter()
-            .chain(heading.each.iter().map(|name| (name, PhysicalType::DOUBLE)))
-            .chain(heading.texts.iter().map(|name| (name, PhysicalType::BYTE_ARRAY))),
+            [(&heading.line, PhysicalType::INT64)]
+                .into_iter()
+                .chain(answer.iter().map(|&(name, number)| (name, physical(number))))
+                .chain(heading.each.iter().map(|name| (name, PhysicalType::DOUBLE)))
+                .chain(heading.texts.iter().map(|name| (name, PhysicalType::BYTE_ARRAY))),
         ) {
             let string = (kind == PhysicalType::BYTE_ARRAY).then_some(LogicalType::String);
             let column = Type::primitive_type_builder(name, kind)
@@ -68,8 +82,7 @@ impl<W: Write + Send> Table<W> {
             file: SerializedFileWriter::new(to, Arc::new(schema), Arc::new(properties))?,
             kept: vec![Vec::new(); heading.kept.len()],
             line: Vec::new(),
-            label: Vec::new(),
-            confidence: Vec::new(),
+            answer: answer.iter().map(|&(_, number)| Column::new(number)).collect(),
             each: vec![Vec::new(); heading.each.len()],
             texts: vec![Vec::new(); heading.texts.len()],
             bytes: 0,
@@ -79,7 +92,7 @@ impl<W: Write + Send> Table<W> {
     /// Adds a row.
     pub fn add(
         &mut self,
-        labels: &[String],
+        says: &Says,
         kept: &[&Kept],
         row: &Text,
         answer: Option<&Answer>,
@@ -99,8 +112,14 @@ impl<W: Write + Send> Table<W> {
         }
         let probability = |id: usize| answer.map(|answer| f64::from(answer.probabilities()[id]));
         self.line.push(i64::try_from(row.line).ok());
-        self.label.push(answer.map(|answer| string(&labels[answer.label as usize])));
-        self.confidence.push(answer.and_then(|answer| probability(answer.label as usize)));
+        for (column, cell) in self.answer.iter_mut().zip(says.cells(answer)) {
+            match (column, cell) {
+                (Column::Texts(cells), Some(Cell::Text(text))) => cells.push(Some(string(&text))),
+                (Column::Numbers(cells), Some(Cell::Number(number))) => cells.push(Some(number)),
+                (Column::Texts(cells), _) => cells.push(None),
+                (Column::Numbers(cells), _) => cells.push(None),
+            }
+        }
         for (id, column) in self.each.iter_mut().enumerate() {
             column.push(probability(id));
         }
@@ -116,8 +135,10 @@ impl<W: Write + Send> Table<W> {
         let to = &mut group;
         self.kept.iter_mut().try_for_each(|cells| column::<ByteArrayType, W>(to, cells))?;
         column::<Int64Type, W>(to, &mut self.line)?;
-        column::<ByteArrayType, W>(to, &mut self.label)?;
-        column::<DoubleType, W>(to, &mut self.confidence)?;
+        self.answer.iter_mut().try_for_each(|cells| match cells {
+            Column::Texts(cells) => column::<ByteArrayType, W>(to, cells),
+            Column::Numbers(cells) => column::<DoubleType, W>(to, cells),
+        })?;
         self.each.iter_mut().try_for_each(|cells| column::<DoubleType, W>(to, cells))?;
         self.texts.iter_mut().try_for_each(|cells| column::<ByteArrayType, W>(to, cells))?;
         group.close()?;

@@ -85,7 +85,7 @@ impl<'a> Results<'a> {
             let kept = kept(&self.heading, row)?;
             match &mut self.to {
                 To::Table(file, table) => {
-                    table.add(&self.heading.labels, &kept, row, answer).with_context(|| file.unwritten())?
+                    table.add(&self.heading.says, &kept, row, answer).with_context(|| file.unwritten())?
                 }
                 _ => csv_row(&mut csv, &self.heading, &kept, (row, answer), self.wanted.each)?,
             }

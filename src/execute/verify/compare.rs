@@ -57,6 +57,8 @@ pub struct Comparison {
     weights: Option<String>,
     /// The last step to compare; `None` if the run's end is compared too.
     last: Option<u64>,
+    /// The stored temperature and thresholds.
+    decision: Option<String>,
     /// Steps trained so far.
     steps_done: u64,
     result: Verification,
@@ -83,6 +85,7 @@ impl Comparison {
             evaluations: store.evals(&record.key)?,
             predictions: [predictions(Split::Dev)?, predictions(Split::Test)?],
             weights: record.weights_sha256.clone(),
+            decision: record.decided.as_ref().map(|decided| format!("{:?}", decided.decision)),
             last,
             steps_done: 0,
             result: Verification {
@@ -111,6 +114,11 @@ impl Comparison {
             Event::StepCompleted(step) => self.step(step),
             Event::EvalCompleted { when, step, split, metrics, .. } => self.evaluation(*when, *step, *split, metrics),
             Event::Predicted { split, predictions } if self.is_exact() => self.predicted(*split, predictions),
+            Event::Decided(now) if self.is_exact() => {
+                if let Some(stored) = self.decision.clone() {
+                    self.text("the decision", "temperature and thresholds", &stored, &format!("{:?}", now.decision));
+                }
+            }
             Event::WeightsKept { sha256 } if self.is_exact() => {
                 if let Some(stored) = self.weights.clone() {
                     self.result.weights = true;
@@ -219,6 +227,11 @@ impl Comparison {
             let bits = |p: &Prediction| -> Vec<(u32, u32)> {
                 p.probabilities.iter().map(|(id, p)| (id, p.to_bits())).collect()
             };
+            // NaN is not equal to itself, but is written alike.
+            let said = |p: &Prediction| format!("{:?} for {:?}", p.predicted, p.label);
+            if said(stored) != said(now) {
+                self.differs(&at, "prediction", said(stored), said(now));
+            }
             if bits(stored) != bits(now) {
                 let text = |p: &Prediction| format!("{:?}", p.probabilities);
                 self.differs(&at, "probabilities", text(stored), text(now));

@@ -134,6 +134,7 @@ impl Verifier<'_> {
         let training = Training {
             task: run.config.data.task(),
             train: &run.config.train,
+            choices: run.config.data.choices(),
             checkpoint: &run.config.checkpoint,
             dataset: &run.dataset,
             tokens: &run.tokens,

@@ -178,6 +178,7 @@ fn a_sweep_has_a_table_with_what_needs_attention_above_it() {
         step: 0,
         trained_s: 0.0,
         metric: Metric::Accuracy,
+        shown: Metric::Accuracy,
         keep: Keep::Last,
         has_dev: false,
         rungs: Vec::new(),

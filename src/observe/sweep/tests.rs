@@ -31,6 +31,7 @@ fn planned(i: usize, state: RunState) -> PlannedInfo {
         step: if state == RunState::Completed { 10 } else { 0 },
         trained_s: if state == RunState::Completed { 4.0 } else { 0.0 },
         metric: Metric::Accuracy,
+        shown: Metric::Accuracy,
         keep: Keep::Last,
         has_dev: true,
         rungs: Vec::new(),

@@ -257,10 +257,10 @@ fn unusual_optimizer_settings_give_a_warning() {
             spec.checkpoint.keep = Keep::Best;
         }
     };
-    one(&delta(Metric::Accuracy), "train.early_stopping_min_delta = 5: no evaluation can be better");
-    one(&delta(Metric::MacroF1), "the whole range of macro-F1");
+    one(&delta(Some(Metric::Accuracy)), "train.early_stopping_min_delta = 5: no evaluation can be better");
+    one(&delta(Some(Metric::MacroF1)), "the whole range of macro-F1");
     // A loss has no upper bound; and these values are useful.
-    assert_eq!(of(delta(Metric::Loss)), [""; 0]);
+    assert_eq!(of(delta(Some(Metric::Loss))), [""; 0]);
     for (eps, decay) in [(1e-12, 0.0), (1e-3, 0.1), (0.1, 1.0)] {
         assert_eq!(of(|spec| (spec.train.eps, spec.train.weight_decay) = (eps, decay)), [""; 0]);
     }

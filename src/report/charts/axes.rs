@@ -14,6 +14,7 @@ use super::{
     pen::{At, SMALL, stroke, style},
     theme::{GRID, MUTED},
 };
+use crate::format::{decimals, rate};
 
 /// A chart whose coordinates are the numbers on its axes.
 pub type Plot<'a, DB> = ChartContext<'a, DB, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
@@ -80,6 +81,28 @@ pub fn whole(value: f64) -> String {
     if (value - value.round()).abs() < 1e-6 { format!("{}", value.round()) } else { String::new() }
 }
 
+/// The range of an axis with these values, with some space at both ends; 0 to 1 without values.
+pub fn span(values: impl Iterator<Item = f64> + Clone) -> Range<f64> {
+    let low = values.clone().fold(f64::INFINITY, f64::min);
+    let high = values.fold(f64::NEG_INFINITY, f64::max);
+    if !(low.is_finite() && high.is_finite()) {
+        return 0.0..1.0;
+    }
+    // Values of one size alone, and numbers too large to tell their neighbours apart, have a range all the same.
+    let room = ((high - low) * 0.04).max(low.abs().max(high.abs()) * 1e-6);
+    let room = if room > 0.0 { room } else { 0.5 };
+    low - room..high + room
+}
+
+/// A label of an axis of this length, with as many digits as tell labels apart.
+pub fn number(length: f64, value: f64) -> String {
+    let digits = -(length / 10.0).log10().floor();
+    match digits {
+        digits if !(-6.0..=6.0).contains(&digits) => rate(value),
+        digits => decimals(value, digits.max(0.0) as usize).replace('-', "−"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,5 +114,18 @@ mod tests {
         {
             assert!((round_end(value, 7) - end).abs() < 1e-9 * end, "{value}: {}", round_end(value, 7));
         }
+    }
+
+    #[test]
+    fn an_axis_of_any_numbers_has_a_range_and_labels_that_differ() {
+        assert_eq!(span([f64::NAN].into_iter()), 0.0..1.0);
+        assert_eq!(span([0.0].into_iter()), -0.5..0.5);
+        let same = span([1e9, 1e9].into_iter());
+        assert!(same.start < 1e9 && same.end > 1e9);
+        assert_eq!(span([0.0, 100.0].into_iter()), -4.0..104.0);
+        assert_eq!(
+            [number(10.0, 2.0), number(1.0, -0.25), number(400.0, 120.0)],
+            ["2", "−0.3", "120"].map(String::from)
+        );
     }
 }

@@ -1,13 +1,18 @@
-//! Accuracy before and after training, with its 95% intervals.
+//! A metric before and after training, with its 95% intervals.
 
 use plotters::{prelude::DrawingBackend, style::RGBColor};
 
 use super::{
     Area, Chart, Drawn, Legible,
+    axes::{number, round_end},
     pen::{self, At},
     theme, width,
 };
-use crate::{report::format, stats::Interval};
+use crate::{
+    metrics::{Metric, Unit},
+    report::format,
+    stats::Interval,
+};
 
 /// One row for each run.
 pub struct BeforeAfterChart {
@@ -15,20 +20,24 @@ pub struct BeforeAfterChart {
     pub changes: Vec<Change>,
     /// Name of the split.
     pub split: &'static str,
-    /// Accuracy of the majority-class baseline.
+    /// The metric.
+    pub metric: Metric,
+    /// What the intervals are: `95% Wilson intervals`.
+    pub intervals: &'static str,
+    /// Its value for the baseline.
     pub baseline: Option<f64>,
 }
 
-/// A run's accuracies, with their intervals.
+/// A run's values, with their intervals.
 pub struct Change {
     /// Name of the run.
     pub name: String,
     /// Start of its key, which identifies it if its name cannot be drawn.
     pub key: String,
     /// Before the first step.
-    pub before: Option<(f64, Interval)>,
+    pub before: Option<(f64, Option<Interval>)>,
     /// With the kept weights.
-    pub after: (f64, Interval),
+    pub after: (f64, Option<Interval>),
 }
 
 const TOP: f64 = 128.0;
@@ -48,6 +57,22 @@ impl BeforeAfterChart {
         format::wrap(name, (self.left(width) - 50.0) / pen::SMALL, pen::NAME_LINES)
     }
 
+    /// The ends of the axis and the distance of its labels: 0 to 1 for shares.
+    fn axis(&self) -> (f64, f64, f64) {
+        if self.metric.info().unit == Unit::Share {
+            return (0.0, 1.0, 0.2);
+        }
+        let ends = |(value, interval): (f64, Option<Interval>)| {
+            [Some(value), interval.map(|i| i.low), interval.map(|i| i.high)].into_iter().flatten()
+        };
+        let values = self.changes.iter().flat_map(|c| c.before.into_iter().chain([c.after]).flat_map(ends));
+        let values: Vec<f64> = values.chain(self.baseline).filter(|v| v.is_finite()).collect();
+        let high = round_end(values.iter().copied().fold(0.0, f64::max), 6);
+        let lowest = values.iter().copied().fold(0.0, f64::min);
+        let low = if lowest < 0.0 { -round_end(-lowest, 6) } else { 0.0 };
+        (low, high, (high - low) / 5.0)
+    }
+
     /// Height of each run.
     fn row(&self, width: f64) -> f64 {
         let most = self.changes.iter().map(|change| self.lines(&change.name, width).len()).max().unwrap_or(0);
@@ -65,25 +90,34 @@ impl Chart for BeforeAfterChart {
     }
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
-        pen::title(area, &format!("Accuracy on the {} split before and after training", self.split))?;
+        pen::title(
+            area,
+            &format!("{} on the {} split before and after training", format::capital(self.metric.name()), self.split),
+        )?;
         let width = width(area);
         let (left, row) = (self.left(width), self.row(width));
         let right = width - 280.0;
         let bottom = TOP + row * self.changes.len() as f64;
-        let x = |share: f64| left + share.clamp(0.0, 1.0) * (right - left);
+        let (low, high, distance) = self.axis();
+        let x = |value: f64| left + ((value.clamp(low, high) - low) / (high - low)) * (right - left);
         for tick in 0..=5 {
-            let share = f64::from(tick) / 5.0;
-            pen::path(area, &[(x(share), TOP - 20.0), (x(share), bottom)], pen::stroke(theme::GRID, 1.0, 2))?;
-            let label = format!("{}%", tick * 20);
-            pen::text(area, (x(share), bottom + 28.0), &label, pen::SMALL, theme::MUTED, At::Middle)?;
+            let value = low + f64::from(tick) * distance;
+            pen::path(area, &[(x(value), TOP - 20.0), (x(value), bottom)], pen::stroke(theme::GRID, 1.0, 2))?;
+            let label = match self.metric.info().unit {
+                Unit::Share => format!("{}%", tick * 20),
+                Unit::Nats | Unit::Plain => number(high - low, value),
+            };
+            pen::text(area, (x(value), bottom + 28.0), &label, pen::SMALL, theme::MUTED, At::Middle)?;
         }
-        let note = "ring: before · dot: after · bars: 95% Wilson intervals";
+        let drawn = self.changes.iter().any(|c| c.after.1.is_some());
+        let bars = if drawn { format!(" · bars: {}", self.intervals) } else { String::new() };
+        let note = &format!("ring: before · dot: after{bars}");
         let from = if width < f64::from(super::WIDTH) { 24.0 } else { left };
         pen::text(area, (from, bottom + 66.0), note, pen::SMALL, theme::MUTED, At::Left)?;
         if let Some(baseline) = self.baseline {
             let style = pen::stroke(theme::MUTED, 1.0, 3);
             pen::dashes(area, (x(baseline), TOP - 24.0), (x(baseline), bottom), style)?;
-            let note = format!("baseline {}", format::percent(baseline));
+            let note = format!("baseline {}", self.metric.text(baseline));
             pen::text(area, (x(baseline), TOP - 42.0), &note, pen::SMALL, theme::MUTED, At::Middle)?;
         }
         for (i, change) in self.changes.iter().enumerate() {
@@ -96,14 +130,18 @@ impl Chart for BeforeAfterChart {
                 pen::text(area, (left - 24.0, y), line, pen::SMALL, theme::INK, At::Right)?;
             }
             let after = change.after;
-            let mut label = format::percent(after.0);
+            let mut label = self.metric.text(after.0);
             if let Some(before) = change.before {
                 pen::path(area, &[(x(before.0), y), (x(after.0), y)], pen::stroke(theme::OTHERS, 0.6, 6))?;
-                whisker(area, (x(before.1.low), x(before.1.high)), y, theme::MUTED)?;
+                if let Some(i) = before.1 {
+                    whisker(area, (x(i.low), x(i.high)), y, theme::MUTED)?;
+                }
                 ring(area, (x(before.0), y))?;
-                label = format!("{} to {label}", format::percent(before.0));
+                label = format!("{} to {label}", self.metric.text(before.0));
             }
-            whisker(area, (x(after.1.low), x(after.1.high)), y, theme::PALETTE[0])?;
+            if let Some(i) = after.1 {
+                whisker(area, (x(i.low), x(i.high)), y, theme::PALETTE[0])?;
+            }
             pen::dot(area, (x(after.0), y), 11, theme::PALETTE[0], true)?;
             pen::text(area, (right + 24.0, y), &label, pen::LABEL, theme::INK, At::Left)?;
         }
@@ -138,10 +176,12 @@ mod tests {
                     name: name.to_string(),
                     key: String::new(),
                     before: None,
-                    after: (0.5, Interval { low: 0.4, high: 0.6 }),
+                    after: (0.5, Some(Interval { low: 0.4, high: 0.6 })),
                 })
                 .collect(),
             split: "test",
+            metric: Metric::Accuracy,
+            intervals: "",
             baseline: None,
         };
         let long = "lr=0.0003 batch_size=16 dropout=0.1 weight_decay=0.01 warmup_ratio=0.1 scheduler=cosine seed=";

@@ -18,6 +18,8 @@ pub struct LossChart {
     pub legend: Vec<LegendEntry>,
     /// Weight of the past in the moving average.
     pub smoothing: f64,
+    /// What the loss is, with its unit.
+    pub of: &'static str,
 }
 
 /// The loss of one run.
@@ -121,7 +123,7 @@ impl Chart for LossChart {
             area,
             (area_of_legend.right, area_of_legend.below),
             Axis { range: 0.0..last, title: "optimiser step", labels: (last as usize + 1).min(11), format: &whole },
-            Axis { range: 0.0..top, title: "cross-entropy (nats)", labels: LABELS, format: &|v| label(top, v) },
+            Axis { range: 0.0..top, title: self.of, labels: LABELS, format: &|v| label(top, v) },
         )?;
         let cut = |(x, y): (f64, f64)| (x, y.min(top));
         let many = self.curves.len() > 1;
@@ -200,7 +202,7 @@ mod tests {
             let raw: Vec<_> = values.iter().enumerate().map(|(i, v)| (i as f64 + 1.0, *v)).collect();
             Curve { colour: theme::PALETTE[0], smooth: raw.clone(), raw, ended_early: false, completed: true }
         };
-        LossChart { curves: losses.iter().map(curve).collect(), legend: Vec::new(), smoothing: 0.9 }
+        LossChart { curves: losses.iter().map(curve).collect(), legend: Vec::new(), smoothing: 0.9, of: "loss" }
     }
 
     #[test]

@@ -4,17 +4,19 @@
 //! half that size ([`svg`]); the PNG has a pixel for each unit, so it is sharp on high-density screens ([`png`]). The bytes of the SVG depend only
 //! on the chart: text widths are estimated, not measured with a font of the machine.
 
-mod accuracy;
 mod axes;
 mod before_after;
 mod bitmap;
-mod confusion;
 mod draw;
 mod fonts;
 mod loss;
+mod matrix;
+mod metric;
 mod pen;
 mod probes;
 mod reliability;
+mod residuals;
+mod scatter;
 mod theme;
 
 use plotters::{
@@ -23,15 +25,17 @@ use plotters::{
     prelude::DrawingBackend,
 };
 
-pub use accuracy::{AccuracyChart, Track};
 pub use before_after::{BeforeAfterChart, Change};
-pub use confusion::ConfusionChart;
 pub use draw::{png, svg};
 pub use fonts::Fonts;
 pub use loss::{Curve, LossChart};
+pub use matrix::MatrixChart;
+pub use metric::{MetricChart, Track};
 pub use pen::LegendEntry;
 pub use probes::{Bar, ProbeBars, ProbesChart};
-pub use reliability::{Bin, ReliabilityChart};
+pub use reliability::{Bin, ReliabilityChart, ReliabilityWords};
+pub use residuals::ResidualsChart;
+pub use scatter::ScatterChart;
 pub use theme::{MUTED, OTHERS, PALETTE, STANDALONE_STYLE};
 
 use super::{ReportError, files};

@@ -10,10 +10,46 @@ use super::{
 };
 use crate::report::format;
 
-/// Accuracy by confidence.
+/// Accuracy by confidence, or of sets of labels how often a label is there by its probability.
 pub struct ReliabilityChart {
+    /// Its words.
+    pub words: ReliabilityWords,
     /// Bins of equal width over [0, 1].
     pub bins: Vec<Bin>,
+}
+
+/// The words of a reliability diagram.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ReliabilityWords {
+    /// Title.
+    pub title: &'static str,
+    /// Title of the horizontal axis.
+    pub x: &'static str,
+    /// Title of the vertical axis.
+    pub y: &'static str,
+    /// What the dashed line and the dot are.
+    pub key: &'static str,
+    /// What is counted, in the singular.
+    pub counted: &'static str,
+}
+
+impl ReliabilityWords {
+    /// Of rows with one label.
+    pub const OF_ROWS: Self = Self {
+        title: "Reliability: accuracy by confidence",
+        x: "confidence in the predicted label (%)",
+        y: "share predicted correctly (%)",
+        key: "dashed: confidence = accuracy · dot: mean confidence of the bin",
+        counted: "row",
+    };
+    /// Of every label of every row.
+    pub const OF_CELLS: Self = Self {
+        title: "Reliability: how often labels are there, by probability",
+        x: "probability of a label (%)",
+        y: "share of rows that have it (%)",
+        key: "dashed: probability = share · dot: mean probability of the bin",
+        counted: "pair",
+    };
 }
 
 /// Rows of similar confidence.
@@ -29,7 +65,7 @@ pub struct Bin {
 
 impl ReliabilityChart {
     /// Ten bins, like those of [`crate::metrics::Metrics::calibration_error`]; `rows` are (confidence, right).
-    pub fn new(rows: impl IntoIterator<Item = (f32, bool)>) -> Self {
+    pub fn new(words: ReliabilityWords, rows: impl IntoIterator<Item = (f32, bool)>) -> Self {
         let mut bins = vec![Bin::default(); 10];
         for (confidence, right) in rows {
             let bin = &mut bins[((confidence * 10.0) as usize).min(9)];
@@ -37,7 +73,7 @@ impl ReliabilityChart {
             bin.right += u64::from(right);
             bin.confidence += f64::from(confidence);
         }
-        Self { bins }
+        Self { words, bins }
     }
 }
 
@@ -51,15 +87,15 @@ impl Chart for ReliabilityChart {
     }
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, _: Legible<'_>) -> Drawn<DB> {
-        pen::title(area, "Reliability: accuracy by confidence")?;
+        pen::title(area, self.words.title)?;
         let whole = |v: f64| format::decimals(v, 0);
         let mut chart = plot(
             area,
             (40.0, 0.0),
-            Axis { range: 0.0..100.0, title: "confidence in the predicted label (%)", labels: 11, format: &whole },
+            Axis { range: 0.0..100.0, title: self.words.x, labels: 11, format: &whole },
             Axis {
                 range: 0.0..103.0,
-                title: "share predicted correctly (%)",
+                title: self.words.y,
                 labels: 6,
                 format: &|v| {
                     if v > 100.5 { String::new() } else { whole(v) }
@@ -77,7 +113,8 @@ impl Chart for ReliabilityChart {
             let foot = chart.backend_coord(&(from + width / 2.0, 0.0));
             let mean = chart.backend_coord(&(100.0 * bin.confidence / bin.rows as f64, share));
             // A narrow bin has no space for the word.
-            let rows = if narrow { format::count(bin.rows) } else { format::plural(bin.rows as usize, "row") };
+            let rows =
+                if narrow { format::count(bin.rows) } else { format::plural(bin.rows as usize, self.words.counted) };
             notes.push((foot, mean, rows));
         }
         let point = |p: (i32, i32)| (f64::from(p.0), f64::from(p.1));
@@ -88,7 +125,7 @@ impl Chart for ReliabilityChart {
             pen::text(area, (x, y - 24.0), &rows, pen::SMALL, theme::INK, At::Middle)?;
             pen::dot(area, point(mean), 8, theme::INK, true)?;
         }
-        let key = "dashed: confidence = accuracy · dot: mean confidence of the bin";
+        let key = self.words.key;
         pen::text(area, (end_of_line, if narrow { 74.0 } else { 40.0 }), key, pen::SMALL, theme::MUTED, At::Right)
     }
 }
@@ -99,7 +136,7 @@ mod tests {
 
     #[test]
     fn rows_fall_into_bins_of_their_confidence() {
-        let chart = ReliabilityChart::new([(0.95, true), (1.0, false), (0.5, true)]);
+        let chart = ReliabilityChart::new(ReliabilityWords::OF_ROWS, [(0.95, true), (1.0, false), (0.5, true)]);
         assert_eq!(chart.bins[9], Bin { rows: 2, right: 1, confidence: f64::from(0.95f32) + 1.0 });
         assert_eq!(chart.bins[5].rows, 1);
     }

@@ -1,39 +1,38 @@
 //! The answer: the best trial with its interval, then the one run whose predictions the page shows.
 
-use super::{BestRun, Headline};
+use super::{BaselineText, BestRun, Headline};
 use crate::{
-    metrics::{Metric, Metrics},
+    metrics::Metrics,
     report::{
         analysis::{Analysis, Group},
-        baseline::Baseline,
         format,
         input::{ReportInput, RunInput, split_name},
-        means::{Mean, OVER_ROWS, mean},
-        pictures::with_interval,
-        tables::label_name,
+        intervals::second_text,
+        means::{Mean, mean},
+        reference::{Reference, above},
+        terms::{Terms, over_rows},
     },
+    stats::Interval,
 };
 
 /// The answer of an experiment in which a run has a result.
 pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headline> {
     let shown = analysis.shown(&input.runs)?;
     let group = &analysis.groups[analysis.best_group()?];
-    let own = Own::of(shown, analysis)?;
+    let (own, terms) = (Own::of(shown, analysis)?, analysis.terms);
     let (subject, of) = subject(input, analysis);
     let single = |name: String| Headline {
         subject: subject.clone(),
         name,
         of,
         split: own.split,
-        accuracy: own.accuracy.clone(),
+        first: own.first.clone(),
         rows: own.rows.clone(),
         mean_over: String::new(),
-        interval: Some(own.interval.clone()),
-        macro_f1: own.macro_f1.clone(),
-        before: shown.before().map(|m| format::percent(m.get(Metric::Accuracy))),
+        interval: own.interval.clone(),
+        second: own.second.clone(),
+        before: shown.before().map(|m| terms.first.text(m.get(terms.first))),
         baseline: own.baseline.clone(),
-        baseline_of: own.baseline_of.clone(),
-        baseline_label: own.baseline_label.clone(),
         verdict: own.verdict(shown, if analysis.groups.len() > 1 { "the best trial" } else { "the model" }),
         key: None,
         run: None,
@@ -52,22 +51,25 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
         let name = if analysis.groups.len() > 1 { group.name.clone() } else { shown.run.name.clone() };
         return Some(Headline { key, ..single(name) });
     }
-    let over = Means::of(input, group)?;
+    let over = Means::of(input, analysis, group)?;
+    let against = |what: &str| own.share_of_baseline.map(|of| against_baseline(terms, what, over.first.mean - of));
     Some(Headline {
-        accuracy: format::percent(over.accuracy.mean),
-        rows: if folds { "of all rows right, out-of-fold".into() } else { format!("of the {} rows right", own.split) },
+        first: terms.first.text(over.first.mean),
+        rows: match (terms.is_single(), folds) {
+            (true, true) => "of all rows right, out-of-fold".into(),
+            (true, false) => format!("of the {} rows right", own.split),
+            (false, true) => format!("{} on all rows, out-of-fold", terms.first.name()),
+            (false, false) => format!("{} on the {} rows", terms.first.name(), own.split),
+        },
         mean_over: over.seeds(group),
         interval: over
-            .accuracy
+            .first
             .shown()
-            .zip(over.accuracy.covers("seed"))
-            .map(|((low, high), covers)| (covers, format::percent_range(crate::stats::Interval { low, high }))),
-        macro_f1: over.macro_f1.map_or(format::NOTHING.into(), |mean| format::percent(mean.mean)),
-        before: over.before.map(|mean| format::percent(mean.mean)),
-        verdict: match over.accuracy.n {
-            1 => of_one_seed(over.accuracy.mean - own.share_of_baseline),
-            _ => of_mean(over.accuracy.mean - own.share_of_baseline),
-        },
+            .zip(over.first.covers(terms.first, "seed"))
+            .map(|((low, high), covers)| (covers, format::interval(terms.first, Interval { low, high }))),
+        second: over.second.map_or(format::NOTHING.into(), |mean| terms.second.text(mean.mean)),
+        before: over.before.map(|mean| terms.first.text(mean.mean)),
+        verdict: against(if over.first.n == 1 { "The completed seed" } else { "The mean" }).unwrap_or_default(),
         run: Some(BestRun {
             intro: match folds {
                 true => "The classes and mistakes below are of".into(),
@@ -80,10 +82,10 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
             name: shown.run.name.clone(),
             key: (!folds).then(|| format::short(&shown.run.key).to_string()),
             verdict: own.verdict(shown, if folds { "this seed" } else { "this run" }),
-            accuracy: own.accuracy.clone(),
+            first: own.first.clone(),
             rows: own.rows.clone(),
             interval: own.interval.clone(),
-            macro_f1: own.macro_f1.clone(),
+            second: own.second.clone(),
             of: if folds { "of one seed of it".into() } else { format!("of its best run, {}", shown.run.name) },
         }),
         ..single(trial_name(analysis, group))
@@ -114,75 +116,75 @@ fn trial_name(analysis: &Analysis, group: &Group) -> String {
 /// What is measured of the run, or of the folds together, that the page shows.
 struct Own {
     split: &'static str,
-    accuracy: String,
+    first: String,
     rows: String,
-    interval: (String, String),
-    macro_f1: String,
-    baseline: String,
-    baseline_of: String,
-    baseline_label: String,
-    share_of_baseline: f64,
+    interval: Option<(String, String)>,
+    second: String,
+    baseline: Option<BaselineText>,
+    share_of_baseline: Option<f64>,
 }
 
 impl Own {
     fn of(run: &RunInput, analysis: &Analysis) -> Option<Self> {
         let metrics = run.run.final_metrics.as_ref()?;
-        let (accuracy, interval) = with_interval(metrics);
-        let baseline = Baseline::of(run)?;
+        let (terms, intervals) = (analysis.terms, analysis.intervals_of(run));
+        let baseline = Reference::of(run);
         let folds = analysis.together.is_some();
         let split = if folds { "out-of-fold" } else { split_name(run.measured_on()) };
         let rows = format::count(metrics.rows);
         Some(Self {
             split,
-            accuracy: format::percent(accuracy),
-            rows: if folds {
-                format!("of all {rows} rows right, {split}")
-            } else {
-                format!("of {rows} {split} rows right")
+            first: terms.first.text(metrics.get(terms.first)),
+            rows: match (terms.is_single(), folds) {
+                (true, true) => format!("of all {rows} rows right, {split}"),
+                (true, false) => format!("of {rows} {split} rows right"),
+                (false, true) => format!("{} on all {rows} rows, {split}", terms.first.name()),
+                (false, false) => format!("{} on {rows} {split} rows", terms.first.name()),
             },
-            interval: (OVER_ROWS.into(), format::percent_range(interval)),
-            macro_f1: format::percent(metrics.get(Metric::MacroF1)),
-            baseline: format::percent(baseline.accuracy(metrics)),
-            share_of_baseline: baseline.accuracy(metrics),
-            baseline_label: label_name(run, baseline.label),
-            baseline_of: baseline.words,
+            interval: intervals[0].map(|i| (over_rows(terms.first).into(), format::interval(terms.first, i))),
+            second: second_text(terms, metrics, &intervals),
+            share_of_baseline: baseline.as_ref().and_then(|baseline| baseline.value(metrics, true)),
+            baseline: baseline.map(|baseline| BaselineText {
+                value: baseline.value_text(run, metrics),
+                words: baseline.words(run),
+                sentence: baseline.sentence(run, metrics),
+            }),
         })
     }
 
     /// Compares it with the baseline, row by row.
     fn verdict(&self, run: &RunInput, what: &str) -> String {
-        let verdict = Baseline::of(run).zip(run.run.final_metrics.as_ref()).map(|(baseline, m)| baseline.against(m));
-        verdict.map_or(String::new(), |verdict| verdict.sentence(what, |id| label_name(run, id)))
+        Reference::of(run).map(|baseline| baseline.verdict(run, what)).unwrap_or_default()
     }
 }
 
 /// The means of the best trial over its seeds.
 struct Means {
-    accuracy: Mean,
-    macro_f1: Option<Mean>,
+    first: Mean,
+    second: Option<Mean>,
     before: Option<Mean>,
 }
 
 impl Means {
-    fn of(input: &ReportInput, group: &Group) -> Option<Self> {
+    fn of(input: &ReportInput, analysis: &Analysis, group: &Group) -> Option<Self> {
         let of = |runs: &[usize]| runs.iter().map(|&i| input.runs[i].before()).collect::<Option<Vec<&Metrics>>>();
-        // As the accuracy after training: of folds, all rows of a seed together.
+        // As the value after training: of folds, all rows of a seed together.
         let pooled: Vec<Metrics> = group.complete.iter().filter_map(|folds| Metrics::pooled(&of(folds)?)).collect();
         let before: Vec<&Metrics> = match &group.out_of_fold {
             Some(_) => pooled.iter().collect(),
             None => group.finished.iter().filter_map(|&i| input.runs[i].before()).collect(),
         };
-        let (accuracy, macro_f1) = match &group.out_of_fold {
-            Some(folds) => (folds.accuracy, folds.macro_f1),
-            None => (group.accuracy, group.macro_f1),
+        let (first, second) = match &group.out_of_fold {
+            Some(folds) => (folds.first, folds.second),
+            None => (group.first, group.second),
         };
-        Some(Self { accuracy: accuracy?, macro_f1, before: mean(&before, Metric::Accuracy) })
+        Some(Self { first: first?, second, before: mean(&before, analysis.terms.first) })
     }
 
     /// What the means are over: `mean over 2 of 3 seeds`.
     fn seeds(&self, group: &Group) -> String {
         let planned = group.out_of_fold.as_ref().map_or(group.planned, |folds| folds.seeds);
-        match self.accuracy.n {
+        match self.first.n {
             n if n == planned => format!("mean over {}", format::plural(n, "seed")),
             1 => format!("1 of {} completed", format::plural(planned, "seed")),
             n => format!("mean over {n} of {}", format::plural(planned, "seed")),
@@ -190,34 +192,26 @@ impl Means {
     }
 }
 
-/// Compares a mean accuracy with the baseline's.
-fn of_mean(difference: f64) -> String {
-    against_baseline("The mean", difference)
-}
-
-/// The same of the only completed seed of several.
-fn of_one_seed(difference: f64) -> String {
-    against_baseline("The completed seed", difference)
-}
-
-fn against_baseline(what: &str, difference: f64) -> String {
-    let points = format::decimals(difference.abs() * 100.0, 1);
-    match points.as_str() {
-        "0.0" => format!("{what} equals the baseline."),
-        points if difference > 0.0 => format!("{what} is {points} points above the baseline."),
-        points => format!("{what} is {points} points below the baseline."),
+/// Compares a mean with the baseline's value: `what` is `difference` above it.
+fn against_baseline(terms: Terms, what: &str, difference: f64) -> String {
+    let lower = if terms.lower_is_better() { " (lower is better)" } else { "" };
+    match above(terms, difference) {
+        text if text.chars().all(|c| !matches!(c, '1'..='9')) => format!("{what} equals the baseline."),
+        text => format!("{what} is {text} the baseline{lower}."),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::task::Task;
 
     #[test]
     fn a_mean_is_compared_with_the_baseline() {
-        assert_eq!(of_mean(0.417), "The mean is 41.7 points above the baseline.");
-        assert_eq!(of_mean(-0.02), "The mean is 2.0 points below the baseline.");
-        assert_eq!(of_mean(-0.0004), "The mean equals the baseline.");
-        assert_eq!(of_one_seed(0.05), "The completed seed is 5.0 points above the baseline.");
+        let of = |task, difference| against_baseline(Terms::of_task(task), "The mean", difference);
+        assert_eq!(of(Task::SingleLabel, 0.417), "The mean is 41.7 points above the baseline.");
+        assert_eq!(of(Task::SingleLabel, -0.02), "The mean is 2.0 points below the baseline.");
+        assert_eq!(of(Task::SingleLabel, -0.0004), "The mean equals the baseline.");
+        assert_eq!(of(Task::Regression, -0.5), "The mean is 0.5000 below the baseline (lower is better).");
     }
 }

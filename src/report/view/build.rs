@@ -1,10 +1,12 @@
 //! Fills in the view: rows of the tables, and the sentences.
 
 use super::{
-    ClassRow, ConfusedRow, MistakeRow, Pictures, ProbeRow, RunRow, View,
+    ClassRow, ConfusedRow, Pictures, ProbeRow, RunRow, View,
     answer::headline,
     caveats::{budget_is_spent, caveats, chooses_checkpoint},
+    decided, mistakes,
     ranking::{comparison, ranking},
+    scores,
     warnings::warnings,
 };
 use crate::{
@@ -13,15 +15,20 @@ use crate::{
     report::{
         ReportError,
         analysis::Analysis,
-        audit, environment, format,
+        audit,
+        cells::label_name,
+        environment, format,
         input::{ReportInput, RunInput, Settings, split_name},
+        intervals::{self, second_text},
         long_texts,
-        pictures::{MOST_LABELS, ProbePair, probe_pairs, with_interval},
+        mistakes::mistakes_of,
+        pictures::{MOST_LABELS, ProbePair, probe_pairs},
         rates,
-        tables::{confidence, label_name, mistakes_of, names},
+        tables::names,
         trials::kept_at,
     },
     store::{EvalRecord, ProbeRecord, RunState},
+    task::Task,
 };
 
 impl View {
@@ -50,10 +57,14 @@ impl View {
         let mistakes = result.map(mistakes_of).unwrap_or_default();
         let environments = environment::environments(&input.runs);
         let runs: Vec<RunRow> = (0..input.runs.len()).map(|i| run_row(input, analysis, i)).collect();
-        let accuracy_heading = match shown {
-            Some(run) => format!("{} accuracy", format::capital(split_name(run.measured_on()))),
-            None => "Accuracy".into(),
+        let terms = analysis.terms;
+        let first_heading = match shown {
+            Some(run) => format!("{} {}", format::capital(split_name(run.measured_on())), terms.first.name()),
+            None => format::capital(terms.first.name()),
         };
+        // With one label every result has an interval.
+        let has_intervals = terms.is_single() || analysis.intervals.iter().any(|of| of[0].is_some());
+        let intervals = result.map(|run| analysis.intervals_of(run)).unwrap_or_default();
         let mut view = Self {
             title: settings.title.clone().unwrap_or_else(|| experiment.name.clone()),
             description: experiment.description.clone(),
@@ -62,11 +73,16 @@ impl View {
             finished: last_finish(&input.runs),
             headline: headline(input, analysis),
             caveats: caveats(input, analysis),
-            ranking: ranking(input, analysis, &accuracy_heading, chosen_heading.as_deref()),
+            ranking: ranking(input, analysis, &first_heading, chosen_heading.as_deref()),
             runs_folded: input.runs.len() > MOST_RUNS,
-            runs_notes: runs_notes(input, &runs),
+            runs_notes: runs_notes(input, analysis, &runs),
             runs,
-            accuracy_heading,
+            first: terms.first.name(),
+            first_name: format::capital(terms.first.name()),
+            second: terms.second.name(),
+            second_name: terms.second_name(),
+            first_heading,
+            interval_heading: if has_intervals { " (95% interval)" } else { "" },
             chosen_heading,
             data: audit::of_runs(&input.runs),
             long_texts: long_texts::of_runs(&input.runs),
@@ -85,10 +101,16 @@ impl View {
                 (None, Some(run)) if input.runs.len() > 1 => format!("run {}", run.run.name),
                 (None, _) => String::new(),
             },
+            metrics_heads: scores::heads(terms.task),
+            metrics: result.map(|run| scores::rows(run, &intervals)).unwrap_or_default(),
+            decision: result.and_then(decided::section),
             classes: metrics.map(class_rows).unwrap_or_default(),
+            classes_have_ap: terms.task == Task::MultiLabel,
             classes_note: metrics.and_then(classes_note),
             confused: result.zip(metrics).map(|(run, metrics)| confused_rows(run, metrics)).unwrap_or_default(),
-            mistakes_note: mistakes_note(result, mistakes.len(), settings.mistakes),
+            mistakes_title: mistakes::title(terms.task),
+            mistakes_note: mistakes::note(result, terms.task, mistakes.len(), settings.mistakes),
+            mistake_heads: mistakes::heads(terms.task),
             line_heading: result.map_or("Line".into(), line_heading),
             mistakes: Vec::new(),
             digits_may_differ: environment::digits_may_differ(&input.runs),
@@ -106,15 +128,7 @@ impl View {
         };
         if let Some(run) = result {
             let listed = mistakes.into_iter().take(settings.mistakes);
-            view.mistakes = listed
-                .map(|p| MistakeRow {
-                    line: p.line,
-                    text: format::texts(&p.text, p.text_pair.as_deref()).into_owned(),
-                    label: label_name(run, p.label),
-                    predicted: label_name(run, p.predicted),
-                    confidence: format::percent(f64::from(confidence(p))),
-                })
-                .collect();
+            view.mistakes = listed.map(|p| mistakes::row(run, terms.task, p)).collect();
         }
         Ok(view)
     }
@@ -126,9 +140,9 @@ pub const NOT_FINAL: &str = "not final";
 /// Runs that the page shows at once; more are folded away.
 const MOST_RUNS: usize = 12;
 
-/// Whether the ranking metric is already shown in the accuracy column, which is that of `run`.
+/// Whether the ranking metric is already shown in the column of the first metric, which is that of `run`.
 fn chosen_is_shown(run: Option<&RunInput>, analysis: &Analysis) -> bool {
-    analysis.criterion.metric == Metric::Accuracy
+    analysis.criterion.metric == analysis.terms.first
         && run.is_some_and(|run| run.measured_on() == analysis.criterion.split)
 }
 
@@ -165,7 +179,7 @@ fn run_row(input: &ReportInput, analysis: &Analysis, i: usize) -> RunRow {
     let run = &input.runs[i];
     let record = &run.run;
     let metrics = record.final_metrics.as_ref();
-    let share = |f: fn(&Metrics) -> f64| metrics.map_or(format::NOTHING.into(), |m| format::percent(f(m)));
+    let (terms, intervals) = (analysis.terms, &analysis.intervals[i]);
     let metric = analysis.criterion.metric;
     // The latest evaluation of a run that has not ended, marked as not final.
     let last_evaluation = |split| {
@@ -176,13 +190,13 @@ fn run_row(input: &ReportInput, analysis: &Analysis, i: usize) -> RunRow {
     let chosen =
         chosen.or_else(|| last_evaluation(analysis.criterion.split).map(|(m, at)| (metric.text(m.get(metric)), at)));
     let (chosen, chosen_at) = chosen.unwrap_or_else(|| (format::NOTHING.into(), String::new()));
-    let accuracy =
-        metrics.map(|m| (format::percent(m.get(Metric::Accuracy)), format::percent_range(with_interval(m).1)));
+    let interval = || intervals[0].map(|i| format::interval(terms.first, i)).unwrap_or_default();
+    let first = metrics.map(|m| (terms.first.text(m.get(terms.first)), interval()));
     let on_dev = || last_evaluation(Split::Dev).filter(|_| run.measured_on() == Split::Dev);
     let not_final = metrics.is_none()
         && (analysis.scores[i].is_none() && last_evaluation(analysis.criterion.split).is_some() || on_dev().is_some());
-    let accuracy = accuracy.or_else(|| on_dev().map(|(m, at)| (format::percent(m.get(Metric::Accuracy)), at)));
-    let (accuracy, interval) = accuracy.unwrap_or_else(|| (format::NOTHING.into(), String::new()));
+    let first = first.or_else(|| on_dev().map(|(m, at)| (terms.first.text(m.get(terms.first)), at)));
+    let (first, interval) = first.unwrap_or_else(|| (format::NOTHING.into(), String::new()));
     RunRow {
         name: record.name.clone(),
         key: format::short(&record.key).to_string(),
@@ -194,12 +208,12 @@ fn run_row(input: &ReportInput, analysis: &Analysis, i: usize) -> RunRow {
             false => format!("{} of {}", format::count(record.steps), format::count(record.total_steps)),
         },
         kept: kept_weights(&run.evals).filter(|step| *step != record.steps).map(format::count),
-        accuracy,
+        first,
         interval,
         chosen,
         chosen_at,
         not_final,
-        macro_f1: share(|m| m.get(Metric::MacroF1)),
+        second: metrics.map_or(format::NOTHING.into(), |m| second_text(terms, m, intervals)),
         loss: match (metrics, record.last_loss) {
             (Some(m), _) => format::loss(m.get(Metric::Loss)),
             (None, Some(loss)) => format!("{} (training)", format::loss(loss)),
@@ -221,11 +235,23 @@ fn badge(analysis: &Analysis, run: usize) -> Option<&'static str> {
 }
 
 /// Explains the table of runs: each sentence only where it applies.
-fn runs_notes(input: &ReportInput, rows: &[RunRow]) -> Vec<String> {
+fn runs_notes(input: &ReportInput, analysis: &Analysis, rows: &[RunRow]) -> Vec<String> {
+    let terms = analysis.terms;
     let any = |state: &dyn Fn(&RunInput) -> bool| input.runs.iter().any(state);
     let mut notes = Vec::new();
-    if any(&|run| run.run.final_metrics.is_some()) {
-        notes.push("The interval of an accuracy is Wilson's 95% interval over its rows.".to_string());
+    let has_result = any(&|run| run.run.final_metrics.is_some());
+    match terms.is_single() {
+        true if has_result => {
+            notes.push("The interval of an accuracy is Wilson's 95% interval over its rows.".to_string());
+        }
+        false if analysis.intervals.iter().any(|of| of[0].is_some()) => {
+            notes.push(format!("Intervals are 95% intervals over the rows, by {}.", intervals::explained()));
+        }
+        _ => {}
+    }
+    if any(&intervals::is_too_long) {
+        let most = format::count(intervals::MOST_ROWS as u64);
+        notes.push(format!("Runs with more than {most} rows have no interval: resampling them takes too long."));
     }
     if rows.iter().any(|row| row.not_final) {
         notes.push(format!(
@@ -240,8 +266,8 @@ fn runs_notes(input: &ReportInput, rows: &[RunRow]) -> Vec<String> {
                 .into(),
         );
     }
-    notes.push("Macro-F1: mean F1 of the labels that occur in the rows or in the predictions.".into());
-    notes.push("Loss: mean cross-entropy in nats.".into());
+    notes.extend(terms.definitions().into_iter().map(String::from));
+    notes.push(terms.loss().into());
     if any(&|run| run.run.final_metrics.is_none() && run.run.last_loss.is_some()) {
         notes.push("“Training”: the loss of the last training step.".into());
     }
@@ -301,18 +327,19 @@ fn probe_rows(run: &RunInput) -> Vec<ProbeRow> {
     let said = |record: Option<&ProbeRecord>| {
         record.map_or(format::NOTHING.into(), |r| {
             let id = run.run.labels.iter().position(|l| *l == r.score.predicted);
-            let p = id.and_then(|id| r.score.probabilities.get(id as u32)).map_or(f64::NAN, f64::from);
-            let verdict = match r.score.expect.as_ref().map(|e| *e == r.score.predicted) {
+            let p = id.and_then(|id| r.score.probabilities.get(id as u32));
+            let p = p.map_or(String::new(), |p| format!(" {}", format::percent(f64::from(p))));
+            let verdict = match r.score.is_right() {
                 Some(true) => ", right",
                 Some(false) => ", wrong",
                 None => "",
             };
-            format!("{} {}{verdict}", r.score.predicted, format::percent(p))
+            format!("{}{p}{verdict}", r.score.predicted)
         })
     };
     let row = |pair: ProbePair<'_>| {
         let score = &pair.after.or(pair.before)?.score;
-        let right = |r: &ProbeRecord| r.score.expect.as_ref().map(|e| *e == r.score.predicted);
+        let right = |r: &ProbeRecord| r.score.is_right();
         Some(ProbeRow {
             number: pair.number,
             text: format::texts(&score.text, score.text_pair.as_deref()).into_owned(),
@@ -336,12 +363,15 @@ fn class_rows(metrics: &Metrics) -> Vec<ClassRow> {
         listed.sort_by(|(_, a), (_, b)| a.f1.total_cmp(&b.f1).then(b.support.cmp(&a.support)));
         listed.truncate(MOST_LISTED);
     }
+    // Earlier versions, and rows with one label, have an F1 of 0 for a label that does not occur.
+    let f1 = |c: &ClassMetrics| if c.support == 0 && c.predicted == Some(0) { f64::NAN } else { c.f1 };
     let row = |(id, c): (usize, &ClassMetrics)| ClassRow {
         id,
         label: c.label.clone(),
         precision: format::percent(c.precision),
         recall: format::percent(c.recall),
-        f1: format::percent(c.f1),
+        f1: format::percent(f1(c)),
+        average_precision: c.average_precision.map_or(format::NOTHING.into(), format::percent),
         support: format::count(c.support),
     };
     listed.into_iter().map(row).collect()
@@ -353,18 +383,23 @@ fn classes_note(metrics: &Metrics) -> Option<String> {
     (all > MOST_LABELS).then(|| {
         format!(
             "The {} classes with the lowest F1, of {} that have rows and {} in all; the other {} are left out. \
-             classes.csv and confusion.csv have all.",
+             {} have all.",
             with_rows.min(MOST_LISTED),
             format::count(with_rows as u64),
             format::count(all as u64),
             format::count((all - with_rows.min(MOST_LISTED)) as u64),
+            if metrics.co_occurrence.is_some() {
+                "classes.csv and co_occurrence.csv"
+            } else {
+                "classes.csv and confusion.csv"
+            },
         )
     })
 }
 
 /// The most frequent confusions; empty if a chart shows all of them.
 fn confused_rows(run: &RunInput, metrics: &Metrics) -> Vec<ConfusedRow> {
-    if metrics.per_class.len() <= MOST_LABELS {
+    if metrics.per_class.len() <= MOST_LABELS || metrics.confusion.rows() == 0 {
         return Vec::new();
     }
     let supports = metrics.confusion.supports();
@@ -378,19 +413,4 @@ fn confused_rows(run: &RunInput, metrics: &Metrics) -> Vec<ConfusedRow> {
         share: format::percent(rows as f64 / supports.get(label as usize).copied().unwrap_or(0).max(1) as f64),
     };
     pairs.into_iter().take(MOST_LISTED).map(row).collect()
-}
-
-fn mistakes_note(best: Option<&RunInput>, all: usize, listed: usize) -> String {
-    match best {
-        None => String::new(),
-        Some(run) if run.predictions.is_empty() => "The predictions of this run are not stored.".into(),
-        Some(run) => {
-            let rows = format::plural(run.predictions.len(), "row");
-            let list = match all > listed {
-                true => format!(" The {listed} with the highest confidence are listed; mistakes.csv has all."),
-                false => String::new(),
-            };
-            format!("{} on {rows}.{list}", format::plural(all, "mistake"))
-        }
-    }
 }

@@ -37,11 +37,11 @@ pub(super) fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
         && best.measured_on() == Split::Dev
         && chooses_checkpoint(best)
     {
-        out.push(
-            "The accuracy is optimistic: the checkpoint was chosen on the same dev rows that it is measured on. With a test split (key \
-             data.test), it would be measured on other rows."
-                .into(),
-        );
+        out.push(format!(
+            "The {} is optimistic: the checkpoint was chosen on the same dev rows that it is measured on. With a test split (key \
+             data.test), it would be measured on other rows.",
+            analysis.terms.first.name()
+        ));
     }
     if n > 0 && !analysis.has_rank() {
         let replicate = analysis.replicate;
@@ -158,7 +158,8 @@ fn optimistic(input: &ReportInput, analysis: &Analysis) -> String {
     let of = analysis.groups.len();
     let all = if of > 1 { format::plural(of, "trial") } else { format::plural(analysis.ranked.len(), "run") };
     format!(
-        "The accuracy is optimistic: the best of {all} was chosen on the same {on} rows that it is measured on. {others}"
+        "The {} is optimistic: the best of {all} was chosen on the same {on} rows that it is measured on. {others}",
+        analysis.terms.first.name()
     )
 }
 

@@ -3,12 +3,16 @@
 mod answer;
 mod build;
 mod caveats;
+mod decided;
 mod folds;
+mod mistakes;
 mod ranking;
+mod scores;
 mod warnings;
 
 use super::{audit::DataSection, environment::SharedEnvironment};
 pub use build::NOT_FINAL;
+pub use decided::DecisionSection;
 pub use warnings::WarningGroup;
 
 /// A report.
@@ -27,9 +31,19 @@ pub struct View {
     pub headline: Option<Headline>,
     /// Caveats about the result.
     pub caveats: Vec<String>,
-    /// Heading of the accuracy column.
-    pub accuracy_heading: String,
-    /// Heading of the column of the ranking metric, if that is not the accuracy itself.
+    /// The first metric of the task: `accuracy`.
+    pub first: &'static str,
+    /// The same at the beginning of a sentence.
+    pub first_name: String,
+    /// The second metric of the task: `macro-F1`.
+    pub second: &'static str,
+    /// The same at the beginning of a sentence.
+    pub second_name: String,
+    /// Heading of the column of the first metric.
+    pub first_heading: String,
+    /// What it says of intervals: ` (95% interval)`; empty if there are none.
+    pub interval_heading: &'static str,
+    /// Heading of the column of the ranking metric, if that is not the first metric itself.
     pub chosen_heading: Option<String>,
     /// One entry for each run.
     pub runs: Vec<RunRow>,
@@ -65,14 +79,26 @@ pub struct View {
     pub details: Vec<Picture>,
     /// Whose predictions these are: `all folds`, the name of a run, or empty for the only one.
     pub details_of: String,
+    /// Headings of the table of all metrics.
+    pub metrics_heads: Vec<&'static str>,
+    /// All metrics of sets of labels; of numbers, the metrics of each column. Empty if one label is predicted.
+    pub metrics: Vec<Vec<String>>,
+    /// What was chosen on the dev rows after training.
+    pub decision: Option<DecisionSection>,
     /// Metrics of each class of the best run; with many classes, of the worst.
     pub classes: Vec<ClassRow>,
+    /// Whether the classes have an average precision.
+    pub classes_have_ap: bool,
     /// How many classes are left out.
     pub classes_note: Option<String>,
     /// The most frequent confusions, if there are too many labels for a chart.
     pub confused: Vec<ConfusedRow>,
     /// Heading of the lines of the mistakes: with the file if the rows come from several.
     pub line_heading: String,
+    /// Title of the mistakes.
+    pub mistakes_title: &'static str,
+    /// Headings of what is shown of each mistake, each with whether it is a number.
+    pub mistake_heads: Vec<(&'static str, bool)>,
     /// Mistakes of the best run.
     pub mistakes: Vec<MistakeRow>,
     /// How many mistakes there are, and how many are listed.
@@ -109,28 +135,35 @@ pub struct Headline {
     pub of: &'static str,
     /// Name of the split.
     pub split: &'static str,
-    /// Accuracy: the mean over several seeds.
-    pub accuracy: String,
-    /// What it is a share of: `of 120 test rows right`.
+    /// The first metric: the mean over several seeds.
+    pub first: String,
+    /// What it is of: `of 120 test rows right`, `RMSE on 120 test rows`.
     pub rows: String,
     /// What a mean is over: `mean over 3 seeds`; empty for one run.
     pub mean_over: String,
     /// What its interval covers, and the interval.
     pub interval: Option<(String, String)>,
-    /// Macro-F1, likewise.
-    pub macro_f1: String,
-    /// Accuracy before training, likewise.
+    /// The second metric, likewise.
+    pub second: String,
+    /// The first metric before training, likewise.
     pub before: Option<String>,
-    /// Accuracy of the majority-class baseline.
-    pub baseline: String,
-    /// What the baseline's label is, in a few words.
-    pub baseline_of: String,
-    /// The baseline's label.
-    pub baseline_label: String,
+    /// The baseline, if there is one.
+    pub baseline: Option<BaselineText>,
     /// Comparison with the baseline.
     pub verdict: String,
     /// The one run of several, or the folds of one seed, whose predictions the page shows.
     pub run: Option<BestRun>,
+}
+
+/// The baseline that a model is compared with.
+#[derive(Clone)]
+pub struct BaselineText {
+    /// Its value of the first metric.
+    pub value: String,
+    /// What it predicts, in a few words.
+    pub words: String,
+    /// Both in a sentence.
+    pub sentence: String,
 }
 
 /// One run, or one set of folds, of the best trial.
@@ -143,14 +176,14 @@ pub struct BestRun {
     pub key: Option<String>,
     /// What it is after a number: `of its best run, lr=1e-4 seed=2`.
     pub of: String,
-    /// Accuracy.
-    pub accuracy: String,
-    /// What it is a share of.
+    /// The first metric.
+    pub first: String,
+    /// What it is of.
     pub rows: String,
     /// What its interval covers, and the interval.
-    pub interval: (String, String),
-    /// Macro-F1.
-    pub macro_f1: String,
+    pub interval: Option<(String, String)>,
+    /// The second metric.
+    pub second: String,
     /// Comparison with the baseline, row by row.
     pub verdict: String,
 }
@@ -161,12 +194,12 @@ pub struct Ranking {
     pub title: String,
     /// Heading of the number of runs, if trials have several.
     pub count: Option<&'static str>,
-    /// Heading of the metric that ranks, if it is not the accuracy itself.
+    /// Heading of the metric that ranks, if it is not the first metric itself.
     pub chosen: Option<String>,
-    /// Heading of the accuracy.
-    pub accuracy: String,
-    /// Heading of macro-F1.
-    pub macro_f1: String,
+    /// Heading of the first metric.
+    pub first: String,
+    /// Heading of the second metric.
+    pub second: String,
     /// Whether the trials have folds, so that there are results of all folds together.
     pub has_folds: bool,
     /// The first trials.
@@ -193,9 +226,9 @@ pub struct RunRow {
     pub steps: String,
     /// The step that the kept weights are of, if it is not the last.
     pub kept: Option<String>,
-    /// Final accuracy.
-    pub accuracy: String,
-    /// Its 95% interval; for a run without a final evaluation, the step at which the accuracy was measured.
+    /// The first metric at the end.
+    pub first: String,
+    /// Its 95% interval; for a run without a final evaluation, the step at which it was measured.
     pub interval: String,
     /// The value that ranks it.
     pub chosen: String,
@@ -203,8 +236,8 @@ pub struct RunRow {
     pub chosen_at: String,
     /// Whether one of these two is of an evaluation during training.
     pub not_final: bool,
-    /// Final macro-F1.
-    pub macro_f1: String,
+    /// The second metric at the end.
+    pub second: String,
     /// Final loss.
     pub loss: String,
     /// Time.
@@ -227,16 +260,16 @@ pub struct TrialRow {
     pub n: String,
     /// The value that ranks it: the mean with the interval that the leaderboard shows.
     pub chosen: String,
-    /// Mean accuracy with its interval.
-    pub accuracy: String,
-    /// Standard deviation, in percentage points.
+    /// Mean of the first metric with its interval.
+    pub first: String,
+    /// Its standard deviation, of shares in percentage points.
     pub sd: String,
-    /// Mean macro-F1 with its interval.
-    pub macro_f1: String,
-    /// Accuracy on all folds together, with its interval; how many folds are completed, if not all are.
+    /// Mean of the second metric with its interval.
+    pub second: String,
+    /// The first metric on all folds together, with its interval; how many folds are completed, if not all are.
     pub out_of_fold: String,
-    /// Macro-F1 on all folds together.
-    pub out_of_fold_f1: String,
+    /// The second metric on all folds together.
+    pub out_of_fold_second: String,
 }
 
 /// A chart and its caption.
@@ -281,6 +314,8 @@ pub struct ClassRow {
     pub recall: String,
     /// F1.
     pub f1: String,
+    /// Average precision, of sets of labels.
+    pub average_precision: String,
     /// Rows.
     pub support: String,
 }
@@ -297,18 +332,14 @@ pub struct ConfusedRow {
     pub share: String,
 }
 
-/// A row with a wrong prediction.
+/// A row with a wrong prediction, or with a large error.
 pub struct MistakeRow {
     /// Line of the data file.
     pub line: u64,
     /// The text.
     pub text: String,
-    /// Its label.
-    pub label: String,
-    /// The predicted label.
-    pub predicted: String,
-    /// The model's confidence in it.
-    pub confidence: String,
+    /// What is shown of it: its label, what is predicted, and the confidence in that or the error.
+    pub cells: Vec<String>,
 }
 
 /// Charts, in the order of the report.

@@ -8,22 +8,20 @@ use crate::{
         analysis::{Analysis, Comparison, Group},
         format,
         input::{ReportInput, split_name},
-        means::{Mean, OVER_ROWS},
+        means::Mean,
+        same_rows::{OnSameRows, error_names},
+        terms::{Terms, over_rows, signed},
     },
-    stats::Interval,
+    stats::{Interval, SignFlip},
     store::RunState,
+    task::Task,
 };
 
 /// Trials that the page shows at once; the others are folded away.
 const MOST_TRIALS: usize = 20;
 
-/// The table of trials; `None` for a single run. `accuracy` and `chosen` are the headings of single runs.
-pub(super) fn ranking(
-    input: &ReportInput,
-    analysis: &Analysis,
-    accuracy: &str,
-    chosen: Option<&str>,
-) -> Option<Ranking> {
+/// The table of trials; `None` for a single run. `first` and `chosen` are the headings of single runs.
+pub(super) fn ranking(input: &ReportInput, analysis: &Analysis, first: &str, chosen: Option<&str>) -> Option<Ranking> {
     let (several, has_folds) = (analysis.groups.len() > 1, analysis.has_folds());
     if !several && !analysis.has_seeds() {
         return None;
@@ -38,8 +36,8 @@ pub(super) fn ranking(
         title: if several { "Ranking".into() } else { format!("Mean over {}s", analysis.averaged_over()) },
         count: analysis.has_seeds().then_some(if has_folds { "Runs completed" } else { "Seeds completed" }),
         chosen: chosen.map(|_| heading(analysis, &ranked_by)),
-        accuracy: heading(analysis, accuracy),
-        macro_f1: heading(analysis, "Macro-F1"),
+        first: heading(analysis, first),
+        second: heading(analysis, &analysis.terms.second_name()),
         has_folds,
         rows,
         folded,
@@ -70,16 +68,20 @@ fn notes(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
     notes.extend(intervals(analysis));
     if analysis.has_seeds() {
         notes.push(format!(
-            "SD: sample standard deviation of the accuracy over {}s, in percentage points.",
-            analysis.averaged_over()
+            "SD: sample standard deviation of the {} over {}s{}.",
+            analysis.terms.first.name(),
+            analysis.averaged_over(),
+            if analysis.terms.is_share() { ", in percentage points" } else { "" }
         ));
     }
     if analysis.has_folds() {
-        notes.push(
-            "Out-of-fold: all folds together; each row is predicted once, by the model whose test fold contains it. \
-             Its interval is Wilson's 95% interval over rows: how much the accuracy may differ on other rows."
-                .into(),
-        );
+        let interval = match analysis.terms.is_single() {
+            true => " Its interval is Wilson's 95% interval over rows: how much the accuracy may differ on other rows.",
+            false => "",
+        };
+        notes.push(format!(
+            "Out-of-fold: all folds together; each row is predicted once, by the model whose test fold contains it.{interval}"
+        ));
         notes.push(
             "SD and intervals over folds are too small for other data, because the training rows of the folds overlap."
                 .into(),
@@ -94,23 +96,25 @@ fn intervals(analysis: &Analysis) -> Vec<String> {
         let finished = !group.finished.is_empty();
         [
             (analysis.criterion.metric, group.chosen.filter(|_| finished)),
-            (Metric::Accuracy, group.accuracy),
-            (Metric::MacroF1, group.macro_f1),
+            (analysis.terms.first, group.first),
+            (analysis.terms.second, group.second),
         ]
     };
     let means = analysis.groups.iter().flat_map(means).filter_map(|(metric, mean)| Some((metric, mean?)));
-    interval_sentences(&means.filter(|(_, mean)| mean.shown().is_some()).collect::<Vec<_>>(), analysis.averaged_over())
+    let shown: Vec<(Metric, Mean)> = means.filter(|(_, mean)| mean.shown().is_some()).collect();
+    interval_sentences(analysis.terms, &shown, analysis.averaged_over())
 }
 
 /// Says which intervals these means have. `replicate`: what the means are over.
-fn interval_sentences(means: &[(Metric, Mean)], replicate: &str) -> Vec<String> {
-    let accuracies: Vec<&Mean> = means.iter().filter(|(by, _)| *by == Metric::Accuracy).map(|(_, mean)| mean).collect();
+fn interval_sentences(terms: Terms, means: &[(Metric, Mean)], replicate: &str) -> Vec<String> {
+    let accuracies: Vec<&Mean> = means.iter().filter(|(by, _)| *by == terms.first).map(|(_, mean)| mean).collect();
+    let (over_rows, a_first) = (over_rows(terms.first), terms.a_first());
     let wider = match accuracies.iter().any(|mean| mean.n > 1 && mean.rows.is_some()) {
-        true => format!(", or {OVER_ROWS} if that is wider"),
+        true => format!(", or {over_rows} if that is wider"),
         false => String::new(),
     };
     let kinds = [
-        (1..=1, format!("for one {replicate}"), OVER_ROWS.to_string()),
+        (1..=1, format!("for one {replicate}"), over_rows.to_string()),
         (2..=2, format!("for two {replicate}s"), format!("from the lower to the higher value{wider}")),
         (3..=usize::MAX, "for three or more".into(), format!("95% Student's t interval over {replicate}s{wider}")),
     ];
@@ -118,17 +122,16 @@ fn interval_sentences(means: &[(Metric, Mean)], replicate: &str) -> Vec<String> 
     let mut sentences = Vec::new();
     match &found[..] {
         [] => {}
-        [(_, _, only)] => sentences.push(format!("In parentheses after an accuracy: {only}.")),
+        [(_, _, only)] => sentences.push(format!("In parentheses after {a_first}: {only}.")),
         several => {
             let each: Vec<String> = several.iter().map(|(_, of, what)| format!("{of}, {what}")).collect();
-            sentences.push(format!("In parentheses after an accuracy: {}.", each.join("; ")));
+            sentences.push(format!("In parentheses after {a_first}: {}.", each.join("; ")));
         }
     }
     if accuracies.iter().any(|mean| mean.n == 2) && replicate == "seed" {
         sentences.push("Two seeds say little about how other seeds would perform.".into());
     }
-    let others: Vec<&(Metric, Mean)> =
-        means.iter().filter(|(by, mean)| *by != Metric::Accuracy && mean.n > 1).collect();
+    let others: Vec<&(Metric, Mean)> = means.iter().filter(|(by, mean)| *by != terms.first && mean.n > 1).collect();
     let mut names: Vec<String> = others.iter().map(|(by, _)| by.name().to_string()).collect();
     names.sort();
     names.dedup();
@@ -148,7 +151,7 @@ fn mean_text(mean: Option<Mean>, metric: Metric) -> String {
 
 /// The rows of the table, best first.
 fn rows(analysis: &Analysis) -> Vec<TrialRow> {
-    let best = analysis.best_group();
+    let (best, terms) = (analysis.best_group(), analysis.terms);
     let row = |&index: &usize| {
         let group: &Group = &analysis.groups[index];
         TrialRow {
@@ -168,11 +171,14 @@ fn rows(analysis: &Analysis) -> Vec<TrialRow> {
                 }
                 chosen => mean_text(chosen, analysis.criterion.metric),
             },
-            accuracy: mean_text(group.accuracy, Metric::Accuracy),
-            sd: group.accuracy.and_then(|m| m.sd).map_or(format::NOTHING.into(), |sd| format::decimals(sd * 100.0, 1)),
-            macro_f1: mean_text(group.macro_f1, Metric::MacroF1),
-            out_of_fold: folds::cell(group, |folds| folds.accuracy, |mean| mean.text(Metric::Accuracy)),
-            out_of_fold_f1: folds::cell(group, |folds| folds.macro_f1, |mean| mean.text(Metric::MacroF1)),
+            first: mean_text(group.first, terms.first),
+            sd: group.first.and_then(|m| m.sd).map_or(format::NOTHING.into(), |sd| match terms.is_share() {
+                true => format::decimals(sd * 100.0, 1),
+                false => terms.first.text(sd),
+            }),
+            second: mean_text(group.second, terms.second),
+            out_of_fold: folds::cell(group, |folds| folds.first, |mean| mean.text(terms.first)),
+            out_of_fold_second: folds::cell(group, |folds| folds.second, |mean| mean.text(terms.second)),
         }
     };
     analysis.order.iter().map(row).collect()
@@ -187,21 +193,24 @@ fn heading(analysis: &Analysis, of: &str) -> String {
     }
 }
 
-/// An interval of a difference of shares: `−1.2 to +3.4, Welch`. Where it goes beyond what a difference can be, it is cut and says so.
-fn of_difference(i: Interval, how: &str) -> String {
-    let cut = if i.low < -1.0 || i.high > 1.0 { ", cut at the largest possible difference" } else { "" };
-    format!("{} to {}, {how}{cut}", format::points(i.low.max(-1.0)), format::points(i.high.min(1.0)))
+/// An interval of a difference: `−1.2 to +3.4, Welch`. Where that of shares goes beyond what a difference can be, it is cut and says so.
+fn of_difference(terms: Terms, i: Interval, how: &str) -> String {
+    let most = if terms.is_share() { 1.0 } else { f64::INFINITY };
+    let cut = if i.low < -most || i.high > most { ", cut at the largest possible difference" } else { "" };
+    let [low, high] = [i.low.max(-most), i.high.min(most)].map(|end| terms.bare_difference(end));
+    format!("{low} to {high}, {how}{cut}")
 }
 
 /// Compares the best configuration with the next, in words.
 pub(super) fn comparison(input: &ReportInput, analysis: &Analysis, c: &Comparison) -> String {
+    let terms = analysis.terms;
     let verdict = |p: f64, first_is_better: bool, on: &str| match (p < 0.05, first_is_better) {
         (false, _) => "no significant difference at the 5% level".to_string(),
         (true, true) => format!("the first is significantly better at the 5% level{on}"),
         (true, false) => format!("the second is significantly better at the 5% level{on}"),
     };
     let differ = |what: &str, d: f64, interval: Interval, how: &str| {
-        format!(" The {what} differ by {} points (95% interval {}).", format::points(d), of_difference(interval, how))
+        format!(" The {what} differ by {} (95% interval {}).", terms.difference(d), of_difference(terms, interval, how))
     };
     // The split that all runs are evaluated on, or a general word if they differ.
     let on = |runs: &[usize]| {
@@ -221,15 +230,17 @@ pub(super) fn comparison(input: &ReportInput, analysis: &Analysis, c: &Compariso
             let (first, second) = (group(*first), group(*second));
             let Some(means) = means else {
                 return format!(
-                    "{first} against {second} cannot be tested: the seeds of neither differ in {on} accuracy, so nothing is known \
-                     about how other seeds would differ."
+                    "{first} against {second} cannot be tested: the seeds of neither differ in {on} {}, so nothing is known \
+                     about how other seeds would differ.",
+                    terms.first.name()
                 );
             };
             format!(
-                "{first} against {second}, by mean {on} accuracy: {} (Welch's t-test over seeds, {}).{}",
-                verdict(means.p, means.difference > 0.0, ""),
+                "{first} against {second}, by mean {on} {}: {} (Welch's t-test over seeds, {}).{}",
+                terms.first.name(),
+                verdict(means.p, terms.is_better(means.difference), ""),
                 format::p_value(means.p),
-                differ(&format!("mean {on} accuracies"), means.difference, means.interval, "Welch")
+                differ(&format!("mean {on} {}", terms.firsts()), means.difference, means.interval, "Welch")
             )
         }
         Comparison::Runs { first, second, paired } => {
@@ -239,8 +250,22 @@ pub(super) fn comparison(input: &ReportInput, analysis: &Analysis, c: &Compariso
             };
             let on = on(&[&first[..], second].concat());
             let (first, second) = (name(first), name(second));
+            let models = match analysis.has_folds() {
+                true => "the models of all folds of both, none of which has seen the row that it predicts",
+                false => "two trained models",
+            };
             let paired = match paired {
-                Ok(paired) => paired,
+                Ok(OnSameRows::Right(paired)) => paired,
+                Ok(OnSameRows::Errors { rows, test, interval }) => {
+                    let rows = format::plural(*rows as usize, &format!("{on} row"));
+                    let decided = verdict(test.p, test.mean < 0.0, " on these rows");
+                    return format!(
+                        "“{first}” against “{second}” on the same {rows}: {decided} ({}).{} This compares {models}: with other seeds the \
+                         result may differ.",
+                        named_test(analysis, test),
+                        of_errors(analysis, test.mean, *interval, on),
+                    );
+                }
                 Err(why) => return format!("“{first}” and “{second}” cannot be compared row by row: {why}."),
             };
             let p = paired.mcnemar();
@@ -255,22 +280,44 @@ pub(super) fn comparison(input: &ReportInput, analysis: &Analysis, c: &Compariso
                 format::p_value(p),
                 format::count(paired.first_only),
                 format::count(paired.second_only),
-                match analysis.has_folds() {
-                    true => "the models of all folds of both, none of which has seen the row that it predicts",
-                    false => "two trained models",
-                },
+                models,
             )
         }
     }
+}
+
+/// The test of the errors of rows, its statistic and its p-value.
+fn named_test(analysis: &Analysis, test: &SignFlip) -> String {
+    let (of_row, _) = error_names(analysis.terms.task);
+    let flips = match test.flips {
+        Some(flips) => format!("{} random flips", format::count(flips as u64)),
+        None => "exact".into(),
+    };
+    format!("paired permutation test with sign flips of {of_row}, {flips}, {}", format::p_value(test.p))
+}
+
+/// How much the errors of two models differ.
+fn of_errors(analysis: &Analysis, difference: f64, interval: Option<Interval>, on: &str) -> String {
+    let (_, of_rows) = error_names(analysis.terms.task);
+    let (difference_text, text): (String, fn(f64) -> String) = match analysis.terms.task {
+        Task::MultiLabel => (format!("{} points", format::points(difference)), format::points),
+        Task::SingleLabel | Task::Regression => (signed(difference), signed),
+    };
+    let interval = interval.map_or(String::new(), |i| {
+        format!(" (95% interval {} to {}, percentile bootstrap)", text(i.low), text(i.high))
+    });
+    format!(" The {on} {of_rows} differ by {difference_text}{interval}; lower is better.")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const ONE_LABEL: Terms = Terms { task: Task::SingleLabel, first: Metric::Accuracy, second: Metric::MacroF1 };
+
     #[test]
     fn an_interval_that_was_cut_says_so() {
-        let of = |low, high| of_difference(Interval { low, high }, "Welch");
+        let of = |low, high| of_difference(ONE_LABEL, Interval { low, high }, "Welch");
         assert_eq!(of(-0.012, 0.034), "−1.2 to +3.4, Welch");
         let cut = "cut at the largest possible difference";
         assert_eq!(of(-1.5, 0.034), format!("−100.0 to +3.4, Welch, {cut}"));
@@ -289,7 +336,7 @@ mod tests {
             rows,
         };
         let (accuracy, f1, rows) = (Metric::Accuracy, Metric::MacroF1, Some((0.3, 0.7)));
-        let seeds = |means: &[(Metric, Mean)]| interval_sentences(means, "seed").join(" ");
+        let seeds = |means: &[(Metric, Mean)]| interval_sentences(ONE_LABEL, means, "seed").join(" ");
         assert_eq!(
             seeds(&[(accuracy, of(1, rows))]),
             "In parentheses after an accuracy: 95% Wilson interval over rows."
@@ -307,9 +354,9 @@ mod tests {
              After macro-F1: from the lower to the higher value; none if all values are the same."
         );
         assert_eq!(
-            interval_sentences(&[(accuracy, of(5, None))], "fold"),
+            interval_sentences(ONE_LABEL, &[(accuracy, of(5, None))], "fold"),
             ["In parentheses after an accuracy: 95% Student's t interval over folds."]
         );
-        assert!(interval_sentences(&[], "seed").is_empty());
+        assert!(interval_sentences(ONE_LABEL, &[], "seed").is_empty());
     }
 }

@@ -5,9 +5,9 @@ use crate::{
     plan::Metric,
     report::{
         baseline::Baseline,
+        cells::label_name,
         format, high_loss,
         input::{RunInput, split_name},
-        tables::label_name,
     },
     warning::{Kind, Warning},
 };
@@ -72,10 +72,10 @@ pub fn warnings(sweep: &[Warning], runs: &[RunInput], said: bool) -> Vec<Warning
 
 /// The warning for a final evaluation that is probably not a success.
 fn of_result(run: &RunInput) -> Option<Warning> {
-    let (metrics, baseline) = (run.run.final_metrics.as_ref()?, Baseline::of(run)?);
+    let baseline = Baseline::of(run)?;
     let split = split_name(run.measured_on());
     let name = |id| label_name(run, id);
-    let metric = run.run.config.checkpoint.metric;
+    let (metrics, metric) = run.run.used()?;
     let message = match metrics.degenerate_beside(baseline.label, metric)? {
         Degenerate::OneClass(id) => {
             format!("predicts only one class: “{}” for every row of the {split} split", name(id))

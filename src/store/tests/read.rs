@@ -3,7 +3,7 @@
 use super::*;
 use crate::{
     event::Prediction,
-    metrics::{Metric, Metrics, Probabilities, Scored},
+    metrics::{Metric, Metrics, Probabilities, Scored, Target},
 };
 
 #[test]
@@ -316,8 +316,8 @@ fn storage_of_many_labels_is_proportional_to_rows() {
     let metrics = Metrics::new(&names, rows);
     let predictions: Vec<Prediction> = (0..300)
         .map(|row| Prediction {
-            label: row,
-            probabilities: Probabilities::new(probabilities(row), Some(row)),
+            label: Target::Label(row),
+            probabilities: Probabilities::new(probabilities(row), &[row]),
             ..prediction(row, "x")
         })
         .collect();

@@ -37,7 +37,8 @@ fn rows(path: &std::path::Path, config: &DataConfig) -> (Vec<(String, String)>, 
     let data = read(path, config).unwrap_or_else(|error| panic!("{error}"));
     let cleaning = &data.cleaning;
     assert_eq!((cleaning.read, cleaning.missing_text, cleaning.missing_label), (8, 1, 1), "{}", path.display());
-    let rows = data.rows.iter().map(|row| (row.text.to_string(), data.labels[row.label() as usize].clone())).collect();
+    let rows =
+        data.rows.iter().map(|row| (row.text.to_string(), data.labels[row.target.ids()[0] as usize].clone())).collect();
     (rows, data.notes, data.warnings.into_iter().map(|warning| warning.message).collect())
 }
 

@@ -10,7 +10,10 @@ use taper::{
 use crate::data::{config, file, labels};
 
 fn texts(data: &Dataset) -> Vec<(u64, &str, &str)> {
-    data.rows.iter().map(|row| (row.line, row.text.as_str(), data.labels[row.label() as usize].as_str())).collect()
+    data.rows
+        .iter()
+        .map(|row| (row.line, row.text.as_str(), data.labels[row.target.ids()[0] as usize].as_str()))
+        .collect()
 }
 
 fn with(name: &str, bytes: impl AsRef<[u8]>, config: &DataConfig) -> Result<Dataset, String> {
@@ -199,7 +202,7 @@ fn labelled_rows_of_one_class_can_be_measured() {
     let origin = Origin::File(path);
     let data = read_labelled(&origin, &options, "review", "label", &values).unwrap();
     assert_eq!((data.rows.len(), data.cleaning.missing_label), (2, 1));
-    assert!(data.rows.iter().all(|row| data.labels[row.label() as usize] == "pos"));
+    assert!(data.rows.iter().all(|row| data.labels[row.target.ids()[0] as usize] == "pos"));
     let (_dir, path) = file("a.csv", "label,review\npos,a\nneutral,b\n0,c\nneutral,d\n");
     let error = read_labelled(&Origin::File(path), &options, "review", "label", &values).unwrap_err().to_string();
     assert!(

@@ -47,8 +47,9 @@ fn rows_are_those_of_the_same_csv() {
         let (_dir, path) = file("rows.parquet", write(&groups, compression));
         let (_dir2, csv) = file("rows.csv", "review,label\n很好吃,1\n,0\n太慢了,0\n  还行  ,1\n");
         let (found, expected) = (read(&path, &config()).unwrap(), read(&csv, &config()).unwrap());
-        let texts =
-            |rows: &[taper::data::Row]| -> Vec<_> { rows.iter().map(|r| (r.text.clone(), r.label())).collect() };
+        let texts = |rows: &[taper::data::Row]| -> Vec<_> {
+            rows.iter().map(|r| (r.text.clone(), r.target.ids()[0])).collect()
+        };
         assert_eq!(texts(&found.rows), texts(&expected.rows));
         // Rows are counted as rows, not as lines.
         let cleaning = Cleaning { missing_text_lines: vec![2], ..expected.cleaning };
@@ -142,7 +143,8 @@ fn many_rows_keep_their_texts_and_labels() {
     let rows: Vec<(Option<&str>, i64)> = texts.iter().zip(0..).map(|(text, row)| (text.as_deref(), row % 3)).collect();
     let (_dir, path) = file("rows.parquet", write(&[&rows[..9000], &[], &rows[9000..]], Compression::SNAPPY));
     let data = read(&path, &config()).unwrap();
-    let found = data.rows.iter().map(|row| (row.line, row.text.as_str(), data.labels[row.label() as usize].as_str()));
+    let found =
+        data.rows.iter().map(|row| (row.line, row.text.as_str(), data.labels[row.target.ids()[0] as usize].as_str()));
     let label = |row: i64| ["0", "1", "2"][row as usize % 3];
     let expected = rows.iter().zip(1..).filter_map(|((text, row), line)| Some((line, (*text)?, label(*row))));
     assert!(found.eq(expected));

@@ -24,7 +24,10 @@ fn refused(name: &str, bytes: impl AsRef<[u8]>) -> String {
 
 /// Line, text and name of the label of each row.
 fn rows(data: &Dataset) -> Vec<(u64, &str, &str)> {
-    data.rows.iter().map(|row| (row.line, row.text.as_str(), data.labels[row.label() as usize].as_str())).collect()
+    data.rows
+        .iter()
+        .map(|row| (row.line, row.text.as_str(), data.labels[row.target.ids()[0] as usize].as_str()))
+        .collect()
 }
 
 #[test]
@@ -120,7 +123,8 @@ fn json_lines_that_are_refused() {
              -c .` writes them that way",
             "\n  line 3: an array, expected an object; for one array of objects write data.format = \"json\"",
             "\n  line 4: `review` is the number 3, expected a string",
-            "\n  line 6: `label` is an array, expected a string, a number or a boolean",
+            "\n  line 6: `label` is an array, expected a string, a number or a boolean; if a text can have several labels, set \
+             data.problem_type = \"multi_label_classification\"",
             "\n  line 7: column 29: a second object begins here: each line is one object; `jq -c .` puts each on a line of its own",
         )
     );
@@ -351,7 +355,7 @@ fn header_lines_of_joined_files_are_refused() {
 fn labels_that_are_found_are_sorted() {
     let data = ok("a.csv", "label,review\n10,a\n2,b\n-1,c\n2,d\n");
     assert_eq!(data.labels, ["-1", "2", "10"]);
-    assert_eq!(data.rows.iter().map(|row| row.label()).collect::<Vec<_>>(), [2, 1, 0, 1]);
+    assert_eq!(data.rows.iter().map(|row| row.target.ids()[0]).collect::<Vec<_>>(), [2, 1, 0, 1]);
     assert_eq!(ok("a.csv", "label,review\nb,a\n10,b\n好,c\nB,d\n2,e\n").labels, ["2", "10", "B", "b", "好"]);
 }
 
@@ -362,12 +366,12 @@ fn labels_that_are_given_have_the_ids_of_their_sorted_values() {
     let given = |pairs| DataConfig { labels: labels(pairs), ..config() };
     let data = read(&path, &given(&[("10", "great"), ("2", "fair"), ("1", "poor"), ("0", "none")])).unwrap();
     assert_eq!(data.labels, ["none", "poor", "fair", "great"]);
-    assert_eq!(data.rows.iter().map(|row| row.label()).collect::<Vec<_>>(), [3, 2, 1, 3]);
+    assert_eq!(data.rows.iter().map(|row| row.target.ids()[0]).collect::<Vec<_>>(), [3, 2, 1, 3]);
     assert_eq!(data.class_counts(&[0, 1, 3]), [0, 0, 1, 2]);
     // Values of one name are one label.
     let data = read(&path, &given(&[("1", "bad"), ("10", "good"), ("2", "bad")])).unwrap();
     assert_eq!(data.labels, ["bad", "good"]);
-    assert_eq!(data.rows.iter().map(|row| row.label()).collect::<Vec<_>>(), [1, 0, 0, 1]);
+    assert_eq!(data.rows.iter().map(|row| row.target.ids()[0]).collect::<Vec<_>>(), [1, 0, 0, 1]);
 
     assert_eq!(
         message("a.csv", text, &given(&[("1", "good"), ("0", "bad")])),

@@ -46,7 +46,7 @@ pub fn with_head(rows: usize) -> BTreeMap<String, Tensor> {
 
 pub fn neg_pos() -> Labels {
     let label = |(name, value): (&str, &str)| Label { name: name.into(), values: vec![value.into()] };
-    Labels([("neg", "0"), ("pos", "1")].map(label).into())
+    Labels { task: taper::task::Task::SingleLabel, all: [("neg", "0"), ("pos", "1")].map(label).into() }
 }
 
 fn load(names: Value, rows: usize) -> Loaded {

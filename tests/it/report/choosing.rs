@@ -112,7 +112,7 @@ fn configurations_are_ranked_by_their_mean_over_seeds() {
     );
     let records: Vec<(&RunRecord, &[EvalRecord])> = input.runs.iter().map(|r| (&r.run, &r.evals[..])).collect();
     for trial in Leaderboard::new("e", &records, &Missing::default()).trials {
-        for (mean, metric) in [(trial.value, Metric::Accuracy), (trial.test_accuracy, Metric::Accuracy)] {
+        for (mean, metric) in [(trial.value, Metric::Accuracy), (trial.test.mean, Metric::Accuracy)] {
             assert!(md.contains(&mean.unwrap().text(metric)), "{mean:?}: {md}");
         }
     }

@@ -2,7 +2,7 @@
 
 use taper::{
     event::Prediction,
-    metrics::{Metrics, Probabilities, Scored},
+    metrics::{Metrics, Probabilities, Scored, Target},
     report::ReportInput,
 };
 
@@ -25,9 +25,9 @@ fn with_labels(labels: u32, rows: u32) -> ReportInput {
             line: u64::from(i) + 2,
             text: "味道不错".into(),
             text_pair: None,
-            label: row(i).0,
-            predicted: row(i).1,
-            probabilities: Probabilities::new(probabilities(row(i).1), Some(row(i).0)),
+            label: Target::Label(row(i).0),
+            predicted: Target::Label(row(i).1),
+            probabilities: Probabilities::new(probabilities(row(i).1), &[row(i).0]),
         })
         .collect();
     let scored = |i| Scored::of_label(row(i).0, (row(i).1, 0.5), &[], 0.7);

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use taper::{
     event::{FailureKind, Prediction, ProbeScore, Split, StepCompleted, When},
-    metrics::{Metrics, Probabilities, Scored, argmax},
+    metrics::{Metrics, Probabilities, Scored, Target, argmax},
     plan::{
-        CheckpointConfig, ClassWeights, DataConfig, EngineKind, Keep, Long, Metric, ModelConfig, Precision, Probe,
-        Quoting, RunConfig, Scheduler, Source, TrainConfig,
+        CheckpointConfig, ClassWeights, DataConfig, EngineKind, Keep, Long, LossKind, Metric, ModelConfig, Precision,
+        Probe, Quoting, RunConfig, Scheduler, Source, Thresholds, TrainConfig,
     },
     random::{Purpose, Stream},
     report::{ReportInput, RunInput},
     store::{Environment, EvalRecord, ExperimentRecord, ProbeRecord, RunRecord, RunState},
+    task::Task,
 };
 
 /// Sentences that reviews are put together from.
@@ -99,7 +100,13 @@ impl Recipe {
                 text_columns: vec![],
                 separator: None,
                 text_pair_column: None,
+                problem_type: Task::SingleLabel,
                 label_column: "label".into(),
+                label_columns: Vec::new(),
+                label_separator: None,
+                thresholds: Thresholds::Half,
+                threshold_metric: None,
+                calibrate: false,
                 labels: values.map(|(id, name)| (id.to_string(), name.clone())).collect::<BTreeMap<_, _>>(),
                 test: self.test.into(),
                 split_column: None,
@@ -135,6 +142,8 @@ impl Recipe {
                 warmup_ratio: 0.1,
                 max_grad_norm: 1.0,
                 dropout: None,
+                loss: LossKind::Standard,
+                focal_gamma: None,
                 label_smoothing: 0.0,
                 class_weights: ClassWeights::None,
                 seed: self.seed,
@@ -191,9 +200,9 @@ impl Recipe {
                     line: row as u64 + 2,
                     text,
                     text_pair: None,
-                    label: label as u32,
-                    predicted,
-                    probabilities: Probabilities::new(probabilities, Some(label as u32)),
+                    label: Target::Label(label as u32),
+                    predicted: Target::Label(predicted),
+                    probabilities: Probabilities::new(probabilities, &[label as u32]),
                 }
             })
             .collect()
@@ -206,10 +215,11 @@ impl Recipe {
 
     fn metrics(&self, predictions: &[Prediction]) -> Metrics {
         let scored = |p: &Prediction| {
-            let loss = -f64::from(p.probabilities.get(p.label).unwrap_or(0.0).max(1e-9)).ln();
+            let (label, predicted) = (p.label.ids()[0], p.predicted.ids()[0]);
+            let loss = -f64::from(p.probabilities.get(label).unwrap_or(0.0).max(1e-9)).ln();
             let all: Vec<f32> = p.probabilities.iter().map(|(_, p)| p).collect();
             let all = if all.len() == self.labels.len() { &all[..] } else { &[] };
-            Scored::of_label(p.label, (p.predicted, p.probabilities.highest()), all, loss)
+            Scored::of_label(label, (predicted, p.probabilities.highest()), all, loss)
         };
         Metrics::new(&self.labels, predictions.iter().map(scored))
     }
@@ -294,6 +304,7 @@ impl Recipe {
         let total = steps.len() as u64;
         RunInput {
             run: RunRecord {
+                decided: None,
                 waits_at: None,
                 key: format!("{:016x}{:048x}", self.stream(5).at(0), self.seed),
                 name: self.name.clone(),

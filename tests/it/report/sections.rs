@@ -2,7 +2,7 @@
 
 use taper::{
     event::{Split, SplitTexts, When},
-    metrics::{Metric, Metrics, Scored},
+    metrics::{Metric, Metrics, Scored, Target},
     report::ReportInput,
     store::SpecFile,
     warning::{Kind, Warning},
@@ -168,7 +168,7 @@ fn no_cell_of_a_table_is_a_formula() {
     run.run.labels = vec!["-1".into(), "+cmd|' /C calc'!A0".into()];
     for (i, text) in ["=HYPERLINK(\"x\")", "\t=1", "-2+3", "@x", "\r=1", "＝1"].into_iter().enumerate() {
         run.predictions[i].text = text.into();
-        run.predictions[i].predicted = 1 - run.predictions[i].label;
+        run.predictions[i].predicted = Target::Label(1 - run.predictions[i].label.ids()[0]);
     }
     run.probes[0].score.text = "=probe()".into();
     for (name, bytes) in files_of(&input).iter().filter(|(name, _)| name.ends_with(".csv")) {

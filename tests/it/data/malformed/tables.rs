@@ -22,7 +22,7 @@ const OFFICE: &str = "http://schemas.openxmlformats.org/officeDocument/2006/rela
 const MAIN: &str = "http://schemas.openxmlformats.org/spreadsheetml/2006/main";
 
 /// A workbook with the sheet `rows`.
-pub(super) fn workbook(rows: &[[&str; 2]]) -> Vec<u8> {
+pub(in crate::data) fn workbook(rows: &[[&str; 2]]) -> Vec<u8> {
     let cell = |(at, text): (String, &str)| match text.as_bytes() {
         [] => String::new(),
         [b'=', ..] => format!("<c r=\"{at}\" t=\"e\"><v>{}</v></c>", &text[1..]),

@@ -1,4 +1,4 @@
-//! Accuracy during training.
+//! A metric during training.
 
 use plotters::{
     element::{Circle, PathElement},
@@ -8,13 +8,19 @@ use plotters::{
 
 use super::{
     Area, Chart, Drawn, Legible,
-    axes::{Axis, plot, whole},
+    axes::{Axis, number, plot, span, whole},
     pen::{self, LegendArea, LegendEntry},
     theme, width,
 };
+use crate::{
+    metrics::{Metric, Unit},
+    report::format,
+};
 
-/// Accuracy of evaluations, by epoch or by step.
-pub struct AccuracyChart {
+/// A metric of evaluations, by epoch or by step.
+pub struct MetricChart {
+    /// The metric.
+    pub metric: Metric,
     /// One for each run or split; later ones are drawn on top.
     pub tracks: Vec<Track>,
     /// What the colours mean.
@@ -23,19 +29,19 @@ pub struct AccuracyChart {
     pub unit: &'static str,
     /// Name of the split in the title.
     pub split: &'static str,
-    /// Accuracy of the majority-class baseline.
+    /// Its value for the baseline.
     pub baseline: Option<f64>,
 }
 
-/// Accuracies of one run on one split.
+/// Values of one run on one split.
 pub struct Track {
     /// Its colour.
     pub colour: RGBColor,
-    /// (epoch or step, accuracy in [0, 1]).
+    /// (epoch or step, value in the metric's unit).
     pub points: Vec<(f64, f64)>,
 }
 
-impl Chart for AccuracyChart {
+impl Chart for MetricChart {
     fn height(&self, width: u32) -> u32 {
         LegendArea::of(&self.legend, width).height(&self.legend)
     }
@@ -45,16 +51,26 @@ impl Chart for AccuracyChart {
     }
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
-        pen::title(area, &format!("Accuracy on the {} split", self.split))?;
+        pen::title(area, &format!("{} on the {} split", format::capital(self.metric.name()), self.split))?;
         let area_of_legend = LegendArea::of(&self.legend, width(area) as u32);
         let points = || self.tracks.iter().flat_map(|t| &t.points).filter(|p| p.1.is_finite());
         let last = points().map(|p| p.0).fold(1.0, f64::max);
         let values = || points().map(|p| p.1).chain(self.baseline);
-        let low = values().fold(1.0, f64::min);
-        let high = values().fold(0.0, f64::max);
-        let room = ((high - low) * 0.1).max(0.01);
-        let range = (low - room).max(0.0) * 100.0..(high + room).min(1.0) * 100.0;
-        let decimals = usize::from(range.end - range.start < 5.0);
+        let is_share = self.metric.info().unit == Unit::Share;
+        let scale = if is_share { 100.0 } else { 1.0 };
+        let range = match is_share {
+            true => {
+                let low = values().fold(1.0, f64::min);
+                let high = values().fold(0.0, f64::max);
+                let room = ((high - low) * 0.1).max(0.01);
+                (low - room).max(0.0) * 100.0..(high + room).min(1.0) * 100.0
+            }
+            false => span(values().collect::<Vec<f64>>().into_iter()),
+        };
+        let (title, length) = (self.metric.name(), range.end - range.start);
+        let title = if is_share { format!("{title} (%)") } else { title.into() };
+        let decimals = usize::from(length < 5.0);
+        let label = |v: f64| if is_share { format!("{v:.decimals$}") } else { number(length, v) };
         let mut chart = plot(
             area,
             (area_of_legend.right, area_of_legend.below),
@@ -65,16 +81,16 @@ impl Chart for AccuracyChart {
                 labels: (last as usize + 1).min(11),
                 format: &whole,
             },
-            Axis { range, title: "accuracy (%)", labels: 7, format: &|v| format!("{v:.decimals$}") },
+            Axis { range, title: &title, labels: 7, format: &label },
         )?;
         if let Some(baseline) = self.baseline {
-            let (x0, y) = chart.backend_coord(&(-0.02 * last, baseline * 100.0));
-            let (x1, _) = chart.backend_coord(&(last * 1.02, baseline * 100.0));
+            let (x0, y) = chart.backend_coord(&(-0.02 * last, baseline * scale));
+            let (x1, _) = chart.backend_coord(&(last * 1.02, baseline * scale));
             let (x0, x1, y) = (f64::from(x0), f64::from(x1), f64::from(y));
             pen::dashes(area, (x0, y), (x1, y), pen::stroke(theme::MUTED, 1.0, 3))?;
         }
         for track in &self.tracks {
-            let points: Vec<_> = track.points.iter().filter(|p| p.1.is_finite()).map(|p| (p.0, p.1 * 100.0)).collect();
+            let points: Vec<_> = track.points.iter().filter(|p| p.1.is_finite()).map(|p| (p.0, p.1 * scale)).collect();
             chart.draw_series([PathElement::new(points.clone(), pen::stroke(track.colour, 1.0, 4))])?;
             chart.draw_series(points.into_iter().map(|p| Circle::new(p, 7, track.colour.filled())))?;
         }

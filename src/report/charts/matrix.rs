@@ -1,6 +1,6 @@
-//! Confusion matrix: rows are labels, columns are predictions.
+//! Rows by two labels: a confusion matrix, or how often labels occur together.
 
-use plotters::prelude::DrawingBackend;
+use plotters::{prelude::DrawingBackend, style::RGBColor};
 
 use super::{
     Area, Chart, Drawn, Legible,
@@ -10,16 +10,24 @@ use super::{
 use crate::{metrics::Confusion, report::format};
 
 /// Counts, and shares of each row.
-pub struct ConfusionChart {
+pub struct MatrixChart {
+    /// Title.
+    pub title: &'static str,
+    /// What its rows are, and what its columns are.
+    pub captions: [&'static str; 2],
+    /// Colours of the cells of one label, and of those of two.
+    pub colours: [RGBColor; 2],
+    /// What shares are of: the rows of each label.
+    pub totals: Vec<u64>,
     /// Names of the labels, by id.
     pub labels: Vec<String>,
-    /// Rows by label and predicted label.
+    /// Rows by label and predicted or other label.
     pub counts: Confusion,
 }
 
 const TOP: f64 = 190.0;
 
-impl ConfusionChart {
+impl MatrixChart {
     /// Width and height of a cell: large for two labels, smaller for many.
     fn cell(&self, width: f64) -> (f64, f64) {
         let n = self.labels.len().max(1) as f64;
@@ -27,7 +35,7 @@ impl ConfusionChart {
     }
 }
 
-impl Chart for ConfusionChart {
+impl Chart for MatrixChart {
     fn height(&self, width: u32) -> u32 {
         (TOP + self.cell(f64::from(width)).1 * self.labels.len() as f64 + 40.0) as u32
     }
@@ -37,7 +45,7 @@ impl Chart for ConfusionChart {
     }
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
-        pen::title(area, "Confusion matrix")?;
+        pen::title(area, self.title)?;
         let whole = width(area);
         let (width, height) = self.cell(whole);
         let names: Vec<String> =
@@ -45,18 +53,10 @@ impl Chart for ConfusionChart {
         let longest = names.iter().map(|n| format::width_em(n)).fold(0.0, f64::max);
         let left = (longest * pen::LABEL + 80.0).clamp(0.11 * whole, 0.233 * whole);
         let n = names.len() as f64;
-        pen::text(area, (24.0, TOP - 45.0), "label (rows)", pen::SMALL, theme::MUTED, At::Left)?;
-        pen::text(
-            area,
-            (left + width * n / 2.0, TOP - 90.0),
-            "predicted (columns)",
-            pen::SMALL,
-            theme::MUTED,
-            At::Middle,
-        )?;
+        pen::text(area, (24.0, TOP - 45.0), self.captions[0], pen::SMALL, theme::MUTED, At::Left)?;
+        pen::text(area, (left + width * n / 2.0, TOP - 90.0), self.captions[1], pen::SMALL, theme::MUTED, At::Middle)?;
         // Two lines of text fit into a high cell, one into a low cell, none into a cell too narrow for five digits.
         let (two_lines, any) = (height >= 84.0, width >= 5.0 * 0.55 * pen::SMALL);
-        let supports = self.counts.supports();
         for (i, name) in names.iter().enumerate() {
             let y = TOP + height * i as f64;
             let row_name = format::ellipsize(name, (left - 50.0) / pen::LABEL);
@@ -64,13 +64,13 @@ impl Chart for ConfusionChart {
             let column_name = format::ellipsize(name, (width - 8.0) / pen::LABEL);
             let x = left + width * (i as f64 + 0.5);
             pen::text(area, (x, TOP - 45.0), &column_name, pen::LABEL, theme::INK, At::Middle)?;
-            let total = supports.get(i).copied().unwrap_or(0);
+            let total = self.totals.get(i).copied().unwrap_or(0);
             for j in 0..names.len() {
                 let count = self.counts.get(i as u32, j as u32);
                 let x = left + width * j as f64;
                 let share = if total == 0 { 0.0 } else { count as f64 / total as f64 };
                 let (from, to) = ((x + 3.0, y + 3.0), (x + width - 3.0, y + height - 3.0));
-                let colour = if i == j { theme::PALETTE[0] } else { theme::BAD };
+                let colour = self.colours[usize::from(i != j)];
                 pen::fill(area, from, to, theme::GRID, 0.5)?;
                 // Pale enough that text on it is readable, in dark mode too.
                 pen::fill(area, from, to, colour, 0.55 * share)?;

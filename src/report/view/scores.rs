@@ -1,0 +1,81 @@
+//! The table of all metrics of the predictions that the page shows.
+
+use std::sync::Arc;
+
+use crate::{
+    metrics::{Metric, Metrics, Scored},
+    report::{
+        format,
+        input::RunInput,
+        intervals::{Intervals, column_of},
+        terms::{Terms, is_share_of_rows},
+    },
+    stats::wilson,
+    task::Task,
+};
+
+/// The metrics of each column of numbers.
+const OF_NUMBERS: [Metric; 5] = [Metric::Rmse, Metric::Mae, Metric::R2, Metric::Pearson, Metric::Spearman];
+
+/// The headings of the table.
+pub(super) fn heads(task: Task) -> Vec<&'static str> {
+    match task {
+        Task::SingleLabel => Vec::new(),
+        Task::MultiLabel => vec!["Metric", "Value (95% interval)"],
+        Task::Regression => ["Column"].into_iter().chain(OF_NUMBERS.map(Metric::name)).chain(["Rows"]).collect(),
+    }
+}
+
+/// Its rows. Of one label there are none: the page has its two metrics and those of the classes.
+pub(super) fn rows(run: &RunInput, intervals: &Intervals) -> Vec<Vec<String>> {
+    let terms = Terms::of_run(&run.run);
+    match terms.task {
+        Task::SingleLabel => Vec::new(),
+        Task::MultiLabel => of_sets(run, terms, intervals),
+        Task::Regression => of_numbers(run),
+    }
+}
+
+/// Each metric of sets of labels, with its interval if it has one.
+fn of_sets(run: &RunInput, terms: Terms, intervals: &Intervals) -> Vec<Vec<String>> {
+    let Some(metrics) = &run.run.final_metrics else { return Vec::new() };
+    let row = |&metric: &Metric| {
+        let value = metrics.get(metric);
+        let interval = match metric {
+            metric if is_share_of_rows(metric) => Some(wilson(metrics.right(), metrics.rows)),
+            metric if metric == terms.first => intervals[0],
+            metric if metric == terms.second => intervals[1],
+            _ => None,
+        };
+        let text = match interval {
+            Some(interval) => metric.text_with(value, (interval.low, interval.high)),
+            None => metric.text(value),
+        };
+        vec![format::capital(metric.name()), text]
+    };
+    terms.task.metrics().iter().filter(|metric| metrics.is_measured(**metric)).map(row).collect()
+}
+
+/// Each column of numbers; of several also their means.
+fn of_numbers(run: &RunInput) -> Vec<Vec<String>> {
+    let Some(metrics) = &run.run.final_metrics else { return Vec::new() };
+    let cells = |name: &str, metrics: &Metrics| {
+        let values = OF_NUMBERS.map(|metric| metric.text(metrics.get(metric)));
+        [name.to_owned()].into_iter().chain(values).chain([format::count(metrics.rows)]).collect::<Vec<String>>()
+    };
+    let names = &run.run.labels;
+    if names.len() < 2 || run.predictions.is_empty() {
+        return vec![cells(names.first().map_or("all", String::as_str), metrics)];
+    }
+    let of_column = |(column, name): (usize, &String)| {
+        let scored = |(value, predicted): (f64, f64)| Scored::Values {
+            values: Arc::new(vec![value]),
+            predicted: vec![predicted],
+            loss: (value - predicted).powi(2),
+        };
+        let rows = column_of(&run.predictions, column).into_iter().map(scored);
+        cells(name, &Task::Regression.measure(std::slice::from_ref(name), rows))
+    };
+    let mean = cells("mean of the columns", metrics);
+    names.iter().enumerate().map(of_column).chain([mean]).collect()
+}

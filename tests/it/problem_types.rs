@@ -1,0 +1,279 @@
+//! Runs of each problem type, from the spec to predictions: killed and resumed, swept, with thresholds and a temperature.
+
+use std::{process::Stdio, time::Duration};
+
+use serde_json::Value;
+use taper::{
+    event::Split,
+    metrics::{Metric, Target},
+    store::{RunState, Store},
+};
+
+use crate::support::{Sandbox, steps, store, tiny_spec};
+
+/// Two labels that a text may have both of, or none, and a number.
+const MULTI: &str = tiny_spec!(
+    "multi",
+    r#"problem_type = "multi_label_classification"
+label_column = "tags"
+label_separator = "|"
+test = 0.25
+dev = 0.25
+max_length = 32
+thresholds = "tuned"
+calibrate = true
+[train]
+epochs = 10
+batch_size = 4
+lr = 2e-3
+[checkpoint]
+keep = "best"
+every_steps = 3
+[[probes]]
+text = "送得慢，味道很好"
+expect = "taste|speed"
+"#
+);
+
+const NUMBERS: &str = tiny_spec!(
+    "numbers",
+    r#"problem_type = "regression"
+label_columns = ["stars", "length"]
+test = 0.25
+dev = 0.25
+max_length = 32
+[train]
+epochs = 10
+batch_size = 4
+lr = 2e-3
+[checkpoint]
+keep = "best"
+every_steps = 3
+[[probes]]
+text = "味道很好"
+expect = "5, 0.5"
+"#
+);
+
+const BINARY: &str = tiny_spec!(
+    "binary",
+    r#"label_column = "good"
+test = 0.25
+dev = 0.25
+max_length = 32
+thresholds = "tuned"
+threshold_metric = "f1:yes"
+calibrate = true
+[train]
+epochs = 10
+batch_size = 4
+lr = 2e-3
+loss = "focal"
+focal_gamma = 1.5
+class_weights = "balanced"
+[checkpoint]
+keep = "best"
+metric = "average_precision"
+every_steps = 3
+"#
+);
+
+/// Forty-eight texts with their tags, two numbers, and whether they are good.
+fn rows() -> String {
+    let parts = [("味道很好", "taste", 5.0), ("送得慢", "speed", 2.0), ("难吃", "taste", 1.0), ("很快", "speed", 4.5)];
+    let mut text = "review,tags,stars,length,good\n".to_owned();
+    for i in 0..48usize {
+        let of = [parts[i % 4], parts[(i / 4 + 1) % 4]];
+        let used = if i % 6 == 5 { &[][..] } else { &of[..1 + i % 2] };
+        let words: Vec<&str> = used.iter().map(|part| part.0).collect();
+        let mut tags: Vec<&str> = used.iter().map(|part| part.1).collect();
+        tags.dedup();
+        let stars = used.iter().map(|part| part.2).sum::<f64>() / used.len().max(1) as f64;
+        let good = if stars >= 4.0 { "yes" } else { "no" };
+        text +=
+            &format!("{} 第{i}次,{},{stars},{},{good}\n", words.join(" "), tags.join("|"), words.len() as f64 / 4.0);
+    }
+    text
+}
+
+fn sandbox() -> Sandbox {
+    let sandbox = Sandbox::new();
+    sandbox.write("rows.csv", rows());
+    for (name, spec) in [("multi", MULTI), ("numbers", NUMBERS), ("binary", BINARY)] {
+        sandbox.write(&format!("{name}.toml"), spec);
+    }
+    sandbox
+}
+
+/// Everything that a run leaves: steps, evaluations, predictions, probes, what was decided, the digest of the weights.
+fn trail(sandbox: &Sandbox, runs: &str) -> Vec<String> {
+    let store = Store::open_existing(&sandbox.path(runs)).expect("a store");
+    let mut left = vec![format!("{:?}", steps(&sandbox.path(runs)))];
+    for run in store.runs().expect("runs") {
+        assert_eq!(run.state, RunState::Completed);
+        let evals = store.evals(&run.key).expect("evaluations");
+        let evals: Vec<_> = evals.iter().map(|e| (e.when, e.step, e.split, &e.metrics)).collect();
+        let probes = store.probes(&run.key, &run.config.probes).expect("probes");
+        left.push(format!("{} {:?} {:?} {evals:?} {probes:?}", run.key, run.weights_sha256, run.decided));
+        for split in [Split::Dev, Split::Test] {
+            left.push(format!("{:?}", store.predictions(&run.key, split).expect("predictions")));
+        }
+    }
+    left
+}
+
+#[test]
+fn each_problem_type_under_kill_9_ends_as_undisturbed() {
+    for name in ["multi", "numbers", "binary"] {
+        let sandbox = sandbox();
+        let spec = format!("{name}.toml");
+        sandbox.ok(&["run", &spec, "--quiet", "--runs", "calm"]);
+        let mut kills = 0;
+        loop {
+            let mut command = sandbox.command(&["run", &spec, "--quiet", "--runs", "killed"]);
+            let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("taper starts");
+            // Each time a little later, so that it gets to its end at last.
+            std::thread::sleep(Duration::from_millis(60 + 30 * kills));
+            if child.try_wait().expect("a child").is_some_and(|status| status.success()) {
+                break;
+            }
+            child.kill().expect("kill -9");
+            child.wait().expect("its end");
+            kills += 1;
+            assert!(kills < 200, "it never ends");
+        }
+        assert!(kills > 1, "{name} was killed {kills} times");
+        assert!(trail(&sandbox, "killed") == trail(&sandbox, "calm"), "{name}: something differs after {kills} kills");
+    }
+}
+
+/// The labels of the test rows change nothing but the metrics of the test split.
+#[test]
+fn what_is_decided_never_depends_on_test_rows() {
+    for (name, spec) in [("multi", MULTI), ("binary", BINARY)] {
+        let sandbox = sandbox();
+        let other = rows().replace(",taste,", ",x,").replace(",speed,", ",taste,").replace(",x,", ",speed,");
+        let other = other.replace(",yes\n", ",x\n").replace(",no\n", ",yes\n").replace(",x\n", ",no\n");
+        let mut decided = Vec::new();
+        for (file, rows) in [("a.csv", rows()), ("b.csv", other)] {
+            sandbox.write(file, rows);
+            let own = spec.replace("test = 0.25", &format!("test = \"path:{file}\""));
+            sandbox.write("own.toml", own);
+            let runs = format!("runs-{file}");
+            sandbox.ok(&["run", "own.toml", "--quiet", "--runs", &runs]);
+            let run = Store::open_existing(&sandbox.path(&runs)).unwrap().runs().unwrap().remove(0);
+            let of_run = run.decided.expect("a decision");
+            decided.push((of_run.decision, of_run.dev, run.weights_sha256, of_run.test.expect("test rows")));
+        }
+        let [a, b] = &decided[..] else { panic!("two runs") };
+        assert!((&a.0, &a.1, &a.2) == (&b.0, &b.1, &b.2), "{name}: {:?} {:?}", a.0, b.0);
+        assert_ne!(a.3, b.3, "{name}: the test rows do differ");
+        assert!(a.0.temperature != 1.0 && a.0.thresholds.is_some(), "{name}: {:?}", a.0);
+    }
+}
+
+/// `taper eval` and `taper predict` decide as the run did.
+#[test]
+fn a_kept_model_decides_as_its_run() {
+    for name in ["multi", "binary"] {
+        let sandbox = sandbox();
+        sandbox.ok(&["run", &format!("{name}.toml"), "--quiet"]);
+        let store = store(&sandbox.path("runs"));
+        let run = store.runs().unwrap().remove(0);
+        let decided = run.decided.as_ref().expect("a decision");
+        let rows: Vec<String> =
+            std::fs::read_to_string(sandbox.path("rows.csv")).unwrap().lines().map(String::from).collect();
+        let test = store.predictions(&run.key, Split::Test).unwrap();
+        let lines = test.iter().map(|p| rows[p.line as usize - 1].clone());
+        let file = std::iter::once(rows[0].clone()).chain(lines).collect::<Vec<_>>().join("\n") + "\n";
+        sandbox.write("test.csv", file);
+        let evaluation = sandbox.json(&["eval", name, "--file", "test.csv"]);
+        let want = decided.test.as_ref().expect("test rows");
+        for metric in [Metric::Loss, Metric::MacroF1, Metric::MicroF1, Metric::Brier] {
+            let got = evaluation["metrics"][metric.info().id].as_f64().expect("a number");
+            assert!((got - want.get(metric)).abs() < 1e-6, "{name} {metric:?}: {got}, wanted {}", want.get(metric));
+        }
+        // The thresholds are in the folder, by name, and every prediction follows from them.
+        let folder = sandbox.path("runs").join(&run.key[..12]).join("model");
+        let file: Value = serde_json::from_slice(&std::fs::read(folder.join("decision.json")).unwrap()).unwrap();
+        assert_eq!(file["temperature"].as_f64().unwrap(), decided.decision.temperature);
+        for (label, threshold) in decided.decision.named(&run.labels) {
+            assert_eq!(file["thresholds"][label].as_f64().unwrap(), threshold);
+        }
+        let said = sandbox.json(&["predict", name, "味道很好 送得慢", "很快", "难吃"]);
+        for row in said.as_array().expect("rows") {
+            let p = |label: &str| row["probabilities"][label].as_f64().expect("a probability");
+            for (label, threshold) in decided.decision.named(&run.labels) {
+                let is_predicted = match name {
+                    "multi" => row["labels"].as_array().unwrap().iter().any(|known| known == label),
+                    _ => row["label"] == label.as_str(),
+                };
+                assert_eq!(is_predicted, p(label) >= threshold, "{row}");
+            }
+        }
+        // It is exported with the model.
+        sandbox.ok(&["export", name, "exported"]);
+        assert_eq!(
+            std::fs::read(sandbox.path("exported/decision.json")).unwrap(),
+            std::fs::read(folder.join("decision.json")).unwrap()
+        );
+        // All of its files are known as taper's own.
+        let verified = sandbox.ok(&["verify", name]);
+        assert!(verified.contains("the same, bit for bit"), "{verified}");
+        let db = rusqlite::Connection::open(sandbox.path("runs/taper.db")).unwrap();
+        db.execute("UPDATE runs SET decided = json_set(decided, '$.decision.temperature', 7.5)", []).unwrap();
+        drop(db);
+        let differs = sandbox.taper(&["verify", name]);
+        assert!(!differs.status.success(), "another temperature is a difference");
+        let text = sandbox.ok(&["show", name]);
+        assert!(text.contains("temperature") && text.contains("thresholds") && text.contains("without)"), "{text}");
+    }
+}
+
+#[test]
+fn numbers_are_predicted_and_measured() {
+    let sandbox = sandbox();
+    sandbox.ok(&["run", "numbers.toml", "--quiet"]);
+    let store = store(&sandbox.path("runs"));
+    let run = store.runs().unwrap().remove(0);
+    assert_eq!((run.labels.as_slice(), run.decided), (&["stars".to_owned(), "length".to_owned()][..], None));
+    let metrics = run.final_metrics.expect("metrics");
+    assert!(metrics.get(Metric::Rmse) > 0.0 && metrics.get(Metric::R2).is_finite());
+    let test = store.predictions(&run.key, Split::Test).unwrap();
+    let error = |i: usize| -> f64 {
+        let squares = test.iter().map(|p| (p.label.numbers()[i] - p.predicted.numbers()[i]).powi(2));
+        squares.sum::<f64>() / test.len() as f64
+    };
+    let want = f64::midpoint(error(0), error(1));
+    assert!((metrics.get(Metric::Mse) - want).abs() < 1e-9 && (metrics.get(Metric::Loss) - want).abs() < 1e-9);
+    let said = sandbox.json(&["predict", "numbers", &test[0].text]);
+    let Target::Values(values) = &test[0].predicted else { panic!("numbers") };
+    assert!((said[0]["values"]["stars"].as_f64().unwrap() - values[0]).abs() < 1e-5, "{said}");
+    let config: Value = serde_json::from_slice(
+        &std::fs::read(sandbox.path("runs").join(&run.key[..12]).join("model/config.json")).unwrap(),
+    )
+    .unwrap();
+    assert_eq!((&config["problem_type"], &config["id2label"]["1"]), (&"regression".into(), &"length".into()));
+    let text = sandbox.ok(&["list"]);
+    assert!(text.contains("RMSE") || text.contains("rmse"), "{text}");
+}
+
+/// Twelve trials of several labels with ASHA: a third goes on at each rung, by average precision.
+#[test]
+fn a_sweep_by_a_metric_of_sets_is_pruned_and_ranked_by_it() {
+    let sandbox = sandbox();
+    let sweep = MULTI.replace("[[probes]]", "metric = \"average_precision\"\n[sweep]\nprune = \"asha\"\n[sweep.axes]\ntrain.lr = [1e-4, 1e-3, 3e-3, 1e-2]\ntrain.dropout = [0.0, 0.1, 0.3]\n[[probes]]");
+    sandbox.write("sweep.toml", sweep.replace("name = \"multi\"", "name = \"sweep\""));
+    sandbox.ok(&["run", "sweep.toml", "--quiet"]);
+    let runs = store(&sandbox.path("runs")).runs().unwrap();
+    let count = |state| runs.iter().filter(|run| run.state == state).count();
+    assert_eq!(runs.len(), 12);
+    assert!(count(RunState::Pruned) > 0 && count(RunState::Completed) + count(RunState::Pruned) == 12);
+    let board = sandbox.json(&["list", "sweep", "--leaderboard"]);
+    let values: Vec<f64> =
+        board.as_array().unwrap().iter().filter_map(|trial| trial["figure"]["mean"].as_f64()).collect();
+    assert!(values.len() == 12 && values.iter().all(|value| *value <= values[0]), "{board}");
+    assert!(values.iter().any(|value| *value < values[0]), "not all are equal");
+    let text = sandbox.ok(&["list", "sweep", "--leaderboard"]);
+    assert!(text.to_lowercase().contains("dev average precision") || text.contains("DEV AP"), "{text}");
+}
