@@ -14,7 +14,7 @@ use taper::{
     warning::{Kind, Warning, lines_of},
 };
 
-use super::output::Output;
+use super::{decision::decision, output::Output};
 
 /// Values of a label column and the labels they stand for: the run's values, and the label names themselves.
 pub fn values(given: &BTreeMap<String, String>, names: &[String]) -> BTreeMap<String, String> {
@@ -128,6 +128,9 @@ impl Evaluation<'_> {
         }
         out.line(format!("run       {} {}", format::short(&run.key), run.name))?;
         out.line(format!("rows      {} of {file}{}", format::count(metrics.rows), left_out.concat()))?;
+        if let Some(decided) = &run.decided {
+            out.wrapped(&format!("decision  {}", decision(decided, &run.labels)))?;
+        }
         let shown = shown(run.config.data.task());
         let width =
             shown.iter().map(|metric| metric.name().chars().count()).max().unwrap_or(0).max("macro-F1".len()) + 1;

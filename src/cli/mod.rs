@@ -7,6 +7,7 @@ mod ask;
 mod at_work;
 mod common;
 mod costs;
+mod decision;
 mod dispatch;
 mod doctor;
 mod downloads;

@@ -16,7 +16,7 @@ use taper::{
 };
 
 use super::{
-    common,
+    common, decision,
     evaluation::proportion,
     leaderboard::{self, cell, word},
     output::Output,
@@ -24,8 +24,6 @@ use super::{
 
 /// Trials shown in the leaderboard after a sweep.
 const LEADERS: usize = 10;
-/// The most thresholds that are listed.
-const THRESHOLDS: usize = 12;
 /// The most names listed for runs with something in common.
 const NAMED: usize = 4;
 
@@ -190,20 +188,10 @@ pub fn decided(run: &RunRecord) -> Vec<(String, String)> {
         lines.push(("temperature".into(), format!("{}: {}", format::decimals(temperature, 3), changes.join(", "))));
     }
     if let Some(metric) = decided.metric {
-        let named = decided.decision.named(&run.labels);
-        let more = named.count().saturating_sub(THRESHOLDS);
-        let named = decided.decision.named(&run.labels).take(THRESHOLDS);
-        let mut all: Vec<String> =
-            named.map(|(label, at)| format!("{} {}", format::one_line(label), threshold(at))).collect();
-        all.extend((more > 0).then(|| format!("and {} more (decision.json)", format::count(more as u64))));
-        lines.push(("thresholds".into(), format!("{}: {}", all.join(", "), change(metric))));
+        lines
+            .push(("thresholds".into(), format!("{}: {}", decision::thresholds(decided, &run.labels), change(metric))));
     }
     lines
-}
-
-/// `0.411`, `3.2e-5`.
-fn threshold(value: f64) -> String {
-    if value < 5e-4 { format!("{value:.1e}") } else { format::decimals(value, 3) }
 }
 
 /// The step of the weights that the result is of, where the dev rows chose it.

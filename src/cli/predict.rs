@@ -24,6 +24,7 @@ use taper::{
 
 use super::{
     Global, Unusable, common,
+    decision::decision,
     evaluation::{Evaluation, values},
     export,
     input::{self, FileArgs},
@@ -76,7 +77,7 @@ pub struct Predict {
     /// standard input, in the first 1,024 objects).
     #[arg(long, requires = "file", conflicts_with = "texts")]
     keep_columns: bool,
-    /// Also evaluate the predictions against the labels in this column (or JSON field), like `taper eval`. The result goes to standard
+    /// Also evaluate the predictions against the labels in this column (or JSON field), like `taper eval`; only with a single label per text. The result goes to standard
     /// output with --out (with --json as part of the JSON object), else to standard error.
     #[arg(long, value_name = "COLUMN", requires = "file", conflicts_with = "texts")]
     labels: Option<String>,
@@ -107,7 +108,8 @@ impl Predict {
         self.check_pair(config)?;
         if let (Some(column), Task::MultiLabel | Task::Regression) = (&self.labels, config.task()) {
             let what = format!(
-                "--labels {column}: the model was trained for {}, whose predictions `taper eval` measures",
+                "--labels {column}: it measures a model of one label per text, and this one was trained for {}; write the predictions \
+                 without --labels, and run `taper eval` on the file",
                 config.task().name()
             );
             return Err(Unusable(anyhow::anyhow!(what)).into());
@@ -120,7 +122,11 @@ impl Predict {
                 let what = "--out can only be used with --file, or with `-` to classify the lines of standard input";
                 return Err(Unusable(anyhow::anyhow!(what)).into());
             }
-            return self.texts(self.load(&kept, &run, global)?, &run.config.data, global, out);
+            let code = self.texts(self.load(&kept, &run, global)?, &run.config.data, global, out)?;
+            if let Some(decided) = run.decided.as_ref().filter(|_| !global.quiet) {
+                input::note(&format!("labels follow from {}", decision(decided, &run.labels)));
+            }
+            return Ok(code);
         }
         let origin = self.file.as_deref().map_or(Origin::StandardInput, Origin::of);
         if matches!(origin, Origin::StandardInput) && io::stdin().is_terminal() && !global.quiet {
@@ -303,7 +309,7 @@ impl Predict {
             });
             let mut columns: Vec<&str> = match model.task() {
                 Task::SingleLabel => vec!["label", "confidence"],
-                Task::MultiLabel => vec!["labels", "probabilities"],
+                Task::MultiLabel => vec!["labels"],
                 Task::Regression => model.labels().iter().map(String::as_str).collect(),
             };
             columns.extend(["text", "text_pair"].into_iter().take(1 + usize::from(text_pair.is_some())));
@@ -361,10 +367,10 @@ fn said(says: &Says, answer: &Answer) -> Vec<String> {
     let percent = |id: &u32| format::percent(answer.probabilities()[*id as usize].into());
     match answer.predicted() {
         target @ Predicted::Label(id) => vec![says.predicted(target), percent(id)],
-        target @ Predicted::Labels(ids) => {
+        Predicted::Labels(ids) => {
             let none = || Predicted::labels(Vec::new()).shown(&says.labels);
-            let labels = if ids.is_empty() { none() } else { says.predicted(target) };
-            vec![labels, ids.iter().map(percent).collect::<Vec<_>>().join(" ")]
+            let each = |id: &u32| format!("{} {}", says.labels[*id as usize], percent(id));
+            vec![if ids.is_empty() { none() } else { ids.iter().map(each).collect::<Vec<_>>().join(", ") }]
         }
         Predicted::Values(values) => values.iter().map(|value| format::decimals(*value, 4)).collect(),
     }

@@ -12,6 +12,7 @@ use taper::{
     metrics::Metric,
     report::{LAST_STEPS, about_result, long_texts, weights},
     store::{EvalRecord, ProbeRecord, RunRecord},
+    task::Task,
     warning::{Kind, Warning},
 };
 
@@ -135,7 +136,13 @@ fn print(whole: &Whole, next: Option<String>, results: &[Warning], config: bool,
     if !whole.probes.is_empty() {
         out.line("")?;
         out.fitted(
-            &["when", "probe", "label", "confidence", "expected"],
+            &[
+                "when",
+                "probe",
+                if run.config.data.task() == Task::SingleLabel { "label" } else { "predicted" },
+                "confidence",
+                "expected",
+            ],
             whole.probes.iter().map(|p| {
                 let confidence = p.score.confidence().map_or(format::NOTHING.into(), |p| format::percent(p.into()));
                 vec![
@@ -149,6 +156,9 @@ fn print(whole: &Whole, next: Option<String>, results: &[Warning], config: bool,
             &["confidence", "expected"],
         )?;
         out.say_what_is_left_out()?;
+    }
+    if !whole.probes.is_empty() && run.decided.is_some() {
+        out.wrapped("probes are without the temperature and the thresholds below")?;
     }
     let [first, second] = run.config.data.task().headline();
     out.line("")?;

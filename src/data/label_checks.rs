@@ -95,7 +95,8 @@ pub(super) fn check(labels: &[String], rows: &[Row], target: &TargetColumns, nam
             ),
             (true, Some(own)) => format!(
                 "labels such as {shown} look like lists of several labels, separated by `{separator}`, but data.label_separator is \
-                 `{own}`: each list counts as one label; use one separator in the data file"
+                 `{own}`: each list counts as one label; set data.label_separator = \"{}\", or use one separator in the data file",
+                in_toml(separator)
             ),
         };
         say(message);
