@@ -194,7 +194,7 @@ impl ProbeScore {
     /// The highest probability, which is that of the predicted label; `None` of numbers, and where none or several labels are predicted
     /// ([`Target::shown`]), which have no probability together.
     pub fn confidence(&self) -> Option<f32> {
-        let of_one = !self.predicted.contains('|') && self.predicted != Target::NONE;
+        let of_one = !self.predicted.contains(Target::SEPARATOR) && self.predicted != Target::NONE;
         (of_one && !self.probabilities.is_empty()).then(|| self.probabilities.highest())
     }
 

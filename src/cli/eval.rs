@@ -21,7 +21,7 @@ use super::{
     stop,
 };
 
-/// Evaluate a trained model on labelled rows: accuracy, macro-F1, loss and metrics of each class.
+/// Evaluate a trained model on labelled rows: its metrics, and those of each label.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  taper eval 3f2a --file newer.csv\n  \
     taper eval 3f2a --file newer.tsv --text-column review --label-column stars --json\n\n\

@@ -13,7 +13,7 @@ pub struct TargetColumns {
     /// Whether each column has a part of the target: 0 or 1 for one label, or one of several numbers. Otherwise there is one column, which
     /// has all of it.
     pub each: bool,
-    /// What stands between the labels of a row.
+    /// The separator of the labels of a row.
     pub separator: Option<String>,
 }
 

@@ -186,7 +186,7 @@ impl Metric {
         Self::Spearman,
     ];
 
-    /// The ids of the F1 of one label in lists of ids: `LABEL` stands for any name.
+    /// The ids of the F1 of one label in lists of ids: `LABEL` is any name.
     pub const ANY_F1_OF: &'static str = "f1:LABEL";
 
     /// Its properties.

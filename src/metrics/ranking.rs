@@ -13,7 +13,7 @@ pub struct Ranking {
 /// The probabilities of a label, and whether the rows have it: 4 bytes a row.
 #[derive(Debug, Clone, Default)]
 pub struct Ranked {
-    /// The bits of the probability, which compare as positive numbers do, and in place of the sign the label, in the last bit.
+    /// The bits of the probability, which compare as positive numbers do, and the label in the last bit: there is no sign.
     keys: Vec<u32>,
     /// Whether one is NaN or negative.
     broken: bool,

@@ -36,6 +36,8 @@ impl Hash for Target {
 }
 
 impl Target {
+    /// The separator of the labels of a text where the spec names none.
+    pub const SEPARATOR: &str = "|";
     /// How no label is shown.
     pub const NONE: &str = "(none)";
 
@@ -96,7 +98,7 @@ impl Target {
         match self {
             Self::Values(values) => values.iter().map(|value| number(*value)).collect::<Vec<_>>().join(", "),
             Self::Labels(ids) if ids.is_empty() => Self::NONE.into(),
-            Self::Label(_) | Self::Labels(_) => self.ids().iter().map(name).collect::<Vec<_>>().join("|"),
+            Self::Label(_) | Self::Labels(_) => self.ids().iter().map(name).collect::<Vec<_>>().join(Self::SEPARATOR),
         }
     }
 }

@@ -168,7 +168,7 @@ pub struct DataConfig {
     /// Columns of 0 and 1, one for each label, or of numbers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub label_columns: Vec<String>,
-    /// What stands between the labels of a row in `label_column`.
+    /// The separator of the labels of a row in `label_column`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub label_separator: Option<String>,
     /// How labels follow from probabilities. The default is not written, so that keys of earlier runs stay the same; nor are the two below.

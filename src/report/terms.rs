@@ -1,4 +1,4 @@
-//! What the results of a task are shown by: its metrics, and the words for them. Every table, chart and sentence asks these.
+//! What the results of a task are shown by: its metrics, and the words for them. Every table, chart and sentence uses them.
 
 use super::format;
 use crate::{

@@ -84,7 +84,7 @@ pub struct Data {
     /// Columns of 0 and 1, one for each label, or of numbers; empty: `label_column` has them.
     #[serde(default)]
     pub label_columns: Vec<String>,
-    /// What stands between the labels of a row.
+    /// The separator of the labels of a row.
     pub label_separator: Option<String>,
     /// How labels follow from probabilities.
     #[serde(default)]

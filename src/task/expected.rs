@@ -3,9 +3,6 @@
 use super::{Target, Task};
 
 impl Task {
-    /// What stands between the labels of a text where nothing else is said.
-    pub const SEPARATOR: &'static str = "|";
-
     /// The target that `text` names: a label; several, with `separator` between them; or numbers, with a comma between them. `labels` are
     /// the names of the labels, or of the numbers, by id.
     ///
@@ -17,7 +14,7 @@ impl Task {
         match self {
             Self::SingleLabel => known(text).map(Target::Label),
             Self::MultiLabel => {
-                let parts = || text.split(separator.unwrap_or(Self::SEPARATOR)).map(str::trim);
+                let parts = || text.split(separator.unwrap_or(Target::SEPARATOR)).map(str::trim);
                 let several = || parts().filter(|part| !part.is_empty()).map(known).collect::<Result<Vec<u32>, _>>();
                 id(text).map_or_else(several, |id| Ok(vec![id])).map(Target::labels)
             }

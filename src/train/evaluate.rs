@@ -37,7 +37,7 @@ pub struct Evaluation {
     pub metrics: Metrics,
     /// One for each row, in file order.
     pub predictions: Vec<Prediction>,
-    /// What the model says of each row, with its target, if that was asked for.
+    /// What the model says of each row, with its target; empty unless they are kept.
     pub answers: Vec<(Answer, Target)>,
     /// Duration in seconds.
     pub elapsed_s: f64,

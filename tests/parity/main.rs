@@ -8,7 +8,7 @@ mod pytorch;
 mod sites;
 mod words;
 
-use std::collections::HashMap;
+use std::{collections::HashMap, path::PathBuf};
 
 use candle_core::{Device, Tensor};
 use taper::{
@@ -48,17 +48,23 @@ fn backward(engine: &mut dyn Engine, batches: &[Batch], labels: usize, plan: Opt
     minimise(engine, &Task::SingleLabel.objective(0.0, None, 0.0), batches, labels, plan)
 }
 
+/// Both engines against the numbers in each of these folders.
+fn both_follow_pytorch(folders: Vec<PathBuf>) -> Result<()> {
+    for dir in folders {
+        for kind in KINDS {
+            let create = |config: &ModelConfig, parameters, recipe: &Recipe| kind.engine(config, parameters, recipe);
+            let name = format!("{} with {kind:?}", dir.file_name().expect("a name").display());
+            follows_pytorch(&dir, &name, 1.0, &create)?;
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn logits_loss_gradients_and_adamw_steps_are_pytorchs() -> Result<()> {
     let references = references();
     assert!(!references.is_empty());
-    for dir in references {
-        for kind in KINDS {
-            let create = |config: &ModelConfig, parameters, recipe: &Recipe| kind.engine(config, parameters, recipe);
-            follows_pytorch(&dir, &format!("{kind:?}"), 1.0, &create)?;
-        }
-    }
-    Ok(())
+    both_follow_pytorch(references)
 }
 
 /// Of every family, and of BERT with other activations, from one to four token types and other numbers of positions.
@@ -66,28 +72,14 @@ fn logits_loss_gradients_and_adamw_steps_are_pytorchs() -> Result<()> {
 fn models_of_each_family_are_pytorchs() -> Result<()> {
     let references = families();
     assert_eq!(references.len(), 24);
-    for dir in references {
-        for kind in KINDS {
-            let create = |config: &ModelConfig, parameters, recipe: &Recipe| kind.engine(config, parameters, recipe);
-            let name = format!("{} with {kind:?}", dir.file_name().expect("a name").display());
-            follows_pytorch(&dir, &name, 1.0, &create)?;
-        }
-    }
-    Ok(())
+    both_follow_pytorch(references)
 }
 
 /// AdamW's parameter groups: the head, each layer and the embeddings at their own learning rates, which follow a schedule, with weight
 /// decay in proportion, also of words that never occur.
 #[test]
 fn learning_rates_of_layers_and_head_are_pytorchs() -> Result<()> {
-    for dir in rates() {
-        for kind in KINDS {
-            let create = |config: &ModelConfig, parameters, recipe: &Recipe| kind.engine(config, parameters, recipe);
-            let name = format!("{} with {kind:?}", dir.file_name().expect("a name").display());
-            follows_pytorch(&dir, &name, 1.0, &create)?;
-        }
-    }
-    Ok(())
+    both_follow_pytorch(rates())
 }
 
 /// Several labels and numbers, with weights, and the focal losses of both kinds of labels.
@@ -95,14 +87,7 @@ fn learning_rates_of_layers_and_head_are_pytorchs() -> Result<()> {
 fn losses_of_each_problem_type_are_pytorchs() -> Result<()> {
     let references = tasks();
     assert_eq!(references.len(), 8);
-    for dir in references {
-        for kind in KINDS {
-            let create = |config: &ModelConfig, parameters, recipe: &Recipe| kind.engine(config, parameters, recipe);
-            let name = format!("{} with {kind:?}", dir.file_name().expect("a name").display());
-            follows_pytorch(&dir, &name, 1.0, &create)?;
-        }
-    }
-    Ok(())
+    both_follow_pytorch(references)
 }
 
 /// With pairs both token types are learnt, each from the tokens that have it; with single texts the first alone.

@@ -6,9 +6,6 @@ use taper::{
     task::{Answer, Target, Task},
 };
 
-/// What stands between the labels of a text in a table, where the run's data has no separator.
-const SEPARATOR: &str = "|";
-
 /// What a model says.
 #[derive(Debug, Clone)]
 pub struct Says {
@@ -16,7 +13,7 @@ pub struct Says {
     pub task: Task,
     /// Names of the labels, or of the numbers, by id.
     pub labels: Vec<String>,
-    /// What stands between the labels of a text in a table.
+    /// The separator of the labels of a text in a table.
     pub separator: String,
 }
 
@@ -53,7 +50,7 @@ pub enum Cell {
 impl Says {
     /// Of a run's data.
     pub fn new(task: Task, labels: &[String], separator: Option<&str>) -> Self {
-        Self { task, labels: labels.to_vec(), separator: separator.unwrap_or(SEPARATOR).to_owned() }
+        Self { task, labels: labels.to_vec(), separator: separator.unwrap_or(Target::SEPARATOR).to_owned() }
     }
 
     /// What is predicted, as text.
