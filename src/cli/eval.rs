@@ -21,14 +21,14 @@ use super::{
     stop,
 };
 
-/// Evaluate a trained model on labelled rows: its metrics, and those of each label.
+/// Evaluate a trained model on labelled rows: accuracy, macro-F1, loss and per-label metrics, or those of its problem type.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  taper eval 3f2a --file newer.csv\n  \
     taper eval 3f2a --file newer.tsv --text-column review --label-column stars --json\n\n\
     The label column may contain the label values of the run, as in its training data, or their names from data.labels. Any other \
     label is an error, because the model cannot predict it. The result is not stored.")]
 pub struct Eval {
-    /// Run: its key, the first digits of its key, its name, or an experiment or spec file that has only one run.
+    /// Run: its key, a prefix of its key, its name, or an experiment or spec file that has only one run.
     run: String,
     /// CSV, TSV, JSON Lines, JSON, Parquet or Excel file with the rows; `-`: standard input.
     #[arg(long)]

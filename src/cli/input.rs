@@ -23,7 +23,7 @@ pub struct FileArgs {
     /// Column (or JSON field) with the second text, if the model reads two; by default the column used in training.
     #[arg(long, value_name = "NAME")]
     text_pair_column: Option<String>,
-    /// Format of the file; by default detected from the extension, else from the first line.
+    /// Format of the file; detected by default, from the extension or else from the first bytes.
     #[arg(long, value_parser = formats())]
     format: Option<Format>,
     /// Encoding of a text file, such as `gb18030`; by default detected.

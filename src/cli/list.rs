@@ -40,9 +40,9 @@ const WIDE: usize = 110;
     taper list rbt3-waimai-sweep --leaderboard      trials, best first\n  \
     taper list --watch                              in another terminal, while runs train")]
 pub struct List {
-    /// Show only the runs of this experiment, including those of earlier versions of its spec.
+    /// Show only this experiment's runs, and runs from earlier versions of its spec.
     experiment: Option<String>,
-    /// Sort runs by this key. `date` (the default): oldest first, by the time at which they were started (if not yet started: planned); `name`: alphabetically;
+    /// Sort runs by this key. `date` (the default): oldest first, by start time (runs not yet started: by the time they were planned); `name`: alphabetically;
     /// `accuracy`, `loss`: best first, on the dev split or else the test split, with unfinished runs last; `time`: longest first.
     #[arg(long, value_enum, value_name = "KEY", conflicts_with_all = ["leaderboard", "watch"])]
     sort: Option<Sort>,

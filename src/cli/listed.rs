@@ -72,7 +72,7 @@ pub fn of_no_experiment(out: &Output) -> String {
     format!(
         "the experiments that planned these runs were removed: `{}` removes a run; `taper run` with a spec that plans the run adds it to \
          the experiment of that spec",
-        out.command("taper rm KEY")
+        out.command("taper rm RUN")
     )
 }
 
@@ -87,7 +87,7 @@ pub fn left_behind(runs: &[RunRecord], out: &Output) -> Option<String> {
             "not trained to the end: {}; `{}` with a spec that plans {it} continues {it}, `{}` removes {a_run}",
             RunState::counted(left),
             out.command("taper run"),
-            out.command("taper rm KEY")
+            out.command("taper rm RUN")
         )
     })
 }

@@ -81,7 +81,7 @@ pub struct Global {
     /// Folder with the database, models and reports.
     #[arg(long, global = true, value_name = "DIR", env = "TAPER_RUNS", default_value = "runs")]
     runs: PathBuf,
-    /// Print JSON instead of text (`run`: one event per line).
+    /// Print JSON instead of text (for `taper run`, one event per line).
     #[arg(long, global = true)]
     json: bool,
     /// Print only results and errors.
@@ -114,14 +114,14 @@ enum Command {
     Report(report::Report),
     /// Classify texts with a trained model.
     Predict(predict::Predict),
-    /// Evaluate a trained model on labelled rows: accuracy, macro-F1, loss and metrics of each class.
+    /// Evaluate a trained model on labelled rows: accuracy, macro-F1, loss and per-label metrics, or those of its problem type.
     Eval(eval::Eval),
     /// Export a trained model to a folder that transformers can load.
     Export(export::Export),
     /// Train the runs that another taper process sends.
     #[command(hide = true)]
     Worker,
-    /// Train a run again from its stored config and compare the results. Stores nothing.
+    /// Retrain a run from its stored spec and compare the results. Stores nothing.
     Verify(verify::Verify),
     /// Remove runs: their records and their folders. Asks first.
     Rm(rm::Rm),

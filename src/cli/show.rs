@@ -31,9 +31,9 @@ const VALUES: usize = 12;
 #[derive(Args)]
 #[command(after_help = "Examples:\n  taper show 3f2a\n  taper show 3f2a --config\n  taper show quickstart --json")]
 pub struct Show {
-    /// Run: its key, the first digits of its key, its name, or an experiment or spec file that has only one run.
+    /// Run: its key, a prefix of its key, its name, or an experiment or spec file that has only one run.
     run: String,
-    /// Also show the resolved config. The file run.toml in the run's folder contains it as a spec that you can run.
+    /// Also show the resolved spec, which is also in run.toml in the run's folder.
     #[arg(long)]
     config: bool,
 }

@@ -19,14 +19,14 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
     ),
     (
         &["logs", "log", "tail", "history", "metrics"],
-        "`taper show KEY` prints the evaluations of a run, `taper report NAME` writes every step to steps.csv, \
+        "`taper show RUN` prints the evaluations of a run, `taper report NAME` writes every step to steps.csv, \
          `taper run SPEC --json` prints each step as it is trained",
     ),
     (&["train", "fit", "start", "finetune", "fine-tune", "launch"], "`taper run SPEC` trains the runs of a spec"),
     (&["resume", "continue", "restart", "retry"], "`taper run SPEC` resumes from the last checkpoint"),
     (
         &["evaluate", "test", "validate", "score"],
-        "`taper run SPEC` evaluates on the dev and test splits, `taper show KEY` prints the results; `taper eval KEY \
+        "`taper run SPEC` evaluates on the dev and test splits, `taper show RUN` prints the results; `taper eval RUN \
          --file FILE` evaluates on other rows",
     ),
     (
@@ -47,16 +47,16 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
         "`taper plan SPEC` checks a spec and shows what it means",
     ),
     (&["download", "pull", "get", "lock"], "`taper fetch SPEC` downloads the models and data of a spec"),
-    (&["delete", "remove", "del"], "`taper rm KEY` removes runs"),
+    (&["delete", "remove", "del"], "`taper rm RUN` removes runs"),
     (&["clean", "prune", "purge"], "`taper gc` shows and removes files that no run needs"),
-    (&["serve", "infer", "inference", "classify"], "`taper predict KEY TEXT` classifies with a trained model"),
+    (&["serve", "infer", "inference", "classify"], "`taper predict RUN TEXT` classifies with a trained model"),
     (&["ui", "dashboard", "tensorboard", "plot", "view"], "`taper report NAME` writes a page with charts"),
-    (&["push", "upload", "save", "convert"], "`taper export KEY DIR` copies a trained model to a Hugging Face folder"),
+    (&["push", "upload", "save", "convert"], "`taper export RUN DIR` copies a trained model to a Hugging Face folder"),
     (
         &["stop", "kill", "cancel", "abort"],
         "Ctrl-C (or SIGTERM) ends `taper run` after the current step, with a checkpoint",
     ),
-    (&["reproduce", "repro", "replay"], "`taper verify KEY` trains a run again and compares every number"),
+    (&["reproduce", "repro", "replay"], "`taper verify RUN` trains a run again and compares every number"),
     (
         &["info", "env", "version", "diagnose"],
         "`taper doctor` checks this machine, `taper --version` prints the version",

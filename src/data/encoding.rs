@@ -105,7 +105,7 @@ enum Finding {
     },
     /// None of it is UTF-8 beyond ASCII, and it reads as GB18030.
     Gb18030 {
-        /// It begins with the byte-order mark of UTF-8 all the same.
+        /// It begins with the byte order mark of UTF-8 all the same.
         mark: bool,
         /// It ends inside a character.
         cut: bool,
@@ -309,7 +309,7 @@ fn advice(path: &Path, found: &Finding, wording: Wording) -> String {
             }
         }
         Finding::Gb18030 { mark: true, .. } => format!(
-            "the file decodes as GB18030 after a UTF-8 byte-order mark; if that is its encoding, convert it first: {}",
+            "the file decodes as GB18030 after a UTF-8 byte order mark; if that is its encoding, convert it first: {}",
             convert(path, "GB18030", true)
         ),
         Finding::Gb18030 { cut: true, .. } => {

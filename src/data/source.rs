@@ -61,7 +61,7 @@ impl Origin {
     }
 }
 
-/// A file's text in UTF-8, without its byte-order mark. Hashes the bytes of the file as they are read, so that the digest is that of
+/// A file's text in UTF-8, without its byte order mark. Hashes the bytes of the file as they are read, so that the digest is that of
 /// the bytes parsed.
 pub(super) struct Input {
     text: Box<dyn Read + Send>,
@@ -113,7 +113,7 @@ impl Input {
             None => match kind {
                 Some(FileKind::Utf16) => {
                     let (encoding, marked) = utf16(&first);
-                    let by = if marked { "its byte-order mark" } else { "its first bytes" };
+                    let by = if marked { "its byte order mark" } else { "its first bytes" };
                     notes.push(format!("read as {encoding}, as {by} show{}", if marked { "s" } else { "" }));
                     encoding
                 }
@@ -243,7 +243,7 @@ fn decoded_head(text: &mut impl Read) -> io::Result<Vec<u8>> {
 /// The encoding that was set.
 ///
 /// # Errors
-/// The file has the byte-order mark of another.
+/// The file has the byte order mark of another.
 fn set_encoding(set: TextEncoding, first: &[u8], path: &Path, wording: Wording) -> Result<TextEncoding, DataError> {
     let is_utf16 = [TextEncoding::UTF_16LE, TextEncoding::UTF_16BE].contains(&set);
     match encoding_rs::Encoding::for_bom(first).map(|(encoding, _)| TextEncoding::from(encoding)) {
@@ -251,7 +251,7 @@ fn set_encoding(set: TextEncoding, first: &[u8], path: &Path, wording: Wording) 
         Some(marked) if is_utf16 && marked != TextEncoding::UTF_8 => Ok(marked),
         Some(marked) if marked != set => {
             let what = format!(
-                "it begins with the byte-order mark of {marked}, but {} says {set}; remove {0} to read it as {marked}",
+                "it begins with the byte order mark of {marked}, but {} says {set}; remove {0} to read it as {marked}",
                 wording.name("encoding")
             );
             Err(DataError::Layout { path: path.to_owned(), what })
@@ -260,7 +260,7 @@ fn set_encoding(set: TextEncoding, first: &[u8], path: &Path, wording: Wording) 
     }
 }
 
-/// The UTF-16 that begins so; whether a byte-order mark says so.
+/// The UTF-16 that begins so; whether a byte order mark says so.
 fn utf16(first: &[u8]) -> (TextEncoding, bool) {
     match first {
         [0xFF, 0xFE, ..] => (TextEncoding::UTF_16LE, true),

@@ -139,7 +139,7 @@ fn what_nothing_trains_any_more_is_said_with_what_to_do() {
     fs::write(sandbox.path("small.toml"), spec.replace("seeds = [1, 2]", "seeds = [3, 4]")).expect("a spec");
     sandbox.ok(&["run", "small.toml", "--quiet"]);
     let list = sandbox.ok(&["list", "small"]);
-    let note = "\nnot trained to the end: 1 pending; `taper run` with a spec that plans it continues it, `taper rm KEY` removes it\n";
+    let note = "\nnot trained to the end: 1 pending; `taper run` with a spec that plans it continues it, `taper rm RUN` removes it\n";
     let (_, earlier) = list.split_once("not in the plan of the last `taper run`: 2 runs").expect(&list);
     assert!(earlier.contains(note), "{list}");
 }
