@@ -34,7 +34,7 @@ pub enum AssetError {
     },
     /// PyTorch's weights are sharded.
     #[error(
-        "{source_} keeps its weights in several pickles ({index}); save them as safetensors with transformers' \
+        "{source_} keeps its weights in sharded PyTorch files ({index}); save them as safetensors with transformers' \
          model.save_pretrained(DIR) and use path:DIR"
     )]
     Sharded {
@@ -227,7 +227,7 @@ pub enum AssetError {
     },
     /// Another command has pinned other files of a source since this one read the lock.
     #[error(
-        "{}: another command has pinned other files of {source_} in the meantime; run the same command again to use those",
+        "{}: another command has pinned different files of {source_} in the meantime; run the same command again to use those",
         .lock.display()
     )]
     Raced {

@@ -45,10 +45,10 @@ pub fn not_final_mark() -> String {
 const FURTHER_FIRST: &str = "pruned trials: those that were trained further come first";
 
 /// Explains the mark beside a state.
-pub const MARK: &str = "! predicts only one class, or is no better than always predicting the most common label";
+pub const MARK: &str = "! predicts only one label, or is no better than always predicting the most common label";
 
 /// The same where runs are of other problem types.
-pub const MARK_OF_OTHERS: &str = "! no better than always giving the same answer";
+pub const MARK_OF_OTHERS: &str = "! is no better than always making the same prediction";
 
 /// Prints the `most` best trials, or all: as a table, or with `--json` as an array.
 pub fn print(board: &Leaderboard, most: Option<usize>, out: &mut Output) -> Result<()> {
@@ -383,9 +383,9 @@ fn among_equals(board: &Leaderboard, best: &Trial) -> String {
     let split = word(&board.split);
     match best.equal_best {
         (0 | 1, _) => String::new(),
-        (equal, same_loss) if equal == same_loss => format!("; the first of {equal} equal ones"),
-        (equal, 1) => format!("; of {equal} equal ones that with the lowest {split} loss"),
-        (equal, same_loss) => format!("; of {equal} equal ones the first of {same_loss} with the lowest {split} loss"),
+        (equal, same_loss) if equal == same_loss => format!("; the first of {equal} tied runs"),
+        (equal, 1) => format!("; among {equal} tied runs, the one with the lowest {split} loss"),
+        (equal, same_loss) => format!("; among {equal} tied runs, the first of the {same_loss} with the lowest {split} loss"),
     }
 }
 
@@ -494,9 +494,9 @@ mod tests {
         };
         let begin = "its best run: aaaaaaaaaaaa (by dev accuracy, of 3 seeds";
         assert_eq!(said((1, 1)), format!("{begin})"));
-        assert_eq!(said((2, 2)), format!("{begin}; the first of 2 equal ones)"));
-        assert_eq!(said((2, 1)), format!("{begin}; of 2 equal ones that with the lowest dev loss)"));
-        assert_eq!(said((3, 2)), format!("{begin}; of 3 equal ones the first of 2 with the lowest dev loss)"));
+        assert_eq!(said((2, 2)), format!("{begin}; the first of 2 tied runs)"));
+        assert_eq!(said((2, 1)), format!("{begin}; among 2 tied runs, the one with the lowest dev loss)"));
+        assert_eq!(said((3, 2)), format!("{begin}; among 3 tied runs, the first of the 2 with the lowest dev loss)"));
     }
 
     #[test]

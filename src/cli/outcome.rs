@@ -363,10 +363,10 @@ fn warned(store: &Store, runs: &[RunRecord]) -> Result<Vec<String>> {
     let by_number = |names: &[&str], one, many| format::by_number(names.len() as u64, one, many).to_string();
     let does_nothing = match runs.iter().all(|run| run.config.data.task() == Task::SingleLabel) {
         true => {
-            by_number(&names, "predicts only one class, or is", "predict only one class, or are")
+            by_number(&names, "predicts only one label, or is", "predict only one label, or are")
                 + " no better than always predicting the most common label"
         }
-        false => by_number(&names, "is", "are") + " no better than always giving the same answer",
+        false => by_number(&names, "is", "are") + " no better than always making the same prediction",
     };
     let rose = format!("ended with a training loss far above that of uniform guessing; {advice}");
     let groups = [(names, does_nothing), (high_loss, rose)];

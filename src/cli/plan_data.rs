@@ -144,7 +144,7 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
     let all = costs::parameters(run);
     let parameters = match costs::trained_parameters(run) {
         trained if trained == all => format!("{} parameters", format::count(all)),
-        trained => format!("{} of {} parameters are trained", format::count(trained), format::count(all)),
+        trained => format!("{} of {} parameters are trainable", format::count(trained), format::count(all)),
     };
     let shape = &run.shape;
     let sets = shape

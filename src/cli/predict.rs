@@ -124,7 +124,7 @@ impl Predict {
             }
             let code = self.texts(self.load(&kept, &run, global)?, &run.config.data, global, out)?;
             if let Some(decided) = run.decided.as_ref().filter(|_| !global.quiet) {
-                input::note(&format!("labels follow from {}", decision(decided, &run.labels)));
+                input::note(&format!("labels are predicted with {}", decision(decided, &run.labels)));
             }
             return Ok(code);
         }

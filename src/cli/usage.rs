@@ -144,8 +144,8 @@ fn hint(kind: ErrorKind, arguments: &[String]) -> Option<String> {
             known.map(|(_, hint)| hint.to_string())
         }
         ErrorKind::UnknownArgument if names_the_spec(arguments) => Some(
-            "the spec is given without an option: `taper run SPEC`, `taper plan SPEC`; of a stored run, `taper show RUN --config` shows the \
-             settings"
+            "pass the spec as an argument, not as an option: `taper run SPEC`, `taper plan SPEC`; for a stored run, `taper show RUN --config` \
+             shows the settings"
                 .into(),
         ),
         ErrorKind::UnknownArgument if negative(arguments).is_some() => {
@@ -256,7 +256,7 @@ mod tests {
         ] {
             assert!(
                 said(line)
-                    .is_some_and(|hint| hint.starts_with("the spec is given without an option: `taper run SPEC`")),
+                    .is_some_and(|hint| hint.starts_with("pass the spec as an argument, not as an option: `taper run SPEC`")),
                 "{line}"
             );
         }

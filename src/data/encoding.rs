@@ -302,8 +302,8 @@ fn advice(path: &Path, found: &Finding, wording: Wording) -> String {
                 }
                 _ => {
                     format!(
-                        "{lines}find out its encoding, and {} or whatever it is",
-                        set(encoding_rs::WINDOWS_1252.into())
+                        "{lines}find out its encoding and set it, for example: {}",
+                        set(encoding_rs::WINDOWS_1252.into()).trim_start_matches("set ")
                     )
                 }
             }
@@ -326,7 +326,7 @@ fn advice(path: &Path, found: &Finding, wording: Wording) -> String {
             let wide = [encoding_rs::EUC_KR, encoding_rs::EUC_JP, encoding_rs::SHIFT_JIS, encoding_rs::BIG5];
             match like.filter(|like| wide.contains(&like.table())) {
                 Some(other) => format!(
-                    "its bytes look like {other}, but they also decode as GB18030; set whichever it is, such as {}",
+                    "its bytes look like {other}, but they also decode as GB18030; set the right one, for example: {}",
                     set(other).trim_start_matches("set ")
                 ),
                 None => format!("the file decodes as GB18030; if that is its encoding, {}", set(TextEncoding::GB18030)),

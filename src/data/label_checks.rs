@@ -57,7 +57,7 @@ pub(super) fn check(labels: &[String], rows: &[Row], target: &TargetColumns, nam
     let column = &target.names[0];
     if is_measured(labels) {
         say(format!(
-            "the {} labels are numbers with fractions, such as {}: they look like amounts, but each counts as a separate class; to learn \
+            "the {} labels are numbers with fractions, such as {}: they look like amounts, but each counts as a separate label; to learn \
              the numbers, set data.problem_type = \"regression\", or group them into ranges first",
             labels.len(),
             list(labels.iter().take(3))
@@ -84,7 +84,7 @@ pub(super) fn check(labels: &[String], rows: &[Row], target: &TargetColumns, nam
         let message = match (several, &target.separator) {
             (false, _) => format!(
                 "labels such as {shown} look like lists of several labels, separated by `{separator}`: each list counts as a separate \
-                 class; if a text can have several labels, set data.problem_type = \"multi_label_classification\" and \
+                 label; if a text can have several labels, set data.problem_type = \"multi_label_classification\" and \
                  data.label_separator = \"{}\"",
                 in_toml(separator)
             ),

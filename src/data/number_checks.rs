@@ -38,9 +38,9 @@ pub(super) fn check(columns: &[String], rows: &[Row]) -> Vec<Warning> {
         }
         if column.mean.abs() > LARGE || column.deviation > LARGE {
             found.push(format!(
-                "the numbers in column {name} have the mean {} and the standard deviation {}: a model begins near 0 and hardly reaches \
-                 such numbers with the usual learning rates; scale them, such as by subtracting the mean and dividing by the standard \
-                 deviation",
+                "the numbers in column {name} have the mean {} and the standard deviation {}: a model's predictions start near 0 and \
+                 barely reach such values at the usual learning rates; standardise them (subtract the mean, divide by the standard \
+                 deviation)",
                 rounded(column.mean),
                 rounded(column.deviation)
             ));

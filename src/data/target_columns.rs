@@ -28,7 +28,7 @@ impl TargetColumns {
             None => Ok(own),
             Some(_) if own.task == Task::Regression && own.names.len() > 1 => Err(format!(
                 "--label-column names one column, but the model predicts {} numbers ({}), each in a column of its own: leave it out, and \
-                 name the columns of the file so",
+                 give the columns of the file these names",
                 own.names.len(),
                 own.names.iter().map(|name| format!("`{}`", super::escaped(name))).collect::<Vec<_>>().join(", ")
             )),

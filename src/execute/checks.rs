@@ -41,8 +41,8 @@ pub(super) fn frozen_from_scratch(config: &RunConfig, shape: &ModelConfig, label
         those.map(|p| p.len() as u64).sum::<u64>()
     };
     let message = format!(
-        "train.freeze leaves {} of {} at the random values with which {} begins, and they are never trained: \
-         freeze only what a pretrained model brings along (its classifier is new as well), or remove train.freeze",
+        "train.freeze leaves {} of {} at their random initial values ({}), and they are never trained: \
+         freeze only weights that come with a pretrained model (its classifier is new as well), or remove train.freeze",
         format::count(values(true)),
         counted(values(false), "parameter"),
         source.shown()
@@ -235,7 +235,7 @@ pub(super) fn check_room(long: LongTexts, two: bool, tokenizer: &Tokenizer) -> R
             format!("{key} is {}: the {special} {what}; set it to {} or more", long.max_length, added + 2)
         }
         room => format!(
-            "{key} is {used}: of data.max_length = {}, the {special} {}, and so {what}; set {key} to {} or less",
+            "{key} is {used}, but with data.max_length = {}, the {special} only {}, and so {what}; set {key} to {} or less",
             long.max_length,
             counted(room as u64, "token"),
             room - 1

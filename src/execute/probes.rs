@@ -36,7 +36,7 @@ pub(super) fn score(
         let mut engine = engine(&run.shape, parameters, &Recipe::new(task, &run.config.train), device)?;
         let scores = score_probes(task, engine.as_mut(), &run.probes, labels)?;
         let sent = connection.emit(Event::ProbesScored { when, step, scores });
-        sent.map_err(|e| ExecuteError::Setting(format!("the command is gone: {e}")))?;
+        sent.map_err(|e| ExecuteError::Setting(format!("the taper process that started this worker has exited: {e}")))?;
     }
     Ok(())
 }

@@ -34,7 +34,7 @@ impl Keys<'_> {
         match self.get(key) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => self.wrong(key, "a text"),
+            Some(_) => self.wrong(key, "a string"),
         }
     }
 

@@ -232,7 +232,7 @@ fn dropouts(keys: &Keys, family: &Family) -> Result<Dropouts, String> {
 fn layer_groups(keys: &Keys, family: &Family, layers: usize) -> Result<Option<usize>, String> {
     let Some(names) = family.keys.groups else { return Ok(None) };
     if keys.whole(names.layers_of_a_group, Some(1), 0, 1000)? != 1 {
-        return keys.wrong(names.layers_of_a_group, "1: taper supports no groups of several layers");
+        return keys.wrong(names.layers_of_a_group, "1: taper supports only one inner layer per group");
     }
     keys.whole(names.groups, Some(1), 1, layers as u64).map(Some)
 }
@@ -311,7 +311,7 @@ mod tests {
                 "models of type bert, ernie, roberta, xlm-roberta, camembert, distilbert, electra, modernbert, ",
             ),
             (r#"{"architectures": ["GPT2LMHeadModel"], "n_embd": 64}"#, "`architectures` names \"GPT2LMHeadModel\""),
-            (r#"{"model_type": 7}"#, "`model_type` is 7; expected a text"),
+            (r#"{"model_type": 7}"#, "`model_type` is 7; expected a string"),
             ("version https://git-lfs.github.com/spec/v1\noid", "a Git LFS pointer"),
             ("<!doctype html><html>", "an HTML page"),
             (r#"{"error": "Repository not found"}"#, "`vocab_size` is missing; expected a whole number"),

@@ -68,7 +68,7 @@ impl Rotary {
             ));
         }
         if keys.get("rope_scaling").is_some() {
-            return keys.wrong("rope_scaling", "no such key: taper trains models with unscaled rotary positions");
+            return Err("`rope_scaling` is set; taper does not support scaled rotary positions (RoPE scaling)".into());
         }
         Ok(Some(Self {
             is_local: is_local(keys, layers)?,

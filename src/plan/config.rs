@@ -50,8 +50,8 @@ impl RunConfig {
             let fold = self.data.fold.filter(|_| table == "[data]" && line.starts_with("test = "));
             let line = if table.starts_with("[[") { line.into() } else { short_number(line) };
             lines.push(match (split, fold) {
-                (_, Some(_)) => format!("{line}  # data.fold decides"),
-                (Some(split), None) => format!("{line}  # data.splits.{split} decides"),
+                (_, Some(_)) => format!("{line}  # data.fold overrides it"),
+                (Some(split), None) => format!("{line}  # data.splits.{split} overrides it"),
                 (None, None) => line.to_string(),
             });
         }

@@ -2,7 +2,7 @@
 
 use super::{
     Batches, Keep, LongPolicy, LongTexts, Metric, Promotions, Prune, RunConfig, TrainConfig,
-    prune::{WHICH_OF_EQUALS, rungs},
+    prune::rungs,
     schedule,
 };
 use crate::{
@@ -313,9 +313,10 @@ pub fn decided_by_order(tie: Tie, metric: Metric, at: &str) -> Warning {
         true => format!("all {} trials", count(trials as u64)),
         false => format!("{} of {} trials", count(tied as u64), count(trials as u64)),
     };
+    let were = by_number(went_on as u64, "was", "were");
     let message = format!(
-        "at rung {} ({at}) {all} have the same dev {}, {}, which did not decide which {} of them went on: {WHICH_OF_EQUALS}; to compare them \
-         later, lower sweep.rungs or sweep.reduction_factor{loss}",
+        "at rung {} ({at}), {all} tie on dev {} ({}), so the {} of them that {were} promoted {were} chosen by plan order, not by score; to \
+         compare trials later, lower sweep.rungs or sweep.reduction_factor{loss}",
         rung + 1,
         metric.name(),
         metric.text(metric.value(score)),

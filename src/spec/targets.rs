@@ -89,7 +89,7 @@ fn loss(spec: &Spec, found: &mut Vec<Conflict>) {
     match task {
         Task::SingleLabel => {}
         Task::MultiLabel if train.label_smoothing > 0.0 => {
-            let what = "spreads a share of the target over the other labels, of which a text has only one";
+            let what = "spreads a share of the target over the other labels, so it needs exactly one label per text";
             refuse("train.label_smoothing", what, "set it to 0");
         }
         Task::MultiLabel => {}

@@ -60,7 +60,7 @@ fn nothing_to_list_or_to_remove_is_not_an_error() {
     // The plan is still there.
     assert!(sandbox.ok(&["run", "small.toml", "--quiet"]).contains("4 completed; took "));
     let unknown = sandbox.taper(&["rm", "--state", "faild"]);
-    assert!(text(&unknown.stderr).contains("or of failed runs diverged"), "{}", text(&unknown.stderr));
+    assert!(text(&unknown.stderr).contains("or, for failed runs only, diverged"), "{}", text(&unknown.stderr));
 }
 
 #[test]
@@ -466,9 +466,9 @@ fn equal_trials_are_pruned_by_their_order_with_a_warning() {
     assert!(sandbox.ok(&[&["plan"], &run[1..]].concat()).contains(expected));
     let said = sandbox.ok(&run);
     assert!(said.contains("small: 1 completed, 2 pruned; took"), "{said}");
-    let warning = "warning: at rung 1 (step 3 of 8) all 3 trials have the same dev accuracy, ";
+    let warning = "warning: at rung 1 (step 3 of 8), all 3 trials tie on dev accuracy (";
     let which = "of equal trials that have reached the rung, the first in the plan goes on";
-    let decided = &format!(", which did not decide which 1 of them went on: {which}; to compare them later, lower");
+    let decided = "), so the 1 of them that was promoted was chosen by plan order, not by score; to compare trials later, lower";
     assert!(said.contains(warning) && said.contains(decided), "{said}");
     assert!(said.contains("or choose checkpoint.metric = \"loss\""), "{said}");
     let runs = sandbox.json(&["list", "small"]);
@@ -483,7 +483,7 @@ fn equal_trials_are_pruned_by_their_order_with_a_warning() {
     let again = sandbox.ok(&run);
     assert!(again.contains("small: 1 completed before, 2 pruned before\n"), "{again}");
     // It is also in the report, in the list and in the events.
-    let tied = "all 3 trials have the same dev accuracy";
+    let tied = "all 3 trials tie on dev accuracy";
     sandbox.ok(&["report", "small"]);
     let report = fs::read_to_string(sandbox.path("runs/reports/small/report.md")).expect("a report");
     let list = sandbox.ok(&["list", "small"]);
@@ -508,7 +508,7 @@ fn a_model_that_does_nothing_is_marked_alike_in_every_list_and_the_mark_is_expla
     for arguments in [&["list"][..], &["list", "small"], &["list", "small", "--leaderboard"]] {
         let said = sandbox.ok(arguments);
         assert_eq!(said.matches("completed !").count(), 2, "{said}");
-        assert_eq!(said.matches("\n! predicts only one class, or is no better than").count(), 1, "{said}");
+        assert_eq!(said.matches("\n! predicts only one label, or is no better than").count(), 1, "{said}");
     }
     let failed = sandbox.ok(&["list", "small", "--state", "completed", "--limit", "1"]);
     assert_eq!((failed.matches("completed !").count(), failed.matches("\n! predicts").count()), (1, 1), "{failed}");
@@ -516,5 +516,5 @@ fn a_model_that_does_nothing_is_marked_alike_in_every_list_and_the_mark_is_expla
     let seeds = self::sandbox("[sweep]\nseeds = [1, 2]\n[sweep.axes]\ntrain.lr = [1e-9, 2e-9]\n");
     seeds.ok(&["run", "small.toml", "--quiet"]);
     let said = seeds.ok(&["list", "small", "--leaderboard"]);
-    assert!(said.contains("\n! at least one run predicts only one class, or is no better than"), "{said}");
+    assert!(said.contains("\n! at least one run predicts only one label, or is no better than"), "{said}");
 }

@@ -154,7 +154,7 @@ fn a_result_of_several_runs_is_said_once_with_all_of_them() {
     let output = sandbox.taper(&["run", "small.toml"]);
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     assert!(!err.contains("are predicted as"), "{err}");
-    assert_eq!(out.matches("warning: 3 of 3 completed runs predict only one class").count(), 1, "{out}");
+    assert_eq!(out.matches("warning: 3 of 3 completed runs predict only one label").count(), 1, "{out}");
 }
 
 #[test]

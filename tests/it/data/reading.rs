@@ -260,7 +260,7 @@ fn other_encodings_are_refused() {
     let message = refused("a.csv", b"label,review\n1,caf\xE9\n0,cafe\n");
     assert!(
         message.ends_with(
-            "only line 2 is not ASCII; find out its encoding, and set data.encoding = \"windows-1252\" or whatever it is"
+            "only line 2 is not ASCII; find out its encoding and set it, for example: data.encoding = \"windows-1252\""
         ),
         "{message}"
     );

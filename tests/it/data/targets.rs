@@ -314,8 +314,8 @@ fn rows_are_read_for_a_trained_model() {
     assert_eq!((columns.rows[2].target.numbers(), columns.labels.len()), (&[0.0, 2.0][..], 2));
     assert_eq!(
         read(&numbers(&["x", "y"]), Some("score")).unwrap_err(),
-        "--label-column names one column, but the model predicts 2 numbers (`x`, `y`), each in a column of its own: leave it out, and name \
-         the columns of the file so"
+        "--label-column names one column, but the model predicts 2 numbers (`x`, `y`), each in a column of its own: leave it out, and give \
+         the columns of the file these names"
     );
     assert!(read(&flags(&["x", "w"]), None).unwrap_err().contains("no column `w`, which the run's spec names"));
 }

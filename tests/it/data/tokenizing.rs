@@ -139,7 +139,7 @@ fn folders_that_are_refused() {
     assert!(refused(&[("vocab.txt", VOCAB), ("tokenizer.json", "{")]).starts_with("tokenizer.json: "));
     let wrong = refused(&[("vocab.txt", VOCAB), ("tokenizer_config.json", r#"{"do_lower_case": "yes"}"#)]);
     assert!(
-        wrong.starts_with("tokenizer_config.json: `do_lower_case` is of the wrong kind; expected true or false"),
+        wrong.starts_with("tokenizer_config.json: `do_lower_case` is of the wrong type; expected true or false"),
         "{wrong}"
     );
     assert!(refused(&[("tokenizer.json", &tokenizer_json().replace("\"[SEP]\"", "\"</s>\""))]).contains("lacks [SEP]"));

@@ -90,7 +90,7 @@ fn contradictions_are_named_with_what_to_do() {
         ),
         (
             "M train.label_smoothing = 0.1",
-            "`train.label_smoothing` spreads a share of the target over the other labels, of which a text has only one, but \
+            "`train.label_smoothing` spreads a share of the target over the other labels, so it needs exactly one label per text, but \
              `data.problem_type` = \"multi_label_classification\"",
             "set it to 0",
         ),
@@ -146,12 +146,12 @@ fn contradictions_are_named_with_what_to_do() {
         ),
         (
             "M data.dev = 0.1\ndata.thresholds = \"tuned\"\ndata.threshold_metric = \"mcc\"",
-            "`data.threshold_metric` = \"mcc\" cannot choose thresholds of multi-label classification",
+            "`data.threshold_metric` = \"mcc\" cannot be used to choose thresholds for multi-label classification",
             "expected one of macro_f1, micro_f1, weighted_f1",
         ),
         (
             "data.dev = 0.1\ndata.thresholds = \"tuned\"\ndata.threshold_metric = \"micro_f1\"",
-            "`data.threshold_metric` = \"micro_f1\" cannot choose thresholds of single-label classification",
+            "`data.threshold_metric` = \"micro_f1\" cannot be used to choose thresholds for single-label classification",
             "or f1:LABEL",
         ),
         (
