@@ -7,7 +7,7 @@ use crate::{
     warning::Warning,
 };
 
-/// A part of the data set.
+/// A part of the dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Split {

@@ -21,7 +21,7 @@ use crate::{plan::Source, regular};
 pub enum Use {
     /// A model.
     Model,
-    /// A data set.
+    /// A dataset.
     Data,
 }
 

@@ -385,7 +385,9 @@ fn among_equals(board: &Leaderboard, best: &Trial) -> String {
         (0 | 1, _) => String::new(),
         (equal, same_loss) if equal == same_loss => format!("; the first of {equal} tied runs"),
         (equal, 1) => format!("; among {equal} tied runs, the one with the lowest {split} loss"),
-        (equal, same_loss) => format!("; among {equal} tied runs, the first of the {same_loss} with the lowest {split} loss"),
+        (equal, same_loss) => {
+            format!("; among {equal} tied runs, the first of the {same_loss} with the lowest {split} loss")
+        }
     }
 }
 

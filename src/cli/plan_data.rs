@@ -18,7 +18,7 @@ use taper::{
 
 use super::{costs, leaderboard::word, output::Output};
 
-/// The most labels of a data set that are listed.
+/// The most labels of a dataset that are listed.
 const LABELS_SHOWN: usize = 50;
 
 /// The column of the values after their labels.

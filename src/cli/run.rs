@@ -213,7 +213,7 @@ impl Run {
     }
 }
 
-/// A line for each data set with rows that were dropped while it was read.
+/// A line for each dataset with rows that were dropped while it was read.
 fn dropped(runs: &[Prepared]) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for run in runs {

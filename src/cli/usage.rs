@@ -255,8 +255,9 @@ mod tests {
             "fetch --spec x.toml",
         ] {
             assert!(
-                said(line)
-                    .is_some_and(|hint| hint.starts_with("pass the spec as an argument, not as an option: `taper run SPEC`")),
+                said(line).is_some_and(
+                    |hint| hint.starts_with("pass the spec as an argument, not as an option: `taper run SPEC`")
+                ),
                 "{line}"
             );
         }

@@ -1,4 +1,4 @@
-//! What is asked of a data set.
+//! What is asked of a dataset.
 
 use super::{Dataset, Row, SharedText, SplitFile, invisible::escaped};
 use crate::{event::Split, warning::lines};
@@ -34,7 +34,7 @@ impl Dataset {
     /// The lines of these rows for a message: where rows come from several files, with the name of each file.
     ///
     /// # Panics
-    /// Where `rows` has an id that is not in the data set.
+    /// Where `rows` has an id that is not in the dataset.
     pub fn lines_of(&self, rows: &[u32]) -> String {
         let line = |row: &u32| self.rows[*row as usize].line;
         if self.files.is_empty() {
@@ -52,7 +52,7 @@ impl Dataset {
     /// The lines of these rows, in their order, if all of them are of one file; otherwise none, for a line alone does not say which.
     ///
     /// # Panics
-    /// Where `rows` has an id that is not in the data set.
+    /// Where `rows` has an id that is not in the dataset.
     pub fn lines_in_one_file(&self, rows: &[u32]) -> Vec<u64> {
         let mut files = rows.iter().map(|row| self.file_of_row(*row));
         let first = files.next();
@@ -63,7 +63,7 @@ impl Dataset {
     /// How many of `rows` have each label, by label id; of numbers none.
     ///
     /// # Panics
-    /// Where `rows` has an id that is not in the data set.
+    /// Where `rows` has an id that is not in the dataset.
     pub fn class_counts(&self, rows: &[u32]) -> Vec<u64> {
         let mut counts = vec![0; self.labels.len()];
         for &row in rows {

@@ -142,7 +142,7 @@ pub enum DataError {
         column: String,
         /// What names it.
         key: String,
-        /// How many a data set may have.
+        /// How many a dataset may have.
         most: usize,
     },
     /// The file is not UTF-8.

@@ -38,19 +38,19 @@ use crate::{
     warning::{Kind, Warning, lines_of},
 };
 
-/// Labels that a data set may have. A classifier of more is another task, and a column with more is no column of labels.
+/// Labels that a dataset may have. A classifier of more is another task, and a column with more is no column of labels.
 const MAX_LABELS: usize = 10_000;
 
 /// The files that the rows of a run are read from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DataFiles {
-    /// That of `data.source`; several if a split of a data set is in several.
+    /// That of `data.source`; several if a split of a dataset is in several.
     pub source: Vec<PathBuf>,
     /// Those of the dev split, if it has its own.
     pub dev: Vec<PathBuf>,
     /// Those of the test split, if it has its own.
     pub test: Vec<PathBuf>,
-    /// Names of the label values 0, 1, …, as the card of the data set says; -1 means that there is no label.
+    /// Names of the label values 0, 1, …, as the card of the dataset says; -1 means that there is no label.
     pub classes: Option<Vec<String>>,
 }
 
@@ -77,7 +77,7 @@ pub fn read_files(files: &DataFiles, config: &DataConfig) -> Result<Dataset, Dat
 /// too, are texts. Texts are kept as they are; label values and column names are trimmed.
 ///
 /// Labels are those of `data.source`. Their names are those of `data.labels`; else those of the class labels that a Parquet file or the card
-/// of a data set has; else the values. The rows of the dev and test files follow those of `data.source`. If `config.limit` is set, that
+/// of a dataset has; else the values. The rows of the dev and test files follow those of `data.source`. If `config.limit` is set, that
 /// many of the rows that no file and no column assigns to the dev or test split are drawn at random with `config.seed`, and kept in file
 /// order.
 ///

@@ -250,7 +250,7 @@ impl Texts {
     /// Reads the whole file and calls `each` with every row that can be used, and the bytes read so far. Returns its SHA-256, in hex.
     ///
     /// # Errors
-    /// As when a data set is read: one error names all rows that cannot be used, up to a number. From where the file cannot be read no rows
+    /// As when a dataset is read: one error names all rows that cannot be used, up to a number. From where the file cannot be read no rows
     /// are known.
     pub fn check(mut self, mut each: impl FnMut(&Text, u64)) -> Result<String, DataError> {
         let mut problems = Problems::default();

@@ -46,7 +46,7 @@ impl TargetColumns {
         self.task == Task::MultiLabel && !self.each
     }
 
-    /// Whether values are labels, which may have names that a data set gives them.
+    /// Whether values are labels, which may have names that a dataset gives them.
     pub(super) fn has_labels(&self) -> bool {
         match self.task {
             Task::SingleLabel | Task::MultiLabel => !self.each,

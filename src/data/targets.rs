@@ -14,7 +14,7 @@ use super::{
 };
 use crate::task::{Target, Task};
 
-/// The targets of a data set that is being read.
+/// The targets of a dataset that is being read.
 pub(super) struct Targets<'a> {
     columns: &'a TargetColumns,
     wording: Wording,

@@ -172,7 +172,8 @@ impl DeviceChoice {
                 Ok((Device::Cuda(n), format!("cuda:{n}")))
             }
             Self::Metal if !candle_core::utils::metal_is_available() => Err(ExecuteError::Device(
-                "this build of taper has no Metal support: build it with `--features metal`, or use --device cpu".into(),
+                "this build of taper has no Metal support: build it with `--features metal`, or use --device cpu"
+                    .into(),
             )),
             Self::Metal => {
                 let refused = |e| ExecuteError::Device(format!("metal cannot be used: {e}; use --device cpu"));

@@ -1,9 +1,7 @@
 //! Warnings about settings that are legal but probably a mistake, in a run and in a sweep.
 
 use super::{
-    Batches, Keep, LongPolicy, LongTexts, Metric, Promotions, Prune, RunConfig, TrainConfig,
-    prune::rungs,
-    schedule,
+    Batches, Keep, LongPolicy, LongTexts, Metric, Promotions, Prune, RunConfig, TrainConfig, prune::rungs, schedule,
 };
 use crate::{
     format::{and, by_number, count, counted, rate, setting},

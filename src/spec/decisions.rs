@@ -35,8 +35,10 @@ pub(super) fn of_run(spec: &Spec) -> Vec<Conflict> {
             let fit = if of_sets { &tune::OF_SETS[..] } else { &tune::OF_TWO };
             let fit: Vec<&str> = fit.iter().map(|metric| metric.info().id).collect();
             let more = if of_sets { "" } else { ", or f1:LABEL" };
-            let message =
-                format!("`data.threshold_metric` = \"{id}\" cannot be used to choose thresholds for {}", data.problem_type.name());
+            let message = format!(
+                "`data.threshold_metric` = \"{id}\" cannot be used to choose thresholds for {}",
+                data.problem_type.name()
+            );
             let help = format!("expected one of {}{more}", fit.join(", "));
             found.push(conflict(&["data.threshold_metric", "data.problem_type"], message, &help));
         }

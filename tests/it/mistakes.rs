@@ -178,7 +178,7 @@ fn messages() {
     let mut page = Page::default();
     page.section("Splits of one's own");
     own_splits(&mut page);
-    page.section("Data sets of the hub, and folders like them");
+    page.section("Datasets of the hub, and folders like them");
     data_sets(&mut page);
     page.section("Forms of files");
     forms(&mut page);

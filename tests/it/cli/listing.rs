@@ -468,7 +468,8 @@ fn equal_trials_are_pruned_by_their_order_with_a_warning() {
     assert!(said.contains("small: 1 completed, 2 pruned; took"), "{said}");
     let warning = "warning: at rung 1 (step 3 of 8), all 3 trials tie on dev accuracy (";
     let which = "of equal trials that have reached the rung, the first in the plan goes on";
-    let decided = "), so the 1 of them that was promoted was chosen by plan order, not by score; to compare trials later, lower";
+    let decided =
+        "), so the 1 of them that was promoted was chosen by plan order, not by score; to compare trials later, lower";
     assert!(said.contains(warning) && said.contains(decided), "{said}");
     assert!(said.contains("or choose checkpoint.metric = \"loss\""), "{said}");
     let runs = sandbox.json(&["list", "small"]);
