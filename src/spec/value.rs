@@ -365,8 +365,8 @@ mod tests {
         lacks(
             "train.seed",
             "2026-01-02",
-            "2026-01-02: `train.seed` is the date or time 2026-01-02; expected a whole \
-            number of at least 0",
+            "2026-01-02: `train.seed` is the date or time 2026-01-02; expected an \
+            integer of at least 0",
         );
         lacks(
             "train.class_weights",
