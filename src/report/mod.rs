@@ -15,6 +15,7 @@ mod error;
 mod files;
 mod folds;
 mod format;
+mod frame;
 mod high_loss;
 mod input;
 mod intervals;
@@ -46,7 +47,7 @@ pub use leaderboard::{Leaderboard, Tested, Trial, leaderboard, leaderboard_of, r
 pub use long_texts::long_texts;
 pub use means::{Mean, interval_notes};
 pub use missing::{Missing, trained_again};
-pub use render::{draws_chinese, render, render_over, render_with_fonts};
+pub use render::{draws_chinese, live_page, render, render_over, render_with_fonts};
 pub use trials::kept_at;
 pub use view::NOT_FINAL;
 pub use weights::weights;

@@ -9,6 +9,7 @@ use super::{
     analysis::Analysis,
     charts::{self, Chart, Fonts},
     files, format,
+    frame::Frame,
     input::{Settings, split_name},
     pictures,
     staged::Staged,
@@ -67,20 +68,33 @@ fn write_report(
 fn fill(input: &ReportInput, out: &Path, system: impl FnOnce() -> Database) -> Result<Vec<String>, ReportError> {
     let settings = Settings::of(&input.experiment);
     let analysis = Analysis::new(input);
-    let mut folder = Folder { out, written: Vec::new() };
+    let mut folder = Folder { out: Some(out), written: Vec::new() };
     let pictures = folder.draw(input, &settings, &analysis, system)?;
     let mut view = View::new(input, &settings, &analysis, pictures)?;
     view.files.clear();
     // Empty tables are written too, for programs that read them, but the page has no link to them.
     for (name, contents) in tables::names(input) {
-        if tables::write(name, input, &analysis, &folder.file(name))? {
+        folder.written.push(name.into());
+        if tables::write(name, input, &analysis, &out.join(name))? {
             view.files.push((name, contents));
         }
     }
-    files::write(&folder.file("report.md"), templates::markdown(&view).map_err(ReportError::Page)?.as_bytes())?;
+    folder.write("report.md", &templates::markdown(&view).map_err(ReportError::Page)?)?;
     // The page is written last: if it exists, so do the other files.
-    files::write(&folder.file("report.html"), templates::html(&view).map_err(ReportError::Page)?.as_bytes())?;
+    folder.write("report.html", &templates::html(&view, Frame::of_file()).map_err(ReportError::Page)?)?;
     Ok(folder.written)
+}
+
+/// The page alone, as a server hands it out that refreshes it while runs are trained. It has no links to files. `version` is a number that
+/// the server gives it.
+pub fn live_page(input: &ReportInput, version: u64) -> Result<String, ReportError> {
+    let settings = Settings::of(&input.experiment);
+    let analysis = Analysis::new(input);
+    let mut folder = Folder { out: None, written: Vec::new() };
+    let pictures = folder.draw(input, &settings, &analysis, Database::new)?;
+    let mut view = View::new(input, &settings, &analysis, pictures)?;
+    view.files.clear();
+    templates::html(&view, Frame::of_server(version)).map_err(ReportError::Page)
 }
 
 /// Names of the two charts of each of the first columns of numbers.
@@ -89,15 +103,17 @@ const NUMBERS: [(&str, &str); pictures::MOST_COLUMNS] =
 
 /// The folder that is being written.
 struct Folder<'a> {
-    out: &'a Path,
+    /// `None` if only the page is wanted.
+    out: Option<&'a Path>,
     written: Vec<String>,
 }
 
 impl Folder<'_> {
-    /// Registers a file and returns its path.
-    fn file(&mut self, name: &str) -> PathBuf {
+    /// Writes a file, if there is a folder.
+    fn write(&mut self, name: &str, text: &str) -> Result<(), ReportError> {
+        let Some(out) = self.out else { return Ok(()) };
         self.written.push(name.into());
-        self.out.join(name)
+        files::write(&out.join(name), text.as_bytes())
     }
 
     fn draw(
@@ -127,7 +143,7 @@ impl Folder<'_> {
         texts.extend(matrix.iter().flat_map(Chart::texts));
         texts.extend(numbers.iter().flat_map(|(scatter, _)| scatter.texts()));
         let fonts = Fonts::for_texts(texts, system).ok_or(ReportError::Font)?;
-        files::write(&self.file("png-fonts.txt"), fonts.describe().as_bytes())?;
+        self.write("png-fonts.txt", &fonts.describe())?;
 
         let mut done = Pictures::default();
         if let Some(chart) = &loss {
@@ -264,7 +280,7 @@ impl Folder<'_> {
         Ok(done)
     }
 
-    /// Writes the two files of one chart.
+    /// One chart, whose two files are written if there is a folder.
     fn chart(
         &mut self,
         name: &'static str,
@@ -274,9 +290,13 @@ impl Folder<'_> {
         fonts: &Fonts,
     ) -> Result<Picture, ReportError> {
         let (svg, narrow) = (charts::svg(name, chart, charts::WIDTH)?, charts::svg(name, chart, charts::NARROW)?);
-        let alone = svg.replacen(">\n", &format!(">\n{}", charts::STANDALONE_STYLE), 1);
-        files::write(&self.file(&format!("{name}.svg")), alone.as_bytes())?;
-        charts::png(name, chart, fonts, &self.file(&format!("{name}.png")))?;
-        Ok(Picture { name, alt: alt.into(), caption, svg, narrow })
+        if let Some(out) = self.out {
+            self.write(&format!("{name}.svg"), &charts::standalone(&svg, alt))?;
+            let png = format!("{name}.png");
+            charts::png(name, chart, fonts, &out.join(&png))?;
+            self.written.push(png);
+        }
+        let values = charts::embedded(chart);
+        Ok(Picture { name, alt: alt.into(), caption, svg, narrow, values, is_file: self.out.is_some() })
     }
 }

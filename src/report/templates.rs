@@ -2,12 +2,16 @@
 
 use askama::Template;
 
-use super::view::View;
+use super::{
+    frame::{self, Frame},
+    view::View,
+};
 
 #[derive(Template)]
 #[template(path = "report.html")]
 struct Html<'a> {
     view: &'a View,
+    frame: Frame,
 }
 
 #[derive(Template)]
@@ -17,8 +21,8 @@ struct Markdown<'a> {
 }
 
 /// The page as HTML.
-pub fn html(view: &View) -> askama::Result<String> {
-    Html { view }.render()
+pub fn html(view: &View, frame: Frame) -> askama::Result<String> {
+    Ok(frame::with_contents(&Html { view, frame }.render()?))
 }
 
 /// The page as Markdown.

@@ -381,7 +381,7 @@ fn a_line_has_the_name_of_its_file_where_there_are_several() {
     sandbox.ok(&["report", "own", "--out", "report"]);
     let file = |name: &str| std::fs::read_to_string(sandbox.path(&format!("report/{name}"))).unwrap();
     assert!(file("report.md").contains("| Line of test.csv | Text |"), "{}", file("report.md"));
-    assert!(file("report.html").contains("<th class=\"n\">Line of test.csv</th>"));
+    assert!(file("report.html").contains("<th scope=\"col\" class=\"n\">Line of test.csv</th>"));
     for name in ["mistakes.csv", "predictions.csv"] {
         let text = file(name);
         assert!(text.starts_with("run,row,file,line,label,"), "{text}");

@@ -50,11 +50,15 @@ fn every_fixture_renders_whole_and_self_contained() {
         let html = text(&files, "report.html");
         assert!(html.starts_with("<!doctype html>") && html.trim_end().ends_with("</html>"), "{fixture}");
         for link in html.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
-            assert!(files.contains_key(link), "{fixture}: {link} is missing");
+            match link.strip_prefix('#') {
+                Some(id) => assert!(html.contains(&format!(" id=\"{id}\"")), "{fixture}: {link} leads nowhere"),
+                None => assert!(files.contains_key(link), "{fixture}: {link} is missing"),
+            }
         }
-        for outside in ["src=", "url(", "@import", "<script", "<link", "<img", "<iframe"] {
+        for outside in ["src=", "url(", "@import", "<link", "<img", "<iframe", " style=", " onclick="] {
             assert!(!html.contains(outside), "{fixture}: {outside} in the page");
         }
+        assert_eq!((html.matches("<script").count(), html.matches("<style").count()), (1, 1), "{fixture}");
         assert_eq!(html.matches("http").count(), html.matches("http://www.w3.org/2000/svg").count(), "{fixture}");
         assert_eq!(html.matches("<tr").count(), html.matches("</tr>").count(), "{fixture}");
         // Every chart that the Markdown shows is there.

@@ -18,6 +18,7 @@ mod reliability;
 mod residuals;
 mod scatter;
 mod theme;
+mod values;
 
 use plotters::{
     coord::Shift,
@@ -26,7 +27,7 @@ use plotters::{
 };
 
 pub use before_after::{BeforeAfterChart, Change};
-pub use draw::{png, svg};
+pub use draw::{png, standalone, svg};
 pub use fonts::Fonts;
 pub use loss::{Curve, LossChart};
 pub use matrix::MatrixChart;
@@ -36,7 +37,8 @@ pub use probes::{Bar, ProbeBars, ProbesChart};
 pub use reliability::{Bin, ReliabilityChart, ReliabilityWords};
 pub use residuals::ResidualsChart;
 pub use scatter::ScatterChart;
-pub use theme::{MUTED, OTHERS, PALETTE, STANDALONE_STYLE};
+pub use theme::{MUTED, OTHERS, PALETTE};
+pub use values::{Values, embedded};
 
 use super::{ReportError, files};
 
@@ -55,6 +57,11 @@ pub trait Chart {
 
     /// Texts from the user that it contains: the PNG needs a font with their characters.
     fn texts(&self) -> Vec<&str>;
+
+    /// Its values in a drawing of this width, which the page shows beside the pointer. Those of all widths are the same, in the same order.
+    fn values(&self, _width: u32) -> Values {
+        Values::default()
+    }
 
     /// Draws it on `area`, which is [`WIDTH`] or [`NARROW`] wide and as high as [`Chart::height`] says.
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB>;

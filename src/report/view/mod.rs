@@ -284,6 +284,10 @@ pub struct Picture {
     pub svg: String,
     /// The same chart for a narrow screen.
     pub narrow: String,
+    /// Its values, shown beside the pointer: see [`super::charts::embedded`].
+    pub values: String,
+    /// Whether it is also a file beside the page.
+    pub is_file: bool,
 }
 
 /// A probe.
