@@ -4,11 +4,16 @@ use plotters::{element::PathElement, prelude::DrawingBackend, style::RGBColor};
 
 use super::{
     Area, Chart, Drawn, Legible,
-    axes::{Axis, plot, round_end, whole},
+    axes::{Axis, Frame, plot, round_end, whole},
     pen::{self, At, LegendArea, LegendEntry},
-    theme, width,
+    theme,
+    values::{MOST_VALUES, Value, Values, evenly},
+    width,
 };
-use crate::format::{decimals, rate};
+use crate::{
+    format::{decimals, rate},
+    metrics::Metric,
+};
 
 /// Loss curves of one or several runs.
 pub struct LossChart {
@@ -93,6 +98,11 @@ impl LossChart {
         round_end(largest.min(cap), LABELS)
     }
 
+    /// The last step of the axis.
+    fn last(&self) -> f64 {
+        self.curves.iter().filter_map(|c| c.raw.last()).map(|p| p.0).fold(1.0, f64::max)
+    }
+
     /// The highest loss of any step.
     pub fn highest(&self) -> f64 {
         self.curves.iter().flat_map(|c| &c.raw).map(|p| p.1).filter(|v| v.is_finite()).fold(0.0, f64::max)
@@ -114,11 +124,29 @@ impl Chart for LossChart {
         self.legend.iter().map(|e| e.name.as_str()).collect()
     }
 
+    fn values(&self, width: u32) -> Values {
+        let legend = LegendArea::of(&self.legend, width);
+        let space = (legend.right, legend.below);
+        let frame = Frame::of((width, self.height(width)), space, 0.0..self.last(), 0.0..self.top());
+        let most = MOST_VALUES / self.curves.len().max(1);
+        let values = self.curves.iter().flat_map(|curve| {
+            let series = self.legend.iter().position(|entry| entry.colour == curve.colour);
+            let points: Vec<_> = curve.smooth.iter().filter(|p| p.1.is_finite()).collect();
+            let value = |p: &(f64, f64)| Value {
+                at: frame.at(*p),
+                series,
+                text: format!("step {}: {}", p.0, Metric::Loss.text(p.1)),
+            };
+            evenly(&points, most).map(|p| value(p)).collect::<Vec<_>>()
+        });
+        Values { names: pen::names(&self.legend), values: values.collect() }
+    }
+
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
         pen::title(area, "Training loss")?;
         let area_of_legend = LegendArea::of(&self.legend, width(area) as u32);
         let top = self.top();
-        let last = self.curves.iter().filter_map(|c| c.raw.last()).map(|p| p.0).fold(1.0, f64::max);
+        let last = self.last();
         let mut chart = plot(
             area,
             (area_of_legend.right, area_of_legend.below),
