@@ -34,6 +34,7 @@ mod predict;
 mod reader;
 mod reading;
 mod report;
+mod reports;
 mod results;
 mod rm;
 mod run;

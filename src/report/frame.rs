@@ -16,28 +16,28 @@ pub struct Frame {
     pub style: &'static str,
     /// Its script.
     pub script: String,
-    /// The version of a page that a server refreshes; `None` for a page in a file.
-    pub live: Option<u64>,
+    /// Whether a server refreshes the page.
+    pub live: bool,
 }
 
 impl Frame {
     /// The frame of a page in a file.
     pub fn of_file() -> Self {
-        Self::new(SCRIPT.into(), None)
+        Self::new(SCRIPT.into(), false)
     }
 
     /// The frame of a page that a server refreshes. It may ask its server, and no other, for the next version.
-    pub fn of_server(version: u64) -> Self {
-        Self::new(format!("{SCRIPT}{LIVE}"), Some(version))
+    pub fn of_server() -> Self {
+        Self::new(format!("{SCRIPT}{LIVE}"), true)
     }
 
-    fn new(script: String, live: Option<u64>) -> Self {
+    fn new(script: String, live: bool) -> Self {
         let policy = format!(
             "default-src 'none'; style-src '{}'; script-src '{}'; base-uri 'none'; form-action 'none'{}",
             hash(STYLE),
             hash(&script),
             // A browser asks a server for an icon, unless the page names one.
-            if live.is_some() { "; connect-src 'self'; img-src data:" } else { "" }
+            if live { "; connect-src 'self'; img-src data:" } else { "" }
         );
         Self { policy, style: STYLE, script, live }
     }
@@ -79,7 +79,7 @@ mod tests {
     fn the_policy_names_exactly_the_style_and_the_script() {
         // As in the example of Content Security Policy Level 2, section 4.2.5: the SHA-256 of `alert('Hello, world.');`.
         assert_eq!(hash("alert('Hello, world.');"), "sha256-qznLcsROx4GACP2dm0UCKCzCG+HiZ1guq6ZZDob/Tng=");
-        let (file, server) = (Frame::of_file(), Frame::of_server(3));
+        let (file, server) = (Frame::of_file(), Frame::of_server());
         assert!(file.policy.starts_with("default-src 'none'; ") && !file.policy.contains("connect-src"));
         assert!(server.policy.contains("connect-src 'self'") && server.policy.contains(&hash(&server.script)));
         for text in [file.style, server.script.as_str()] {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use fontdb::Database;
+use sha2::{Digest, Sha256};
 
 use super::{
     ReportError, ReportInput,
@@ -85,16 +86,34 @@ fn fill(input: &ReportInput, out: &Path, system: impl FnOnce() -> Database) -> R
     Ok(folder.written)
 }
 
-/// The page alone, as a server hands it out that refreshes it while runs are trained. It has no links to files. `version` is a number that
-/// the server gives it.
-pub fn live_page(input: &ReportInput, version: u64) -> Result<String, ReportError> {
+/// Where the version of a page belongs.
+const VERSION: &str = "data-version=\"\"";
+
+/// A page that a server refreshes while runs are trained.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LivePage {
+    /// A number that is the same for pages with the same content.
+    pub version: u64,
+    /// The page.
+    pub html: String,
+}
+
+/// The page alone, as a server hands it out that refreshes it while runs are trained. It has no links to files.
+///
+/// # Errors
+/// A chart cannot be drawn.
+pub fn live_page(input: &ReportInput) -> Result<LivePage, ReportError> {
     let settings = Settings::of(&input.experiment);
     let analysis = Analysis::new(input);
     let mut folder = Folder { out: None, written: Vec::new() };
     let pictures = folder.draw(input, &settings, &analysis, Database::new)?;
     let mut view = View::new(input, &settings, &analysis, pictures)?;
     view.files.clear();
-    templates::html(&view, Frame::of_server(version)).map_err(ReportError::Page)
+    let html = templates::html(&view, Frame::of_server()).map_err(ReportError::Page)?;
+    let digest = Sha256::digest(&html);
+    let version = digest.iter().take(6).fold(0, |version, byte| version << 8 | u64::from(*byte));
+    let html = html.replacen(VERSION, &format!("data-version=\"{version}\""), 1);
+    Ok(LivePage { version, html })
 }
 
 /// Names of the two charts of each of the first columns of numbers.

@@ -11,6 +11,7 @@
 //! - Any number of processes may read and write concurrently; writers wait for each other.
 
 mod audit;
+mod changes;
 mod columns;
 mod connection;
 mod error;
