@@ -6,12 +6,12 @@ use std::{
     process::ExitCode,
 };
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use clap::Args;
 use taper::{format, store::Store};
 
 use super::{
-    Global, common,
+    Global, Unusable, common,
     output::Output,
     reports::{self, Browser, Writing},
 };
@@ -52,10 +52,14 @@ pub struct Report {
 impl Report {
     /// Writes the report and prints its files.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
+        if self.experiment.is_none() && !self.all && (self.open || self.force || self.out.is_some()) {
+            let why = "--open, --out and --force need an experiment, or --all for all of them: `taper report` alone lists the experiments";
+            return Err(Unusable(anyhow!(why)).into());
+        }
         let browser = if self.open { Some(Browser::find()?) } else { None };
         let Some(wanted) = &self.experiment else { return self.without_name(global, browser.as_ref(), out) };
         if self.watch {
-            let name = common::experiment(&Store::open_existing(&global.runs).map_err(|e| super::Unusable(e.into()))?, wanted)?;
+            let name = common::experiment(&Store::open_existing(&global.runs).map_err(|e| Unusable(e.into()))?, wanted)?;
             if let Some(code) = reports::watch(global, &name, self.addr, browser.as_ref(), out)? {
                 return Ok(code);
             }

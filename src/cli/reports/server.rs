@@ -86,6 +86,11 @@ impl Server {
         format!("http://{}/", self.address)
     }
 
+    /// Whether a browser shows the page, and listens for a newer one.
+    pub fn is_shown(&self) -> bool {
+        self.shared.state().listeners > 0
+    }
+
     /// Hands out a newer page from now on.
     pub fn show(&self, page: LivePage) {
         self.shared.state().page = Arc::new(page);

@@ -27,8 +27,10 @@ use super::{
 const PAUSE: Duration = Duration::from_secs(1);
 /// Between two looks at whether to stop.
 const LOOK: Duration = Duration::from_millis(100);
-/// A page that took long to render is rendered again after so many times as long.
-const REST: u32 = 4;
+/// A page is rendered again after this time at the earliest, and after so many times as long as it took: training needs the processor.
+const REST: (Duration, u32) = (Duration::from_secs(3), 4);
+/// The same while no browser shows the page.
+const REST_UNSEEN: Duration = Duration::from_secs(30);
 /// Looks in a row without a command that trains the experiment, after which it ends: a command may be about to start.
 const QUIET: u32 = 4;
 
@@ -66,7 +68,7 @@ pub fn watch(
     loop {
         // Before the runs: a command that ends in between has stored all of them.
         let lasts = Planning::is_running(&global.runs, experiment);
-        if let Some(page) = seen.newer(experiment, !lasts)? {
+        if let Some(page) = seen.newer(experiment, !lasts, server.is_shown())? {
             server.show(page);
         }
         quiet = if lasts { 0 } else { quiet + 1 };
@@ -102,14 +104,15 @@ impl Seen {
         // Before the records: what is stored in between is read again.
         self.changes = Some(self.store.changes()?);
         let page = live_page(&self.records.read(&self.store, experiment)?)?;
-        (self.at, self.rest) = (Instant::now(), begin.elapsed() * REST);
+        (self.at, self.rest) = (Instant::now(), REST.0.max(begin.elapsed() * REST.1));
         Ok(page)
     }
 
     /// A newer page, if the database has changed; unless it is the `last`, not too soon after the one before.
-    fn newer(&mut self, experiment: &str, last: bool) -> Result<Option<LivePage>> {
+    fn newer(&mut self, experiment: &str, last: bool, is_shown: bool) -> Result<Option<LivePage>> {
         let has_changed = self.changes != Some(self.store.changes()?);
-        match has_changed && (last || self.at.elapsed() >= self.rest) {
+        let rest = if is_shown { self.rest } else { self.rest.max(REST_UNSEEN) };
+        match has_changed && (last || self.at.elapsed() >= rest) {
             true => self.page(experiment).map(Some),
             false => Ok(None),
         }
