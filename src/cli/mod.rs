@@ -111,7 +111,7 @@ enum Command {
     List(list::List),
     /// Show the details of one run.
     Show(show::Show),
-    /// Write the report of an experiment: report.html, report.md, charts and tables.
+    /// Write the report of an experiment: report.html, report.md, charts and tables. Without a name, list the experiments.
     Report(report::Report),
     /// Classify texts with a trained model.
     Predict(predict::Predict),

@@ -18,14 +18,12 @@ use super::{
 
 /// Write the report of an experiment: report.html, report.md, charts and tables. Without a name, list the experiments.
 #[derive(Args)]
-#[command(
-    after_help = "Examples:\n  taper report                      list the experiments\n  \
+#[command(after_help = "Examples:\n  taper report                      list the experiments\n  \
     taper report quickstart           write the report to runs/reports/quickstart\n  \
     taper report quickstart --out docs/quickstart\n  \
     taper report quickstart --open    and open it in a browser\n  \
     taper report quickstart --watch   in another terminal, while runs train\n  \
-    taper report --all                all reports, and an index page"
-)]
+    taper report --all                all reports, and an index page")]
 pub struct Report {
     /// Experiment: its name or its spec file.
     experiment: Option<String>,
@@ -59,7 +57,8 @@ impl Report {
         let browser = if self.open { Some(Browser::find()?) } else { None };
         let Some(wanted) = &self.experiment else { return self.without_name(global, browser.as_ref(), out) };
         if self.watch {
-            let name = common::experiment(&Store::open_existing(&global.runs).map_err(|e| Unusable(e.into()))?, wanted)?;
+            let name =
+                common::experiment(&Store::open_existing(&global.runs).map_err(|e| Unusable(e.into()))?, wanted)?;
             if let Some(code) = reports::watch(global, &name, self.addr, browser.as_ref(), out)? {
                 return Ok(code);
             }

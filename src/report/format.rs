@@ -64,6 +64,21 @@ pub fn markdown(text: &str) -> String {
     out
 }
 
+/// A whole page without characters that act on a terminal or on the direction of the text after them: they are replaced by what
+/// [`crate::format::visible`] shows instead. Marks that only give the direction of neutral characters stay, because Arabic and Hebrew texts
+/// have them.
+pub fn visible(page: &str) -> String {
+    const MARKS: [char; 3] = ['\u{200e}', '\u{200f}', '\u{61c}'];
+    let page = page.replace("\r\n", "\n");
+    let mut shown = String::with_capacity(page.len());
+    for part in page.split_inclusive(MARKS) {
+        let text = part.trim_end_matches(MARKS);
+        shown.push_str(&crate::format::visible(text));
+        shown.push_str(&part[text.len()..]);
+    }
+    shown
+}
+
 /// Words of at most this many characters are not broken.
 const WORD: usize = 28;
 
@@ -71,10 +86,11 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&#38;").replace('<', "&#60;").replace('>', "&#62;").replace('"', "&#34;").replace('\'', "&#39;")
 }
 
-/// The parts of a text between backticks, each with whether it is code; one part where a backtick has no other.
+/// The parts of a text between backticks, each with whether it is code; one part where a backtick has no other, or is next to another: those
+/// are a user's, and Markdown pairs them otherwise.
 fn code_and_text(text: &str) -> Vec<(bool, &str)> {
     match text.matches('`').count() % 2 {
-        0 => text.split('`').enumerate().map(|(i, part)| (i % 2 == 1, part)).collect(),
+        0 if !text.contains("``") => text.split('`').enumerate().map(|(i, part)| (i % 2 == 1, part)).collect(),
         _ => vec![(false, text)],
     }
 }

@@ -48,7 +48,7 @@ fn hash(text: &str) -> String {
     format!("sha256-{}", BASE64_STANDARD.encode(Sha256::digest(text)))
 }
 
-/// The page with a list of contents: a link to each `<h2 id="…">`. Texts of the user cannot be taken for one, because they are escaped. With fewer
+/// The page with a list of contents: a link to each `<h2 id="…">`, with its `data-contents` if it has one. Texts of the user cannot be taken for one, because they are escaped. With fewer
 /// than two headings there is no list.
 pub fn with_contents(page: &str) -> String {
     const LIST: &str = "<ul></ul>";
@@ -56,7 +56,9 @@ pub fn with_contents(page: &str) -> String {
     let headings = page.split("<h2 id=\"").skip(1).filter_map(|rest| {
         let (id, rest) = rest.split_once('"')?;
         let (heading, _) = rest.split_once("</h2>")?;
-        Some((id, without_tags(heading.split_once('>')?.1)))
+        let (attributes, heading) = heading.split_once('>')?;
+        let short = attributes.split_once("data-contents=\"").and_then(|(_, rest)| rest.split_once('"'));
+        Some((id, short.map_or_else(|| without_tags(heading), |(short, _)| short.into())))
     });
     let links: Vec<String> = headings.map(|(id, text)| format!("<li><a href=\"#{id}\">{text}</a></li>")).collect();
     let nav = &page[begin..end];
@@ -68,7 +70,10 @@ pub fn with_contents(page: &str) -> String {
 }
 
 fn without_tags(html: &str) -> String {
-    html.split('<').enumerate().map(|(i, part)| if i == 0 { part } else { part.split_once('>').map_or("", |p| p.1) }).collect()
+    html.split('<')
+        .enumerate()
+        .map(|(i, part)| if i == 0 { part } else { part.split_once('>').map_or("", |p| p.1) })
+        .collect()
 }
 
 #[cfg(test)]
@@ -85,6 +90,12 @@ mod tests {
         for text in [file.style, server.script.as_str()] {
             assert!(!text.contains("</"), "it would end the element that it is in");
         }
+    }
+
+    #[test]
+    fn a_long_heading_has_a_short_name_in_the_contents() {
+        let page = "<nav ><ul></ul></nav><h2 id=\"a\" data-contents=\"A\">A of all</h2><h2 id=\"b\">B</h2>";
+        assert!(with_contents(page).contains("<li><a href=\"#a\">A</a></li>"));
     }
 
     #[test]

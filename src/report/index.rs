@@ -95,6 +95,7 @@ struct Page<'a> {
 pub fn index(entries: &[IndexEntry], out: &Path, force: bool) -> Result<PathBuf, ReportError> {
     const NAME: &str = "index.html";
     let page = Page { entries, frame: Frame::of_file() }.render().map_err(ReportError::Page)?;
+    let page = format::visible(&page);
     let staged = Staged::begin(out)?;
     files::write(&staged.path().join(NAME), page.as_bytes())?;
     staged.publish(&[NAME.into()], force)?;

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::{
+    format,
     frame::{self, Frame},
     view::View,
 };
@@ -22,12 +23,12 @@ struct Markdown<'a> {
 
 /// The page as HTML.
 pub fn html(view: &View, frame: Frame) -> askama::Result<String> {
-    Ok(frame::with_contents(&Html { view, frame }.render()?))
+    Ok(format::visible(&frame::with_contents(&Html { view, frame }.render()?)))
 }
 
 /// The page as Markdown.
 pub fn markdown(view: &View) -> askama::Result<String> {
-    Markdown { view }.render()
+    Ok(format::visible(&Markdown { view }.render()?))
 }
 
 pub(super) mod filters {

@@ -2,14 +2,18 @@
 //!
 //! `TAPER_REPORTS=DIR cargo test --test it report::` leaves the reports in DIR, to be looked at.
 
+mod all;
 mod answers;
 mod audit;
+mod browser;
 mod choosing;
+mod inert;
 mod labels;
 mod report_fixtures;
 mod sections;
 mod typed;
 mod typed_fixtures;
+mod watch;
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -59,7 +63,11 @@ fn every_fixture_renders_whole_and_self_contained() {
             assert!(!html.contains(outside), "{fixture}: {outside} in the page");
         }
         assert_eq!((html.matches("<script").count(), html.matches("<style").count()), (1, 1), "{fixture}");
-        assert_eq!(html.matches("http").count() - html.matches("http-equiv=").count(), html.matches("http://www.w3.org/2000/svg").count(), "{fixture}");
+        assert_eq!(
+            html.matches("http").count() - html.matches("http-equiv=").count(),
+            html.matches("http://www.w3.org/2000/svg").count(),
+            "{fixture}"
+        );
         assert_eq!(html.matches("<tr").count(), html.matches("</tr>").count(), "{fixture}");
         // Every chart that the Markdown shows is there.
         let md = text(&files, "report.md");

@@ -53,7 +53,12 @@ pub fn list(global: &Global, store: &Store, out: &mut Output) -> Result<()> {
 }
 
 /// Writes the report of each experiment and the index page, and returns its path and the number of reports.
-pub fn write_all(global: &Global, store: &Store, (folder, force): (Option<PathBuf>, bool), out: &Output) -> Result<(PathBuf, usize)> {
+pub fn write_all(
+    global: &Global,
+    store: &Store,
+    (folder, force): (Option<PathBuf>, bool),
+    out: &Output,
+) -> Result<(PathBuf, usize)> {
     let folder = folder.unwrap_or_else(|| global.runs.join("reports"));
     let entries = entries(store)?;
     for entry in &entries {

@@ -96,7 +96,9 @@ fn is_there(program: &str) -> bool {
         return Path::new(program).is_file();
     }
     let folders: Vec<PathBuf> = env::var_os("PATH").map(|path| env::split_paths(&path).collect()).unwrap_or_default();
-    folders.iter().any(|folder| [program.to_string(), format!("{program}.exe")].iter().any(|p| folder.join(p).is_file()))
+    folders
+        .iter()
+        .any(|folder| [program.to_string(), format!("{program}.exe")].iter().any(|p| folder.join(p).is_file()))
 }
 
 #[cfg(test)]

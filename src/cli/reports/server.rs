@@ -4,8 +4,8 @@
 //! an async runtime and dozens of crates into a program that otherwise serves nothing.
 
 use std::{
-    io::{self, Write},
-    net::{IpAddr, SocketAddr, TcpListener, TcpStream},
+    io::{self, Read, Write},
+    net::{IpAddr, Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
@@ -121,7 +121,8 @@ fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
         let _ = stream.set_write_timeout(Some(PATIENCE));
         if shared.connections.fetch_add(1, Ordering::Relaxed) >= MOST {
             shared.connections.fetch_sub(1, Ordering::Relaxed);
-            let _ = refuse(&mut stream, Refusal::Busy);
+            let status = Refusal::Busy.status();
+            let _ = http::answer(&mut stream, status, "text/plain", status.as_bytes());
             continue;
         }
         let of_thread = Arc::clone(shared);
@@ -164,7 +165,19 @@ fn serve(stream: &mut TcpStream, shared: &Shared) -> io::Result<()> {
 
 fn refuse(stream: &mut TcpStream, refusal: Refusal) -> io::Result<()> {
     let status = refusal.status();
-    http::answer(stream, status, "text/plain", format!("{status}\n").as_bytes())
+    http::answer(stream, status, "text/plain", format!("{status}\n").as_bytes())?;
+    // A connection that is closed with bytes left to read loses the answer; what comes later than this is not waited for.
+    const LEFT: (usize, Duration) = (64 * 1024, Duration::from_millis(200));
+    stream.shutdown(Shutdown::Write)?;
+    stream.set_read_timeout(Some(LEFT.1))?;
+    let (mut buffer, mut seen) = ([0; 4096], 0);
+    while let Ok(n) = stream.read(&mut buffer)
+        && n > 0
+        && seen < LEFT.0
+    {
+        seen += n;
+    }
+    Ok(())
 }
 
 /// Sends an event for each version of the page, beginning with the present one, until the end.

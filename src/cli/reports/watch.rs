@@ -54,9 +54,8 @@ pub fn watch(
     let store = Store::open_existing(&global.runs).map_err(|e| Unusable(e.into()))?;
     let mut seen = Seen { store, records: Records::default(), changes: None, rest: Duration::ZERO, at: Instant::now() };
     let first = seen.page(experiment)?;
-    let server = Server::start(address, first)
-        .with_context(|| format!("--addr {address} cannot be used"))
-        .map_err(Unusable)?;
+    let server =
+        Server::start(address, first).with_context(|| format!("--addr {address} cannot be used")).map_err(Unusable)?;
     common::catch_signals(|_| {})?;
     out.line(server.url())?;
     if !global.quiet {
@@ -120,7 +119,8 @@ impl Seen {
 
     /// Whether a command would train more runs of the experiment.
     fn has_open_runs(&self, experiment: &str) -> Result<bool> {
-        let is_open = |state| matches!(state, RunState::Pending | RunState::Running | RunState::Waiting | RunState::Interrupted);
+        let is_open =
+            |state| matches!(state, RunState::Pending | RunState::Running | RunState::Waiting | RunState::Interrupted);
         Ok(self.store.runs_of(experiment)?.iter().any(|run| is_open(run.state)))
     }
 }

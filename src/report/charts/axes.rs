@@ -48,8 +48,7 @@ impl Frame {
     /// The frame of [`plot`] with the same space at the right and below, in a drawing of this width and height.
     pub fn of((width, height): (u32, u32), (right, below): (f64, f64), x: Range<f64>, y: Range<f64>) -> Self {
         let foot = f64::from(height) - below.trunc() - f64::from(BELOW.0 + BELOW.1);
-        let corners =
-            [(f64::from(LEFT.0 + LEFT.1), foot), (f64::from(width) - right.trunc(), f64::from(ABOVE))];
+        let corners = [(f64::from(LEFT.0 + LEFT.1), foot), (f64::from(width) - right.trunc(), f64::from(ABOVE))];
         Self { x, y, corners }
     }
 

@@ -111,7 +111,9 @@ impl Chart for BeforeAfterChart {
                 at: (self.x(width, value), self.y(width, i)),
                 series: Some(i),
                 text: match interval {
-                    Some(interval) => format!("{when}: {}", self.metric.text_with(value, (interval.low, interval.high))),
+                    Some(interval) => {
+                        format!("{when}: {}", self.metric.text_with(value, (interval.low, interval.high)))
+                    }
                     None => format!("{when}: {}", self.metric.text(value)),
                 },
             };

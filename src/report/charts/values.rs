@@ -53,10 +53,7 @@ pub fn embedded(chart: &impl Chart) -> String {
 
 #[cfg(test)]
 mod tests {
-    use plotters::{
-        drawing::DrawingBackend,
-        style::RGBColor,
-    };
+    use plotters::{drawing::DrawingBackend, style::RGBColor};
 
     use super::*;
     use crate::report::charts::{Area, Curve, Drawn, LegendEntry, Legible, LossChart};
@@ -107,7 +104,8 @@ mod tests {
             Curve { colour, smooth: raw.clone(), raw, ended_early: false, completed: true }
         };
         let legend = vec![LegendEntry { name: "lr=1".into(), substitute: String::new(), colour, dashed: false }];
-        let chart = |runs| LossChart { curves: (0..runs).map(curve).collect(), legend: legend.clone(), smoothing: 0.9, of: "" };
+        let chart =
+            |runs| LossChart { curves: (0..runs).map(curve).collect(), legend: legend.clone(), smoothing: 0.9, of: "" };
         assert_eq!([chart(1), chart(100)].map(|chart| chart.values(WIDTH).values.len()), [1000, 1200]);
         let values = chart(1).values(WIDTH);
         assert_eq!((values.values[999].text.as_str(), values.values[999].series), ("step 1000: 0.5000", Some(0)));
