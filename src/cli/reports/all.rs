@@ -36,8 +36,12 @@ pub fn list(global: &Global, store: &Store, out: &mut Output) -> Result<()> {
         output::error(&no_store(&global.runs, out));
         return Ok(());
     }
+    // The interval is in the JSON and on the page.
+    let value = |text: &str| text.split(" (").next().unwrap_or_default().to_string();
     let best = |entry: &IndexEntry| match &entry.best {
-        Some(best) => format!("{} {}{}", best.metric, best.value, if best.is_final { "" } else { " (not final)" }),
+        Some(best) => {
+            format!("{} {}{}", best.metric, value(&best.value), if best.is_final { "" } else { " (not final)" })
+        }
         None => format::NOTHING.into(),
     };
     let rows: Vec<Vec<String>> = entries

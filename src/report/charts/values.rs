@@ -53,7 +53,7 @@ pub fn embedded(chart: &impl Chart) -> String {
 
 #[cfg(test)]
 mod tests {
-    use plotters::{drawing::DrawingBackend, style::RGBColor};
+    use plotters::{prelude::DrawingBackend, style::RGBColor};
 
     use super::*;
     use crate::report::charts::{Area, Curve, Drawn, LegendEntry, Legible, LossChart};
