@@ -12,6 +12,13 @@ const wrong = (where, what) => problems.push(`${where}: ${what}`);
 const axeSource = readFileSync(axe, "utf8");
 const chromium = new Chromium(program);
 
+// A browser that hangs must not hang the tests.
+setTimeout(() => {
+  console.log("the browser takes longer than 20 minutes");
+  chromium.process.kill("SIGKILL");
+  process.exit(1);
+}, 20 * 60 * 1000).unref();
+
 async function accessible(page, where) {
   const found = await page.run(`axe.run({ resultTypes: ["violations"] }).then((result) => result.violations.map(({ id, nodes }) =>
     id + " (" + nodes.length + "): " + nodes[0].html.slice(0, 200) + " " + nodes[0].failureSummary))`);
