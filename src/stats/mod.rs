@@ -2,16 +2,20 @@
 //!
 //! [`wilson`] is for a share of rows, [`Paired`] for two classifiers on the same rows, [`Sample`] for a metric over
 //! several seeds, [`welch`] for two samples, [`bootstrap`] for other statistics of rows, [`sign_flip`] for two models whose rows have numbers,
-//! [`ema`] for curves.
+//! [`ema`] for curves, [`expected_best`] for what the best of a few runs is expected to reach.
 
+mod best_of;
 mod bootstrap;
 mod means;
+#[cfg(test)]
+mod oracle;
 mod paired;
 mod proportion;
 mod sample;
 mod sign_flip;
 mod smooth;
 
+pub use best_of::expected_best;
 pub use bootstrap::{RESAMPLES, bootstrap};
 pub use means::{MeansDiffer, welch};
 pub use paired::Paired;
