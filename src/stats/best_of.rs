@@ -30,7 +30,7 @@ fn best_of(best_first: &[f64], k: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stats::oracle::reference;
+    use crate::stats::oracle::{numbers, reference};
 
     /// Expected: `tests/fixtures/stats/make.py`: the mean of `max` or `min` over `itertools.combinations`, in fractions; for many values the
     /// formula in fractions.
@@ -39,11 +39,8 @@ mod tests {
         let cases = &reference()["best_of"];
         assert!(cases.as_array().unwrap().len() >= 5);
         for case in cases.as_array().unwrap() {
-            let numbers = |key: &str| -> Vec<f64> {
-                case[key].as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect()
-            };
-            let got = expected_best(&numbers("values"), case["higher_is_better"].as_bool().unwrap());
-            let want = numbers("expected");
+            let got = expected_best(&numbers(&case["values"]), case["higher_is_better"].as_bool().unwrap());
+            let want = numbers(&case["expected"]);
             assert_eq!(got.len(), want.len());
             for (k, (got, want)) in got.iter().zip(&want).enumerate() {
                 assert!((got - want).abs() <= 1e-13, "best of {}: {got}, not {want}", k + 1);
