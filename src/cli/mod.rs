@@ -6,6 +6,7 @@
 mod ask;
 mod at_work;
 mod common;
+mod compare;
 mod costs;
 mod decision;
 mod dispatch;
@@ -62,6 +63,7 @@ Examples:
   taper run experiments/quickstart.toml --set train.lr=1e-4
                                             train with another learning rate
   taper list                                list all runs
+  taper compare 3f2a 9c1b                   say how two runs differ, and whether by chance
   taper report quickstart                   write the report
   taper predict 3f2a \"送餐很快\"             classify with the model of run 3f2a";
 
@@ -110,6 +112,8 @@ enum Command {
     List(list::List),
     /// Show the details of one run.
     Show(show::Show),
+    /// Compare runs or trials: settings, metrics, significance, and the rows on which they disagree.
+    Compare(compare::Compare),
     /// Write the report of an experiment: report.html, report.md, charts and tables.
     Report(report::Report),
     /// Classify texts with a trained model.

@@ -53,15 +53,7 @@ impl Report {
         let earlier = store.runs_ever_of(&name)?.iter().filter(|run| !run.in_plan).count();
         let mut runs: Vec<RunInput> = Vec::new();
         for run in store.runs_of(&experiment.name)? {
-            runs.push(RunInput {
-                steps: store.steps(&run.key)?,
-                evals: store.evals(&run.key)?,
-                probes: store.probes(&run.key, &run.config.probes)?,
-                predictions: store.predictions(&run.key, run.measured_on())?,
-                warnings: store.warnings(&run.key)?,
-                audit: store.audit(&run.key)?,
-                run,
-            });
+            runs.push(RunInput::read(&store, run)?);
         }
         let is_empty = runs.is_empty();
         let folder = self.out.clone().unwrap_or_else(|| global.runs.join("reports").join(&experiment.name));

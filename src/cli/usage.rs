@@ -13,9 +13,13 @@ use super::{Cli, output};
 /// Commands of other tools, and their equivalent here.
 const ELSEWHERE: &[(&[&str], &str)] = &[
     (
-        &["compare", "diff", "leaderboard", "best", "rank"],
-        "`taper list NAME --leaderboard` compares the trials of an experiment, `taper report NAME` shows its runs side \
-         by side; to compare settings, sweep over them in one spec",
+        &["diff", "versus", "vs", "significance"],
+        "`taper compare A B` compares two runs or trials: their settings, their metrics, and whether they differ by chance",
+    ),
+    (
+        &["leaderboard", "best", "rank"],
+        "`taper list NAME --leaderboard` ranks the trials of an experiment, `taper compare NAME#1 NAME#2` compares the best two, \
+         `taper report NAME` shows its runs side by side",
     ),
     (
         &["logs", "log", "tail", "history", "metrics"],
@@ -70,6 +74,11 @@ const MISSING: &[(&str, &str)] = &[
     (
         "<RUN>...",
         "RUN is the key or the name of a run: `taper list` shows them; --experiment NAME and --state STATE select several runs",
+    ),
+    (
+        "<SIDES>...",
+        "name two or more runs or trials: a key, a name, or EXPERIMENT#RANK for a trial; `taper list` and `taper list NAME --leaderboard` \
+         show them",
     ),
     ("<EXPERIMENT>", "EXPERIMENT is a name or a spec file: `taper list` shows the names"),
     (
@@ -294,7 +303,7 @@ mod tests {
             assert!(seen.insert(word), "{word} twice");
             assert!(Cli::command().find_subcommand(word).is_none(), "{word} is a command");
         }
-        for word in ["compare", "logs", "train", "resume", "evaluate", "status", "init", "sweep"] {
+        for word in ["diff", "logs", "train", "resume", "evaluate", "status", "init", "sweep"] {
             assert!(hint(ErrorKind::InvalidSubcommand, &[word.to_string()]).is_some(), "{word}");
         }
     }

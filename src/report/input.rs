@@ -6,7 +6,10 @@ use crate::{
     event::{Split, When},
     metrics::Metrics,
     plan::Source,
-    store::{DataAudit, EvalRecord, ExperimentRecord, PredictionRecord, ProbeRecord, RunRecord, StepRecord},
+    store::{
+        DataAudit, EvalRecord, ExperimentRecord, PredictionRecord, ProbeRecord, RunRecord, StepRecord, Store,
+        StoreError,
+    },
     warning::Warning,
 };
 
@@ -39,6 +42,22 @@ pub struct RunInput {
 }
 
 impl RunInput {
+    /// Everything that the store has of a run.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn read(store: &Store, run: RunRecord) -> Result<Self, StoreError> {
+        Ok(Self {
+            steps: store.steps(&run.key)?,
+            evals: store.evals(&run.key)?,
+            probes: store.probes(&run.key, &run.config.probes)?,
+            predictions: store.predictions(&run.key, run.measured_on())?,
+            warnings: store.warnings(&run.key)?,
+            audit: store.audit(&run.key)?,
+            run,
+        })
+    }
+
     /// The split of the final evaluation.
     pub(super) fn measured_on(&self) -> Split {
         self.run.measured_on()

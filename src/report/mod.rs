@@ -1,7 +1,8 @@
 //! From records to a report: one self-contained HTML page, the same in Markdown, charts (SVG and PNG), CSV tables.
 //!
 //! [`render`] writes a report; [`leaderboard()`] is the part that a terminal shows. Records ([`ReportInput`]) are analysed once (`analysis`),
-//! turned into charts (`pictures`, drawn by `charts`) and strings (`view`), and inserted into two templates. Nothing depends on a
+//! turned into charts (`pictures`, drawn by `charts`) and strings (`view`), and inserted into two templates. [`compare`] compares runs and trials
+//! with each other. Nothing depends on a
 //! clock, a random number or the order of a map: the same records give the same bytes. Only the PNG files also depend on the
 //! fonts of the machine, since no browser chooses one; `png-fonts.txt` names those that were used.
 
@@ -10,6 +11,7 @@ mod audit;
 mod baseline;
 mod cells;
 mod charts;
+pub mod compare;
 mod environment;
 mod error;
 mod files;

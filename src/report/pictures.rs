@@ -198,7 +198,7 @@ pub fn metric(input: &ReportInput, analysis: &Analysis) -> Option<MetricChart> {
 
 /// Evaluations on one split up to the last step, one for each step: the evaluation of the kept weights only if its step has no
 /// other.
-fn during_training(evals: &[EvalRecord], split: Split) -> Vec<&EvalRecord> {
+pub fn during_training(evals: &[EvalRecord], split: Split) -> Vec<&EvalRecord> {
     let mut by_step: BTreeMap<u64, &EvalRecord> = BTreeMap::new();
     for eval in evals.iter().filter(|e| e.split == split) {
         match eval.when {
@@ -210,7 +210,7 @@ fn during_training(evals: &[EvalRecord], split: Split) -> Vec<&EvalRecord> {
 }
 
 /// Whether each evaluation but the first is at the end of a different epoch.
-fn one_an_epoch(run: &RunRecord, evals: &[&EvalRecord]) -> bool {
+pub fn one_an_epoch(run: &RunRecord, evals: &[&EvalRecord]) -> bool {
     let at_the_end = |e: &&EvalRecord| run.size.is_none_or(|size| e.step == u64::from(e.epoch) * size.steps_per_epoch);
     evals.windows(2).all(|w| w[0].epoch < w[1].epoch) && evals.iter().all(at_the_end)
 }

@@ -26,7 +26,7 @@ pub fn markdown(view: &View) -> askama::Result<String> {
     Markdown { view }.render()
 }
 
-mod filters {
+pub(super) mod filters {
     use std::fmt::Display;
 
     use crate::report::format;

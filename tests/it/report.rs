@@ -5,6 +5,7 @@
 mod answers;
 mod audit;
 mod choosing;
+mod compare;
 mod labels;
 mod report_fixtures;
 mod sections;

@@ -12,7 +12,8 @@ fn refused(sandbox: &Sandbox, arguments: &[&str]) -> String {
 fn commands_of_other_tools_say_which_one_does_that_here() {
     let sandbox = sandbox("");
     for (word, command) in [
-        ("compare", "taper list NAME --leaderboard"),
+        ("best", "taper list NAME --leaderboard"),
+        ("diff", "taper compare A B"),
         ("logs", "taper show KEY"),
         ("train", "taper run SPEC"),
         ("resume", "taper run SPEC"),
