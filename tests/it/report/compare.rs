@@ -20,7 +20,7 @@ use crate::support::Sandbox;
 
 const TWO: [&str; 2] = ["negative", "positive"];
 
-/// Stores the runs of an experiment as training does.
+/// Stores the runs of an experiment as training does. Their keys follow from seed and learning rate.
 fn store(sandbox: &Sandbox, name: &str, input: ReportInput) {
     let mut store = Store::open(&sandbox.path("runs")).unwrap();
     for RunInput { run, steps, evals, predictions, .. } in &input.runs {
@@ -283,7 +283,7 @@ fn sets_and_numbers_are_compared_by_the_errors_of_their_rows() {
     assert!((low - against["interval"]["low"].as_f64().unwrap()).abs() < 1e-12);
     assert!(sandbox.ok(&["compare", &keys[0], &keys[1]]).contains("The share of labels that B predicts wrongly"));
 
-    let numbers = [(1e-5, 0.8), (1e-4, 2.0)]
+    let numbers = [(3e-5, 0.8), (3e-4, 2.0)]
         .map(|(lr, skill)| typed(&small(&format!("lr={lr:e}"), &["评分"], lr, skill), Task::Regression));
     let squares = |run: &RunInput| {
         let square = |p: &Prediction| (p.label.numbers()[0] - p.predicted.numbers()[0]).powi(2);
@@ -311,13 +311,13 @@ fn what_cannot_be_compared_is_refused_with_its_reason() {
     let key = key(&input, 0);
     store(&sandbox, "sweep", input);
     let two = |name: &str, labels: &[&str]| Recipe { rows: 50, ..Recipe::new(name, labels) };
-    store(&sandbox, "names", experiment(vec![two("names", &["negative", "good"]).completed()]));
+    store(&sandbox, "names", experiment(vec![Recipe { lr: 2e-5, ..two("names", &["negative", "good"]) }.completed()]));
     store(
         &sandbox,
         "swapped",
         experiment(vec![Recipe { lr: 3e-5, ..two("swapped", &["positive", "negative"]) }.completed()]),
     );
-    store(&sandbox, "tags", experiment(vec![typed(&two("tags", &SETS), Task::MultiLabel)]));
+    store(&sandbox, "tags", experiment(vec![typed(&Recipe { lr: 4e-5, ..two("tags", &SETS) }, Task::MultiLabel)]));
     store(&sandbox, "waits", experiment(vec![Recipe { lr: 7e-5, ..two("waits", &TWO) }.pending()]));
     let refused = |arguments: &[&str], parts: &[&str]| {
         let (code, said) = sandbox.says(&[&["compare"], arguments].concat());
