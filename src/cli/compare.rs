@@ -168,7 +168,11 @@ fn metrics(c: &Comparison, out: &mut Output) -> Result<()> {
         out.table(&header, c.metrics.iter().take(c.main_metrics).map(row))?;
         return match c.metrics.len().saturating_sub(c.main_metrics) {
             0 => Ok(()),
-            more => out.wrapped(&format!("({} more: --json or --html)", counted(more as u64, "metric"))),
+            more => out.wrapped(&format!(
+                "({} more {}: --json or --html)",
+                format::count(more as u64),
+                format::by_number(more as u64, "metric", "metrics")
+            )),
         };
     }
     let shown = &c.metrics[..c.metrics.len().min(2)];

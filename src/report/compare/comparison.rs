@@ -138,8 +138,8 @@ pub fn compare(sides: &[Side]) -> Result<Comparison, CompareError> {
         comparisons,
         correction: (tests > 1).then(|| {
             format!(
-                "{tests} comparisons with A: their p-values are corrected by Holm's method, so that the chance of finding any difference where \
-                 there is none stays at 5%"
+                "{tests} comparisons with A: their p-values are corrected by Holm's method, so that the chance of finding a difference where there is \
+                 none stays at 5% for all together; the intervals are those of each alone"
             )
         }),
         settings: settings(sides),

@@ -9,9 +9,10 @@ use super::{
 };
 use crate::{
     format,
-    metrics::{Confusion, Metric, Metrics, Target, Unit},
+    metrics::{Confusion, Metric, Metrics, Unit},
     report::{
         intervals::{MOST_ROWS, SEED, numbers, sets},
+        same_rows::wrong_cells,
         terms::{is_share_of_rows, signed},
     },
     stats::{Interval, RESAMPLES, paired_bootstrap},
@@ -55,9 +56,10 @@ const OF_LABEL: [Metric; 10] = [
     Metric::Loss,
 ];
 /// Those of sets of labels: F1, then means over rows.
-const OF_SETS: [Metric; 4] = [Metric::MacroF1, Metric::MicroF1, Metric::SubsetAccuracy, Metric::HammingLoss];
+const OF_SETS: [Metric; 5] =
+    [Metric::MacroF1, Metric::MicroF1, Metric::SubsetAccuracy, Metric::HammingLoss, Metric::Loss];
 /// Those of numbers, then means over rows.
-const OF_NUMBERS: [Metric; 4] = [Metric::Rmse, Metric::R2, Metric::Mse, Metric::Mae];
+const OF_NUMBERS: [Metric; 5] = [Metric::Rmse, Metric::R2, Metric::Mse, Metric::Mae, Metric::Loss];
 
 /// How far a metric of the stored predictions may be from the stored metric: of single precision.
 const NEAR: f64 = 1e-5;
@@ -180,13 +182,23 @@ fn of_label<'a>(rows: &'a [&'a PredictionRecord], names: &'a [String]) -> impl F
         own.map_or(f64::NAN, |probability| -f64::from(probability).ln())
     };
     let losses: Vec<f64> = rows.iter().map(loss).collect();
+    // The cells of the matrix that occur, and the one of each row: rows are counted many times.
+    let cell = |p: &&PredictionRecord| p.label.label().zip(p.predicted.label());
+    let mut cells: Vec<(u32, u32)> = rows.iter().filter_map(cell).collect();
+    cells.sort_unstable();
+    cells.dedup();
+    let of_row: Vec<Option<usize>> =
+        rows.iter().map(|p| cell(p).and_then(|cell| cells.binary_search(&cell).ok())).collect();
+    let mut counts = vec![0u64; cells.len()];
     move |drawn| {
+        counts.fill(0);
+        of_row
+            .iter()
+            .zip(drawn)
+            .filter_map(|(at, n)| Some(((*at)?, n)))
+            .for_each(|(at, n)| counts[at] += u64::from(*n));
         let mut confusion = Confusion::new(names.len());
-        for (row, n) in rows.iter().zip(drawn) {
-            if let (Target::Label(label), Target::Label(predicted)) = (&row.label, &row.predicted) {
-                confusion.add(*label, *predicted, u64::from(*n));
-            }
-        }
+        cells.iter().zip(&counts).for_each(|(&(label, predicted), n)| confusion.add(label, predicted, *n));
         let metrics = Metrics::of_confusion(names, confusion);
         OF_LABEL.map(|metric| match metric {
             Metric::Loss => weighted_mean(drawn, &losses),
@@ -195,18 +207,28 @@ fn of_label<'a>(rows: &'a [&'a PredictionRecord], names: &'a [String]) -> impl F
     }
 }
 
-fn of_sets<'a>(rows: &'a [&'a PredictionRecord], labels: usize) -> impl FnMut(&[u32]) -> [f64; 4] + 'a {
+fn of_sets<'a>(rows: &'a [&'a PredictionRecord], labels: usize) -> impl FnMut(&[u32]) -> [f64; 5] + 'a {
     let exact: Vec<f64> = rows.iter().map(|p| f64::from(u8::from(p.label == p.predicted))).collect();
-    let wrong = |p: &&PredictionRecord| crate::report::same_rows::wrong_cells(p) as f64 / labels.max(1) as f64;
-    let wrong: Vec<f64> = rows.iter().map(wrong).collect();
+    let share = |cells: usize| cells as f64 / labels.max(1) as f64;
+    let wrong: Vec<f64> = rows.iter().map(|p| share(wrong_cells(p))).collect();
+    // Binary cross-entropy; of many labels only some probabilities are stored.
+    let loss = |p: &&PredictionRecord| {
+        let cell = |(id, probability): (u32, f32)| {
+            let has = p.label.ids().binary_search(&id).is_ok();
+            -f64::from(if has { probability } else { 1.0 - probability }).ln()
+        };
+        p.probabilities.iter().map(cell).sum::<f64>() / labels.max(1) as f64
+    };
+    let losses: Vec<f64> = rows.iter().map(loss).collect();
     let mut f1 = sets(rows, labels);
     move |drawn| {
         let [of_labels, of_all] = f1(drawn);
-        [of_labels, of_all, weighted_mean(drawn, &exact), weighted_mean(drawn, &wrong)]
+        let [exact, wrong, loss] = [&exact, &wrong, &losses].map(|values| weighted_mean(drawn, values));
+        [of_labels, of_all, exact, wrong, loss]
     }
 }
 
-fn of_numbers<'a>(rows: &'a [&'a PredictionRecord], columns: usize) -> impl FnMut(&[u32]) -> [f64; 4] + 'a {
+fn of_numbers<'a>(rows: &'a [&'a PredictionRecord], columns: usize) -> impl FnMut(&[u32]) -> [f64; 5] + 'a {
     let mean = |p: &&PredictionRecord, of: fn(f64) -> f64| {
         let errors = p.label.numbers().iter().zip(p.predicted.numbers()).map(|(value, said)| of(said - value));
         errors.sum::<f64>() / p.label.numbers().len() as f64
@@ -216,7 +238,9 @@ fn of_numbers<'a>(rows: &'a [&'a PredictionRecord], columns: usize) -> impl FnMu
     let mut both = numbers(rows, columns);
     move |drawn| {
         let [rmse, r2] = both(drawn);
-        [rmse, r2, weighted_mean(drawn, &squares), weighted_mean(drawn, &sizes)]
+        let [squares, sizes] = [&squares, &sizes].map(|values| weighted_mean(drawn, values));
+        // The loss of numbers is their mean squared error.
+        [rmse, r2, squares, sizes, squares]
     }
 }
 
