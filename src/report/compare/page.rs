@@ -56,6 +56,10 @@ impl Page<'_> {
         counted(side.rows, "row")
     }
 
+    fn counted(&self, n: &u64) -> String {
+        count(*n)
+    }
+
     fn main(&self) -> &[MetricRow] {
         &self.c.metrics[..self.c.main_metrics]
     }

@@ -121,10 +121,11 @@ impl Says<'_> {
                 self.of_errors(means.difference, Some(means.interval), &on)
             }
             Finding::Seeds(means, [n_b, n_a], _) => {
-                self.of_means(means, &format!("over {}", counted(*n_b as u64, "seed")), &format!("over {n_a}"))
+                let [over_a, over_b] = [n_a, n_b].map(|n| format!(" over {}", counted(*n as u64, "seed")));
+                self.of_means(means, "", [&over_a, &over_b])
             }
             Finding::Folds(means, folds) => {
-                self.of_means(means, &format!("over {}", counted(*folds as u64, "fold")), "over the same folds")
+                self.of_means(means, &format!(" over the same {}", counted(*folds as u64, "fold")), ["", ""])
             }
             Finding::Untested(_) => {
                 let metric = self.terms.first;
@@ -142,7 +143,8 @@ impl Says<'_> {
         metric.texts_apart(self.first.mean(metric), self.other.mean(metric))
     }
 
-    fn of_means(&self, means: &MeansDiffer, over_b: &str, over_a: &str) -> String {
+    /// `over`: what both means are over, or each of its own (first, other).
+    fn of_means(&self, means: &MeansDiffer, over: &str, [over_a, over_b]: [&str; 2]) -> String {
         let (a, b, metric) = (self.first.letter, self.other.letter, self.terms.first);
         let text = match metric.info().unit {
             Unit::Share => within(means.difference, Some(means.interval)),
@@ -151,7 +153,10 @@ impl Says<'_> {
         let note = if self.terms.lower_is_better() { "; lower is better" } else { "" };
         let [of_a, of_b] = self.values();
         let name = metric.name();
-        format!("The mean {} {name} of {b} {over_b} is {of_b}, that of {a} {over_a} {of_a}{text}{note}.", self.split)
+        format!(
+            "The mean {} {name}{over} is {of_b} for {b}{over_b} and {of_a} for {a}{over_a}{text}{note}.",
+            self.split
+        )
     }
 
     /// The errors of rows: of sets of labels a share of the labels, of numbers squares.

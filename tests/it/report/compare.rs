@@ -200,7 +200,11 @@ fn several_are_corrected_and_trials_compared_by_their_seeds() {
     let mean = |of: &[f64]| of.iter().sum::<f64>() / 3.0;
     let difference = mean(&values[1]) - mean(&values[0]);
     assert!((against["difference"].as_f64().unwrap() - difference).abs() < 1e-12);
-    assert!(against["sentences"].to_string().contains("Paired by seed: "), "the same seeds");
+    let said = against["sentences"].to_string();
+    let means = [1, 0].map(|i: usize| Metric::Accuracy.text(mean(&values[i])));
+    let wanted =
+        format!("The mean test accuracy is {} for B over 3 seeds and {} for A over 3 seeds (", means[0], means[1]);
+    assert!(said.contains(&wanted) && said.contains("Paired by seed: "), "{said}");
     assert_eq!(json, sandbox.json(&["compare", "lr=1e-5", "lr=1e-4"]), "a trial's name alone");
     // A run and a trial are not tested against each other.
     let json = sandbox.json(&["compare", "sweep#1", &keys[0]]);
@@ -362,6 +366,23 @@ fn a_run_that_is_not_final_is_shown_and_not_tested() {
     }
     let environment = json["environment"].to_string();
     assert!(environment.contains("cuda:0: NVIDIA H200") && !environment.contains("threads"), "{environment}");
+}
+
+/// Without a dev split, trials are ranked by the rows on which they are compared.
+#[test]
+fn what_was_chosen_by_the_test_rows_says_so() {
+    let sandbox = Sandbox::new();
+    let run = |lr: f64, skill| Recipe { dev: 0.0, ..recipe(&format!("lr={lr:e}"), lr, 1, skill) }.completed();
+    let input = experiment(vec![run(1e-5, 0.5), run(1e-4, 2.5), run(1e-3, 1.5)]);
+    let keys = [0, 1, 2].map(|i| key(&input, i));
+    store(&sandbox, "sweep", input);
+    let warned = |a: &str, b: &str| sandbox.json(&["compare", a, b])["warnings"].to_string();
+    assert!(warned("sweep#2", "sweep#1").contains("A and B were chosen by the test rows"));
+    assert!(
+        warned(&keys[0], &keys[1]).contains("B was chosen by the test rows, because there is no dev split"),
+        "the best"
+    );
+    assert_eq!(warned(&keys[0], &keys[2]), "[]");
 }
 
 #[test]
