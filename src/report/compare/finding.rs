@@ -118,35 +118,32 @@ fn runs(measured: &Measured<'_>, other: &MeasuredSide<'_>) -> Finding {
     let (Some((a, of_a)), Some((b, of_b))) = (first.only(), other.only()) else {
         return Finding::Untested("there is nothing to compare".into());
     };
-    let answers = [other, first].map(|side| Answers::of(side, measured.split));
-    match &answers {
-        [Ok(x), Ok(y)] if x.are_of_same_rows(y) => {
-            return match compared(&[b], &[a]) {
-                Ok(OnSameRows::Right(paired)) => Finding::Right(paired),
-                Ok(OnSameRows::Errors { rows, test, interval }) => Finding::Errors { rows, test, interval },
-                Err(why) => Finding::Untested(why.into()),
-            };
-        }
-        _ => {}
+    let (of_other, of_first) = match [other, first].map(|side| Answers::of(side, measured.split)) {
+        [Ok(of_other), Ok(of_first)] => (of_other, of_first),
+        // Whether they have the same rows is not known.
+        [Err(why), _] | [_, Err(why)] => return Finding::Untested(why.into()),
+    };
+    if of_other.are_of_same_rows(&of_first) {
+        return match compared(&[b], &[a]) {
+            Ok(OnSameRows::Right(paired)) => Finding::Right(paired),
+            Ok(OnSameRows::Errors { rows, test, interval }) => Finding::Errors { rows, test, interval },
+            Err(why) => Finding::Untested(why.into()),
+        };
     }
     if measured.terms.is_single() {
         let differ = shares_differ((of_b.right(), of_b.rows), (of_a.right(), of_a.rows));
-        return differ
-            .map_or(Finding::Untested("one has no rows".into()), |d| Finding::OtherRows(d, [of_b.rows, of_a.rows]));
+        return differ.map_or(Finding::Untested("one has no rows".into()), |differ| {
+            Finding::OtherRows(differ, [of_b.rows, of_a.rows])
+        });
     }
-    match answers {
-        [Ok(x), Ok(y)] => {
-            let labels = b.run.labels.len();
-            let errors = |answers: &Answers<'_>| -> Vec<f64> {
-                answers.seeds.iter().flatten().map(|p| error(measured.terms.task, p, labels)).collect()
-            };
-            let (x, y) = (errors(&x), errors(&y));
-            let rows = [x.len() as u64, y.len() as u64];
-            let differ = Sample::new(&x).zip(Sample::new(&y)).and_then(|(x, y)| welch(&x, &y));
-            differ.map_or(Finding::Untested("their errors do not vary".into()), |d| Finding::OtherErrors(d, rows))
-        }
-        [Err(why), _] | [_, Err(why)] => Finding::Untested(why.into()),
-    }
+    let labels = b.run.labels.len();
+    let errors = |answers: &Answers<'_>| -> Vec<f64> {
+        answers.seeds.iter().flatten().map(|p| error(measured.terms.task, p, labels)).collect()
+    };
+    let (x, y) = (errors(&of_other), errors(&of_first));
+    let rows = [x.len() as u64, y.len() as u64];
+    let differ = Sample::new(&x).zip(Sample::new(&y)).and_then(|(x, y)| welch(&x, &y));
+    differ.map_or(Finding::Untested("their errors do not vary".into()), |differ| Finding::OtherErrors(differ, rows))
 }
 
 /// Two trials of several seeds.

@@ -167,6 +167,13 @@ fn other_test_rows_are_compared_as_independent_samples() {
     assert!(warned.contains("the test rows differ: A and B have another data.seed (42 and 7)"), "{warned}");
     let said = sandbox.ok(&["compare", "one", "two"]);
     assert!(said.contains("of 200 other rows") && said.contains("warning: the test rows differ"), "{said}");
+    // Without predictions it is not known whether the rows are the same.
+    let mut unknown = recipe("unknown", 3e-5, 1, 1.0).completed();
+    unknown.predictions.clear();
+    store(&sandbox, "unknown", experiment(vec![unknown]));
+    let json = sandbox.json(&["compare", "one", "unknown"]);
+    assert_eq!((&json["comparisons"][0]["test"], &json["warnings"]), (&Value::Null, &serde_json::json!([])));
+    assert!(json["comparisons"][0]["sentences"].to_string().contains("the predictions of one of them are not stored"));
 }
 
 #[test]
