@@ -158,6 +158,31 @@ impl Prediction {
     }
 }
 
+/// What was predicted for a row before training. The row's text and target are in its [`Prediction`] after training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PredictionBefore {
+    /// Index of the row after cleaning, from 0.
+    pub row: u32,
+    /// What is predicted.
+    pub predicted: Target,
+    /// Probabilities of the labels; where each row has one label, only those of the predicted label and of the row's own.
+    pub probabilities: Probabilities,
+}
+
+impl From<Prediction> for PredictionBefore {
+    fn from(p: Prediction) -> Self {
+        let Prediction { row, label, predicted, probabilities, .. } = p;
+        let probabilities = match (&label, &predicted) {
+            (Target::Label(own), Target::Label(id)) => {
+                let ids = [*id, *own].into_iter().take(1 + usize::from(own != id));
+                Probabilities::named(ids.filter_map(|id| Some((id, probabilities.get(id)?))).collect())
+            }
+            _ => probabilities,
+        };
+        Self { row, predicted, probabilities }
+    }
+}
+
 /// A temperature and thresholds that were chosen on the dev rows, with the metrics of the kept weights that follow from them. Those without
 /// are in the evaluations after training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -332,6 +357,13 @@ pub enum Event {
         split: Split,
         /// One for each row.
         predictions: Vec<Prediction>,
+    },
+    /// What was predicted before training for the rows that are tested: those of the test split, or of the dev split if there is no other.
+    PredictedBefore {
+        /// Part of the data.
+        split: Split,
+        /// One for each row.
+        predictions: Vec<PredictionBefore>,
     },
     /// The probe sentences were classified.
     ProbesScored {

@@ -198,6 +198,7 @@ impl View {
             Event::RunFinished(outcome) => self.end(run, outcome),
             Event::EvalProgress { .. }
             | Event::Predicted { .. }
+            | Event::PredictedBefore { .. }
             | Event::Decided(_)
             | Event::WeightsKept { .. }
             | Event::TextsRead { .. }

@@ -18,6 +18,7 @@ mod fallback;
 mod find;
 mod lock;
 mod open;
+mod packed;
 mod plans;
 mod proposals;
 mod read;

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     data::{self, Dataset, Splits, Tokens},
     engine::Engine,
-    event::{Event, Outcome, Split, StepCompleted, When},
+    event::{Event, Outcome, PredictionBefore, Split, StepCompleted, When},
     metrics::Metric,
     model::{DropoutPlan, Named},
     plan::{CheckpointConfig, Choices, ClassWeights, Keep, TrainConfig},
@@ -309,9 +309,17 @@ impl Fit<'_> {
                 }
                 None => self.evaluate(when, split)?,
             };
-            if when == When::After {
-                self.emit(Event::Predicted { split, predictions: evaluation.predictions })?;
-                answers.insert(split, evaluation.answers);
+            match when {
+                When::After => {
+                    self.emit(Event::Predicted { split, predictions: evaluation.predictions })?;
+                    answers.insert(split, evaluation.answers);
+                }
+                // Only of the rows that the result is measured on.
+                When::Before if split == Split::Test || self.rows(Split::Test).is_empty() => {
+                    let predictions = evaluation.predictions.into_iter().map(PredictionBefore::from).collect();
+                    self.emit(Event::PredictedBefore { split, predictions })?;
+                }
+                When::Before | When::During => {}
             }
         }
         let of = |split| answers.get(&split).map(Vec::as_slice);
