@@ -146,15 +146,18 @@ impl Prediction {
     /// How sure the model is, from 0 to 1: the probability of the predicted label; where a row may have several, the mean over the labels of the
     /// probability of what is predicted of each. `None` of numbers, and where the probability is not stored.
     pub fn confidence(&self) -> Option<f32> {
-        match &self.predicted {
-            Target::Label(id) => self.probabilities.get(*id),
-            Target::Labels(_) => {
-                let (sum, n) =
-                    self.probabilities.iter().fold((0.0, 0.0), |(sum, n), (_, p)| (sum + p.max(1.0 - p), n + 1.0));
-                (n > 0.0).then(|| sum / n)
-            }
-            Target::Values(_) => None,
+        confidence(&self.predicted, &self.probabilities)
+    }
+}
+
+fn confidence(predicted: &Target, probabilities: &Probabilities) -> Option<f32> {
+    match predicted {
+        Target::Label(id) => probabilities.get(*id),
+        Target::Labels(_) => {
+            let (sum, n) = probabilities.iter().fold((0.0, 0.0), |(sum, n), (_, p)| (sum + p.max(1.0 - p), n + 1.0));
+            (n > 0.0).then(|| sum / n)
         }
+        Target::Values(_) => None,
     }
 }
 
@@ -167,6 +170,13 @@ pub struct PredictionBefore {
     pub predicted: Target,
     /// Probabilities of the labels; where each row has one label, only those of the predicted label and of the row's own.
     pub probabilities: Probabilities,
+}
+
+impl PredictionBefore {
+    /// As [`Prediction::confidence`].
+    pub fn confidence(&self) -> Option<f32> {
+        confidence(&self.predicted, &self.probabilities)
+    }
 }
 
 impl From<Prediction> for PredictionBefore {

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use taper::{
     format,
-    report::{self, ReportError, ReportInput, RunInput},
+    report::{self, ReportError, ReportInput},
 };
 
 use super::{
@@ -51,22 +51,11 @@ impl Report {
         let experiment = store.experiment(&common::experiment(&store, &self.experiment)?)?;
         let name = experiment.name.clone();
         let earlier = store.runs_ever_of(&name)?.iter().filter(|run| !run.in_plan).count();
-        let mut runs: Vec<RunInput> = Vec::new();
-        for run in store.runs_of(&experiment.name)? {
-            runs.push(RunInput {
-                steps: store.steps(&run.key)?,
-                evals: store.evals(&run.key)?,
-                probes: store.probes(&run.key, &run.config.probes)?,
-                predictions: store.predictions(&run.key, run.measured_on())?,
-                warnings: store.warnings(&run.key)?,
-                audit: store.audit(&run.key)?,
-                run,
-            });
-        }
-        let is_empty = runs.is_empty();
-        let folder = self.out.clone().unwrap_or_else(|| global.runs.join("reports").join(&experiment.name));
+        let input = ReportInput::read(&store, experiment)?;
+        let is_empty = input.runs.is_empty();
+        let folder = self.out.clone().unwrap_or_else(|| global.runs.join("reports").join(&name));
         let render = if self.force { report::render_over } else { report::render };
-        let files = match render(&ReportInput { experiment, runs }, &folder) {
+        let files = match render(&input, &folder) {
             Err(e @ ReportError::Foreign { .. }) => return Err(Unusable(e.into()).into()),
             Err(ReportError::Folder { path, error } | ReportError::Write { path, error }) if is_elsewhere(&error) => {
                 let what = match error.kind() {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::{
-    event::{Split, When},
+    event::{PredictionBefore, Split, When},
     metrics::Metrics,
     plan::Source,
     store::{DataAudit, EvalRecord, ExperimentRecord, PredictionRecord, ProbeRecord, RunRecord, StepRecord},
@@ -24,14 +24,16 @@ pub struct ReportInput {
 pub struct RunInput {
     /// The run.
     pub run: RunRecord,
-    /// Its steps, in order.
+    /// Its steps, in order; of a run whose curves are not drawn, at least the last ones.
     pub steps: Vec<StepRecord>,
     /// Its evaluations, in order.
     pub evals: Vec<EvalRecord>,
     /// Its probes, in order.
     pub probes: Vec<ProbeRecord>,
-    /// The rows of its final evaluation.
+    /// The rows of its final evaluation; none of runs of trials that rank far behind.
     pub predictions: Vec<PredictionRecord>,
+    /// What was predicted before training for these rows; empty in records of earlier versions.
+    pub before: Vec<PredictionBefore>,
     /// Warnings stored with it.
     pub warnings: Vec<Warning>,
     /// What was found in its data; `None` in records of earlier versions.

@@ -7,8 +7,9 @@ use fontdb::Database;
 use super::{
     ReportError, ReportInput,
     analysis::Analysis,
-    charts::{self, Chart, Fonts},
-    files, format,
+    change,
+    charts::{self, Chart, Drawable, Drawing, Fonts},
+    curves, files, format,
     input::{Settings, split_name},
     pictures,
     staged::Staged,
@@ -108,62 +109,28 @@ impl Folder<'_> {
         system: impl FnOnce() -> Database,
     ) -> Result<Pictures, ReportError> {
         let best = analysis.best().map(|i| &input.runs[i]);
-        let loss = pictures::loss(input, analysis, settings.smoothing);
-        let metric = pictures::metric(input, analysis);
+        let training = curves::drawings(input, settings, analysis);
         let change = pictures::before_after(input, analysis);
         let probes = best.or(input.runs.first()).and_then(pictures::probes);
         let result = analysis.shown(&input.runs);
         let matrix = result.and_then(pictures::matrix);
         let reliability = result.and_then(pictures::reliability);
         let numbers = result.map(pictures::numbers).unwrap_or_default();
+        let changed = change::drawings(result, analysis);
         let (task, first) = (analysis.terms.task, analysis.terms.first);
         let first_name = format::capital(first.name());
 
         let mut texts: Vec<&str> = Vec::new();
-        texts.extend(loss.iter().flat_map(Chart::texts));
-        texts.extend(metric.iter().flat_map(Chart::texts));
         texts.extend(change.iter().flat_map(|(chart, _)| chart.texts()));
         texts.extend(probes.iter().flat_map(|(chart, _)| chart.texts()));
         texts.extend(matrix.iter().flat_map(Chart::texts));
         texts.extend(numbers.iter().flat_map(|(scatter, _)| scatter.texts()));
+        texts.extend(training.iter().chain(&changed).flat_map(|drawing| drawing.chart.drawn_texts()));
         let fonts = Fonts::for_texts(texts, system).ok_or(ReportError::Font)?;
         files::write(&self.file("png-fonts.txt"), fonts.describe().as_bytes())?;
 
         let mut done = Pictures::default();
-        if let Some(chart) = &loss {
-            let cut = match chart.cut() {
-                0 => String::new(),
-                n => format!(
-                    " {} above {} {} drawn at the upper end of the axis; the highest is {}.",
-                    format::plural(n, "value"),
-                    crate::format::rate(chart.top()),
-                    crate::format::by_number(n as u64, "is", "are"),
-                    crate::format::rate(chart.highest())
-                ),
-            };
-            let ended = |state: &crate::store::RunState| {
-                input.runs.iter().any(|run| run.run.state == *state && pictures::ended_early(run))
-            };
-            let ended: Vec<&str> = crate::store::RunState::ALL.into_iter().filter(ended).map(|s| s.word()).collect();
-            let crosses = match ended.is_empty() {
-                false => format!(" A cross marks where a run ended before its last step ({}).", ended.join(", ")),
-                true => String::new(),
-            };
-            let caption = format!(
-                "Thin: the mean loss of each step's rows, before the update. Bold: its exponential moving average.{cut}{crosses}"
-            );
-            done.training.push(self.chart("loss", "Training loss by step", caption, chart, &fonts)?);
-        }
-        if let Some(chart) = &metric {
-            let caption = "Evaluations during training; the first is before the first step.".to_string();
-            done.training.push(self.chart(
-                first.info().id,
-                &format!("{first_name} during training"),
-                caption,
-                chart,
-                &fonts,
-            )?);
-        }
+        done.training = self.drawn(training, &fonts)?;
         if let Some((chart, left_out)) = &change {
             let more = pictures::left_out(*left_out, "run");
             let by = format!("{} {}", split_name(analysis.criterion.split), analysis.criterion.metric.name());
@@ -189,6 +156,7 @@ impl Folder<'_> {
             let alt = format!("{first_name} before and after training");
             done.outcome.push(self.chart("before-after", &alt, caption.trim_start().into(), chart, &fonts)?);
         }
+        done.change = self.drawn(changed, &fonts)?;
         if let Some((chart, left_out)) = &probes {
             let more = pictures::left_out(*left_out, "probe");
             let caption = format!("Probability of the expected label. The table below has the sentences.{more}");
@@ -264,19 +232,25 @@ impl Folder<'_> {
         Ok(done)
     }
 
+    /// Writes the files of these charts.
+    fn drawn(&mut self, drawings: Vec<Drawing>, fonts: &Fonts) -> Result<Vec<Picture>, ReportError> {
+        let one = |Drawing { name, alt, caption, chart }| self.chart(name, &alt, caption, &*chart, fonts);
+        drawings.into_iter().map(one).collect()
+    }
+
     /// Writes the two files of one chart.
     fn chart(
         &mut self,
         name: &'static str,
         alt: &str,
         caption: String,
-        chart: &impl Chart,
+        chart: &dyn Drawable,
         fonts: &Fonts,
     ) -> Result<Picture, ReportError> {
-        let (svg, narrow) = (charts::svg(name, chart, charts::WIDTH)?, charts::svg(name, chart, charts::NARROW)?);
+        let (svg, narrow) = (chart.svg(name, charts::WIDTH)?, chart.svg(name, charts::NARROW)?);
         let alone = svg.replacen(">\n", &format!(">\n{}", charts::STANDALONE_STYLE), 1);
         files::write(&self.file(&format!("{name}.svg")), alone.as_bytes())?;
-        charts::png(name, chart, fonts, &self.file(&format!("{name}.png")))?;
+        chart.png(name, fonts, &self.file(&format!("{name}.png")))?;
         Ok(Picture { name, alt: alt.into(), caption, svg, narrow })
     }
 }

@@ -14,6 +14,8 @@ use super::{
     ReportError,
     analysis::Analysis,
     cells::{Table, label_name, text},
+    change,
+    curves::Drawn,
     files,
     input::{ReportInput, split_name},
     pictures::MOST_LABELS,
@@ -31,13 +33,13 @@ use crate::{
 /// Files and their contents, in the order they are written.
 const FILES: [(&str, &str); 9] = [
     ("runs.csv", "one line per run: trial (in the column “configuration”), swept keys, state, dev and final metrics"),
-    ("steps.csv", "every step: loss, learning rate, gradient norm"),
+    ("steps.csv", "every step of the runs that the charts of the training show: loss, learning rate, gradient norm"),
     ("evaluations.csv", "every evaluation"),
     ("metrics.csv", "every metric of each run's final evaluation; an empty value is undefined"),
     (
         "predictions.csv",
-        "every row of the final evaluation, with the probability of each label (if there are more than 50 labels, of \
-         the five most probable)",
+        "every row of the final evaluation of the runs of the first 12 trials, with the probability of each label (if there are more \
+         than 50 labels, of the five most probable)",
     ),
     ("mistakes.csv", "mistakes of the predictions on this page, the most confident first"),
     ("probes.csv", "every score of every probe"),
@@ -56,6 +58,12 @@ const OUT_OF_FOLD: (&str, &str) = (
 const CO_OCCURRENCE: (&str, &str) =
     ("co_occurrence.csv", "how many rows of each run's final evaluation have both of two labels: the pairs that occur");
 
+/// The tables of what training changed, if what was predicted before training is stored.
+const CHANGE: [(&str, &str); 2] = [
+    ("change.csv", "each label (or column of numbers) of the predictions on this page, before and after training"),
+    ("flips.csv", "rows whose prediction became right or wrong (of numbers: whose error became smaller or larger)"),
+];
+
 /// The tables of a report: names and contents.
 pub fn names(input: &ReportInput) -> impl Iterator<Item = (&'static str, &'static str)> {
     let has = |task: Task| input.runs.iter().any(|run| run.run.config.data.task() == task);
@@ -63,12 +71,17 @@ pub fn names(input: &ReportInput) -> impl Iterator<Item = (&'static str, &'stati
     let only_numbers = has(Task::Regression) && !has(Task::SingleLabel) && !has(Task::MultiLabel);
     let described = move |(name, contents): (&'static str, &'static str)| match (name, only_numbers) {
         ("mistakes.csv", true) => (name, "errors of the predictions on this page, the largest first"),
-        ("predictions.csv", true) => (name, "every row of the final evaluation, with true and predicted numbers"),
+        ("predictions.csv", true) => (
+            name,
+            "every row of the final evaluation of the runs of the first 12 trials, with true and predicted numbers",
+        ),
         _ => (name, contents),
     };
     let folds: BTreeSet<_> = input.runs.iter().filter_map(|run| run.run.config.data.fold).collect();
     let folds = folds.len() > 1;
-    FILES.into_iter().map(described).chain(together).chain(folds.then_some(OUT_OF_FOLD))
+    let before = input.runs.iter().any(|run| !run.before.is_empty());
+    let change = CHANGE.into_iter().filter(move |_| before);
+    FILES.into_iter().map(described).chain(together).chain(folds.then_some(OUT_OF_FOLD)).chain(change)
 }
 
 /// Writes one of [`names`], and returns whether it has a line below its header.
@@ -76,7 +89,7 @@ pub fn write(name: &str, input: &ReportInput, analysis: &Analysis, path: &Path) 
     let mut table = Writer::from_writer(Vec::new());
     let filled = match name {
         "runs.csv" => runs(&mut table, input, analysis),
-        "steps.csv" => steps(&mut table, input),
+        "steps.csv" => steps(&mut table, input, analysis),
         "evaluations.csv" => evaluations(&mut table, input),
         "metrics.csv" => metrics(&mut table, input),
         "co_occurrence.csv" => co_occurrence(&mut table, input),
@@ -85,6 +98,8 @@ pub fn write(name: &str, input: &ReportInput, analysis: &Analysis, path: &Path) 
         "classes.csv" => classes(&mut table, input),
         "confusion.csv" => confusion(&mut table, input),
         "out_of_fold.csv" => out_of_fold(&mut table, input, analysis),
+        "change.csv" => change::changes(&mut table, input, analysis),
+        "flips.csv" => change::flipped(&mut table, input, analysis),
         _ => probes(&mut table, input),
     };
     let failed = |error: csv::Error| ReportError::Table { name: name.to_string(), error };
@@ -150,9 +165,12 @@ fn runs(table: &mut Table, input: &ReportInput, analysis: &Analysis) -> csv::Res
     Ok(())
 }
 
-fn steps(table: &mut Table, input: &ReportInput) -> csv::Result<()> {
+fn steps(table: &mut Table, input: &ReportInput, analysis: &Analysis) -> csv::Result<()> {
     table.write_record(["run", "step", "epoch", "loss", "lr", "grad_norm", "tokens", "elapsed_s"])?;
-    for run in &input.runs {
+    // Of other runs not all steps are read.
+    let mut drawn: Vec<usize> = Drawn::of(input, analysis).runs().collect();
+    drawn.sort_unstable();
+    for run in drawn.into_iter().map(|i| &input.runs[i]) {
         for s in &run.steps {
             table.write_record([
                 text(&run.run.name),

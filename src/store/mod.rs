@@ -36,7 +36,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-pub use audit::{AuditedFile, AuditedLeak, AuditedSource, AuditedSplit, DataAudit, FoundRows};
+pub use audit::{AuditedFile, AuditedLeak, AuditedNumbers, AuditedSource, AuditedSplit, DataAudit, FoundRows};
 pub use error::StoreError;
 pub use lock::{RunLock, holder, is_free, is_locked, tidy_locks};
 pub use plans::PlanRecord;

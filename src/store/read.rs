@@ -250,8 +250,7 @@ impl Store {
             let damaged = || FromSqlError::Other("they are damaged, or a newer version stored them".into());
             unpack(row.get_ref(0)?.as_blob()?).ok_or_else(|| damaged().into())
         };
-        let mut found: Vec<Vec<PredictionBefore>> =
-            self.read(|tx| all(tx, sql, params![key, Tag(split)], packed))?;
+        let mut found: Vec<Vec<PredictionBefore>> = self.read(|tx| all(tx, sql, params![key, Tag(split)], packed))?;
         Ok(found.pop().unwrap_or_default())
     }
 

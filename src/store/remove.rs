@@ -60,7 +60,8 @@ mod tests {
             let sql = format!("SELECT count(*) FROM {table} WHERE run = ?1");
             store.conn.query_row(&sql, [key], |row| row.get::<_, i64>(0)).unwrap()
         };
-        for table in ["steps", "evals", "predictions", "predictions_before", "probes", "notes", "warnings", "settings"] {
+        for table in ["steps", "evals", "predictions", "predictions_before", "probes", "notes", "warnings", "settings"]
+        {
             assert_eq!((rows(table, "a"), rows(table, "b")), (0, 1), "{table}");
         }
         let plans = store.experiments().unwrap().into_iter().map(|e| e.runs.len()).collect::<Vec<_>>();

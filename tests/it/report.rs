@@ -4,7 +4,9 @@
 
 mod answers;
 mod audit;
+mod change;
 mod choosing;
+mod curves;
 mod labels;
 mod report_fixtures;
 mod sections;

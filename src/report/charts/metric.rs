@@ -1,7 +1,7 @@
 //! A metric during training.
 
 use plotters::{
-    element::{Circle, PathElement},
+    element::{Circle, PathElement, Polygon},
     prelude::{Color, DrawingBackend},
     style::RGBColor,
 };
@@ -9,6 +9,7 @@ use plotters::{
 use super::{
     Area, Chart, Drawn, Legible,
     axes::{Axis, number, plot, span, whole},
+    loss::Mean,
     pen::{self, LegendArea, LegendEntry},
     theme, width,
 };
@@ -23,6 +24,8 @@ pub struct MetricChart {
     pub metric: Metric,
     /// One for each run or split; later ones are drawn on top.
     pub tracks: Vec<Track>,
+    /// The ranges that the runs of a trial cover.
+    pub bands: Vec<Mean>,
     /// What the colours mean.
     pub legend: Vec<LegendEntry>,
     /// What the horizontal axis counts.
@@ -39,6 +42,8 @@ pub struct Track {
     pub colour: RGBColor,
     /// (epoch or step, value in the metric's unit).
     pub points: Vec<(f64, f64)>,
+    /// Whether it is faint: below the mean of its trial, or of a trial without a colour of its own.
+    pub beneath: bool,
 }
 
 impl Chart for MetricChart {
@@ -89,10 +94,20 @@ impl Chart for MetricChart {
             let (x0, x1, y) = (f64::from(x0), f64::from(x1), f64::from(y));
             pen::dashes(area, (x0, y), (x1, y), pen::stroke(theme::MUTED, 1.0, 3))?;
         }
+        let scaled = |points: &[(f64, f64)]| -> Vec<(f64, f64)> {
+            points.iter().filter(|p| p.1.is_finite()).map(|p| (p.0, p.1 * scale)).collect()
+        };
+        for band in &self.bands {
+            let outline = scaled(&band.outline(usize::MAX));
+            chart.draw_series((!outline.is_empty()).then(|| Polygon::new(outline, band.colour.mix(0.15).filled())))?;
+        }
         for track in &self.tracks {
-            let points: Vec<_> = track.points.iter().filter(|p| p.1.is_finite()).map(|p| (p.0, p.1 * scale)).collect();
-            chart.draw_series([PathElement::new(points.clone(), pen::stroke(track.colour, 1.0, 4))])?;
-            chart.draw_series(points.into_iter().map(|p| Circle::new(p, 7, track.colour.filled())))?;
+            let (opacity, radius) = if track.beneath { (0.45, 4) } else { (1.0, 7) };
+            let points = scaled(&track.points);
+            let style = pen::stroke(track.colour, opacity, if track.beneath { 2 } else { 4 });
+            chart.draw_series([PathElement::new(points.clone(), style)])?;
+            let dot = |p| Circle::new(p, radius, track.colour.mix(opacity).filled());
+            chart.draw_series(points.into_iter().map(dot))?;
         }
         area_of_legend.draw(area, &self.legend, legible)
     }

@@ -7,11 +7,14 @@
 mod axes;
 mod before_after;
 mod bitmap;
+mod calibration;
 mod draw;
+mod drawing;
 mod fonts;
 mod loss;
 mod matrix;
 mod metric;
+mod paired_bars;
 mod pen;
 mod probes;
 mod reliability;
@@ -25,12 +28,15 @@ use plotters::{
     prelude::DrawingBackend,
 };
 
+pub use axes::{number, round_end};
 pub use before_after::{BeforeAfterChart, Change};
-pub use draw::{png, svg};
+pub use calibration::CalibrationChart;
+pub use drawing::{Drawable, Drawing};
 pub use fonts::Fonts;
-pub use loss::{Curve, LossChart};
+pub use loss::{Curve, Dots, LossChart, Mean, Weight};
 pub use matrix::MatrixChart;
 pub use metric::{MetricChart, Track};
+pub use paired_bars::{PairedBars, legend as paired_legend};
 pub use pen::LegendEntry;
 pub use probes::{Bar, ProbeBars, ProbesChart};
 pub use reliability::{Bin, ReliabilityChart, ReliabilityWords};

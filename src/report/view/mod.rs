@@ -3,6 +3,7 @@
 mod answer;
 mod build;
 mod caveats;
+mod change;
 mod decided;
 mod folds;
 mod mistakes;
@@ -12,6 +13,7 @@ mod warnings;
 
 use super::{audit::DataSection, environment::SharedEnvironment};
 pub use build::NOT_FINAL;
+pub use change::ChangeSection;
 pub use decided::DecisionSection;
 pub use warnings::WarningGroup;
 
@@ -67,6 +69,8 @@ pub struct View {
     pub training: Vec<Picture>,
     /// Charts of the result.
     pub outcome: Vec<Picture>,
+    /// What training changed in the predictions.
+    pub change: Option<ChangeSection>,
     /// Chart of the probes.
     pub probe_chart: Option<Picture>,
     /// The probes.
@@ -349,6 +353,8 @@ pub struct Pictures {
     pub training: Vec<Picture>,
     /// Charts of the result.
     pub outcome: Vec<Picture>,
+    /// Charts of what training changed in the predictions.
+    pub change: Vec<Picture>,
     /// Chart of the probes.
     pub probes: Option<Picture>,
     /// Charts of the best run's predictions.

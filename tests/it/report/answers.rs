@@ -251,7 +251,14 @@ fn a_chart_names_all_axes() {
 #[test]
 fn the_data_of_a_failed_run_say_why_there_are_no_tokens() {
     use taper::store::{AuditedSplit, DataAudit};
-    let split = AuditedSplit { split: Split::Train, rows: 30, rows_of_label: vec![10, 20], groups: None };
+    let split = AuditedSplit {
+        split: Split::Train,
+        rows: 30,
+        rows_of_label: vec![10, 20],
+        groups: None,
+        without_labels: 0,
+        numbers: vec![],
+    };
     let audit = DataAudit { rows: 30, splits: vec![split], ..DataAudit::default() };
     let says = |state: RunState| {
         let mut input = experiment(vec![run("alone", 1e-3, 1).broken_at(9)]);

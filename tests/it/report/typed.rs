@@ -62,9 +62,17 @@ fn each_task_has_its_charts() {
         names.sort();
         names
     };
-    assert_eq!(charts(&sets()), ["before-after", "co-occurrence", "loss", "macro_f1", "probes", "reliability"]);
-    assert_eq!(charts(&numbers()), ["before-after", "errors", "loss", "predicted", "rmse"]);
-    assert_eq!(charts(&columns()), ["before-after", "errors", "errors-2", "loss", "predicted", "predicted-2", "rmse"]);
+    let with = |own: &[&str]| {
+        let every = ["before-after", "gradient-norm", "learning-rate", "loss", "train-dev"];
+        let mut names: Vec<String> = every.iter().chain(own).map(|name| name.to_string()).collect();
+        names.sort();
+        names
+    };
+    let of_sets = ["co-occurrence", "confidence-change", "macro_f1", "probes", "reliability", "reliability-change"];
+    assert_eq!(charts(&sets()), with(&of_sets));
+    assert_eq!(charts(&numbers()), with(&["errors", "errors-change", "predicted", "rmse"]));
+    let of_columns = ["errors", "errors-2", "errors-change", "errors-change-2", "predicted", "predicted-2", "rmse"];
+    assert_eq!(charts(&columns()), with(&of_columns));
 }
 
 /// The number of dots of a chart is bounded, and the caption says so.

@@ -93,6 +93,8 @@ pub fn typed(recipe: &Recipe, task: Task) -> RunInput {
     let moment = 10 + u64::from(recipe.epochs) * 2 + measured as u64;
     run.predictions = predictions(recipe, task, recipe.skill, moment);
     run.run.final_metrics = Some(measure(task, labels, &run.predictions));
+    let before = predictions(recipe, task, skill(When::Before, 0), 10 + measured as u64);
+    run.before = before.into_iter().map(Into::into).collect();
     for (i, probe) in run.probes.iter_mut().enumerate() {
         *probe = answered(probe, i, recipe, task);
     }

@@ -1,0 +1,11 @@
+//! Curves of the training: which runs they show, what is averaged, and the charts.
+
+mod average;
+mod drawings;
+mod evaluations;
+mod select;
+mod series;
+mod steps;
+
+pub use drawings::drawings;
+pub use select::{Chosen, Drawn, chosen};
