@@ -129,8 +129,8 @@ impl Folder<'_> {
         let fonts = Fonts::for_texts(texts, system).ok_or(ReportError::Font)?;
         files::write(&self.file("png-fonts.txt"), fonts.describe().as_bytes())?;
 
-        let mut done = Pictures::default();
-        done.training = self.drawn(training, &fonts)?;
+        let (training, changed) = (self.drawn(training, &fonts)?, self.drawn(changed, &fonts)?);
+        let mut done = Pictures { training, change: changed, ..Pictures::default() };
         if let Some((chart, left_out)) = &change {
             let more = pictures::left_out(*left_out, "run");
             let by = format!("{} {}", split_name(analysis.criterion.split), analysis.criterion.metric.name());
@@ -156,7 +156,6 @@ impl Folder<'_> {
             let alt = format!("{first_name} before and after training");
             done.outcome.push(self.chart("before-after", &alt, caption.trim_start().into(), chart, &fonts)?);
         }
-        done.change = self.drawn(changed, &fonts)?;
         if let Some((chart, left_out)) = &probes {
             let more = pictures::left_out(*left_out, "probe");
             let caption = format!("Probability of the expected label. The table below has the sentences.{more}");

@@ -15,7 +15,7 @@ use super::{
     analysis::Analysis,
     cells::{Table, label_name, text},
     change,
-    curves::Drawn,
+    curves::{Drawn, is_whole},
     files,
     input::{ReportInput, split_name},
     pictures::MOST_LABELS,
@@ -33,19 +33,26 @@ use crate::{
 /// Files and their contents, in the order they are written.
 const FILES: [(&str, &str); 9] = [
     ("runs.csv", "one line per run: trial (in the column “configuration”), swept keys, state, dev and final metrics"),
-    ("steps.csv", "every step of the runs that the charts of the training show: loss, learning rate, gradient norm"),
+    ("steps.csv", "every step: loss, learning rate, gradient norm"),
     ("evaluations.csv", "every evaluation"),
     ("metrics.csv", "every metric of each run's final evaluation; an empty value is undefined"),
     (
         "predictions.csv",
-        "every row of the final evaluation of the runs of the first 12 trials, with the probability of each label (if there are more \
-         than 50 labels, of the five most probable)",
+        "every row of the final evaluation, with the probability of each label (if there are more than 50 labels, of \
+         the five most probable)",
     ),
     ("mistakes.csv", "mistakes of the predictions on this page, the most confident first"),
     ("probes.csv", "every score of every probe"),
     ("classes.csv", "precision, recall and F1 of each class of each run's final evaluation"),
     ("confusion.csv", "the confusion matrix of each run's final evaluation: the pairs that occur"),
 ];
+
+/// A table that lacks runs where there are many.
+const STEPS_OF_FIRST: (&str, &str) =
+    ("steps.csv", "every step of the runs that the charts of the training show: loss, learning rate, gradient norm");
+/// See [`STEPS_OF_FIRST`].
+const PREDICTIONS_OF_FIRST: (&str, &str) =
+    ("predictions.csv", "every row of the final evaluation of each run of the first 12 trials of the ranking");
 
 /// The table of a cross-validation.
 const OUT_OF_FOLD: (&str, &str) = (
@@ -69,12 +76,12 @@ pub fn names(input: &ReportInput) -> impl Iterator<Item = (&'static str, &'stati
     let has = |task: Task| input.runs.iter().any(|run| run.run.config.data.task() == task);
     let together = has(Task::MultiLabel).then_some(CO_OCCURRENCE);
     let only_numbers = has(Task::Regression) && !has(Task::SingleLabel) && !has(Task::MultiLabel);
+    let whole = is_whole(input);
     let described = move |(name, contents): (&'static str, &'static str)| match (name, only_numbers) {
+        ("steps.csv", _) if !whole => STEPS_OF_FIRST,
+        ("predictions.csv", _) if !whole => PREDICTIONS_OF_FIRST,
         ("mistakes.csv", true) => (name, "errors of the predictions on this page, the largest first"),
-        ("predictions.csv", true) => (
-            name,
-            "every row of the final evaluation of the runs of the first 12 trials, with true and predicted numbers",
-        ),
+        ("predictions.csv", true) => (name, "every row of the final evaluation, with true and predicted numbers"),
         _ => (name, contents),
     };
     let folds: BTreeSet<_> = input.runs.iter().filter_map(|run| run.run.config.data.fold).collect();

@@ -124,7 +124,10 @@ mod tests {
         PredictionBefore { row, predicted, probabilities }
     }
 
-    fn bits(predictions: &[PredictionBefore]) -> Vec<(u32, Target, bool, Vec<(u32, u32)>)> {
+    /// Row, what is predicted, whether probabilities are named, and their bits.
+    type Bits = (u32, Target, bool, Vec<(u32, u32)>);
+
+    fn bits(predictions: &[PredictionBefore]) -> Vec<Bits> {
         let of = |p: &PredictionBefore| {
             let probabilities = p.probabilities.iter().map(|(id, p)| (id, p.to_bits())).collect();
             (p.row, p.predicted.clone(), p.probabilities.are_named(), probabilities)
@@ -157,7 +160,7 @@ mod tests {
     #[test]
     fn a_row_with_one_label_takes_about_ten_bytes() {
         let row = |i: u32| {
-            let own = if i % 2 == 0 { vec![(0, 0.5)] } else { vec![(1, 0.5), (0, 0.3)] };
+            let own = if i.is_multiple_of(2) { vec![(0, 0.5)] } else { vec![(1, 0.5), (0, 0.3)] };
             before(i * 3, Target::Label(i % 2), Probabilities::named(own))
         };
         let rows: Vec<_> = (0..1000).map(row).collect();

@@ -8,4 +8,4 @@ mod series;
 mod steps;
 
 pub use drawings::drawings;
-pub use select::{Chosen, Drawn, chosen};
+pub use select::{Chosen, Drawn, MOST_TRIALS, chosen, is_whole};

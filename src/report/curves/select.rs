@@ -3,7 +3,14 @@
 
 use std::collections::BTreeSet;
 
-use super::super::{analysis::Analysis, input::ReportInput, leaderboard::ranked, missing::Missing};
+use super::super::{
+    analysis::Analysis,
+    input::ReportInput,
+    leaderboard::ranked,
+    missing::Missing,
+    trials::{grouped, trial},
+};
+use crate::format::{by_number, counted};
 use crate::store::{EvalRecord, ExperimentRecord, RunRecord, RunState};
 
 /// Trials that are drawn: those ranked first.
@@ -64,24 +71,32 @@ impl Drawn {
         self.trials.iter().flatten().chain(&self.failed).copied()
     }
 
-    /// What is left out, as a sentence after a space; empty if nothing is.
+    /// What is left out, as sentences that begin with a space; empty if nothing is.
     pub fn left_out(&self) -> String {
-        let mut parts = Vec::new();
-        let mut push = |n: usize, thing: &str, what: &str| {
-            if n > 0 {
-                parts.push(format!("{} {what}", super::super::format::plural(n, thing)));
-            }
-        };
-        push(self.more_trials, "trial", "that rank behind them");
-        push(self.more_runs, "run", "of these trials");
-        push(self.more_failed, "failed run", "of other trials");
-        match parts.is_empty() {
-            true => String::new(),
-            false => {
-                format!(" Drawn are the first {} trials; not drawn: {}.", self.trials.len(), crate::format::and(&parts))
-            }
+        let mut said = String::new();
+        if self.more_trials > 0 {
+            said += &format!(
+                " Drawn are the first {} trials, not the {} behind them.",
+                self.trials.len(),
+                self.more_trials
+            );
         }
+        if self.more_runs > 0 {
+            let are = by_number(self.more_runs as u64, "is", "are");
+            said += &format!(" Of each trial, at most {MOST_RUNS} runs are drawn; {} {are} not.", self.more_runs);
+        }
+        if self.more_failed > 0 {
+            let are = by_number(self.more_failed as u64, "is", "are");
+            said += &format!(" {} of other trials {are} not drawn.", counted(self.more_failed as u64, "failed run"));
+        }
+        said
     }
+}
+
+/// Whether all runs with steps are drawn, and all predictions read.
+pub fn is_whole(input: &ReportInput) -> bool {
+    let trials = grouped(input.runs.iter().map(|run| trial(&run.run.config)));
+    trials.len() <= MOST_TRIALS && trials.iter().all(|runs| runs.len() <= MOST_RUNS)
 }
 
 /// The runs of which a report needs the largest records, by their positions.
@@ -140,7 +155,8 @@ mod tests {
         assert_eq!((drawn.more_trials, drawn.more_runs, drawn.more_failed), (8, 24, 4));
         assert_eq!(
             drawn.left_out(),
-            " Drawn are the first 12 trials; not drawn: 8 trials that rank behind them, 24 runs of these trials and 4 failed runs of other trials."
+            " Drawn are the first 12 trials, not the 8 behind them. Of each trial, at most 10 runs are drawn; 24 are not. 4 failed runs of \
+             other trials are not drawn."
         );
         let few = Drawn::choose(&runs[240..], [&[0usize, 1][..], &[10]].into_iter());
         assert_eq!((few.trials.clone(), few.left_out()), (vec![vec![0, 1]], String::new()));

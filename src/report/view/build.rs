@@ -17,6 +17,7 @@ use crate::{
         analysis::Analysis,
         audit,
         cells::label_name,
+        curves::MOST_TRIALS,
         environment, format,
         input::{ReportInput, RunInput, Settings, split_name},
         intervals::{self, second_text},
@@ -253,6 +254,12 @@ fn runs_notes(input: &ReportInput, analysis: &Analysis, rows: &[RunRow]) -> Vec<
     if any(&intervals::is_too_long) {
         let most = format::count(intervals::MOST_ROWS as u64);
         notes.push(format!("Runs with more than {most} rows have no interval: resampling them takes too long."));
+    }
+    let unread = |run: &RunInput| run.predictions.is_empty() && run.run.final_metrics.is_some();
+    if !terms.is_single() && analysis.groups.len() > MOST_TRIALS && any(&unread) {
+        notes.push(format!(
+            "Runs of trials that rank behind the first {MOST_TRIALS} have no interval: their predictions are not read."
+        ));
     }
     if rows.iter().any(|row| row.not_final) {
         notes.push(format!(

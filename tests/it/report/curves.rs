@@ -68,7 +68,7 @@ fn of_many_trials_the_first_are_drawn_and_the_others_counted() {
     let runs = (0..20).flat_map(|trial| [1, 2].map(|seed| recipe(trial, seed).completed())).collect();
     let files = files_of(&experiment(runs));
     let md = text(&files, "report.md");
-    assert!(md.contains("Drawn are the first 12 trials; not drawn: 8 trials that rank behind them."), "{md}");
+    assert!(md.contains("Drawn are the first 12 trials, not the 8 behind them."), "{md}");
     let svg = text(&files, "loss.svg");
     assert_eq!(svg.matches("<polygon").count(), 6, "six trials have a colour");
     assert!(svg.contains("6 others"), "{svg}");
@@ -77,6 +77,9 @@ fn of_many_trials_the_first_are_drawn_and_the_others_counted() {
         .map(|record| record.expect("a line")[0].to_owned())
         .collect();
     assert_eq!(runs.len(), 24);
+    assert!(md.contains("steps.csv](steps.csv) (every step of the runs that the charts of the training show:"), "{md}");
+    let few = text(&files_of(&single()), "report.md").to_owned();
+    assert!(few.contains("steps.csv](steps.csv) (every step: loss"), "{few}");
 }
 
 /// A chart has at most two points for each column of pixels, and says how they were chosen.
