@@ -113,6 +113,11 @@ pub struct Dots {
 }
 
 impl Curve {
+    /// What is drawn of it that reaches farthest: each step, or only the moving average.
+    fn drawn(&self) -> &[(f64, f64)] {
+        if self.weight == Weight::Alone { &self.raw } else { &self.smooth }
+    }
+
     /// Where it ends: at its last step, whose value may not be a number, at the height of the last one that is.
     fn end(&self) -> Option<(f64, f64)> {
         let (last, _) = self.smooth.last()?;
@@ -158,7 +163,8 @@ impl LossChart {
     /// completed runs, or of all if there are none: of each, three times the 90% quantile of its values, or somewhat more than its first ones
     /// if these are higher; and of these the median. So a run that diverges does not flatten the others. All evaluations are on it.
     pub fn top(&self) -> f64 {
-        let finite = |curve: &Curve| -> Vec<f64> { curve.raw.iter().map(|p| p.1).filter(|v| v.is_finite()).collect() };
+        let finite =
+            |curve: &Curve| -> Vec<f64> { curve.drawn().iter().map(|p| p.1).filter(|v| v.is_finite()).collect() };
         let runs = |all: bool| -> Vec<Vec<f64>> {
             self.curves.iter().filter(|c| all || c.completed).map(finite).filter(|v| !v.is_empty()).collect()
         };
@@ -175,15 +181,15 @@ impl LossChart {
         round_end(dots.fold(largest.min(cap), f64::max), LABELS)
     }
 
-    /// The highest value of any step.
+    /// The highest value that is drawn of any step.
     pub fn highest(&self) -> f64 {
-        self.curves.iter().flat_map(|c| &c.raw).map(|p| p.1).filter(|v| v.is_finite()).fold(0.0, f64::max)
+        self.curves.iter().flat_map(Curve::drawn).map(|p| p.1).filter(|v| v.is_finite()).fold(0.0, f64::max)
     }
 
-    /// The number of steps, over all runs, with a value above the axis.
+    /// The number of steps, over all runs, of which what is drawn is above the axis.
     pub fn cut(&self) -> usize {
         let top = self.top();
-        self.curves.iter().flat_map(|c| &c.raw).filter(|p| p.1.is_finite() && p.1 > top).count()
+        self.curves.iter().flat_map(Curve::drawn).filter(|p| p.1.is_finite() && p.1 > top).count()
     }
 
     /// The share of the steps with a value above this one.
@@ -427,6 +433,16 @@ mod tests {
         assert!((rates.top() - 1e-5).abs() < 1e-12, "{}", rates.top());
         assert_eq!([rates.label(1e-5, 2e-6), rates.label(1e-5, 0.0)], ["2e-6", "0"]);
         assert_eq!(rates.above(5e-6), 0.25);
+    }
+
+    /// Of averages the axis is that of the averages: single steps are not drawn.
+    #[test]
+    fn the_axis_is_of_what_is_drawn() {
+        let mut c = chart(&[&[0.7, 3.0, 0.1]]);
+        c.curves[0].smooth = vec![(1.0, 0.7), (2.0, 0.75), (3.0, 0.6)];
+        assert!(c.top() > 2.0);
+        c.curves[0].weight = Weight::Average;
+        assert!((c.top() - 0.8).abs() < 1e-12 && c.highest() == 0.75 && c.cut() == 0, "{}", c.top());
     }
 
     #[test]
