@@ -17,6 +17,7 @@ use super::{
     evaluation::{Evaluation, Known, values},
     export,
     input::{self, FileArgs},
+    measuring,
     output::Output,
     stop,
 };
@@ -50,18 +51,17 @@ impl Eval {
         let names = Classifier::labels_of(kept.folder())?;
         let origin = Origin::of(&self.file);
         let text = self.layout.columns(config)?;
-        let target = TargetColumns::of_run(config, self.label_column.as_deref());
+        let target = TargetColumns::of_run(config, self.label_column.as_deref(), "--label-column");
         let target = target.map_err(|what| Unusable(anyhow::anyhow!(what)))?;
         let values = values(&config.labels, &names);
-        let layout = Layout { missing: config.missing.clone(), ..self.layout.layout(self.label_column.is_none()) };
+        let layout = Layout { missing: config.missing.clone(), ..self.layout.layout((self.label_column.is_none(), "label-column")) };
         let mut data = data::read_labelled(&origin, &layout, text, target, &values).map_err(|e| Unusable(e.into()))?;
         data.warnings.extend(trained_on(&data, &run, global));
         if !global.quiet && !out.json {
             input::warn(&data.warnings);
         }
 
-        let id_of = |name: &String| names.iter().position(|known| known == name).unwrap_or_default() as u32;
-        let ids: Vec<u32> = data.labels.iter().map(id_of).collect();
+        let ids = measuring::ids(&data.labels, &names);
         let targets: Vec<taper::task::Target> = data.rows.iter().map(|row| row.target.renamed(&ids)).collect();
         let texts: Vec<RowText<'_>> = data.rows.iter().map(RowText::from).collect();
         let (device, _) = global.device.open()?;

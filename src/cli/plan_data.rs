@@ -27,7 +27,7 @@ pub const VALUES: usize = 10;
 /// The data section: rows read, splits, lengths.
 pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
     let (dataset, splits) = (&run.dataset, &run.splits);
-    let c = &dataset.cleaning;
+    let (c, task) = (&dataset.cleaning, run.config.data.task());
     let n = dataset.rows.len() as u64;
     let of_splits: u64 = dataset.files.iter().map(|file| file.rows.len() as u64).sum();
     let (used, usable) = (n - of_splits, c.read - c.dropped());
@@ -35,7 +35,7 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
         true => (format!("{} of {}", format::count(used), format::counted(usable, "row")), " (data.limit)"),
         false => (format::counted(used, "row"), ""),
     };
-    out.labelled(("data", VALUES), &format!("{rows} of {}{limit}; {}", run.config.data.source.shown(), dropped(c)))?;
+    out.labelled(("data", VALUES), &format!("{rows} of {}{limit}; {}", run.config.data.source.shown(), dropped(c, task)))?;
     read_as(&dataset.notes, out)?;
     for file in &dataset.files {
         let (rows, split) = (format::counted(file.rows.len() as u64, "row"), word(&file.split));
@@ -46,15 +46,18 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
             0 => source,
             more => format!("{} and {}", file.name, format::counted(more as u64, "more file")),
         };
-        out.labelled(("", VALUES), &format!("{rows} of {source}, the {split} split; {}", dropped(&file.cleaning)))?;
+        out.labelled(("", VALUES), &format!("{rows} of {source}, the {split} split; {}", dropped(&file.cleaning, task)))?;
         read_as(&file.notes, out)?;
     }
 
-    let task = run.config.data.task();
     let all: Vec<u32> = (0..n as u32).collect();
     let counts = dataset.class_counts(&all);
     let share = |count: u64| format::percent(count as f64 / n.max(1) as f64);
     let more = dataset.labels.len().checked_sub(LABELS_SHOWN).filter(|more| *more > 0).map(|n| format!("and {n} more"));
+    // Legal, and not the same as rows whose labels are missing.
+    let without = dataset.rows.iter().filter(|row| row.target.ids().is_empty()).count() as u64;
+    let without_any = (task == Task::MultiLabel && without > 0)
+        .then(|| format!("no label at all: {} ({})", format::count(without), share(without)));
     let classes: Vec<String> = dataset
         .labels
         .iter()
@@ -67,6 +70,7 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
         })
         .take(LABELS_SHOWN)
         .chain(more)
+        .chain(without_any)
         .collect();
     let what = if task == Task::Regression { "numbers" } else { "labels" };
     out.labelled((what, VALUES), &classes.join(", "))?;
@@ -293,14 +297,9 @@ fn read_as(notes: &[String], out: &mut Output) -> Result<()> {
 }
 
 /// The rows of a file that were dropped.
-pub fn dropped(cleaning: &Cleaning) -> String {
-    let missing = [
-        (cleaning.missing_text, "without a text", &cleaning.missing_text_lines),
-        (cleaning.missing_pair, "without a second text", &cleaning.missing_pair_lines),
-        (cleaning.missing_label, "without a label", &cleaning.missing_label_lines),
-    ];
-    let missing = missing.into_iter().filter(|(count, ..)| *count > 0);
-    let dropped: Vec<String> = missing
+pub fn dropped(cleaning: &Cleaning, task: Task) -> String {
+    let dropped: Vec<String> = cleaning
+        .lacks(task)
         .map(|(count, what, lines)| format!("{} {what} ({})", format::count(count), warning::lines_of(lines, count)))
         .collect();
     if dropped.is_empty() { "none dropped".into() } else { format!("dropped {}", dropped.join(", ")) }

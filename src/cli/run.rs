@@ -223,7 +223,7 @@ fn dropped(runs: &[Prepared]) -> Vec<String> {
             let line = format!(
                 "data: {} of {name}; {}",
                 format::counted(cleaning.read - cleaning.dropped(), "row"),
-                plan_data::dropped(cleaning)
+                plan_data::dropped(cleaning, run.config.data.task())
             );
             if !lines.contains(&line) {
                 lines.push(line);

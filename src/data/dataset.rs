@@ -1,7 +1,7 @@
 //! What is asked of a data set.
 
-use super::{Dataset, Row, SharedText, SplitFile, invisible::escaped};
-use crate::{event::Split, warning::lines};
+use super::{Cleaning, Dataset, Row, SharedText, SplitFile, invisible::escaped};
+use crate::{event::Split, task::Task, warning::lines};
 
 impl Dataset {
     /// The names of the labels for a message: the first few, with invisible characters written out.
@@ -70,6 +70,24 @@ impl Dataset {
             self.rows[row as usize].target.ids().iter().for_each(|&id| counts[id as usize] += 1);
         }
         counts
+    }
+}
+
+impl Cleaning {
+    /// What rows were left out: their number, what they lack, and the lines of the first. Of a text that may have several labels, an empty
+    /// cell is no lack: it has none of them.
+    pub fn lacks(&self, task: Task) -> impl Iterator<Item = (u64, &'static str, &[u64])> {
+        let target = match task {
+            Task::SingleLabel => "without a label",
+            Task::MultiLabel => "whose labels are missing",
+            Task::Regression => "without a number",
+        };
+        let lacks = [
+            (self.missing_text, "without a text", &self.missing_text_lines[..]),
+            (self.missing_pair, "without a second text", &self.missing_pair_lines),
+            (self.missing_label, target, &self.missing_label_lines),
+        ];
+        lacks.into_iter().filter(|(count, ..)| *count > 0)
     }
 }
 

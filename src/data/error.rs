@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{invisible::escaped, row_limit};
+use super::{invisible::escaped, row_limit, settings::Wording};
 use crate::{
     format::{count, counted},
     sniff::FileKind,
@@ -189,6 +189,20 @@ pub enum DataError {
         /// How many rows there are that have others.
         more: u64,
     },
+    /// No value of a column of numbers is one.
+    #[error("{}: all {} values of column `{column}` are texts, none is a number{}\n{help}", path.display(), count(*rows), list(first, rows - rows_of(first, 0)))]
+    NoNumber {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: String,
+        /// How many rows there are.
+        rows: u64,
+        /// What is wrong with the first of them.
+        first: Vec<Problem>,
+        /// What to do.
+        help: String,
+    },
     /// Cleaning left nothing.
     #[error("{}: no usable rows: {} read, of which {} without a text{} and {} without a label (columns read: {})", path.display(), count(*read), count(*missing_text), missing_pair.map_or_else(String::new, |rows| format!(", {} without a second text", count(rows))), count(*missing_label), found_columns(columns))]
     NoRows {
@@ -318,6 +332,27 @@ impl Problems {
     /// The error that names them, where there are any.
     pub(super) fn into_result(self, path: &Path) -> Result<(), DataError> {
         if self.groups.is_empty() { Ok(()) } else { Err(self.into_error(path)) }
+    }
+
+    /// Where these are all rows of the file, and each has a text instead of a number in the same column: one error about this column.
+    pub(super) fn about_column(mut self, path: &Path, odd: Option<(String, u64)>, wording: Wording) -> Result<(), DataError> {
+        /// So many different values are named in full.
+        const FEW: usize = 3;
+        let rows = rows_of(&self.groups, self.more);
+        match odd.filter(|(_, odd)| *odd == rows && self.groups.len() > FEW) {
+            None => self.into_result(path),
+            Some((column, _)) => {
+                self.groups.truncate(FEW);
+                let help = match wording {
+                    Wording::Keys => format!(
+                        "if they are labels, remove data.problem_type; if the numbers are in another column, name it in {}",
+                        wording.name("label_column")
+                    ),
+                    _ => format!("the model predicts numbers: if they are in another column, name it with {}", wording.name("label_column")),
+                };
+                Err(DataError::NoNumber { path: path.to_owned(), column, rows, first: self.groups, help })
+            }
+        }
     }
 
     /// The error that names them.

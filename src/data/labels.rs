@@ -93,6 +93,11 @@ impl Labels {
         Some(id)
     }
 
+    /// Their names so far, by id.
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
+    }
+
     /// The number of labels so far.
     pub(super) fn len(&self) -> usize {
         self.names.len()

@@ -149,7 +149,7 @@ pub const KEYS: &[Key] = &[
         "Column (or JSON field) with the group of each row, such as its author or its document. Wherever rows are split at random, the rows of one group stay in one split or fold."),
         &["group_by_column", "groups", "data.groups", "data.group", "group", "data.group_by", "group_id_column"]),
     also(key("data.seed", SEED, Is("42"), "", "Seed of the split, and of the rows that `limit` draws."), &["data_seed", "split_seed"]),
-    also(key("data.stratify", Kind::Boolean, Is("false"), "", "Whether to give every split the same share of each label."),
+    also(key("data.stratify", Kind::Boolean, Is("false"), "", "Whether to give every split the same share of each label; in regression, of each tenth of the values."),
         &["stratify_by_column"]),
     also(key("data.max_length", Kind::Whole(3, 8192), Is("512"), "tokens",
         "Maximum number of tokens that the model reads at once, including special tokens such as `[CLS]` and `[SEP]`. `data.long` sets how longer texts are handled; in a pair, the longer text is cut first."), &["max_seq_length", "max_len"]),

@@ -1,6 +1,10 @@
 //! Runs of each problem type, from the spec to predictions: killed and resumed, swept, with thresholds and a temperature.
 
-use std::{process::Stdio, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process::Stdio,
+    time::Duration,
+};
 
 use serde_json::Value;
 use taper::{
@@ -256,6 +260,126 @@ fn numbers_are_predicted_and_measured() {
     assert_eq!((&config["problem_type"], &config["id2label"]["1"]), (&"regression".into(), &"length".into()));
     let text = sandbox.ok(&["list"]);
     assert!(text.contains("RMSE") || text.contains("rmse"), "{text}");
+}
+
+/// What a CSV file has: its header, and each row by column.
+fn table(csv: &[u8]) -> (Vec<String>, Vec<BTreeMap<String, String>>) {
+    let mut reader = csv::Reader::from_reader(csv);
+    let names: Vec<String> = reader.headers().expect("a header").iter().map(String::from).collect();
+    let rows = reader.records().map(|row| {
+        let row = row.expect("a row");
+        names.iter().cloned().zip(row.iter().map(String::from)).collect()
+    });
+    let rows = rows.collect();
+    (names, rows)
+}
+
+/// The metrics of `taper predict --labels` are those of `taper eval`, but for those that compare rows; `others` is their number.
+fn same_but_for(found: &Value, want: &Value, others: usize) {
+    let comparing = ["roc_auc", "average_precision", "spearman"];
+    let numbers = |of: &Value| -> Vec<(String, f64)> {
+        let of = of.as_object().expect("metrics");
+        of.iter().filter_map(|(name, value)| Some((name.clone(), value.as_f64()?))).collect()
+    };
+    let (want, found) = (numbers(want), numbers(found));
+    let (left_out, same): (Vec<_>, Vec<_>) = want.into_iter().partition(|(name, _)| comparing.contains(&&**name));
+    assert_eq!(left_out.len(), others);
+    assert_eq!(found.len(), same.len(), "{found:?}");
+    for ((name, found), (of, want)) in found.iter().zip(&same) {
+        assert!(name == of && (found - want).abs() < 1e-6, "{name}: {found} {want}");
+    }
+}
+
+/// The labels that each row has, and those that the model predicts by its thresholds, counted here by hand.
+#[test]
+fn sets_of_labels_are_measured_as_they_are_predicted() {
+    let sandbox = sandbox();
+    sandbox.ok(&["run", "multi.toml", "--quiet"]);
+    let store = store(&sandbox.path("runs"));
+    let run = store.runs().unwrap().remove(0);
+    let decided = run.decided.expect("thresholds").decision;
+    let thresholds: BTreeMap<&String, f64> = decided.named(&run.labels).collect();
+    assert!(thresholds.values().any(|at| (at - 0.5).abs() > 1e-3), "they would not be noticed: {thresholds:?}");
+    let eval = sandbox.json(&["eval", "multi", "--file", "rows.csv"]);
+    let said = sandbox.ok(&["eval", "multi", "--file", "rows.csv"]);
+    let predict = |more: &[&str]| sandbox.taper(&[&["predict", "multi", "--file", "rows.csv"], more].concat());
+
+    // Standard output has the probabilities, too.
+    let (names, printed) = table(&predict(&[]).stdout);
+    assert_eq!(names, ["line", "labels", "p(speed)", "p(taste)", "text"]);
+    let (_, rows) = table(rows().as_bytes());
+    let set = |labels: &str| labels.split('|').filter(|label| !label.is_empty()).map(String::from).collect::<BTreeSet<_>>();
+    let mut exact = 0;
+    for (printed, row) in printed.iter().zip(&rows) {
+        let above = thresholds.iter().filter(|(label, at)| printed[&format!("p({label})")].parse::<f64>().unwrap() >= **at);
+        let above: BTreeSet<String> = above.map(|(label, _)| (*label).clone()).collect();
+        assert_eq!(set(&printed["labels"]), above);
+        exact += usize::from(above == set(&row["tags"]));
+    }
+    assert_eq!((printed.len(), rows.len()), (48, 48));
+    let share = exact as f64 / 48.0;
+    assert!((eval["metrics"]["subset_accuracy"].as_f64().unwrap() - share).abs() < 1e-12, "{share} {eval}");
+
+    for labels in [&["--labels"][..], &["--labels", "tags"]] {
+        for file in ["o.csv", "o.jsonl", "o.parquet"] {
+            let out = predict(&[labels, &["--out", file, "--json"]].concat());
+            let found: Value = serde_json::from_slice(&out.stdout).expect("JSON");
+            same_but_for(&found["evaluation"]["metrics"], &eval["metrics"], 2);
+            assert_eq!((&found["rows"], &found["evaluation"]["digest"]), (&48.into(), &eval["digest"]));
+            let of_label = |of: &Value, at: usize| {
+                ["label", "precision", "recall", "f1", "support"].map(|field| of["metrics"]["per_class"][at][field].clone())
+            };
+            (0..2).for_each(|at| assert_eq!(of_label(&found["evaluation"], at), of_label(&eval, at)));
+        }
+        let written = table(&std::fs::read(sandbox.path("o.csv")).unwrap()).1;
+        assert_eq!(written, printed, "a file has what standard output has");
+    }
+    // As text: the same but for the metric that compares rows.
+    let out = predict(&["--labels", "--out", "o.csv"]);
+    let text = String::from_utf8(out.stdout).unwrap();
+    let without = |text: &str| text.lines().filter(|line| !line.starts_with("average precision")).map(String::from).collect::<Vec<_>>();
+    assert_eq!(without(&text)[1..], without(&said), "{text}");
+    let plain = predict(&["--labels"]);
+    assert_eq!(table(&plain.stdout).1, printed);
+    assert!(String::from_utf8_lossy(&plain.stderr).contains("subset accuracy"));
+
+    // A tag that the model does not know is refused, in its row; a column that is not there by the option's name.
+    sandbox.write("odd.csv", "review,tags\n好,taste|price\n慢,speed\n好,price\n");
+    for (arguments, want) in [
+        (&["--file", "odd.csv", "--labels", "tags"][..], "lines 2 and 4: label `price` (column `tags`) is not a label of the model"),
+        (&["--file", "rows.csv", "--labels", "tag"], "no column `tag`, which --labels names"),
+    ] {
+        let out = sandbox.taper(&[&["predict", "multi"], arguments].concat());
+        let error = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(out.status.code() == Some(2) && error.contains(want), "{error}");
+    }
+}
+
+#[test]
+fn numbers_are_measured_as_they_are_predicted() {
+    let sandbox = sandbox();
+    sandbox.ok(&["run", "numbers.toml", "--quiet"]);
+    let eval = sandbox.json(&["eval", "numbers", "--file", "rows.csv"]);
+    for file in ["o.csv", "o.jsonl", "o.parquet"] {
+        let found = sandbox.json(&["predict", "numbers", "--file", "rows.csv", "--labels", "--out", file]);
+        same_but_for(&found["evaluation"]["metrics"], &eval["metrics"], 1);
+    }
+    let (_, written) = table(&std::fs::read(sandbox.path("o.csv")).unwrap());
+    let (_, rows) = table(rows().as_bytes());
+    let number = |row: &BTreeMap<String, String>, name: &str| row[name].parse::<f64>().unwrap();
+    let errors = ["stars", "length"].map(|name| {
+        written.iter().zip(&rows).map(|(p, row)| (number(p, name) - number(row, name)).powi(2)).sum::<f64>() / 48.0
+    });
+    let mse = eval["metrics"]["mse"].as_f64().unwrap();
+    assert!((f64::midpoint(errors[0], errors[1]) - mse).abs() < 1e-6, "{errors:?} {mse}");
+    let out = sandbox.taper(&["predict", "numbers", "--file", "rows.csv", "--labels", "stars"]);
+    let error = String::from_utf8_lossy(&out.stderr).into_owned();
+    let want = "--labels names one column, but the model predicts 2 numbers (`stars`, `length`), each in a column of its own: write \
+                --labels alone";
+    assert!(out.status.code() == Some(2) && error.contains(want), "{error}");
+    let out = sandbox.taper(&["predict", "numbers", "--file", "rows.csv"]);
+    let note = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(note.contains("has the columns `stars`, `length`: to score predictions, run `taper eval"), "{note}");
 }
 
 /// Twelve trials of several labels with ASHA: a third goes on at each rung, by average precision.

@@ -9,7 +9,7 @@ const REGRESSION: &str = "data.problem_type = \"regression\"\n";
 
 #[test]
 fn contradictions_are_named_with_what_to_do() {
-    let cases: [(&str, &str, &str); 40] = [
+    let cases: [(&str, &str, &str); 38] = [
         (
             "data.label_columns = [\"a\", \"b\"]",
             "`data.label_columns` is for several labels or numbers per text, but `data.problem_type` = \"single_label_classification\"",
@@ -104,13 +104,6 @@ fn contradictions_are_named_with_what_to_do() {
             "`train.focal_gamma` applies only to `train.loss` = \"focal\", but `train.loss` is \"standard\"",
             "remove it, or change `train.loss`",
         ),
-        (
-            "M data.stratify = true",
-            "`data.stratify` divides the rows of each label evenly, which needs one label per text, but `data.problem_type` = \
-             \"multi_label_classification\"",
-            "set data.stratify = false",
-        ),
-        ("R data.stratify = true", "`data.stratify` divides", "set data.stratify = false"),
         (
             "M data.label_columns = [\"food\", \"price\"]\ndata.labels = { foods = \"Food\" }",
             "`data.labels` names `foods`, which is not in `data.label_columns`",
