@@ -152,8 +152,10 @@ pub(super) fn complete(runs: &[&RunRecord]) -> Vec<Vec<usize>> {
 }
 
 /// Metrics that do not follow from those of the folds.
-const FROM_ROWS: [Metric; 7] = [
+const FROM_ROWS: [Metric; 9] = [
     Metric::CalibrationError,
+    Metric::SamplesPrecision,
+    Metric::SamplesRecall,
     Metric::RocAuc,
     Metric::AveragePrecision,
     Metric::Rmse,

@@ -10,6 +10,7 @@ mod audit;
 mod baseline;
 mod cells;
 mod charts;
+mod decision_tables;
 mod environment;
 mod error;
 mod files;

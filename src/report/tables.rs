@@ -14,6 +14,7 @@ use super::{
     ReportError,
     analysis::Analysis,
     cells::{Table, label_name, text},
+    decision_tables::{decisions, has_decisions},
     files,
     input::{ReportInput, split_name},
     pictures::MOST_LABELS,
@@ -56,6 +57,12 @@ const OUT_OF_FOLD: (&str, &str) = (
 const CO_OCCURRENCE: (&str, &str) =
     ("co_occurrence.csv", "how many rows of each run's final evaluation have both of two labels: the pairs that occur");
 
+/// The table of runs with a temperature or thresholds.
+const DECISIONS: (&str, &str) = (
+    "decisions.csv",
+    "the temperature and the thresholds of each run; its metrics with them are in metrics.csv, where `when` is `decided`",
+);
+
 /// The tables of a report: names and contents.
 pub fn names(input: &ReportInput) -> impl Iterator<Item = (&'static str, &'static str)> {
     let has = |task: Task| input.runs.iter().any(|run| run.run.config.data.task() == task);
@@ -68,7 +75,8 @@ pub fn names(input: &ReportInput) -> impl Iterator<Item = (&'static str, &'stati
     };
     let folds: BTreeSet<_> = input.runs.iter().filter_map(|run| run.run.config.data.fold).collect();
     let folds = folds.len() > 1;
-    FILES.into_iter().map(described).chain(together).chain(folds.then_some(OUT_OF_FOLD))
+    let decisions = has_decisions(input).then_some(DECISIONS);
+    FILES.into_iter().map(described).chain(together).chain(decisions).chain(folds.then_some(OUT_OF_FOLD))
 }
 
 /// Writes one of [`names`], and returns whether it has a line below its header.
@@ -84,6 +92,7 @@ pub fn write(name: &str, input: &ReportInput, analysis: &Analysis, path: &Path) 
         "mistakes.csv" => mistakes(&mut table, input, analysis),
         "classes.csv" => classes(&mut table, input),
         "confusion.csv" => confusion(&mut table, input),
+        "decisions.csv" => decisions(&mut table, input),
         "out_of_fold.csv" => out_of_fold(&mut table, input, analysis),
         _ => probes(&mut table, input),
     };
@@ -197,15 +206,23 @@ fn metrics(table: &mut Table, input: &ReportInput) -> csv::Result<()> {
     for run in &input.runs {
         let Some(metrics) = &run.run.final_metrics else { continue };
         let step = run.evals.iter().rfind(|eval| eval.when == When::After).map_or(run.run.steps, |eval| eval.step);
-        for (metric, value) in metrics.values() {
-            table.write_record([
-                text(&run.run.name),
-                split_name(run.measured_on()).into(),
-                when_name(When::After).into(),
-                step.to_string(),
-                text(metric.info().id),
-                number(Some(value).filter(|value| !value.is_nan())),
-            ])?;
+        let decided = run.run.decided.as_ref();
+        let all = [
+            Some((run.measured_on(), when_name(When::After), metrics)),
+            decided.map(|decided| (Split::Dev, "decided", &decided.dev)),
+            decided.and_then(|decided| Some((Split::Test, "decided", decided.test.as_ref()?))),
+        ];
+        for (split, when, metrics) in all.into_iter().flatten() {
+            for (metric, value) in metrics.values() {
+                table.write_record([
+                    text(&run.run.name),
+                    split_name(split).into(),
+                    when.into(),
+                    step.to_string(),
+                    text(metric.info().id),
+                    number(Some(value).filter(|value| !value.is_nan())),
+                ])?;
+            }
         }
     }
     Ok(())
