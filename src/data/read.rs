@@ -539,10 +539,7 @@ fn read_file(
                     groups.add(&cells.group);
                 }
                 Err(what) => {
-                    if let Some(column) = targets.text_in(&cells) {
-                        let texts = texts.get_or_insert_with(|| (column.clone(), 0));
-                        texts.1 += u64::from(texts.0 == *column);
-                    }
+                    targets.count_texts(&cells, &mut texts);
                     problems.push(Problem::new(line, what));
                 }
             }

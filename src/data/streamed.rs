@@ -272,20 +272,26 @@ impl Texts {
     /// As when a data set is read: one error names all rows that cannot be used, up to a number. From where the file cannot be read no rows
     /// are known.
     pub fn check(mut self, mut each: impl FnMut(&Text, u64)) -> Result<String, DataError> {
-        let mut problems = Problems::default();
+        let (mut problems, mut texts) = (Problems::default(), None);
         let fault = loop {
             match self.file.next(&mut self.cells) {
                 Ok(None) => break self.end().err(),
                 Ok(Some(line)) => match self.row(line) {
                     Ok(row) => each(&row, self.bytes_read()),
-                    Err(problem) => problems.push(problem),
+                    Err(problem) => {
+                        self.targeted.iter().for_each(|of| of.targets.count_texts(&self.cells, &mut texts));
+                        problems.push(problem);
+                    }
                 },
                 Err(Fault::Row(problem)) => problems.push(problem),
                 Err(Fault::File(error)) => break Some(error),
             }
         };
         let (path, digest) = (self.path.clone(), self.digest());
-        let rows = problems.into_result(&path).map_err(|error| self.file.explained(error)).err();
+        let Cleaning { read, missing_text, missing_pair, missing_label, .. } = self.cleaning;
+        let with_target = read - missing_text - missing_pair - missing_label;
+        let texts = texts.filter(|(_, texts)| *texts == with_target);
+        let rows = problems.about_column(&path, texts, self.wording).map_err(|error| self.file.explained(error)).err();
         match (rows, fault) {
             (None, None) => Ok(digest),
             // Where no row can be used that is said already.

@@ -155,8 +155,15 @@ impl Targets {
         if self.of_columns.is_empty() { self.labels.names() } else { &self.of_columns }
     }
 
-    /// The column of a row's target that has a text where a number is expected.
-    pub(super) fn text_in(&self, cells: &Cells) -> Option<&String> {
+    /// Counts a row that has a text where a number is expected, if it is in the same column as in the rows before.
+    pub(super) fn count_texts(&self, cells: &Cells, texts: &mut Option<(String, u64)>) {
+        if let Some(column) = self.text_in(cells) {
+            let (known, rows) = texts.get_or_insert_with(|| (column.clone(), 0));
+            *rows += u64::from(known == column);
+        }
+    }
+
+    fn text_in(&self, cells: &Cells) -> Option<&String> {
         let is_text = |value: &str| value.parse::<f64>().is_err();
         match (self.columns.task, self.columns.each) {
             (Task::Regression, true) => {

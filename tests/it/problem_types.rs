@@ -377,6 +377,15 @@ fn numbers_are_measured_as_they_are_predicted() {
     let want = "--labels names one column, but the model predicts 2 numbers (`stars`, `length`), each in a column of its own: write \
                 --labels alone";
     assert!(out.status.code() == Some(2) && error.contains(want), "{error}");
+    // A column of texts is one message, not one for each row.
+    let texts: String = (0..40).map(|i| format!("好,n{i},0.5\n")).collect();
+    sandbox.write("texts.csv", format!("review,stars,length\n{texts}"));
+    for command in [&["eval", "numbers", "--file", "texts.csv"][..], &["predict", "numbers", "--file", "texts.csv", "--labels"]] {
+        let out = sandbox.taper(command);
+        let error = String::from_utf8_lossy(&out.stderr).into_owned();
+        let want = "texts.csv: all 40 values of column `stars` are texts, none is a number\n  line 2: `stars` is `n0`";
+        assert!(out.status.code() == Some(2) && error.contains(want) && error.lines().count() < 8, "{error}");
+    }
     let out = sandbox.taper(&["predict", "numbers", "--file", "rows.csv"]);
     let note = String::from_utf8_lossy(&out.stderr).into_owned();
     assert!(note.contains("has the columns `stars`, `length`: to score predictions, run `taper eval"), "{note}");
