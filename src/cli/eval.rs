@@ -54,7 +54,10 @@ impl Eval {
         let target = TargetColumns::of_run(config, self.label_column.as_deref(), "--label-column");
         let target = target.map_err(|what| Unusable(anyhow::anyhow!(what)))?;
         let values = values(&config.labels, &names);
-        let layout = Layout { missing: config.missing.clone(), ..self.layout.layout((self.label_column.is_none(), "label-column")) };
+        let layout = Layout {
+            missing: config.missing.clone(),
+            ..self.layout.layout((self.label_column.is_none(), "label-column"))
+        };
         let mut data = data::read_labelled(&origin, &layout, text, target, &values).map_err(|e| Unusable(e.into()))?;
         data.warnings.extend(trained_on(&data, &run, global));
         if !global.quiet && !out.json {

@@ -35,7 +35,10 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
         true => (format!("{} of {}", format::count(used), format::counted(usable, "row")), " (data.limit)"),
         false => (format::counted(used, "row"), ""),
     };
-    out.labelled(("data", VALUES), &format!("{rows} of {}{limit}; {}", run.config.data.source.shown(), dropped(c, task)))?;
+    out.labelled(
+        ("data", VALUES),
+        &format!("{rows} of {}{limit}; {}", run.config.data.source.shown(), dropped(c, task)),
+    )?;
     read_as(&dataset.notes, out)?;
     for file in &dataset.files {
         let (rows, split) = (format::counted(file.rows.len() as u64, "row"), word(&file.split));
@@ -46,7 +49,10 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
             0 => source,
             more => format!("{} and {}", file.name, format::counted(more as u64, "more file")),
         };
-        out.labelled(("", VALUES), &format!("{rows} of {source}, the {split} split; {}", dropped(&file.cleaning, task)))?;
+        out.labelled(
+            ("", VALUES),
+            &format!("{rows} of {source}, the {split} split; {}", dropped(&file.cleaning, task)),
+        )?;
         read_as(&file.notes, out)?;
     }
 

@@ -168,7 +168,9 @@ impl Predict {
             input::warn(&warnings);
         }
         self.report(done, evaluation.as_ref(), global, out)?;
-        if !global.quiet && self.labels.is_none() && TargetColumns::from(config).names.iter().all(|name| rows.columns().contains(name))
+        if !global.quiet
+            && self.labels.is_none()
+            && TargetColumns::from(config).names.iter().all(|name| rows.columns().contains(name))
         {
             has_labels(&run, &origin, out);
         }

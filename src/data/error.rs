@@ -190,7 +190,7 @@ pub enum DataError {
         more: u64,
     },
     /// No value of a column of numbers is one.
-    #[error("{}: all {} values of column `{column}` are texts, none is a number{}\n{help}", path.display(), count(*rows), list(first, rows - rows_of(first, 0)))]
+    #[error("{}: none of the {} values of column `{column}` is a number{}{help}", path.display(), count(*rows), list(first, rows - rows_of(first, 0)))]
     NoNumber {
         /// The file.
         path: PathBuf,
@@ -200,7 +200,7 @@ pub enum DataError {
         rows: u64,
         /// What is wrong with the first of them.
         first: Vec<Problem>,
-        /// What to do.
+        /// What to do, on a line of its own, or nothing.
         help: String,
     },
     /// Cleaning left nothing.
@@ -303,6 +303,15 @@ impl DataError {
     }
 }
 
+/// Rows that have a text where a number is expected, all in the same column.
+#[derive(Debug, Default)]
+pub(super) struct TextsOf {
+    pub(super) column: String,
+    pub(super) rows: u64,
+    /// Whether some are more than numbers with commas.
+    pub(super) have_words: bool,
+}
+
 /// Problems of many rows by what is wrong, of which the first few are kept.
 #[derive(Default)]
 pub(super) struct Problems {
@@ -335,20 +344,28 @@ impl Problems {
     }
 
     /// Where these are all rows of the file, and each has a text instead of a number in the same column: one error about this column.
-    pub(super) fn about_column(mut self, path: &Path, odd: Option<(String, u64)>, wording: Wording) -> Result<(), DataError> {
+    pub(super) fn about_column(
+        mut self,
+        path: &Path,
+        texts: Option<TextsOf>,
+        wording: Wording,
+    ) -> Result<(), DataError> {
         /// So many different values are named in full.
         const FEW: usize = 3;
         let rows = rows_of(&self.groups, self.more);
-        match odd.filter(|(_, odd)| *odd == rows && self.groups.len() > FEW) {
+        match texts.filter(|texts| texts.rows == rows && self.groups.len() > FEW) {
             None => self.into_result(path),
-            Some((column, _)) => {
+            Some(TextsOf { column, have_words, .. }) => {
                 self.groups.truncate(FEW);
                 let help = match wording {
-                    Wording::Keys => format!(
-                        "if they are labels, remove data.problem_type; if the numbers are in another column, name it in {}",
-                        wording.name("label_column")
-                    ),
-                    _ => format!("the model predicts numbers: if they are in another column, name it with {}", wording.name("label_column")),
+                    // Each line says how to write it.
+                    _ if !have_words => String::new(),
+                    Wording::Keys => {
+                        "\nif they are labels, remove data.problem_type; if the numbers are in another column, name it in \
+                         data.label_column"
+                            .into()
+                    }
+                    _ => "\nthe model predicts numbers: choose the column that has them".into(),
                 };
                 Err(DataError::NoNumber { path: path.to_owned(), column, rows, first: self.groups, help })
             }

@@ -43,7 +43,8 @@ impl Folds {
         }
         let mut folds = vec![Vec::new(); of];
         if dataset.groups.is_empty() && strata.are_sets() {
-            let sizes: Vec<usize> = (0..of).map(|fold| order.len() / of + usize::from(fold < order.len() % of)).collect();
+            let sizes: Vec<usize> =
+                (0..of).map(|fold| order.len() / of + usize::from(fold < order.len() % of)).collect();
             return Ok(Self(divide(&order, strata, &sizes)));
         }
         if dataset.groups.is_empty() {

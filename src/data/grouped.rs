@@ -1,9 +1,6 @@
 //! Random splits in which the rows of a group stay together.
 
-use super::{
-    DataError, Dataset,
-    strata::Strata,
-};
+use super::{DataError, Dataset, strata::Strata};
 use crate::random::Stream;
 
 /// Rows that stay together.

@@ -12,7 +12,7 @@ use super::{
     assigned::Assigned,
     cells::{Cells, Columns, Fault},
     collected::{Collected, Collector},
-    error::{Problems, shorten},
+    error::{Problems, TextsOf, shorten},
     groups::Groups,
     invisible::escaped,
     label_checks,
@@ -491,7 +491,7 @@ fn read_file(
     let mut cleaning = Cleaning::default();
     let mut problems = Problems::default();
     // The column in which rows have texts instead of numbers, and how many.
-    let mut texts: Option<(String, u64)> = None;
+    let mut texts: Option<TextsOf> = None;
     let mut cells = Cells::default();
     let (before, mut last) = (found.lines_before, 0);
     let rows_before = found.rows.len();

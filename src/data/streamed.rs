@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, mem, path::PathBuf};
 use super::{
     Cleaning, DataError, Problem,
     cells::{Cells, Columns, Fault, Kept, KeptColumns},
-    error::Problems,
+    error::{Problems, TextsOf},
     invisible::is_blank,
     labels::Known,
     missing::clear_target,
@@ -76,8 +76,9 @@ pub fn stream_rows(origin: &Origin, layout: &Layout, wanted: Wanted) -> Result<T
     let file = Rows::open(origin, layout, columns)?;
     Ok(Texts {
         has_pairs,
-        targeted: labelled.map(|Labelled { columns, labels }| {
-            Targeted { targets: Targets::new(&columns, &labels, layout.wording), labels }
+        targeted: labelled.map(|Labelled { columns, labels }| Targeted {
+            targets: Targets::new(&columns, &labels, layout.wording),
+            labels,
         }),
         shown,
         missing: layout.missing.clone(),
@@ -290,7 +291,7 @@ impl Texts {
         let (path, digest) = (self.path.clone(), self.digest());
         let Cleaning { read, missing_text, missing_pair, missing_label, .. } = self.cleaning;
         let with_target = read - missing_text - missing_pair - missing_label;
-        let texts = texts.filter(|(_, texts)| *texts == with_target);
+        let texts = texts.filter(|texts: &TextsOf| texts.rows == with_target);
         let rows = problems.about_column(&path, texts, self.wording).map_err(|error| self.file.explained(error)).err();
         match (rows, fault) {
             (None, None) => Ok(digest),

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 use super::{
     DataError,
     cells::Cells,
-    error::shorten,
+    error::{TextsOf, shorten},
     invisible::escaped,
     labels::{Known, Labels, unknown_label},
     missing_words::word,
@@ -156,22 +156,21 @@ impl Targets {
     }
 
     /// Counts a row that has a text where a number is expected, if it is in the same column as in the rows before.
-    pub(super) fn count_texts(&self, cells: &Cells, texts: &mut Option<(String, u64)>) {
-        if let Some(column) = self.text_in(cells) {
-            let (known, rows) = texts.get_or_insert_with(|| (column.clone(), 0));
-            *rows += u64::from(known == column);
+    pub(super) fn count_texts(&self, cells: &Cells, texts: &mut Option<TextsOf>) {
+        if let Some((column, value)) = self.text_in(cells) {
+            let known = texts.get_or_insert_with(|| TextsOf { column: column.clone(), ..TextsOf::default() });
+            known.rows += u64::from(known.column == *column);
+            known.have_words |= value.replace(',', "").parse::<f64>().is_err();
         }
     }
 
-    fn text_in(&self, cells: &Cells) -> Option<&String> {
-        let is_text = |value: &str| value.parse::<f64>().is_err();
-        match (self.columns.task, self.columns.each) {
-            (Task::Regression, true) => {
-                self.columns.names.iter().zip(&cells.labels).find(|(_, value)| is_text(value)).map(|(name, _)| name)
-            }
-            (Task::Regression, false) => self.columns.names.first().filter(|_| is_text(&cells.label)),
-            (Task::SingleLabel | Task::MultiLabel, _) => None,
-        }
+    fn text_in<'v>(&self, cells: &'v Cells) -> Option<(&String, &'v String)> {
+        let values = match (self.columns.task, self.columns.each) {
+            (Task::Regression, true) => &cells.labels[..],
+            (Task::Regression, false) => std::slice::from_ref(&cells.label),
+            (Task::SingleLabel | Task::MultiLabel, _) => &[],
+        };
+        self.columns.names.iter().zip(values).find(|(_, value)| value.parse::<f64>().is_err())
     }
 
     /// The number of labels so far.

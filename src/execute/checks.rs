@@ -171,7 +171,8 @@ fn about_labels(config: &RunConfig, dataset: &Dataset) -> Vec<SettingProblem> {
                 Task::Regression => format!("a number for each of {} is expected", dataset.label_list()),
                 Task::SingleLabel | Task::MultiLabel => {
                     let separator = separator.unwrap_or(Target::SEPARATOR);
-                    let divided = (task == Task::MultiLabel).then(|| otherwise_divided(&unknown, &dataset.labels)).flatten();
+                    let divided =
+                        (task == Task::MultiLabel).then(|| otherwise_divided(&unknown, &dataset.labels)).flatten();
                     let instead = divided.map_or_else(
                         || instead_of(&unknown, &dataset.labels, NO_PROBES),
                         |labels| format!("labels are divided by `{separator}`: write `{}`", labels.join(separator)),
@@ -223,7 +224,8 @@ fn otherwise_divided<'a>(text: &'a str, labels: &[String]) -> Option<Vec<&'a str
         let parts = text.split(separator).map(str::trim).filter(|part| !part.is_empty());
         parts.collect::<Vec<&str>>()
     });
-    let are_labels = |parts: &Vec<&str>| parts.len() > 1 && parts.iter().all(|part| labels.iter().any(|label| label == part));
+    let are_labels =
+        |parts: &Vec<&str>| parts.len() > 1 && parts.iter().all(|part| labels.iter().any(|label| label == part));
     divided.into_iter().find(are_labels)
 }
 

@@ -40,7 +40,16 @@ impl Sets {
             true => Together::Some(Confusion::new(labels)),
             false => Together::All(vec![0; labels * labels]),
         };
-        Self { counts: vec![Counts::default(); labels], rows: 0, exact: 0, wrong: 0, precision: (0.0, 0), recall: (0.0, 0), f1: 0.0, together }
+        Self {
+            counts: vec![Counts::default(); labels],
+            rows: 0,
+            exact: 0,
+            wrong: 0,
+            precision: (0.0, 0),
+            recall: (0.0, 0),
+            f1: 0.0,
+            together,
+        }
     }
 
     /// Counts a row with these label ids, each once.

@@ -13,6 +13,9 @@ const TEMPERATURES: (f64, f64) = (0.05, 20.0);
 /// The step below which the search for a temperature ends, as a share of it.
 const STEP: f64 = 1e-12;
 
+/// Probabilities of a part of the rows by which a temperature is first sought.
+const PART: usize = 1 << 20;
+
 /// The most steps of that search: as many halvings as float64 can tell apart.
 const STEPS: usize = 60;
 
@@ -29,37 +32,56 @@ pub const OF_TWO: [Metric; 5] =
 /// The temperature with the least mean cross-entropy, or binary cross-entropy of all labels, on these rows (Guo et al. 2017): the one scalar by which
 /// logits are divided. In [0.05, 20]; 1 without rows, and of numbers.
 ///
-/// The loss is convex in the reciprocal of the temperature, so that its derivative has one zero, which Newton's method finds; a step that
-/// would leave the range in which the zero is known to be halves that range instead.
+/// The loss is convex in the reciprocal of the temperature, so that its derivative has one zero. Of very many probabilities it is first sought
+/// by a part of the rows, so that few steps need all of them.
 pub fn temperature(rows: &[(Answer, Target)]) -> f64 {
-    if rows.is_empty() || rows.iter().any(|(answer, _)| matches!(answer.evidence, Evidence::Numbers)) {
+    temperature_by(rows, PART)
+}
+
+fn temperature_by(rows: &[(Answer, Target)], part: usize) -> f64 {
+    let Some((first, _)) = rows.first() else { return 1.0 };
+    if rows.iter().any(|(answer, _)| matches!(answer.evidence, Evidence::Numbers)) {
         return 1.0;
     }
+    let every = rows.len() * first.probabilities().len() / part;
+    let begin = if every > 1 { zero(&rows.iter().step_by(every).collect::<Vec<_>>(), 1.0) } else { 1.0 };
+    1.0 / zero(&rows.iter().collect::<Vec<_>>(), begin)
+}
+
+/// The factor of the logits at which the derivative of the loss is 0, by Newton's method from `scale` on; a step that would leave the range in
+/// which the zero is known to be halves that range instead. An end of the range of factors, if the loss still falls there.
+fn zero(rows: &[&(Answer, Target)], mut scale: f64) -> f64 {
     // Added in the order of the rows, so that threads change no bit.
     let slope = |scale: f64| -> (f64, f64) {
         let of_rows: Vec<(f64, f64)> = rows.par_iter().map(|(answer, target)| answer.slope(target, scale)).collect();
         of_rows.iter().fold((0.0, 0.0), |sum, of_row| (sum.0 + of_row.0, sum.1 + of_row.1))
     };
-    let (mut low, mut high) = (1.0 / TEMPERATURES.1, 1.0 / TEMPERATURES.0);
-    if slope(low).0 >= 0.0 {
-        return TEMPERATURES.1;
-    }
-    if slope(high).0 <= 0.0 {
-        return TEMPERATURES.0;
-    }
-    let mut scale = 1.0;
+    let ends = (1.0 / TEMPERATURES.1, 1.0 / TEMPERATURES.0);
+    let (mut low, mut high) = ends;
     for _ in 0..STEPS {
         let (rise, curvature) = slope(scale);
-        if rise > 0.0 { high = scale } else { low = scale }
+        if rise > 0.0 {
+            high = scale
+        } else {
+            low = scale
+        }
         let newton = scale - rise / curvature;
-        let next = if newton > low && newton < high { newton } else { low.midpoint(high) };
+        let next = if newton > low && newton < high {
+            newton
+        } else if newton >= high && high == ends.1 && slope(high).0 <= 0.0 {
+            return high;
+        } else if newton <= low && low == ends.0 && slope(low).0 >= 0.0 {
+            return low;
+        } else {
+            low.midpoint(high)
+        };
         let is_found = (next - scale).abs() <= STEP * scale;
         scale = next;
         if is_found {
             break;
         }
     }
-    1.0 / scale
+    scale
 }
 
 /// The thresholds with the best value of `metric` on these rows, one for each label, or, where a text has one of two, that of the second.
@@ -152,7 +174,10 @@ impl Cuts {
         for cut in self.all {
             let is_below = |a: &Cut, b: &Cut| {
                 let rise = |from: &Cut, to: &Cut| {
-                    (i128::from(to.right) - i128::from(from.right), i128::from(to.predicted) - i128::from(from.predicted))
+                    (
+                        i128::from(to.right) - i128::from(from.right),
+                        i128::from(to.predicted) - i128::from(from.predicted),
+                    )
                 };
                 let ((up, along), (then_up, then_along)) = (rise(a, b), rise(a, &cut));
                 up * then_along < then_up * along
@@ -222,7 +247,8 @@ impl Answer {
                 let weights: Vec<f64> = log.iter().map(|log| ((log - max) * scale).exp()).collect();
                 let sum: f64 = weights.iter().sum();
                 let mean: f64 = weights.iter().zip(log).map(|(weight, log)| weight * log).sum::<f64>() / sum;
-                let variance = weights.iter().zip(log).map(|(weight, log)| weight * (log - mean).powi(2)).sum::<f64>() / sum;
+                let variance =
+                    weights.iter().zip(log).map(|(weight, log)| weight * (log - mean).powi(2)).sum::<f64>() / sum;
                 (mean - target.label().map_or(f64::NAN, |id| log[id as usize]), variance)
             }
             Evidence::Labels(with, without) => {
@@ -333,6 +359,23 @@ mod tests {
         }
     }
 
+    /// The zero does not depend on where the search begins, be it far from it.
+    #[test]
+    fn temperatures_are_found_from_anywhere() {
+        let rows = of_sets(&reference().sets);
+        let all: Vec<&(Answer, Target)> = rows.iter().collect();
+        let want = zero(&all, 1.0);
+        for begin in [0.05, 0.3, 2.0, 20.0] {
+            let got = zero(&all, begin);
+            assert!((got - want).abs() < 1e-11 * want, "from {begin}: {got}, wanted {want}");
+        }
+        // A part of the rows comes first, of another temperature.
+        for part in [6, 30, 60] {
+            let got = temperature_by(&rows, part);
+            assert!((got - 1.0 / want).abs() < 1e-11 / want, "{part}: {got}");
+        }
+    }
+
     #[test]
     fn temperatures_stay_in_their_range() {
         let rows = |right: bool| answers(Task::SingleLabel, &[vec![1.0, 0.0]], [Target::Label(u32::from(!right))]);
@@ -373,9 +416,7 @@ mod tests {
         }
         // Two rows with one probability are never on two sides.
         let rows = answers(Task::MultiLabel, &[vec![0.5], vec![0.5]], [vec![0], vec![]].map(Target::labels));
-        assert!(
-            value(&rows, &names(1), chosen(&rows, 1, Metric::MacroF1), Metric::MacroF1) - 2.0 / 3.0 < 1e-12
-        );
+        assert!(value(&rows, &names(1), chosen(&rows, 1, Metric::MacroF1), Metric::MacroF1) - 2.0 / 3.0 < 1e-12);
     }
 
     /// Many labels, of more than a block: each is cut as if it were alone. Micro-F1 looks at the corners of its curve only: no label can
@@ -384,10 +425,13 @@ mod tests {
     fn labels_are_cut_as_if_alone_and_corners_are_enough() {
         let labels = 2 * BLOCK + 3;
         let p = |row: usize, id: usize| ((row * 37 + id * 101 + row * id * 7) % 97) as f32 / 97.0;
-        let has = |row: usize, id: usize| (row * 13 + id * 5) % (3 + id) == 0 && id % 7 != 6 || p(row, id) > 0.9 && id % 2 == 0;
+        let has = |row: usize, id: usize| {
+            (row * 13 + id * 5) % (3 + id) == 0 && id % 7 != 6 || p(row, id) > 0.9 && id % 2 == 0
+        };
         let probabilities: Vec<Vec<f32>> = (0..60).map(|row| (0..labels).map(|id| p(row, id)).collect()).collect();
-        let targets: Vec<Target> =
-            (0..60).map(|row| Target::labels((0..labels).filter(|id| has(row, *id)).map(|id| id as u32).collect())).collect();
+        let targets: Vec<Target> = (0..60)
+            .map(|row| Target::labels((0..labels).filter(|id| has(row, *id)).map(|id| id as u32).collect()))
+            .collect();
         let rows: Vec<(&[f32], &Target)> = probabilities.iter().map(Vec::as_slice).zip(&targets).collect();
         let all = thresholds(&rows, &names(labels), Metric::MacroF1);
         for id in 0..labels {
@@ -399,7 +443,8 @@ mod tests {
             assert_eq!(all[id], thresholds(&alone, &names(1), Metric::MacroF1)[0], "label {id}");
         }
         let cuts = || Cuts::of_block(&rows, 0..labels);
-        let (every, outermost) = (micro(&cuts().collect::<Vec<_>>()), micro(&cuts().map(Cuts::outermost).collect::<Vec<_>>()));
+        let (every, outermost) =
+            (micro(&cuts().collect::<Vec<_>>()), micro(&cuts().map(Cuts::outermost).collect::<Vec<_>>()));
         assert_eq!(every, outermost);
         let few = cuts().map(Cuts::outermost).map(|cuts| cuts.all.len()).sum::<usize>();
         assert!(few < cuts().map(|cuts| cuts.all.len()).sum::<usize>() / 2, "{few}");

@@ -26,7 +26,9 @@ pub(super) fn decided(
         // Of many labels and rows these take most of the memory: a copy only where they differ from those of the model.
         let scaled: Vec<Vec<f32>> = match temperature == 1.0 {
             true => Vec::new(),
-            false => dev.par_iter().map(|(answer, _)| answer.clone().decided(&calibrated).into_probabilities()).collect(),
+            false => {
+                dev.par_iter().map(|(answer, _)| answer.clone().decided(&calibrated).into_probabilities()).collect()
+            }
         };
         let rows: Vec<(&[f32], &Target)> = dev
             .iter()

@@ -308,10 +308,12 @@ fn sets_of_labels_are_measured_as_they_are_predicted() {
     let (names, printed) = table(&predict(&[]).stdout);
     assert_eq!(names, ["line", "labels", "p(speed)", "p(taste)", "text"]);
     let (_, rows) = table(rows().as_bytes());
-    let set = |labels: &str| labels.split('|').filter(|label| !label.is_empty()).map(String::from).collect::<BTreeSet<_>>();
+    let set =
+        |labels: &str| labels.split('|').filter(|label| !label.is_empty()).map(String::from).collect::<BTreeSet<_>>();
     let mut exact = 0;
     for (printed, row) in printed.iter().zip(&rows) {
-        let above = thresholds.iter().filter(|(label, at)| printed[&format!("p({label})")].parse::<f64>().unwrap() >= **at);
+        let above =
+            thresholds.iter().filter(|(label, at)| printed[&format!("p({label})")].parse::<f64>().unwrap() >= **at);
         let above: BTreeSet<String> = above.map(|(label, _)| (*label).clone()).collect();
         assert_eq!(set(&printed["labels"]), above);
         exact += usize::from(above == set(&row["tags"]));
@@ -327,7 +329,8 @@ fn sets_of_labels_are_measured_as_they_are_predicted() {
             same_but_for(&found["evaluation"]["metrics"], &eval["metrics"], 2);
             assert_eq!((&found["rows"], &found["evaluation"]["digest"]), (&48.into(), &eval["digest"]));
             let of_label = |of: &Value, at: usize| {
-                ["label", "precision", "recall", "f1", "support"].map(|field| of["metrics"]["per_class"][at][field].clone())
+                ["label", "precision", "recall", "f1", "support"]
+                    .map(|field| of["metrics"]["per_class"][at][field].clone())
             };
             (0..2).for_each(|at| assert_eq!(of_label(&found["evaluation"], at), of_label(&eval, at)));
         }
@@ -337,7 +340,9 @@ fn sets_of_labels_are_measured_as_they_are_predicted() {
     // As text: the same but for the metric that compares rows.
     let out = predict(&["--labels", "--out", "o.csv"]);
     let text = String::from_utf8(out.stdout).unwrap();
-    let without = |text: &str| text.lines().filter(|line| !line.starts_with("average precision")).map(String::from).collect::<Vec<_>>();
+    let without = |text: &str| {
+        text.lines().filter(|line| !line.starts_with("average precision")).map(String::from).collect::<Vec<_>>()
+    };
     assert_eq!(without(&text)[1..], without(&said), "{text}");
     let plain = predict(&["--labels"]);
     assert_eq!(table(&plain.stdout).1, printed);
@@ -346,7 +351,10 @@ fn sets_of_labels_are_measured_as_they_are_predicted() {
     // A tag that the model does not know is refused, in its row; a column that is not there by the option's name.
     sandbox.write("odd.csv", "review,tags\n好,taste|price\n慢,speed\n好,price\n");
     for (arguments, want) in [
-        (&["--file", "odd.csv", "--labels", "tags"][..], "lines 2 and 4: label `price` (column `tags`) is not a label of the model"),
+        (
+            &["--file", "odd.csv", "--labels", "tags"][..],
+            "lines 2 and 4: label `price` (column `tags`) is not a label of the model",
+        ),
         (&["--file", "rows.csv", "--labels", "tag"], "no column `tag`, which --labels names"),
     ] {
         let out = sandbox.taper(&[&["predict", "multi"], arguments].concat());
@@ -380,10 +388,12 @@ fn numbers_are_measured_as_they_are_predicted() {
     // A column of texts is one message, not one for each row.
     let texts: String = (0..40).map(|i| format!("好,n{i},0.5\n")).collect();
     sandbox.write("texts.csv", format!("review,stars,length\n{texts}"));
-    for command in [&["eval", "numbers", "--file", "texts.csv"][..], &["predict", "numbers", "--file", "texts.csv", "--labels"]] {
+    for command in
+        [&["eval", "numbers", "--file", "texts.csv"][..], &["predict", "numbers", "--file", "texts.csv", "--labels"]]
+    {
         let out = sandbox.taper(command);
         let error = String::from_utf8_lossy(&out.stderr).into_owned();
-        let want = "texts.csv: all 40 values of column `stars` are texts, none is a number\n  line 2: `stars` is `n0`";
+        let want = "texts.csv: none of the 40 values of column `stars` is a number\n  line 2: `stars` is `n0`";
         assert!(out.status.code() == Some(2) && error.contains(want) && error.lines().count() < 8, "{error}");
     }
     let out = sandbox.taper(&["predict", "numbers", "--file", "rows.csv"]);

@@ -20,7 +20,8 @@ epochs = 1
 fn sandbox(spec: &str) -> Sandbox {
     let rows: String = (0..120usize)
         .map(|i| {
-            let tags = ["taste", "speed", "price"].iter().enumerate().filter(|(id, _)| (i >> id) % 2 == 1 && i % 6 != 5);
+            let tags =
+                ["taste", "speed", "price"].iter().enumerate().filter(|(id, _)| (i >> id) % 2 == 1 && i % 6 != 5);
             let tags: Vec<&str> = tags.map(|(_, tag)| *tag).collect();
             let text = if i % 60 == 7 { String::new() } else { format!("第{i}次 {}", tags.join(" ")) };
             format!("{text},{},w{}\n", tags.join("|"), i % 50)
@@ -96,7 +97,7 @@ fn a_column_of_texts_instead_of_numbers_is_one_message() {
         .replace("label_separator = \"|\"\n", "")
         .replace("\"tags\"", "\"words\"");
     let said = refused(&numbers, &[]);
-    let want = "rows.csv: all 118 values of column `words` are texts, none is a number\n  lines 2, 52 and 102: `words` is `w0`, expected a \
+    let want = "rows.csv: none of the 118 values of column `words` is a number\n  lines 2, 52 and 102: `words` is `w0`, expected a \
                 number such as 3.5\n";
     assert!(said.contains(want) && said.contains("and 111 more\n"), "{said}");
     assert!(said.contains("name it in data.label_column") && said.lines().count() < 10, "{said}");

@@ -103,7 +103,10 @@ impl View {
             },
             metrics_heads: scores::heads(terms.task),
             metrics: result.map(|run| scores::rows(run, &intervals)).unwrap_or_default(),
-            decision: decided::section(result, &analysis.shown_runs().iter().map(|&i| &input.runs[i]).collect::<Vec<_>>()),
+            decision: decided::section(
+                result,
+                &analysis.shown_runs().iter().map(|&i| &input.runs[i]).collect::<Vec<_>>(),
+            ),
             classes: metrics.map(class_rows).unwrap_or_default(),
             classes_have_ap: terms.task == Task::MultiLabel,
             classes_note: metrics.and_then(classes_note),

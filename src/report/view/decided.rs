@@ -155,7 +155,9 @@ fn listed(all: impl Iterator<Item = String>) -> String {
     let mut all: Vec<String> = all.collect();
     let more = all.len().saturating_sub(MOST);
     all.truncate(MOST);
-    all.extend((more > 0).then(|| format!("and {} more (`decision.json` of the kept model)", format::count(more as u64))));
+    all.extend(
+        (more > 0).then(|| format!("and {} more (`decision.json` of the kept model)", format::count(more as u64))),
+    );
     all.join(", ")
 }
 

@@ -289,7 +289,10 @@ fn texts_with_other_targets_are_said() {
 /// As `taper eval` reads rows to measure a model on.
 #[test]
 fn rows_are_read_for_a_trained_model() {
-    let options = Layout { wording: Wording::Run { text: true, text_pair: true, label: true, label_option: "label-column" }, ..Layout::default() };
+    let options = Layout {
+        wording: Wording::Run { text: true, text_pair: true, label: true, label_option: "label-column" },
+        ..Layout::default()
+    };
     let known = labels(&[("x", "x"), ("y", "y")]);
     let (_dir, path) = file("a.csv", "text,tags,x,y,score,other\na,y|x,1,1,3,y\nb,,0,0,4.5,\nc,z,0,2,x,z\n");
     let origin = Origin::File(path.clone());

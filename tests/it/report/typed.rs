@@ -51,7 +51,9 @@ fn the_decisions_of_folds_are_measured_out_of_fold() {
     let input = sets_folds();
     let labels = &input.runs[0].run.labels;
     let decision = |run: &RunInput| run.run.decided.clone().expect("a decision").decision;
-    let rows = |of: &dyn Fn(&RunInput) -> Vec<Prediction>| measure(Task::MultiLabel, labels, &input.runs.iter().flat_map(of).collect::<Vec<_>>());
+    let rows = |of: &dyn Fn(&RunInput) -> Vec<Prediction>| {
+        measure(Task::MultiLabel, labels, &input.runs.iter().flat_map(of).collect::<Vec<_>>())
+    };
     let with = rows(&|run| by_decision(&run.predictions, &decision(run)));
     let without = rows(&|run| run.predictions.clone());
     let page = markdown(&input);
@@ -60,11 +62,14 @@ fn the_decisions_of_folds_are_measured_out_of_fold() {
         assert_ne!(without, with);
         let (first, rest) = metric.name().split_at(1);
         let name = first.to_uppercase() + rest;
-        let row = page.lines().find(|line| line.starts_with(&format!("| {name} |")) && line.matches('|').count() == 4 && line.contains(&with));
+        let row = page.lines().find(|line| {
+            line.starts_with(&format!("| {name} |")) && line.matches('|').count() == 4 && line.contains(&with)
+        });
         assert!(row.is_some_and(|row| row.contains(&without)), "{name} {without} {with}: {page}");
     }
     // Of the temperatures 1.1, 1.2 and 1.3, and the second label's thresholds 0.40, 0.45 and 0.50.
-    for said in ["1.200 (1.100–1.300)", "“味道好” 0.450 (0.400–0.500)", "| Out-of-fold, without | Out-of-fold, with |"] {
+    for said in ["1.200 (1.100–1.300)", "“味道好” 0.450 (0.400–0.500)", "| Out-of-fold, without | Out-of-fold, with |"]
+    {
         assert!(page.contains(said), "{said}: {page}");
     }
     // Each run's own are in the tables, and its metrics with them.
@@ -77,7 +82,8 @@ fn the_decisions_of_folds_are_measured_out_of_fold() {
     assert!((temperature - 1.2).abs() < 1e-12 && (threshold - 0.45).abs() < 1e-12);
     let all = text(&files, "metrics.csv");
     let of_run = measure(Task::MultiLabel, labels, &by_decision(&input.runs[1].predictions, &decision(&input.runs[1])));
-    let want = format!("tags fold=2/3,test,decided,{},macro_f1,{}", input.runs[1].run.steps, of_run.get(Metric::MacroF1));
+    let want =
+        format!("tags fold=2/3,test,decided,{},macro_f1,{}", input.runs[1].run.steps, of_run.get(Metric::MacroF1));
     assert!(all.contains(&want), "{want}: {all}");
     // One fold that has not decided: nothing is said of all of them.
     let mut open = sets_folds();
