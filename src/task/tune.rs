@@ -165,12 +165,13 @@ impl Cuts {
     }
 
     /// Without the cuts that are best for no weighting of `right` against `predicted`: those below the upper convex hull of all, which has
-    /// few corners where few rows have the label. Cuts on its edges stay, since they can be as good as its corners.
+    /// few corners where few rows have the label, and those that predict more rows than it takes to have all. Cuts on an edge stay, since
+    /// they can be as good as its corners.
     fn outermost(mut self) -> Self {
-        let mut hull: Vec<Cut> = Vec::new();
-        if self.with == 0 {
-            self.all.truncate(1);
+        if let Some(all_right) = self.all.iter().position(|cut| cut.right == self.with) {
+            self.all.truncate(all_right + 1);
         }
+        let mut hull: Vec<Cut> = Vec::new();
         for cut in self.all {
             let is_below = |a: &Cut, b: &Cut| {
                 let rise = |from: &Cut, to: &Cut| {
