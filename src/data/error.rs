@@ -195,13 +195,13 @@ pub enum DataError {
         /// The file.
         path: PathBuf,
         /// The column.
-        column: String,
+        column: Box<str>,
         /// How many rows there are.
         rows: u64,
         /// What is wrong with the first of them.
         first: Vec<Problem>,
         /// What to do, on a line of its own, or nothing.
-        help: String,
+        help: &'static str,
     },
     /// Cleaning left nothing.
     #[error("{}: no usable rows: {} read, of which {} without a text{} and {} without a label (columns read: {})", path.display(), count(*read), count(*missing_text), missing_pair.map_or_else(String::new, |rows| format!(", {} without a second text", count(rows))), count(*missing_label), found_columns(columns))]
@@ -359,15 +359,20 @@ impl Problems {
                 self.groups.truncate(FEW);
                 let help = match wording {
                     // Each line says how to write it.
-                    _ if !have_words => String::new(),
+                    _ if !have_words => "",
                     Wording::Keys => {
                         "\nif they are labels, remove data.problem_type; if the numbers are in another column, name it in \
                          data.label_column"
-                            .into()
                     }
-                    _ => "\nthe model predicts numbers: choose the column that has them".into(),
+                    _ => "\nthe model predicts numbers: choose the column that has them",
                 };
-                Err(DataError::NoNumber { path: path.to_owned(), column, rows, first: self.groups, help })
+                Err(DataError::NoNumber {
+                    path: path.to_owned(),
+                    column: column.into(),
+                    rows,
+                    first: self.groups,
+                    help,
+                })
             }
         }
     }
