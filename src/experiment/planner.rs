@@ -323,7 +323,7 @@ impl Planner {
         let mut runs = Vec::with_capacity(self.runs.len());
         for run in &self.runs {
             let rows = run.examples() as u64;
-            runs.push(SweptRun { key: &run.key, name: &run.name, config: &run.config, rows });
+            runs.push(SweptRun { key: &run.key, name: &run.name, trial: run.trial, config: &run.config, rows });
         }
         let mut sweep = self.spec.spec().sweep.clone();
         let leaves_some = self.allowed.runs.contains(&false) || self.allowed.more < self.to_come();

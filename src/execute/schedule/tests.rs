@@ -11,6 +11,9 @@ use crate::{
     store::RunState,
 };
 
+/// What the plan promises of pruning is what the scheduler does.
+mod pruning;
+
 const CPU: DeviceChoice = DeviceChoice::Cpu;
 const GPU: DeviceChoice = DeviceChoice::Cuda(0);
 const ASHA: Prune = Prune::Asha { reduction_factor: 3, rungs: 2 };
