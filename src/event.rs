@@ -184,23 +184,35 @@ pub struct ProbeScore {
     pub text_pair: Option<String>,
     /// What is expected, as the spec says it.
     pub expect: Option<String>,
-    /// What is predicted: `expect`, if that is right, else as [`Target::shown`] shows it.
+    /// What is predicted, as [`Target::shown`] shows it; after training with the temperature and the thresholds of the run.
     pub predicted: String,
+    /// Whether that is what is expected, in whichever order its labels are written; `None` if nothing is, and of numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub right: Option<bool>,
+    /// The probability of the predicted label, if there is one: with thresholds not always the highest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f32>,
     /// Probabilities of the labels.
     pub probabilities: Probabilities,
 }
 
 impl ProbeScore {
-    /// The highest probability, which is that of the predicted label; `None` of numbers, and where none or several labels are predicted
-    /// ([`Target::shown`]), which have no probability together.
+    /// The probability of the predicted label; `None` of numbers, and where none or several labels are predicted ([`Target::shown`]), which have
+    /// no probability together.
     pub fn confidence(&self) -> Option<f32> {
+        if self.confidence.is_some() {
+            return self.confidence;
+        }
+        // Earlier versions did not store it: without thresholds it is the highest.
         let of_one = !self.predicted.contains(Target::SEPARATOR) && self.predicted != Target::NONE;
         (of_one && !self.probabilities.is_empty()).then(|| self.probabilities.highest())
     }
 
     /// Whether what is predicted is what was expected; `None` if nothing was, and of numbers.
     pub fn is_right(&self) -> Option<bool> {
-        self.expect.as_ref().filter(|_| !self.probabilities.is_empty()).map(|expect| *expect == self.predicted)
+        let expect = self.expect.as_ref().filter(|_| !self.probabilities.is_empty())?;
+        // Earlier versions stored the expected text where it was right.
+        Some(self.right.unwrap_or(*expect == self.predicted))
     }
 }
 

@@ -525,6 +525,8 @@ fn probe_record(row: &Row<'_>) -> rusqlite::Result<ProbeRecord> {
             text_pair: row.get::<_, Option<String>>("text_pair")?.filter(|text| text != NO_TEXT),
             expect: row.get::<_, Option<String>>("expect")?.filter(|label| label != NO_LABEL),
             predicted: row.get("predicted")?,
+            right: row.get("is_right")?,
+            confidence: row.get("confidence")?,
             probabilities: row.get::<_, Json<Probabilities>>("probabilities")?.0,
         },
     })

@@ -395,13 +395,16 @@ fn insert_probes(
     scores: &[ProbeScore],
 ) -> rusqlite::Result<()> {
     let mut insert = tx.prepare_cached(
-        "INSERT OR REPLACE INTO probes (run, phase, step, text, text_pair, expect, predicted, probabilities)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT OR REPLACE INTO probes
+             (run, phase, step, text, text_pair, expect, predicted, is_right, confidence, probabilities)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
     for s in scores {
         let (expect, probabilities) = (s.expect.as_deref().unwrap_or(NO_LABEL), Json(&s.probabilities));
         let pair = s.text_pair.as_deref().unwrap_or(NO_TEXT);
-        insert.execute(params![key, Tag(when), Count(step), s.text, pair, expect, s.predicted, probabilities])?;
+        let (predicted, right, confidence) = (&s.predicted, s.right, s.confidence);
+        let (when, step) = (Tag(when), Count(step));
+        insert.execute(params![key, when, step, s.text, pair, expect, predicted, right, confidence, probabilities])?;
     }
     Ok(())
 }

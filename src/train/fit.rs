@@ -23,7 +23,7 @@ use crate::{
     metrics::Metric,
     model::{DropoutPlan, Named},
     plan::{CheckpointConfig, Choices, ClassWeights, Keep, TrainConfig},
-    task::{Objective, Task},
+    task::{Decision, Objective, Task},
 };
 
 /// Where a run writes files while it trains.
@@ -315,13 +315,16 @@ impl Fit<'_> {
             }
         }
         let of = |split| answers.get(&split).map(Vec::as_slice);
+        // Probes are answered as the kept model answers.
+        let mut decision = Decision::default();
         if let Some((choices, dev)) = self.training.choices.zip(of(Split::Dev)) {
             let decided = decided(choices, dev, of(Split::Test), &self.training.dataset.labels);
+            decision = decided.decision.clone();
             self.emit(Event::Decided(Box::new(decided)))?;
         }
         if !self.training.probes.is_empty() {
-            let scores =
-                score_probes(self.training.task, self.engine, self.training.probes, &self.training.dataset.labels)?;
+            let Training { task, probes, dataset, .. } = *self.training;
+            let scores = score_probes(task, self.engine, probes, &dataset.labels, &decision)?;
             self.emit(Event::ProbesScored { when, step: self.weights_of, scores })?;
         }
         Ok(())

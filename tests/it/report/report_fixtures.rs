@@ -266,6 +266,8 @@ impl Recipe {
                     text_pair: None,
                     expect: p.1.map(|id| self.labels[id].clone()),
                     predicted: self.labels[argmax(&probabilities)].clone(),
+                    right: None,
+                    confidence: None,
                     probabilities: probabilities.into(),
                 },
             }
