@@ -35,15 +35,11 @@ pub fn keep_among_the_last<T>(items: &mut Vec<T>, must_show: impl Fn(&T) -> bool
     items.extend(order.into_iter().map(|(_, item)| item));
 }
 
-/// That so many more runs of an experiment are not shown, and what shows them; `plain`: whether the list has no options that this command
-/// would need, too.
-pub fn more_runs(more: usize, (experiment, plain): (Option<&str>, bool), out: &Output) -> String {
+/// That so many more runs of an experiment are not shown, and what shows them; `options`: those of the list that this command needs, too.
+pub fn more_runs(more: usize, (experiment, options): (Option<&str>, &str), out: &Output) -> String {
     let more = counted(more as u64, "more run");
     let name = experiment.map_or(String::new(), |name| format!(" {}", shell_word(name)));
-    match plain {
-        true => format!("… and {more}: {}", out.command(&format!("taper list{name} --limit 0"))),
-        false => format!("… and {more} (--limit 0 shows all)"),
-    }
+    format!("… and {more}: {}", out.command(&format!("taper list{name}{options} --limit 0")))
 }
 
 /// That there is no database in a folder, and what creates one.

@@ -9,7 +9,7 @@ use taper::{
     execute::Prepared,
     format, metrics,
     model::ModelConfig,
-    plan::{DataConfig, Fold, Rates},
+    plan::{DataConfig, Fold, Metric, Rates},
     report::long_texts,
     store::AuditedLeak,
     task::Task,
@@ -59,8 +59,9 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
         .labels
         .iter()
         .zip(&counts)
-        .map(|(label, &count)| match task {
-            Task::Regression => data::escaped(label),
+        .enumerate()
+        .map(|(id, (label, &count))| match task {
+            Task::Regression => format!("{}: {}", data::escaped(label), spread(dataset, id)),
             Task::SingleLabel | Task::MultiLabel => {
                 format!("{}: {} ({})", data::escaped(label), format::count(count), share(count))
             }
@@ -69,9 +70,10 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
         .chain(more)
         .collect();
     let what = if task == Task::Regression { "numbers" } else { "labels" };
-    out.labelled((what, VALUES), &classes.join(", "))?;
-    if task == Task::SingleLabel {
-        baseline(dataset, splits, out)?;
+    let between = if task == Task::Regression { "; " } else { ", " };
+    out.labelled((what, VALUES), &classes.join(between))?;
+    if let Some(baseline) = baseline(task, dataset, splits) {
+        out.labelled(("baseline", VALUES), &baseline)?;
     }
     let one = if run.config.data.text_pair_column.is_some() { "pair" } else { "text" };
     if c.duplicates > 0 {
@@ -306,26 +308,68 @@ pub fn dropped(cleaning: &Cleaning) -> String {
     if dropped.is_empty() { "none dropped".into() } else { format!("dropped {}", dropped.join(", ")) }
 }
 
-/// What always predicting the most common label gives.
-fn baseline(dataset: &Dataset, splits: &Splits, out: &mut Output) -> Result<()> {
-    let train_counts = dataset.class_counts(&splits.train);
-    let always = metrics::majority(&train_counts).unwrap_or(0) as usize;
+/// The numbers of a column: `mean 3.12, standard deviation 1.204, from 1 to 5`.
+fn spread(dataset: &Dataset, column: usize) -> String {
+    let numbers = || dataset.rows.iter().filter_map(|row| row.target.numbers().get(column).copied());
+    let (mean, deviation) = moments(numbers());
+    let [low, high] = [numbers().fold(f64::INFINITY, f64::min), numbers().fold(f64::NEG_INFINITY, f64::max)];
+    let [mean, deviation, low, high] = [mean, deviation, low, high].map(|n| format::minus(&format::rate(n + 0.0)));
+    format!("mean {mean}, standard deviation {deviation}, from {low} to {high}")
+}
+
+/// Mean and standard deviation, which divides by the number of values; NaN without any.
+fn moments(numbers: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+    let n = numbers.clone().count() as f64;
+    // Sums of large numbers could overflow.
+    let mean = numbers.clone().map(|number| number / n).sum::<f64>();
+    let mean = if n > 0.0 { mean } else { f64::NAN };
+    (mean, numbers.map(|number| (number - mean) * ((number - mean) / n)).sum::<f64>().sqrt())
+}
+
+/// What a prediction that needs no text gives on the dev and on the test rows: as in the report always the most common label, all labels, or the
+/// mean of these rows. `None` without such rows.
+fn baseline(task: Task, dataset: &Dataset, splits: &Splits) -> Option<String> {
     let measured = [("dev", &splits.dev), ("test", &splits.test)].into_iter().filter(|(_, rows)| !rows.is_empty());
-    let gives: Vec<String> = measured
-        .map(|(name, rows)| {
-            let right = dataset.class_counts(rows)[always] as f64;
-            format!("{} of the {name} rows", format::percent(right / rows.len() as f64))
-        })
-        .collect();
-    out.labelled(
-        ("baseline", VALUES),
-        &format!(
-            "always predicting {}, {} in training, is right on {}",
-            data::escaped(&dataset.labels[always]),
-            metrics::majority_words(&train_counts, "label"),
-            gives.join(" and ")
-        ),
-    )
+    let gives = |on: &str, value: &dyn Fn(&[u32]) -> String| {
+        let gives: Vec<String> =
+            measured.clone().map(|(name, rows)| format!("{} {on} the {name} rows", value(rows))).collect();
+        Some(gives.join(" and ")).filter(|gives| !gives.is_empty())
+    };
+    match task {
+        Task::SingleLabel => {
+            let train_counts = dataset.class_counts(&splits.train);
+            let always = metrics::majority(&train_counts).unwrap_or(0) as usize;
+            let right = |rows: &[u32]| format::percent(dataset.class_counts(rows)[always] as f64 / rows.len() as f64);
+            let (label, words) =
+                (data::escaped(&dataset.labels[always]), metrics::majority_words(&train_counts, "label"));
+            Some(format!("always predicting {label}, {words} in training, is right on {}", gives("of", &right)?))
+        }
+        Task::MultiLabel => {
+            let f1 = |rows: &[u32]| Metric::MacroF1.text(f1_of_all(&dataset.class_counts(rows), rows.len() as u64));
+            Some(format!("predicting all labels for every row: macro-F1 {}", gives("on", &f1)?))
+        }
+        Task::Regression => {
+            let error = |rows: &[u32]| {
+                let of = |column| {
+                    moments(
+                        rows.iter()
+                            .filter_map(move |row| dataset.rows[*row as usize].target.numbers().get(column).copied()),
+                    )
+                    .1
+                };
+                let errors = (0..dataset.labels.len()).map(of).sum::<f64>();
+                Metric::Rmse.text(errors / dataset.labels.len() as f64)
+            };
+            let rmse = gives("on", &error)?;
+            Some(format!("predicting the mean of the same rows for every row: RMSE {rmse}"))
+        }
+    }
+}
+
+/// Macro-F1 of predicting all labels for each of `rows` rows, of which so many have each label.
+fn f1_of_all(supports: &[u64], rows: u64) -> f64 {
+    let f1 = |&support: &u64| metrics::Counts { right: support, predicted: rows, support }.f1();
+    supports.iter().map(f1).sum::<f64>() / supports.len() as f64
 }
 
 #[cfg(test)]
@@ -333,6 +377,15 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    /// Expected: scikit-learn 1.8 f1_score([[1,0],[1,1],[0,0],[1,0]], ones, average="macro") and numpy.std([1, 2, 4, 5]).
+    #[test]
+    fn baselines_need_no_text() {
+        assert!((f1_of_all(&[3, 1], 4) - (6.0 / 7.0 + 2.0 / 5.0) / 2.0).abs() < 1e-15);
+        let (mean, deviation) = moments([1.0, 2.0, 4.0, 5.0].into_iter());
+        assert!(mean == 3.0 && (deviation - 1.5811388300841898).abs() < 1e-12, "{mean} {deviation}");
+        assert_eq!(moments([f64::MAX, f64::MAX].into_iter()), (f64::MAX, 0.0));
+    }
 
     #[test]
     fn dropout_is_said_by_site() {

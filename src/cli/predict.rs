@@ -131,9 +131,7 @@ impl Predict {
         let origin = self.file.as_deref().map_or(Origin::StandardInput, Origin::of);
         if matches!(origin, Origin::StandardInput) && io::stdin().is_terminal() && !global.quiet {
             let what = if self.file.is_none() { "a text on each line" } else { "rows" };
-            input::note(&format!(
-                "reading {what} from the terminal: end with Ctrl-D on a line of its own, pressed until the command ends"
-            ));
+            input::note(&format!("reading {what} from the terminal: end with Ctrl-D on a line of its own"));
         }
         // Before the rows are checked, which can take minutes.
         let file = match (&self.out, target) {

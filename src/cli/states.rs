@@ -5,6 +5,8 @@ use taper::{
     store::{RunRecord, RunState},
 };
 
+use super::leaderboard::word;
+
 /// Runs selected by their state, or by why they failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Chosen {
@@ -20,6 +22,16 @@ impl Chosen {
         match self {
             Self::State(state) => run.state == state,
             Self::Failure(kind) => run.state == RunState::Failed && run.failure == Some(kind),
+        }
+    }
+}
+
+impl Chosen {
+    /// The word that [`parse`] reads.
+    pub fn word(self) -> String {
+        match self {
+            Self::State(state) => word(&state),
+            Self::Failure(kind) => word(&kind),
         }
     }
 }
@@ -51,6 +63,9 @@ mod tests {
         assert_eq!(parse("interrupted"), Ok(Chosen::State(RunState::Interrupted)));
         assert_eq!(parse("waiting"), Ok(Chosen::State(RunState::Waiting)));
         assert_eq!(parse("diverged"), Ok(Chosen::Failure(FailureKind::Diverged)));
+        for chosen in ["failed", "waiting", "oom"] {
+            assert_eq!(parse(chosen).unwrap().word(), chosen);
+        }
         assert_eq!(parse("oom"), Ok(Chosen::Failure(FailureKind::Oom)));
         assert!(parse("faild").unwrap_err().contains("diverged"));
     }

@@ -98,8 +98,8 @@ impl Input {
                 size = file.metadata().map_or(0, |metadata| metadata.len());
                 Box::new(file)
             }
-            Origin::StandardInput => Box::new(io::stdin()),
-            Origin::Descriptor(path) => Box::new(File::open(path).map_err(DataError::io(path))?),
+            Origin::StandardInput => Box::new(UntilEnd::of(io::stdin())),
+            Origin::Descriptor(path) => Box::new(UntilEnd::of(File::open(path).map_err(DataError::io(path))?)),
         };
         let (Opened { mut text, mut first, mut kind, packing }, passed) = opened(source).map_err(reading(&path, 1))?;
         if kind == Some(FileKind::Empty) {
@@ -224,6 +224,29 @@ impl Read for Input {
     }
 }
 
+/// A source that ends once: a terminal goes on after Ctrl-D if it is read again, so that it would have to be pressed several times.
+struct UntilEnd<R> {
+    source: R,
+    ended: bool,
+}
+
+impl<R> UntilEnd<R> {
+    fn of(source: R) -> Self {
+        Self { source, ended: false }
+    }
+}
+
+impl<R: Read> Read for UntilEnd<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.ended || buf.is_empty() {
+            return Ok(0);
+        }
+        let n = self.source.read(buf)?;
+        self.ended = n == 0;
+        Ok(n)
+    }
+}
+
 /// The first bytes of a text that is decoded, up to what cannot be: that is an error of its row, once it is read.
 fn decoded_head(text: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut first = Vec::new();
@@ -284,4 +307,30 @@ pub(super) fn read_line(reader: &mut impl BufRead, buffer: &mut Vec<u8>) -> io::
     buffer.clear();
     reader.by_ref().take(MAX_ROW + 1).read_until(b'\n', buffer)?;
     if buffer.len() as u64 > MAX_ROW { Err(InputFault::RowTooLong.into()) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As a terminal, which gives what is typed after each Ctrl-D.
+    struct Terminal(Vec<&'static [u8]>);
+
+    impl Read for Terminal {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            let typed = self.0.remove(0);
+            buf[..typed.len()].copy_from_slice(typed);
+            Ok(typed.len())
+        }
+    }
+
+    #[test]
+    fn an_end_that_was_read_stays_one() {
+        let mut input = UntilEnd::of(Terminal(vec![b"a\n", b"b\n", b"", b"c\n"]));
+        let mut text = String::new();
+        assert_eq!(input.read(&mut []).unwrap(), 0, "this is no end");
+        input.read_to_string(&mut text).unwrap();
+        input.read_to_string(&mut text).unwrap();
+        assert_eq!((text.as_str(), input.source.0.len()), ("a\nb\n", 1), "it is not read again");
+    }
 }

@@ -4,7 +4,7 @@ use std::{process::Stdio, time::Duration};
 
 use serde_json::Value;
 use taper::{
-    event::Split,
+    event::{Split, When},
     metrics::{Metric, Target},
     store::{RunState, Store},
 };
@@ -75,6 +75,11 @@ class_weights = "balanced"
 keep = "best"
 metric = "average_precision"
 every_steps = 3
+[[probes]]
+text = "很快"
+expect = "yes"
+[[probes]]
+text = "难吃"
 "#
 );
 
@@ -211,6 +216,33 @@ fn a_kept_model_decides_as_its_run() {
                 assert_eq!(is_predicted, p(label) >= threshold, "{row}");
             }
         }
+        // Probes after training are answered as by `taper predict`, with labels in the same order, whichever the spec has.
+        let probes = store.probes(&run.key, &run.config.probes).unwrap();
+        for probe in probes.iter().filter(|probe| probe.when == When::After).map(|probe| &probe.score) {
+            let row = &sandbox.json(&["predict", name, &probe.text])[0];
+            let of = |value: &Value| value.as_str().expect("a label").to_owned();
+            let labels: Vec<String> = match name {
+                "multi" => row["labels"].as_array().expect("labels").iter().map(of).collect(),
+                _ => vec![of(&row["label"])],
+            };
+            let shown = if labels.is_empty() { Target::NONE.into() } else { labels.join(Target::SEPARATOR) };
+            assert_eq!(probe.predicted, shown, "{row}");
+            if let [label] = &labels[..] {
+                let p = row["probabilities"][label].as_f64().expect("a probability");
+                assert!((f64::from(probe.confidence().expect("one")) - p).abs() < 1e-5, "{row}: {probe:?}");
+            }
+            let expected = probe.expect.as_ref().map(|expect| {
+                let mut names: Vec<&str> = expect.split('|').collect();
+                names.sort_unstable();
+                let mut predicted: Vec<&str> = labels.iter().map(String::as_str).collect();
+                predicted.sort_unstable();
+                names == predicted
+            });
+            assert_eq!(probe.is_right(), expected, "{probe:?}");
+        }
+        assert!(probes.iter().any(|probe| probe.when == When::After));
+        let said = sandbox.ok(&["show", name]);
+        assert!(said.contains("probes after training: with temperature ") && said.contains("as in `taper predict`"));
         // It is exported with the model.
         sandbox.ok(&["export", name, "exported"]);
         assert_eq!(
@@ -228,6 +260,82 @@ fn a_kept_model_decides_as_its_run() {
         let text = sandbox.ok(&["show", name]);
         assert!(text.contains("temperature") && text.contains("thresholds") && text.contains("without)"), "{text}");
     }
+}
+
+/// The metric that selects is none of those that results are usually shown by.
+#[test]
+fn what_selects_is_shown_on_dev_and_on_test() {
+    let sandbox = sandbox();
+    let output = sandbox.taper(&["run", "binary.toml"]);
+    let [said, lines] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    let run = store(&sandbox.path("runs")).runs().unwrap().remove(0);
+    let evals = store(&sandbox.path("runs")).evals(&run.key).unwrap();
+    let on = |split| {
+        let eval = evals.iter().find(|e| e.when == When::After && e.split == split).expect("an evaluation");
+        Metric::AveragePrecision.text(eval.metrics.get(Metric::AveragePrecision))
+    };
+    let (dev, test) = (on(Split::Dev), on(Split::Test));
+    assert!(said.contains(&format!("  selected by     average precision: dev {dev}, test {test}\n")), "{said}");
+    assert!(lines.contains("  epoch 1  dev average precision ") && lines.contains("  accuracy "), "{lines}");
+    assert!(lines.contains(&format!("after training  test average precision {test}  accuracy ")), "{lines}");
+    assert!(lines.contains("after training with temperature and thresholds  "), "{lines}");
+    // The first metric of the task with and without the thresholds, too.
+    let thresholds = said.lines().find(|line| line.starts_with("  thresholds ")).expect(&said);
+    assert!(thresholds.contains("test F1 of yes ") && thresholds.contains(", test accuracy "), "{thresholds}");
+    assert_eq!(thresholds.matches(" without)").count(), 2, "{thresholds}");
+    assert!(said.contains(", without the temperature and the thresholds below\n"), "{said}");
+    let show = sandbox.ok(&["show", "binary"]);
+    assert!(
+        show.contains("AVERAGE PRECISION") && show.contains(&format!("\ntest average precision {test}\n")),
+        "{show}"
+    );
+    let list = sandbox.ok(&["list", "binary"]);
+    assert!(list.contains("DEV AVERAGE PRECISION") && list.contains("TEST AVERAGE PRECISION"), "{list}");
+    assert!(list.contains("TEST ACCURACY") && list.contains(&dev) && list.contains(&test), "{list}");
+}
+
+/// Expected: numpy's mean and std, and 2s / (n + s) of each label and split.
+#[test]
+fn the_plan_describes_targets_and_has_a_baseline_for_each_problem_type() {
+    let sandbox = sandbox();
+    let numbers = sandbox.ok(&["plan", "numbers.toml"]);
+    let spread = "numbers   stars: mean 2.562, standard deviation 1.919, from 0 to 5; length: mean 0.2917, standard deviation 0.1718, from 0 \
+                  to 0.5\n";
+    assert!(numbers.contains(spread), "{numbers}");
+    sandbox.ok(&["run", "numbers.toml", "--quiet"]);
+    let stored = store(&sandbox.path("runs"));
+    let run = stored.runs().unwrap().remove(0);
+    let error = |split| {
+        let rows = stored.predictions(&run.key, split).unwrap();
+        let of = |column: usize| {
+            let values: Vec<f64> = rows.iter().map(|row| row.label.numbers()[column]).collect();
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
+            (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / values.len() as f64).sqrt()
+        };
+        f64::midpoint(of(0), of(1))
+    };
+    let (dev, test) = (error(Split::Dev), error(Split::Test));
+    let baseline = format!(
+        "baseline  predicting the mean of the same rows for every row: RMSE {dev:.4} on the dev rows and {test:.4} on the test rows\n"
+    );
+    assert!(numbers.contains(&baseline), "{baseline}{numbers}");
+    let sets = sandbox.ok(&["plan", "multi.toml"]);
+    sandbox.ok(&["run", "multi.toml", "--quiet"]);
+    let run = stored.runs().unwrap().into_iter().find(|run| run.name == "multi").expect("a run");
+    let f1 = |split| {
+        let rows = stored.predictions(&run.key, split).unwrap();
+        let of = |label: u32| {
+            let support = rows.iter().filter(|row| row.label.ids().contains(&label)).count() as f64;
+            2.0 * support / (rows.len() as f64 + support)
+        };
+        format!("{:.1}%", f64::midpoint(of(0), of(1)) * 100.0)
+    };
+    let baseline = format!(
+        "baseline  predicting all labels for every row: macro-F1 {} on the dev rows and {} on the test rows\n",
+        f1(Split::Dev),
+        f1(Split::Test)
+    );
+    assert!(sets.contains(&baseline), "{baseline}{sets}");
 }
 
 #[test]
@@ -274,7 +382,11 @@ fn a_sweep_by_a_metric_of_sets_is_pruned_and_ranked_by_it() {
         board.as_array().unwrap().iter().filter_map(|trial| trial["figure"]["mean"].as_f64()).collect();
     assert!(values.len() == 12 && values.iter().all(|value| *value <= values[0]), "{board}");
     assert!(values.iter().any(|value| *value < values[0]), "not all are equal");
+    let [best, ..] = &board.as_array().unwrap()[..] else { panic!("{board}") };
+    let test = best["test_average_precision"]["mean"].as_f64().expect("the ranking metric on test rows");
+    assert!(best["test_macro_f1"]["mean"].is_number() && (0.0..=1.0).contains(&test), "{best}");
     let text = sandbox.ok(&["list", "sweep", "--leaderboard"]);
+    assert!(text.contains("TEST AVERAGE PRECISION") && text.contains(&format!("{test:.4}")), "{text}");
     assert!(text.to_lowercase().contains("dev average precision") || text.contains("DEV AP"), "{text}");
 }
 

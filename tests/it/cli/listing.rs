@@ -33,7 +33,7 @@ fn a_list_names_the_best_trial_and_sets_apart_what_is_no_longer_planned() {
     let short = sandbox.ok(&["list", "small", "--limit", "1"]);
     assert!(short.contains("\n… and 3 more runs: taper list small --limit 0\n"), "{short}");
     let sorted = sandbox.ok(&["list", "small", "--limit", "1", "--sort", "name"]);
-    assert!(sorted.contains("\n… and 3 more runs (--limit 0 shows all)\n"), "{sorted}");
+    assert!(sorted.contains("\n… and 3 more runs: taper list small --sort name --limit 0\n"), "{sorted}");
     let all = sandbox.json(&["list", "small"]);
     let of = |in_plan: bool| all.as_array().expect("runs").iter().filter(|run| run["in_plan"] == in_plan).count();
     assert_eq!((of(true), of(false)), (4, 2));
@@ -227,7 +227,7 @@ fn the_plan_numbers_rungs_as_events_do_and_tells_those_of_every_setting() {
         ),
         "{said}"
     );
-    // Two rungs on one evaluation keep their numbers.
+    // Two rungs on one evaluation are one, which keeps its number.
     let late = one.ok(&[
         "plan",
         "small.toml",
@@ -238,9 +238,9 @@ fn the_plan_numbers_rungs_as_events_do_and_tells_those_of_every_setting() {
         "--set",
         "train.eval_steps=8",
     ]);
-    assert!(late.contains("at rungs 1 and 2 (step 8 of 16) the best 1 in 4 trials"), "{late}");
+    assert!(late.contains("at rung 2 (step 8 of 16) the best 1 in 2 trials are promoted (4 → 2–3 trials)"), "{late}");
     assert!(
-        late.contains("sweep.rungs = 2, but there are too few evaluations: rungs 1 and 2 both fall on step 8 of 16; "),
+        late.contains("sweep.rungs = 2, but there are too few evaluations: rungs 1 and 2 both fall on step 8 of 16, where they count as one; "),
         "{late}"
     );
     let two_lengths = [
