@@ -92,6 +92,8 @@ pub fn ticks(text: &str) -> String {
 pub fn markdown_ticks(text: &str) -> String {
     let part = |(code, part): (bool, &str)| match code {
         false => markdown(part),
+        // A bar would end the cell of a table.
+        true if part.contains('|') => format!("\\`{}\\`", markdown(part)),
         true => format!("`{}`", part.replace(['\n', '\r'], " ")),
     };
     code_and_text(text).into_iter().map(part).collect()
@@ -220,6 +222,7 @@ mod tests {
         assert_eq!(ticks("it`s <b>"), "it`s &#60;b&#62;");
         assert_eq!(markdown_ticks("as `a_b` *has*"), "as `a_b` \\*has\\*");
         assert_eq!(markdown_ticks("it`s"), "it\\`s");
+        assert_eq!(markdown_ticks("`a|b` c"), "\\`a\\|b\\` c");
     }
 
     #[test]

@@ -30,6 +30,7 @@ mod reference;
 mod render;
 mod same_rows;
 mod staged;
+mod sweep;
 mod swept;
 mod tables;
 mod templates;

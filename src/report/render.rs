@@ -12,6 +12,7 @@ use super::{
     input::{Settings, split_name},
     pictures,
     staged::Staged,
+    sweep::{self, Sweep},
     tables, templates,
     view::{Picture, Pictures, View},
 };
@@ -68,14 +69,19 @@ fn fill(input: &ReportInput, out: &Path, system: impl FnOnce() -> Database) -> R
     let settings = Settings::of(&input.experiment);
     let analysis = Analysis::new(input);
     let mut folder = Folder { out, written: Vec::new() };
-    let pictures = folder.draw(input, &settings, &analysis, system)?;
-    let mut view = View::new(input, &settings, &analysis, pictures)?;
+    let sweep = Sweep::of(input, &analysis);
+    let pictures = folder.draw(input, &settings, &analysis, &sweep, system)?;
+    let mut view = View::new(input, &settings, &analysis, &sweep, pictures)?;
     view.files.clear();
     // Empty tables are written too, for programs that read them, but the page has no link to them.
     for (name, contents) in tables::names(input) {
         if tables::write(name, input, &analysis, &folder.file(name))? {
             view.files.push((name, contents));
         }
+    }
+    for table in sweep::tables(input, &analysis, &sweep)? {
+        files::write(&folder.file(table.name), &table.bytes)?;
+        view.files.push((table.name, table.contents));
     }
     files::write(&folder.file("report.md"), templates::markdown(&view).map_err(ReportError::Page)?.as_bytes())?;
     // The page is written last: if it exists, so do the other files.
@@ -105,6 +111,7 @@ impl Folder<'_> {
         input: &ReportInput,
         settings: &Settings,
         analysis: &Analysis,
+        sweep: &Sweep,
         system: impl FnOnce() -> Database,
     ) -> Result<Pictures, ReportError> {
         let best = analysis.best().map(|i| &input.runs[i]);
@@ -118,8 +125,10 @@ impl Folder<'_> {
         let numbers = result.map(pictures::numbers).unwrap_or_default();
         let (task, first) = (analysis.terms.task, analysis.terms.first);
         let first_name = format::capital(first.name());
+        let of_sweep = sweep::drawings(sweep, analysis);
 
         let mut texts: Vec<&str> = Vec::new();
+        texts.extend(of_sweep.iter().flat_map(|drawing| drawing.chart.texts()));
         texts.extend(loss.iter().flat_map(Chart::texts));
         texts.extend(metric.iter().flat_map(Chart::texts));
         texts.extend(change.iter().flat_map(|(chart, _)| chart.texts()));
@@ -130,6 +139,9 @@ impl Folder<'_> {
         files::write(&self.file("png-fonts.txt"), fonts.describe().as_bytes())?;
 
         let mut done = Pictures::default();
+        for drawing in of_sweep {
+            done.sweep.push(self.chart(drawing.name, &drawing.alt, drawing.caption, &drawing.chart, &fonts)?);
+        }
         if let Some(chart) = &loss {
             let cut = match chart.cut() {
                 0 => String::new(),

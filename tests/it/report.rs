@@ -8,6 +8,7 @@ mod choosing;
 mod labels;
 mod report_fixtures;
 mod sections;
+mod sweeps;
 mod typed;
 mod typed_fixtures;
 
@@ -119,7 +120,7 @@ fn the_page_shows_what_the_records_contain() {
     )));
     for message in [
         "loss is not finite at step 90 (lr 0.001)",
-        "data row 17: label `maybe` is not in data.labels",
+        "data row 17: label <code>maybe</code> is not in data.labels",
         "4 runs have no final result",
         "failed (diverged)",
         "The accuracy is optimistic: the best of 3 trials was chosen on the same test rows that it is measured on.",
@@ -148,7 +149,7 @@ fn a_pruned_run_is_no_failure() {
         "<td class=\"pruned\" data-of=\"State\">pruned</td>",
         "Of pruned trials, those that were trained further come first. ",
         "8th of 9 at step 75, where 3 go on",
-        "1 run was pruned: the sweep&#39;s pruning rule stopped it before the last step. The table of runs has the step and the reason.",
+        "1 run was pruned: the sweep&#39;s pruning rule stopped it before the last step. The section on the sweep has the step and the reason.",
         &format!("{} runs have no final result", missing - 1),
     ] {
         assert!(html.contains(part), "{part}");

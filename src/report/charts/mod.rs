@@ -7,11 +7,16 @@
 mod axes;
 mod before_after;
 mod bitmap;
+mod budget;
 mod draw;
+mod effects;
 mod fonts;
+mod heat;
 mod loss;
 mod matrix;
 mod metric;
+mod panel;
+mod parallel;
 mod pen;
 mod probes;
 mod reliability;
@@ -26,11 +31,16 @@ use plotters::{
 };
 
 pub use before_after::{BeforeAfterChart, Change};
+pub use budget::{BudgetChart, BudgetPlot};
 pub use draw::{png, svg};
+pub use effects::{EffectMean, EffectPlot, EffectsChart};
 pub use fonts::Fonts;
+pub use heat::HeatChart;
 pub use loss::{Curve, LossChart};
 pub use matrix::MatrixChart;
 pub use metric::{MetricChart, Track};
+pub use panel::{Mark, ticks};
+pub use parallel::{Line, ParallelAxis, ParallelChart};
 pub use pen::LegendEntry;
 pub use probes::{Bar, ProbeBars, ProbesChart};
 pub use reliability::{Bin, ReliabilityChart, ReliabilityWords};
@@ -45,8 +55,10 @@ pub const WIDTH: u32 = 1800;
 /// Width of a chart for a phone, on which a wide one would have letters too small to read.
 pub const NARROW: u32 = 900;
 
-type Area<DB> = DrawingArea<DB, Shift>;
-type Drawn<DB> = Result<(), DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorType>>;
+/// What a chart is drawn on.
+pub type Area<DB> = DrawingArea<DB, Shift>;
+/// Whether it was drawn.
+pub type Drawn<DB> = Result<(), DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorType>>;
 
 /// Something that can be drawn.
 pub trait Chart {
