@@ -91,7 +91,7 @@ fn seconds(path: &Path) -> f64 {
     let spec = format!("model.source = \"scratch:tiny\"\ndata.source = \"path:{}\"\n", path.display());
     let config = config(&spec);
     let start = Instant::now();
-    let data = read(path, &config).expect("a data set");
+    let data = read(path, &config).expect("a dataset");
     let taken = start.elapsed().as_secs_f64();
     assert_eq!(data.labels, ["0", "1"]);
     taken

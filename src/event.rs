@@ -7,7 +7,7 @@ use crate::{
     warning::Warning,
 };
 
-/// A part of the data set.
+/// A part of the dataset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Split {
@@ -146,15 +146,50 @@ impl Prediction {
     /// How sure the model is, from 0 to 1: the probability of the predicted label; where a row may have several, the mean over the labels of the
     /// probability of what is predicted of each. `None` of numbers, and where the probability is not stored.
     pub fn confidence(&self) -> Option<f32> {
-        match &self.predicted {
-            Target::Label(id) => self.probabilities.get(*id),
-            Target::Labels(_) => {
-                let (sum, n) =
-                    self.probabilities.iter().fold((0.0, 0.0), |(sum, n), (_, p)| (sum + p.max(1.0 - p), n + 1.0));
-                (n > 0.0).then(|| sum / n)
-            }
-            Target::Values(_) => None,
+        confidence(&self.predicted, &self.probabilities)
+    }
+}
+
+fn confidence(predicted: &Target, probabilities: &Probabilities) -> Option<f32> {
+    match predicted {
+        Target::Label(id) => probabilities.get(*id),
+        Target::Labels(_) => {
+            let (sum, n) = probabilities.iter().fold((0.0, 0.0), |(sum, n), (_, p)| (sum + p.max(1.0 - p), n + 1.0));
+            (n > 0.0).then(|| sum / n)
         }
+        Target::Values(_) => None,
+    }
+}
+
+/// What was predicted for a row before training. The row's text and target are in its [`Prediction`] after training.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PredictionBefore {
+    /// Index of the row after cleaning, from 0.
+    pub row: u32,
+    /// What is predicted.
+    pub predicted: Target,
+    /// Probabilities of the labels; where each row has one label, only those of the predicted label and of the row's own.
+    pub probabilities: Probabilities,
+}
+
+impl PredictionBefore {
+    /// As [`Prediction::confidence`].
+    pub fn confidence(&self) -> Option<f32> {
+        confidence(&self.predicted, &self.probabilities)
+    }
+}
+
+impl From<Prediction> for PredictionBefore {
+    fn from(p: Prediction) -> Self {
+        let Prediction { row, label, predicted, probabilities, .. } = p;
+        let probabilities = match (&label, &predicted) {
+            (Target::Label(own), Target::Label(id)) => {
+                let ids = [*id, *own].into_iter().take(1 + usize::from(own != id));
+                Probabilities::named(ids.filter_map(|id| Some((id, probabilities.get(id)?))).collect())
+            }
+            _ => probabilities,
+        };
+        Self { row, predicted, probabilities }
     }
 }
 
@@ -184,23 +219,35 @@ pub struct ProbeScore {
     pub text_pair: Option<String>,
     /// What is expected, as the spec says it.
     pub expect: Option<String>,
-    /// What is predicted: `expect`, if that is right, else as [`Target::shown`] shows it.
+    /// What is predicted, as [`Target::shown`] shows it; after training with the temperature and the thresholds of the run.
     pub predicted: String,
+    /// Whether that is what is expected, in whichever order its labels are written; `None` if nothing is, and of numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub right: Option<bool>,
+    /// The probability of the predicted label, if there is one: with thresholds not always the highest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<f32>,
     /// Probabilities of the labels.
     pub probabilities: Probabilities,
 }
 
 impl ProbeScore {
-    /// The highest probability, which is that of the predicted label; `None` of numbers, and where none or several labels are predicted
-    /// ([`Target::shown`]), which have no probability together.
+    /// The probability of the predicted label; `None` of numbers, and where none or several labels are predicted ([`Target::shown`]), which have
+    /// no probability together.
     pub fn confidence(&self) -> Option<f32> {
+        if self.confidence.is_some() {
+            return self.confidence;
+        }
+        // Earlier versions did not store it: without thresholds it is the highest.
         let of_one = !self.predicted.contains(Target::SEPARATOR) && self.predicted != Target::NONE;
         (of_one && !self.probabilities.is_empty()).then(|| self.probabilities.highest())
     }
 
     /// Whether what is predicted is what was expected; `None` if nothing was, and of numbers.
     pub fn is_right(&self) -> Option<bool> {
-        self.expect.as_ref().filter(|_| !self.probabilities.is_empty()).map(|expect| *expect == self.predicted)
+        let expect = self.expect.as_ref().filter(|_| !self.probabilities.is_empty())?;
+        // Earlier versions stored the expected text where it was right.
+        Some(self.right.unwrap_or(*expect == self.predicted))
     }
 }
 
@@ -332,6 +379,13 @@ pub enum Event {
         split: Split,
         /// One for each row.
         predictions: Vec<Prediction>,
+    },
+    /// What was predicted before training for the rows that are tested: those of the test split, or of the dev split if there is no other.
+    PredictedBefore {
+        /// Part of the data.
+        split: Split,
+        /// One for each row.
+        predictions: Vec<PredictionBefore>,
     },
     /// The probe sentences were classified.
     ProbesScored {

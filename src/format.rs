@@ -54,6 +54,18 @@ pub fn signed(difference: f64, digits: usize) -> String {
     }
 }
 
+/// Numbers with true minus signs, as all computed values have them: `−0.5, 2`.
+pub fn minus(numbers: &str) -> String {
+    let begins = |before: Option<char>| before.is_none_or(|c| c == ' ' || c == ',');
+    let mut before = None;
+    let sign = |c: char| {
+        let shown = if c == '-' && begins(before) { '−' } else { c };
+        before = Some(c);
+        shown
+    };
+    numbers.chars().map(sign).collect()
+}
+
 /// A loss with four decimals, or in scientific notation if those would be zeros.
 pub fn loss(value: f64) -> String {
     if !value.is_finite() {
@@ -337,6 +349,12 @@ mod tests {
     fn settings_lose_no_digit() {
         let said = [0.0005, 0.01, 0.1, 1e-8, 1.0, 0.0, 2_500_000.0, 0.000123456789].map(setting);
         assert_eq!(said, ["5e-4", "0.01", "0.1", "1e-8", "1", "0", "2.5e6", "1.23456789e-4"]);
+    }
+
+    #[test]
+    fn computed_numbers_have_a_true_minus_sign() {
+        assert_eq!(minus("-0.5, 2, -3e-5"), "−0.5, 2, −3e-5");
+        assert_eq!((minus("2"), minus("")), ("2".into(), String::new()));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{
 
 use super::server::Server;
 
-/// Why a model or a data set is unavailable. No message contains a token.
+/// Why a model or a dataset is unavailable. No message contains a token.
 #[derive(Debug, thiserror::Error)]
 pub enum AssetError {
     /// A path does not exist.
@@ -17,7 +17,7 @@ pub enum AssetError {
     /// A model is a folder, not a file.
     #[error("{} is a file, but a model is a folder with config.json, weights and a tokenizer: name that folder", .0.display())]
     NotAFolder(PathBuf),
-    /// A data set is a file, not a folder.
+    /// A dataset is a file, not a folder.
     #[error(
         "{} is a folder; name a file in it, or name its splits: data.splits = {{ train = \"train\", dev = \
          \"validation\", test = \"test\" }}",
@@ -34,7 +34,7 @@ pub enum AssetError {
     },
     /// PyTorch's weights are sharded.
     #[error(
-        "{source_} keeps its weights in several pickles ({index}); save them as safetensors with transformers' \
+        "{source_} keeps its weights in sharded PyTorch files ({index}); save them as safetensors with transformers' \
          model.save_pretrained(DIR) and use path:DIR"
     )]
     Sharded {
@@ -95,7 +95,7 @@ pub enum AssetError {
         /// Its data files.
         files: Vec<String>,
     },
-    /// The splits of a data set are not as the spec names them.
+    /// The splits of a dataset are not as the spec names them.
     #[error("{source_}: {what}")]
     Splits {
         /// Folder or repository.
@@ -227,7 +227,7 @@ pub enum AssetError {
     },
     /// Another command has pinned other files of a source since this one read the lock.
     #[error(
-        "{}: another command has pinned other files of {source_} in the meantime; run the same command again to use those",
+        "{}: another command has pinned different files of {source_} in the meantime; run the same command again to use those",
         .lock.display()
     )]
     Raced {

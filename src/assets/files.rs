@@ -1,4 +1,4 @@
-//! Which files a model and a data set consist of; their digests.
+//! Which files a model and a dataset consist of; their digests.
 
 use std::{
     fs,
@@ -54,7 +54,7 @@ pub const SMALL_FILES: [&str; 11] = [
 const DATA: [&str; 8] = ["csv", "tsv", "tab", "jsonl", "ndjson", "json", "parquet", "xlsx"];
 /// Extensions of packed files.
 const PACKED: [&str; 3] = ["gz", "zst", "zstd"];
-/// Files that are about a data set.
+/// Files that are about a dataset.
 const ABOUT: [&str; 4] = ["config.json", "dataset_info.json", "dataset_infos.json", "dataset_dict.json"];
 
 /// A file with its digest.

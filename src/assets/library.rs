@@ -132,10 +132,10 @@ impl Library {
         self.once(Use::Data, source, file, |library| library.find_data(source, file))
     }
 
-    /// The files of the splits of a data set, by their names; `config` chooses a configuration.
+    /// The files of the splits of a dataset, by their names; `config` chooses a configuration.
     ///
     /// # Errors
-    /// As for [`Self::model`]; [`AssetError::Splits`] if the data set has no such configuration or split.
+    /// As for [`Self::model`]; [`AssetError::Splits`] if the dataset has no such configuration or split.
     pub fn data_set(&mut self, source: &Source, part: &Part) -> Result<DataSet, AssetError> {
         let key = part.key();
         self.once(Use::Data, source, key.as_deref(), |library| match part {

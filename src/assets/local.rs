@@ -236,7 +236,7 @@ mod tests {
 
         let pickles = folder(&[("config.json", "{}"), ("pytorch_model.bin.index.json", "{}"), ("vocab.txt", "")]);
         let message = model(pickles.path()).unwrap_err().to_string();
-        assert!(message.contains("several pickles") && message.contains("save_pretrained"), "{message}");
+        assert!(message.contains("sharded PyTorch files") && message.contains("save_pretrained"), "{message}");
     }
 
     #[test]

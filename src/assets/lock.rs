@@ -21,7 +21,7 @@ use crate::{plan::Source, regular};
 pub enum Use {
     /// A model.
     Model,
-    /// A data set.
+    /// A dataset.
     Data,
 }
 
@@ -301,7 +301,7 @@ mod tests {
         let mut late = one;
         late.add(pin("hf:a/two", "44"));
         let error = late.save().unwrap_err().to_string();
-        let advice = ": another command has pinned other files of hf:a/two in the meantime; run the same command again \
+        let advice = ": another command has pinned different files of hf:a/two in the meantime; run the same command again \
                       to use those";
         assert!(error.ends_with(&format!("a.toml.lock{advice}")), "{error}");
         assert_eq!(lock().pins()[1], pin("hf:a/two", "22"));

@@ -69,14 +69,14 @@ pub struct ModelFiles {
     pub files: Vec<FilePin>,
 }
 
-/// The local files of a data set, by split.
+/// The local files of a dataset, by split.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DataSet {
     /// The files of each split that was asked for, in that order.
     pub splits: Vec<Vec<PathBuf>>,
     /// The configuration that was chosen.
     pub config: Option<String>,
-    /// Names of the values 0, 1, … of columns of class labels, as the card of the data set says.
+    /// Names of the values 0, 1, … of columns of class labels, as the card of the dataset says.
     pub classes: BTreeMap<String, Vec<String>>,
 }
 

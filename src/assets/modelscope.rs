@@ -1,6 +1,6 @@
 //! ModelScope and its cache.
 //!
-//! Addresses and folders follow ModelScope's own Python package: files are listed at `/api/v1/models/OWNER/NAME/repo/files` (data sets:
+//! Addresses and folders follow ModelScope's own Python package: files are listed at `/api/v1/models/OWNER/NAME/repo/files` (datasets:
 //! `/repo/tree`, in pages) and downloaded from `/repo?Revision=…&FilePath=…`; they are stored in
 //! `models/OWNER--NAME/snapshots/REVISION/`, where the revision is as requested. Packages up to 1.37 stored them in
 //! `hub/models/OWNER/NAME`, which is also read.
@@ -29,7 +29,7 @@ use crate::plan;
 /// The default branch.
 const BRANCH: &str = "master";
 
-/// Files per page of a data set's list.
+/// Files per page of a dataset's list.
 const PAGE: usize = 200;
 /// The most pages that are read.
 const PAGES: usize = 100;

@@ -1,4 +1,4 @@
-//! Which files of a data set's repository or folder are which split, by the rules of the Hugging Face hub.
+//! Which files of a dataset's repository or folder are which split, by the rules of the Hugging Face hub.
 //!
 //! The rules are those of the `datasets` library (its `data_files.py`, 5.0): the configurations that the YAML header of README.md lists; else
 //! `data/SPLIT-00000-of-00002.…`; else words such as `train` in the names of folders; else in the names of files; else all files are
@@ -12,7 +12,7 @@ use serde::Deserialize;
 use super::{AssetError, files::is_data};
 use crate::format::and;
 
-/// The file with the card of a data set.
+/// The file with the card of a dataset.
 pub(super) const CARD: &str = "README.md";
 
 /// Words in file names, by the name of their split.
@@ -25,10 +25,10 @@ const WORDS: [(&str, &[&str]); 3] = [
 /// What may stand around these words.
 const AROUND: &str = "[-._ 0-9]";
 
-/// The splits of a data set, each with its files in the order of their names.
+/// The splits of a dataset, each with its files in the order of their names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NamedSplits {
-    /// The configuration, if the data set has any.
+    /// The configuration, if the dataset has any.
     pub config: Option<String>,
     pub splits: Vec<(String, Vec<String>)>,
     /// Names of the values of each column of class labels, in the order of the values 0, 1, ….
@@ -36,7 +36,7 @@ pub(super) struct NamedSplits {
 }
 
 impl NamedSplits {
-    /// The splits of the data set with these files, whose README.md is `card`. `config` chooses a configuration.
+    /// The splits of the dataset with these files, whose README.md is `card`. `config` chooses a configuration.
     ///
     /// # Errors
     /// [`AssetError::Splits`] where it has several configurations and none of them is chosen, or where no file is of a split.
@@ -149,7 +149,7 @@ fn within(data: &[&str], folder: &str) -> Result<Splits, String> {
     Ok(patterns(&names)?.into_iter().map(|(split, files)| (split, full(files))).collect())
 }
 
-/// Folders that are configurations: two or more beside each other that each have files of a split, in a data set with no file outside them.
+/// Folders that are configurations: two or more beside each other that each have files of a split, in a dataset with no file outside them.
 fn config_folders(data: &[&str]) -> Vec<String> {
     let mut folders: Vec<String> = Vec::new();
     for name in data {
@@ -506,7 +506,7 @@ mod tests {
         assert!(NamedSplits::of("hf:a/b", &files, Some(card), Some("two")).unwrap().classes.is_empty());
     }
 
-    /// As the cards of go_emotions (`sequence`) and of data sets that newer versions wrote (`list`) have them.
+    /// As the cards of go_emotions (`sequence`) and of datasets that newer versions wrote (`list`) have them.
     #[test]
     fn class_labels_may_be_in_lists() {
         for list in ["sequence", "list"] {

@@ -1,4 +1,4 @@
-//! Models and data sets in repositories of any server: found in the cache, pinned by a lock, or downloaded.
+//! Models and datasets in repositories of any server: found in the cache, pinned by a lock, or downloaded.
 //!
 //! All files of a source come from one commit, so versions never mix. Small files are downloaded before the weights: if the weights are in
 //! the cache, all files of their commit are.

@@ -116,9 +116,9 @@ impl Settings {
             ("HF_HUB_DOWNLOAD_TIMEOUT", "seconds"),
             ("MODELSCOPE_ENDPOINT", "an address"),
             ("MODELSCOPE_API_TOKEN", "a token"),
-            ("TAPER_DOWNLOAD_ATTEMPTS", "a whole number above 0"),
+            ("TAPER_DOWNLOAD_ATTEMPTS", "an integer above 0"),
             ("TAPER_DOWNLOAD_WAIT_S", "seconds, from 0.001 to 86400"),
-            ("TAPER_MAX_DOWNLOAD", "bytes, a whole number above 0"),
+            ("TAPER_MAX_DOWNLOAD", "bytes, an integer above 0"),
         ] {
             let Some(value) = var(name) else { continue };
             let found = match value.to_str().map(str::trim) {

@@ -29,7 +29,7 @@ pub struct SpecArgs {
     /// The experiment's TOML file.
     #[arg(value_name = "SPEC")]
     pub spec: PathBuf,
-    /// Set a key, overriding all other layers; can be repeated.
+    /// Set a key, overriding the spec file, profiles and environment; can be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
     /// Compute engine: taper's own kernels, or candle (the reference; slower). Same as --set train.engine=…

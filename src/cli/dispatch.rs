@@ -32,6 +32,7 @@ pub fn main() -> ExitCode {
         Command::Fetch(command) => command.execute(&global, &mut out),
         Command::List(command) => command.execute(&global, &mut out),
         Command::Show(command) => command.execute(&global, &mut out),
+        Command::Compare(command) => command.execute(&global, &mut out),
         Command::Report(command) => command.execute(&global, &mut out),
         Command::Predict(command) => command.execute(&global, &mut out),
         Command::Eval(command) => command.execute(&global, &mut out),

@@ -17,18 +17,19 @@ use super::{
     evaluation::{Evaluation, Known, values},
     export,
     input::{self, FileArgs},
+    measuring,
     output::Output,
     stop,
 };
 
-/// Evaluate a trained model on labelled rows: its metrics, and those of each label.
+/// Evaluate a trained model on labelled rows: accuracy, macro-F1, loss and per-label metrics, or those of its problem type.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  taper eval 3f2a --file newer.csv\n  \
     taper eval 3f2a --file newer.tsv --text-column review --label-column stars --json\n\n\
     The label column may contain the label values of the run, as in its training data, or their names from data.labels. Any other \
     label is an error, because the model cannot predict it. The result is not stored.")]
 pub struct Eval {
-    /// Run: its key, the first digits of its key, its name, or an experiment or spec file that has only one run.
+    /// Run: its key, a prefix of its key, its name, or an experiment or spec file that has only one run.
     run: String,
     /// CSV, TSV, JSON Lines, JSON, Parquet or Excel file with the rows; `-`: standard input.
     #[arg(long)]
@@ -50,18 +51,20 @@ impl Eval {
         let names = Classifier::labels_of(kept.folder())?;
         let origin = Origin::of(&self.file);
         let text = self.layout.columns(config)?;
-        let target = TargetColumns::of_run(config, self.label_column.as_deref());
+        let target = TargetColumns::of_run(config, self.label_column.as_deref(), "--label-column");
         let target = target.map_err(|what| Unusable(anyhow::anyhow!(what)))?;
         let values = values(&config.labels, &names);
-        let layout = Layout { missing: config.missing.clone(), ..self.layout.layout(self.label_column.is_none()) };
+        let layout = Layout {
+            missing: config.missing.clone(),
+            ..self.layout.layout((self.label_column.is_none(), "label-column"))
+        };
         let mut data = data::read_labelled(&origin, &layout, text, target, &values).map_err(|e| Unusable(e.into()))?;
         data.warnings.extend(trained_on(&data, &run, global));
         if !global.quiet && !out.json {
             input::warn(&data.warnings);
         }
 
-        let id_of = |name: &String| names.iter().position(|known| known == name).unwrap_or_default() as u32;
-        let ids: Vec<u32> = data.labels.iter().map(id_of).collect();
+        let ids = measuring::ids(&data.labels, &names);
         let targets: Vec<taper::task::Target> = data.rows.iter().map(|row| row.target.renamed(&ids)).collect();
         let texts: Vec<RowText<'_>> = data.rows.iter().map(RowText::from).collect();
         let (device, _) = global.device.open()?;

@@ -117,14 +117,8 @@ impl Evaluation<'_> {
     pub fn print(&self, out: &mut Output) -> Result<()> {
         let Self { run, file, cleaning, metrics, .. } = self;
         let mut left_out = Vec::new();
-        for (count, what, lines) in [
-            (cleaning.missing_text, "without a text", &cleaning.missing_text_lines),
-            (cleaning.missing_pair, "without a second text", &cleaning.missing_pair_lines),
-            (cleaning.missing_label, "without a label", &cleaning.missing_label_lines),
-        ] {
-            if count > 0 {
-                left_out.push(format!("; {} {what} left out ({})", format::count(count), lines_of(lines, count)));
-            }
+        for (count, what, lines) in cleaning.lacks(run.config.data.task()) {
+            left_out.push(format!("; {} {what} left out ({})", format::count(count), lines_of(lines, count)));
         }
         out.line(format!("run       {} {}", format::short(&run.key), run.name))?;
         out.line(format!("rows      {} of {file}{}", format::count(metrics.rows), left_out.concat()))?;

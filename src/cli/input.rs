@@ -23,7 +23,7 @@ pub struct FileArgs {
     /// Column (or JSON field) with the second text, if the model reads two; by default the column used in training.
     #[arg(long, value_name = "NAME")]
     text_pair_column: Option<String>,
-    /// Format of the file; by default detected from the extension, else from the first line.
+    /// Format of the file; detected by default, from the extension or else from the first bytes.
     #[arg(long, value_parser = formats())]
     format: Option<Format>,
     /// Encoding of a text file, such as `gb18030`; by default detected.
@@ -79,11 +79,11 @@ impl FileArgs {
     }
 
     /// The layout given by the options; columns are those of the run unless an option names others. `label`: whether the label column is the
-    /// run's.
-    pub fn layout(&self, label: bool) -> Layout {
+    /// run's, and the option that names another.
+    pub fn layout(&self, (label, label_option): (bool, &'static str)) -> Layout {
         let Self { format, encoding, delimiter, quoting, .. } = *self;
         let (text, text_pair) = (self.text_column.is_none(), self.text_pair_column.is_none());
-        let wording = Wording::Run { text, text_pair, label };
+        let wording = Wording::Run { text, text_pair, label, label_option };
         let (sheet, quoting) = (self.sheet.clone(), quoting.unwrap_or_default());
         Layout { format, encoding, sheet, delimiter, quoting, missing: Vec::new(), wording }
     }

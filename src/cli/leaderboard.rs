@@ -45,10 +45,10 @@ pub fn not_final_mark() -> String {
 const FURTHER_FIRST: &str = "pruned trials: those that were trained further come first";
 
 /// Explains the mark beside a state.
-pub const MARK: &str = "! predicts only one class, or is no better than always predicting the most common label";
+pub const MARK: &str = "! predicts only one label, or is no better than always predicting the most common label";
 
 /// The same where runs are of other problem types.
-pub const MARK_OF_OTHERS: &str = "! no better than always giving the same answer";
+pub const MARK_OF_OTHERS: &str = "! is no better than always making the same prediction";
 
 /// Prints the `most` best trials, or all: as a table, or with `--json` as an array.
 pub fn print(board: &Leaderboard, most: Option<usize>, out: &mut Output) -> Result<()> {
@@ -72,13 +72,17 @@ pub fn print_those(
     let header = layout.header();
     let intervals = layout.detail.has_intervals();
     let has_interval = |trial: &&Trial| {
-        let means = [trial.value.filter(|_| trial.is_final), trial.test.mean];
+        let means =
+            [trial.value.filter(|_| trial.is_final), trial.test.mean, trial.test_of_rank.and_then(|of| of.mean)];
         means.into_iter().flatten().any(|mean| mean.shown().is_some())
     };
     if !intervals && shown.iter().any(has_interval) {
         out.leave_out("intervals");
     }
-    if layout.detail == Detail::Least && is_tested(board, &shown) {
+    if !layout.also && is_also_tested(&shown) {
+        out.leave_out(&format!("test {}", board.metric.name()));
+    }
+    if !layout.tested && is_tested(board, &shown) {
         let on = if has_folds(&shown) { OUT_OF_FOLD } else { "test" };
         out.leave_out(&format!("{on} {}", board.test_metric.name()));
     }
@@ -87,15 +91,17 @@ pub fn print_those(
     let rows = shown.iter().zip(columns.values).map(|(trial, values)| {
         [rank(trial)].into_iter().chain(values).chain(layout.row(trial)).collect::<Vec<String>>()
     });
-    let tested = [board.test_metric.name(), board.test_metric.info().short].map(|name| format!("test {name}"));
-    let first_left_out = [tested[0].as_str(), &tested[1], OUT_OF_FOLD, "seeds", "folds", "runs", "state"];
+    let names = |metric: Metric| [metric.name(), metric.info().short].map(|name| format!("test {name}"));
+    let (tested, also) = (names(board.test_metric), names(board.metric));
+    let first_left_out =
+        [&tested[0], &tested[1], OUT_OF_FOLD, &also[0], &also[1], "seeds", "folds", "runs", "state"].map(AsRef::as_ref);
     out.fitted(&header, rows, &first_left_out)?;
     out.say_what_is_left_out()?;
     if let Some(more) = more(board, positions) {
         let all = format!("taper list {} --leaderboard", format::command::shell_word(&board.experiment));
         out.wrapped(&format!("{more}: {}", out.command(&all)))?;
     }
-    for note in footnotes(&shown, board.metric, layout.tested && intervals, intervals) {
+    for note in footnotes(&shown, board.metric, (layout.also && intervals, layout.tested && intervals), intervals) {
         out.wrapped(&note)?;
     }
     tie(board).iter().try_for_each(|note| out.wrapped(note))?;
@@ -145,23 +151,32 @@ fn arranged<'a>(
     let all: Vec<&str> = board.trials.iter().map(|trial| trial.name.as_str()).collect();
     let tested = is_tested(board, shown);
     let seeds = shown.iter().any(|trial| trial.planned() > 1);
-    let layout = |detail| Layout { board, shown, detail, tested: tested && detail != Detail::Least, seeds };
+    let also = is_also_tested(shown);
+    let layout = |(detail, tested): (Detail, bool)| {
+        let has_room = detail != Detail::Least;
+        Layout { board, shown, detail, also: also && has_room, tested: tested && has_room, seeds }
+    };
+    // Of two metrics on the test rows, the one that does not rank is left out first.
+    let and_less = |details: &[Detail]| {
+        let whole = details.iter().map(|detail| (*detail, tested));
+        whole.chain(details.iter().map(|detail| (*detail, false)).filter(|_| also && tested)).collect::<Vec<_>>()
+    };
     // A column for each value, and a line for each trial, where there is room for all of them.
     let columns = swept_columns(&all).map(|columns| names::Columns {
         values: positions.iter().map(|&i| columns.values[i].clone()).collect(),
         ..columns
     });
     if let Some((columns, width)) = columns.zip(width) {
-        let mut details = [Detail::Full, Detail::Intervals, Detail::Short].into_iter();
+        let mut details = and_less(&[Detail::Full, Detail::Intervals, Detail::Short]).into_iter();
         if let Some(detail) = details.find(|detail| layout(*detail).fits(&columns, width)) {
             return (columns, layout(detail));
         }
     }
     // Otherwise names, wrapped as needed.
     let names: Vec<String> = positions.iter().map(|&i| all[i].to_string()).collect();
-    let details = [Detail::Full, Detail::Short];
-    let has_room = |detail: &Detail| has_room(shown, &names, *detail, tested, seeds, board.metric, width);
-    let detail = details.into_iter().find(has_room).unwrap_or(Detail::Least);
+    let details = and_less(&[Detail::Full, Detail::Short]);
+    let detail = details.into_iter().find(|detail| layout(*detail).has_room(&names, width));
+    let detail = detail.unwrap_or((Detail::Least, false));
     let values = names.into_iter().map(|name| vec![name]).collect();
     (names::Columns { keys: vec!["trial".into()], values }, layout(detail))
 }
@@ -173,6 +188,11 @@ const OUT_OF_FOLD: &str = "out-of-fold";
 /// that is the mean over the folds.
 fn is_tested(board: &Leaderboard, shown: &[&Trial]) -> bool {
     has_folds(shown) || board.split != Split::Test && shown.iter().any(|trial| trial.test.mean.is_some())
+}
+
+/// Whether the metric that ranks is also shown on test rows, beside the first one of the task.
+fn is_also_tested(shown: &[&Trial]) -> bool {
+    shown.iter().any(|trial| trial.test_of_rank.is_some_and(|also| also.mean.is_some()))
 }
 
 fn has_folds(shown: &[&Trial]) -> bool {
@@ -189,6 +209,11 @@ fn test_heading(shown: &[&Trial], detail: Detail) -> String {
     }
 }
 
+/// The metric that ranks, on the test rows.
+fn also_cell(trial: &Trial, intervals: bool) -> String {
+    trial.test_of_rank.map_or(format::NOTHING.into(), |also| cell(also.mean, also.metric, intervals))
+}
+
 /// The accuracy on the test rows; in a cross-validation on those of all folds, or how many folds are completed.
 fn test_cell(trial: &Trial, intervals: bool) -> String {
     match trial.out_of_fold.as_ref().and_then(OutOfFold::incomplete) {
@@ -202,6 +227,8 @@ struct Layout<'a> {
     board: &'a Leaderboard,
     shown: &'a [&'a Trial],
     detail: Detail,
+    /// Whether there is a column of the metric that ranks on the test rows, and one of the first metric of the task.
+    also: bool,
     tested: bool,
     seeds: bool,
 }
@@ -214,8 +241,9 @@ impl Layout<'_> {
         };
         let test = test_heading(self.shown, self.detail);
         let value = format!("{} {metric}", word(&self.board.split));
+        let also = self.also.then(|| format!("test {metric}"));
         let seeds = self.seeds.then(|| replicates_of(self.shown)).into_iter();
-        seeds.chain([value]).chain(self.tested.then_some(test)).chain(["state".to_string()]).collect()
+        seeds.chain([value]).chain(also).chain(self.tested.then_some(test)).chain(["state".to_string()]).collect()
     }
 
     fn row(&self, trial: &Trial) -> Vec<String> {
@@ -224,6 +252,7 @@ impl Layout<'_> {
         let seeds = self.seeds.then(|| of_seeds(trial)).into_iter();
         seeds
             .chain([value_text(trial, self.board.metric, intervals)])
+            .chain(self.also.then(|| also_cell(trial, intervals)))
             .chain(test)
             .chain([state(trial, self.detail)])
             .collect()
@@ -243,47 +272,47 @@ impl Layout<'_> {
         let ranks = self.board.trials.len().to_string().len();
         ranks + (0..header.len()).map(widest).sum::<usize>() <= width
     }
-}
 
-/// Whether this fits a terminal of `width` columns without breaking a word of a name.
-fn has_room(
-    shown: &[&Trial],
-    names: &[String],
-    detail: Detail,
-    tested: bool,
-    seeds: bool,
-    metric: Metric,
-    width: Option<usize>,
-) -> bool {
-    let Some(width) = width else { return true };
-    let widest = |texts: &mut dyn Iterator<Item = String>| {
-        texts.map(|text| console::measure_text_width(&text) + 1).max().unwrap_or(0)
-    };
-    let word = widest(&mut names.iter().flat_map(|name| name.split_whitespace()).map(String::from));
-    let full = detail == Detail::Full;
-    let heading = test_heading(shown, detail);
-    let values =
-        |value: &dyn Fn(&Trial) -> String| widest(&mut shown.iter().map(|t| value(t)).chain([heading.clone()]));
-    let mut fixed = 4 + values(&|trial| value_text(trial, metric, full));
-    if seeds {
-        fixed += widest(&mut shown.iter().map(|t| of_seeds(t)).chain([replicates_of(shown)]));
+    /// Whether this fits a terminal of `width` columns with trials by their names, without breaking a word of one.
+    fn has_room(&self, names: &[String], width: Option<usize>) -> bool {
+        let Some(width) = width else { return true };
+        let Self { shown, detail, .. } = *self;
+        let widest = |texts: &mut dyn Iterator<Item = String>| {
+            texts.map(|text| console::measure_text_width(&text) + 1).max().unwrap_or(0)
+        };
+        let word = widest(&mut names.iter().flat_map(|name| name.split_whitespace()).map(String::from));
+        let full = detail == Detail::Full;
+        let heading = test_heading(shown, detail);
+        let values =
+            |value: &dyn Fn(&Trial) -> String| widest(&mut shown.iter().map(|t| value(t)).chain([heading.clone()]));
+        let mut fixed = 4 + values(&|trial| value_text(trial, self.board.metric, full));
+        if self.seeds {
+            fixed += widest(&mut shown.iter().map(|t| of_seeds(t)).chain([replicates_of(shown)]));
+        }
+        if self.also {
+            fixed += values(&|trial| also_cell(trial, full));
+        }
+        if self.tested {
+            fixed += values(&|trial| test_cell(trial, full));
+        }
+        let state = widest(&mut shown.iter().map(|trial| state(trial, detail)));
+        let left = width.saturating_sub(fixed);
+        // Long states are wrapped like names: they share the remaining width.
+        left >= word + state || full && left / 2 > word.max("completed".len())
     }
-    if tested {
-        fixed += values(&|trial| test_cell(trial, full));
-    }
-    let state = widest(&mut shown.iter().map(|trial| state(trial, detail)));
-    let left = width.saturating_sub(fixed);
-    // Long states are wrapped like names: they share the remaining width.
-    left >= word + state || full && left / 2 > word.max("completed".len())
 }
 
 /// Explains the intervals of these trials, and the marks.
-fn footnotes(shown: &[&Trial], metric: Metric, tested: bool, intervals: bool) -> Vec<String> {
+fn footnotes(shown: &[&Trial], metric: Metric, (also, tested): (bool, bool), intervals: bool) -> Vec<String> {
     let value = |trial: &&Trial| trial.value.filter(|_| intervals && trial.is_final).map(|mean| (metric, mean));
     let test = |trial: &&Trial| trial.test.mean.filter(|_| tested).map(|mean| (trial.test.metric, mean));
+    let also_mean = |trial: &&Trial| trial.test_of_rank.filter(|_| also).and_then(|of| Some((of.metric, of.mean?)));
     let folds = has_folds(shown);
-    let means: Vec<(Metric, Mean)> =
-        shown.iter().flat_map(|trial| [value(trial), test(trial).filter(|_| !folds)]).flatten().collect();
+    let means: Vec<(Metric, Mean)> = shown
+        .iter()
+        .flat_map(|trial| [value(trial), also_mean(trial), test(trial).filter(|_| !folds)])
+        .flatten()
+        .collect();
     let of = |means: &[(Metric, Mean)], replicate| {
         interval_notes(means.iter().map(|(metric, mean)| (*metric, mean)), replicate)
     };
@@ -300,7 +329,8 @@ fn footnotes(shown: &[&Trial], metric: Metric, tested: bool, intervals: bool) ->
         notes.push(not_final_mark());
     }
     let pruned = || shown.iter().filter(|trial| trial.state == RunState::Pruned && trial.value.is_some());
-    if pruned().any(|trial| trial.step != pruned().next().and_then(|first| first.step)) {
+    let progress = |trial: &&Trial| (trial.step, trial.steps);
+    if pruned().any(|trial| Some(progress(trial)) != pruned().next().map(progress)) {
         notes.push(FURTHER_FIRST.into());
     }
     if shown.iter().any(|trial| trial.warned > 0) {
@@ -383,9 +413,11 @@ fn among_equals(board: &Leaderboard, best: &Trial) -> String {
     let split = word(&board.split);
     match best.equal_best {
         (0 | 1, _) => String::new(),
-        (equal, same_loss) if equal == same_loss => format!("; the first of {equal} equal ones"),
-        (equal, 1) => format!("; of {equal} equal ones that with the lowest {split} loss"),
-        (equal, same_loss) => format!("; of {equal} equal ones the first of {same_loss} with the lowest {split} loss"),
+        (equal, same_loss) if equal == same_loss => format!("; the first of {equal} tied runs"),
+        (equal, 1) => format!("; among {equal} tied runs, the one with the lowest {split} loss"),
+        (equal, same_loss) => {
+            format!("; among {equal} tied runs, the first of the {same_loss} with the lowest {split} loss")
+        }
     }
 }
 
@@ -429,6 +461,7 @@ mod tests {
             best_run: None,
             equal_best: (1, 1),
             test: report::Tested { metric: Metric::Accuracy, mean: (completed > 0).then_some(mean) },
+            test_of_rank: None,
             out_of_fold: None,
             replicate: "seed",
             measured: completed,
@@ -451,6 +484,28 @@ mod tests {
         let shown: Vec<&Trial> = positions.iter().map(|&i| &board.trials[i]).collect();
         let (columns, layout) = arranged(board, &shown, positions, Some(width));
         (columns.keys, layout.detail)
+    }
+
+    /// Of two metrics on test rows the one that does not rank is left out first.
+    #[test]
+    fn the_metric_that_ranks_is_shown_on_test_rows_too() {
+        let names = ["lr=1e-3", "lr=3e-4"];
+        let mut board = board(names.map(|name| trial(name, RunState::Completed)).into());
+        board.metric = Metric::AveragePrecision;
+        for trial in &mut board.trials {
+            trial.test_of_rank = Some(report::Tested { metric: Metric::AveragePrecision, mean: trial.value });
+        }
+        let shown: Vec<&Trial> = board.trials.iter().collect();
+        let headings = |width| arranged(&board, &shown, &[0, 1], Some(width)).1.header();
+        assert_eq!(
+            headings(200),
+            ["seeds", "dev average precision", "test average precision", "test accuracy", "state"]
+        );
+        assert_eq!(headings(60), ["seeds", "dev AP", "test AP", "test acc", "state"]);
+        assert_eq!(headings(40), ["seeds", "dev AP", "test AP", "state"]);
+        assert_eq!(headings(20), ["seeds", "dev AP", "state"]);
+        let cells = arranged(&board, &shown, &[0, 1], Some(60)).1.row(shown[0]);
+        assert_eq!(cells, ["3", "0.9000", "0.9000", "90.0%", "completed"]);
     }
 
     #[test]
@@ -494,9 +549,9 @@ mod tests {
         };
         let begin = "its best run: aaaaaaaaaaaa (by dev accuracy, of 3 seeds";
         assert_eq!(said((1, 1)), format!("{begin})"));
-        assert_eq!(said((2, 2)), format!("{begin}; the first of 2 equal ones)"));
-        assert_eq!(said((2, 1)), format!("{begin}; of 2 equal ones that with the lowest dev loss)"));
-        assert_eq!(said((3, 2)), format!("{begin}; of 3 equal ones the first of 2 with the lowest dev loss)"));
+        assert_eq!(said((2, 2)), format!("{begin}; the first of 2 tied runs)"));
+        assert_eq!(said((2, 1)), format!("{begin}; among 2 tied runs, the one with the lowest dev loss)"));
+        assert_eq!(said((3, 2)), format!("{begin}; among 3 tied runs, the first of the 2 with the lowest dev loss)"));
     }
 
     #[test]

@@ -40,9 +40,9 @@ const WIDE: usize = 110;
     taper list rbt3-waimai-sweep --leaderboard      trials, best first\n  \
     taper list --watch                              in another terminal, while runs train")]
 pub struct List {
-    /// Show only the runs of this experiment, including those of earlier versions of its spec.
+    /// Show only this experiment's runs, and runs from earlier versions of its spec.
     experiment: Option<String>,
-    /// Sort runs by this key. `date` (the default): oldest first, by the time at which they were started (if not yet started: planned); `name`: alphabetically;
+    /// Sort runs by this key. `date` (the default): oldest first, by start time (runs not yet started: by the time they were planned); `name`: alphabetically;
     /// `accuracy`, `loss`: best first, on the dev split or else the test split, with unfinished runs last; `time`: longest first.
     #[arg(long, value_enum, value_name = "KEY", conflicts_with_all = ["leaderboard", "watch"])]
     sort: Option<Sort>,
@@ -111,6 +111,13 @@ impl List {
         Ok(ExitCode::SUCCESS)
     }
 
+    /// The options that choose and order, as they were given: ` --sort name --state failed`.
+    fn options(&self) -> String {
+        let sort = self.sort.and_then(|sort| Some(format!(" --sort {}", sort.to_possible_value()?.get_name())));
+        let states = self.state.iter().map(|state| format!(" --state {}", state.word()));
+        sort.into_iter().chain(states).collect()
+    }
+
     fn print(&self, store: &Store, mut experiments: Vec<Listed>, out: &mut Output) -> Result<()> {
         let keys = || experiments.iter().flat_map(Listed::runs).map(|run| run.key.as_str());
         // JSON records do not include dev accuracy.
@@ -170,7 +177,7 @@ impl List {
             out.wrapped(&heading(listed, best.map(|best| best.text)))?;
             let mut rows = |runs: &[RunRecord], names: &[String], out: &mut Output| {
                 let (more, range) = shown(runs);
-                let rest = more_runs(more, (listed.experiment.as_deref(), self.sort.is_none() && whole_plans), out);
+                let rest = more_runs(more, (listed.experiment.as_deref(), &self.options()), out);
                 if more > 0 && last {
                     out.wrapped(&rest)?;
                 }
@@ -414,7 +421,9 @@ impl Seen {
         left_out.iter().for_each(|heading| out.leave_out(heading));
         let rows = (0..runs.len()).map(|row| columns.iter().map(|column| column.cells[row].clone()).collect());
         let headings: Vec<&str> = columns.iter().map(|column| column.heading.as_str()).collect();
-        let measured: Vec<&str> = headings.iter().copied().filter(|heading| heading.starts_with("test")).collect();
+        // Of two columns the one of the metric that chooses comes first and is left out last.
+        let measured: Vec<&str> =
+            headings.iter().rev().copied().filter(|heading| heading.starts_with("test")).collect();
         out.fitted(&headings, rows, &[&LEAST[..], &measured[..], &["state"][..]].concat())
     }
 
@@ -430,6 +439,8 @@ impl Seen {
             Sort::Loss => (Metric::Loss, if has_dev { shown } else { Metric::Loss }),
             Sort::Date | Sort::Name | Sort::Time => (chosen, shown),
         };
+        // What chooses among runs is shown on both splits.
+        let also = Some(dev).filter(|dev| has_dev && has_test && *dev != test);
         let heading = |split: &str, metric: Metric| match (wide, (dev, test)) {
             (true, _) => format!("{split} {}", metric.name()),
             (false, (Metric::Accuracy, Metric::Accuracy)) => split.into(),
@@ -457,7 +468,7 @@ impl Seen {
             };
             if self.warned.contains(&run.key) { marked(&state) } else { state }
         };
-        let test_text = |run: &RunRecord| Self::test(run, test).map_or_else(dash, |value| test.text(value));
+        let on_test = |run: &RunRecord, of: Metric| Self::test(run, of).map_or_else(dash, |value| of.text(value));
         let time = |run: &RunRecord| self.seconds.get(&run.key).map_or_else(dash, |s| format::duration(*s));
         let mut columns = vec![
             column("run".into(), &|run| format::short(&run.key).to_string()),
@@ -471,7 +482,8 @@ impl Seen {
             columns.push(column("train loss".into(), &|run| run.last_loss.map_or_else(dash, format::loss)));
         }
         columns.extend(has_dev.then(|| column(heading("dev", dev), &|run| self.dev_text(run, dev))));
-        columns.extend(has_test.then(|| column(heading("test", test), &test_text)));
+        columns.extend(also.map(|also| column(heading("test", also), &|run| on_test(run, also))));
+        columns.extend(has_test.then(|| column(heading("test", test), &|run| on_test(run, test))));
         columns.push(column("started".into(), &|run| run.started_at.map_or_else(dash, |at| date(at, "%m-%d %H:%M"))));
         columns.push(column("time".into(), &time));
         columns

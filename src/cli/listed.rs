@@ -35,15 +35,11 @@ pub fn keep_among_the_last<T>(items: &mut Vec<T>, must_show: impl Fn(&T) -> bool
     items.extend(order.into_iter().map(|(_, item)| item));
 }
 
-/// That so many more runs of an experiment are not shown, and what shows them; `plain`: whether the list has no options that this command
-/// would need, too.
-pub fn more_runs(more: usize, (experiment, plain): (Option<&str>, bool), out: &Output) -> String {
+/// That so many more runs of an experiment are not shown, and what shows them; `options`: those of the list that this command needs, too.
+pub fn more_runs(more: usize, (experiment, options): (Option<&str>, &str), out: &Output) -> String {
     let more = counted(more as u64, "more run");
     let name = experiment.map_or(String::new(), |name| format!(" {}", shell_word(name)));
-    match plain {
-        true => format!("… and {more}: {}", out.command(&format!("taper list{name} --limit 0"))),
-        false => format!("… and {more} (--limit 0 shows all)"),
-    }
+    format!("… and {more}: {}", out.command(&format!("taper list{name}{options} --limit 0")))
 }
 
 /// That there is no database in a folder, and what creates one.
@@ -72,7 +68,7 @@ pub fn of_no_experiment(out: &Output) -> String {
     format!(
         "the experiments that planned these runs were removed: `{}` removes a run; `taper run` with a spec that plans the run adds it to \
          the experiment of that spec",
-        out.command("taper rm KEY")
+        out.command("taper rm RUN")
     )
 }
 
@@ -87,7 +83,7 @@ pub fn left_behind(runs: &[RunRecord], out: &Output) -> Option<String> {
             "not trained to the end: {}; `{}` with a spec that plans {it} continues {it}, `{}` removes {a_run}",
             RunState::counted(left),
             out.command("taper run"),
-            out.command("taper rm KEY")
+            out.command("taper rm RUN")
         )
     })
 }

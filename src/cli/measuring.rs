@@ -1,35 +1,33 @@
 //! Counts how many predictions are right while they are written.
 
-use std::collections::HashMap;
-
 use taper::{
-    data::{Row, RowText, Text},
+    data::{Row, RowText, Text, Texts},
     metrics::{Metrics, Tally},
-    task::{Answer, Target},
+    task::Answer,
 };
 
 use super::evaluation::Known;
 
-/// The rows so far that have a label.
+/// The rows so far that have a target.
 pub struct Measuring<'a> {
     tally: Tally,
-    /// Id of each label.
-    ids: HashMap<String, u32>,
+    /// The model's id of each label of the targets, by the id that it has in these.
+    ids: Vec<u32>,
     /// The rows among them that the model was trained on.
     pub known: Known<'a>,
 }
 
 impl<'a> Measuring<'a> {
-    /// `labels` are those of the model, by id; `trained` the rows that it was trained on.
-    pub fn new(labels: &[String], trained: &'a [Row]) -> Self {
-        let ids = labels.iter().cloned().zip(0..).collect();
+    /// `rows` are read with their targets; `labels` are those of the model, by id; `trained` the rows that it was trained on.
+    pub fn new(rows: &Texts, labels: &[String], trained: &'a [Row]) -> Self {
+        let ids = ids(rows.targets(), labels);
         Self { tally: Tally::streamed(labels.len()), ids, known: Known::new(trained) }
     }
 
-    /// Counts a row, if it has a label.
+    /// Counts a row, if it has a target.
     pub fn add(&mut self, row: &Text, answer: &Answer) {
-        if let Some(&id) = row.label.as_ref().and_then(|label| self.ids.get(label)) {
-            self.tally.add(answer.scored(&Target::Label(id)));
+        if let Some(target) = &row.target {
+            self.tally.add(answer.scored(&target.renamed(&self.ids)));
             self.known.look(RowText::from(row), row.line);
         }
     }
@@ -38,4 +36,9 @@ impl<'a> Measuring<'a> {
     pub fn metrics(self, labels: &[String]) -> Metrics {
         self.tally.metrics(labels)
     }
+}
+
+/// The model's id of each of these names, which are all among its labels.
+pub fn ids(names: &[String], labels: &[String]) -> Vec<u32> {
+    names.iter().map(|name| labels.iter().position(|label| label == name).unwrap_or_default() as u32).collect()
 }

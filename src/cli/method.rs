@@ -1,11 +1,17 @@
 //! How a sweep works, for the plan: what proposes its runs, when it compares them, and its budget.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 use taper::{
     execute::Prepared,
     experiment::Planner,
     format,
-    plan::{Batches, Promotions, Prune, RungSteps, prune::rungs, rung_steps::at, sanity::Trials},
+    plan::{
+        Batches, Promotions, Prune, RungSteps,
+        rung_steps::{at, numbers},
+        sanity::Trials,
+    },
     spec::{Search, Sweep},
 };
 
@@ -33,30 +39,25 @@ impl<'a> Method<'a> {
     /// For the runs planned so far.
     pub fn new(sweep: &'a Sweep, planner: &Planner) -> Self {
         let prune = Prune::of(sweep);
-        let steps = |run: &Prepared| rungs(&prune, &run.config.train, run.examples() as u64);
+        let own = |run: &Prepared| RungSteps::of(&prune, &run.config.train, run.examples() as u64);
+        let each: Vec<RungSteps> = planner.runs.iter().map(own).collect();
         let mut all: Vec<RungSteps> = Vec::new();
-        for run in &planner.runs {
-            let own = RungSteps::of(&prune, &run.config.train, run.examples() as u64);
-            if !all.contains(&own) {
-                all.push(own);
+        for own in &each {
+            if !all.contains(own) {
+                all.push(own.clone());
             }
         }
         let (known, trials) = (planner.known_trials(), planner.trials());
-        let promotions = Promotions::by(&prune, trials.all, Batches::of(sweep));
-        let share = promotions.as_ref().map(|promotions| {
-            // Of all runs together: steps to the first rung, from it to the second, …
-            let mut parts: Vec<f64> = Vec::new();
-            for run in &planner.runs {
-                let ends = steps(run).into_iter().chain([run.steps.total]);
-                for (at, part) in ends.scan(0, |from, to| Some(to - std::mem::replace(from, to))).enumerate() {
-                    match parts.get_mut(at) {
-                        Some(sum) => *sum += part as f64,
-                        None => parts.push(part as f64),
-                    }
-                }
+        let mut of_trials: Vec<&RungSteps> = Vec::new();
+        let mut known_trials = HashSet::new();
+        for (run, own) in planner.runs.iter().zip(&each) {
+            if known_trials.insert(run.trial) {
+                of_trials.push(own);
             }
-            promotions.steps(&parts)
-        });
+        }
+        let courses: Vec<_> = of_trials.into_iter().map(|own| (&own.rungs[..], own.total)).collect();
+        let promotions = Promotions::by(&prune, trials.all, Batches::of(sweep), &courses);
+        let share = promotions.as_ref().map(Promotions::steps);
         let own_dev = planner.runs.iter().any(|run| !run.dataset.dev.is_empty());
         let (more, over) = (planner.more, planner.is_over());
         Self { sweep, known, trials, more, over, own_dev, prune, rungs: all, promotions, share }
@@ -89,13 +90,13 @@ impl<'a> Method<'a> {
         }
         match self.prune {
             Prune::None => {}
-            Prune::Asha { .. } | Prune::Median { .. } if self.rungs.iter().all(|run| run.steps.is_empty()) => {
+            Prune::Asha { .. } | Prune::Median { .. } if numbers(&self.rungs).is_empty() => {
                 let rule = if matches!(self.prune, Prune::Median { .. }) { "median" } else { "ASHA" };
                 let why = format!("{rule}: prunes nothing, because no run is evaluated before its last step");
                 lines.push(("pruning", why));
             }
             Prune::Asha { reduction_factor, .. } => {
-                let left = self.promotions.as_ref().map(|of| of.words(deepest(&self.rungs))).unwrap_or_default();
+                let left = self.promotions.as_ref().map(Promotions::words).unwrap_or_default();
                 let (low, high) = self.share_range();
                 let [low, high] = [low, high].map(|share| format::decimals(share * 100.0, 0));
                 let share = if low == high { format!("{low}%") } else { format!("{low}–{high}%") };
@@ -188,13 +189,13 @@ impl<'a> Method<'a> {
 
     /// The share of trials that is trained to the end and keeps a model.
     pub fn finishing(&self) -> f64 {
-        self.promotions.as_ref().map_or(1.0, |promotions| promotions.past(deepest(&self.rungs)))
+        self.promotions.as_ref().map_or(1.0, Promotions::finishing)
     }
 
     /// Whether the rule stops as many trials as results decide, so that no share is known.
     pub fn stops_unknown(&self) -> bool {
         matches!(self.prune, Prune::Median { startup_trials } if self.trials.all > startup_trials)
-            && deepest(&self.rungs) > 0
+            && !numbers(&self.rungs).is_empty()
     }
 
     /// That rows of single runs and trials count whole runs, where pruning leaves some of them undone, and what the total counts.
@@ -209,13 +210,13 @@ impl<'a> Method<'a> {
 
     /// The steps of a run's rungs before its end.
     pub fn rungs_of(&self, run: &Prepared) -> Vec<u64> {
-        RungSteps::of(&self.prune, &run.config.train, run.examples() as u64).steps
+        RungSteps::of(&self.prune, &run.config.train, run.examples() as u64).steps()
     }
 
     /// The same as JSON. `rungs`: those that all runs have in common; if runs differ, each has its own.
     pub fn document(&self) -> Value {
         let rungs = match &self.rungs[..] {
-            [first, rest @ ..] if rest.iter().all(|run| run.steps == first.steps) => Some(&first.steps),
+            [first, rest @ ..] if rest.iter().all(|run| run.rungs == first.rungs) => Some(first.steps()),
             _ => None,
         };
         json!({
@@ -226,68 +227,28 @@ impl<'a> Method<'a> {
     }
 }
 
-/// The most rungs that a run has before its end.
-fn deepest(rungs: &[RungSteps]) -> usize {
-    rungs.iter().map(|run| run.steps.len()).max().unwrap_or(0)
-}
-
-/// `rung 1 (step 10 of 90) and rung 2 (step 30 of 90) the best 1 in 3 trials`. Rungs that every run has on one step decide there
-/// one after the other: `rungs 1 and 2 (step 12 of 60) the best 1 in 9 trials`. One trial passes in any case, so that it is never one
-/// in more than there are trials.
+/// `rung 1 (step 10 of 90) and rung 2 (step 30 of 90) the best 1 in 3 trials`. One trial passes in any case, so that it is never one in more
+/// than there are trials.
 fn promotions(runs: &[RungSteps], factor: u64, trials: u64) -> String {
-    let deepest = deepest(runs);
-    let falls_on_one = |rung: usize| {
-        let mut pairs = runs.iter().filter_map(|run| Some((run.steps.get(rung - 1)?, run.steps.get(rung)?)));
-        pairs.all(|(before, this)| before == this)
-    };
-    let mut groups: Vec<std::ops::Range<usize>> = Vec::new();
-    for rung in 0..deepest {
-        match groups.last_mut() {
-            Some(group) if falls_on_one(rung) => group.end = rung + 1,
-            _ => groups.push(rung..rung + 1),
-        }
-    }
-    let share = |group: &std::ops::Range<usize>| {
-        let power = u32::try_from(group.len()).unwrap_or(u32::MAX);
-        factor.saturating_pow(power).min(trials.max(1))
-    };
-    let name = |group: &std::ops::Range<usize>| {
-        let (first, last) = (group.start + 1, group.end);
-        let numbers = match group.len() {
-            1 => format!("rung {first}"),
-            2 => format!("rungs {first} and {last}"),
-            _ => format!("rungs {first} to {last}"),
-        };
-        format!("{numbers} ({})", at(runs, group.start))
-    };
-    let best = |n: u64| format!("the best 1 in {} trials", format::count(n));
-    match &groups[..] {
-        [first, rest @ ..] if rest.iter().all(|group| share(group) == share(first)) => {
-            let names: Vec<String> = groups.iter().map(name).collect();
-            format!("{} {}", format::and(&names), best(share(first)))
-        }
-        groups => {
-            let parts: Vec<String> =
-                groups.iter().map(|group| format!("{} {}", name(group), best(share(group)))).collect();
-            parts.join(", and at ")
-        }
-    }
+    let name = |rung: usize| format!("rung {} ({})", rung + 1, at(runs, rung));
+    let names: Vec<String> = numbers(runs).into_iter().map(name).collect();
+    format!("{} the best 1 in {} trials", format::and(&names), format::count(factor.min(trials.max(1))))
 }
 
 /// `at rungs 1 to 8 (steps 10, 20, 30, 40, … and 80 of 90)`; where runs differ, how many of them each has.
 fn at_evaluations(runs: &[RungSteps]) -> String {
     const SHOWN: usize = 5;
     // Runs whose epochs differ may have the same steps all the same.
-    let same = |first: &&RungSteps| runs.iter().all(|run| (&run.steps, run.total) == (&first.steps, first.total));
-    let Some(RungSteps { steps, total, .. }) = runs.first().filter(same) else {
-        let counts = || runs.iter().map(|run| run.steps.len() as u64);
+    let same = |first: &&RungSteps| runs.iter().all(|run| (&run.rungs, run.total) == (&first.rungs, first.total));
+    let Some(first) = runs.first().filter(same) else {
+        let counts = || runs.iter().map(|run| run.rungs.len() as u64);
         let (low, high) = (counts().min().unwrap_or(0), counts().max().unwrap_or(0));
         let span =
             if low == high { format::count(low) } else { format!("{} to {}", format::count(low), format::count(high)) };
         return format!("at each evaluation before the last step (rung 1, rung 2, …; a run has {span} of them)");
     };
-    let texts: Vec<String> = steps.iter().map(|step| format::count(*step)).collect();
-    let total = format::count(*total);
+    let texts: Vec<String> = first.steps().into_iter().map(format::count).collect();
+    let total = format::count(first.total);
     match &texts[..] {
         [one] => format!("at rung 1 (step {one} of {total})"),
         all if all.len() <= SHOWN => format!("at rungs 1 to {} (steps {} of {total})", all.len(), format::and(all)),
@@ -301,25 +262,33 @@ fn at_evaluations(runs: &[RungSteps]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use taper::plan::Rung;
+
     use super::*;
+
+    /// The rungs that fall on these steps: of those on one step the last.
+    fn numbered(steps: &[u64]) -> Vec<Rung> {
+        let is_last = |number: &usize| steps.get(number + 1) != Some(&steps[*number]);
+        (0..steps.len()).filter(is_last).map(|number| Rung { number, step: steps[number] }).collect()
+    }
 
     #[test]
     fn rungs_are_numbered_from_1_and_those_of_every_setting_are_told() {
         let of = |runs: &[(&[u64], u64)], factor, trials| {
             let run =
-                |(steps, total): &(&[u64], u64)| RungSteps { steps: steps.to_vec(), total: *total, per_epoch: 10 };
+                |(steps, total): &(&[u64], u64)| RungSteps { rungs: numbered(steps), total: *total, per_epoch: 10 };
             promotions(&runs.iter().map(run).collect::<Vec<_>>(), factor, trials)
         };
         assert_eq!(
             of(&[(&[10, 30], 90)], 3, 30),
             "rung 1 (step 10 of 90) and rung 2 (step 30 of 90) the best 1 in 3 trials"
         );
-        // On the same step they decide one after the other; one trial is always promoted.
-        assert_eq!(of(&[(&[9, 9], 60)], 3, 30), "rungs 1 and 2 (step 9 of 60) the best 1 in 9 trials");
-        assert_eq!(of(&[(&[1; 10], 60)], 100, 6), "rungs 1 to 10 (step 1 of 60) the best 1 in 6 trials");
+        // One that falls on the same step as the next is that one; one trial is always promoted.
+        assert_eq!(of(&[(&[9, 9], 60)], 3, 30), "rung 2 (step 9 of 60) the best 1 in 3 trials");
+        assert_eq!(of(&[(&[1; 10], 60)], 100, 6), "rung 10 (step 1 of 60) the best 1 in 6 trials");
         assert_eq!(
             of(&[(&[9, 9, 18], 60)], 3, 30),
-            "rungs 1 and 2 (step 9 of 60) the best 1 in 9 trials, and at rung 3 (step 18 of 60) the best 1 in 3 trials"
+            "rung 2 (step 9 of 60) and rung 3 (step 18 of 60) the best 1 in 3 trials"
         );
         // With swept epochs.
         assert_eq!(
@@ -332,13 +301,13 @@ mod tests {
         // Two rungs on one step of one run, and on two of another.
         assert_eq!(
             of(&[(&[12, 12], 60), (&[12, 24], 120)], 3, 30),
-            "rung 1 (step 12 of 60–120) and rung 2 (steps 12–24 of 60–120) the best 1 in 3 trials"
+            "rung 1 (step 12 of 120) and rung 2 (steps 12–24 of 60–120) the best 1 in 3 trials"
         );
     }
 
     #[test]
     fn evaluations_are_listed_and_of_many_the_first_and_the_last() {
-        let run = |steps, total| RungSteps { steps, total, per_epoch: 30 };
+        let run = |steps: Vec<u64>, total| RungSteps { rungs: numbered(&steps), total, per_epoch: 30 };
         assert_eq!(at_evaluations(&[run(vec![45], 90)]), "at rung 1 (step 45 of 90)");
         assert_eq!(at_evaluations(&[run(vec![45, 135], 180)]), "at rungs 1 to 2 (steps 45 and 135 of 180)");
         let many: Vec<u64> = (1..=1000).map(|i| i * 10).collect();

@@ -6,6 +6,7 @@
 mod ask;
 mod at_work;
 mod common;
+mod compare;
 mod costs;
 mod decision;
 mod dispatch;
@@ -34,6 +35,7 @@ mod predict;
 mod reader;
 mod reading;
 mod report;
+mod reports;
 mod results;
 mod rm;
 mod run;
@@ -62,6 +64,7 @@ Examples:
   taper run experiments/quickstart.toml --set train.lr=1e-4
                                             train with another learning rate
   taper list                                list all runs
+  taper compare 3f2a 9c1b                   say how two runs differ, and whether by chance
   taper report quickstart                   write the report
   taper predict 3f2a \"送餐很快\"             classify with the model of run 3f2a";
 
@@ -81,7 +84,7 @@ pub struct Global {
     /// Folder with the database, models and reports.
     #[arg(long, global = true, value_name = "DIR", env = "TAPER_RUNS", default_value = "runs")]
     runs: PathBuf,
-    /// Print JSON instead of text (`run`: one event per line).
+    /// Print JSON instead of text (for `taper run`, one event per line).
     #[arg(long, global = true)]
     json: bool,
     /// Print only results and errors.
@@ -110,18 +113,20 @@ enum Command {
     List(list::List),
     /// Show the details of one run.
     Show(show::Show),
-    /// Write the report of an experiment: report.html, report.md, charts and tables.
+    /// Compare runs or trials: settings, metrics, significance, and the rows on which they disagree.
+    Compare(compare::Compare),
+    /// Write the report of an experiment: report.html, report.md, charts and tables. Without a name, list the experiments.
     Report(report::Report),
     /// Classify texts with a trained model.
     Predict(predict::Predict),
-    /// Evaluate a trained model on labelled rows: accuracy, macro-F1, loss and metrics of each class.
+    /// Evaluate a trained model on labelled rows: accuracy, macro-F1, loss and per-label metrics, or those of its problem type.
     Eval(eval::Eval),
     /// Export a trained model to a folder that transformers can load.
     Export(export::Export),
     /// Train the runs that another taper process sends.
     #[command(hide = true)]
     Worker,
-    /// Train a run again from its stored config and compare the results. Stores nothing.
+    /// Retrain a run from its stored spec and compare the results. Stores nothing.
     Verify(verify::Verify),
     /// Remove runs: their records and their folders. Asks first.
     Rm(rm::Rm),

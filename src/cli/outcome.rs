@@ -116,7 +116,10 @@ pub fn print_outcome(store: &Store, outcome: &Outcome, out: &mut Output) -> Resu
     }
     failures(&runs).into_iter().try_for_each(|line| out.wrapped(&line))?;
     if tally.stopped + tally.waiting + tally.not_started > 0 {
-        out.line("run the same command again to resume")?;
+        // Of a single run its last line has said so.
+        if runs.len() > 1 || tally.stopped == 0 {
+            out.line("run the same command again to resume")?;
+        }
     } else if measured {
         let report = format!("taper report {}", shell_word(&experiment.name));
         out.line(format!("next: {}", out.command(&report)))?;
@@ -141,14 +144,14 @@ fn one(store: &Store, run: &RunRecord) -> Result<Vec<Said>> {
         (None, format!("{}  {}", format::short(&run.key), run.name)),
         labelled(
             format!("{} {}", word(&split), shown.name()),
-            format!("{}, loss {}", with_interval(m), Metric::Loss.text(m.get(Metric::Loss))),
+            format!("{}, loss {}{}", with_interval(m), Metric::Loss.text(m.get(Metric::Loss)), undecided(run)),
         ),
     ];
     lines.splice(1..1, run.early_stop().map(|early| (None, format!("  {early}"))));
     lines.extend(chosen_weights(run, &evals).map(|weights| labelled("weights".into(), weights)));
     if let Some(before) = at(&evals, When::Before, split) {
         let gain = gain(shown, m.get(shown) - before.get(shown));
-        let text = format!("{} ({gain})", shown.text(before.get(shown)));
+        let text = format!("{}, changed by {gain}", shown.text(before.get(shown)));
         lines.push(labelled("before training".into(), text));
     }
     if let Some((label, right)) = baseline(&[run]) {
@@ -157,8 +160,17 @@ fn one(store: &Store, run: &RunRecord) -> Result<Vec<Said>> {
         let text = format!("always predicting `{}`, {of} in training", format::one_line(&label));
         lines.push(labelled("baseline".into(), format!("{}: {text}", format::percent(share))));
     }
-    if let Some(dev) = at(&evals, When::After, Split::Dev).filter(|_| split != Split::Dev) {
+    let dev = at(&evals, When::After, Split::Dev).filter(|_| split != Split::Dev);
+    if let Some(dev) = dev {
         lines.push(labelled(format!("dev {}", shown.name()), shown.text(dev.get(shown))));
+    }
+    let metric = run.config.checkpoint.metric;
+    if metric != shown {
+        let of = [("dev", dev), (&word(&split), Some(m))]
+            .map(|(split, m)| Some(format!("{split} {}", metric.text(m?.get(metric)))));
+        let values = of.into_iter().flatten().collect::<Vec<_>>().join(", ");
+        let label = if chosen_weights(run, &evals).is_some() { "selected by" } else { "metric" };
+        lines.push(labelled(label.into(), format!("{}: {values}", metric.name())));
     }
     lines.extend(decided(run).into_iter().map(|(label, text)| labelled(label, text)));
     let results =
@@ -168,8 +180,18 @@ fn one(store: &Store, run: &RunRecord) -> Result<Vec<Said>> {
     Ok(lines)
 }
 
-/// What was chosen on the dev rows, and what it changes on the rows of the result: `thresholds`: `味道 0.41, 配送 0.35: test macro-F1 62.1%
-/// (57.5% without)`.
+/// That the metrics beside it are without what was chosen on the dev rows, which the kept model answers with.
+pub fn undecided(run: &RunRecord) -> &'static str {
+    match run.decided.as_ref().map(|decided| decided.metric.is_some()) {
+        None => "",
+        Some(true) if run.config.data.calibrate => ", without the temperature and the thresholds below",
+        Some(true) => ", without the thresholds below",
+        Some(false) => ", without the temperature below",
+    }
+}
+
+/// What was chosen on the dev rows, and what it changes on the rows of the result: `thresholds`: `yes 0.411: test F1 of yes 38.5% (34.5%
+/// without), test accuracy 60.0% (68.3% without)`.
 pub fn decided(run: &RunRecord) -> Vec<(String, String)> {
     let (Some(decided), Some(before)) = (&run.decided, &run.final_metrics) else { return Vec::new() };
     let split = run.measured_on();
@@ -188,8 +210,11 @@ pub fn decided(run: &RunRecord) -> Vec<(String, String)> {
         lines.push(("temperature".into(), format!("{}: {}", format::decimals(temperature, 3), changes.join(", "))));
     }
     if let Some(metric) = decided.metric {
-        lines
-            .push(("thresholds".into(), format!("{}: {}", decision::thresholds(decided, &run.labels), change(metric))));
+        let [first, _] = before.headline();
+        let metrics = [Some(metric), Some(first).filter(|first| *first != metric)];
+        let changes: Vec<String> = metrics.into_iter().flatten().map(change).collect();
+        let thresholds = decision::thresholds(decided, &run.labels);
+        lines.push(("thresholds".into(), format!("{thresholds}: {}", changes.join(", "))));
     }
     lines
 }
@@ -229,6 +254,9 @@ fn interrupted(runs: &[RunRecord], left_by_budget: bool, out: &mut Output) -> Re
 fn best(store: &Store, board: &report::Leaderboard, runs: &[RunRecord]) -> Result<Vec<String>> {
     let Some(trial) = board.trials.first().filter(|trial| trial.rank == Some(1)) else { return Ok(Vec::new()) };
     let mut value = format!("{} {} {}", word(&board.split), board.metric.name(), cell(trial.value, board.metric, true));
+    if let Some(also) = trial.test_of_rank.filter(|also| also.mean.is_some()) {
+        value += &format!(", test {} {}", also.metric.name(), cell(also.mean, also.metric, true));
+    }
     if (board.split != Split::Test || trial.out_of_fold.is_some()) && trial.test.mean.is_some() {
         let on = if trial.out_of_fold.is_some() { "out-of-fold" } else { "test" };
         value += &format!(", {on} {} {}", trial.test.metric.name(), cell(trial.test.mean, trial.test.metric, true));
@@ -363,10 +391,10 @@ fn warned(store: &Store, runs: &[RunRecord]) -> Result<Vec<String>> {
     let by_number = |names: &[&str], one, many| format::by_number(names.len() as u64, one, many).to_string();
     let does_nothing = match runs.iter().all(|run| run.config.data.task() == Task::SingleLabel) {
         true => {
-            by_number(&names, "predicts only one class, or is", "predict only one class, or are")
+            by_number(&names, "predicts only one label, or is", "predict only one label, or are")
                 + " no better than always predicting the most common label"
         }
-        false => by_number(&names, "is", "are") + " no better than always giving the same answer",
+        false => by_number(&names, "is", "are") + " no better than always making the same prediction",
     };
     let rose = format!("ended with a training loss far above that of uniform guessing; {advice}");
     let groups = [(names, does_nothing), (high_loss, rose)];

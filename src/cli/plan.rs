@@ -41,7 +41,7 @@ use super::{
 pub struct Plan {
     #[command(flatten)]
     spec: SpecArgs,
-    /// Show which layer sets the value of a key, and exit.
+    /// Show which configuration layer sets a key, and exit.
     #[arg(long, value_name = "KEY")]
     explain: Option<String>,
     /// Write the splits of the first run and the order of its training rows to a JSON file (see below).

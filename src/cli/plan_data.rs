@@ -9,7 +9,7 @@ use taper::{
     execute::Prepared,
     format, metrics,
     model::ModelConfig,
-    plan::{DataConfig, Fold, Rates},
+    plan::{DataConfig, Fold, Metric, Rates},
     report::long_texts,
     store::AuditedLeak,
     task::Task,
@@ -18,7 +18,7 @@ use taper::{
 
 use super::{costs, leaderboard::word, output::Output};
 
-/// The most labels of a data set that are listed.
+/// The most labels of a dataset that are listed.
 const LABELS_SHOWN: usize = 50;
 
 /// The column of the values after their labels.
@@ -27,7 +27,7 @@ pub const VALUES: usize = 10;
 /// The data section: rows read, splits, lengths.
 pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
     let (dataset, splits) = (&run.dataset, &run.splits);
-    let c = &dataset.cleaning;
+    let (c, task) = (&dataset.cleaning, run.config.data.task());
     let n = dataset.rows.len() as u64;
     let of_splits: u64 = dataset.files.iter().map(|file| file.rows.len() as u64).sum();
     let (used, usable) = (n - of_splits, c.read - c.dropped());
@@ -35,7 +35,10 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
         true => (format!("{} of {}", format::count(used), format::counted(usable, "row")), " (data.limit)"),
         false => (format::counted(used, "row"), ""),
     };
-    out.labelled(("data", VALUES), &format!("{rows} of {}{limit}; {}", run.config.data.source.shown(), dropped(c)))?;
+    out.labelled(
+        ("data", VALUES),
+        &format!("{rows} of {}{limit}; {}", run.config.data.source.shown(), dropped(c, task)),
+    )?;
     read_as(&dataset.notes, out)?;
     for file in &dataset.files {
         let (rows, split) = (format::counted(file.rows.len() as u64, "row"), word(&file.split));
@@ -46,32 +49,41 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
             0 => source,
             more => format!("{} and {}", file.name, format::counted(more as u64, "more file")),
         };
-        out.labelled(("", VALUES), &format!("{rows} of {source}, the {split} split; {}", dropped(&file.cleaning)))?;
+        out.labelled(
+            ("", VALUES),
+            &format!("{rows} of {source}, the {split} split; {}", dropped(&file.cleaning, task)),
+        )?;
         read_as(&file.notes, out)?;
     }
 
-    let task = run.config.data.task();
     let all: Vec<u32> = (0..n as u32).collect();
     let counts = dataset.class_counts(&all);
     let share = |count: u64| format::percent(count as f64 / n.max(1) as f64);
     let more = dataset.labels.len().checked_sub(LABELS_SHOWN).filter(|more| *more > 0).map(|n| format!("and {n} more"));
+    // Legal, and not the same as rows whose labels are missing.
+    let without = dataset.rows.iter().filter(|row| row.target.ids().is_empty()).count() as u64;
+    let without_any = (task == Task::MultiLabel && without > 0)
+        .then(|| format!("no label at all: {} ({})", format::count(without), share(without)));
     let classes: Vec<String> = dataset
         .labels
         .iter()
         .zip(&counts)
-        .map(|(label, &count)| match task {
-            Task::Regression => data::escaped(label),
+        .enumerate()
+        .map(|(id, (label, &count))| match task {
+            Task::Regression => format!("{}: {}", data::escaped(label), spread(dataset, id)),
             Task::SingleLabel | Task::MultiLabel => {
                 format!("{}: {} ({})", data::escaped(label), format::count(count), share(count))
             }
         })
         .take(LABELS_SHOWN)
         .chain(more)
+        .chain(without_any)
         .collect();
     let what = if task == Task::Regression { "numbers" } else { "labels" };
-    out.labelled((what, VALUES), &classes.join(", "))?;
-    if task == Task::SingleLabel {
-        baseline(dataset, splits, out)?;
+    let between = if task == Task::Regression { "; " } else { ", " };
+    out.labelled((what, VALUES), &classes.join(between))?;
+    if let Some(baseline) = baseline(task, dataset, splits) {
+        out.labelled(("baseline", VALUES), &baseline)?;
     }
     let one = if run.config.data.text_pair_column.is_some() { "pair" } else { "text" };
     if c.duplicates > 0 {
@@ -144,7 +156,7 @@ pub fn describe(run: &Prepared, out: &mut Output) -> Result<()> {
     let all = costs::parameters(run);
     let parameters = match costs::trained_parameters(run) {
         trained if trained == all => format!("{} parameters", format::count(all)),
-        trained => format!("{} of {} parameters are trained", format::count(trained), format::count(all)),
+        trained => format!("{} of {} parameters are trainable", format::count(trained), format::count(all)),
     };
     let shape = &run.shape;
     let sets = shape
@@ -293,39 +305,76 @@ fn read_as(notes: &[String], out: &mut Output) -> Result<()> {
 }
 
 /// The rows of a file that were dropped.
-pub fn dropped(cleaning: &Cleaning) -> String {
-    let missing = [
-        (cleaning.missing_text, "without a text", &cleaning.missing_text_lines),
-        (cleaning.missing_pair, "without a second text", &cleaning.missing_pair_lines),
-        (cleaning.missing_label, "without a label", &cleaning.missing_label_lines),
-    ];
-    let missing = missing.into_iter().filter(|(count, ..)| *count > 0);
-    let dropped: Vec<String> = missing
+pub fn dropped(cleaning: &Cleaning, task: Task) -> String {
+    let dropped: Vec<String> = cleaning
+        .lacks(task)
         .map(|(count, what, lines)| format!("{} {what} ({})", format::count(count), warning::lines_of(lines, count)))
         .collect();
     if dropped.is_empty() { "none dropped".into() } else { format!("dropped {}", dropped.join(", ")) }
 }
 
-/// What always predicting the most common label gives.
-fn baseline(dataset: &Dataset, splits: &Splits, out: &mut Output) -> Result<()> {
-    let train_counts = dataset.class_counts(&splits.train);
-    let always = metrics::majority(&train_counts).unwrap_or(0) as usize;
+/// The numbers of a column: `mean 3.12, standard deviation 1.204, from 1 to 5`.
+fn spread(dataset: &Dataset, column: usize) -> String {
+    let numbers = || dataset.rows.iter().filter_map(|row| row.target.numbers().get(column).copied());
+    let (mean, deviation) = moments(numbers());
+    let [low, high] = [numbers().fold(f64::INFINITY, f64::min), numbers().fold(f64::NEG_INFINITY, f64::max)];
+    let [mean, deviation, low, high] = [mean, deviation, low, high].map(|n| format::minus(&format::rate(n + 0.0)));
+    format!("mean {mean}, standard deviation {deviation}, from {low} to {high}")
+}
+
+/// Mean and standard deviation, which divides by the number of values; NaN without any.
+fn moments(numbers: impl Iterator<Item = f64> + Clone) -> (f64, f64) {
+    let n = numbers.clone().count() as f64;
+    // Sums of large numbers could overflow.
+    let mean = numbers.clone().map(|number| number / n).sum::<f64>();
+    let mean = if n > 0.0 { mean } else { f64::NAN };
+    (mean, numbers.map(|number| (number - mean) * ((number - mean) / n)).sum::<f64>().sqrt())
+}
+
+/// What a prediction that needs no text gives on the dev and on the test rows: as in the report always the most common label, all labels, or the
+/// mean of these rows. `None` without such rows.
+fn baseline(task: Task, dataset: &Dataset, splits: &Splits) -> Option<String> {
     let measured = [("dev", &splits.dev), ("test", &splits.test)].into_iter().filter(|(_, rows)| !rows.is_empty());
-    let gives: Vec<String> = measured
-        .map(|(name, rows)| {
-            let right = dataset.class_counts(rows)[always] as f64;
-            format!("{} of the {name} rows", format::percent(right / rows.len() as f64))
-        })
-        .collect();
-    out.labelled(
-        ("baseline", VALUES),
-        &format!(
-            "always predicting {}, {} in training, is right on {}",
-            data::escaped(&dataset.labels[always]),
-            metrics::majority_words(&train_counts, "label"),
-            gives.join(" and ")
-        ),
-    )
+    let gives = |on: &str, value: &dyn Fn(&[u32]) -> String| {
+        let gives: Vec<String> =
+            measured.clone().map(|(name, rows)| format!("{} {on} the {name} rows", value(rows))).collect();
+        Some(gives.join(" and ")).filter(|gives| !gives.is_empty())
+    };
+    match task {
+        Task::SingleLabel => {
+            let train_counts = dataset.class_counts(&splits.train);
+            let always = metrics::majority(&train_counts).unwrap_or(0) as usize;
+            let right = |rows: &[u32]| format::percent(dataset.class_counts(rows)[always] as f64 / rows.len() as f64);
+            let (label, words) =
+                (data::escaped(&dataset.labels[always]), metrics::majority_words(&train_counts, "label"));
+            Some(format!("always predicting {label}, {words} in training, is right on {}", gives("of", &right)?))
+        }
+        Task::MultiLabel => {
+            let f1 = |rows: &[u32]| Metric::MacroF1.text(f1_of_all(&dataset.class_counts(rows), rows.len() as u64));
+            Some(format!("predicting all labels for every row: macro-F1 {}", gives("on", &f1)?))
+        }
+        Task::Regression => {
+            let error = |rows: &[u32]| {
+                let of = |column| {
+                    moments(
+                        rows.iter()
+                            .filter_map(move |row| dataset.rows[*row as usize].target.numbers().get(column).copied()),
+                    )
+                    .1
+                };
+                let errors = (0..dataset.labels.len()).map(of).sum::<f64>();
+                Metric::Rmse.text(errors / dataset.labels.len() as f64)
+            };
+            let rmse = gives("on", &error)?;
+            Some(format!("predicting the mean of the same rows for every row: RMSE {rmse}"))
+        }
+    }
+}
+
+/// Macro-F1 of predicting all labels for each of `rows` rows, of which so many have each label.
+fn f1_of_all(supports: &[u64], rows: u64) -> f64 {
+    let f1 = |&support: &u64| metrics::Counts { right: support, predicted: rows, support }.f1();
+    supports.iter().map(f1).sum::<f64>() / supports.len() as f64
 }
 
 #[cfg(test)]
@@ -333,6 +382,15 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    /// Expected: scikit-learn 1.8 f1_score([[1,0],[1,1],[0,0],[1,0]], ones, average="macro") and numpy.std([1, 2, 4, 5]).
+    #[test]
+    fn baselines_need_no_text() {
+        assert!((f1_of_all(&[3, 1], 4) - (6.0 / 7.0 + 2.0 / 5.0) / 2.0).abs() < 1e-15);
+        let (mean, deviation) = moments([1.0, 2.0, 4.0, 5.0].into_iter());
+        assert!(mean == 3.0 && (deviation - 1.5811388300841898).abs() < 1e-12, "{mean} {deviation}");
+        assert_eq!(moments([f64::MAX, f64::MAX].into_iter()), (f64::MAX, 0.0));
+    }
 
     #[test]
     fn dropout_is_said_by_site() {

@@ -10,7 +10,7 @@ use anyhow::Result;
 use clap::Args;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use taper::{
-    data::{self, LabelColumn, Layout, Origin, RowText, Texts, Wording},
+    data::{self, Labelled, Layout, Origin, RowText, TargetColumns, Texts, Wording},
     execute::{Classifier, Kept, training_rows},
     format::{
         self,
@@ -47,10 +47,10 @@ const MOST_FIELDS: usize = 10_000;
     taper predict 3f2a \"多久能送到？\" --pair \"大约半小时\"\n  \
     taper predict 3f2a --file reviews.xlsx --keep-columns --out results.parquet\n  \
     taper predict 3f2a --file rated.csv --labels stars --out results.jsonl.gz\n\n\
-    In CSV output, cells that a spreadsheet would run as a formula get a ' in front: those that begin with = + - @, a tab or a line \
+    In CSV output, cells that a spreadsheet would run as a formula are prefixed with ': those that begin with = + - @, a tab or a line \
     break, except numbers. JSON output leaves texts unchanged. A row without a text has an empty label (null in JSON).")]
 pub struct Predict {
-    /// Run: its key, the first digits of its key, its name, or an experiment or spec file that has only one run.
+    /// Run: its key, a prefix of its key, its name, or an experiment or spec file that has only one run.
     run: String,
     /// Texts to classify, or `-` to classify each line of standard input (same output format as --file).
     #[arg(required_unless_present = "file")]
@@ -77,10 +77,11 @@ pub struct Predict {
     /// standard input, in the first 1,024 objects).
     #[arg(long, requires = "file", conflicts_with = "texts")]
     keep_columns: bool,
-    /// Also evaluate the predictions against the labels in this column (or JSON field), like `taper eval`; only with a single label per text. The result goes to standard
-    /// output with --out (with --json as part of the JSON object), else to standard error.
-    #[arg(long, value_name = "COLUMN", requires = "file", conflicts_with = "texts")]
-    labels: Option<String>,
+    /// Also evaluate the predictions against the labels (or numbers) in this column (or JSON field), like `taper eval`; without COLUMN in the
+    /// columns used in training. The result goes to standard output with --out (with --json as part of the JSON object), else to
+    /// standard error.
+    #[arg(long, value_name = "COLUMN", num_args = 0..=1, requires = "file", conflicts_with = "texts")]
+    labels: Option<Option<String>>,
     #[command(flatten)]
     layout: FileArgs,
 }
@@ -106,14 +107,6 @@ impl Predict {
         stop::end_at_once(if reads_rows { "stopped: the rows were not all classified" } else { "stopped" })?;
         let config = &run.config.data;
         self.check_pair(config)?;
-        if let (Some(column), Task::MultiLabel | Task::Regression) = (&self.labels, config.task()) {
-            let what = format!(
-                "--labels {column}: it measures a model of one label per text, and this one was trained for {}; write the predictions \
-                 without --labels, and run `taper eval` on the file",
-                config.task().name()
-            );
-            return Err(Unusable(anyhow::anyhow!(what)).into());
-        }
         // Opened before the model is loaded, so that its errors are reported at once.
         let target = self.out.as_deref().map(|path| Target::of(path, self.out_format)).transpose()?;
         let form = target.map_or(if out.json { Form::Jsonl } else { Form::Csv }, |target| target.form);
@@ -124,16 +117,14 @@ impl Predict {
             }
             let code = self.texts(self.load(&kept, &run, global)?, &run.config.data, global, out)?;
             if let Some(decided) = run.decided.as_ref().filter(|_| !global.quiet) {
-                input::note(&format!("labels follow from {}", decision(decided, &run.labels)));
+                input::note(&format!("labels are predicted with {}", decision(decided, &run.labels)));
             }
             return Ok(code);
         }
         let origin = self.file.as_deref().map_or(Origin::StandardInput, Origin::of);
         if matches!(origin, Origin::StandardInput) && io::stdin().is_terminal() && !global.quiet {
             let what = if self.file.is_none() { "a text on each line" } else { "rows" };
-            input::note(&format!(
-                "reading {what} from the terminal: end with Ctrl-D on a line of its own, pressed until the command ends"
-            ));
+            input::note(&format!("reading {what} from the terminal: end with Ctrl-D on a line of its own"));
         }
         // Before the rows are checked, which can take minutes.
         let file = match (&self.out, target) {
@@ -142,7 +133,8 @@ impl Predict {
         };
         let Input { rows, fields, checked } = self.open(&kept, config, (&origin, form), global)?;
         let model = self.load(&kept, &run, global)?;
-        let each = self.out.is_some() || self.keep_columns;
+        // Where a text has several labels, no column of one probability can be beside them.
+        let each = self.out.is_some() || self.keep_columns || model.task() == Task::MultiLabel;
         let pairs = rows.has_pairs();
         let says = Says::new(model.task(), model.labels(), config.label_separator.as_deref());
         let wanted = Wanted { form, says, each, pairs, keep: self.keep_columns };
@@ -151,7 +143,7 @@ impl Predict {
         let shown = (file.is_some() || !out.terminal) && !global.quiet;
         let progress = RowProgress::stderr(shown, input::size(&origin));
         let known = self.labels.as_ref().and_then(|_| training_rows(&run, &global.runs)).unwrap_or_default();
-        let measuring = self.labels.as_ref().map(|_| Measuring::new(model.labels(), &known));
+        let measuring = self.labels.as_ref().map(|_| Measuring::new(&rows, model.labels(), &known));
         let mut stream = Stream { model, rows, fields, checked, progress, measuring, done: 0 };
         stream.run(wanted, file, out)?;
         let Stream { model, rows, measuring, done, progress, .. } = stream;
@@ -174,7 +166,10 @@ impl Predict {
             input::warn(&warnings);
         }
         self.report(done, evaluation.as_ref(), global, out)?;
-        if !global.quiet && self.labels.is_none() && rows.columns().contains(&config.label_column) {
+        if !global.quiet
+            && self.labels.is_none()
+            && TargetColumns::from(config).names.iter().all(|name| rows.columns().contains(name))
+        {
             has_labels(&run, &origin, out);
         }
         Ok(ExitCode::SUCCESS)
@@ -201,12 +196,14 @@ impl Predict {
             let rows = data::stream_lines(origin, &lines).map_err(unusable)?;
             return Ok(Input { rows, fields: Vec::new(), checked: None });
         }
-        let mut layout = self.layout.layout(false);
-        let mut wanted = data::Wanted { text: self.layout.columns(config)?, label: None, keep: self.keep_columns };
-        if let Some(name) = &self.labels {
+        let mut layout = self.layout.layout((self.labels == Some(None), "labels"));
+        let mut wanted = data::Wanted { text: self.layout.columns(config)?, target: None, keep: self.keep_columns };
+        if let Some(column) = &self.labels {
             layout.missing.clone_from(&config.missing);
+            let columns = TargetColumns::of_run(config, column.as_deref(), "--labels");
+            let columns = columns.map_err(|what| Unusable(anyhow::anyhow!(what)))?;
             let labels = values(&config.labels, &Classifier::labels_of(kept.folder())?);
-            wanted.label = Some(LabelColumn { name: name.clone(), labels });
+            wanted.target = Some(Labelled { columns, labels });
         }
         let (mut fields, mut digest) = (Fields::default(), None);
         // Standard input cannot be read twice.
@@ -347,7 +344,7 @@ fn how_to_read_lines(run: &str, origin: &Origin, runs: &Path) -> String {
 
 /// Says that the rows have labels, and what measures the model on them.
 fn has_labels(run: &RunRecord, origin: &Origin, out: &Output) {
-    let key = format::short(&run.key);
+    let (key, columns) = (format::short(&run.key), TargetColumns::from(&run.config.data));
     // Input from a pipe cannot be read again.
     let (what, file, of) = match origin {
         Origin::File(path) => (path.display().to_string(), shell_word(&path.to_string_lossy()).into_owned(), ""),
@@ -356,8 +353,9 @@ fn has_labels(run: &RunRecord, origin: &Origin, out: &Output) {
         }
     };
     input::note(&format!(
-        "{what} has a column `{}`: to score predictions, run `{}`{of}",
-        run.config.data.label_column,
+        "{what} has {}{}: to score predictions, run `{}`{of}",
+        if columns.names.len() > 1 { "the " } else { "a " },
+        columns.shown(),
         out.command(&format!("taper eval {key} --file {file}"))
     ));
 }

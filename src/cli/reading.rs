@@ -42,7 +42,7 @@ fn take(shown: &mut Option<Work>, progress: Progress<'_>, a_while: Duration) {
         Progress::Vocabulary { rows, of } => {
             ("building the vocabulary".to_owned(), rows, rows as f64 / of.max(1) as f64)
         }
-        Progress::Tokenizing { rows, of } => ("tokenizing".to_owned(), rows, rows as f64 / of.max(1) as f64),
+        Progress::Tokenizing { rows, of } => ("tokenising".to_owned(), rows, rows as f64 / of.max(1) as f64),
     };
     let work = match shown {
         Some(work) if work.what == what => work,
@@ -69,7 +69,7 @@ mod tests {
         take(&mut shown, Progress::Ended, Duration::ZERO);
         assert_eq!(bar(&shown), None);
         take(&mut shown, Progress::Tokenizing { rows: 1, of: 2 }, Duration::ZERO);
-        assert_eq!(bar(&shown), Some(("tokenizing".into(), true)));
+        assert_eq!(bar(&shown), Some(("tokenising".into(), true)));
         take(&mut shown, Progress::Reading { file: "b.csv", rows: 1, share: 0.1 }, Duration::from_secs(3600));
         assert_eq!(bar(&shown), Some(("reading b.csv".into(), false)));
     }

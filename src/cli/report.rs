@@ -1,114 +1,128 @@
 //! `taper report`
 
-use std::{io, path::PathBuf, process::ExitCode};
-
-use anyhow::Result;
-use clap::Args;
-use taper::{
-    format,
-    report::{self, ReportError, ReportInput, RunInput},
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::ExitCode,
 };
+
+use anyhow::{Result, anyhow};
+use clap::Args;
+use taper::{format, store::Store};
 
 use super::{
     Global, Unusable, common,
-    listed::no_runs,
-    output::{self, Output},
+    output::Output,
+    reports::{self, Browser, Writing},
 };
 
-/// Write the report of an experiment: report.html, report.md, charts and tables.
+/// Write the report of an experiment: report.html, report.md, charts and tables. Without a name, list the experiments.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  taper report quickstart\n  taper report quickstart --out docs/quickstart")]
+#[command(after_help = "Examples:\n  taper report                      list the experiments\n  \
+    taper report quickstart           write the report to runs/reports/quickstart\n  \
+    taper report quickstart --out docs/quickstart\n  \
+    taper report quickstart --open    and open it in a browser\n  \
+    taper report quickstart --watch   in another terminal, while runs train\n  \
+    taper report --all                all reports, and an index page")]
 pub struct Report {
     /// Experiment: its name or its spec file.
-    experiment: String,
-    /// Output folder; `RUNS/reports/EXPERIMENT` by default.
+    experiment: Option<String>,
+    /// Output folder; `RUNS/reports/EXPERIMENT` by default, with --all `RUNS/reports`.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Overwrite existing files that have the names of report files, even if taper did not write them.
     #[arg(long)]
     force: bool,
-}
-
-/// Whether a folder cannot be written, so that another one may help.
-fn is_elsewhere(e: &io::Error) -> bool {
-    use io::ErrorKind::*;
-    matches!(
-        e.kind(),
-        AlreadyExists
-            | NotADirectory
-            | IsADirectory
-            | PermissionDenied
-            | ReadOnlyFilesystem
-            | InvalidFilename
-            | NotFound
-    )
+    /// Write the reports of all experiments, and index.html with a link to each.
+    #[arg(long, conflicts_with_all = ["experiment", "watch"])]
+    all: bool,
+    /// Open the page in a browser: that of the variable BROWSER, or the system's.
+    #[arg(long)]
+    open: bool,
+    /// Serve the page to browsers on this machine and refresh it until the experiment is trained; then write the report.
+    #[arg(long, requires = "experiment", conflicts_with = "json")]
+    watch: bool,
+    /// Address for --watch: a loopback address; port 0 is any free port.
+    #[arg(long, value_name = "IP:PORT", requires = "watch", default_value = "127.0.0.1:0")]
+    addr: SocketAddr,
 }
 
 impl Report {
     /// Writes the report and prints its files.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
-        let store = common::open_existing(global)?;
-        let experiment = store.experiment(&common::experiment(&store, &self.experiment)?)?;
-        let name = experiment.name.clone();
-        let earlier = store.runs_ever_of(&name)?.iter().filter(|run| !run.in_plan).count();
-        let mut runs: Vec<RunInput> = Vec::new();
-        for run in store.runs_of(&experiment.name)? {
-            runs.push(RunInput {
-                steps: store.steps(&run.key)?,
-                evals: store.evals(&run.key)?,
-                probes: store.probes(&run.key, &run.config.probes)?,
-                predictions: store.predictions(&run.key, run.measured_on())?,
-                warnings: store.warnings(&run.key)?,
-                audit: store.audit(&run.key)?,
-                run,
-            });
+        if self.experiment.is_none() && !self.all && (self.open || self.force || self.out.is_some()) {
+            let why = "--open, --out and --force need an experiment, or --all for all of them: `taper report` alone lists the experiments";
+            return Err(Unusable(anyhow!(why)).into());
         }
-        let is_empty = runs.is_empty();
-        let folder = self.out.clone().unwrap_or_else(|| global.runs.join("reports").join(&experiment.name));
-        let render = if self.force { report::render_over } else { report::render };
-        let files = match render(&ReportInput { experiment, runs }, &folder) {
-            Err(e @ ReportError::Foreign { .. }) => return Err(Unusable(e.into()).into()),
-            Err(ReportError::Folder { path, error } | ReportError::Write { path, error }) if is_elsewhere(&error) => {
-                let what = match error.kind() {
-                    io::ErrorKind::AlreadyExists => format!("{} exists and is not a folder", path.display()),
-                    // Its parents are created: there is no room for it in the one that is there.
-                    io::ErrorKind::NotFound => {
-                        format!("{} cannot be created: check that its parent folder is writable", path.display())
-                    }
-                    _ => format!("{}: {}", path.display(), format::io(&error)),
-                };
-                let why = format!("the report cannot be written: {what}; choose another folder with --out DIR");
-                return Err(Unusable(anyhow::anyhow!(why)).into());
+        let browser = if self.open { Some(Browser::find()?) } else { None };
+        let Some(wanted) = &self.experiment else { return self.without_name(global, browser.as_ref(), out) };
+        if self.watch {
+            let name =
+                common::experiment(&Store::open_existing(&global.runs).map_err(|e| Unusable(e.into()))?, wanted)?;
+            if let Some(code) = reports::watch(global, &name, self.addr, browser.as_ref(), out)? {
+                return Ok(code);
             }
-            files => files?,
-        };
-        if is_empty {
-            output::error(&no_runs(&name, out));
         }
+        let store = common::open_existing(global)?;
+        let name = common::experiment(&store, wanted)?;
+        let folder = self.out.clone().unwrap_or_else(|| global.runs.join("reports").join(&name));
+        let files = reports::write(&store, &Writing { experiment: &name, folder: &folder, force: self.force }, out)?;
         if out.json {
             out.document(&files)?;
         } else {
-            let is_page = |file: &&PathBuf| file.file_stem().is_some_and(|stem| stem == "report");
-            files.iter().rev().filter(is_page).try_for_each(|file| out.line(file.display()))?;
-            // The others are internal: the fonts used, and the list of files.
-            let shows = |file: &&PathBuf| {
-                file.extension().is_some_and(|ending| ["png", "svg", "csv"].iter().any(|e| ending == *e))
-            };
-            let others = files.iter().filter(|file| !is_page(file) && shows(file)).count();
-            if !global.quiet {
-                let are = format::by_number(others as u64, "chart or table", "charts and tables");
-                out.line(format!("and {others} {are} in the same folder"))?;
-            }
+            print(&files, global, out)?;
+            let earlier = store.runs_ever_of(&name)?.iter().filter(|run| !run.in_plan).count();
             if earlier > 0 && !global.quiet {
-                out.wrapped(&format!(
-                    "the report leaves out {} with this experiment's name that {} to earlier versions or variants of the spec; `{}` shows {}",
-                    format::counted(earlier as u64, "run"),
-                    format::by_number(earlier as u64, "belongs", "belong"),
-                    out.command(&format!("taper list {}", format::command::shell_word(&name))),
-                    format::by_number(earlier as u64, "it", "them"),
-                ))?;
+                out.wrapped(&left_out(earlier as u64, &name, out))?;
             }
         }
+        let page = browser.filter(|_| !self.watch).zip(files.last());
+        page.map_or(Ok(()), |(browser, page)| browser.open_file(page))?;
         Ok(ExitCode::SUCCESS)
     }
+
+    /// All experiments: their list, or with `--all` their reports.
+    fn without_name(&self, global: &Global, browser: Option<&Browser>, out: &mut Output) -> Result<ExitCode> {
+        let store = common::open_existing(global)?;
+        if !self.all {
+            reports::list(global, &store, out)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        let (index, n) = reports::write_all(global, &store, (self.out.clone(), self.force), out)?;
+        if out.json {
+            out.document(&[&index])?;
+        } else {
+            out.line(index.display())?;
+            if !global.quiet {
+                out.line(format!("and {} in folders beside it", format::counted(n as u64, "report")))?;
+            }
+        }
+        browser.map_or(Ok(()), |browser| browser.open_file(&index))?;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Prints the two pages of a report, and the number of its other files.
+fn print(files: &[PathBuf], global: &Global, out: &mut Output) -> Result<()> {
+    let is_page = |file: &&PathBuf| file.file_stem().is_some_and(|stem| stem == "report");
+    files.iter().rev().filter(is_page).try_for_each(|file| out.line(file.display()))?;
+    // The others are internal: the fonts used, and the list of files.
+    let shows = |file: &Path| file.extension().is_some_and(|ending| ["png", "svg", "csv"].iter().any(|e| ending == *e));
+    let others = files.iter().filter(|file| !is_page(file) && shows(file)).count();
+    if global.quiet {
+        return Ok(());
+    }
+    let are = format::by_number(others as u64, "chart or table", "charts and tables");
+    out.line(format!("and {others} {are} in the same folder"))
+}
+
+/// That runs of earlier plans are not in the report.
+fn left_out(earlier: u64, name: &str, out: &Output) -> String {
+    format!(
+        "the report leaves out {} with this experiment's name that {} to earlier versions or variants of the spec; `{}` shows {}",
+        format::counted(earlier, "run"),
+        format::by_number(earlier, "belongs", "belong"),
+        out.command(&format!("taper list {}", format::command::shell_word(name))),
+        format::by_number(earlier, "it", "them"),
+    )
 }

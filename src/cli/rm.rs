@@ -27,7 +27,7 @@ use super::{
 #[command(after_help = "Examples:\n  taper rm 3f2a 77c1\n  taper rm --experiment quickstart --yes\n  \
     taper rm --state failed --state interrupted")]
 pub struct Rm {
-    /// Runs to remove: their keys, the first digits of their keys, or their names. If a name is also the beginning of another run's
+    /// Runs to remove: their keys, prefixes of their keys, or their names. If a name is also a prefix of another run's
     /// key, give the key instead.
     #[arg(value_name = "RUN", required_unless_present_any = ["experiment", "state"])]
     wanted: Vec<String>,
@@ -35,7 +35,7 @@ pub struct Rm {
     #[arg(long, value_name = "NAME", conflicts_with = "wanted")]
     experiment: Option<String>,
     /// Remove only runs in this state (failed, interrupted, pruned, …), or runs that failed for this reason (diverged, oom, crashed);
-    /// can be repeated. Applies to the experiment given by --experiment, or without it to all experiments.
+    /// can be repeated. Applies to the experiment given by --experiment, or, without it, to all experiments.
     #[arg(long, value_name = "STATE", value_parser = states::parse, conflicts_with = "wanted")]
     state: Vec<states::Chosen>,
     /// Do not ask for confirmation.
@@ -239,7 +239,7 @@ fn of_experiment(store: &Store, wanted: &str) -> Result<Chosen> {
             format::counted(earlier as u64, "run"),
             format::by_number(earlier as u64, "stays", "stay"),
             with_runs("taper list", store.folder()),
-            with_runs("taper rm KEY", store.folder()),
+            with_runs("taper rm RUN", store.folder()),
             them = format::by_number(earlier as u64, "it", "them"),
         ));
     }

@@ -1,6 +1,6 @@
 //! `taper run`
 
-use std::{io, process::ExitCode};
+use std::{borrow::Cow, collections::HashSet, io, process::ExitCode};
 
 use anyhow::Result;
 use clap::Args;
@@ -8,7 +8,7 @@ use serde_json::json;
 use taper::{
     execute::{DeviceChoice, Prepared, RunsPerDevice, Slot, Tally, threads},
     experiment::{Outcome, Planner, RunOptions, Skipped},
-    format,
+    format::{self, names},
     observe::{JsonLines, Listeners, Progress},
     store::{Store, unix_time},
 };
@@ -114,17 +114,17 @@ impl Run {
         }
         let at_work = AtWork::default();
         let (interrupted, runs) = (at_work.clone(), global.runs.clone());
-        common::catch_signals(move |again| {
-            match again {
-                false if interrupted.trains() => above.say("stopping after this step; a run that has trained at least one step leaves a checkpoint; press Ctrl-C again to stop at once"),
-                false => above.say("stopping before the next run starts; press Ctrl-C again to stop at once"),
-                true => {
-                    above.end(
-                        "stopped at once: runs in progress were interrupted; the same command resumes each from its \
+        common::catch_signals(move |again| match again {
+            false if interrupted.trains() => {
+                above.say("stopping after this step, with a checkpoint; press Ctrl-C again to stop at once")
+            }
+            false => above.say("stopping before the next run starts; press Ctrl-C again to stop at once"),
+            true => {
+                above.end(
+                    "stopped at once: runs in progress were interrupted; the same command resumes each from its \
                          last checkpoint, if it has one",
-                    );
-                    interrupted.interrupt(&runs);
-                }
+                );
+                interrupted.interrupt(&runs);
             }
         })?;
 
@@ -213,7 +213,7 @@ impl Run {
     }
 }
 
-/// A line for each data set with rows that were dropped while it was read.
+/// A line for each dataset with rows that were dropped while it was read.
 fn dropped(runs: &[Prepared]) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for run in runs {
@@ -223,7 +223,7 @@ fn dropped(runs: &[Prepared]) -> Vec<String> {
             let line = format!(
                 "data: {} of {name}; {}",
                 format::counted(cleaning.read - cleaning.dropped(), "row"),
-                plan_data::dropped(cleaning)
+                plan_data::dropped(cleaning, run.config.data.task())
             );
             if !lines.contains(&line) {
                 lines.push(line);
@@ -233,10 +233,21 @@ fn dropped(runs: &[Prepared]) -> Vec<String> {
     lines
 }
 
+/// Why runs were left out: a reason in parentheses that has been said of another run, with other numbers, is not repeated.
+fn once<'a>(whys: impl Iterator<Item = &'a str>) -> Vec<Cow<'a, str>> {
+    let mut known = HashSet::new();
+    let whys = whys.map(|why| match why.split_once(" (") {
+        Some((what, _)) if !known.insert(names::without_numbers(why)) => format!("{what}, for the same reason").into(),
+        _ => why.into(),
+    });
+    whys.collect()
+}
+
 /// Prints which runs were left out, and why.
 fn say_skipped(store: &Store, outcome: &Outcome, quiet: bool, out: &mut Output) -> Result<()> {
     let skipped = &outcome.skipped;
-    for Skipped { key, name, why } in skipped {
+    let said = once(skipped.iter().map(|skipped| skipped.why.as_str()));
+    for (Skipped { key, name, why }, said) in skipped.iter().zip(said) {
         match out.json {
             true => {
                 let record = store.run(key)?;
@@ -247,7 +258,7 @@ fn say_skipped(store: &Store, outcome: &Outcome, quiet: bool, out: &mut Output) 
             }
             // If there are more, the last line says how many.
             false if quiet || skipped.len() > SKIPPED => {}
-            false => out.wrapped(&format!("{}  {name}: {why}", format::short(key)))?,
+            false => out.wrapped(&format!("{}  {name}: {said}", format::short(key)))?,
         }
     }
     let pruned = outcome.tally.pruned_before as u64;
@@ -257,4 +268,23 @@ fn say_skipped(store: &Store, outcome: &Outcome, quiet: bool, out: &mut Output) 
         out.wrapped(&format!("{runs} pruned by an earlier command {are} left out; --retry trains {them} again"))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_that_several_runs_have_is_said_once() {
+        let pruned = |rank: u32| {
+            format!(
+                "pruned before and was skipped; --retry runs it to its end (at step 4: rank {rank} of 9; the best (1 in 3) goes on)"
+            )
+        };
+        let whys = [pruned(2), "completed before".into(), pruned(3), "completed before".into()];
+        let said = once(whys.iter().map(String::as_str));
+        assert_eq!(said[0], whys[0]);
+        assert_eq!(said[2], "pruned before and was skipped; --retry runs it to its end, for the same reason");
+        assert_eq!((&*said[1], &*said[3]), ("completed before", "completed before"));
+    }
 }

@@ -19,8 +19,9 @@ use taper::{
 use self::erased::Tag;
 use super::{
     Global, common,
+    decision::decision,
     list::date,
-    outcome::{decided, with_interval},
+    outcome::{decided, undecided, with_interval},
     output::Output,
 };
 
@@ -31,9 +32,9 @@ const VALUES: usize = 12;
 #[derive(Args)]
 #[command(after_help = "Examples:\n  taper show 3f2a\n  taper show 3f2a --config\n  taper show quickstart --json")]
 pub struct Show {
-    /// Run: its key, the first digits of its key, its name, or an experiment or spec file that has only one run.
+    /// Run: its key, a prefix of its key, its name, or an experiment or spec file that has only one run.
     run: String,
-    /// Also show the resolved config. The file run.toml in the run's folder contains it as a spec that you can run.
+    /// Also show the resolved spec, which is also in run.toml in the run's folder.
     #[arg(long)]
     config: bool,
 }
@@ -157,30 +158,33 @@ fn print(whole: &Whole, next: Option<String>, results: &[Warning], config: bool,
         )?;
         out.say_what_is_left_out()?;
     }
-    if !whole.probes.is_empty() && run.decided.is_some() {
-        out.wrapped("probes are without the temperature and the thresholds below")?;
+    if let Some(decided) = whole.run.decided.as_ref().filter(|_| whole.probes.iter().any(|p| p.when == When::After)) {
+        out.wrapped(&format!("probes after training: with {}, as in `taper predict`", decision(decided, &run.labels)))?;
     }
     let [first, second] = run.config.data.task().headline();
+    let selects = run.config.checkpoint.metric;
+    let mut metrics = vec![Metric::Loss, first, second];
+    if !metrics.contains(&selects) {
+        metrics.insert(0, selects);
+    }
     out.line("")?;
+    let headings = ["when", "step", "split", "rows"].into_iter().chain(metrics.iter().map(|metric| metric.name()));
     out.fitted(
-        &["when", "step", "split", "rows", "loss", first.name(), second.name()],
+        &headings.collect::<Vec<_>>(),
         whole.evaluations.iter().map(|e| {
-            vec![
-                tag(&e.when),
-                format::count(e.step),
-                tag(&e.split),
-                format::count(e.metrics.rows),
-                Metric::Loss.text(e.metrics.get(Metric::Loss)),
-                first.text(e.metrics.get(first)),
-                second.text(e.metrics.get(second)),
-            ]
+            let of = [tag(&e.when), format::count(e.step), tag(&e.split), format::count(e.metrics.rows)];
+            of.into_iter().chain(metrics.iter().map(|metric| metric.text(e.metrics.get(*metric)))).collect()
         }),
         &["rows", second.name(), "loss"],
     )?;
     out.say_what_is_left_out()?;
     if let Some(m) = &run.final_metrics {
         out.line("")?;
-        out.wrapped(&format!("{} {} {}", run.measured_on().tag(), first.name(), with_interval(m)))?;
+        let split = run.measured_on().tag();
+        out.wrapped(&format!("{split} {} {}{}", first.name(), with_interval(m), undecided(run)))?;
+        if selects != first && selects != Metric::Loss {
+            out.wrapped(&format!("{split} {} {}", selects.name(), selects.text(m.get(selects))))?;
+        }
     }
     for (label, text) in decided(run) {
         out.labelled((&label, VALUES), &text)?;

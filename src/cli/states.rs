@@ -5,6 +5,8 @@ use taper::{
     store::{RunRecord, RunState},
 };
 
+use super::leaderboard::word;
+
 /// Runs selected by their state, or by why they failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Chosen {
@@ -24,13 +26,23 @@ impl Chosen {
     }
 }
 
+impl Chosen {
+    /// The word that [`parse`] reads.
+    pub fn word(self) -> String {
+        match self {
+            Self::State(state) => word(&state),
+            Self::Failure(kind) => word(&kind),
+        }
+    }
+}
+
 /// Parses a state or a kind of failure, by its stored name.
 pub fn parse(word: &str) -> Result<Chosen, String> {
     if let Ok(state) = serde_json::from_value(word.into()) {
         return Ok(Chosen::State(state));
     }
     serde_json::from_value(word.into()).map(Chosen::Failure).map_err(|_| {
-        "expected one of pending, running, waiting, interrupted, completed, pruned, failed; or of failed runs diverged, oom, \
+        "expected one of pending, running, waiting, interrupted, completed, pruned, failed; or, for failed runs only, diverged, oom, \
          crashed, error"
             .to_string()
     })
@@ -51,6 +63,9 @@ mod tests {
         assert_eq!(parse("interrupted"), Ok(Chosen::State(RunState::Interrupted)));
         assert_eq!(parse("waiting"), Ok(Chosen::State(RunState::Waiting)));
         assert_eq!(parse("diverged"), Ok(Chosen::Failure(FailureKind::Diverged)));
+        for chosen in ["failed", "waiting", "oom"] {
+            assert_eq!(parse(chosen).unwrap().word(), chosen);
+        }
         assert_eq!(parse("oom"), Ok(Chosen::Failure(FailureKind::Oom)));
         assert!(parse("faild").unwrap_err().contains("diverged"));
     }

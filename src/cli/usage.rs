@@ -13,20 +13,24 @@ use super::{Cli, output};
 /// Commands of other tools, and their equivalent here.
 const ELSEWHERE: &[(&[&str], &str)] = &[
     (
-        &["compare", "diff", "leaderboard", "best", "rank"],
-        "`taper list NAME --leaderboard` compares the trials of an experiment, `taper report NAME` shows its runs side \
-         by side; to compare settings, sweep over them in one spec",
+        &["diff", "versus", "vs", "significance"],
+        "`taper compare A B` compares two runs or trials: their settings, their metrics, and whether they differ by chance",
+    ),
+    (
+        &["leaderboard", "best", "rank"],
+        "`taper list NAME --leaderboard` ranks the trials of an experiment, `taper compare NAME#1 NAME#2` compares the best two, \
+         `taper report NAME` shows its runs side by side",
     ),
     (
         &["logs", "log", "tail", "history", "metrics"],
-        "`taper show KEY` prints the evaluations of a run, `taper report NAME` writes every step to steps.csv, \
+        "`taper show RUN` prints the evaluations of a run, `taper report NAME` writes every step to steps.csv, \
          `taper run SPEC --json` prints each step as it is trained",
     ),
     (&["train", "fit", "start", "finetune", "fine-tune", "launch"], "`taper run SPEC` trains the runs of a spec"),
     (&["resume", "continue", "restart", "retry"], "`taper run SPEC` resumes from the last checkpoint"),
     (
         &["evaluate", "test", "validate", "score"],
-        "`taper run SPEC` evaluates on the dev and test splits, `taper show KEY` prints the results; `taper eval KEY \
+        "`taper run SPEC` evaluates on the dev and test splits, `taper show RUN` prints the results; `taper eval RUN \
          --file FILE` evaluates on other rows",
     ),
     (
@@ -47,16 +51,16 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
         "`taper plan SPEC` checks a spec and shows what it means",
     ),
     (&["download", "pull", "get", "lock"], "`taper fetch SPEC` downloads the models and data of a spec"),
-    (&["delete", "remove", "del"], "`taper rm KEY` removes runs"),
+    (&["delete", "remove", "del"], "`taper rm RUN` removes runs"),
     (&["clean", "prune", "purge"], "`taper gc` shows and removes files that no run needs"),
-    (&["serve", "infer", "inference", "classify"], "`taper predict KEY TEXT` classifies with a trained model"),
+    (&["serve", "infer", "inference", "classify"], "`taper predict RUN TEXT` classifies with a trained model"),
     (&["ui", "dashboard", "tensorboard", "plot", "view"], "`taper report NAME` writes a page with charts"),
-    (&["push", "upload", "save", "convert"], "`taper export KEY DIR` copies a trained model to a Hugging Face folder"),
+    (&["push", "upload", "save", "convert"], "`taper export RUN DIR` copies a trained model to a Hugging Face folder"),
     (
         &["stop", "kill", "cancel", "abort"],
         "Ctrl-C (or SIGTERM) ends `taper run` after the current step, with a checkpoint",
     ),
-    (&["reproduce", "repro", "replay"], "`taper verify KEY` trains a run again and compares every number"),
+    (&["reproduce", "repro", "replay"], "`taper verify RUN` trains a run again and compares every number"),
     (
         &["info", "env", "version", "diagnose"],
         "`taper doctor` checks this machine, `taper --version` prints the version",
@@ -70,6 +74,11 @@ const MISSING: &[(&str, &str)] = &[
     (
         "<RUN>...",
         "RUN is the key or the name of a run: `taper list` shows them; --experiment NAME and --state STATE select several runs",
+    ),
+    (
+        "<SIDES>...",
+        "name two or more runs or trials: a key, a name, or EXPERIMENT#RANK for a trial; `taper list` and `taper list NAME --leaderboard` \
+         show them",
     ),
     ("<EXPERIMENT>", "EXPERIMENT is a name or a spec file: `taper list` shows the names"),
     (
@@ -144,8 +153,8 @@ fn hint(kind: ErrorKind, arguments: &[String]) -> Option<String> {
             known.map(|(_, hint)| hint.to_string())
         }
         ErrorKind::UnknownArgument if names_the_spec(arguments) => Some(
-            "the spec is given without an option: `taper run SPEC`, `taper plan SPEC`; of a stored run, `taper show RUN --config` shows the \
-             settings"
+            "pass the spec as an argument, not as an option: `taper run SPEC`, `taper plan SPEC`; for a stored run, `taper show RUN --config` \
+             shows the settings"
                 .into(),
         ),
         ErrorKind::UnknownArgument if negative(arguments).is_some() => {
@@ -255,8 +264,9 @@ mod tests {
             "fetch --spec x.toml",
         ] {
             assert!(
-                said(line)
-                    .is_some_and(|hint| hint.starts_with("the spec is given without an option: `taper run SPEC`")),
+                said(line).is_some_and(
+                    |hint| hint.starts_with("pass the spec as an argument, not as an option: `taper run SPEC`")
+                ),
                 "{line}"
             );
         }
@@ -294,7 +304,7 @@ mod tests {
             assert!(seen.insert(word), "{word} twice");
             assert!(Cli::command().find_subcommand(word).is_none(), "{word} is a command");
         }
-        for word in ["compare", "logs", "train", "resume", "evaluate", "status", "init", "sweep"] {
+        for word in ["diff", "logs", "train", "resume", "evaluate", "status", "init", "sweep"] {
             assert!(hint(ErrorKind::InvalidSubcommand, &[word.to_string()]).is_some(), "{word}");
         }
     }

@@ -323,7 +323,8 @@ mod tests {
             let loaded = LoadedSpec::load(&path, &LoadOptions { profile: None, sets: Vec::new(), env: Vec::new() });
             let config = resolve(loaded.unwrap().spec()).unwrap();
             let size = RunSize { steps_per_epoch, train_rows: 22, dev_rows: 8, test_rows: 10, parameters: 1 };
-            rungs(&Prune::Median { startup_trials: 1 }, &config.train, examples(&config, size))
+            let rungs = rungs(&Prune::Median { startup_trials: 1 }, &config.train, examples(&config, size));
+            rungs.into_iter().map(|rung| rung.step).collect::<Vec<_>>()
         };
         assert_eq!(rungs_of("windows", 4), [4, 8, 12]);
         assert_eq!(rungs_of("cut", 2), [2, 4, 6]);

@@ -61,7 +61,7 @@ impl<'a> Assigned<'a> {
         if !empty.is_empty() {
             let (rows, column) = (counted(all as u64, "row"), self.column);
             return Err(format!(
-                "of {rows}, none has {} in column `{column}`: correct data.splits",
+                "none of the {rows} has {} in column `{column}`: correct data.splits",
                 empty.join(" or ")
             ));
         }
@@ -109,7 +109,7 @@ mod tests {
         assigned.add("train", 0).unwrap();
         assert_eq!(
             assigned.finish(1).unwrap_err(),
-            "of 1 row, none has `dev` (dev) in column `split`: correct data.splits"
+            "none of the 1 row has `dev` (dev) in column `split`: correct data.splits"
         );
     }
 

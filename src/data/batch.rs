@@ -81,7 +81,7 @@ impl Batch {
         Self { first_row, first_token, ..self }
     }
 
-    /// The batch of texts without labels that belong to no data set, given as token ids. All token types are 0.
+    /// The batch of texts without labels that belong to no dataset, given as token ids. All token types are 0.
     pub fn of_texts<T: AsRef<[u32]>>(texts: &[T]) -> Self {
         Self::of_tokens(&texts.iter().map(|ids| (ids.as_ref(), &[][..])).collect::<Vec<_>>())
     }
@@ -94,7 +94,7 @@ impl Batch {
         Self::of_windows(&texts.iter().map(|(ids, types)| Window::whole(ids, types)).collect::<Vec<_>>())
     }
 
-    /// The batch of windows of texts that belong to no data set.
+    /// The batch of windows of texts that belong to no dataset.
     ///
     /// # Panics
     /// If a window has some token types, but not one for each id.

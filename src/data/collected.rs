@@ -1,4 +1,4 @@
-//! The rows of a data set, and what is odd about their texts, which another thread looks at while the next rows are read.
+//! The rows of a dataset, and what is odd about their texts, which another thread looks at while the next rows are read.
 
 use std::{
     collections::BTreeMap,

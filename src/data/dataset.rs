@@ -1,7 +1,7 @@
-//! What is asked of a data set.
+//! What is asked of a dataset.
 
-use super::{Dataset, Row, SharedText, SplitFile, invisible::escaped};
-use crate::{event::Split, warning::lines};
+use super::{Cleaning, Dataset, Row, SharedText, SplitFile, invisible::escaped};
+use crate::{event::Split, task::Task, warning::lines};
 
 impl Dataset {
     /// The names of the labels for a message: the first few, with invisible characters written out.
@@ -34,7 +34,7 @@ impl Dataset {
     /// The lines of these rows for a message: where rows come from several files, with the name of each file.
     ///
     /// # Panics
-    /// Where `rows` has an id that is not in the data set.
+    /// Where `rows` has an id that is not in the dataset.
     pub fn lines_of(&self, rows: &[u32]) -> String {
         let line = |row: &u32| self.rows[*row as usize].line;
         if self.files.is_empty() {
@@ -52,7 +52,7 @@ impl Dataset {
     /// The lines of these rows, in their order, if all of them are of one file; otherwise none, for a line alone does not say which.
     ///
     /// # Panics
-    /// Where `rows` has an id that is not in the data set.
+    /// Where `rows` has an id that is not in the dataset.
     pub fn lines_in_one_file(&self, rows: &[u32]) -> Vec<u64> {
         let mut files = rows.iter().map(|row| self.file_of_row(*row));
         let first = files.next();
@@ -63,13 +63,31 @@ impl Dataset {
     /// How many of `rows` have each label, by label id; of numbers none.
     ///
     /// # Panics
-    /// Where `rows` has an id that is not in the data set.
+    /// Where `rows` has an id that is not in the dataset.
     pub fn class_counts(&self, rows: &[u32]) -> Vec<u64> {
         let mut counts = vec![0; self.labels.len()];
         for &row in rows {
             self.rows[row as usize].target.ids().iter().for_each(|&id| counts[id as usize] += 1);
         }
         counts
+    }
+}
+
+impl Cleaning {
+    /// What rows were left out: their number, what they lack, and the lines of the first. Of a text that may have several labels, an empty
+    /// cell is no lack: it has none of them.
+    pub fn lacks(&self, task: Task) -> impl Iterator<Item = (u64, &'static str, &[u64])> {
+        let target = match task {
+            Task::SingleLabel => "without a label",
+            Task::MultiLabel => "whose labels are missing",
+            Task::Regression => "without a number",
+        };
+        let lacks = [
+            (self.missing_text, "without a text", &self.missing_text_lines[..]),
+            (self.missing_pair, "without a second text", &self.missing_pair_lines),
+            (self.missing_label, target, &self.missing_label_lines),
+        ];
+        lacks.into_iter().filter(|(count, ..)| *count > 0)
     }
 }
 

@@ -299,7 +299,7 @@ impl Delimited {
     }
 }
 
-/// Whether a cell names a column, as the header of another file may write it: with a byte-order mark, quotes, blanks, capitals.
+/// Whether a cell names a column, as the header of another file may write it: with a byte order mark, quotes, blanks, capitals.
 fn same_name(cell: &str, name: &str) -> bool {
     // Nearly every cell of a file is told by how it begins.
     if let (Some(first), Some(of_name)) = (cell.bytes().next(), name.bytes().next())

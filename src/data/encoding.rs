@@ -105,7 +105,7 @@ enum Finding {
     },
     /// None of it is UTF-8 beyond ASCII, and it reads as GB18030.
     Gb18030 {
-        /// It begins with the byte-order mark of UTF-8 all the same.
+        /// It begins with the byte order mark of UTF-8 all the same.
         mark: bool,
         /// It ends inside a character.
         cut: bool,
@@ -302,14 +302,14 @@ fn advice(path: &Path, found: &Finding, wording: Wording) -> String {
                 }
                 _ => {
                     format!(
-                        "{lines}find out its encoding, and {} or whatever it is",
-                        set(encoding_rs::WINDOWS_1252.into())
+                        "{lines}find out its encoding and set it, for example: {}",
+                        set(encoding_rs::WINDOWS_1252.into()).trim_start_matches("set ")
                     )
                 }
             }
         }
         Finding::Gb18030 { mark: true, .. } => format!(
-            "the file decodes as GB18030 after a UTF-8 byte-order mark; if that is its encoding, convert it first: {}",
+            "the file decodes as GB18030 after a UTF-8 byte order mark; if that is its encoding, convert it first: {}",
             convert(path, "GB18030", true)
         ),
         Finding::Gb18030 { cut: true, .. } => {
@@ -326,7 +326,7 @@ fn advice(path: &Path, found: &Finding, wording: Wording) -> String {
             let wide = [encoding_rs::EUC_KR, encoding_rs::EUC_JP, encoding_rs::SHIFT_JIS, encoding_rs::BIG5];
             match like.filter(|like| wide.contains(&like.table())) {
                 Some(other) => format!(
-                    "its bytes look like {other}, but they also decode as GB18030; set whichever it is, such as {}",
+                    "its bytes look like {other}, but they also decode as GB18030; set the right one, for example: {}",
                     set(other).trim_start_matches("set ")
                 ),
                 None => format!("the file decodes as GB18030; if that is its encoding, {}", set(TextEncoding::GB18030)),

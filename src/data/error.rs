@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{invisible::escaped, row_limit};
+use super::{invisible::escaped, row_limit, settings::Wording};
 use crate::{
     format::{count, counted},
     sniff::FileKind,
@@ -142,7 +142,7 @@ pub enum DataError {
         column: String,
         /// What names it.
         key: String,
-        /// How many a data set may have.
+        /// How many a dataset may have.
         most: usize,
     },
     /// The file is not UTF-8.
@@ -188,6 +188,20 @@ pub enum DataError {
         problems: Vec<Problem>,
         /// How many rows there are that have others.
         more: u64,
+    },
+    /// No value of a column of numbers is one.
+    #[error("{}: none of the {} values of column `{column}` is a number{}{help}", path.display(), count(*rows), list(first, rows - rows_of(first, 0)))]
+    NoNumber {
+        /// The file.
+        path: PathBuf,
+        /// The column.
+        column: Box<str>,
+        /// How many rows there are.
+        rows: u64,
+        /// What is wrong with the first of them.
+        first: Vec<Problem>,
+        /// What to do, on a line of its own, or nothing.
+        help: &'static str,
     },
     /// Cleaning left nothing.
     #[error("{}: no usable rows: {} read, of which {} without a text{} and {} without a label (columns read: {})", path.display(), count(*read), count(*missing_text), missing_pair.map_or_else(String::new, |rows| format!(", {} without a second text", count(rows))), count(*missing_label), found_columns(columns))]
@@ -289,6 +303,15 @@ impl DataError {
     }
 }
 
+/// Rows that have a text where a number is expected, all in the same column.
+#[derive(Debug, Default)]
+pub(super) struct TextsOf {
+    pub(super) column: String,
+    pub(super) rows: u64,
+    /// Whether some are more than numbers with commas.
+    pub(super) have_words: bool,
+}
+
 /// Problems of many rows by what is wrong, of which the first few are kept.
 #[derive(Default)]
 pub(super) struct Problems {
@@ -318,6 +341,40 @@ impl Problems {
     /// The error that names them, where there are any.
     pub(super) fn into_result(self, path: &Path) -> Result<(), DataError> {
         if self.groups.is_empty() { Ok(()) } else { Err(self.into_error(path)) }
+    }
+
+    /// Where these are all rows of the file, and each has a text instead of a number in the same column: one error about this column.
+    pub(super) fn about_column(
+        mut self,
+        path: &Path,
+        texts: Option<TextsOf>,
+        wording: Wording,
+    ) -> Result<(), DataError> {
+        /// So many different values are named in full.
+        const FEW: usize = 3;
+        let rows = rows_of(&self.groups, self.more);
+        match texts.filter(|texts| texts.rows == rows && self.groups.len() > FEW) {
+            None => self.into_result(path),
+            Some(TextsOf { column, have_words, .. }) => {
+                self.groups.truncate(FEW);
+                let help = match wording {
+                    // Each line says how to write it.
+                    _ if !have_words => "",
+                    Wording::Keys => {
+                        "\nif they are labels, remove data.problem_type; if the numbers are in another column, name it in \
+                         data.label_column"
+                    }
+                    _ => "\nthe model predicts numbers: choose the column that has them",
+                };
+                Err(DataError::NoNumber {
+                    path: path.to_owned(),
+                    column: column.into(),
+                    rows,
+                    first: self.groups,
+                    help,
+                })
+            }
+        }
     }
 
     /// The error that names them.

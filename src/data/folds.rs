@@ -6,6 +6,7 @@ use super::{
     DataConfig, DataError, Dataset,
     alike::quoted,
     grouped,
+    iterative::divide,
     split_checks::{self, FEW, LEAKED, NAMED},
     strata::{Strata, shuffled},
     text_columns::RowText,
@@ -23,7 +24,8 @@ impl Folds {
     /// Divides the rows into `of` folds at random with `config.seed`.
     ///
     /// Without groups, the rows of each label (with `config.stratify`) and of all labels together differ by at most one between folds: the
-    /// rows of one label after the other are dealt out in turn, as scikit-learn's `StratifiedKFold` does. Groups are dealt out whole, the
+    /// rows of one label after the other are dealt out in turn, as scikit-learn's `StratifiedKFold` does. Rows with sets of labels are
+    /// divided by [`divide`]. Groups are dealt out whole, the
     /// largest first, each to the fold that has the fewest rows of its strata (as `GroupKFold`; as `StratifiedGroupKFold` where labels
     /// count, but by the variance).
     ///
@@ -40,6 +42,11 @@ impl Folds {
             return Err(DataError::TooFewToFold { have: order.len(), what: "row", folds: of });
         }
         let mut folds = vec![Vec::new(); of];
+        if dataset.groups.is_empty() && strata.are_sets() {
+            let sizes: Vec<usize> =
+                (0..of).map(|fold| order.len() / of + usize::from(fold < order.len() % of)).collect();
+            return Ok(Self(divide(&order, strata, &sizes)));
+        }
         if dataset.groups.is_empty() {
             let mut order = order;
             order.sort_by_key(|&row| strata.of(row)); // stable
@@ -114,7 +121,7 @@ impl Folds {
         let counts = dataset.class_counts(&rows);
         let thin: Vec<usize> = (0..counts.len()).filter(|&label| (1..of).contains(&counts[label])).collect();
         // A column that is none of labels is warned of as such.
-        if thin.is_empty() || 2 * dataset.labels.len() > dataset.rows.len() {
+        if thin.is_empty() || 2 * dataset.labels.len() > dataset.rows.len() || dataset.undivided.is_some() {
             return None;
         }
         let named = thin

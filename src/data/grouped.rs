@@ -1,9 +1,6 @@
 //! Random splits in which the rows of a group stay together.
 
-use super::{
-    DataError, Dataset,
-    strata::{Strata, apportion},
-};
+use super::{DataError, Dataset, strata::Strata};
 use crate::random::Stream;
 
 /// Rows that stay together.
@@ -27,7 +24,8 @@ pub(super) fn groups(dataset: &Dataset, rows: &[u32], strata: &Strata<'_>) -> Ve
         groups[*position].rows.push(row);
     }
     for group in &mut groups {
-        let mut of_rows: Vec<usize> = group.rows.iter().map(|&row| strata.of(row)).collect();
+        let mut of_rows = Vec::with_capacity(group.rows.len());
+        group.rows.iter().for_each(|&row| strata.each(row, |stratum| of_rows.push(stratum)));
         of_rows.sort_unstable();
         group.counts = of_rows.chunk_by(|a, b| a == b).map(|same| (same[0], same.len())).collect();
     }
@@ -65,7 +63,7 @@ pub(super) fn hold_out(
 fn take(left: &mut Vec<Group>, wanted: usize, strata: &Strata<'_>) -> Vec<u32> {
     let mut counts = vec![0; strata.len()];
     left.iter().flat_map(|group| &group.counts).for_each(|(stratum, rows)| counts[*stratum] += rows);
-    let wanted_of = apportion(wanted, &counts);
+    let wanted_of = strata.shares(wanted, &counts);
     let mut have = vec![0; strata.len()];
     // How much further from what is wanted a group would bring it; negative: nearer.
     let further = |have: &[usize], group: &Group| -> i64 {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 /// Whether a character leaves no ink and is no white space: controls, and what Unicode calls default-ignorable (zero-width
-/// spaces and joiners, the byte-order mark, the soft hyphen, marks of direction, variation selectors, fillers, tags).
+/// spaces and joiners, the byte order mark, the soft hyphen, marks of direction, variation selectors, fillers, tags).
 pub fn is_invisible(c: char) -> bool {
     (c.is_control() && !c.is_whitespace())
         || matches!(c,

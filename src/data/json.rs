@@ -263,7 +263,7 @@ fn fill_target(
             }
             Some(Value::Array(elements)) if target.takes_lists() => {
                 cells.is_list = true;
-                let wrong = |what| named(format!("a list with {what}, expected strings or whole numbers in it"));
+                let wrong = |what| named(format!("a list with {what}, expected strings or integers in it"));
                 cells.labels = elements.into_iter().map(element).collect::<Result<_, _>>().map_err(wrong)?;
                 continue;
             }

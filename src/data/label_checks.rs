@@ -25,8 +25,55 @@ const FEW_ROWS: u64 = 8;
 /// The most groups and pairs of labels that get a warning each.
 const NAMED: usize = 10;
 
-/// Warnings about the labels of the columns `target`; `named` is whether data.labels names them.
-pub(super) fn check(labels: &[String], rows: &[Row], target: &TargetColumns, named: bool) -> Vec<Warning> {
+/// The message about labels that are lists of several, if they look so.
+fn undivided(labels: &[String], target: &TargetColumns) -> Option<String> {
+    let (separator, examples) = lists(labels).filter(|_| !target.each)?;
+    let shown = list(examples.into_iter());
+    let set = format!("set data.label_separator = \"{}\"", in_toml(separator));
+    Some(match (target.task, &target.separator) {
+        (Task::MultiLabel, None) => format!(
+            "labels such as {shown} look like lists of several labels, separated by `{separator}`: each list counts as one label; to \
+             divide them, {set}"
+        ),
+        (Task::MultiLabel, Some(own)) => format!(
+            "labels such as {shown} look like lists of several labels, separated by `{separator}`, but data.label_separator is \
+             `{own}`: each list counts as one label; {set}, or use one separator in the data file"
+        ),
+        (Task::SingleLabel | Task::Regression, _) => format!(
+            "labels such as {shown} look like lists of several labels, separated by `{separator}`: each list counts as a separate \
+             class; if a text can have several labels, set data.problem_type = \"multi_label_classification\" and \
+             data.label_separator = \"{}\"",
+            in_toml(separator)
+        ),
+    })
+}
+
+/// What is probably wrong with labels.
+#[derive(Debug, Default)]
+pub(super) struct Doubts {
+    pub(super) warnings: Vec<Warning>,
+    /// That the labels are lists of several, which is one of the warnings: whatever else is odd about them follows from that.
+    pub(super) undivided: Option<String>,
+}
+
+/// Doubts about the labels of the columns `target`; `named` is whether data.labels names them.
+pub(super) fn check(labels: &[String], rows: &[Row], target: &TargetColumns, named: bool) -> Doubts {
+    let several = target.task == Task::MultiLabel;
+    // A column of texts looks like lists, too.
+    let lists = || (several || !is_no_column_of_labels(labels, rows)).then(|| undivided(labels, target)).flatten();
+    match lists() {
+        Some(what) => Doubts { warnings: vec![Warning::new(Kind::Labels, what.clone())], undivided: Some(what) },
+        None => Doubts { warnings: about_each(labels, rows, target, named), undivided: None },
+    }
+}
+
+/// Whether the column is probably not the one of the labels.
+fn is_no_column_of_labels(labels: &[String], rows: &[Row]) -> bool {
+    let counts = counts(labels.len(), rows);
+    is_measured(labels) || is_id(&counts, counts.iter().sum::<u64>().max(rows.len() as u64))
+}
+
+fn about_each(labels: &[String], rows: &[Row], target: &TargetColumns, named: bool) -> Vec<Warning> {
     let counts = counts(labels.len(), rows);
     // Their names are intended, as those in data.labels.
     let named = named || target.each;
@@ -57,7 +104,7 @@ pub(super) fn check(labels: &[String], rows: &[Row], target: &TargetColumns, nam
     let column = &target.names[0];
     if is_measured(labels) {
         say(format!(
-            "the {} labels are numbers with fractions, such as {}: they look like amounts, but each counts as a separate class; to learn \
+            "the {} labels are numbers with fractions, such as {}: they look like amounts, but each counts as a separate label; to learn \
              the numbers, set data.problem_type = \"regression\", or group them into ranges first",
             labels.len(),
             list(labels.iter().take(3))
@@ -76,30 +123,6 @@ pub(super) fn check(labels: &[String], rows: &[Row], target: &TargetColumns, nam
     }
     if labels.len() > MANY {
         say(format!("column `{column}` has {} different labels: does {name} name the right column?", labels.len()));
-    }
-    let lists = lists(labels);
-    let is_list = lists.is_some();
-    if let Some((separator, examples)) = lists {
-        let shown = list(examples.into_iter());
-        let message = match (several, &target.separator) {
-            (false, _) => format!(
-                "labels such as {shown} look like lists of several labels, separated by `{separator}`: each list counts as a separate \
-                 class; if a text can have several labels, set data.problem_type = \"multi_label_classification\" and \
-                 data.label_separator = \"{}\"",
-                in_toml(separator)
-            ),
-            (true, None) => format!(
-                "labels such as {shown} look like lists of several labels, separated by `{separator}`: each list counts as one label; to \
-                 divide them, set data.label_separator = \"{}\"",
-                in_toml(separator)
-            ),
-            (true, Some(own)) => format!(
-                "labels such as {shown} look like lists of several labels, separated by `{separator}`, but data.label_separator is \
-                 `{own}`: each list counts as one label; set data.label_separator = \"{}\", or use one separator in the data file",
-                in_toml(separator)
-            ),
-        };
-        say(message);
     }
     let groups = alike::groups(labels);
     // Labels that data.labels names are intended.
@@ -135,7 +158,7 @@ pub(super) fn check(labels: &[String], rows: &[Row], target: &TargetColumns, nam
         say_at(message, at);
     }
     let printed: Vec<&String> = labels.iter().filter(|label| alike::is_printed(label)).collect();
-    if !named && !is_list && !printed.is_empty() {
+    if !named && !printed.is_empty() {
         let message = format!(
             "labels such as {} look like printed Python values: brackets and quotes are part of their names here; write the bare \
              values, or list them in data.labels",
@@ -259,7 +282,7 @@ mod tests {
             target: Target::Label((line % labels.len() as u64) as u32),
         };
         let rows: Vec<Row> = (0..rows * labels.len() as u64).map(row).collect();
-        check(&labels, &rows, &"label".into(), false).into_iter().map(|warning| warning.message).collect()
+        check(&labels, &rows, &"label".into(), false).warnings.into_iter().map(|warning| warning.message).collect()
     }
 
     #[test]

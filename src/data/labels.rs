@@ -40,7 +40,7 @@ pub(super) fn unknown_label((column, value): (&str, &str), known: Known<'_>, wor
     }
 }
 
-/// The labels of a data set that is being read.
+/// The labels of a dataset that is being read.
 pub(super) struct Labels {
     ids: HashMap<String, u32, RandomState>,
     /// Those of values of one byte, as most class labels are, by that byte: faster than a hash.
@@ -91,6 +91,11 @@ impl Labels {
         self.ids.insert(value.to_owned(), id);
         self.names.push(value.to_owned());
         Some(id)
+    }
+
+    /// Their names so far, by id.
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
     }
 
     /// The number of labels so far.

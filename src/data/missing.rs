@@ -33,16 +33,7 @@ impl<'a> MissingValues<'a> {
                 cell.clear();
             }
         }
-        if is_missing(&cells.label) {
-            cells.label.clear();
-            cells.is_unknown = true;
-        }
-        // What a list contains is a label, whatever it is.
-        for cell in cells.labels.iter_mut().filter(|_| !cells.is_list) {
-            if is_missing(cell) {
-                cell.clear();
-            }
-        }
+        clear_target(self.values, cells);
         cells.missing_words.extend([word(&cells.text), word(&cells.text_pair)].into_iter().flatten());
         cells.missing_words.iter().for_each(|word| self.found[*word] = true);
         if !cells.missing_words.is_empty() {
@@ -71,6 +62,21 @@ impl<'a> MissingValues<'a> {
             list.join(", ")
         );
         Some(Warning::new(Kind::DataFile, message).at(self.lines.iter().copied()))
+    }
+}
+
+/// Empties the cells of the target that have one of these values.
+pub(super) fn clear_target(values: &[String], cells: &mut Cells) {
+    let is_missing = |cell: &str| values.iter().any(|value| value == cell.trim());
+    if is_missing(&cells.label) {
+        cells.label.clear();
+        cells.is_unknown = true;
+    }
+    // What a list contains is a label, whatever it is.
+    for cell in cells.labels.iter_mut().filter(|_| !cells.is_list) {
+        if is_missing(cell) {
+            cell.clear();
+        }
     }
 }
 

@@ -26,6 +26,7 @@ mod groups;
 mod guarded;
 mod input_fault;
 mod invisible;
+mod iterative;
 mod json;
 mod json_array;
 mod json_fault;
@@ -93,7 +94,7 @@ pub use settings::{Layout, Wording};
 pub use shared_text::SharedText;
 pub use source::Origin;
 pub use split::{epoch_order, split};
-pub use streamed::{LabelColumn, Text, Texts, Wanted, stream_lines, stream_rows, stream_texts};
+pub use streamed::{Labelled, Text, Texts, Wanted, stream_lines, stream_rows, stream_texts};
 pub use target_columns::TargetColumns;
 pub use text_columns::{RowText, TextColumns};
 pub use token_warnings::{SAMPLE, VocabularyOf, about_tokens};
@@ -189,6 +190,8 @@ pub struct Dataset {
     pub notes: Vec<String>,
     /// What is probably a mistake.
     pub warnings: Vec<Warning>,
+    /// That the labels are probably lists of several, which is one of the warnings: whatever else is odd about labels follows from that.
+    pub undivided: Option<String>,
 }
 
 /// A file whose rows are the dev or the test split.

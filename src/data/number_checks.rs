@@ -38,9 +38,9 @@ pub(super) fn check(columns: &[String], rows: &[Row]) -> Vec<Warning> {
         }
         if column.mean.abs() > LARGE || column.deviation > LARGE {
             found.push(format!(
-                "the numbers in column {name} have the mean {} and the standard deviation {}: a model begins near 0 and hardly reaches \
-                 such numbers with the usual learning rates; scale them, such as by subtracting the mean and dividing by the standard \
-                 deviation",
+                "the numbers in column {name} have the mean {} and the standard deviation {}: a model's predictions start near 0 and \
+                 barely reach such values at the usual learning rates; standardise them (subtract the mean, divide by the standard \
+                 deviation)",
                 rounded(column.mean),
                 rounded(column.deviation)
             ));
@@ -104,8 +104,7 @@ mod tests {
         let same = says(&[&[1.5, 3.0], &[2.5, 3.0]]);
         assert!(same.len() == 1 && same[0].starts_with("every row has the same number in column `b`"), "{same:?}");
         let large = says(&[&[1000.0], &[1200.0], &[1100.0]]);
-        let want =
-            "the numbers in column `a` have the mean 1100 and the standard deviation 81.65: a model begins near 0";
+        let want = "the numbers in column `a` have the mean 1100 and the standard deviation 81.65: a model's predictions start near 0";
         assert!(large.len() == 1 && large[0].starts_with(want), "{large:?}");
         let wide = says(&[&[-2e7], &[2e7], &[0.5]]);
         assert!(wide.len() == 1 && wide[0].contains("the standard deviation 1.63e7"), "{wide:?}");

@@ -253,11 +253,11 @@ fn expected(target: &TargetColumns, found: &str, wording: Wording) -> String {
         (Task::SingleLabel, _) => "strings, numbers or booleans".into(),
         (Task::MultiLabel, true) => "0 and 1".into(),
         (Task::MultiLabel, false) if is_list => {
-            "lists of strings or whole numbers, which are the labels of the text; for vectors of 0 and 1, give each label a column of its \
+            "lists of strings or integers, which are the labels of the text; for vectors of 0 and 1, give each label a column of its \
              own, and name these columns in data.label_columns"
                 .into()
         }
-        (Task::MultiLabel, false) => "lists of strings or whole numbers, or strings".into(),
+        (Task::MultiLabel, false) => "lists of strings or integers, or strings".into(),
         (Task::Regression, _) if is_list => format!("numbers{}", target.instead_of_list(wording)),
         (Task::Regression, _) => "numbers".into(),
     }

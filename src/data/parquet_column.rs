@@ -242,7 +242,7 @@ impl Column {
                     Err(what) => result = Err(format!("a list with a text that is {what}")),
                 },
                 Value::Whole(number) => list.push(number.to_string()),
-                _ if is_element => result = Err("a list with null, expected strings or whole numbers in it".into()),
+                _ if is_element => result = Err("a list with null, expected strings or integers in it".into()),
                 _ => {}
             }
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-/// Progress of work on the rows of a data set.
+/// Progress of work on the rows of a dataset.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Progress<'a> {
     /// A file is read.

@@ -12,7 +12,7 @@ use super::{
     assigned::Assigned,
     cells::{Cells, Columns, Fault},
     collected::{Collected, Collector},
-    error::{Problems, shorten},
+    error::{Problems, TextsOf, shorten},
     groups::Groups,
     invisible::escaped,
     label_checks,
@@ -38,19 +38,19 @@ use crate::{
     warning::{Kind, Warning, lines_of},
 };
 
-/// Labels that a data set may have. A classifier of more is another task, and a column with more is no column of labels.
+/// Labels that a dataset may have. A classifier of more is another task, and a column with more is no column of labels.
 const MAX_LABELS: usize = 10_000;
 
 /// The files that the rows of a run are read from.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DataFiles {
-    /// That of `data.source`; several if a split of a data set is in several.
+    /// That of `data.source`; several if a split of a dataset is in several.
     pub source: Vec<PathBuf>,
     /// Those of the dev split, if it has its own.
     pub dev: Vec<PathBuf>,
     /// Those of the test split, if it has its own.
     pub test: Vec<PathBuf>,
-    /// Names of the label values 0, 1, …, as the card of the data set says; -1 means that there is no label.
+    /// Names of the label values 0, 1, …, as the card of the dataset says; -1 means that there is no label.
     pub classes: Option<Vec<String>>,
 }
 
@@ -77,7 +77,7 @@ pub fn read_files(files: &DataFiles, config: &DataConfig) -> Result<Dataset, Dat
 /// too, are texts. Texts are kept as they are; label values and column names are trimmed.
 ///
 /// Labels are those of `data.source`. Their names are those of `data.labels`; else those of the class labels that a Parquet file or the card
-/// of a data set has; else the values. The rows of the dev and test files follow those of `data.source`. If `config.limit` is set, that
+/// of a dataset has; else the values. The rows of the dev and test files follow those of `data.source`. If `config.limit` is set, that
 /// many of the rows that no file and no column assigns to the dev or test split are drawn at random with `config.seed`, and kept in file
 /// order.
 ///
@@ -138,12 +138,14 @@ fn of_source(
     let splits = config.splits.as_ref().filter(|_| config.split_column.is_some());
     let Labelled { mut data, values, files } = labelled(&origins, layout, columns, known, splits, listener)?;
     let target = TargetColumns::from(config);
-    data.warnings.extend(match target.task {
+    match target.task {
         Task::SingleLabel | Task::MultiLabel => {
-            label_checks::check(&data.labels, &data.rows, &target, !config.labels.is_empty())
+            let doubts = label_checks::check(&data.labels, &data.rows, &target, !config.labels.is_empty());
+            data.warnings.extend(doubts.warnings);
+            data.undivided = doubts.undivided;
         }
-        Task::Regression => number_checks::check(&data.labels, &data.rows),
-    });
+        Task::Regression => data.warnings.extend(number_checks::check(&data.labels, &data.rows)),
+    }
     if let Some(limit) = config.limit {
         sample(&mut data, limit, config.seed);
     }
@@ -467,7 +469,7 @@ fn labelled(
     };
     let sources = origins.iter().zip(digests).map(|(origin, sha256)| ReadFile { name: name(origin), sha256 }).collect();
     let data =
-        Dataset { rows, labels, digest, cleaning, notes, warnings, dev, test, groups, sources, files: Vec::new() };
+        Dataset { rows, labels, digest, cleaning, notes, warnings, dev, test, groups, sources, ..Dataset::default() };
     Ok(Labelled { data, values: given, files })
 }
 
@@ -480,7 +482,7 @@ fn is_empty(text: &str) -> bool {
 fn read_file(
     file: &mut Rows,
     found: &mut Reading<'_>,
-    (targets, (assigned, groups)): (&mut Targets<'_>, &mut (Assigned<'_>, Groups<'_>)),
+    (targets, (assigned, groups)): (&mut Targets, &mut (Assigned<'_>, Groups<'_>)),
     (layout, columns, known): (&Layout, &Columns, Known<'_>),
 ) -> Result<(), DataError> {
     let (path, has_pairs) = (file.path().to_owned(), columns.text.pair.is_some());
@@ -488,6 +490,8 @@ fn read_file(
     let mut missing = MissingValues::new(&layout.missing);
     let mut cleaning = Cleaning::default();
     let mut problems = Problems::default();
+    // The column in which rows have texts instead of numbers, and how many.
+    let mut texts: Option<TextsOf> = None;
     let mut cells = Cells::default();
     let (before, mut last) = (found.lines_before, 0);
     let rows_before = found.rows.len();
@@ -534,7 +538,10 @@ fn read_file(
                     found.rows.push(counted_line, text, target);
                     groups.add(&cells.group);
                 }
-                Err(what) => problems.push(Problem::new(line, what)),
+                Err(what) => {
+                    targets.count_texts(&cells, &mut texts);
+                    problems.push(Problem::new(line, what));
+                }
             }
         }
         if targets.len() > MAX_LABELS {
@@ -546,7 +553,8 @@ fn read_file(
         }
     }
     file.check_columns()?;
-    problems.into_result(&path).map_err(|error| file.explained(error))?;
+    let texts = texts.filter(|_| found.rows.len() == rows_before);
+    problems.about_column(&path, texts, layout.wording).map_err(|error| file.explained(error))?;
     if found.rows.len() == rows_before {
         let Cleaning { read, missing_text, missing_pair, missing_label, .. } = cleaning;
         let missing_pair = has_pairs.then_some(missing_pair);

@@ -12,7 +12,7 @@ use crate::{
     warning::{Kind, Warning, lines_of},
 };
 
-/// A share of the rows, 1 in so many, whose texts also have another label: fewer are the doubts of any data set.
+/// A share of the rows, 1 in so many, whose texts also have another label: fewer are the doubts of any dataset.
 const OFTEN: u64 = 20;
 
 /// The bits of a row's number beside half of a hash.

@@ -88,12 +88,12 @@ impl SentencePiece {
                 }
                 (2, Value::Four(bytes)) => score = f32::from_le_bytes(bytes),
                 (3, Value::Number(number)) => kind = number,
-                (1..=3, _) => return Err(format!("field {number} of piece {id} is of the wrong kind")),
+                (1..=3, _) => return Err(format!("field {number} of piece {id} is of the wrong type")),
                 _ => {}
             }
         }
         if piece.is_empty() || !score.is_finite() {
-            return Err(format!("piece {id} (`{piece}`) has the score {score}; expected a text and a number"));
+            return Err(format!("piece {id} (`{piece}`) has the score {score}; expected a string and a number"));
         }
         if kind == CONTROL || kind == USER_DEFINED {
             self.symbols.push((piece.to_owned(), kind == CONTROL));
@@ -112,7 +112,7 @@ impl SentencePiece {
                         .map_err(|_| format!("the id of its unknown token is {id}, which is too large"))?;
                 }
                 (3 | 35 | 40, _) => {
-                    return Err(format!("field {number} of the trainer's settings is of the wrong kind"));
+                    return Err(format!("field {number} of the trainer's settings is of the wrong type"));
                 }
                 _ => {}
             }
@@ -124,7 +124,7 @@ impl SentencePiece {
         while let Some((number, value)) = fields.next()? {
             match (number, value) {
                 (2, Value::Bytes(table)) => self.charsmap = table.to_vec(),
-                (2, _) => return Err("its table of characters is of the wrong kind".into()),
+                (2, _) => return Err("its table of characters is of the wrong type".into()),
                 _ => {}
             }
         }
@@ -293,6 +293,6 @@ mod tests {
         assert!(says(&piece("a", f32::NAN, 1)).contains("piece 0 (`a`) has the score NaN"));
         assert!(says(&piece("", 0.0, 1)).contains("piece 0"));
         assert!(says(&bytes(1, &bytes(1, &[0xff]))).contains("piece 0 is not UTF-8"));
-        assert!(says(&bytes(1, &[1 << 3, 7])).contains("field 1 of piece 0 is of the wrong kind"));
+        assert!(says(&bytes(1, &[1 << 3, 7])).contains("field 1 of piece 0 is of the wrong type"));
     }
 }

@@ -44,8 +44,10 @@ pub enum Wording {
         text: bool,
         /// Whether that of the second texts is.
         text_pair: bool,
-        /// Whether that of the labels is.
+        /// Whether that of the targets is.
         label: bool,
+        /// The option that names that of the targets, without its dashes.
+        label_option: &'static str,
     },
 }
 
@@ -58,11 +60,14 @@ impl Wording {
                 Self::of_run("text_column")
             }
             Self::Run { text_pair: true, .. } if key == "text_pair_column" => Self::of_run(key),
-            Self::Run { label: true, .. } if matches!(key, "label_column" | "label_columns") => {
-                Self::of_run("label_column")
+            Self::Run { label: true, label_option, .. } if matches!(key, "label_column" | "label_columns") => {
+                Self::of_run(label_option)
             }
             // There is no option for several.
-            Self::Options | Self::Run { .. } if key == "label_columns" => "--label-column".into(),
+            Self::Run { label_option, .. } if matches!(key, "label_column" | "label_columns") => {
+                format!("--{label_option}")
+            }
+            Self::Options if key == "label_columns" => "--label-column".into(),
             Self::Options | Self::Run { .. } => format!("--{}", key.replace('_', "-")),
         }
     }
@@ -85,7 +90,9 @@ impl Wording {
         match self {
             Self::Run { text: true, .. } if matches!(key, "text_column" | "text_columns") => Some("text_column"),
             Self::Run { text_pair: true, .. } if key == "text_pair_column" => Some(key),
-            Self::Run { label: true, .. } if matches!(key, "label_column" | "label_columns") => Some("label_column"),
+            Self::Run { label: true, label_option, .. } if matches!(key, "label_column" | "label_columns") => {
+                Some(label_option)
+            }
             _ => None,
         }
     }
@@ -112,7 +119,7 @@ mod tests {
     fn settings_are_written_as_their_reader_sets_them() {
         assert_eq!(Wording::Keys.name("text_column"), "data.text_column");
         assert_eq!(Wording::Options.name("text_column"), "--text-column");
-        let own = Wording::Run { text: true, text_pair: true, label: false };
+        let own = Wording::Run { text: true, text_pair: true, label: false, label_option: "labels" };
         assert_eq!(own.name("text_column"), "the run's spec (as --text-column is not given)");
         assert_eq!(own.name("text_columns"), "the run's spec (as --text-column is not given)");
         assert_eq!(own.name("text_pair_column"), "the run's spec (as --text-pair-column is not given)");
@@ -121,9 +128,9 @@ mod tests {
         assert_eq!([own.another("label_column"), Wording::Options.another("text_column")], ["", ""]);
         assert_eq!(
             [own.names("label_column"), Wording::Keys.names("label_column")],
-            ["--label-column names", "data.label_column names"]
+            ["--labels names", "data.label_column names"]
         );
-        assert_eq!([own.name("label_column"), own.set("format", "tsv")], ["--label-column", "--format tsv"]);
+        assert_eq!([own.name("label_column"), own.set("format", "tsv")], ["--labels", "--format tsv"]);
         assert_eq!(Wording::Keys.set("delimiter", ";"), "data.delimiter = \";\"");
         assert_eq!(Wording::Options.set("delimiter", ";"), "--delimiter ';'");
         assert_eq!(Wording::Options.set("format", "tsv"), "--format tsv");

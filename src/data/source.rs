@@ -61,7 +61,7 @@ impl Origin {
     }
 }
 
-/// A file's text in UTF-8, without its byte-order mark. Hashes the bytes of the file as they are read, so that the digest is that of
+/// A file's text in UTF-8, without its byte order mark. Hashes the bytes of the file as they are read, so that the digest is that of
 /// the bytes parsed.
 pub(super) struct Input {
     text: Box<dyn Read + Send>,
@@ -98,8 +98,8 @@ impl Input {
                 size = file.metadata().map_or(0, |metadata| metadata.len());
                 Box::new(file)
             }
-            Origin::StandardInput => Box::new(io::stdin()),
-            Origin::Descriptor(path) => Box::new(File::open(path).map_err(DataError::io(path))?),
+            Origin::StandardInput => Box::new(UntilEnd::of(io::stdin())),
+            Origin::Descriptor(path) => Box::new(UntilEnd::of(File::open(path).map_err(DataError::io(path))?)),
         };
         let (Opened { mut text, mut first, mut kind, packing }, passed) = opened(source).map_err(reading(&path, 1))?;
         if kind == Some(FileKind::Empty) {
@@ -113,7 +113,7 @@ impl Input {
             None => match kind {
                 Some(FileKind::Utf16) => {
                     let (encoding, marked) = utf16(&first);
-                    let by = if marked { "its byte-order mark" } else { "its first bytes" };
+                    let by = if marked { "its byte order mark" } else { "its first bytes" };
                     notes.push(format!("read as {encoding}, as {by} show{}", if marked { "s" } else { "" }));
                     encoding
                 }
@@ -224,6 +224,29 @@ impl Read for Input {
     }
 }
 
+/// A source that ends once: a terminal goes on after Ctrl-D if it is read again, so that it would have to be pressed several times.
+struct UntilEnd<R> {
+    source: R,
+    ended: bool,
+}
+
+impl<R> UntilEnd<R> {
+    fn of(source: R) -> Self {
+        Self { source, ended: false }
+    }
+}
+
+impl<R: Read> Read for UntilEnd<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.ended || buf.is_empty() {
+            return Ok(0);
+        }
+        let n = self.source.read(buf)?;
+        self.ended = n == 0;
+        Ok(n)
+    }
+}
+
 /// The first bytes of a text that is decoded, up to what cannot be: that is an error of its row, once it is read.
 fn decoded_head(text: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut first = Vec::new();
@@ -243,7 +266,7 @@ fn decoded_head(text: &mut impl Read) -> io::Result<Vec<u8>> {
 /// The encoding that was set.
 ///
 /// # Errors
-/// The file has the byte-order mark of another.
+/// The file has the byte order mark of another.
 fn set_encoding(set: TextEncoding, first: &[u8], path: &Path, wording: Wording) -> Result<TextEncoding, DataError> {
     let is_utf16 = [TextEncoding::UTF_16LE, TextEncoding::UTF_16BE].contains(&set);
     match encoding_rs::Encoding::for_bom(first).map(|(encoding, _)| TextEncoding::from(encoding)) {
@@ -251,7 +274,7 @@ fn set_encoding(set: TextEncoding, first: &[u8], path: &Path, wording: Wording) 
         Some(marked) if is_utf16 && marked != TextEncoding::UTF_8 => Ok(marked),
         Some(marked) if marked != set => {
             let what = format!(
-                "it begins with the byte-order mark of {marked}, but {} says {set}; remove {0} to read it as {marked}",
+                "it begins with the byte order mark of {marked}, but {} says {set}; remove {0} to read it as {marked}",
                 wording.name("encoding")
             );
             Err(DataError::Layout { path: path.to_owned(), what })
@@ -260,7 +283,7 @@ fn set_encoding(set: TextEncoding, first: &[u8], path: &Path, wording: Wording) 
     }
 }
 
-/// The UTF-16 that begins so; whether a byte-order mark says so.
+/// The UTF-16 that begins so; whether a byte order mark says so.
 fn utf16(first: &[u8]) -> (TextEncoding, bool) {
     match first {
         [0xFF, 0xFE, ..] => (TextEncoding::UTF_16LE, true),
@@ -284,4 +307,30 @@ pub(super) fn read_line(reader: &mut impl BufRead, buffer: &mut Vec<u8>) -> io::
     buffer.clear();
     reader.by_ref().take(MAX_ROW + 1).read_until(b'\n', buffer)?;
     if buffer.len() as u64 > MAX_ROW { Err(InputFault::RowTooLong.into()) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As a terminal, which gives what is typed after each Ctrl-D.
+    struct Terminal(Vec<&'static [u8]>);
+
+    impl Read for Terminal {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            let typed = self.0.remove(0);
+            buf[..typed.len()].copy_from_slice(typed);
+            Ok(typed.len())
+        }
+    }
+
+    #[test]
+    fn an_end_that_was_read_stays_one() {
+        let mut input = UntilEnd::of(Terminal(vec![b"a\n", b"b\n", b"", b"c\n"]));
+        let mut text = String::new();
+        assert_eq!(input.read(&mut []).unwrap(), 0, "this is no end");
+        input.read_to_string(&mut text).unwrap();
+        input.read_to_string(&mut text).unwrap();
+        assert_eq!((text.as_str(), input.source.0.len()), ("a\nb\n", 1), "it is not read again");
+    }
 }

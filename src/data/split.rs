@@ -3,7 +3,9 @@
 use super::{
     DataConfig, DataError, Dataset, Splits,
     folds::Folds,
-    grouped, split_checks,
+    grouped,
+    iterative::divide,
+    split_checks,
     strata::{Strata, apportion, shuffled},
 };
 use crate::{
@@ -14,8 +16,8 @@ use crate::{
 /// Splits the rows: those that a file or a column assigns go to their split in file order, all others at random with `config.seed`.
 ///
 /// Of n such rows the test split gets `round(n · test)`, the dev split `round(n · dev)`, the train split what is left. With
-/// `config.stratify` each label's rows are divided in the same proportions, by largest remainder, and the sizes of
-/// the splits stay the same. With `config.fold` the test split is that fold instead, and the dev split comes from the other folds. With
+/// `config.stratify` each label's rows are divided in the same proportions, by largest remainder (sets of labels: by iterative
+/// stratification; numbers: the rows of each tenth of the values), and the sizes of the splits stay the same. With `config.fold` the test split is that fold instead, and the dev split comes from the other folds. With
 /// `config.group_column` rows of a group stay together, and sizes are as near to these as its groups allow.
 ///
 /// # Errors
@@ -67,6 +69,14 @@ pub fn split(dataset: &Dataset, config: &DataConfig) -> Result<Splits, DataError
 
 /// The test rows, the dev rows and what is left of the rows in `order`: `wanted` of the first two.
 fn hold_out(order: Vec<u32>, strata: &Strata<'_>, [test, dev]: [usize; 2]) -> [Vec<u32>; 3] {
+    if strata.are_sets() {
+        // The test rows first: a larger dev split leaves them as they are.
+        let mut parts = divide(&order, strata, &[test, order.len() - test]);
+        let rest = parts.pop().unwrap_or_default();
+        let mut others = divide(&rest, strata, &[dev, rest.len() - dev]);
+        let train = others.pop().unwrap_or_default();
+        return [parts.concat(), others.concat(), train];
+    }
     let mut left = strata.count(&order);
     let mut for_test = apportion(test, &left);
     left.iter_mut().zip(&for_test).for_each(|(left, taken)| *left -= taken);

@@ -43,8 +43,9 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
     found.extend(one_by_one.filter_map(|(name, rows)| known_from_training(dataset, splits, name, rows)));
     found.extend(split_groups(dataset, splits, config));
 
-    // A column that is none of labels is warned of as such. Of numbers there is nothing to count.
-    if 2 * dataset.labels.len() > dataset.rows.len() || config.task() == Task::Regression {
+    // A column that is none of labels is warned of as such, and lists of labels, too. Of numbers there is nothing to count.
+    let is_odd = 2 * dataset.labels.len() > dataset.rows.len() || dataset.undivided.is_some();
+    if is_odd || config.task() == Task::Regression {
         return found;
     }
     let train = dataset.class_counts(&splits.train);
@@ -59,7 +60,7 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
         let these = by_number(labels.len() as u64, "this label", "these labels");
         // Rows of a file of their own, or that a column names, are not distributed.
         let drawn = config.test.share() > 0.0 || config.dev.share() > 0.0 || config.fold.is_some();
-        match config.stratify || !drawn || config.task() == Task::MultiLabel {
+        match config.stratify || !drawn {
             true => format!("add more rows with {these}"),
             false => {
                 format!("add more rows with {these}, or distribute them over the splits with data.stratify = true")

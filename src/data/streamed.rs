@@ -5,17 +5,21 @@ use std::{collections::BTreeMap, mem, path::PathBuf};
 use super::{
     Cleaning, DataError, Problem,
     cells::{Cells, Columns, Fault, Kept, KeptColumns},
-    error::Problems,
+    error::{Problems, TextsOf},
     invisible::is_blank,
-    labels::{Known, unknown_label},
+    labels::Known,
+    missing::clear_target,
     noticed::{Noticed, guessed, note, swallowed},
     rows::Rows,
     settings::{Layout, Wording},
     source::Origin,
+    target_columns::TargetColumns,
+    targets::Targets,
     text_columns::{RowText, TextColumns},
 };
 use crate::{
     format::{by_number, counted},
+    task::Target,
     warning::{Kind, Warning, lines_of},
 };
 
@@ -24,19 +28,25 @@ use crate::{
 pub struct Wanted {
     /// Columns of the texts.
     pub text: TextColumns,
-    /// Column of the labels, to measure predictions.
-    pub label: Option<LabelColumn>,
+    /// The targets, to measure predictions.
+    pub target: Option<Labelled>,
     /// Whether the values of all columns are kept.
     pub keep: bool,
 }
 
-/// A column of labels.
+/// The targets of rows that a trained model is measured on.
 #[derive(Debug, Clone)]
-pub struct LabelColumn {
-    /// Its name.
-    pub name: String,
-    /// Value → name of each label that there is.
+pub struct Labelled {
+    /// Where they are.
+    pub columns: TargetColumns,
+    /// Value → name of each label that there is; where each label has a column, of each column.
     pub labels: BTreeMap<String, String>,
+}
+
+/// The targets that are read.
+struct Targeted {
+    targets: Targets,
+    labels: BTreeMap<String, String>,
 }
 
 /// The texts of a file: as [`stream_rows`], without anything else.
@@ -44,29 +54,32 @@ pub struct LabelColumn {
 /// # Errors
 /// As [`stream_rows`].
 pub fn stream_texts(origin: &Origin, layout: &Layout, text: impl Into<TextColumns>) -> Result<Texts, DataError> {
-    stream_rows(origin, layout, Wanted { text: text.into(), label: None, keep: false })
+    stream_rows(origin, layout, Wanted { text: text.into(), target: None, keep: false })
 }
 
-/// The rows of a file, one by one with their lines, in constant memory. Labels need not be there unless they are wanted.
+/// The rows of a file, one by one with their lines, in constant memory. Targets need not be there unless they are wanted.
 ///
 /// Every row gives a text, so that results can be put beside their rows: a missing one is empty. A row that cannot be
-/// used gives an error that names it, and the next row follows; a JSON object without the field is such a row. A label that is none of
-/// those given is an error, before which the rest of the file is read: it names all rows that have one. If labels are wanted, it is an
-/// error at the end of the file that no row has a text and a label.
+/// used gives an error that names it, and the next row follows; a JSON object without the field is such a row. A target that cannot be
+/// read, such as a label that is none of those given, is an error, before which the rest of the file is read: it names all rows that have
+/// one. If targets are wanted, it is an error at the end of the file that no row has a text and a target.
 ///
 /// # Errors
 /// Where the file cannot be opened or its header has no such column. A JSON file whose first object has no such field says so
 /// as the first item.
 pub fn stream_rows(origin: &Origin, layout: &Layout, wanted: Wanted) -> Result<Texts, DataError> {
-    let Wanted { text, label, keep } = wanted;
-    let target = label.as_ref().map(|label| label.name.as_str().into());
+    let Wanted { text, target: labelled, keep } = wanted;
+    let target = labelled.as_ref().map(|labelled| labelled.columns.clone());
     let has_pairs = text.pair.is_some();
     let columns = Columns { text, target, split: None, group: None, text_in_each: true, keep };
     let shown = columns.shown();
     let file = Rows::open(origin, layout, columns)?;
     Ok(Texts {
         has_pairs,
-        label,
+        targeted: labelled.map(|Labelled { columns, labels }| Targeted {
+            targets: Targets::new(&columns, &labels, layout.wording),
+            labels,
+        }),
         shown,
         missing: layout.missing.clone(),
         ..Texts::new(origin.name(), layout.wording, file)
@@ -92,8 +105,8 @@ pub struct Text {
     pub text_pair: Option<String>,
     /// Whether nothing of it can be seen (of a pair: of one of both): there is nothing to classify.
     pub is_blank: bool,
-    /// Name of its label, if labels are read and neither it nor the text is missing.
-    pub label: Option<String>,
+    /// Its target, if targets are read and neither it nor the text is missing. Ids of labels are those of [`Texts::targets`].
+    pub target: Option<Target>,
     /// The values of all columns, if they are kept.
     pub kept: KeptColumns,
 }
@@ -123,15 +136,15 @@ pub struct Texts {
     cells: Cells,
     /// Whether each row has a second text.
     has_pairs: bool,
-    /// The labels, if they are read.
-    label: Option<LabelColumn>,
+    /// What reads the targets, if they are.
+    targeted: Option<Targeted>,
     /// The columns that are read, for messages.
     shown: Box<[String]>,
     /// Texts and labels that mean that there is none.
     missing: Vec<String>,
     /// Rows without a text so far.
     blank: Noticed,
-    /// What could not be measured so far, if labels are read.
+    /// What could not be measured so far, if targets are read.
     cleaning: Cleaning,
     /// Nothing can follow.
     broken: bool,
@@ -145,7 +158,7 @@ impl Texts {
             file,
             cells: Cells::default(),
             has_pairs: false,
-            label: None,
+            targeted: None,
             shown: Box::default(),
             missing: Vec::new(),
             blank: Noticed::default(),
@@ -174,7 +187,12 @@ impl Texts {
         self.file.columns()
     }
 
-    /// Rows so far, and those among them that lack a text or a label, if labels are read.
+    /// The names of the labels, or numbers, of targets, by id; none if targets are not read.
+    pub fn targets(&self) -> &[String] {
+        self.targeted.as_ref().map_or(&[], |targeted| targeted.targets.names())
+    }
+
+    /// Rows so far, and those among them that lack a text or a target, if targets are read.
     pub fn cleaning(&self) -> &Cleaning {
         &self.cleaning
     }
@@ -182,7 +200,7 @@ impl Texts {
     /// What is probably a mistake in what has been read.
     pub fn warnings(&self) -> Vec<Warning> {
         let mut found: Vec<Warning> = guessed(&self.file, self.wording).into_iter().collect();
-        let is_label = self.label.as_ref().map(|label| |value: &str| label.labels.contains_key(value));
+        let is_label = self.targeted.as_ref().map(|targeted| |value: &str| targeted.targets.knows(value));
         let is_label = is_label.as_ref().map(|is_label| is_label as &dyn Fn(&str) -> bool);
         found.extend(swallowed(&self.file, is_label, self.wording));
         let Noticed { rows, lines } = &self.blank;
@@ -198,45 +216,47 @@ impl Texts {
         found
     }
 
-    /// The row on `line`, which has just been read; what is wrong with it if its label is unknown.
+    /// The row on `line`, which has just been read; what is wrong with it if its target cannot be read.
     fn row(&mut self, line: u64) -> Result<Text, Problem> {
-        let label = self.label(line).map_err(|what| Problem::new(line, what))?;
+        let target = self.target(line).map_err(|what| Problem::new(line, what))?;
         let (text, kept) = (mem::take(&mut self.cells.text), mem::take(&mut self.cells.kept));
         let text_pair = self.has_pairs.then(|| mem::take(&mut self.cells.text_pair));
-        let mut row = Text { line, text, text_pair, is_blank: false, label, kept };
+        let mut row = Text { line, text, text_pair, is_blank: false, target, kept };
         if RowText::from(&row).texts().any(is_blank) {
-            (row.is_blank, row.label) = (true, None);
+            (row.is_blank, row.target) = (true, None);
             self.blank.add(line);
         }
         Ok(row)
     }
 
-    /// Name of the label of the row that has just been read, if it can be measured; what is wrong with the label.
-    fn label(&mut self, line: u64) -> Result<Option<String>, String> {
-        let Some(LabelColumn { name, labels }) = &self.label else { return Ok(None) };
-        let (cells, cleaning) = (&self.cells, &mut self.cleaning);
-        let is_missing = |cell: &str| is_blank(cell) || self.missing.iter().any(|value| value == cell.trim());
+    /// The target of the row that has just been read, if it can be measured; what is wrong with the target.
+    fn target(&mut self, line: u64) -> Result<Option<Target>, String> {
+        let Some(Targeted { targets, labels }) = &mut self.targeted else { return Ok(None) };
+        let (cells, cleaning) = (&mut self.cells, &mut self.cleaning);
+        clear_target(&self.missing, cells);
         // Of class labels, -1 is the value of a row that has none.
-        let no_label = self.file.classes().is_some() && cells.label == "-1";
+        if self.file.classes().is_some() && cells.label == "-1" {
+            cells.label.clear();
+            cells.is_unknown = true;
+        }
+        let is_missing = |cell: &str| is_blank(cell) || self.missing.iter().any(|value| value == cell.trim());
         cleaning.read += 1;
         let (count, lines) = if is_missing(&cells.text) {
             (&mut cleaning.missing_text, &mut cleaning.missing_text_lines)
         } else if self.has_pairs && is_missing(&cells.text_pair) {
             (&mut cleaning.missing_pair, &mut cleaning.missing_pair_lines)
-        } else if no_label || is_missing(&cells.label) {
+        } else if targets.is_missing(cells) {
             (&mut cleaning.missing_label, &mut cleaning.missing_label_lines)
         } else {
-            let known = Known { labels, classes: None, of: None };
-            let unknown = || unknown_label((name, cells.label.as_str()), known, self.wording);
-            return labels.get(&cells.label).cloned().map(Some).ok_or_else(unknown);
+            return targets.of(cells, Known { labels, classes: None, of: None }).map(Some);
         };
         *count += 1;
         note(lines, line);
         Ok(None)
     }
 
-    /// The error about a row with an unknown label, with those of the rest of the file.
-    fn unknown_labels(&mut self, first: Problem) -> DataError {
+    /// The error about a row whose target cannot be read, with those of the rest of the file.
+    fn unreadable(&mut self, first: Problem) -> DataError {
         let mut problems = Problems::default();
         problems.push(first);
         while let Ok(Some(line)) = self.file.next(&mut self.cells) {
@@ -250,23 +270,29 @@ impl Texts {
     /// Reads the whole file and calls `each` with every row that can be used, and the bytes read so far. Returns its SHA-256, in hex.
     ///
     /// # Errors
-    /// As when a data set is read: one error names all rows that cannot be used, up to a number. From where the file cannot be read no rows
+    /// As when a dataset is read: one error names all rows that cannot be used, up to a number. From where the file cannot be read no rows
     /// are known.
     pub fn check(mut self, mut each: impl FnMut(&Text, u64)) -> Result<String, DataError> {
-        let mut problems = Problems::default();
+        let (mut problems, mut texts) = (Problems::default(), None);
         let fault = loop {
             match self.file.next(&mut self.cells) {
                 Ok(None) => break self.end().err(),
                 Ok(Some(line)) => match self.row(line) {
                     Ok(row) => each(&row, self.bytes_read()),
-                    Err(problem) => problems.push(problem),
+                    Err(problem) => {
+                        self.targeted.iter().for_each(|of| of.targets.count_texts(&self.cells, &mut texts));
+                        problems.push(problem);
+                    }
                 },
                 Err(Fault::Row(problem)) => problems.push(problem),
                 Err(Fault::File(error)) => break Some(error),
             }
         };
         let (path, digest) = (self.path.clone(), self.digest());
-        let rows = problems.into_result(&path).map_err(|error| self.file.explained(error)).err();
+        let Cleaning { read, missing_text, missing_pair, missing_label, .. } = self.cleaning;
+        let with_target = read - missing_text - missing_pair - missing_label;
+        let texts = texts.filter(|texts: &TextsOf| texts.rows == with_target);
+        let rows = problems.about_column(&path, texts, self.wording).map_err(|error| self.file.explained(error)).err();
         match (rows, fault) {
             (None, None) => Ok(digest),
             // Where no row can be used that is said already.
@@ -277,7 +303,7 @@ impl Texts {
 
     /// What is only known at the end of the file: a column that no object has, or nothing to be measured.
     fn end(&self) -> Result<(), DataError> {
-        if self.label.is_none() {
+        if self.targeted.is_none() {
             return Ok(());
         }
         self.file.check_columns()?;
@@ -303,7 +329,7 @@ impl Iterator for Texts {
                 Ok(()) => return None,
                 Err(error) => Err(error),
             },
-            Ok(Some(line)) => self.row(line).map_err(|problem| self.unknown_labels(problem)),
+            Ok(Some(line)) => self.row(line).map_err(|problem| self.unreadable(problem)),
             Err(Fault::File(error)) => Err(error),
             Err(Fault::Row(problem)) => {
                 let error = DataError::Rows { path: self.path.clone(), problems: vec![problem], more: 0 };

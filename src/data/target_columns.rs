@@ -18,19 +18,20 @@ pub struct TargetColumns {
 }
 
 impl TargetColumns {
-    /// Those of a run, for a file in which the target is in the column `other`, if that is given.
+    /// Those of a run, for a file in which the target is in the column `other`, if that is given by this option.
     ///
     /// # Errors
     /// One column cannot hold the target: the model predicts several numbers.
-    pub fn of_run(config: &DataConfig, other: Option<&str>) -> Result<Self, String> {
+    pub fn of_run(config: &DataConfig, other: Option<&str>, option: &str) -> Result<Self, String> {
         let own = Self::from(config);
         match other {
             None => Ok(own),
             Some(_) if own.task == Task::Regression && own.names.len() > 1 => Err(format!(
-                "--label-column names one column, but the model predicts {} numbers ({}), each in a column of its own: leave it out, and \
-                 name the columns of the file so",
+                "{option} names one column, but the model predicts {} numbers ({}), each in a column of its own: {}, and give the \
+                 columns of the file these names",
                 own.names.len(),
-                own.names.iter().map(|name| format!("`{}`", super::escaped(name))).collect::<Vec<_>>().join(", ")
+                own.names.iter().map(|name| format!("`{}`", super::escaped(name))).collect::<Vec<_>>().join(", "),
+                if option == "--labels" { "write --labels alone" } else { "leave it out" }
             )),
             Some(name) => Ok(Self { names: vec![name.to_owned()], each: false, ..own }),
         }
@@ -46,7 +47,7 @@ impl TargetColumns {
         self.task == Task::MultiLabel && !self.each
     }
 
-    /// Whether values are labels, which may have names that a data set gives them.
+    /// Whether values are labels, which may have names that a dataset gives them.
     pub(super) fn has_labels(&self) -> bool {
         match self.task {
             Task::SingleLabel | Task::MultiLabel => !self.each,
@@ -76,7 +77,7 @@ impl TargetColumns {
     }
 
     /// For a message: `column `a`` or `columns `a`, `b``.
-    pub(super) fn shown(&self) -> String {
+    pub fn shown(&self) -> String {
         let names: Vec<String> = self.names.iter().map(|name| format!("`{}`", super::escaped(name))).collect();
         format!("column{} {}", if names.len() > 1 { "s" } else { "" }, names.join(", "))
     }

@@ -1,11 +1,11 @@
 //! The targets of rows, from their cells.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use super::{
     DataError,
     cells::Cells,
-    error::shorten,
+    error::{TextsOf, shorten},
     invisible::escaped,
     labels::{Known, Labels, unknown_label},
     missing_words::word,
@@ -14,9 +14,9 @@ use super::{
 };
 use crate::task::{Target, Task};
 
-/// The targets of a data set that is being read.
-pub(super) struct Targets<'a> {
-    columns: &'a TargetColumns,
+/// The targets of a dataset that is being read.
+pub(super) struct Targets {
+    columns: Arc<TargetColumns>,
     wording: Wording,
     /// Those in the column; none where each label has a column, and of numbers.
     labels: Labels,
@@ -25,15 +25,15 @@ pub(super) struct Targets<'a> {
     vectors: Vectors,
 }
 
-impl<'a> Targets<'a> {
+impl Targets {
     /// `given` has the names of values, or of columns.
-    pub(super) fn new(columns: &'a TargetColumns, given: &BTreeMap<String, String>, wording: Wording) -> Self {
+    pub(super) fn new(columns: &TargetColumns, given: &BTreeMap<String, String>, wording: Wording) -> Self {
         let name = |column: &String| given.get(column).unwrap_or(column).clone();
         let (labels, of_columns) = match columns.has_labels() {
             true => (Labels::new(given), Vec::new()),
             false => (Labels::new(&BTreeMap::new()), columns.names.iter().map(name).collect()),
         };
-        Self { columns, wording, labels, of_columns, vectors: Vectors::default() }
+        Self { columns: Arc::new(columns.clone()), wording, labels, of_columns, vectors: Vectors::default() }
     }
 
     /// Whether a row has no target.
@@ -99,7 +99,7 @@ impl<'a> Targets<'a> {
             self.add(&mut ids, cells.labels.iter().map(String::as_str), known)?;
             return Ok(Target::labels(ids));
         }
-        let (text, columns) = (cells.label.as_str(), self.columns);
+        let (text, columns) = (cells.label.as_str(), Arc::clone(&self.columns));
         match (&columns.separator, in_brackets(text)) {
             (None, Some(Brackets::Json(labels))) => {
                 self.vectors.look(&labels);
@@ -148,6 +148,29 @@ impl<'a> Targets<'a> {
 
     fn value(&self, value: &str) -> String {
         format!("`{}` (column `{}`)", escaped(&shorten(value)), escaped(&self.columns.names[0]))
+    }
+
+    /// The names by id, of labels that are given and of columns.
+    pub(super) fn names(&self) -> &[String] {
+        if self.of_columns.is_empty() { self.labels.names() } else { &self.of_columns }
+    }
+
+    /// Counts a row that has a text where a number is expected, if it is in the same column as in the rows before.
+    pub(super) fn count_texts(&self, cells: &Cells, texts: &mut Option<TextsOf>) {
+        if let Some((column, value)) = self.text_in(cells) {
+            let known = texts.get_or_insert_with(|| TextsOf { column: column.clone(), ..TextsOf::default() });
+            known.rows += u64::from(known.column == *column);
+            known.have_words |= value.replace(',', "").parse::<f64>().is_err();
+        }
+    }
+
+    fn text_in<'v>(&self, cells: &'v Cells) -> Option<(&String, &'v String)> {
+        let values = match (self.columns.task, self.columns.each) {
+            (Task::Regression, true) => &cells.labels[..],
+            (Task::Regression, false) => std::slice::from_ref(&cells.label),
+            (Task::SingleLabel | Task::MultiLabel, _) => &[],
+        };
+        self.columns.names.iter().zip(values).find(|(_, value)| value.parse::<f64>().is_err())
     }
 
     /// The number of labels so far.

@@ -38,7 +38,7 @@ pub(super) fn unusable(dir: &Path, name: &str, what: String) -> DataError {
 
 /// A file in which a key has a value of the wrong kind.
 pub(super) fn malformed(dir: &Path, name: &str, key: &str, expected: &str) -> DataError {
-    unusable(dir, name, format!("`{key}` is of the wrong kind; expected {expected}"))
+    unusable(dir, name, format!("`{key}` is of the wrong type; expected {expected}"))
 }
 
 /// A file that its parser refuses: in the parser's words, and what it is in truth where that can be told.

@@ -328,7 +328,7 @@ fn id_of(value: &Value) -> Option<usize> {
 fn check_chance(model: &ModelWrapper) -> Result<(), String> {
     match model {
         ModelWrapper::BPE(bpe) if bpe.dropout.is_some_and(|share| share > 0.0) => Err(format!(
-            "its model has the dropout {}, with which the tokens of a text change each time: set it to null",
+            "its model has a BPE dropout of {}, which tokenises the same text differently each time: set it to null",
             bpe.dropout.unwrap_or_default()
         )),
         _ => Ok(()),

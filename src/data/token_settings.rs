@@ -141,7 +141,7 @@ impl Settings {
                 dir,
                 location,
                 format!(
-                    "tokenizer_class is `{name}`, whose rules differ from those of the tokenizers that taper reads: it would produce other ids; {OTHERS}"
+                    "tokenizer_class is `{name}`, whose rules differ from those of the tokenizers that taper reads: it would produce different ids; {OTHERS}"
                 ),
             ));
         } else if file {
@@ -173,7 +173,7 @@ impl Settings {
                     if said != value_without {
                         self.notes.push(format!(
                             "{CONFIG}: `{key}` is {value}; transformers 5 and taper ignore it, but transformers before \
-                             version 5 did: tokens may differ from those the model was trained on"
+                             version 5 applied it: tokens may differ from those the model was trained on"
                         ));
                     }
                 }
@@ -225,7 +225,7 @@ impl Settings {
                 let of_pieces = self.class.has_rules() && self.class != Class::Roberta && !has_file;
                 if key == "additional_special_tokens" && of_pieces && says_something(&value) {
                     let what = format!(
-                        "`{key}` is set here, beside {}, and transformers then gives other ids than with the key in \
+                        "`{key}` is set here, beside {}, and transformers then gives different ids than with the key in \
                          {CONFIG}: move it there",
                         self.class.vocabulary()
                     );

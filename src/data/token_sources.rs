@@ -227,7 +227,7 @@ fn check_bytes(bytes: usize) -> Result<(), String> {
 /// Tokens with their ids.
 fn vocabulary_of(json: &Value) -> Result<Vec<(String, u32)>, String> {
     let what =
-        || format!("its vocabulary is of the wrong kind; expected an object with an id below {IDS} for each token");
+        || format!("its vocabulary is of the wrong type; expected an object with an id below {IDS} for each token");
     let entries: &Map<String, Value> = json.as_object().ok_or_else(what)?;
     let entry = |(token, id): (&String, &Value)| {
         let id = id.as_u64().filter(|id| *id < IDS as u64).and_then(|id| u32::try_from(id).ok());
@@ -300,7 +300,7 @@ fn listed_pieces(list: &[Value]) -> Result<Vec<(String, f64)>, String> {
         Some([Value::String(piece), score]) if !piece.is_empty() && score.is_number() => {
             Ok((piece.clone(), score.as_f64().unwrap_or_default()))
         }
-        _ => Err(format!("piece {id} is {}; expected a text and a score", shorten(&piece.to_string()))),
+        _ => Err(format!("piece {id} is {}; expected a string and a score", shorten(&piece.to_string()))),
     };
     let pieces: Vec<(String, f64)> = list.iter().enumerate().map(piece).collect::<Result<_, _>>()?;
     check_bytes(pieces.iter().map(|(piece, _)| piece.len()).sum())?;

@@ -1,4 +1,4 @@
-//! What the tokens of a data set say about whether tokenizer and texts belong together.
+//! What the tokens of a dataset say about whether tokenizer and texts belong together.
 
 use super::{DataError, Dataset, Row, Tokenizer, Tokens, invisible::is_blank, text_columns::RowText};
 use crate::{
@@ -46,7 +46,7 @@ impl VocabularyOf {
     }
 }
 
-/// Warnings about the rows of a data set: a large share of unknown tokens in the first `rows` rows, and texts without any tokens,
+/// Warnings about the rows of a dataset: a large share of unknown tokens in the first `rows` rows, and texts without any tokens,
 /// wherever they are.
 ///
 /// # Errors

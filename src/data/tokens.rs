@@ -39,7 +39,7 @@ struct Encoded {
 
 type Encode = dyn Fn(usize) -> Result<Encoded, DataError> + Send + Sync;
 
-/// Token ids of the rows of a data set, computed once: by the first thread that needs the row, or by [`Self::ahead`].
+/// Token ids of the rows of a dataset, computed once: by the first thread that needs the row, or by [`Self::ahead`].
 ///
 /// A row's ids depend only on its text, so the order of computation does not matter. No thread waits for a row that another thread is
 /// tokenising, especially not for the low-priority one of [`Self::ahead`]: occasionally both tokenise it.
@@ -61,13 +61,13 @@ const ROWS_AT_ONCE: usize = 8;
 const MANY: usize = 10_000;
 
 impl Tokens {
-    /// The rows of a data set, none of them tokenised yet; each will have `max_length` tokens at most, as by
+    /// The rows of a dataset, none of them tokenised yet; each will have `max_length` tokens at most, as by
     /// [`Tokenizer::encode`].
     pub fn lazy(tokenizer: Arc<Tokenizer>, dataset: Arc<Dataset>, max_length: usize) -> Self {
         Self::unread(tokenizer, dataset, max_length.into(), silent())
     }
 
-    /// The rows of a data set, read as `long` says. If it reads long texts in windows, all rows are tokenised here: how many windows there
+    /// The rows of a dataset, read as `long` says. If it reads long texts in windows, all rows are tokenised here: how many windows there
     /// are must be known. `listener` receives the progress wherever many rows are tokenised at once.
     ///
     /// # Errors

@@ -10,7 +10,7 @@ use crate::plan::TextEncoding;
 /// Bytes that are decoded at a time.
 const BLOCK: usize = 1 << 15;
 
-/// A file's text in UTF-8, without its byte-order mark.
+/// A file's text in UTF-8, without its byte order mark.
 pub(super) struct Transcoded<R> {
     inner: R,
     decoder: Decoder,

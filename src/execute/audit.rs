@@ -6,7 +6,7 @@ use super::Prepared;
 use crate::{
     data::{self, Cleaning, Dataset, ReadFile, SplitFile, Splits},
     event::Split,
-    store::{AuditedFile, AuditedLeak, AuditedSource, AuditedSplit, DataAudit, FoundRows},
+    store::{AuditedFile, AuditedLeak, AuditedNumbers, AuditedSource, AuditedSplit, DataAudit, FoundRows},
     task::Target,
 };
 
@@ -43,6 +43,8 @@ fn audit(dataset: &Dataset, splits: &Splits) -> DataAudit {
                 rows: rows.len() as u64,
                 rows_of_label: rows_of_label(dataset, rows),
                 groups: groups(dataset, rows),
+                without_labels: without_labels(dataset, rows),
+                numbers: numbers(dataset, rows),
             })
             .collect(),
         folds: splits.folds.iter().map(|rows| *rows as u64).collect(),
@@ -56,6 +58,31 @@ fn rows_of_label(dataset: &Dataset, rows: &[u32]) -> Vec<u64> {
         Some(Target::Values(_)) => Vec::new(),
         _ => dataset.class_counts(rows),
     }
+}
+
+/// The rows that may have several labels and have none.
+fn without_labels(dataset: &Dataset, rows: &[u32]) -> u64 {
+    let none = |row: &&u32| matches!(&dataset.rows[**row as usize].target, Target::Labels(ids) if ids.is_empty());
+    rows.iter().filter(none).count() as u64
+}
+
+/// The numbers of each column; of labels none.
+fn numbers(dataset: &Dataset, rows: &[u32]) -> Vec<AuditedNumbers> {
+    let targets = || rows.iter().map(|row| &dataset.rows[*row as usize].target);
+    let columns = targets().next().map_or(0, |target| target.numbers().len());
+    let of_column = |column: usize| {
+        let values = || targets().filter_map(move |target| target.numbers().get(column).copied());
+        let n = rows.len() as f64;
+        let mean = values().map(|value| value / n).sum::<f64>();
+        let spread: f64 = values().map(|value| (value - mean).powi(2)).sum();
+        AuditedNumbers {
+            mean,
+            sd: (spread / (n - 1.0).max(1.0)).sqrt(),
+            low: values().fold(f64::INFINITY, f64::min),
+            high: values().fold(f64::NEG_INFINITY, f64::max),
+        }
+    };
+    (0..columns).map(of_column).collect()
 }
 
 fn source(split: Option<Split>, files: &[ReadFile], read_as: &[String], c: &Cleaning) -> AuditedSource {

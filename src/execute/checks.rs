@@ -6,7 +6,7 @@ use crate::{
     format::{self, by_number, counted},
     model::{ModelConfig, ModelSpec, Positions},
     plan::{ClassWeights, LongPolicy, LongTexts, Metric, RunConfig, Source, closest, schedule},
-    task::Task,
+    task::{Target, Task},
     train::{ProbeText, schedule::Steps},
     warning::{Kind, Warning},
 };
@@ -41,8 +41,8 @@ pub(super) fn frozen_from_scratch(config: &RunConfig, shape: &ModelConfig, label
         those.map(|p| p.len() as u64).sum::<u64>()
     };
     let message = format!(
-        "train.freeze leaves {} of {} at the random values with which {} begins, and they are never trained: \
-         freeze only what a pretrained model brings along (its classifier is new as well), or remove train.freeze",
+        "train.freeze leaves {} of {} at their random initial values ({}), and they are never trained: \
+         freeze only weights that come with a pretrained model (its classifier is new as well), or remove train.freeze",
         format::count(values(true)),
         counted(values(false), "parameter"),
         source.shown()
@@ -116,6 +116,39 @@ pub(super) fn check(
             ),
         );
     }
+    let evaluations = schedule::evaluations(&config.train, examples as u64);
+    if evaluations > MAX_EVALUATIONS {
+        found(
+            "train.eval_steps",
+            format!(
+                "train.eval_steps = {} means {} evaluations in {}, and at most {} are possible: raise it",
+                config.train.eval_steps,
+                format::count(evaluations),
+                counted(steps.total, "step"),
+                format::count(MAX_EVALUATIONS)
+            ),
+        );
+    }
+    let of_labels = about_labels(config, dataset);
+    match &dataset.undivided {
+        // What does not fit the labels follows from that.
+        Some(cause) if !of_labels.is_empty() => {
+            let is_several = config.data.task() == Task::MultiLabel;
+            let key = if is_several { "data.label_separator" } else { "data.label_column" };
+            problems.push(SettingProblem { key: key.into(), message: cause.clone() });
+        }
+        _ => problems.extend(of_labels),
+    }
+    match problems.is_empty() {
+        true => Ok(()),
+        false => Err(ExecuteError::Settings(problems)),
+    }
+}
+
+/// Settings that do not fit the labels of the data.
+fn about_labels(config: &RunConfig, dataset: &Dataset) -> Vec<SettingProblem> {
+    let mut problems = Vec::new();
+    let mut found = |key: &str, message: String| problems.push(SettingProblem { key: key.into(), message });
     if let Some(problem) = unmeasured("checkpoint.metric", config.checkpoint.metric, dataset) {
         found("checkpoint.metric", problem);
     }
@@ -130,19 +163,6 @@ pub(super) fn check(
         );
         found("data.thresholds", message);
     }
-    let evaluations = schedule::evaluations(&config.train, examples as u64);
-    if evaluations > MAX_EVALUATIONS {
-        found(
-            "train.eval_steps",
-            format!(
-                "train.eval_steps = {} means {} evaluations in {}, and at most {} are possible: raise it",
-                config.train.eval_steps,
-                format::count(evaluations),
-                counted(steps.total, "step"),
-                format::count(MAX_EVALUATIONS)
-            ),
-        );
-    }
     for (i, probe) in config.probes.iter().enumerate() {
         let Some(expect) = &probe.expect else { continue };
         let (task, separator) = (config.data.task(), config.data.label_separator.as_deref());
@@ -150,11 +170,14 @@ pub(super) fn check(
             let of_them = match task {
                 Task::Regression => format!("a number for each of {} is expected", dataset.label_list()),
                 Task::SingleLabel | Task::MultiLabel => {
-                    format!(
-                        "the labels are {}: {}",
-                        dataset.label_list(),
-                        instead_of(&unknown, &dataset.labels, NO_PROBES)
-                    )
+                    let separator = separator.unwrap_or(Target::SEPARATOR);
+                    let divided =
+                        (task == Task::MultiLabel).then(|| otherwise_divided(&unknown, &dataset.labels)).flatten();
+                    let instead = divided.map_or_else(
+                        || instead_of(&unknown, &dataset.labels, NO_PROBES),
+                        |labels| format!("labels are divided by `{separator}`: write `{}`", labels.join(separator)),
+                    );
+                    format!("the labels are {}: {instead}", dataset.label_list())
                 }
             };
             found(
@@ -174,10 +197,7 @@ pub(super) fn check(
             format!("train.class_weights has {have} for {want}: give one for each of {order}, in this order"),
         );
     }
-    match problems.is_empty() {
-        true => Ok(()),
-        false => Err(ExecuteError::Settings(problems)),
-    }
+    problems
 }
 
 /// Why a metric cannot be measured with the labels of this data; `None` if it can.
@@ -196,6 +216,18 @@ fn unmeasured(key: &str, metric: Metric, dataset: &Dataset) -> Option<String> {
 
 /// What to do if the label that a probe expects is not among those of the data.
 const NO_PROBES: &str = "expect one of them, or leave the probes out with --set 'probes=[]'";
+
+/// The labels that a text names with something else between them than their separator.
+fn otherwise_divided<'a>(text: &'a str, labels: &[String]) -> Option<Vec<&'a str>> {
+    const SEPARATORS: [char; 9] = ['|', ',', ';', '/', '、', '，', '；', '\t', ' '];
+    let divided = SEPARATORS.into_iter().map(|separator| {
+        let parts = text.split(separator).map(str::trim).filter(|part| !part.is_empty());
+        parts.collect::<Vec<&str>>()
+    });
+    let are_labels =
+        |parts: &Vec<&str>| parts.len() > 1 && parts.iter().all(|part| labels.iter().any(|label| label == part));
+    divided.into_iter().find(are_labels)
+}
 
 /// What to write for a label that no row has; `else_` if nothing is near.
 fn instead_of(expect: &str, labels: &[String], else_: &str) -> String {
@@ -235,7 +267,7 @@ pub(super) fn check_room(long: LongTexts, two: bool, tokenizer: &Tokenizer) -> R
             format!("{key} is {}: the {special} {what}; set it to {} or more", long.max_length, added + 2)
         }
         room => format!(
-            "{key} is {used}: of data.max_length = {}, the {special} {}, and so {what}; set {key} to {} or less",
+            "{key} is {used}, but with data.max_length = {}, the {special} only {}, and so {what}; set {key} to {} or less",
             long.max_length,
             counted(room as u64, "token"),
             room - 1

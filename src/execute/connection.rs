@@ -58,5 +58,5 @@ impl Connection {
 }
 
 fn unexpected(order: &Order) -> io::Error {
-    io::Error::other(format!("an unexpected order: {order:?}"))
+    io::Error::other(format!("an unexpected request: {order:?}"))
 }

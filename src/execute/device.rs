@@ -108,9 +108,9 @@ impl DeviceChoice {
     pub fn without_gpu() -> Option<String> {
         match (Self::Auto.resolve(), cuda::devices()) {
             (Self::Cuda(_), _) => None,
-            (_, Err(DeviceError::NotBuilt)) => Some("no GPU: this build of taper has no CUDA".into()),
+            (_, Err(DeviceError::NotBuilt)) => Some("no GPU: this build of taper has no CUDA support".into()),
             (_, Err(DeviceError::NoDriver(why))) => Some(format!("no GPU: no NVIDIA driver was found ({why})")),
-            (_, Ok(devices)) if devices.is_empty() => Some("no GPU: the driver shows none".into()),
+            (_, Ok(devices)) if devices.is_empty() => Some("no GPU: the driver reports no devices".into()),
             _ => Self::why_no_gpu(),
         }
     }
@@ -172,7 +172,8 @@ impl DeviceChoice {
                 Ok((Device::Cuda(n), format!("cuda:{n}")))
             }
             Self::Metal if !candle_core::utils::metal_is_available() => Err(ExecuteError::Device(
-                "this build of taper has no Metal: build it with `--features metal`, or use --device cpu".into(),
+                "this build of taper has no Metal support: build it with `--features metal`, or use --device cpu"
+                    .into(),
             )),
             Self::Metal => {
                 let refused = |e| ExecuteError::Device(format!("metal cannot be used: {e}; use --device cpu"));

@@ -103,7 +103,7 @@ impl Executor for LocalWorkers {
     fn cancel(&mut self, slot: usize) -> (FailureKind, String) {
         match self.slots[slot].1.take() {
             Some(worker) => worker.end(),
-            None => (FailureKind::Crashed, "its worker is gone".into()),
+            None => (FailureKind::Crashed, "its worker process has exited".into()),
         }
     }
 
@@ -155,7 +155,7 @@ impl Worker {
 
     fn send(&mut self, order: &Order) -> Result<(), ExecuteError> {
         let order =
-            encode(order).map_err(|e| ExecuteError::Worker(format!("an order cannot be sent to a worker: {e}")))?;
+            encode(order).map_err(|e| ExecuteError::Worker(format!("a request cannot be sent to a worker: {e}")))?;
         if let Some(orders) = &mut self.orders {
             // If the worker is gone, its reader reports that.
             let _ = orders.write_all(&order).and_then(|()| orders.flush());

@@ -101,7 +101,7 @@ pub enum ExecuteError {
         /// Why. No source of the error: the message says it already.
         error: crate::assets::AssetError,
     },
-    /// The same of the files of a data set, each with its key.
+    /// The same of the files of a dataset, each with its key.
     #[error("{}", each(_0))]
     Sources(Vec<(&'static str, crate::assets::AssetError)>),
     /// Files of a run that changed since they were digested for its key.

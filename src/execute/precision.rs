@@ -29,7 +29,7 @@ fn without_engine(engine: EngineKind, precision: Precision, device: DeviceChoice
                 .into(),
         ),
         (EngineKind::Candle, DeviceChoice::Cuda(_)) if !has_cuda => Some(
-            "train.engine is `candle`, but this build's candle has no CUDA: build taper with `--features candle-cuda`, or use \
+            "train.engine is `candle`, but this build's candle has no CUDA support: build taper with `--features candle-cuda`, or use \
              --device cpu"
                 .into(),
         ),

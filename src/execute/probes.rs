@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
-use super::{ExecuteError, Prepared, RunFolder, connection::Connection, train_run::load_weights};
+use super::{ExecuteError, Prepared, RunFolder, connection::Connection, decision_file, train_run::load_weights};
 use crate::{
     engine::{Device, Recipe, engine},
     event::{Event, When},
     model::Parameters,
     store::Store,
+    task::Decision,
     train::score_probes,
 };
 
@@ -32,11 +33,16 @@ pub(super) fn score(
 ) -> Result<(), ExecuteError> {
     let (task, labels) = (run.config.data.task(), &run.dataset.labels);
     let kept = Parameters::restore(&run.shape, labels, &weights(runs, run))?;
-    for (when, step, parameters) in [(When::Before, 0, load_weights(run)?.parameters), (When::After, last_step, kept)] {
+    let decision = decision_file::read(&RunFolder::new(runs, &run.key).model(), labels)?;
+    let of_weights = [
+        (When::Before, 0, load_weights(run)?.parameters, Decision::default()),
+        (When::After, last_step, kept, decision),
+    ];
+    for (when, step, parameters, decision) in of_weights {
         let mut engine = engine(&run.shape, parameters, &Recipe::new(task, &run.config.train), device)?;
-        let scores = score_probes(task, engine.as_mut(), &run.probes, labels)?;
+        let scores = score_probes(task, engine.as_mut(), &run.probes, labels, &decision)?;
         let sent = connection.emit(Event::ProbesScored { when, step, scores });
-        sent.map_err(|e| ExecuteError::Setting(format!("the command is gone: {e}")))?;
+        sent.map_err(|e| ExecuteError::Setting(format!("the taper process that started this worker has exited: {e}")))?;
     }
     Ok(())
 }

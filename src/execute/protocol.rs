@@ -109,7 +109,7 @@ pub fn receive<M: DeserializeOwned>(input: &mut impl Read) -> io::Result<M> {
 mod tests {
     use super::*;
     use crate::{
-        event::{FailureKind, Outcome, Prediction, Split, StepCompleted},
+        event::{FailureKind, Outcome, Prediction, PredictionBefore, Split, StepCompleted},
         metrics::Target,
         store::testing::{config, eval},
     };
@@ -134,6 +134,10 @@ mod tests {
             step(0.1 + 0.2),
             step(f64::NEG_INFINITY),
             eval(crate::event::When::During, 3, Split::Dev, 3),
+            Event::PredictedBefore {
+                split: Split::Test,
+                predictions: vec![PredictionBefore::from(prediction.clone())],
+            },
             Event::Predicted { split: Split::Test, predictions: vec![prediction] },
             Event::RunFinished(Outcome::Failed { kind: FailureKind::Oom, message: "two\nlines".into() }),
             Event::RunFinished(Outcome::Paused { step: 7 }),

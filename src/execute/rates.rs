@@ -49,7 +49,7 @@ impl GroupRates {
         let layers = match (trained.first(), trained.last()) {
             (Some((_, first)), Some((_, last))) if rate(*first) == rate(*last) => format!("layers {}", rate(*last)),
             (Some((lowest, first)), Some((highest, last))) => {
-                let end = |is_end: bool, end: &str| if is_end { end.into() } else { format!("{end} that is trained") };
+                let end = |is_end: bool, end: &str| if is_end { end.into() } else { format!("{end} trainable") };
                 format!(
                     "layers {} ({}) to {} ({})",
                     rate(*last),
@@ -127,7 +127,7 @@ mod tests {
             decay(train);
             train.freeze = freeze(&["embeddings", "encoder.layer.0"]);
         };
-        assert_eq!(said(&some), "head 1e-3, layers 5e-4 (last) to 2.5e-4 (first that is trained), embeddings frozen");
+        assert_eq!(said(&some), "head 1e-3, layers 5e-4 (last) to 2.5e-4 (first trainable), embeddings frozen");
         assert_eq!(
             said(&|train| train.freeze = freeze(&["embeddings", "encoder"])),
             "head 1e-3, layers frozen, embeddings frozen"

@@ -227,7 +227,7 @@ fn train(
         }
         connection.emit(event).map_err(|e| {
             gone.borrow_mut().get_or_insert(e);
-            "the command is gone".into()
+            "the taper process that started this worker has exited".into()
         })
     };
     let outcome = fit(&training, engine.as_mut(), saved, &mut emit, stop);

@@ -61,7 +61,7 @@ fn message(then: u64, now: u64, keys: &[&str], prunes: bool) -> String {
     let named = named.into_iter().chain((rest > 0).then(|| format!("{} more", count(rest as u64)))).collect::<Vec<_>>();
     format!(
         "{} ({}) {} trained with train.eval_steps = {then}, not {now}: this does not change the weights, so {} kept as {}, with {} \
-         evaluations{at_rungs}; to train {} with {now}, remove {} first (taper rm KEY)",
+         evaluations{at_rungs}; to train {} with {now}, remove {} first (taper rm RUN)",
         counted(n, "completed run"),
         and(&named),
         by_number(n, "was", "were"),
@@ -80,7 +80,7 @@ mod tests {
     #[test]
     fn runs_are_named_with_both_values() {
         let want = "1 completed run (aaaaaaaaaaaa) was trained with train.eval_steps = 0, not 10: this does not change the weights, so it is \
-                    kept as it is, with its evaluations; to train it with 10, remove it first (taper rm KEY)";
+                    kept as it is, with its evaluations; to train it with 10, remove it first (taper rm RUN)";
         assert_eq!(message(0, 10, &[&"a".repeat(64)], false), want);
         assert!(
             message(0, 10, &["a"], true)

@@ -9,7 +9,7 @@ use crate::{
     spec::{LoadOptions, LoadedSpec, Over, SpecErrors, Sweep, sets_a_key},
 };
 
-/// A source, how it is used, and what is read of a data set.
+/// A source, how it is used, and what is read of a dataset.
 pub type Wanted = (Use, Source, Part);
 
 /// A spec file and what overrides it.

@@ -5,14 +5,14 @@ use std::collections::{HashMap, HashSet};
 use super::{ExperimentError, Layers, as_trained::evaluated_otherwise};
 use crate::{
     event::FailureKind,
-    execute::{DeviceChoice, ExecuteError, Prepared, Workbench, check_engine, trial_scores},
+    execute::{DeviceChoice, ExecuteError, Prepared, SettingProblem, Workbench, check_engine, trial_scores},
     format,
     metrics::Score,
     plan::{
         self, Allowed, Budget, Claim, Expansion, PlannedRun, Proposal, SearchHistory,
         sanity::{SweptRun, Trials, of_sweep},
     },
-    spec::{LoadedSpec, PruneRule, Spec},
+    spec::{LoadedSpec, Problem, PruneRule, Spec},
     store::{RunRecord, RunState, Store, StoreError},
     warning::{Kind, Warning},
 };
@@ -323,7 +323,7 @@ impl Planner {
         let mut runs = Vec::with_capacity(self.runs.len());
         for run in &self.runs {
             let rows = run.examples() as u64;
-            runs.push(SweptRun { key: &run.key, name: &run.name, config: &run.config, rows });
+            runs.push(SweptRun { key: &run.key, name: &run.name, trial: run.trial, config: &run.config, rows });
         }
         let mut sweep = self.spec.spec().sweep.clone();
         let leaves_some = self.allowed.runs.contains(&false) || self.allowed.more < self.to_come();
@@ -353,11 +353,11 @@ fn prepare(
     all: usize,
     devices: &[DeviceChoice],
 ) -> Result<Vec<Prepared>> {
-    let mut problems: Vec<(String, Vec<&str>)> = Vec::new();
+    let mut problems: Vec<(Problem, Vec<&str>)> = Vec::new();
     let mut prepared = Vec::new();
     for run in planned {
         for e in devices.iter().filter_map(|device| check_engine(&run.config, *device).err()) {
-            note(&mut problems, e.to_string(), &run.name);
+            note(&mut problems, unlocated(e.to_string()), &run.name);
         }
         match bench.prepare(run).and_then(|mut run| bench.check_numbers(&mut run).map(|()| run)) {
             Ok(ready) => {
@@ -365,7 +365,7 @@ fn prepare(
                     .iter()
                     .filter_map(|device| device.supports(run.config.train.engine, ready.requirements()).err())
                 {
-                    note(&mut problems, e.to_string(), &run.name);
+                    note(&mut problems, unlocated(e.to_string()), &run.name);
                 }
                 prepared.push(ready);
             }
@@ -375,7 +375,7 @@ fn prepare(
                     _ => None,
                 };
                 for e in [Some(e), model].into_iter().flatten() {
-                    with_lines(spec, run, &e).into_iter().for_each(|message| note(&mut problems, message, &run.name));
+                    with_lines(spec, run, &e).into_iter().for_each(|problem| note(&mut problems, problem, &run.name));
                 }
             }
         }
@@ -387,36 +387,50 @@ fn prepare(
         true => String::new(),
         false => format!(" (runs: {})", names.join("; ")),
     };
-    let text: Vec<String> = problems.iter().map(|(message, names)| format!("{message}{}", shared(names))).collect();
-    Err(ExperimentError::refused(&text, "\nerror: "))
+    let text: Vec<String> = problems
+        .iter()
+        .map(|(problem, names)| {
+            let message = format!("{}{}", problem.message, shared(names));
+            Problem { message, ..problem.clone() }.to_string()
+        })
+        .collect();
+    // One that quotes the spec has several lines.
+    let is_quoted = problems.iter().any(|(problem, _)| problem.location.is_some());
+    Err(ExperimentError::refused(&text, if is_quoted { "\n\nerror: " } else { "\nerror: " }))
 }
 
-/// The problems of a run. Those about a key have the line that sets it.
-fn with_lines(spec: &LoadedSpec, run: &PlannedRun, e: &ExecuteError) -> Vec<String> {
-    let located = |key: &str, message: &str| {
-        let swept = run.point.iter().find(|(path, _)| path == key).map(|(_, value)| value);
-        match spec.written_at(key, swept) {
-            Some(location) => format!("{location}: {message}"),
-            None => message.to_string(),
-        }
+/// The problems of a run. Those about a setting quote the line that sets it; those about a file that it names have the number of that line.
+fn with_lines(spec: &LoadedSpec, run: &PlannedRun, e: &ExecuteError) -> Vec<Problem> {
+    let swept = |key: &str| run.point.iter().find(|(path, _)| path == key).map(|(_, value)| value);
+    let numbered = |key: &str, message: &str| match spec.written_at(key, swept(key)) {
+        Some(location) => format!("{location}: {key}: {message}"),
+        None => format!("{key}: {message}"),
     };
     match e {
-        ExecuteError::Source { key, .. } => vec![located(key, &format!("{key}: {e}"))],
+        ExecuteError::Source { key, .. } => vec![unlocated(numbered(key, &e.to_string()))],
         ExecuteError::Sources(sources) => {
-            sources.iter().map(|(key, error)| located(key, &format!("{key}: {error}"))).collect()
+            sources.iter().map(|(key, error)| unlocated(numbered(key, &error.to_string()))).collect()
         }
-        ExecuteError::Settings(problems) => {
-            problems.iter().map(|problem| located(&problem.key, &problem.message)).collect()
-        }
-        e => e.messages(),
+        ExecuteError::Settings(problems) => problems
+            .iter()
+            .map(|SettingProblem { key, message }| Problem {
+                location: spec.location_of(key, swept(key)),
+                ..unlocated(message.clone())
+            })
+            .collect(),
+        e => e.messages().into_iter().map(unlocated).collect(),
     }
 }
 
-/// Records a message once, with its runs.
-fn note<'a>(problems: &mut Vec<(String, Vec<&'a str>)>, message: String, run: &'a str) {
-    match problems.iter_mut().find(|(m, _)| *m == message) {
+fn unlocated(message: String) -> Problem {
+    Problem { location: None, message, help: None }
+}
+
+/// Records a problem once, with its runs.
+fn note<'a>(problems: &mut Vec<(Problem, Vec<&'a str>)>, problem: Problem, run: &'a str) {
+    match problems.iter_mut().find(|(known, _)| *known == problem) {
         Some((_, names)) => names.push(run),
-        None => problems.push((message, vec![run])),
+        None => problems.push((problem, vec![run])),
     }
 }
 

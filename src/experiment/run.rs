@@ -127,9 +127,7 @@ impl Experiment {
         let rungs = |run: &Prepared| RungSteps::of(&prune, &run.config.train, run.examples() as u64);
         let rungs: Vec<RungSteps> = planner.runs.iter().map(rungs).collect();
         let tied = |tie: Tie| decided_by_order(tie, metric, &rung_steps::at(&rungs, tie.rung));
-        // At a rung that falls on the last step every run has already been trained to the end.
-        let decides = |tie: &Tie| rungs.iter().any(|run| run.steps.len() > tie.rung);
-        let mut warnings: Vec<Warning> = ties.into_iter().filter(decides).map(tied).collect();
+        let mut warnings: Vec<Warning> = ties.into_iter().map(tied).collect();
         if tally.is_over() {
             warnings.extend(none_completed(&store, &experiment)?);
             warnings.extend(best_was_pruned(&store, &planner.runs)?);

@@ -7,7 +7,7 @@ use crate::format::bytes;
 pub enum DeviceError {
     /// This build does not support such devices.
     #[error(
-        "this build of taper has no CUDA: build it with the feature `cuda`, which is on by default, or use --device cpu"
+        "this build of taper has no CUDA support: build it with the feature `cuda`, which is on by default, or use --device cpu"
     )]
     NotBuilt,
     /// No driver is installed.
@@ -15,7 +15,7 @@ pub enum DeviceError {
     NoDriver(String),
     /// There is no device with this number.
     #[error(
-        "there is no cuda:{ordinal}: the driver shows {}; `nvidia-smi -L` lists them (CUDA_VISIBLE_DEVICES may hide \
+        "there is no cuda:{ordinal}: the driver reports {}; `nvidia-smi -L` lists them (CUDA_VISIBLE_DEVICES may hide \
          some), and --device cpu works everywhere", match count { 0 => "no device".into(), 1 => "one device, cuda:0".into(), n => format!("{n} devices") }
     )]
     NoDevice {

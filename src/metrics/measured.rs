@@ -104,11 +104,13 @@ impl Metrics {
         }
     }
 
-    /// Metrics with their values: `accuracy 91.3%  macro-F1 90.8%  loss 0.2841`.
-    pub fn shown(&self) -> String {
-        let shown = |metric: Metric| format!("{} {}", metric.name(), metric.text(self.get(metric)));
+    /// Metrics with their values: `accuracy 91.3%  macro-F1 90.8%  loss 0.2841`; first the one that `selects`, if it is not one of them.
+    pub fn shown(&self, selects: Option<Metric>) -> String {
+        let shown = |metric: &Metric| format!("{} {}", metric.name(), metric.text(self.get(*metric)));
         let [first, second] = self.headline();
-        [first, second, Metric::Loss].map(shown).join("  ")
+        let usual = [first, second, Metric::Loss];
+        let selects = selects.filter(|metric| !usual.contains(metric));
+        selects.iter().chain(&usual).map(shown).collect::<Vec<_>>().join("  ")
     }
 
     /// The value of a metric as a score: higher is better.

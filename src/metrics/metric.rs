@@ -46,6 +46,10 @@ pub enum Metric {
     WeightedRecall,
     /// Mean F1 of the labels that occur, weighted by their rows.
     WeightedF1,
+    /// Mean precision of the rows for which a label is predicted.
+    SamplesPrecision,
+    /// Mean recall of the rows that have a label.
+    SamplesRecall,
     /// Mean F1 of the rows.
     SamplesF1,
     /// Share of the rows whose predicted set of labels is theirs.
@@ -156,7 +160,7 @@ const IDS: [&str; Metric::ALL.len() + 1] = {
 
 impl Metric {
     /// All metrics but those of one label, in the order of tables.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 29] = [
         Self::Loss,
         Self::Accuracy,
         Self::MacroF1,
@@ -170,6 +174,8 @@ impl Metric {
         Self::WeightedPrecision,
         Self::WeightedRecall,
         Self::WeightedF1,
+        Self::SamplesPrecision,
+        Self::SamplesRecall,
         Self::SamplesF1,
         Self::SubsetAccuracy,
         Self::HammingLoss,
@@ -215,6 +221,8 @@ impl Metric {
             }
             Self::WeightedRecall => MetricInfo::share("weighted_recall", "weighted recall", "weighted R", Higher),
             Self::WeightedF1 => MetricInfo::share("weighted_f1", "weighted F1", "weighted F1", Higher),
+            Self::SamplesPrecision => MetricInfo::share("samples_precision", "samples-precision", "samples-P", Higher),
+            Self::SamplesRecall => MetricInfo::share("samples_recall", "samples-recall", "samples-R", Higher),
             Self::SamplesF1 => MetricInfo::share("samples_f1", "samples-F1", "samples-F1", Higher),
             Self::SubsetAccuracy => MetricInfo::share("subset_accuracy", "subset accuracy", "subset acc", Higher),
             Self::HammingLoss => MetricInfo::share("hamming_loss", "Hamming loss", "Hamming", Lower),

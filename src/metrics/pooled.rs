@@ -12,7 +12,7 @@ use super::{
 impl Metrics {
     /// The metrics of the rows of several evaluations together, such as those of the folds of a cross-validation, all of which have the same
     /// labels: each row counts once. Metrics that do not follow from theirs are left out: the calibration error, ROC AUC, average precision,
-    /// R², correlations, and the RMSE of columns whose errors differ. `None` without evaluations.
+    /// samples-precision and -recall, R², correlations, and the RMSE of columns whose errors differ. `None` without evaluations.
     pub fn pooled(parts: &[&Self]) -> Option<Self> {
         let first = parts.first()?;
         let names = first.per_class.iter().map(|class| &class.label);
@@ -126,7 +126,8 @@ mod tests {
         let of = |rows: std::ops::Range<u32>| Metrics::new(&names, rows.map(row));
         let (all, parts) = (of(0..11), [of(0..4), of(4..4), of(4..11)]);
         let pooled = Metrics::pooled(&[&parts[0], &parts[2]]).unwrap();
-        same_but(&pooled, &all, &[Metric::RocAuc, Metric::AveragePrecision]);
+        let of_rows = [Metric::SamplesPrecision, Metric::SamplesRecall];
+        same_but(&pooled, &all, &[&[Metric::RocAuc, Metric::AveragePrecision], &of_rows[..]].concat());
         assert_eq!((pooled.rows, pooled.right(), &pooled.co_occurrence), (11, all.right(), &all.co_occurrence));
         let counts = |metrics: &Metrics| metrics.per_class.iter().map(|class| class.counts()).collect::<Vec<_>>();
         assert_eq!(counts(&pooled), counts(&all));

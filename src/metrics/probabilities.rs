@@ -53,6 +53,16 @@ impl Probabilities {
         }
     }
 
+    /// Only these: (id, probability) of each.
+    pub fn named(these: Vec<(u32, f32)>) -> Self {
+        Self(Stored::Most(these))
+    }
+
+    /// Whether each is stored with its id: not all are stored.
+    pub fn are_named(&self) -> bool {
+        matches!(self.0, Stored::Most(_))
+    }
+
     /// Whether none is stored: of numbers there are none.
     pub fn is_empty(&self) -> bool {
         self.iter().next().is_none()

@@ -15,6 +15,10 @@ pub struct Sets {
     exact: u64,
     /// Labels of rows that are missing or superfluous in the prediction.
     wrong: u64,
+    /// Sum of the precisions of the rows for which a label is predicted, and their number.
+    precision: (f64, u64),
+    /// Sum of the recalls of the rows that have a label, and their number.
+    recall: (f64, u64),
     /// Sum of the F1 of the rows.
     f1: f64,
     together: Together,
@@ -36,7 +40,16 @@ impl Sets {
             true => Together::Some(Confusion::new(labels)),
             false => Together::All(vec![0; labels * labels]),
         };
-        Self { counts: vec![Counts::default(); labels], rows: 0, exact: 0, wrong: 0, f1: 0.0, together }
+        Self {
+            counts: vec![Counts::default(); labels],
+            rows: 0,
+            exact: 0,
+            wrong: 0,
+            precision: (0.0, 0),
+            recall: (0.0, 0),
+            f1: 0.0,
+            together,
+        }
     }
 
     /// Counts a row with these label ids, each once.
@@ -57,6 +70,11 @@ impl Sets {
         self.rows += 1;
         self.exact += u64::from(2 * right == both);
         self.wrong += both - 2 * right;
+        for (mean, of) in [(&mut self.precision, predicted.len()), (&mut self.recall, labels.len())] {
+            if of > 0 {
+                *mean = (mean.0 + ratio(right, of as u64), mean.1 + 1);
+            }
+        }
         self.f1 += if both == 0 { 1.0 } else { ratio(2 * right, both) };
         for (i, a) in labels.iter().enumerate() {
             for b in &labels[i + 1..] {
@@ -95,6 +113,18 @@ impl Sets {
     /// Share (0 to 1) of all labels of all rows that are predicted wrongly: scikit-learn's `hamming_loss`. NaN without rows.
     pub fn hamming_loss(&self) -> f64 {
         ratio(self.wrong, self.rows * self.counts.len() as u64)
+    }
+
+    /// Mean precision (0 to 1) of the rows for which a label is predicted: scikit-learn's `precision_score(average="samples",
+    /// zero_division=np.nan)`. NaN if there is no such row.
+    pub fn samples_precision(&self) -> f64 {
+        self.precision.0 / self.precision.1 as f64
+    }
+
+    /// Mean recall (0 to 1) of the rows that have a label: scikit-learn's `recall_score(average="samples", zero_division=np.nan)`. NaN if
+    /// there is no such row.
+    pub fn samples_recall(&self) -> f64 {
+        self.recall.0 / self.recall.1 as f64
     }
 
     /// Mean F1 (0 to 1) of the rows: scikit-learn's `f1_score(average="samples", zero_division=1)`. It is 1 for a row without labels that

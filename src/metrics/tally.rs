@@ -182,6 +182,8 @@ impl SetOfLabels {
         let counts = &sets.counts;
         let mut metrics = Metrics::stored(rows, per_label(names, counts, rankings.as_deref()), Confusion::default());
         metrics.set_all(derived::of_counts(counts));
+        metrics.set(Metric::SamplesPrecision, sets.samples_precision());
+        metrics.set(Metric::SamplesRecall, sets.samples_recall());
         metrics.set(Metric::SamplesF1, sets.samples_f1());
         metrics.set(Metric::SubsetAccuracy, sets.subset_accuracy());
         metrics.set(Metric::HammingLoss, sets.hamming_loss());

@@ -34,7 +34,7 @@ impl Keys<'_> {
         match self.get(key) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text)),
-            Some(_) => self.wrong(key, "a text"),
+            Some(_) => self.wrong(key, "a string"),
         }
     }
 
@@ -65,7 +65,7 @@ impl Keys<'_> {
         };
         match number.filter(|number| (least..=most).contains(number)).map(usize::try_from) {
             Some(Ok(number)) => Ok(number),
-            _ => self.wrong(key, format!("a whole number from {least} to {most}")),
+            _ => self.wrong(key, format!("an integer from {least} to {most}")),
         }
     }
 

@@ -232,7 +232,7 @@ fn dropouts(keys: &Keys, family: &Family) -> Result<Dropouts, String> {
 fn layer_groups(keys: &Keys, family: &Family, layers: usize) -> Result<Option<usize>, String> {
     let Some(names) = family.keys.groups else { return Ok(None) };
     if keys.whole(names.layers_of_a_group, Some(1), 0, 1000)? != 1 {
-        return keys.wrong(names.layers_of_a_group, "1: taper supports no groups of several layers");
+        return keys.wrong(names.layers_of_a_group, "1: taper supports only one inner layer per group");
     }
     keys.whole(names.groups, Some(1), 1, layers as u64).map(Some)
 }
@@ -311,10 +311,10 @@ mod tests {
                 "models of type bert, ernie, roberta, xlm-roberta, camembert, distilbert, electra, modernbert, ",
             ),
             (r#"{"architectures": ["GPT2LMHeadModel"], "n_embd": 64}"#, "`architectures` names \"GPT2LMHeadModel\""),
-            (r#"{"model_type": 7}"#, "`model_type` is 7; expected a text"),
+            (r#"{"model_type": 7}"#, "`model_type` is 7; expected a string"),
             ("version https://git-lfs.github.com/spec/v1\noid", "a Git LFS pointer"),
             ("<!doctype html><html>", "an HTML page"),
-            (r#"{"error": "Repository not found"}"#, "`vocab_size` is missing; expected a whole number"),
+            (r#"{"error": "Repository not found"}"#, "`vocab_size` is missing; expected an integer"),
         ] {
             let error = ModelConfig::parse(text).expect_err(words);
             assert!(error.contains(words), "{error}");
@@ -407,7 +407,7 @@ mod tests {
         assert!(as_wide(8).projects_embeddings() && as_wide(128).projects_embeddings());
         for (more, words) in [
             (json!({"inner_group_num": 2}), "`inner_group_num` is 2; expected 1"),
-            (json!({"num_hidden_groups": 6}), "`num_hidden_groups` is 6; expected a whole number from 1 to 5"),
+            (json!({"num_hidden_groups": 6}), "`num_hidden_groups` is 6; expected an integer from 1 to 5"),
             (json!({"num_hidden_groups": 0}), "`num_hidden_groups` is 0"),
         ] {
             let error = albert(more).expect_err(words);

@@ -33,7 +33,7 @@ pub fn names(keys: &Keys) -> Names {
         match id.and_then(|id| names.get_mut(id)) {
             Some(slot @ None) => *slot = name,
             Some(Some(_)) => return Names::Odd(format!("{key} has an id twice")),
-            None if id.is_none() => return Names::Odd(format!("{key} has an id that is not a whole number")),
+            None if id.is_none() => return Names::Odd(format!("{key} has an id that is not an integer")),
             None => return Names::Odd(format!("{key} does not count its labels from 0")),
         }
     }

@@ -68,7 +68,7 @@ impl Rotary {
             ));
         }
         if keys.get("rope_scaling").is_some() {
-            return keys.wrong("rope_scaling", "no such key: taper trains models with unscaled rotary positions");
+            return Err("`rope_scaling` is set; taper does not support scaled rotary positions (RoPE scaling)".into());
         }
         Ok(Some(Self {
             is_local: is_local(keys, layers)?,
@@ -178,7 +178,10 @@ mod tests {
             (json!({"layer_types": ["full_attention"]}), "`layer_types` is [\"full_attention\"]; expected a list of 5"),
             (json!({"layer_types": ["full_attention", "other", "x", "x", "x"]}), "`layer_types` is"),
             (json!({"global_attn_every_n_layers": 0}), "`global_attn_every_n_layers` is 0"),
-            (json!({"rope_scaling": {"factor": 2.0}}), "`rope_scaling` is {\"factor\":2.0}"),
+            (
+                json!({"rope_scaling": {"factor": 2.0}}),
+                "`rope_scaling` is set; taper does not support scaled rotary positions",
+            ),
             (json!({"rope_parameters": {"rope_theta": 1e4}}), "`rope_parameters` is {\"rope_theta\":10000.0}"),
             (
                 json!({"rope_parameters": {"full_attention": {"rope_type": "yarn"}}}),

@@ -180,7 +180,7 @@ mod tests {
     fn parts_that_do_not_fit_are_left_out_and_no_number_is_cut() {
         let (run, view) = view();
         let at = |width| run_line(&run.name, &view, width, false);
-        let numbers = "412/1,200  avg loss 0.5000  dev 75.0%";
+        let numbers = "412/1,200  avg loss 0.5000  dev acc 75.0%";
         let full = at(200);
         assert!(full.starts_with(&run.name) && full.contains(" ━━━─────── ") && full.contains("tok/s  eta "), "{full}");
         let eta = full.split("eta ").nth(1).unwrap().to_string();
@@ -188,7 +188,7 @@ mod tests {
             let line = at(width);
             assert!(measure_text_width(&line) <= width, "{width}: {line}");
             assert!(line.ends_with(&format!("eta {eta}")) && line.contains("412/1,200"), "{width}: {line}");
-            assert!(line.contains("dev 75.0%"), "{width}: {line}");
+            assert!(line.contains("dev acc 75.0%"), "{width}: {line}");
         }
         assert!(at(80).contains(numbers) && at(80).contains("seed=12") && !at(80).contains("tok/s"), "{}", at(80));
         assert!(at(120).contains("lr=3e-4"), "free columns go to the name: {}", at(120));

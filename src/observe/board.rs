@@ -9,7 +9,7 @@ use super::{
     text::{cut, cut_start, cut_words, left, right, wrap_fields},
 };
 use crate::{
-    format::{NOTHING, count, decimals, duration, one_line, visible},
+    format::{NOTHING, count, duration, loss, one_line, visible},
     store::RunState,
 };
 
@@ -390,7 +390,7 @@ impl Column {
                 (None, 0) => count(row.step),
                 (None, total) => format!("{}/{}", count(row.step), count(total)),
             },
-            Self::Loss => row.loss.map_or(NOTHING.into(), |loss| decimals(loss, 4)),
+            Self::Loss => row.loss.map_or(NOTHING.into(), loss),
             Self::Metric => row.value_text().unwrap_or_else(|| NOTHING.into()),
             Self::Trained => time(row.trained_s),
             Self::Left => time(row.left_s),

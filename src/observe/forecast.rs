@@ -3,7 +3,7 @@
 //! Work is measured as *cost*, steps weighted by the cost of one, so that runs of different batch sizes add up; and as *begins*,
 //! since each start of a run takes some time before its first step.
 
-use crate::plan::{Promotions, Prune};
+use crate::plan::{Promotions, Prune, Rung};
 
 /// What is left of a run, for a forecast.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,7 +30,7 @@ pub(super) struct Part {
     pub total: u64,
     /// Whether it goes on past the rung that it is at: it was continued there.
     pub goes_on: bool,
-    /// Steps at which the sweep decides whether it continues.
+    /// The steps of the sweep's rungs. One that it does not have falls on the one before it, and the first ones on 0: they are passed together.
     pub rungs: Vec<u64>,
     /// Cost of one step.
     pub step_cost: f64,
@@ -44,7 +44,8 @@ impl Part {
 
     /// The segment that it is in: that of the first rung it has not passed. At a rung it is still in the segment before, unless it goes on.
     fn segment(&self) -> usize {
-        self.rungs.iter().filter(|rung| self.step > **rung || self.goes_on && self.step == **rung).count()
+        let passed = |rung: u64| rung == 0 || self.step > rung || self.goes_on && self.step == rung;
+        self.rungs.iter().filter(|rung| passed(**rung)).count()
     }
 
     /// Whether it has reached its rung number `i`, from 1; a run that ended on the way, by failing, counts there too.
@@ -73,6 +74,12 @@ impl Part {
             }
         }
     }
+}
+
+/// The steps of the rungs of a run, for a [`Part`], in a sweep that has rungs with these numbers.
+pub(super) fn aligned(rungs: &[Rung], numbers: &[usize]) -> Vec<u64> {
+    let at = |number: &usize| rungs.iter().rfind(|rung| rung.number <= *number).map_or(0, |rung| rung.step);
+    numbers.iter().map(at).collect()
 }
 
 /// Remaining work.
@@ -189,6 +196,7 @@ mod tests {
     use crate::plan::Batches;
 
     const ASHA: Prune = Prune::Asha { reduction_factor: 3, rungs: 2 };
+    const RUNGS: [Rung; 2] = [Rung { number: 0, step: 10 }, Rung { number: 1, step: 30 }];
 
     fn cost(prune: &Prune, parts: &[Part], to_come: usize) -> f64 {
         remaining(prune, None, parts, to_come).cost
@@ -244,7 +252,7 @@ mod tests {
     /// Expected: `past` of 27 trials, 10.42 and 4.00, as in plan/promotions.rs.
     #[test]
     fn trials_that_have_yet_to_reach_a_rung_are_promoted_as_they_come() {
-        let promotions = Promotions::by(&ASHA, 27, None).unwrap();
+        let promotions = Promotions::by(&ASHA, 27, None, &[(&RUNGS, 90)]).unwrap();
         let left = |parts: &[Part], to_come| remaining(&ASHA, Some(&promotions), parts, to_come);
         let begin: Vec<Part> = (0..27).map(|i| part(i, Stage::Open, 0)).collect();
         let near = |found: f64, want: f64| assert!((found - want).abs() < 0.03 * want, "{found}, not {want}");
@@ -263,7 +271,7 @@ mod tests {
         near(left(&later, 0).cost, 10.0 + 10.42 / 27.0 * 20.0 + 4.00 / 27.0 * 60.0);
         // A search that prunes for good the trials which are not promoted by the end of their batch promotes fewer (past: 3.82 and 1.93 of
         // 12): of the four of the last batch as many of four, and none of those before.
-        let search = Promotions::by(&ASHA, 12, Some(Batches { first: 4, later: 4 })).unwrap();
+        let search = Promotions::by(&ASHA, 12, Some(Batches { first: 4, later: 4 }), &[(&RUNGS, 90)]).unwrap();
         let known: Vec<Part> = (0..8).map(|i| part(i, Stage::Over, if i < 2 { 90 } else { 10 })).collect();
         let batch = remaining(&ASHA, Some(&search), &known, 4);
         near(batch.cost, 4.0 * (10.0 + 3.82 / 12.0 * 20.0 + 3.82 / 12.0 * 1.93 / 3.82 * 60.0));

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::RunInfo;
 use crate::{
     event::{Event, Outcome, ProbeScore, Split, StepCompleted, When},
-    format::{brief, count, counted, decimals, duration, one_line, percent, rate, short, texts},
+    format::{brief, count, counted, duration, loss, minus, one_line, percent, rate, short, texts},
     metrics::{Metric, Metrics, Score, is_new_best},
     plan::Keep,
 };
@@ -46,10 +46,14 @@ pub(super) struct View {
     pub smoothed_loss: Option<f64>,
     /// Whether there is a dev split: then the test split is not mentioned before the end.
     has_dev: bool,
+    /// The metric that chooses among weights and trials.
+    pub selects: Option<Metric>,
     /// The metric that chooses the kept weights; `None` if those of the last evaluation are kept.
     best_by: Option<Metric>,
     /// The evaluation of the weights that would be kept now, on the selecting split: the split, the accuracy, the score.
     kept: Option<Shown>,
+    /// How its kept model answers: with a temperature, with thresholds.
+    decided: Option<(bool, bool)>,
     /// Evaluations that had a line: split and step.
     told: Vec<(Split, u64)>,
     evaluations: Evaluations,
@@ -74,10 +78,9 @@ struct Shown {
 }
 
 impl Shown {
-    /// `91.3%`; other metrics than accuracy with their names.
+    /// `acc 91.3%`, by the name that the table of a sweep has.
     fn text(&self) -> String {
-        let value = self.metric.text(self.value);
-        if self.metric == Metric::Accuracy { value } else { format!("{} {value}", self.metric.info().short) }
+        format!("{} {}", self.metric.info().short, self.metric.text(self.value))
     }
 }
 
@@ -129,11 +132,12 @@ impl View {
                 let kept = self.kept.filter(|_| resumed_from.is_some());
                 // It continues as if the run had never waited, unless steps are trained again: those are in it already.
                 let smoothed_loss = self.smoothed_loss.filter(|_| *resumed_from == Some(self.step));
-                let best_by = self.best_by;
+                let (selects, best_by) = (self.selects, self.best_by);
                 *self = Self {
                     total_steps: *total_steps,
                     step,
                     checkpoint: *resumed_from,
+                    selects,
                     best_by,
                     smoothed_loss,
                     kept,
@@ -185,12 +189,21 @@ impl View {
                     }
                     other => moment(*other).to_string(),
                 };
-                line(Tone::Plain, format!("{moment}  {} {}", split_name(*split), metrics.shown()))
+                line(Tone::Plain, format!("{moment}  {} {}", split_name(*split), metrics.shown(self.selects)))
             }
-            Event::ProbesScored { when, scores, .. } => scores
-                .iter()
-                .map(|score| Line { tone: Tone::Plain, text: format!("{}  {}", moment(*when), probe(score)) })
-                .collect(),
+            Event::ProbesScored { when, scores, .. } => {
+                let with = self.decided.filter(|_| *when == When::After).map_or("", |decided| match decided {
+                    (true, true) => " with temperature and thresholds",
+                    (true, false) => " with temperature",
+                    (false, _) => " with thresholds",
+                });
+                let line = |score| format!("{}{with}  {}", moment(*when), probe(score));
+                scores.iter().map(|score| Line { tone: Tone::Plain, text: line(score) }).collect()
+            }
+            Event::Decided(decided) => {
+                self.decided = Some((decided.decision.temperature != 1.0, decided.metric.is_some()));
+                Vec::new()
+            }
             Event::CheckpointSaved { step } => {
                 self.checkpoint = Some(*step);
                 line(Tone::Aside, format!("checkpoint at step {}", count(*step)))
@@ -198,7 +211,7 @@ impl View {
             Event::RunFinished(outcome) => self.end(run, outcome),
             Event::EvalProgress { .. }
             | Event::Predicted { .. }
-            | Event::Decided(_)
+            | Event::PredictedBefore { .. }
             | Event::WeightsKept { .. }
             | Event::TextsRead { .. }
             | Event::ModelKept { .. }
@@ -210,11 +223,13 @@ impl View {
 
     /// The state of a run that keeps the weights of its best evaluation, or of the last one.
     pub fn keeping(keep: Keep, metric: Metric) -> Self {
-        Self { best_by: (keep == Keep::Best).then_some(metric), ..Self::default() }
+        Self { selects: Some(metric), best_by: (keep == Keep::Best).then_some(metric), ..Self::default() }
     }
 
     fn keep(&mut self, when: When, split: Split, metrics: &Metrics) {
-        let [shown, _] = metrics.headline();
+        let [first, _] = metrics.headline();
+        // What chooses among weights is what the best ones are shown by.
+        let shown = self.selects.unwrap_or(first);
         let score = metrics.score(self.best_by.unwrap_or(shown));
         let best = self.kept.filter(|kept| kept.split == split).map(|kept| kept.score);
         if when == When::After || self.best_by.is_none() || is_new_best(best, score) {
@@ -257,17 +272,17 @@ impl View {
         let Self { total_steps, .. } = self;
         let [_, _, speed, left] = self.parts();
         let at = format!("step {}/{}", count(s.step), count(*total_steps));
-        let text = format!("{at}  epoch {}  loss {}  lr {}", s.epoch, decimals(s.loss, 4), rate(s.lr));
+        let text = format!("{at}  epoch {}  loss {}  lr {}", s.epoch, loss(s.loss), rate(s.lr));
         [text, speed, left].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("  ")
     }
 
-    /// The text beside a bar: average loss of the last steps (exponentially weighted), accuracy of the weights that would be kept now on
-    /// the selecting split, speed, time left. Each is empty until it is known.
+    /// The text beside a bar: average loss of the last steps (exponentially weighted), the selecting metric of the weights that would be kept
+    /// now on the selecting split, speed, time left. Each is empty until it is known.
     pub fn parts(&self) -> [String; 4] {
         let speed = self.speed().map(|(_, tokens)| format!("{} tok/s", brief(tokens)));
         let best = if self.best_by.is_some() { "best " } else { "" };
         [
-            self.smoothed_loss.map(|loss| format!("avg loss {}", decimals(loss, 4))),
+            self.smoothed_loss.map(|value| format!("avg loss {}", loss(value))),
             self.kept.map(|kept| format!("{best}{} {}", split_name(kept.split), kept.text())),
             speed,
             self.left_s().filter(|_| self.step < self.total_steps).map(|left| format!("eta {}", duration(left))),
@@ -278,6 +293,14 @@ impl View {
     /// Where the run would resume.
     fn from(&self) -> String {
         self.checkpoint.map_or_else(|| "the beginning".into(), |step| format!("step {}", count(step)))
+    }
+
+    /// That it was interrupted, where another line says what the next command does with it.
+    pub fn interrupted(&self, name: &str) -> String {
+        match self.step {
+            0 => format!("{name}: interrupted before the first step"),
+            step => format!("{name}: interrupted after step {}", count(step)),
+        }
     }
 
     fn end(&self, run: &RunInfo, outcome: &Outcome) -> Vec<Line> {
@@ -345,11 +368,16 @@ pub(super) fn split_name(split: Split) -> &'static str {
 
 /// `negative 98.12%, as expected: 送餐很慢`.
 fn probe(score: &ProbeScore) -> String {
-    let predicted = one_line(&score.predicted);
+    let shown = |answer: &str| match score.probabilities.is_empty() {
+        // Numbers.
+        true => minus(&one_line(answer)),
+        false => one_line(answer),
+    };
+    let predicted = shown(&score.predicted);
     let verdict = match (&score.expect, score.is_right()) {
         (None, _) => String::new(),
         (Some(_), Some(true)) => ", as expected".into(),
-        (Some(expected), _) => format!(", expected {}", one_line(expected)),
+        (Some(expected), _) => format!(", expected {}", shown(expected)),
     };
     let text = texts(&score.text, score.text_pair.as_deref());
     let confidence = score.confidence().map_or(String::new(), |p| format!(" {}", percent(f64::from(p))));
@@ -357,204 +385,4 @@ fn probe(score: &ProbeScore) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::event::FailureKind;
-    use crate::store::testing::{eval, probe, step};
-
-    fn run() -> RunInfo {
-        RunInfo { log_steps: 2, ..RunInfo::single("0123456789abcdef", "lr=1e-5") }
-    }
-
-    fn started(resumed_from: Option<u64>) -> Event {
-        let rows = (9590, 0, 2397);
-        Event::RunStarted {
-            total_steps: 900,
-            steps_per_epoch: 300,
-            resumed_from,
-            rows,
-            parameters: 38_477_058,
-            train_labels: Vec::new(),
-        }
-    }
-
-    fn tell(view: &mut View, events: &[Event]) -> Vec<String> {
-        let run = run();
-        events.iter().flat_map(|event| view.tell(&run, event)).map(|line| line.text).collect()
-    }
-
-    #[test]
-    fn an_interrupted_run_says_what_the_next_command_does_with_it() {
-        let said = |beyond_budget, last| {
-            let mut view = View { beyond_budget, ..View::default() };
-            tell(&mut view, &[started(None), step(last, 0.5), Event::CheckpointSaved { step: last }]);
-            view.beyond_budget = beyond_budget;
-            tell(&mut view, &[Event::RunFinished(Outcome::Interrupted)]).remove(0)
-        };
-        assert_eq!(said(false, 3), "lr=1e-5: interrupted after step 3; the same command resumes it from step 3");
-        assert_eq!(said(false, 900), "lr=1e-5: interrupted after its last step, 900; the same command evaluates it");
-        assert_eq!(said(true, 3), "lr=1e-5: interrupted after step 3: the sweep's budget is spent");
-    }
-
-    #[test]
-    fn steps_of_windows_have_their_number() {
-        let run = RunInfo { windows: Some(12_345), ..run() };
-        let lines = View::default().tell(&run, &started(None));
-        assert_eq!(lines[1].text, "rows: train 9,590 in 12,345 windows, test 2,397");
-    }
-
-    #[test]
-    fn a_run_line_by_line() {
-        let failed = Outcome::Failed { kind: FailureKind::Diverged, message: "the loss is NaN".into() };
-        let events = [
-            Event::Note { message: "the head\nis new".into() },
-            started(None),
-            eval(When::Before, 0, Split::Test, 1),
-            Event::ProbesScored { when: When::Before, step: 0, scores: vec![probe(0, 0.75)] },
-            step(1, 0.75),
-            step(2, 0.43124),
-            Event::EvalProgress { split: Split::Dev, done: 1, total: 4 },
-            eval(When::During, 2, Split::Dev, 3),
-            Event::CheckpointStarted { step: 2 },
-            Event::CheckpointSaved { step: 2 },
-            step(3, 0.25),
-            Event::RunFinished(Outcome::Interrupted),
-            Event::RunFinished(failed),
-        ];
-        let want = [
-            "note: the head is new",
-            "lr=1e-5 (0123456789ab): 900 steps, 38.5M parameters to train",
-            "rows: train 9,590, test 2,397",
-            "before training  test accuracy 25.0%  macro-F1 20.0%  loss 0.6250",
-            "before training  negative 75.0%, as expected: 这家饭店真贴心",
-            // Two steps and 200 tokens in one second; 898 steps to go, and three evaluations of half a second.
-            "step 2/900  epoch 1  loss 0.4312  lr 1e-5  200 tok/s  eta 7m31s",
-            "step 2  epoch 1  dev accuracy 75.0%  macro-F1 42.9%  loss 0.6250",
-            "checkpoint at step 2",
-            "lr=1e-5: interrupted after step 3; the same command resumes it from step 2",
-            "lr=1e-5: failed (diverged) after step 3: the loss is NaN",
-        ];
-        let lines = tell(&mut View::default(), &events);
-        assert_eq!(lines, want);
-        assert!(lines.iter().all(|line| console::measure_text_width(line) <= 80), "none is wider than a terminal");
-    }
-
-    #[test]
-    fn with_a_dev_split_the_test_split_is_not_shown_before_the_end() {
-        let mut view = View::default();
-        let rows = (8, 4, 4);
-        let started = Event::RunStarted {
-            total_steps: 4,
-            steps_per_epoch: 2,
-            resumed_from: None,
-            rows,
-            parameters: 9,
-            train_labels: Vec::new(),
-        };
-        let said = |view: &mut View, when, step, split, right| tell(view, &[eval(when, step, split, right)]);
-        tell(&mut view, &[started]);
-        assert!(said(&mut view, When::Before, 0, Split::Test, 1).is_empty());
-        assert_eq!(said(&mut view, When::Before, 0, Split::Dev, 1).len(), 1);
-        assert_eq!(view.parts()[1], "", "the evaluation of untrained weights is not a result");
-        assert_eq!(said(&mut view, When::During, 2, Split::Dev, 3).len(), 1);
-        assert!(said(&mut view, When::During, 2, Split::Test, 4).is_empty());
-        assert_eq!(view.parts()[1], "dev 75.0%");
-        assert_eq!(said(&mut view, When::During, 4, Split::Dev, 2).len(), 1);
-        // The kept weights are those of step 4, which had a line; their test accuracy is new.
-        assert!(said(&mut view, When::After, 4, Split::Dev, 2).is_empty(), "said twice");
-        let last = said(&mut view, When::After, 4, Split::Test, 4);
-        assert_eq!(last, ["after training  test accuracy 100.0%  macro-F1 100.0%  loss 0.6250"]);
-        assert_eq!(view.parts()[1], "dev 50.0%");
-    }
-
-    #[test]
-    fn an_evaluation_on_the_test_split_only_is_not_printed_twice() {
-        let mut view = View::default();
-        tell(&mut view, &[started(None)]);
-        let lines = tell(&mut view, &[eval(When::During, 9, Split::Test, 3), eval(When::After, 9, Split::Test, 3)]);
-        assert_eq!(lines.len(), 1, "{lines:?}");
-        // The best weights are from an earlier step than the last, which had a line.
-        let lines = tell(&mut view, &[eval(When::During, 18, Split::Test, 2), eval(When::After, 9, Split::Test, 3)]);
-        assert_eq!(lines.len(), 1, "{lines:?}");
-    }
-
-    #[test]
-    fn a_restarted_run_is_not_called_interrupted() {
-        let mut view = View { step: 62, checkpoint: Some(54), ..View::default() };
-        let line = &view.tell(&run(), &Event::RunFinished(Outcome::Retried))[0];
-        assert_eq!(
-            (line.tone, line.text.as_str()),
-            (Tone::Plain, "lr=1e-5: failed after step 62; retrying now from step 54")
-        );
-    }
-
-    #[test]
-    fn a_resumed_run_has_no_speed_before_its_second_step() {
-        let mut view = View::default();
-        let lines = tell(&mut view, &[started(Some(3)), step(4, 0.5), step(5, 0.5), step(6, 0.5)]);
-        assert!(lines[0].contains("resumes from step 3 of 900"), "{}", lines[0]);
-        assert_eq!(lines[2], "step 4/900  epoch 1  loss 0.5000  lr 1e-5");
-        assert_eq!(lines[3], "step 6/900  epoch 1  loss 0.5000  lr 1e-5  200 tok/s  eta 7m27s");
-    }
-
-    #[test]
-    fn time_left_counts_the_evaluations_to_come() {
-        let mut view = View::default();
-        tell(&mut view, &[started(None)]);
-        // 898 steps at two a second; evaluations of both splits take 3 s, after each of three epochs.
-        let slow = |split, seconds| match eval(When::Before, 0, split, 1) {
-            Event::EvalCompleted { when, step, epoch, split, metrics, .. } => {
-                Event::EvalCompleted { when, step, epoch, split, metrics, elapsed_s: seconds }
-            }
-            other => other,
-        };
-        tell(&mut view, &[slow(Split::Dev, 1.0), slow(Split::Test, 2.0), step(1, 0.5), step(2, 0.5)]);
-        assert_eq!(view.left_s(), Some(449.0 + 9.0 + 3.0), "those after training among them");
-        // Evaluations turn out to be every 2 steps, of 0.5 s each: 449 of them.
-        tell(&mut view, &[eval(When::During, 2, Split::Test, 1)]);
-        assert_eq!(view.left_s(), Some(449.0 + 449.0 * 0.5 + 3.0));
-    }
-
-    #[test]
-    fn the_last_step_always_has_a_line() {
-        let mut view = View { total_steps: 3, ..View::default() };
-        let quiet = RunInfo { log_steps: 0, ..run() };
-        assert_eq!(view.tell(&quiet, &step(2, 0.5)), []);
-        let line = &view.tell(&quiet, &step(3, 0.5))[0].text;
-        assert!(line.starts_with("step 3/3 ") && !line.contains("eta"), "{line}");
-    }
-
-    #[test]
-    fn speed_is_that_of_the_last_steps() {
-        let mut view = View::default();
-        tell(&mut view, &[started(None)]);
-        for i in 1..=200u64 {
-            // The first hundred steps take a second each, the others a tenth.
-            let elapsed_s = i.min(100) as f64 + i.saturating_sub(100) as f64 / 10.0;
-            view.add(&StepCompleted { step: i, epoch: 1, loss: 1.0, lr: 1e-5, grad_norm: 1.0, tokens: 50, elapsed_s });
-        }
-        let (steps, tokens) = view.speed().unwrap();
-        assert!((steps - 10.0).abs() < 1e-9 && (tokens - 500.0).abs() < 1e-6, "{steps} {tokens}");
-    }
-
-    #[test]
-    fn the_loss_is_smoothed_from_its_first_value() {
-        let mut view = View { total_steps: 10, ..View::default() };
-        let parts = |view: &View| view.parts().join("|");
-        assert_eq!(parts(&view), "|||");
-        tell(&mut view, &[step(1, 1.0)]);
-        assert_eq!(parts(&view), "avg loss 1.0000|||");
-        tell(&mut view, &[step(2, 0.0), eval(When::During, 2, Split::Test, 3)]);
-        // Eight steps at two a second, and an evaluation of half a second every two steps.
-        assert_eq!(parts(&view), "avg loss 0.9500|test 75.0%|200 tok/s|eta 6.0s");
-    }
-
-    #[test]
-    fn a_probe_says_what_was_expected() {
-        let mut score = probe(0, 0.25);
-        score.predicted = "positive".into();
-        assert_eq!(super::probe(&score), "positive 75.0%, expected negative: 这家饭店真贴心");
-        score.expect = None;
-        assert_eq!(super::probe(&score), "positive 75.0%: 这家饭店真贴心");
-    }
-}
+mod tests;

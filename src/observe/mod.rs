@@ -39,7 +39,7 @@ pub use watch::{Reading, Watch};
 
 use crate::{
     event::Event,
-    plan::{Batches, Budget, Keep, Metric, Prune},
+    plan::{Batches, Budget, Keep, Metric, Prune, Rung},
     store::{RunState, StoreError},
 };
 
@@ -91,8 +91,8 @@ pub struct PlannedInfo {
     pub keep: Keep,
     /// Whether it has a dev split.
     pub has_dev: bool,
-    /// Steps at which the sweep decides whether its trial continues.
-    pub rungs: Vec<u64>,
+    /// Where the sweep decides whether its trial continues.
+    pub rungs: Vec<Rung>,
     /// The cost of a step relative to other runs, in any unit of arithmetic.
     pub step_cost: f64,
     /// Its events from earlier commands ([`past`]); empty if the listener has already received them.

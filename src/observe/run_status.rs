@@ -3,14 +3,14 @@
 use super::{
     PlannedInfo, RunInfo,
     board::Row,
-    forecast::{Part, Stage},
-    lines::{Line, View, split_name},
+    forecast::{Part, Stage, aligned},
+    lines::{Line, Tone, View, split_name},
 };
 use crate::{
     event::{Event, Outcome, Split, When},
     format::{decimals, names},
     metrics::{Metric, Metrics, RankKey, is_new_best},
-    plan::{Claim, Keep},
+    plan::{Claim, Keep, Rung},
     store::RunState,
 };
 
@@ -27,7 +27,7 @@ pub(super) struct RunStatus {
     split: Split,
     metric: Metric,
     keep: Keep,
-    rungs: Vec<u64>,
+    rungs: Vec<Rung>,
     pub step_cost: f64,
     /// Whether it was ever started.
     pub begun: bool,
@@ -39,10 +39,10 @@ pub(super) struct RunStatus {
     evaluated: u64,
     /// The step that it resumed from here.
     resumed: Option<u64>,
-    /// What is shown of the kept weights.
-    result: Option<(Split, Metric, f64)>,
-    /// The running evaluation: its split, and the share done.
-    evaluating: Option<(Split, f64)>,
+    /// What is shown of the kept weights, and the split that it is of.
+    result: Option<(Split, String)>,
+    /// The share done of the running evaluation.
+    evaluating: Option<f64>,
     pub reason: Option<String>,
 }
 
@@ -87,6 +87,7 @@ impl RunStatus {
         if !works_here {
             self.recall(&run.key, &run.past);
         }
+        self.view.selects = Some(run.metric);
         (self.rungs, self.step_cost) = (run.rungs.clone(), run.step_cost);
         self.begun |= run.state != RunState::Pending;
         if !works_here {
@@ -125,8 +126,8 @@ impl RunStatus {
         }
     }
 
-    /// The run, for a forecast.
-    pub fn part(&self) -> Part {
+    /// The run, for a forecast of a sweep that has rungs with these numbers.
+    pub fn part(&self, numbers: &[usize]) -> Part {
         Part {
             stage: match self.state {
                 RunState::Running => Stage::Running,
@@ -139,7 +140,7 @@ impl RunStatus {
             step: self.view.step,
             total: self.view.total_steps,
             goes_on: self.state == RunState::Running && self.resumed == Some(self.view.step),
-            rungs: self.rungs.clone(),
+            rungs: aligned(&self.rungs, numbers),
             step_cost: self.step_cost,
         }
     }
@@ -158,8 +159,8 @@ impl RunStatus {
                 lines.truncate(1);
             }
             Event::StepCompleted(_) => self.evaluating = None,
-            Event::EvalProgress { split, done, total } => {
-                self.evaluating = Some((*split, *done as f64 / (*total).max(1) as f64));
+            Event::EvalProgress { done, total, .. } => {
+                self.evaluating = Some(*done as f64 / (*total).max(1) as f64);
             }
             Event::EvalCompleted { when, step, split, metrics, .. } => self.measured(*when, *step, *split, metrics),
             Event::RunFinished(outcome) => {
@@ -174,10 +175,15 @@ impl RunStatus {
                         (RunState::Failed, Some(message.lines().next().unwrap_or_default().to_string()))
                     }
                 };
-                if let (Outcome::Completed, Some((split, metric, value)), Some(line)) =
-                    (outcome, self.result, lines.first_mut())
+                if let (Outcome::Completed, Some((split, text)), Some(line)) =
+                    (outcome, &self.result, lines.first_mut())
                 {
-                    line.text += &format!(", {} {} {}", split_name(split), metric.name(), metric.text(value));
+                    line.text += &format!(", {} {text}", split_name(*split));
+                }
+                if let (Outcome::Interrupted, Some(line), false) = (outcome, lines.first_mut(), self.view.beyond_budget)
+                {
+                    // The end of the command says once where each of them resumes.
+                    *line = Line { tone: Tone::Plain, text: self.view.interrupted(&self.name) };
                 }
             }
             _ => {}
@@ -193,9 +199,8 @@ impl RunStatus {
 
     fn measured(&mut self, when: When, step: u64, split: Split, metrics: &Metrics) {
         self.evaluating = None;
-        if when == When::After && self.result.is_none_or(|(on, ..)| on != Split::Test) {
-            let [shown, _] = metrics.headline();
-            self.result = Some((split, shown, metrics.get(shown)));
+        if when == When::After && self.result.as_ref().is_none_or(|(on, _)| *on != Split::Test) {
+            self.result = Some((split, result_text(metrics, self.view.selects)));
         }
         if when == When::Before || split != self.split {
             return;
@@ -210,6 +215,14 @@ impl RunStatus {
             self.best = Some((key, step));
         }
     }
+}
+
+/// `accuracy 91.3%`; where another metric selects `F1 of yes 41.0%, accuracy 91.3%`.
+fn result_text(metrics: &Metrics, selects: Option<Metric>) -> String {
+    let [first, _] = metrics.headline();
+    let selects = selects.filter(|metric| ![first, Metric::Loss].contains(metric));
+    let text = |metric: Metric| format!("{} {}", metric.name(), metric.text(metrics.get(metric)));
+    selects.into_iter().chain([first]).map(text).collect::<Vec<_>>().join(", ")
 }
 
 /// `dev acc`, `dev F1`, `best dev loss`: the heading of a column of such values.
@@ -341,9 +354,7 @@ impl TrialView<'_> {
         let trained: f64 = self.members.iter().map(|m| m.trained_s).sum();
         let metric = self.metric();
         let evaluating = match &at_work().collect::<Vec<_>>()[..] {
-            [one] => {
-                one.evaluating.map(|(split, share)| format!("{} {}%", split_name(split), decimals(share * 100.0, 0)))
-            }
+            [one] => one.evaluating.map(|share| format!("eval {}%", decimals(share * 100.0, 0))),
             _ => None,
         };
         let state = self.state();

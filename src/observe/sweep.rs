@@ -1,7 +1,7 @@
 //! The state of several runs: how far each trial is, which one leads, and how long all will take. Pure: events and the time in, lines
 //! and a table out.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::{
     PlannedSweep, RunInfo,
@@ -15,7 +15,7 @@ use crate::{
     event::{Event, Outcome},
     format::{by_number, duration, names},
     metrics::better_first,
-    plan::{Allowed, Batches, Budget, Claim, Promotions, Prune, sanity::CHOSEN_ON_TEST},
+    plan::{Allowed, Batches, Budget, Claim, Promotions, Prune, Rung, sanity::CHOSEN_ON_TEST},
     store::RunState,
 };
 
@@ -26,6 +26,9 @@ const LEAST_LEFT: f64 = 0.05;
 
 /// Seconds without a run after which another command is taken to have ended.
 const BETWEEN_RUNS_S: f64 = 10.0;
+
+/// What a forecast of promotions depends on: the rule, the number of trials, the batches, and rungs and last step of a run of each known trial.
+type Forecast = (Prune, usize, Option<Batches>, Vec<(Vec<Rung>, u64)>);
 
 /// The time spent by this command so far.
 #[derive(Debug, Default)]
@@ -99,8 +102,10 @@ pub(super) struct LiveSweep {
     prune: Prune,
     /// How many trials it promotes: the forecast of the plan.
     promotions: Option<Promotions>,
-    /// The rule, the number of trials and the batches that `promotions` is of.
-    promotions_of: (Prune, usize, Option<Batches>),
+    /// What `promotions` is of.
+    promotions_of: Forecast,
+    /// The numbers of the rungs that any run has.
+    rungs: Vec<usize>,
     budget: Budget,
     by_dev: bool,
     /// Number of runs, from the events.
@@ -130,7 +135,8 @@ impl Default for LiveSweep {
             to_come: 0,
             prune: Prune::None,
             promotions: None,
-            promotions_of: (Prune::None, 0, None),
+            promotions_of: (Prune::None, 0, None, Vec::new()),
+            rungs: Vec::new(),
             budget: Budget::default(),
             by_dev: true,
             told_of: 0,
@@ -151,15 +157,20 @@ impl LiveSweep {
     pub fn planned(&mut self, sweep: &PlannedSweep) {
         (self.to_come, self.prune, self.budget) = (sweep.to_come, sweep.prune, sweep.budget);
         self.title = sweep.title();
-        let trials = sweep.runs.iter().map(|run| run.trial).collect::<HashSet<_>>().len();
-        let runs_of_trial = sweep.runs.len().div_ceil(trials.max(1)).max(1);
-        let trials = trials + sweep.to_come / runs_of_trial;
+        let mut known = HashSet::new();
+        let of_trials = sweep.runs.iter().filter(|run| known.insert(run.trial));
+        let courses: Vec<_> = of_trials.map(|run| (run.rungs.clone(), run.total_steps)).collect();
+        let runs_of_trial = sweep.runs.len().div_ceil(courses.len().max(1)).max(1);
+        let trials = courses.len() + sweep.to_come / runs_of_trial;
         // The simulation takes milliseconds, and a plan is often told again.
-        let of = (self.prune, trials, sweep.batches);
+        let of = (self.prune, trials, sweep.batches, courses);
         if self.promotions_of != of {
+            let courses: Vec<_> = of.3.iter().map(|(rungs, total)| (&rungs[..], *total)).collect();
+            self.promotions = Promotions::by(&self.prune, trials as u64, sweep.batches, &courses);
             self.promotions_of = of;
-            self.promotions = Promotions::by(&self.prune, trials as u64, sweep.batches);
         }
+        let numbers = sweep.runs.iter().flat_map(|run| &run.rungs).map(|rung| rung.number);
+        self.rungs = numbers.collect::<BTreeSet<usize>>().into_iter().collect();
         self.by_dev = sweep.runs.iter().all(|run| run.has_dev);
         for run in &sweep.runs {
             let by_dev = self.by_dev;
@@ -382,7 +393,8 @@ impl LiveSweep {
         let budget = Budget { seconds: None, ..self.budget };
         let claims: Vec<Claim> = members.iter().map(|member| member.claim()).collect();
         let Allowed { runs, more } = budget.allows(&claims, 0.0);
-        let parts = members.iter().zip(runs).filter(|(_, allowed)| *allowed).map(|(member, _)| member.part());
+        let parts =
+            members.iter().zip(runs).filter(|(_, allowed)| *allowed).map(|(member, _)| member.part(&self.rungs));
         (parts.collect(), unknown.min(more))
     }
 

@@ -50,8 +50,8 @@ impl RunConfig {
             let fold = self.data.fold.filter(|_| table == "[data]" && line.starts_with("test = "));
             let line = if table.starts_with("[[") { line.into() } else { short_number(line) };
             lines.push(match (split, fold) {
-                (_, Some(_)) => format!("{line}  # data.fold decides"),
-                (Some(split), None) => format!("{line}  # data.splits.{split} decides"),
+                (_, Some(_)) => format!("{line}  # data.fold overrides it"),
+                (Some(split), None) => format!("{line}  # data.splits.{split} overrides it"),
                 (None, None) => line.to_string(),
             });
         }
@@ -92,14 +92,14 @@ pub struct Choices {
     pub thresholds_by: Option<Metric>,
 }
 
-/// What is read of a data set.
+/// What is read of a dataset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Part {
     /// One file, by its name if the source is a repository with several.
     File(Option<String>),
     /// The files of splits.
     Splits {
-        /// The configuration, if the data set has several.
+        /// The configuration, if the dataset has several.
         config: Option<String>,
         /// The names of the splits: that of the training rows first.
         names: Vec<String>,
@@ -123,10 +123,10 @@ impl Part {
 pub struct DataConfig {
     /// Where they come from.
     pub source: Source,
-    /// File inside a data set repository.
+    /// File inside a dataset repository.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub file: Option<String>,
-    /// Configuration of a data set with several.
+    /// Configuration of a dataset with several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub config: Option<String>,
     /// Layout of the file; determined by its extension if absent.

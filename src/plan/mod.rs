@@ -14,7 +14,7 @@ mod key;
 mod long_texts;
 mod name;
 mod planned;
-mod promotions;
+pub(crate) mod promotions;
 pub mod prune;
 mod rates;
 mod resolve;
@@ -36,7 +36,7 @@ pub use key::{CHANGES_NO_NUMBER, Digests, reduce_evaluations, remove_key, run_ke
 pub use long_texts::{LongPolicy, LongTexts};
 pub use planned::PlannedRun;
 pub use promotions::{Batches, Promotions};
-pub use prune::Prune;
+pub use prune::{Prune, Rung};
 pub use rates::{RateGroup, Rates};
 pub use resolve::resolve;
 pub use rung_steps::RungSteps;

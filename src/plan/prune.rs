@@ -31,6 +31,15 @@ pub enum Prune {
     },
 }
 
+/// Where a sweep decides about a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rung {
+    /// Its number in the rule, from 0. A trial is compared with the trials that reach the rung of the same number, at whichever step.
+    pub number: usize,
+    /// The step after which it is decided, before the last one of the run.
+    pub step: u64,
+}
+
 /// The decision about a trial at a rung.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -53,12 +62,23 @@ impl Prune {
     }
 }
 
-/// The steps at which a rule decides about a run on `rows` training rows, in order.
+/// The rungs of a run on `rows` training rows, in order.
+///
+/// A rung is a budget of steps: of several that fall on the same evaluation only the last one is left, so that one in `factor` goes on there, as
+/// in a sweep whose first rung is that one. (In the terms of Li et al., the bracket with a larger minimum of steps.) A rung that falls on the last
+/// step is left out: nothing is left to decide there.
+pub fn rungs(prune: &Prune, train: &TrainConfig, rows: u64) -> Vec<Rung> {
+    let (steps, total) = (evaluations(prune, train, rows), schedule::total_steps(train, rows));
+    let is_last = |number: &usize| steps[*number] < total && steps.get(number + 1) != Some(&steps[*number]);
+    (0..steps.len()).filter(is_last).map(|number| Rung { number, step: steps[number] }).collect()
+}
+
+/// The evaluations on which the rungs of a rule fall, as steps.
 ///
 /// ASHA: after total / factor^rungs, …, total / factor steps, each rounded up to the run's next evaluation. There are always as many
-/// as the rule has: several may fall on the same step, or on the last step, where nothing is left to decide. Median: every evaluation
-/// before the last step. Without training rows all steps are 0, or there are none.
-pub fn rungs(prune: &Prune, train: &TrainConfig, rows: u64) -> Vec<u64> {
+/// as the rule has: several may fall on the same step, or on the last step. Median: every evaluation before the last step. Without training rows
+/// all steps are 0, or there are none.
+pub(super) fn evaluations(prune: &Prune, train: &TrainConfig, rows: u64) -> Vec<u64> {
     let total = schedule::total_steps(train, rows);
     let per_epoch = schedule::steps_per_epoch(rows, train.batch_size, train.gradient_accumulation_steps);
     let every = if train.eval_steps > 0 { train.eval_steps } else { per_epoch };
@@ -266,35 +286,35 @@ mod tests {
     #[test]
     fn rungs_are_shares_of_the_steps_rounded_up_to_evaluations() {
         // 270 steps in 9 epochs of 30: a ninth is 30, a third 90.
-        assert_eq!(rungs(&ASHA, &train(9, None, 0), 300), [30, 90]);
+        assert_eq!(evaluations(&ASHA, &train(9, None, 0), 300), [30, 90]);
         // Evaluations every 40 steps: 30 → 40, 90 → 120.
-        assert_eq!(rungs(&ASHA, &train(9, None, 40), 300), [40, 120]);
+        assert_eq!(evaluations(&ASHA, &train(9, None, 40), 300), [40, 120]);
         // 100 steps: 11.1 → 12 and 33.3 → 34 where each step is evaluated.
-        assert_eq!(rungs(&ASHA, &train(9, Some(100), 1), 300), [12, 34]);
-        assert_eq!(rungs(&ASHA, &train(9, Some(99), 11), 300), [11, 33]);
+        assert_eq!(evaluations(&ASHA, &train(9, Some(100), 1), 300), [12, 34]);
+        assert_eq!(evaluations(&ASHA, &train(9, Some(99), 11), 300), [11, 33]);
         // Three epochs: a ninth and a third both end with the first.
-        assert_eq!(rungs(&ASHA, &train(3, None, 0), 300), [30, 30]);
+        assert_eq!(evaluations(&ASHA, &train(3, None, 0), 300), [30, 30]);
         // A run of one epoch, or with evaluations further apart than its length: the last step, twice.
-        assert_eq!(rungs(&ASHA, &train(1, None, 0), 300), [30, 30]);
-        assert_eq!(rungs(&ASHA, &train(9, Some(50), 60), 300), [50, 50]);
+        assert_eq!(evaluations(&ASHA, &train(1, None, 0), 300), [30, 30]);
+        assert_eq!(evaluations(&ASHA, &train(9, Some(50), 60), 300), [50, 50]);
         // The last step is an evaluation too: 90 of 100 is beyond 80, the next is 100.
         let halving = Prune::Asha { reduction_factor: 2, rungs: 3 };
-        assert_eq!(rungs(&halving, &train(9, Some(100), 40), 300), [40, 40, 80]);
-        assert_eq!(rungs(&halving, &train(9, Some(1), 1), 300), [1, 1, 1]);
-        assert_eq!(rungs(&ASHA, &train(9, None, 0), 0), [0, 0]);
+        assert_eq!(evaluations(&halving, &train(9, Some(100), 40), 300), [40, 40, 80]);
+        assert_eq!(evaluations(&halving, &train(9, Some(1), 1), 300), [1, 1, 1]);
+        assert_eq!(evaluations(&ASHA, &train(9, None, 0), 0), [0, 0]);
         let many = Prune::Asha { reduction_factor: 100, rungs: 10 };
-        assert_eq!(rungs(&many, &train(9, Some(u64::MAX / 2), 1), 300).len(), 10);
-        assert_eq!(rungs(&many, &train(9, Some(1000), 7), 300), [7, 7, 7, 7, 7, 7, 7, 7, 7, 14]);
-        assert_eq!(rungs(&Prune::None, &train(9, None, 0), 300), [0; 0]);
+        assert_eq!(evaluations(&many, &train(9, Some(u64::MAX / 2), 1), 300).len(), 10);
+        assert_eq!(evaluations(&many, &train(9, Some(1000), 7), 300), [7, 7, 7, 7, 7, 7, 7, 7, 7, 14]);
+        assert_eq!(evaluations(&Prune::None, &train(9, None, 0), 300), [0; 0]);
     }
 
     #[test]
     fn the_median_rule_decides_at_every_evaluation_except_the_last() {
-        assert_eq!(rungs(&MEDIAN, &train(3, None, 0), 300), [30, 60]);
-        assert_eq!(rungs(&MEDIAN, &train(3, None, 40), 300), [40, 80]);
-        assert_eq!(rungs(&MEDIAN, &train(3, None, 45), 300), [45]);
-        assert_eq!(rungs(&MEDIAN, &train(1, None, 0), 300), [0; 0]);
-        assert_eq!(rungs(&MEDIAN, &train(1, None, 0), 0), [0; 0]);
+        assert_eq!(evaluations(&MEDIAN, &train(3, None, 0), 300), [30, 60]);
+        assert_eq!(evaluations(&MEDIAN, &train(3, None, 40), 300), [40, 80]);
+        assert_eq!(evaluations(&MEDIAN, &train(3, None, 45), 300), [45]);
+        assert_eq!(evaluations(&MEDIAN, &train(1, None, 0), 300), [0; 0]);
+        assert_eq!(evaluations(&MEDIAN, &train(1, None, 0), 0), [0; 0]);
     }
 
     #[test]
@@ -307,12 +327,53 @@ mod tests {
                 let train = train(epochs, max_steps, eval_steps);
                 let total = schedule::total_steps(&train, 70);
                 let every = if eval_steps == 0 { 7 } else { eval_steps };
-                for step in rungs(&prune, &train, 70) {
+                for step in evaluations(&prune, &train, 70) {
                     let evaluated = step.is_multiple_of(every) || step == total;
                     assert!((1..=total).contains(&step) && evaluated, "{prune:?} {max_steps:?} {eval_steps} {step}");
                 }
             }
         }
+    }
+
+    /// Number and step of each rung.
+    fn numbered(prune: &Prune, train: &TrainConfig) -> Vec<(usize, u64)> {
+        rungs(prune, train, 300).into_iter().map(|rung| (rung.number, rung.step)).collect()
+    }
+
+    #[test]
+    fn of_rungs_on_one_evaluation_the_last_is_left_and_none_is_on_the_last_step() {
+        assert_eq!(numbered(&ASHA, &train(9, None, 0)), [(0, 30), (1, 90)]);
+        // Three epochs: a ninth and a third both end with the first.
+        assert_eq!(numbered(&ASHA, &train(3, None, 0)), [(1, 30)]);
+        assert_eq!(numbered(&ASHA, &train(2, None, 0)), [(1, 30)]);
+        let halving = Prune::Asha { reduction_factor: 2, rungs: 3 };
+        assert_eq!(numbered(&halving, &train(9, Some(100), 40)), [(1, 40), (2, 80)]);
+        let many = Prune::Asha { reduction_factor: 100, rungs: 10 };
+        assert_eq!(numbered(&many, &train(9, Some(1000), 7)), [(8, 7), (9, 14)]);
+        // The first falls on the evaluation at 40, the second on the last step.
+        assert_eq!(numbered(&ASHA, &train(9, Some(50), 40)), [(1, 40)]);
+        assert_eq!(
+            numbered(&Prune::Asha { reduction_factor: 2, rungs: 2 }, &train(9, Some(90), 40)),
+            [(0, 40), (1, 80)]
+        );
+        assert_eq!(
+            numbered(&Prune::Asha { reduction_factor: 2, rungs: 2 }, &train(9, Some(70), 30)),
+            [(0, 30), (1, 60)]
+        );
+        assert_eq!(numbered(&Prune::Asha { reduction_factor: 2, rungs: 2 }, &train(9, Some(50), 30)), [(1, 30)]);
+        assert_eq!(
+            numbered(&Prune::Asha { reduction_factor: 2, rungs: 2 }, &train(9, Some(50), 15)),
+            [(0, 15), (1, 30)]
+        );
+        let early = Prune::Asha { reduction_factor: 2, rungs: 1 };
+        assert_eq!(numbered(&early, &train(9, Some(50), 30)), [(0, 30)]);
+        // A run of one epoch, or with evaluations further apart than its length.
+        assert_eq!(numbered(&ASHA, &train(1, None, 0)), [(0, 0); 0]);
+        assert_eq!(numbered(&ASHA, &train(9, Some(50), 60)), [(0, 0); 0]);
+        assert_eq!(rungs(&ASHA, &train(9, None, 0), 0), []);
+        // Every evaluation before the last step is one of its own.
+        assert_eq!(numbered(&MEDIAN, &train(3, None, 0)), [(0, 30), (1, 60)]);
+        assert_eq!(numbered(&Prune::None, &train(3, None, 0)), [(0, 0); 0]);
     }
 
     #[test]

@@ -1,13 +1,18 @@
 //! Where the rungs of runs fall, in words.
 
-use super::{Prune, TrainConfig, prune::rungs, schedule};
+use super::{
+    Prune, TrainConfig,
+    prune::{Rung, rungs},
+    schedule,
+};
 use crate::format::count;
+use std::collections::BTreeSet;
 
 /// Where the rungs of a run fall.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RungSteps {
-    /// The steps of those before its last step.
-    pub steps: Vec<u64>,
+    /// Its rungs, in order.
+    pub rungs: Vec<Rung>,
     /// Its total steps.
     pub total: u64,
     /// Steps of an epoch.
@@ -19,15 +24,30 @@ impl RungSteps {
     pub fn of(prune: &Prune, train: &TrainConfig, rows: u64) -> Self {
         let total = schedule::total_steps(train, rows);
         let per_epoch = schedule::steps_per_epoch(rows, train.batch_size, train.gradient_accumulation_steps);
-        let steps = rungs(prune, train, rows).into_iter().filter(|step| *step < total).collect();
-        Self { steps, total, per_epoch }
+        Self { rungs: rungs(prune, train, rows), total, per_epoch }
     }
+
+    /// The steps of its rungs.
+    pub fn steps(&self) -> Vec<u64> {
+        self.rungs.iter().map(|rung| rung.step).collect()
+    }
+
+    /// The step of its rung of this number, from 0.
+    fn step(&self, number: usize) -> Option<u64> {
+        self.rungs.iter().find(|rung| rung.number == number).map(|rung| rung.step)
+    }
+}
+
+/// The numbers, from 0, of the rungs that any of these runs has, in order.
+pub fn numbers(runs: &[RungSteps]) -> Vec<usize> {
+    let all: BTreeSet<usize> = runs.iter().flat_map(|run| &run.rungs).map(|rung| rung.number).collect();
+    all.into_iter().collect()
 }
 
 /// Where rung number `rung`, from 0, falls: `step 10 of 90`; where that differs between runs `epoch 1 of 9`, or `steps 10–40 of 90–360` if
 /// the ends of epochs do not say it.
 pub fn at(runs: &[RungSteps], rung: usize) -> String {
-    let here: Vec<(&RungSteps, u64)> = runs.iter().filter_map(|run| Some((run, *run.steps.get(rung)?))).collect();
+    let here: Vec<(&RungSteps, u64)> = runs.iter().filter_map(|run| Some((run, run.step(rung)?))).collect();
     let span = |of: &dyn Fn(&(&RungSteps, u64)) -> u64| {
         let (low, high) = (here.iter().map(of).min().unwrap_or(0), here.iter().map(of).max().unwrap_or(0));
         if low == high { count(low) } else { format!("{}–{}", count(low), count(high)) }
@@ -53,7 +73,7 @@ mod tests {
 
     #[test]
     fn epochs_say_where_a_rung_falls_if_steps_differ() {
-        let run = |step, total, per_epoch| RungSteps { steps: vec![step], total, per_epoch };
+        let run = |step, total, per_epoch| RungSteps { rungs: vec![Rung { number: 0, step }], total, per_epoch };
         let of = |runs: &[RungSteps]| at(runs, 0);
         assert_eq!(of(&[run(10, 90, 10)]), "step 10 of 90");
         assert_eq!(of(&[run(12, 108, 12), run(23, 207, 23), run(45, 405, 45)]), "epoch 1 of 9");
@@ -62,9 +82,9 @@ mod tests {
         assert_eq!(of(&[run(10, 95, 10), run(20, 180, 20)]), "steps 10–20 of 95–180");
         assert_eq!(of(&[run(1000, 3000, 300), run(5000, 15_000, 5000)]), "steps 1,000–5,000 of 3,000–15,000");
         // A run without the rung is left out.
-        assert_eq!(
-            at(&[run(10, 90, 10), RungSteps { steps: vec![20, 60], total: 180, per_epoch: 20 }], 1),
-            "step 60 of 180"
-        );
+        let two =
+            RungSteps { rungs: vec![Rung { number: 1, step: 60 }, Rung { number: 2, step: 120 }], ..run(20, 180, 20) };
+        assert_eq!(at(&[run(10, 90, 10), two.clone()], 1), "step 60 of 180");
+        assert_eq!((numbers(&[run(10, 90, 10), two.clone()]), two.steps()), (vec![0, 1, 2], vec![60, 120]));
     }
 }

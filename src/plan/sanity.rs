@@ -1,12 +1,14 @@
 //! Warnings about settings that are legal but probably a mistake, in a run and in a sweep.
 
+use std::collections::HashSet;
+
 use super::{
-    Batches, Keep, LongPolicy, LongTexts, Metric, Promotions, Prune, RunConfig, TrainConfig,
-    prune::{WHICH_OF_EQUALS, rungs},
+    Batches, Keep, LongPolicy, LongTexts, Metric, Promotions, Prune, RunConfig, Rung, TrainConfig,
+    prune::{evaluations, rungs},
     schedule,
 };
 use crate::{
-    format::{and, by_number, count, counted, rate, setting},
+    format::{by_number, count, counted, rate, setting},
     metrics::{Score, Unit},
     spec::{PruneRule, Search, Sweep},
     warning::{Kind, Warning},
@@ -195,6 +197,8 @@ pub struct SweptRun<'a> {
     pub key: &'a str,
     /// Its name for people.
     pub name: &'a str,
+    /// Number of its trial.
+    pub trial: usize,
     /// Its settings.
     pub config: &'a RunConfig,
     /// Its training rows, or their windows if it reads long texts in windows.
@@ -313,9 +317,10 @@ pub fn decided_by_order(tie: Tie, metric: Metric, at: &str) -> Warning {
         true => format!("all {} trials", count(trials as u64)),
         false => format!("{} of {} trials", count(tied as u64), count(trials as u64)),
     };
+    let were = by_number(went_on as u64, "was", "were");
     let message = format!(
-        "at rung {} ({at}) {all} have the same dev {}, {}, which did not decide which {} of them went on: {WHICH_OF_EQUALS}; to compare them \
-         later, lower sweep.rungs or sweep.reduction_factor{loss}",
+        "at rung {} ({at}), {all} tie on dev {} ({}), so the {} of them that {were} promoted {were} chosen by plan order, not by score; to \
+         compare trials later, lower sweep.rungs or sweep.reduction_factor{loss}",
         rung + 1,
         metric.name(),
         metric.text(metric.value(score)),
@@ -390,10 +395,9 @@ fn same_runs(runs: &[SweptRun], messages: &mut Vec<String>) {
         .push(format!("these points give the same run: `{a}` and `{b}`{more}; remove the axis that changes no result"));
 }
 
-/// Steps of a run, before its end, at which the rule decides.
-fn decisions(prune: &Prune, run: &SweptRun) -> (Vec<u64>, u64) {
-    let total = schedule::total_steps(&run.config.train, run.rows);
-    (rungs(prune, &run.config.train, run.rows).into_iter().filter(|step| *step < total).collect(), total)
+/// The rungs of a run, and its total steps.
+fn decisions(prune: &Prune, run: &SweptRun) -> (Vec<Rung>, u64) {
+    (rungs(prune, &run.config.train, run.rows), schedule::total_steps(&run.config.train, run.rows))
 }
 
 fn median(prune: &Prune, startup_trials: u64, runs: &[SweptRun], trials: u64, messages: &mut Vec<String>) {
@@ -414,7 +418,7 @@ fn median(prune: &Prune, startup_trials: u64, runs: &[SweptRun], trials: u64, me
 fn asha(prune: &Prune, sweep: &Sweep, runs: &[SweptRun], trials: u64, messages: &mut Vec<String>) -> Option<String> {
     let Prune::Asha { rungs: asked, reduction_factor: factor } = *prune else { return None };
     let all: Vec<_> = runs.iter().map(|run| decisions(prune, run)).collect();
-    let never = all.iter().filter(|(steps, _)| steps.is_empty()).count();
+    let never = all.iter().filter(|(rungs, _)| rungs.is_empty()).count();
     if trials < 2 {
         messages.push(format!(
             "sweep.prune = \"asha\" prunes no run: it compares trials, and there {}",
@@ -428,57 +432,55 @@ fn asha(prune: &Prune, sweep: &Sweep, runs: &[SweptRun], trials: u64, messages: 
             return None;
         }
     }
-    let fewer = all.iter().find(|(steps, _)| {
-        let mut different = steps.clone();
-        different.dedup();
-        !steps.is_empty() && (different.len() as u64) < asked
-    });
-    if let Some((steps, total)) = fewer {
+    let fewer = all.iter().zip(runs).find(|((rungs, _), _)| !rungs.is_empty() && (rungs.len() as u64) < asked);
+    if let Some(((_, total), run)) = fewer {
         messages.push(format!(
             "sweep.rungs = {asked}, but there are too few evaluations: {}; {}",
-            falls(steps, asked, *total),
+            falls(&evaluations(prune, &run.config.train, run.rows), *total),
             match every(*total, factor, asked) {
                 Some(every) => format!("{}, or lower sweep.rungs", set_eval_steps(every)),
                 None => "lower sweep.rungs or sweep.reduction_factor, or train for more steps".into(),
             }
         ));
     }
-    let rungs = all.iter().map(|(steps, _)| steps.len()).max().unwrap_or(0);
-    let promotions = Promotions::by(prune, trials, Batches::of(sweep))?;
+    let mut known = HashSet::new();
+    let of_trials: Vec<(&[Rung], u64)> = runs
+        .iter()
+        .zip(&all)
+        .filter(|(run, _)| known.insert(run.trial))
+        .map(|(_, (rungs, total))| (&rungs[..], *total))
+        .collect();
+    let promotions = Promotions::by(prune, trials, Batches::of(sweep), &of_trials)?;
     // The same forecast as in the plan and in the live table.
-    (promotions.past(rungs) * (trials as f64) < 2.0).then(|| {
+    (promotions.finishing() * (trials as f64) < 2.0).then(|| {
         format!(
             "sweep.prune = \"asha\" is expected to train {} of {} trials to the end ({}{}): for more, lower \
              sweep.reduction_factor (now {factor}) or sweep.rungs (now {asked}), or add more trials",
-            promotions.span(rungs),
+            promotions.finishing_words(),
             count(trials),
-            promotions.words(rungs),
+            promotions.words(),
             if Batches::of(sweep).is_some() { ", or more" } else { "" }
         )
     })
 }
 
-/// `rungs 1 and 2 both fall on step 20 of 81 and rung 3 falls on the last step`: the steps of the rungs, of which those in `steps` come before
-/// the end.
-fn falls(steps: &[u64], asked: u64, total: u64) -> String {
-    let at_the_end = (steps.len() as u64..asked).map(|_| total);
-    let all: Vec<u64> = steps.iter().copied().chain(at_the_end).collect();
+/// `rungs 1 and 2 both fall on step 20 of 81, where they count as one, and rung 3 falls on step 40 of 81`: the evaluations on which the rungs
+/// fall.
+fn falls(steps: &[u64], total: u64) -> String {
     let mut first = 1;
     let mut parts: Vec<String> = Vec::new();
-    for same in all.chunk_by(|a, b| a == b) {
+    for same in steps.chunk_by(|a, b| a == b) {
         let last = first + same.len() - 1;
         let rungs = match same.len() {
             1 => format!("rung {first} falls"),
             2 => format!("rungs {first} and {last} both fall"),
             _ => format!("rungs {first} to {last} all fall"),
         };
-        parts.push(match same[0] == total {
-            true => format!("{rungs} on the last step"),
-            false => format!("{rungs} on step {} of {}", count(same[0]), count(total)),
-        });
+        let one = if same.len() > 1 { ", where they count as one" } else { "" };
+        parts.push(format!("{rungs} on step {} of {}{one}", count(same[0]), count(total)));
         first = last + 1;
     }
-    and(&parts)
+    parts.join(", and ")
 }
 
 /// Steps between evaluations so that each rung has one; `None` if there are fewer steps than rungs need.

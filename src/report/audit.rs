@@ -9,8 +9,9 @@ use super::{
 use crate::{
     event::{Split, SplitTexts},
     format::{NOTHING, and, by_number, count, counted, percent},
+    metrics::Target,
     plan::{DataConfig, Fold, Source},
-    store::{AuditedLeak, AuditedSource, DataAudit, FoundRows, RunState},
+    store::{AuditedLeak, AuditedNumbers, AuditedSource, DataAudit, FoundRows, RunState},
     task::Task,
     warning::lines_of,
 };
@@ -289,6 +290,28 @@ fn table(of: &[Audited<'_>]) -> SplitTable {
         let name = format!("{} together", counted(more as u64, "other label"));
         push(&name, &|split| shares(found(split).map(|s| (Some(others(&s.rows_of_label)), s.rows))));
     }
+    if found(Split::Train).chain(found(Split::Dev)).chain(found(Split::Test)).any(|s| s.without_labels > 0) {
+        push("Without a label", &|split| shares(found(split).map(|s| (Some(s.without_labels), s.rows))));
+    }
+    for (id, column) in labels.iter().enumerate().take(shown) {
+        let of = |split: Split| found(split).filter_map(move |s| s.numbers.get(id));
+        push(&format!("“{column}”, mean (SD)"), &|split| {
+            let text = |of: &AuditedNumbers| format!("{} ({})", numeral(of.mean), numeral(of.sd));
+            let mut texts: Vec<String> = of(split).map(text).collect();
+            texts.dedup();
+            // Of several divisions of the rows the first is shown, and that there are others.
+            match texts.len() {
+                0 => String::new(),
+                1 => texts.remove(0),
+                n => format!("{} and {} more", texts[0], n - 1),
+            }
+        });
+        push(&format!("“{column}”, lowest to highest"), &|split| {
+            let low = of(split).map(|of| of.low).fold(f64::INFINITY, f64::min);
+            let high = of(split).map(|of| of.high).fold(f64::NEG_INFINITY, f64::max);
+            if low <= high { format!("{} to {}", numeral(low), numeral(high)) } else { String::new() }
+        });
+    }
     for (also_in, in_name) in [(Split::Train, "train"), (Split::Dev, "dev")] {
         let all_leaks = || of.iter().flat_map(|of| &of.audit.leaks).filter(|leak| leak.also_in == also_in);
         if all_leaks().next().is_none() {
@@ -380,6 +403,11 @@ fn over(of: &[Audited<'_>]) -> Option<String> {
         over.push(counted(folds, "fold"));
     }
     (!over.is_empty()).then(|| format!("“a–b”: from the lowest to the highest value over {}.", and(&over)))
+}
+
+/// A number of the data: up to four decimals.
+fn numeral(value: f64) -> String {
+    Target::values(vec![value]).shown(&[]).replace('-', "−")
 }
 
 /// `12`, or `12–15` if the values differ; empty without values.

@@ -152,8 +152,10 @@ pub(super) fn complete(runs: &[&RunRecord]) -> Vec<Vec<usize>> {
 }
 
 /// Metrics that do not follow from those of the folds.
-const FROM_ROWS: [Metric; 7] = [
+const FROM_ROWS: [Metric; 9] = [
     Metric::CalibrationError,
+    Metric::SamplesPrecision,
+    Metric::SamplesRecall,
     Metric::RocAuc,
     Metric::AveragePrecision,
     Metric::Rmse,
@@ -191,6 +193,8 @@ pub(super) fn as_one(name: String, runs: &[&RunInput], model: &RunInput) -> Opti
     one.run.decided = None;
     let mut predictions: Vec<PredictionRecord> = runs.iter().flat_map(|run| &run.predictions).cloned().collect();
     predictions.sort_by_key(|p| p.row);
+    one.before = runs.iter().flat_map(|run| &run.before).cloned().collect();
+    one.before.sort_by_key(|p| p.row);
     let mut metrics = pooled(runs.iter().map(|run| &run.run))?;
     if predictions.len() as u64 == metrics.rows {
         // Of all folds together this is known from the rows alone.

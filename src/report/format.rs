@@ -64,6 +64,21 @@ pub fn markdown(text: &str) -> String {
     out
 }
 
+/// A whole page without characters that act on a terminal or on the direction of the text after them: they are replaced by what
+/// [`crate::format::visible`] shows instead. Marks that only give the direction of neutral characters stay, because Arabic and Hebrew texts
+/// have them.
+pub fn visible(page: &str) -> String {
+    const MARKS: [char; 3] = ['\u{200e}', '\u{200f}', '\u{61c}'];
+    let page = page.replace("\r\n", "\n");
+    let mut shown = String::with_capacity(page.len());
+    for part in page.split_inclusive(MARKS) {
+        let text = part.trim_end_matches(MARKS);
+        shown.push_str(&crate::format::visible(text));
+        shown.push_str(&part[text.len()..]);
+    }
+    shown
+}
+
 /// Words of at most this many characters are not broken.
 const WORD: usize = 28;
 
@@ -71,10 +86,11 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&#38;").replace('<', "&#60;").replace('>', "&#62;").replace('"', "&#34;").replace('\'', "&#39;")
 }
 
-/// The parts of a text between backticks, each with whether it is code; one part where a backtick has no other.
+/// The parts of a text between backticks, each with whether it is code; one part where a backtick has no other, or is next to another: those
+/// are a user's, and Markdown pairs them otherwise.
 fn code_and_text(text: &str) -> Vec<(bool, &str)> {
     match text.matches('`').count() % 2 {
-        0 => text.split('`').enumerate().map(|(i, part)| (i % 2 == 1, part)).collect(),
+        0 if !text.contains("``") => text.split('`').enumerate().map(|(i, part)| (i % 2 == 1, part)).collect(),
         _ => vec![(false, text)],
     }
 }
@@ -92,6 +108,8 @@ pub fn ticks(text: &str) -> String {
 pub fn markdown_ticks(text: &str) -> String {
     let part = |(code, part): (bool, &str)| match code {
         false => markdown(part),
+        // A bar would end the cell of a table.
+        true if part.contains('|') => format!("\\`{}\\`", markdown(part)),
         true => format!("`{}`", part.replace(['\n', '\r'], " ")),
     };
     code_and_text(text).into_iter().map(part).collect()
@@ -220,6 +238,7 @@ mod tests {
         assert_eq!(ticks("it`s <b>"), "it`s &#60;b&#62;");
         assert_eq!(markdown_ticks("as `a_b` *has*"), "as `a_b` \\*has\\*");
         assert_eq!(markdown_ticks("it`s"), "it\\`s");
+        assert_eq!(markdown_ticks("`a|b` c"), "\\`a\\|b\\` c");
     }
 
     #[test]

@@ -3,10 +3,13 @@
 use serde_json::Value;
 
 use crate::{
-    event::{Split, When},
+    event::{PredictionBefore, Split, When},
     metrics::Metrics,
     plan::Source,
-    store::{DataAudit, EvalRecord, ExperimentRecord, PredictionRecord, ProbeRecord, RunRecord, StepRecord},
+    store::{
+        DataAudit, EvalRecord, ExperimentRecord, PredictionRecord, ProbeRecord, RunRecord, StepRecord, Store,
+        StoreError,
+    },
     warning::Warning,
 };
 
@@ -24,14 +27,16 @@ pub struct ReportInput {
 pub struct RunInput {
     /// The run.
     pub run: RunRecord,
-    /// Its steps, in order.
+    /// Its steps, in order; of a run whose curves are not drawn, at least the last ones.
     pub steps: Vec<StepRecord>,
     /// Its evaluations, in order.
     pub evals: Vec<EvalRecord>,
     /// Its probes, in order.
     pub probes: Vec<ProbeRecord>,
-    /// The rows of its final evaluation.
+    /// The rows of its final evaluation; none of runs of trials that rank far behind.
     pub predictions: Vec<PredictionRecord>,
+    /// What was predicted before training for these rows; empty in records of earlier versions.
+    pub before: Vec<PredictionBefore>,
     /// Warnings stored with it.
     pub warnings: Vec<Warning>,
     /// What was found in its data; `None` in records of earlier versions.
@@ -39,6 +44,23 @@ pub struct RunInput {
 }
 
 impl RunInput {
+    /// Everything that the store has of a run.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn read(store: &Store, run: RunRecord) -> Result<Self, StoreError> {
+        Ok(Self {
+            steps: store.steps(&run.key)?,
+            evals: store.evals(&run.key)?,
+            probes: store.probes(&run.key, &run.config.probes)?,
+            predictions: store.predictions(&run.key, run.measured_on())?,
+            before: store.predictions_before(&run.key, run.measured_on())?,
+            warnings: store.warnings(&run.key)?,
+            audit: store.audit(&run.key)?,
+            run,
+        })
+    }
+
     /// The split of the final evaluation.
     pub(super) fn measured_on(&self) -> Split {
         self.run.measured_on()

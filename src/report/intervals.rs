@@ -1,5 +1,7 @@
 //! Intervals of the metrics of one run over its rows.
 
+use std::borrow::Borrow;
+
 use super::{input::RunInput, terms::Terms};
 use crate::{
     metrics::{Counts, Metrics, Target},
@@ -45,8 +47,14 @@ pub fn explained() -> String {
 
 /// Macro-F1 and micro-F1.
 fn of_sets(rows: &[PredictionRecord], labels: usize) -> Intervals {
+    let rows: Vec<&PredictionRecord> = rows.iter().collect();
+    bootstrap(rows.len(), RESAMPLES, SEED, sets(&rows, labels))
+}
+
+/// Macro-F1 and micro-F1 of rows that were drawn so many times each.
+pub fn sets<'a>(rows: &'a [&'a PredictionRecord], labels: usize) -> impl FnMut(&[u32]) -> [f64; 2] + 'a {
     let mut counts = vec![Counts::default(); labels];
-    bootstrap(rows.len(), RESAMPLES, SEED, |drawn| {
+    move |drawn| {
         counts.fill(Counts::default());
         for (row, n) in rows.iter().zip(drawn).filter(|(_, n)| **n > 0) {
             let n = u64::from(*n);
@@ -61,13 +69,19 @@ fn of_sets(rows: &[PredictionRecord], labels: usize) -> Intervals {
         let occurring = || counts.iter().filter(|label| label.occurs());
         let all = counts.iter().copied().fold(Counts::default(), Counts::plus);
         [occurring().map(|label| label.f1()).sum::<f64>() / occurring().count() as f64, all.f1()]
-    })
+    }
 }
 
 /// RMSE and R², means over the columns.
 fn of_numbers(rows: &[PredictionRecord], columns: usize) -> Intervals {
+    let rows: Vec<&PredictionRecord> = rows.iter().collect();
+    bootstrap(rows.len(), RESAMPLES, SEED, numbers(&rows, columns))
+}
+
+/// RMSE and R², means over the columns, of rows that were drawn so many times each.
+pub fn numbers(rows: &[&PredictionRecord], columns: usize) -> impl FnMut(&[u32]) -> [f64; 2] + use<> {
     let columns: Vec<Vec<(f64, f64)>> = (0..columns).map(|column| centred(&column_of(rows, column))).collect();
-    bootstrap(rows.len(), RESAMPLES, SEED, |drawn| {
+    move |drawn| {
         let of_column = |column: &Vec<(f64, f64)>| {
             let weighted = || column.iter().zip(drawn).map(|((value, error), n)| (*value, *error, f64::from(*n)));
             let n: f64 = drawn.iter().map(|n| f64::from(*n)).sum();
@@ -79,13 +93,13 @@ fn of_numbers(rows: &[PredictionRecord], columns: usize) -> Intervals {
         let all: Vec<(f64, f64)> = columns.iter().map(of_column).collect();
         let mean = |of: fn(&(f64, f64)) -> f64| all.iter().map(of).sum::<f64>() / all.len() as f64;
         [mean(|column| column.0), mean(|column| column.1)]
-    })
+    }
 }
 
 /// (value, predicted) of each row in one column; a number that a row lacks is NaN.
-pub fn column_of(rows: &[PredictionRecord], column: usize) -> Vec<(f64, f64)> {
+pub fn column_of<R: Borrow<PredictionRecord>>(rows: &[R], column: usize) -> Vec<(f64, f64)> {
     let number = |target: &Target| target.numbers().get(column).copied().unwrap_or(f64::NAN);
-    rows.iter().map(|row| (number(&row.label), number(&row.predicted))).collect()
+    rows.iter().map(Borrow::borrow).map(|row| (number(&row.label), number(&row.predicted))).collect()
 }
 
 /// (value from the first one, error) of each row.

@@ -77,6 +77,9 @@ pub struct Trial {
     /// The first metric of the task on the test split; in a cross-validation on all folds together, once they are completed.
     #[serde(flatten)]
     pub test: Tested,
+    /// The metric that ranks on the test split, if it is another one than that of `test`; not in a cross-validation.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub test_of_rank: Option<Tested>,
     /// What the held-out folds say together, in a cross-validation.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub out_of_fold: Option<OutOfFold>,
@@ -247,11 +250,11 @@ fn sort_group(trial: &Trial) -> u8 {
     trial.state.class_of_trial(trial.completed, trial.measured, trial.planned())
 }
 
-/// Of pruned trials, those come first whose value is of a later part of training: they were promoted further.
+/// Of pruned trials, those come first that were trained further, or whose value is of a later part of training: they were promoted further.
 fn further_first(a: &Trial, b: &Trial) -> std::cmp::Ordering {
     let part = |trial: &Trial| match trial.step {
         _ if trial.is_final => (1, 1),
-        Some((step, total)) => (u128::from(step), u128::from(total.max(1))),
+        Some((step, total)) => (u128::from(step.max(trial.steps)), u128::from(total.max(1))),
         None => (0, 1),
     };
     match a.state == RunState::Pruned && b.state == RunState::Pruned {
@@ -304,6 +307,8 @@ fn trial_of(
         last_step: None,
         steps: 0,
         warned: 0,
+        test_of_rank: (metric != test_metric && !has_folds && !tested.is_empty())
+            .then(|| Tested { metric, mean: mean(&tested, metric) }),
         test: Tested {
             metric: test_metric,
             mean: match &out_of_fold {
@@ -444,6 +449,10 @@ mod tests {
         let seen: Vec<_> = board.trials.iter().map(|trial| (trial.runs[0].as_str(), trial.unfinished_at())).collect();
         let at = |step: u64| Some(step.to_string());
         assert_eq!(seen, [("0.001/9", at(9)), ("0.01/9", at(9)), ("0.1/3", at(3)), ("0.0001/3", None)]);
+        // The best of its weights can be earlier than the rung at which it was pruned.
+        let [mut early, mut late] = [board.trials[0].clone(), board.trials[1].clone()];
+        (early.step, early.steps, late.step, late.steps) = (Some((3, 9)), 3, Some((3, 9)), 6);
+        assert_eq!(further_first(&early, &late), std::cmp::Ordering::Greater);
     }
 
     #[test]
@@ -517,6 +526,26 @@ mod tests {
         assert_eq!(by_test.trials[1].value.unwrap().mean, 0.5);
         let none = board(|_| (), &[]);
         assert!(none.trials.is_empty());
+    }
+
+    /// Two of four test rows are right, so that accuracy and macro-F1 differ.
+    #[test]
+    fn the_metric_that_ranks_is_also_measured_on_test_rows() {
+        let runs = [(1e-4, 1, Some(2), Outcome::Completed), (1e-5, 1, Some(3), Outcome::Completed)];
+        let by = |metric: Metric| match metric {
+            Metric::MacroF1 => board(|config| config.checkpoint.metric = Metric::MacroF1, &runs),
+            _ => board(|_| (), &runs),
+        };
+        let test = testing::metrics(2);
+        let trial = &by(Metric::MacroF1).trials[0];
+        let also = trial.test_of_rank.expect("another metric than that of the test split");
+        assert_eq!((also.metric, also.mean.map(|of| of.mean)), (Metric::MacroF1, Some(test.get(Metric::MacroF1))));
+        assert_eq!((trial.test.metric, trial.test.mean.map(|of| of.mean)), (Metric::Accuracy, Some(0.5)));
+        let json = serde_json::to_value(trial).unwrap();
+        assert!(json["test_macro_f1"]["mean"].is_number() && json["test_accuracy"]["mean"] == 0.5, "{json}");
+        let usual = &by(Metric::Accuracy).trials[0];
+        assert_eq!(usual.test_of_rank, None, "it is there already");
+        assert!(serde_json::to_value(usual).unwrap().get("test_macro_f1").is_none());
     }
 
     /// Metrics of an evaluation of `rows` rows, `right` of which are right.

@@ -1,7 +1,8 @@
 //! From records to a report: one self-contained HTML page, the same in Markdown, charts (SVG and PNG), CSV tables.
 //!
 //! [`render`] writes a report; [`leaderboard()`] is the part that a terminal shows. Records ([`ReportInput`]) are analysed once (`analysis`),
-//! turned into charts (`pictures`, drawn by `charts`) and strings (`view`), and inserted into two templates. Nothing depends on a
+//! turned into charts (`pictures`, drawn by `charts`) and strings (`view`), and inserted into two templates. [`compare`] compares runs and trials
+//! with each other. Nothing depends on a
 //! clock, a random number or the order of a map: the same records give the same bytes. Only the PNG files also depend on the
 //! fonts of the machine, since no browser chooses one; `png-fonts.txt` names those that were used.
 
@@ -9,13 +10,19 @@ mod analysis;
 mod audit;
 mod baseline;
 mod cells;
+mod change;
 mod charts;
+pub mod compare;
+mod curves;
+mod decision_tables;
 mod environment;
 mod error;
 mod files;
 mod folds;
 mod format;
+mod frame;
 mod high_loss;
+mod index;
 mod input;
 mod intervals;
 mod leaderboard;
@@ -26,10 +33,12 @@ mod mistakes;
 mod pictures;
 mod prediction_tables;
 mod rates;
+mod read;
 mod reference;
 mod render;
 mod same_rows;
 mod staged;
+mod sweep;
 mod swept;
 mod tables;
 mod templates;
@@ -41,12 +50,13 @@ mod weights;
 pub use error::ReportError;
 pub use folds::OutOfFold;
 pub use high_loss::{LAST_STEPS, about_result, high_loss};
+pub use index::{IndexBest, IndexEntry, index, percent_encoded};
 pub use input::{ReportInput, RunInput};
 pub use leaderboard::{Leaderboard, Tested, Trial, leaderboard, leaderboard_of, replicates, trial_numbers};
 pub use long_texts::long_texts;
 pub use means::{Mean, interval_notes};
 pub use missing::{Missing, trained_again};
-pub use render::{draws_chinese, render, render_over, render_with_fonts};
+pub use render::{LivePage, draws_chinese, live_page, render, render_over, render_with_fonts};
 pub use trials::kept_at;
 pub use view::NOT_FINAL;
 pub use weights::weights;

@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use plotters::style::RGBColor;
-
 use super::{
     analysis::Analysis,
     charts::{
-        Bar, BeforeAfterChart, Bin, Change, Curve, LegendEntry, LossChart, MUTED, MatrixChart, MetricChart, OTHERS,
-        PALETTE, ProbeBars, ProbesChart, ReliabilityChart, ReliabilityWords, ResidualsChart, ScatterChart, Track,
+        Bar, BeforeAfterChart, Bin, Change, MatrixChart, OTHERS, PALETTE, ProbeBars, ProbesChart, ReliabilityChart,
+        ReliabilityWords, ResidualsChart, ScatterChart,
     },
     format,
     input::{ReportInput, RunInput, split_name},
@@ -17,10 +15,10 @@ use super::{
     terms::Terms,
 };
 use crate::{
-    event::{Split, When},
+    event::When,
     metrics::{Metrics, Probabilities},
-    stats::{ema, wilson},
-    store::{EvalRecord, ProbeRecord, RunRecord, RunState},
+    stats::wilson,
+    store::ProbeRecord,
     task::Task,
 };
 
@@ -31,71 +29,8 @@ pub const MOST_LABELS: usize = 50;
 /// At most this many probes are drawn.
 const MOST_PROBES: usize = 12;
 
-/// Colours of the series: one for each configuration, or one for each run if there is only one configuration. Beyond the palette,
-/// the best few have a colour and the rest are grey.
-pub struct Colours {
-    of_run: Vec<RGBColor>,
-    legend: Vec<LegendEntry>,
-}
-
-impl Colours {
-    /// Colours for the runs among `shown`, in the plan's order.
-    pub fn new(input: &ReportInput, analysis: &Analysis, shown: &[usize]) -> Self {
-        // A series is a list of runs under one name.
-        let by_run = analysis.groups.len() == 1;
-        let mut series: Vec<(String, Vec<usize>)> = if by_run {
-            shown.iter().map(|&i| (input.runs[i].run.name.clone(), vec![i])).collect()
-        } else {
-            let of_group = |runs: &[usize]| runs.iter().copied().filter(|i| shown.contains(i)).collect::<Vec<_>>();
-            let groups = analysis.groups.iter().map(|g| {
-                let runs = of_group(&g.runs);
-                let seeds =
-                    if runs.len() > 1 { format!(" ({} {}s)", runs.len(), analysis.replicate) } else { String::new() };
-                (format!("{}{seeds}", g.name), runs)
-            });
-            groups.filter(|(_, runs)| !runs.is_empty()).collect()
-        };
-        // What all runs of the plan share is left out, not what those of this chart share.
-        let all: Vec<&str> = match by_run {
-            true => input.runs.iter().map(|run| run.run.name.as_str()).collect(),
-            false => analysis.groups.iter().map(|group| group.name.as_str()).collect(),
-        };
-        distinguish(series.iter_mut().map(|(name, _)| name).collect(), &all);
-        // Configurations in the leaderboard's order; runs of a single configuration in their own.
-        let rank = |runs: &[usize]| match by_run {
-            true => runs.iter().filter_map(|i| analysis.ranked.iter().position(|r| r == i)).min(),
-            false => runs.first().and_then(|&i| analysis.order.iter().position(|&g| g == analysis.group_of(i))),
-        };
-        let mut best: Vec<usize> = (0..series.len()).collect();
-        best.sort_by_key(|&i| (rank(&series[i].1).unwrap_or(usize::MAX), i));
-        let mut coloured = best[..best.len().min(PALETTE.len())].to_vec();
-        coloured.sort_unstable();
-
-        let mut of_run = vec![OTHERS; input.runs.len()];
-        let mut legend = Vec::new();
-        for (&i, colour) in coloured.iter().zip(PALETTE) {
-            let (name, runs) = &series[i];
-            for &run in runs {
-                of_run[run] = colour;
-            }
-            let substitute =
-                runs.first().map(|&i| format::short(&input.runs[i].run.key).to_string()).unwrap_or_default();
-            legend.push(LegendEntry { name: name.clone(), substitute, colour, dashed: false });
-        }
-        let others = series.len() - coloured.len();
-        if others > 0 {
-            let name = format::plural(others, "other");
-            legend.push(LegendEntry { substitute: name.clone(), name, colour: OTHERS, dashed: false });
-        }
-        if shown.len() < 2 {
-            legend.clear();
-        }
-        Self { of_run, legend }
-    }
-}
-
 /// Removes the words that `all` names share: a chart only has space for what distinguishes them.
-fn distinguish(names: Vec<&mut String>, all: &[&str]) {
+pub fn distinguish(names: Vec<&mut String>, all: &[&str]) {
     let all: Vec<Vec<&str>> = all.iter().map(|name| name.split_whitespace().collect()).collect();
     if all.len() < 2 {
         return;
@@ -107,112 +42,6 @@ fn distinguish(names: Vec<&mut String>, all: &[&str]) {
             *name = kept.join(" ");
         }
     }
-}
-
-/// Runs in drawing order: grey ones first, then from worst to best, so that the best is on top.
-fn drawing_order(analysis: &Analysis, colours: &Colours, shown: &[usize]) -> Vec<usize> {
-    let mut order = shown.to_vec();
-    let rank = |i: usize| analysis.ranked.iter().position(|&r| r == i).unwrap_or(usize::MAX);
-    order.sort_by_key(|&i| (colours.of_run[i] != OTHERS, std::cmp::Reverse(rank(i))));
-    order
-}
-
-/// Loss curves of all runs with steps; `None` if no run has one.
-pub fn loss(input: &ReportInput, analysis: &Analysis, smoothing: f64) -> Option<LossChart> {
-    let shown: Vec<usize> = (0..input.runs.len()).filter(|&i| !input.runs[i].steps.is_empty()).collect();
-    if shown.is_empty() {
-        return None;
-    }
-    let colours = Colours::new(input, analysis, &shown);
-    let curve = |i: usize| {
-        let run = &input.runs[i];
-        let losses: Vec<f64> = run.steps.iter().map(|s| s.loss).collect();
-        let at = |values: Vec<f64>| run.steps.iter().map(|s| s.step as f64).zip(values).collect::<Vec<_>>();
-        let ended_early = ended_early(run);
-        let completed = run.run.state == RunState::Completed;
-        Curve {
-            colour: colours.of_run[i],
-            smooth: at(ema(&losses, smoothing)),
-            raw: at(losses),
-            ended_early,
-            completed,
-        }
-    };
-    let curves = drawing_order(analysis, &colours, &shown).into_iter().map(curve).collect();
-    Some(LossChart { curves, legend: colours.legend, smoothing, of: analysis.terms.loss_axis() })
-}
-
-/// Whether a run has steps, but not all of them, and is not trained now.
-pub fn ended_early(run: &RunInput) -> bool {
-    let states = [RunState::Failed, RunState::Interrupted, RunState::Waiting, RunState::Pruned];
-    !run.steps.is_empty() && states.contains(&run.run.state)
-}
-
-/// The first metric during training, on the split that was evaluated: dev if there is one.
-pub fn metric(input: &ReportInput, analysis: &Analysis) -> Option<MetricChart> {
-    let metric = analysis.terms.first;
-    let reference = &input.runs[analysis.best().unwrap_or(0).min(input.runs.len().checked_sub(1)?)];
-    let on_dev = |e: &EvalRecord| e.when == When::During && e.split == Split::Dev;
-    let split = match input.runs.iter().any(|run| run.evals.iter().any(on_dev)) {
-        true => Split::Dev,
-        false => reference.measured_on(),
-    };
-    let evals = |i: usize, split: Split| -> Vec<&EvalRecord> { during_training(&input.runs[i].evals, split) };
-    let shown: Vec<usize> = (0..input.runs.len()).filter(|&i| evals(i, split).len() > 1).collect();
-    if shown.is_empty() {
-        return None;
-    }
-    let by_epoch = shown.iter().all(|&i| one_an_epoch(&input.runs[i].run, &evals(i, split)));
-    let points = |i: usize, split: Split| -> Vec<(f64, f64)> {
-        let x = |e: &EvalRecord| if by_epoch { f64::from(e.epoch) } else { e.step as f64 };
-        evals(i, split).into_iter().map(|e| (x(e), e.metrics.get(metric))).collect()
-    };
-    let colours = Colours::new(input, analysis, &shown);
-    let mut legend = colours.legend.clone();
-    let mut tracks = Vec::new();
-    let entry = |name: String, colour, dashed| LegendEntry { substitute: name.clone(), name, colour, dashed };
-    if let [only] = shown[..] {
-        let colour = PALETTE[0];
-        legend.push(entry(format!("{} split", split_name(split)), colour, false));
-        tracks.push(Track { colour, points: points(only, split) });
-    } else {
-        let order = drawing_order(analysis, &colours, &shown).into_iter();
-        tracks.extend(order.map(|i| Track { colour: colours.of_run[i], points: points(i, split) }));
-    }
-    // The baseline must be of the rows that the chart shows.
-    let charted =
-        evals(shown.iter().copied().find(|&i| std::ptr::eq(&input.runs[i], reference)).unwrap_or(shown[0]), split);
-    let of_result = split == reference.measured_on() && !analysis.has_folds();
-    let baseline = Reference::of(reference).zip(charted.first());
-    let baseline = baseline.and_then(|(b, eval)| b.value(&eval.metrics, of_result));
-    legend.extend(baseline.map(|b| entry(format!("baseline {}", metric.text(b)), MUTED, true)));
-    Some(MetricChart {
-        metric,
-        tracks,
-        legend,
-        unit: if by_epoch { "epoch (0: before training)" } else { "optimiser step (0: before training)" },
-        split: split_name(split),
-        baseline,
-    })
-}
-
-/// Evaluations on one split up to the last step, one for each step: the evaluation of the kept weights only if its step has no
-/// other.
-fn during_training(evals: &[EvalRecord], split: Split) -> Vec<&EvalRecord> {
-    let mut by_step: BTreeMap<u64, &EvalRecord> = BTreeMap::new();
-    for eval in evals.iter().filter(|e| e.split == split) {
-        match eval.when {
-            When::Before | When::During => by_step.insert(eval.step, eval),
-            When::After => Some(*by_step.entry(eval.step).or_insert(eval)),
-        };
-    }
-    by_step.into_values().collect()
-}
-
-/// Whether each evaluation but the first is at the end of a different epoch.
-fn one_an_epoch(run: &RunRecord, evals: &[&EvalRecord]) -> bool {
-    let at_the_end = |e: &&EvalRecord| run.size.is_none_or(|size| e.step == u64::from(e.epoch) * size.steps_per_epoch);
-    evals.windows(2).all(|w| w[0].epoch < w[1].epoch) && evals.iter().all(at_the_end)
 }
 
 /// The first metric before and after training, in the order of the ranking, and how many runs were left out.

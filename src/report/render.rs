@@ -3,15 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use fontdb::Database;
+use sha2::{Digest, Sha256};
 
 use super::{
     ReportError, ReportInput,
     analysis::Analysis,
-    charts::{self, Chart, Fonts},
-    files, format,
+    change,
+    charts::{self, Chart, Drawable, Drawing, Fonts},
+    curves, files, format,
+    frame::Frame,
     input::{Settings, split_name},
     pictures,
     staged::Staged,
+    sweep::{self, Sweep},
     tables, templates,
     view::{Picture, Pictures, View},
 };
@@ -67,20 +71,58 @@ fn write_report(
 fn fill(input: &ReportInput, out: &Path, system: impl FnOnce() -> Database) -> Result<Vec<String>, ReportError> {
     let settings = Settings::of(&input.experiment);
     let analysis = Analysis::new(input);
-    let mut folder = Folder { out, written: Vec::new() };
-    let pictures = folder.draw(input, &settings, &analysis, system)?;
-    let mut view = View::new(input, &settings, &analysis, pictures)?;
+    let sweep = Sweep::of(input, &analysis);
+    let mut folder = Folder { out: Some(out), written: Vec::new() };
+    let pictures = folder.draw(input, &settings, &analysis, &sweep, system)?;
+    let mut view = View::new(input, &settings, &analysis, &sweep, pictures)?;
     view.files.clear();
     // Empty tables are written too, for programs that read them, but the page has no link to them.
     for (name, contents) in tables::names(input) {
-        if tables::write(name, input, &analysis, &folder.file(name))? {
+        folder.written.push(name.into());
+        if tables::write(name, input, &analysis, &out.join(name))? {
             view.files.push((name, contents));
         }
     }
-    files::write(&folder.file("report.md"), templates::markdown(&view).map_err(ReportError::Page)?.as_bytes())?;
+    for table in sweep::tables(input, &analysis, &sweep)? {
+        folder.written.push(table.name.into());
+        files::write(&out.join(table.name), &table.bytes)?;
+        view.files.push((table.name, table.contents));
+    }
+    folder.write("report.md", &templates::markdown(&view).map_err(ReportError::Page)?)?;
     // The page is written last: if it exists, so do the other files.
-    files::write(&folder.file("report.html"), templates::html(&view).map_err(ReportError::Page)?.as_bytes())?;
+    folder.write("report.html", &templates::html(&view, Frame::of_file()).map_err(ReportError::Page)?)?;
     Ok(folder.written)
+}
+
+/// Where the version of a page belongs.
+const VERSION: &str = "data-version=\"\"";
+
+/// A page that a server refreshes while runs are trained.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LivePage {
+    /// A number that is the same for pages with the same content.
+    pub version: u64,
+    /// The page.
+    pub html: String,
+}
+
+/// The page alone, as a server hands it out that refreshes it while runs are trained. It has no links to files.
+///
+/// # Errors
+/// A chart cannot be drawn.
+pub fn live_page(input: &ReportInput) -> Result<LivePage, ReportError> {
+    let settings = Settings::of(&input.experiment);
+    let analysis = Analysis::new(input);
+    let sweep = Sweep::of(input, &analysis);
+    let mut folder = Folder { out: None, written: Vec::new() };
+    let pictures = folder.draw(input, &settings, &analysis, &sweep, Database::new)?;
+    let mut view = View::new(input, &settings, &analysis, &sweep, pictures)?;
+    view.files.clear();
+    let html = templates::html(&view, Frame::of_server()).map_err(ReportError::Page)?;
+    let digest = Sha256::digest(&html);
+    let version = digest.iter().take(6).fold(0, |version, byte| version << 8 | u64::from(*byte));
+    let html = html.replacen(VERSION, &format!("data-version=\"{version}\""), 1);
+    Ok(LivePage { version, html })
 }
 
 /// Names of the two charts of each of the first columns of numbers.
@@ -89,15 +131,17 @@ const NUMBERS: [(&str, &str); pictures::MOST_COLUMNS] =
 
 /// The folder that is being written.
 struct Folder<'a> {
-    out: &'a Path,
+    /// `None` if only the page is wanted.
+    out: Option<&'a Path>,
     written: Vec<String>,
 }
 
 impl Folder<'_> {
-    /// Registers a file and returns its path.
-    fn file(&mut self, name: &str) -> PathBuf {
+    /// Writes a file, if there is a folder.
+    fn write(&mut self, name: &str, text: &str) -> Result<(), ReportError> {
+        let Some(out) = self.out else { return Ok(()) };
         self.written.push(name.into());
-        self.out.join(name)
+        files::write(&out.join(name), text.as_bytes())
     }
 
     fn draw(
@@ -105,64 +149,36 @@ impl Folder<'_> {
         input: &ReportInput,
         settings: &Settings,
         analysis: &Analysis,
+        sweep: &Sweep,
         system: impl FnOnce() -> Database,
     ) -> Result<Pictures, ReportError> {
         let best = analysis.best().map(|i| &input.runs[i]);
-        let loss = pictures::loss(input, analysis, settings.smoothing);
-        let metric = pictures::metric(input, analysis);
+        let training = curves::drawings(input, settings, analysis);
         let change = pictures::before_after(input, analysis);
         let probes = best.or(input.runs.first()).and_then(pictures::probes);
         let result = analysis.shown(&input.runs);
         let matrix = result.and_then(pictures::matrix);
         let reliability = result.and_then(pictures::reliability);
         let numbers = result.map(pictures::numbers).unwrap_or_default();
+        let changed = change::drawings(result, analysis);
         let (task, first) = (analysis.terms.task, analysis.terms.first);
         let first_name = format::capital(first.name());
+        let of_sweep = sweep::drawings(sweep, analysis);
 
         let mut texts: Vec<&str> = Vec::new();
-        texts.extend(loss.iter().flat_map(Chart::texts));
-        texts.extend(metric.iter().flat_map(Chart::texts));
+        texts.extend(of_sweep.iter().flat_map(|drawing| drawing.chart.texts()));
         texts.extend(change.iter().flat_map(|(chart, _)| chart.texts()));
         texts.extend(probes.iter().flat_map(|(chart, _)| chart.texts()));
         texts.extend(matrix.iter().flat_map(Chart::texts));
         texts.extend(numbers.iter().flat_map(|(scatter, _)| scatter.texts()));
+        texts.extend(training.iter().chain(&changed).flat_map(|drawing| drawing.chart.drawn_texts()));
         let fonts = Fonts::for_texts(texts, system).ok_or(ReportError::Font)?;
-        files::write(&self.file("png-fonts.txt"), fonts.describe().as_bytes())?;
+        self.write("png-fonts.txt", &fonts.describe())?;
 
-        let mut done = Pictures::default();
-        if let Some(chart) = &loss {
-            let cut = match chart.cut() {
-                0 => String::new(),
-                n => format!(
-                    " {} above {} {} drawn at the upper end of the axis; the highest is {}.",
-                    format::plural(n, "value"),
-                    crate::format::rate(chart.top()),
-                    crate::format::by_number(n as u64, "is", "are"),
-                    crate::format::rate(chart.highest())
-                ),
-            };
-            let ended = |state: &crate::store::RunState| {
-                input.runs.iter().any(|run| run.run.state == *state && pictures::ended_early(run))
-            };
-            let ended: Vec<&str> = crate::store::RunState::ALL.into_iter().filter(ended).map(|s| s.word()).collect();
-            let crosses = match ended.is_empty() {
-                false => format!(" A cross marks where a run ended before its last step ({}).", ended.join(", ")),
-                true => String::new(),
-            };
-            let caption = format!(
-                "Thin: the mean loss of each step's rows, before the update. Bold: its exponential moving average.{cut}{crosses}"
-            );
-            done.training.push(self.chart("loss", "Training loss by step", caption, chart, &fonts)?);
-        }
-        if let Some(chart) = &metric {
-            let caption = "Evaluations during training; the first is before the first step.".to_string();
-            done.training.push(self.chart(
-                first.info().id,
-                &format!("{first_name} during training"),
-                caption,
-                chart,
-                &fonts,
-            )?);
+        let (training, changed) = (self.drawn(training, &fonts)?, self.drawn(changed, &fonts)?);
+        let mut done = Pictures { training, change: changed, ..Pictures::default() };
+        for drawing in of_sweep {
+            done.sweep.push(self.chart(drawing.name, &drawing.alt, drawing.caption, &drawing.chart, &fonts)?);
         }
         if let Some((chart, left_out)) = &change {
             let more = pictures::left_out(*left_out, "run");
@@ -264,19 +280,29 @@ impl Folder<'_> {
         Ok(done)
     }
 
-    /// Writes the two files of one chart.
+    /// These charts.
+    fn drawn(&mut self, drawings: Vec<Drawing>, fonts: &Fonts) -> Result<Vec<Picture>, ReportError> {
+        let one = |Drawing { name, alt, caption, chart }| self.chart(name, &alt, caption, &*chart, fonts);
+        drawings.into_iter().map(one).collect()
+    }
+
+    /// One chart, whose two files are written if there is a folder.
     fn chart(
         &mut self,
         name: &'static str,
         alt: &str,
         caption: String,
-        chart: &impl Chart,
+        chart: &dyn Drawable,
         fonts: &Fonts,
     ) -> Result<Picture, ReportError> {
-        let (svg, narrow) = (charts::svg(name, chart, charts::WIDTH)?, charts::svg(name, chart, charts::NARROW)?);
-        let alone = svg.replacen(">\n", &format!(">\n{}", charts::STANDALONE_STYLE), 1);
-        files::write(&self.file(&format!("{name}.svg")), alone.as_bytes())?;
-        charts::png(name, chart, fonts, &self.file(&format!("{name}.png")))?;
-        Ok(Picture { name, alt: alt.into(), caption, svg, narrow })
+        let (svg, narrow) = (chart.svg(name, charts::WIDTH)?, chart.svg(name, charts::NARROW)?);
+        if let Some(out) = self.out {
+            self.write(&format!("{name}.svg"), &charts::standalone(&svg, alt))?;
+            let png = format!("{name}.png");
+            chart.png(name, fonts, &out.join(&png))?;
+            self.written.push(png);
+        }
+        let values = chart.embedded();
+        Ok(Picture { name, alt: alt.into(), caption, svg, narrow, values, is_file: self.out.is_some() })
     }
 }

@@ -39,9 +39,7 @@ pub fn compared(a: &[&RunInput], b: &[&RunInput]) -> Result<OnSameRows, &'static
         return Err("they are of different problem types");
     }
     let (a, b) = (by_row(a), by_row(b));
-    let of = |p: &PredictionRecord| (p.row, p.line);
-    let same = |x: &PredictionRecord, y: &PredictionRecord| of(x) == of(y) && x.label == y.label && x.text == y.text;
-    if a.len() != b.len() || !a.iter().zip(&b).all(|(x, y)| same(x, y)) {
+    if !are_same(&a, &b) {
         return Err("they were evaluated on different rows");
     }
     if terms.is_single() {
@@ -60,6 +58,13 @@ pub fn compared(a: &[&RunInput], b: &[&RunInput]) -> Result<OnSameRows, &'static
     Ok(OnSameRows::Errors { rows: differences.len() as u64, test, interval: interval.flatten() })
 }
 
+/// Whether two lists of predictions, in the order of their rows, are of the same rows of the same file.
+pub fn are_same(a: &[&PredictionRecord], b: &[&PredictionRecord]) -> bool {
+    let of = |p: &PredictionRecord| (p.row, p.line);
+    let same = |x: &PredictionRecord, y: &PredictionRecord| of(x) == of(y) && x.label == y.label && x.text == y.text;
+    a.len() == b.len() && a.iter().zip(b).all(|(x, y)| same(x, y))
+}
+
 /// What [`error`] is, of each row and of all rows on average.
 pub fn error_names(task: Task) -> (&'static str, &'static str) {
     match task {
@@ -70,7 +75,7 @@ pub fn error_names(task: Task) -> (&'static str, &'static str) {
 
 /// The error of a row: of sets of `labels` labels the share that is predicted wrongly (its Hamming loss, which every row has, unlike an
 /// F1), of numbers the mean of the squared errors of its columns.
-fn error(task: Task, p: &PredictionRecord, labels: usize) -> f64 {
+pub fn error(task: Task, p: &PredictionRecord, labels: usize) -> f64 {
     match (task, &p.label, &p.predicted) {
         (Task::Regression, Target::Values(values), Target::Values(predicted)) => {
             let squares = values.iter().zip(predicted.iter()).map(|(value, predicted)| (value - predicted).powi(2));
@@ -88,7 +93,7 @@ pub fn wrong_cells(p: &PredictionRecord) -> usize {
 }
 
 /// The predictions in the order of the rows.
-fn by_row<'a>(runs: &[&'a RunInput]) -> Vec<&'a PredictionRecord> {
+pub fn by_row<'a>(runs: &[&'a RunInput]) -> Vec<&'a PredictionRecord> {
     let mut rows: Vec<&PredictionRecord> = runs.iter().flat_map(|run| &run.predictions).collect();
     rows.sort_by_key(|p| (p.row, p.line));
     rows

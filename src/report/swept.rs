@@ -70,6 +70,12 @@ impl Swept {
         self.keys.iter().map(|key| inert(key).into_owned())
     }
 
+    /// Each key, as it is, with its value in each of some runs; empty where a run has none.
+    pub fn columns<'a>(&'a self, runs: &'a [usize]) -> impl Iterator<Item = (String, Vec<String>)> + 'a {
+        let value = |key: &String, run: usize| self.runs[run].get(key).cloned().unwrap_or_default();
+        self.keys.iter().map(move |key| (key.clone(), runs.iter().map(|&run| value(key, run)).collect()))
+    }
+
     /// Their values in a run; empty where it has none.
     pub fn values(&self, run: usize) -> impl Iterator<Item = String> + '_ {
         self.keys.iter().map(move |key| self.runs[run].get(key).map(|v| inert(v).into_owned()).unwrap_or_default())

@@ -14,6 +14,9 @@ use super::{
     ReportError,
     analysis::Analysis,
     cells::{Table, label_name, text},
+    change,
+    curves::{Drawn, is_whole},
+    decision_tables::{decisions, has_decisions},
     files,
     input::{ReportInput, split_name},
     pictures::MOST_LABELS,
@@ -45,6 +48,13 @@ const FILES: [(&str, &str); 9] = [
     ("confusion.csv", "the confusion matrix of each run's final evaluation: the pairs that occur"),
 ];
 
+/// A table that lacks runs where there are many.
+const STEPS_OF_FIRST: (&str, &str) =
+    ("steps.csv", "every step of the runs that the charts of the training show: loss, learning rate, gradient norm");
+/// See [`STEPS_OF_FIRST`].
+const PREDICTIONS_OF_FIRST: (&str, &str) =
+    ("predictions.csv", "every row of the final evaluation of each run of the first 12 trials of the ranking");
+
 /// The table of a cross-validation.
 const OUT_OF_FOLD: (&str, &str) = (
     "out_of_fold.csv",
@@ -56,19 +66,37 @@ const OUT_OF_FOLD: (&str, &str) = (
 const CO_OCCURRENCE: (&str, &str) =
     ("co_occurrence.csv", "how many rows of each run's final evaluation have both of two labels: the pairs that occur");
 
+/// The tables of what training changed, if what was predicted before training is stored.
+const CHANGE: [(&str, &str); 2] = [
+    ("change.csv", "each label (or column of numbers) of the predictions on this page, before and after training"),
+    ("flips.csv", "rows whose prediction became right or wrong (of numbers: whose error became smaller or larger)"),
+];
+/// The table of runs with a temperature or thresholds.
+const DECISIONS: (&str, &str) = (
+    "decisions.csv",
+    "the temperature and the thresholds of each run; its metrics with them are in metrics.csv, where `when` is `decided`",
+);
+
 /// The tables of a report: names and contents.
 pub fn names(input: &ReportInput) -> impl Iterator<Item = (&'static str, &'static str)> {
     let has = |task: Task| input.runs.iter().any(|run| run.run.config.data.task() == task);
     let together = has(Task::MultiLabel).then_some(CO_OCCURRENCE);
     let only_numbers = has(Task::Regression) && !has(Task::SingleLabel) && !has(Task::MultiLabel);
+    let whole = is_whole(input);
     let described = move |(name, contents): (&'static str, &'static str)| match (name, only_numbers) {
+        ("steps.csv", _) if !whole => STEPS_OF_FIRST,
+        ("predictions.csv", _) if !whole => PREDICTIONS_OF_FIRST,
         ("mistakes.csv", true) => (name, "errors of the predictions on this page, the largest first"),
         ("predictions.csv", true) => (name, "every row of the final evaluation, with true and predicted numbers"),
         _ => (name, contents),
     };
     let folds: BTreeSet<_> = input.runs.iter().filter_map(|run| run.run.config.data.fold).collect();
     let folds = folds.len() > 1;
-    FILES.into_iter().map(described).chain(together).chain(folds.then_some(OUT_OF_FOLD))
+    let before = input.runs.iter().any(|run| !run.before.is_empty());
+    let change = CHANGE.into_iter().filter(move |_| before);
+    let decisions = has_decisions(input).then_some(DECISIONS);
+    let more = decisions.into_iter().chain(folds.then_some(OUT_OF_FOLD)).chain(change);
+    FILES.into_iter().map(described).chain(together).chain(more)
 }
 
 /// Writes one of [`names`], and returns whether it has a line below its header.
@@ -76,7 +104,7 @@ pub fn write(name: &str, input: &ReportInput, analysis: &Analysis, path: &Path) 
     let mut table = Writer::from_writer(Vec::new());
     let filled = match name {
         "runs.csv" => runs(&mut table, input, analysis),
-        "steps.csv" => steps(&mut table, input),
+        "steps.csv" => steps(&mut table, input, analysis),
         "evaluations.csv" => evaluations(&mut table, input),
         "metrics.csv" => metrics(&mut table, input),
         "co_occurrence.csv" => co_occurrence(&mut table, input),
@@ -84,7 +112,10 @@ pub fn write(name: &str, input: &ReportInput, analysis: &Analysis, path: &Path) 
         "mistakes.csv" => mistakes(&mut table, input, analysis),
         "classes.csv" => classes(&mut table, input),
         "confusion.csv" => confusion(&mut table, input),
+        "decisions.csv" => decisions(&mut table, input),
         "out_of_fold.csv" => out_of_fold(&mut table, input, analysis),
+        "change.csv" => change::changes(&mut table, input, analysis),
+        "flips.csv" => change::flipped(&mut table, input, analysis),
         _ => probes(&mut table, input),
     };
     let failed = |error: csv::Error| ReportError::Table { name: name.to_string(), error };
@@ -150,9 +181,12 @@ fn runs(table: &mut Table, input: &ReportInput, analysis: &Analysis) -> csv::Res
     Ok(())
 }
 
-fn steps(table: &mut Table, input: &ReportInput) -> csv::Result<()> {
+fn steps(table: &mut Table, input: &ReportInput, analysis: &Analysis) -> csv::Result<()> {
     table.write_record(["run", "step", "epoch", "loss", "lr", "grad_norm", "tokens", "elapsed_s"])?;
-    for run in &input.runs {
+    // Of other runs not all steps are read.
+    let mut drawn: Vec<usize> = Drawn::of(input, analysis).runs().collect();
+    drawn.sort_unstable();
+    for run in drawn.into_iter().map(|i| &input.runs[i]) {
         for s in &run.steps {
             table.write_record([
                 text(&run.run.name),
@@ -197,15 +231,23 @@ fn metrics(table: &mut Table, input: &ReportInput) -> csv::Result<()> {
     for run in &input.runs {
         let Some(metrics) = &run.run.final_metrics else { continue };
         let step = run.evals.iter().rfind(|eval| eval.when == When::After).map_or(run.run.steps, |eval| eval.step);
-        for (metric, value) in metrics.values() {
-            table.write_record([
-                text(&run.run.name),
-                split_name(run.measured_on()).into(),
-                when_name(When::After).into(),
-                step.to_string(),
-                text(metric.info().id),
-                number(Some(value).filter(|value| !value.is_nan())),
-            ])?;
+        let decided = run.run.decided.as_ref();
+        let all = [
+            Some((run.measured_on(), when_name(When::After), metrics)),
+            decided.map(|decided| (Split::Dev, "decided", &decided.dev)),
+            decided.and_then(|decided| Some((Split::Test, "decided", decided.test.as_ref()?))),
+        ];
+        for (split, when, metrics) in all.into_iter().flatten() {
+            for (metric, value) in metrics.values() {
+                table.write_record([
+                    text(&run.run.name),
+                    split_name(split).into(),
+                    when.into(),
+                    step.to_string(),
+                    text(metric.info().id),
+                    number(Some(value).filter(|value| !value.is_nan())),
+                ])?;
+            }
         }
     }
     Ok(())

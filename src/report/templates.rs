@@ -2,12 +2,17 @@
 
 use askama::Template;
 
-use super::view::View;
+use super::{
+    format,
+    frame::{self, Frame},
+    view::View,
+};
 
 #[derive(Template)]
 #[template(path = "report.html")]
 struct Html<'a> {
     view: &'a View,
+    frame: Frame,
 }
 
 #[derive(Template)]
@@ -17,16 +22,16 @@ struct Markdown<'a> {
 }
 
 /// The page as HTML.
-pub fn html(view: &View) -> askama::Result<String> {
-    Html { view }.render()
+pub fn html(view: &View, frame: Frame) -> askama::Result<String> {
+    Ok(format::visible(&frame::with_contents(&Html { view, frame }.render()?)))
 }
 
 /// The page as Markdown.
 pub fn markdown(view: &View) -> askama::Result<String> {
-    Markdown { view }.render()
+    Ok(format::visible(&Markdown { view }.render()?))
 }
 
-mod filters {
+pub(super) mod filters {
     use std::fmt::Display;
 
     use crate::report::format;

@@ -1,4 +1,4 @@
-//! Where a model or a data set comes from: `path:…`, `scratch:…`, `hf:…`, `modelscope:…`, `https:…`.
+//! Where a model or a dataset comes from: `path:…`, `scratch:…`, `hf:…`, `modelscope:…`, `https:…`.
 //!
 //! Only this module parses the text; others match on [`Source`]. Specs, stored configs and run keys contain the text, so [`Source`] reads
 //! and writes exactly that.

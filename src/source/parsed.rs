@@ -15,7 +15,7 @@ use super::{
     scheme::Scheme,
 };
 
-/// Where a model or a data set comes from.
+/// Where a model or a dataset comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub enum Source {

@@ -217,7 +217,7 @@ impl Check<'_> {
 
 /// What a form draws, in words.
 fn draws(form: &str) -> &'static str {
-    if form == "int" { "whole numbers" } else { "numbers of any kind" }
+    if form == "int" { "integers" } else { "numbers of any kind" }
 }
 
 /// An unknown key of an axis.

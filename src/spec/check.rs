@@ -214,7 +214,7 @@ impl Check<'_> {
 
 /// The message if both are set in one layer.
 pub(super) const STEPS_AND_EPOCHS: &str = "`train.max_steps` and `train.epochs` cannot both be set";
-pub(super) const STEPS_OR_EPOCHS: &str = "remove one of them; `train.max_steps` would take precedence";
+pub(super) const STEPS_OR_EPOCHS: &str = "remove one of them; `train.max_steps` would override `train.epochs`";
 
 fn did_you_mean(spell: fn(&str) -> String, path: &str) -> String {
     format!("did you mean `{}`?", spell(path))

@@ -65,7 +65,7 @@ fn split(spec: &Spec, found: &mut Vec<Conflict>) {
     own_splits(spec, found);
     if data.file.is_some() && data.source.repository().is_none() {
         let message = format!(
-            "`data.file` names a file inside a data set of `hf:` or `modelscope:`, but the source is `{}`",
+            "`data.file` names a file inside a dataset of `hf:` or `modelscope:`, but the source is `{}`",
             data.source
         );
         found.push(conflict(

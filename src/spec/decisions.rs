@@ -18,7 +18,7 @@ pub(super) fn of_run(spec: &Spec) -> Vec<Conflict> {
     let has_dev = !data.dev.is_none() || data.dev_value().is_some();
     for (key, what, _) in chosen.iter().filter(|(.., is_set)| *is_set) {
         if data.problem_type == Task::Regression {
-            let message = format!("{what} is about the probabilities of labels, which regression does not have");
+            let message = format!("{what} applies to label probabilities, which regression does not have");
             found.push(conflict(&[key, "data.problem_type"], message, "remove it"));
         } else if !has_dev {
             let message = format!("{what} needs a dev split: choosing on the test split would bias its result");
@@ -35,8 +35,10 @@ pub(super) fn of_run(spec: &Spec) -> Vec<Conflict> {
             let fit = if of_sets { &tune::OF_SETS[..] } else { &tune::OF_TWO };
             let fit: Vec<&str> = fit.iter().map(|metric| metric.info().id).collect();
             let more = if of_sets { "" } else { ", or f1:LABEL" };
-            let message =
-                format!("`data.threshold_metric` = \"{id}\" cannot choose thresholds of {}", data.problem_type.name());
+            let message = format!(
+                "`data.threshold_metric` = \"{id}\" cannot be used to choose thresholds for {}",
+                data.problem_type.name()
+            );
             let help = format!("expected one of {}{more}", fit.join(", "));
             found.push(conflict(&["data.threshold_metric", "data.problem_type"], message, &help));
         }

@@ -265,7 +265,7 @@ impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match (&self.swept, &self.value, self.absent) {
             _ if self.decided_by.is_some() => {
-                writeln!(f, "{} has no effect: {} decides", self.key, self.decided_by.as_deref().unwrap_or(""))?;
+                writeln!(f, "{} has no effect: {} overrides it", self.key, self.decided_by.as_deref().unwrap_or(""))?;
             }
             (Some(swept), ..) => writeln!(f, "{} is swept over {}", self.key, one_notation(&swept.value))?,
             (_, Some(value), _) => writeln!(f, "{} = {}", self.key, one_notation(value))?,

@@ -86,13 +86,13 @@ impl Kind {
             Self::Fold => Fold::EXPECTS.into(),
             Self::Boolean => "`true` or `false`".into(),
             Self::Whole(least, most) if *most == i64::MAX as u64 => {
-                format!("a whole number of at least {}", count(*least))
+                format!("an integer of at least {}", count(*least))
             }
-            Self::Whole(least, most) => format!("a whole number from {} to {}", count(*least), count(*most)),
+            Self::Whole(least, most) => format!("an integer from {} to {}", count(*least), count(*most)),
             Self::Number(low, high) => format!("a number {}", between(low, high)),
             Self::Pair(low, high) => format!("two numbers {}", between(low, high)),
             Self::Texts => "a list of strings".into(),
-            Self::Seeds(_) => "a list of whole numbers of at least 0".into(),
+            Self::Seeds(_) => "a list of integers of at least 0".into(),
             Self::ClassWeights => "`none`, `balanced`, or a list of numbers above 0, one for each label".into(),
             Self::Labels => "a table of label names".into(),
             Self::HeldOut(schemes) => {

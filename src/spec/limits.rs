@@ -22,13 +22,13 @@ pub(super) fn too_large(root: &Table) -> Vec<Fault> {
         // A table without a header begins at its first key.
         let first = root.values().map(|node| node.key.clone()).min_by_key(|span| span.start).unwrap_or(0..0);
         let message =
-            format!("the file has {} keys outside of tables; at most {} are read", n(root.len()), n(MAX_ENTRIES));
+            format!("the file has {} keys outside of tables; at most {} are allowed", n(root.len()), n(MAX_ENTRIES));
         size.faults.push(Fault::new(first, message));
         return size.faults;
     }
     root.iter().for_each(|(name, node)| size.visit(&mut vec![name.clone()], node));
     if size.faults.is_empty() && size.values > MAX_VALUES {
-        let message = format!("the file has {} values; at most {} are read", n(size.values), n(MAX_VALUES));
+        let message = format!("the file has {} values; at most {} are allowed", n(size.values), n(MAX_VALUES));
         size.faults.push(Fault::new(0..0, message));
     }
     size.faults

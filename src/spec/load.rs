@@ -141,6 +141,12 @@ impl LoadedSpec {
         swept.map(|location| location.line()).or_else(|| self.merged.written(path))
     }
 
+    /// The location of the same, with its text.
+    pub fn location_of(&self, path: &str, swept: Option<&serde_json::Value>) -> Option<Location> {
+        let swept = swept.and_then(|value| self.merged.swept_at(path, value));
+        swept.or_else(|| self.merged.location(&conflicts::key(path)))
+    }
+
     /// The spec at one point of its sweep: `overrides`, pairs of dotted key and value, take precedence over all layers. Its own `sweep` has no
     /// axes, zips, exclusions or seeds.
     ///

@@ -302,7 +302,7 @@ impl Merged {
                 message: "`data.test` and `data.splits.test` both say which rows are the test split".into(),
                 help: "remove one of them".into(),
             }),
-            // The default would take a share of the training rows of a data set that has its own splits.
+            // The default would take a share of the training rows of a dataset that has its own splits.
             (None, Some(_)) if !says_test && !self.is_swept("data.test") && !spec.has_folds() => found.push(Conflict {
                 keys: vec![key("data.splits"), key("data.test")],
                 message: "`data.splits` names no test rows, and `data.test` is not set".into(),

@@ -49,9 +49,9 @@ pub struct Model {
 pub struct Data {
     /// `path:FILE`, `hf:OWNER/NAME`, `hf:OWNER/NAME@REVISION`.
     pub source: Source,
-    /// File inside an `hf:` data set; required if it has several.
+    /// File inside an `hf:` dataset; required if it has several.
     pub file: Option<String>,
-    /// Configuration of a data set with several.
+    /// Configuration of a dataset with several.
     pub config: Option<String>,
     /// `csv`, `tsv`, `jsonl`, `json`, `parquet` or `xlsx`; determined by the file's extension if absent.
     pub format: Option<Format>,

@@ -19,14 +19,6 @@ pub(super) fn of_run(spec: &Spec) -> Vec<Conflict> {
     labels(spec, &mut found);
     class_weights(spec, &mut found);
     probes(spec, &mut found);
-    let task = spec.data.problem_type;
-    if spec.data.stratify && task != Task::SingleLabel {
-        let message = format!(
-            "`data.stratify` divides the rows of each label evenly, which needs one label per text, but `data.problem_type` = \"{}\"",
-            task.problem_type()
-        );
-        found.push(conflict(&["data.stratify", "data.problem_type"], message, "set data.stratify = false"));
-    }
     found
 }
 
@@ -89,7 +81,7 @@ fn loss(spec: &Spec, found: &mut Vec<Conflict>) {
     match task {
         Task::SingleLabel => {}
         Task::MultiLabel if train.label_smoothing > 0.0 => {
-            let what = "spreads a share of the target over the other labels, of which a text has only one";
+            let what = "spreads a share of the target over the other labels, so it needs exactly one label per text";
             refuse("train.label_smoothing", what, "set it to 0");
         }
         Task::MultiLabel => {}

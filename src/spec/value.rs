@@ -86,7 +86,7 @@ impl Kind {
             (Self::Seeds(most), Item::List(nodes)) => {
                 let seed =
                     |node: &mut Node| matches!(node.item, Item::Integer(n) if (0..=i128::from(*most)).contains(&n));
-                let faults = each(path, nodes, seed, &format!("whole numbers from 0 to {most}"));
+                let faults = each(path, nodes, seed, &format!("integers from 0 to {most}"));
                 faults.into_iter().chain(twice(path, nodes)).collect()
             }
             (Self::ClassWeights, Item::Text(text)) if text == "none" || text == "balanced" => vec![],
@@ -95,7 +95,7 @@ impl Kind {
             }
             // `expects` names no upper bound here, since it is far beyond useful values.
             (Self::Whole(least, most), Item::Integer(number)) if *number > i128::from(*most) => {
-                let message = format!("`{path}` is {}; expected a whole number from {least} to {most}", node.found());
+                let message = format!("`{path}` is {}; expected an integer from {least} to {most}", node.found());
                 vec![Fault::new(span, message).help(hint::instead(path, self, node))]
             }
             _ => {
@@ -200,7 +200,7 @@ mod tests {
         assert_eq!(check("data.thresholds", "0.5").unwrap(), "\"0.5\"");
         assert!(check("data.thresholds", "0.4").is_err());
         assert_eq!(check("train.class_weights", "[1, 2.5]").unwrap(), "[1.0, 2.5]");
-        assert!(check("train.epochs", "3.0").unwrap_err().contains("`train.epochs` is 3.0; expected a whole number"));
+        assert!(check("train.epochs", "3.0").unwrap_err().contains("`train.epochs` is 3.0; expected an integer"));
         assert_eq!(check("sweep.seeds", "[0, 1, 0]").unwrap_err().trim_end(), "0: `sweep.seeds` lists 0 twice");
         assert!(check("train.seed", "1e3").is_err());
     }
@@ -365,8 +365,8 @@ mod tests {
         lacks(
             "train.seed",
             "2026-01-02",
-            "2026-01-02: `train.seed` is the date or time 2026-01-02; expected a whole \
-            number of at least 0",
+            "2026-01-02: `train.seed` is the date or time 2026-01-02; expected an \
+            integer of at least 0",
         );
         lacks(
             "train.class_weights",

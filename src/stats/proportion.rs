@@ -1,9 +1,11 @@
 //! Confidence intervals of a share of rows.
 
+use serde::Serialize;
+
 use super::Z_95;
 
 /// A range of plausible values.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Interval {
     /// Lower end.
     pub low: f64,

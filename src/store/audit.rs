@@ -86,6 +86,29 @@ pub struct AuditedSplit {
     /// How many groups of `data.group_column` they are of; `None` without the key, and for a file without groups.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups: Option<u64>,
+    /// Rows without any label, where a row may have several. Of earlier versions, and where there are none, it is not stored.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub without_labels: u64,
+    /// The numbers of each column, where rows have numbers. Empty in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub numbers: Vec<AuditedNumbers>,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
+}
+
+/// The numbers of a column.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct AuditedNumbers {
+    /// Their mean.
+    pub mean: f64,
+    /// Their standard deviation (n − 1); 0 of a single one.
+    pub sd: f64,
+    /// The lowest.
+    pub low: f64,
+    /// The highest.
+    pub high: f64,
 }
 
 /// Rows of one split whose texts are also in another.
@@ -139,7 +162,14 @@ mod tests {
         let (split, rows_of_label) = (Split::Test, vec![3, 1]);
         DataAudit {
             repeats,
-            splits: vec![AuditedSplit { split, rows: 4, rows_of_label, groups: Some(2) }],
+            splits: vec![AuditedSplit {
+                split,
+                rows: 4,
+                rows_of_label,
+                groups: Some(2),
+                without_labels: 0,
+                numbers: Vec::new(),
+            }],
             ..DataAudit::default()
         }
     }

@@ -11,6 +11,7 @@
 //! - Any number of processes may read and write concurrently; writers wait for each other.
 
 mod audit;
+mod changes;
 mod columns;
 mod connection;
 mod error;
@@ -18,6 +19,7 @@ mod fallback;
 mod find;
 mod lock;
 mod open;
+mod packed;
 mod plans;
 mod proposals;
 mod read;
@@ -35,7 +37,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-pub use audit::{AuditedFile, AuditedLeak, AuditedSource, AuditedSplit, DataAudit, FoundRows};
+pub use audit::{AuditedFile, AuditedLeak, AuditedNumbers, AuditedSource, AuditedSplit, DataAudit, FoundRows};
 pub use error::StoreError;
 pub use lock::{RunLock, holder, is_free, is_locked, tidy_locks};
 pub use plans::PlanRecord;

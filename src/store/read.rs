@@ -2,16 +2,17 @@
 
 use std::collections::{HashMap, HashSet};
 
-use rusqlite::{Connection, Params, Row, params};
+use rusqlite::{Connection, Params, Row, params, types::FromSqlError};
 
 use super::{
     EvalRecord, ExperimentRecord, NoteRecord, PredictionRecord, ProbeRecord, RunRecord, RunSize, RunState, StepRecord,
     Store, StoreError,
     columns::{Count, Json, NO_LABEL, NO_TEXT, Real, Tag},
     error::hint,
+    packed::unpack,
 };
 use crate::{
-    event::{Decided, KeptFile, Prediction, ProbeScore, Split, StepCompleted, When},
+    event::{Decided, KeptFile, Prediction, PredictionBefore, ProbeScore, Split, StepCompleted, When},
     metrics::{Confusion, Metric, Metrics, Probabilities, Target},
     plan::{CheckpointConfig, Probe, RunConfig},
     warning::{Kind, Warning},
@@ -240,6 +241,17 @@ impl Store {
     pub fn predictions(&self, key: &str, split: Split) -> Result<Vec<PredictionRecord>, StoreError> {
         let sql = "SELECT * FROM predictions WHERE run = ?1 AND split = ?2 ORDER BY row";
         self.read(|tx| all(tx, sql, params![key, Tag(split)], prediction_record))
+    }
+
+    /// What was predicted before training on a split, by row; empty in records of earlier versions.
+    pub fn predictions_before(&self, key: &str, split: Split) -> Result<Vec<PredictionBefore>, StoreError> {
+        let sql = "SELECT packed FROM predictions_before WHERE run = ?1 AND split = ?2";
+        let packed = |row: &Row<'_>| {
+            let damaged = || FromSqlError::Other("they are damaged, or a newer version stored them".into());
+            unpack(row.get_ref(0)?.as_blob()?).ok_or_else(|| damaged().into())
+        };
+        let mut found: Vec<Vec<PredictionBefore>> = self.read(|tx| all(tx, sql, params![key, Tag(split)], packed))?;
+        Ok(found.pop().unwrap_or_default())
     }
 
     /// What a run answered to these probes, as far as they were scored: before, during and after training, by step and position.
@@ -525,6 +537,8 @@ fn probe_record(row: &Row<'_>) -> rusqlite::Result<ProbeRecord> {
             text_pair: row.get::<_, Option<String>>("text_pair")?.filter(|text| text != NO_TEXT),
             expect: row.get::<_, Option<String>>("expect")?.filter(|label| label != NO_LABEL),
             predicted: row.get("predicted")?,
+            right: row.get("is_right")?,
+            confidence: row.get("confidence")?,
             probabilities: row.get::<_, Json<Probabilities>>("probabilities")?.0,
         },
     })

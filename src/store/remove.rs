@@ -43,6 +43,7 @@ mod tests {
             let events = [
                 step(1, 0.5),
                 eval(When::After, 1, Split::Test, 3),
+                Event::PredictedBefore { split: Split::Test, predictions: vec![prediction(0, "x").into()] },
                 Event::Predicted { split: Split::Test, predictions: vec![prediction(0, "x")] },
                 Event::ProbesScored { when: When::After, step: 1, scores: vec![probe(0, 0.5)] },
                 Event::Note { message: "hm".into() },
@@ -59,7 +60,8 @@ mod tests {
             let sql = format!("SELECT count(*) FROM {table} WHERE run = ?1");
             store.conn.query_row(&sql, [key], |row| row.get::<_, i64>(0)).unwrap()
         };
-        for table in ["steps", "evals", "predictions", "probes", "notes", "warnings", "settings"] {
+        for table in ["steps", "evals", "predictions", "predictions_before", "probes", "notes", "warnings", "settings"]
+        {
             assert_eq!((rows(table, "a"), rows(table, "b")), (0, 1), "{table}");
         }
         let plans = store.experiments().unwrap().into_iter().map(|e| e.runs.len()).collect::<Vec<_>>();

@@ -25,6 +25,8 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/015.sql"),
     include_str!("migrations/016.sql"),
     include_str!("migrations/017.sql"),
+    include_str!("migrations/018.sql"),
+    include_str!("migrations/019.sql"),
 ];
 
 /// The number of applied migrations.
@@ -33,7 +35,7 @@ pub(super) fn version(conn: &Connection) -> rusqlite::Result<i64> {
 }
 
 /// All tables of taper's database.
-pub(super) const TABLES: [&str; 15] = [
+pub(super) const TABLES: [&str; 16] = [
     "audits",
     "evals",
     "experiment_runs",
@@ -43,6 +45,7 @@ pub(super) const TABLES: [&str; 15] = [
     "notes",
     "plans",
     "predictions",
+    "predictions_before",
     "probes",
     "proposals",
     "runs",

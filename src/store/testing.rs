@@ -108,6 +108,8 @@ pub(crate) fn probe(position: u32, confidence: f32) -> ProbeScore {
         text_pair: None,
         expect: Some("negative".into()),
         predicted: "negative".into(),
+        right: Some(true),
+        confidence: Some(confidence),
         probabilities: vec![confidence, 1.0 - confidence].into(),
     }
 }

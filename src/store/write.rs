@@ -5,7 +5,9 @@ use rusqlite::{Connection, Transaction, named_params, params};
 use super::{
     DataAudit, Environment, ExperimentRecord, RunState, Store, StoreError, audit,
     columns::{Count, Json, NO_LABEL, NO_TEXT, Real, Tag},
-    is_locked, plans, unix_time,
+    is_locked,
+    packed::pack,
+    plans, unix_time,
 };
 use crate::{
     event::{Event, FailureKind, KeptFile, Outcome, Prediction, ProbeScore, Split, StepCompleted, When},
@@ -255,6 +257,12 @@ fn append_event(tx: &Transaction<'_>, key: &str, event: &Event) -> rusqlite::Res
             insert_eval(tx, key, (*when, *step, *epoch, *split), metrics, *elapsed_s)?;
         }
         Event::Predicted { split, predictions } => insert_predictions(tx, key, *split, predictions)?,
+        Event::PredictedBefore { split, predictions } => {
+            tx.prepare_cached(
+                "INSERT OR REPLACE INTO predictions_before (run, split, rows, packed) VALUES (?1, ?2, ?3, ?4)",
+            )?
+            .execute(params![key, Tag(*split), Count(predictions.len() as u64), pack(predictions)])?;
+        }
         Event::ProbesScored { when, step, scores } => insert_probes(tx, key, *when, *step, scores)?,
         Event::TextsRead { splits } => {
             tx.prepare_cached(
@@ -395,13 +403,16 @@ fn insert_probes(
     scores: &[ProbeScore],
 ) -> rusqlite::Result<()> {
     let mut insert = tx.prepare_cached(
-        "INSERT OR REPLACE INTO probes (run, phase, step, text, text_pair, expect, predicted, probabilities)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT OR REPLACE INTO probes
+             (run, phase, step, text, text_pair, expect, predicted, is_right, confidence, probabilities)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
     for s in scores {
         let (expect, probabilities) = (s.expect.as_deref().unwrap_or(NO_LABEL), Json(&s.probabilities));
         let pair = s.text_pair.as_deref().unwrap_or(NO_TEXT);
-        insert.execute(params![key, Tag(when), Count(step), s.text, pair, expect, s.predicted, probabilities])?;
+        let (predicted, right, confidence) = (&s.predicted, s.right, s.confidence);
+        let (when, step) = (Tag(when), Count(step));
+        insert.execute(params![key, when, step, s.text, pair, expect, predicted, right, confidence, probabilities])?;
     }
     Ok(())
 }

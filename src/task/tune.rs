@@ -1,5 +1,7 @@
 //! Chooses a temperature and thresholds by answers whose targets are known. Its callers pass dev rows, and no others.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::{Answer, Target, answer::Evidence};
@@ -8,8 +10,17 @@ use crate::metrics::{Confusion, Metric, Metrics};
 /// The range in which temperatures are sought.
 const TEMPERATURES: (f64, f64) = (0.05, 20.0);
 
-/// Halvings of that range: more than float64 can tell apart.
-const HALVINGS: usize = 60;
+/// The step below which the search for a temperature ends, as a share of it.
+const STEP: f64 = 1e-12;
+
+/// Probabilities of a part of the rows by which a temperature is first sought.
+const PART: usize = 1 << 20;
+
+/// The most steps of that search: as many halvings as float64 can tell apart.
+const STEPS: usize = 60;
+
+/// Labels whose probabilities are read together: those of a cache line.
+const BLOCK: usize = 16;
 
 /// The ids of the metrics that thresholds can be chosen by where a text may have several labels.
 pub const OF_SETS: [Metric; 3] = [Metric::MacroF1, Metric::MicroF1, Metric::WeightedF1];
@@ -21,40 +32,77 @@ pub const OF_TWO: [Metric; 5] =
 /// The temperature with the least mean cross-entropy, or binary cross-entropy of all labels, on these rows (Guo et al. 2017): the one scalar by which
 /// logits are divided. In [0.05, 20]; 1 without rows, and of numbers.
 ///
-/// The loss is convex in the reciprocal of the temperature, so that its derivative has one zero, which is found by halving.
+/// The loss is convex in the reciprocal of the temperature, so that its derivative has one zero. Of very many probabilities it is first sought
+/// by a part of the rows, so that few steps need all of them.
 pub fn temperature(rows: &[(Answer, Target)]) -> f64 {
-    // Added in the order of the rows, so that threads change no bit.
-    let slope = |scale: f64| -> f64 {
-        let of_rows: Vec<f64> = rows.par_iter().map(|(answer, target)| answer.slope(target, scale)).collect();
-        of_rows.iter().sum()
-    };
-    let (mut low, mut high) = (1.0 / TEMPERATURES.1, 1.0 / TEMPERATURES.0);
-    if rows.is_empty() || rows.iter().any(|(answer, _)| matches!(answer.evidence, Evidence::Numbers)) {
+    temperature_by(rows, PART)
+}
+
+fn temperature_by(rows: &[(Answer, Target)], part: usize) -> f64 {
+    let Some((first, _)) = rows.first() else { return 1.0 };
+    if rows.iter().any(|(answer, _)| matches!(answer.evidence, Evidence::Numbers)) {
         return 1.0;
     }
-    for _ in 0..HALVINGS {
-        let middle = low.midpoint(high);
-        if slope(middle) > 0.0 { high = middle } else { low = middle }
+    let every = rows.len() * first.probabilities().len() / part;
+    let begin = if every > 1 { zero(&rows.iter().step_by(every).collect::<Vec<_>>(), 1.0) } else { 1.0 };
+    1.0 / zero(&rows.iter().collect::<Vec<_>>(), begin)
+}
+
+/// The factor of the logits at which the derivative of the loss is 0, by Newton's method from `scale` on; a step that would leave the range in
+/// which the zero is known to be halves that range instead. An end of the range of factors, if the loss still falls there.
+fn zero(rows: &[&(Answer, Target)], mut scale: f64) -> f64 {
+    // Added in the order of the rows, so that threads change no bit.
+    let slope = |scale: f64| -> (f64, f64) {
+        let of_rows: Vec<(f64, f64)> = rows.par_iter().map(|(answer, target)| answer.slope(target, scale)).collect();
+        of_rows.iter().fold((0.0, 0.0), |sum, of_row| (sum.0 + of_row.0, sum.1 + of_row.1))
+    };
+    let ends = (1.0 / TEMPERATURES.1, 1.0 / TEMPERATURES.0);
+    let (mut low, mut high) = ends;
+    for _ in 0..STEPS {
+        let (rise, curvature) = slope(scale);
+        if rise > 0.0 {
+            high = scale
+        } else {
+            low = scale
+        }
+        let newton = scale - rise / curvature;
+        let next = if newton > low && newton < high {
+            newton
+        } else if newton >= high && high == ends.1 && slope(high).0 <= 0.0 {
+            return high;
+        } else if newton <= low && low == ends.0 && slope(low).0 >= 0.0 {
+            return low;
+        } else {
+            low.midpoint(high)
+        };
+        let is_found = (next - scale).abs() <= STEP * scale;
+        scale = next;
+        if is_found {
+            break;
+        }
     }
-    1.0 / low.midpoint(high)
+    scale
 }
 
 /// The thresholds with the best value of `metric` on these rows, one for each label, or, where a text has one of two, that of the second.
-/// `labels` are their names, by id. Of equally good ones, the nearest to one half. A label that no row has gets one half.
+/// A row has the probability of each label, by id, and its target. `labels` are the names of the labels. Of equally good thresholds, the
+/// nearest to one half. A label that no row has gets one half.
 ///
 /// # Panics
 /// If the metric is none of [`OF_SETS`] or [`OF_TWO`].
-pub fn thresholds(rows: &[(Answer, Target)], labels: &[String], metric: Metric) -> Vec<f64> {
-    match rows.first() {
-        Some((_, Target::Label(_))) => vec![of_two(&Cuts::of(rows, 1), labels, metric)],
-        _ => {
-            let ids = (0..labels.len()).into_par_iter();
-            match metric {
-                Metric::MicroF1 => micro(&ids.map(|id| Cuts::of(rows, id)).collect::<Vec<_>>()),
-                // Macro- and weighted F1 are best where that of each label is.
-                _ => ids.map(|id| Cuts::of(rows, id).best(Cut::f1)).collect(),
-            }
+pub fn thresholds(rows: &[(&[f32], &Target)], labels: &[String], metric: Metric) -> Vec<f64> {
+    let blocks = labels.len().div_ceil(BLOCK);
+    let of_block = |block: usize| Cuts::of_block(rows, block * BLOCK..labels.len().min((block + 1) * BLOCK));
+    let blocks = (0..blocks).into_par_iter();
+    match (rows.first(), metric) {
+        (Some((_, Target::Label(_))), _) => {
+            vec![Cuts::of_block(rows, 1..2).next().map_or(0.5, |cuts| of_two(&cuts, labels, metric))]
         }
+        (_, Metric::MicroF1) => {
+            micro(&blocks.flat_map_iter(|block| of_block(block).map(Cuts::outermost)).collect::<Vec<_>>())
+        }
+        // Macro- and weighted F1 are best where that of each label is.
+        _ => blocks.flat_map_iter(|block| of_block(block).map(|cuts| cuts.best(Cut::f1))).collect(),
     }
 }
 
@@ -86,13 +134,23 @@ impl Cut {
 }
 
 impl Cuts {
-    /// Between any two probabilities of a label that differ, and beyond the highest and the lowest.
-    fn of(rows: &[(Answer, Target)], id: usize) -> Self {
-        let mut ranked: Vec<(f64, bool)> = rows
-            .iter()
-            .map(|(answer, target)| (answer.probabilities()[id].into(), target.ids().contains(&(id as u32))))
-            .collect();
-        ranked.sort_by(|a, b| b.0.total_cmp(&a.0));
+    /// Those of the labels with these ids. The probabilities of a row lie side by side: they are read once for all of these labels.
+    fn of_block(rows: &[(&[f32], &Target)], ids: Range<usize>) -> impl Iterator<Item = Self> {
+        let mut ranked = vec![Vec::with_capacity(rows.len()); ids.len()];
+        for (probabilities, target) in rows {
+            let of_row = target.ids();
+            for (id, ranked) in ids.clone().zip(&mut ranked) {
+                ranked.push((f64::from(probabilities[id]), of_row.binary_search(&(id as u32)).is_ok()));
+            }
+        }
+        ranked.into_iter().map(Self::of)
+    }
+
+    /// Between any two probabilities of a label that differ, and beyond the highest and the lowest. `ranked` has the probability of each
+    /// row and whether it has the label.
+    fn of(mut ranked: Vec<(f64, bool)>) -> Self {
+        // Rows with one probability are on one side, whatever their order.
+        ranked.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
         let with = ranked.iter().filter(|(_, has)| *has).count() as u64;
         let (mut all, mut right, mut above) = (Vec::new(), 0, 1.0);
         for (predicted, &(p, has)) in (0..).zip(&ranked) {
@@ -104,6 +162,34 @@ impl Cuts {
         }
         all.push(Cut { threshold: above / 2.0, predicted: ranked.len() as u64, right, with });
         Self { all, with, rows: ranked.len() as u64 }
+    }
+
+    /// Without the cuts that are best for no weighting of `right` against `predicted`: those below the upper convex hull of all, which has
+    /// few corners where few rows have the label, and those that predict more rows than it takes to have all. Cuts on an edge stay, since
+    /// they can be as good as its corners.
+    fn outermost(mut self) -> Self {
+        if let Some(all_right) = self.all.iter().position(|cut| cut.right == self.with) {
+            self.all.truncate(all_right + 1);
+        }
+        let mut hull: Vec<Cut> = Vec::new();
+        for cut in self.all {
+            let is_below = |a: &Cut, b: &Cut| {
+                let rise = |from: &Cut, to: &Cut| {
+                    (
+                        i128::from(to.right) - i128::from(from.right),
+                        i128::from(to.predicted) - i128::from(from.predicted),
+                    )
+                };
+                let ((up, along), (then_up, then_along)) = (rise(a, b), rise(a, &cut));
+                up * then_along < then_up * along
+            };
+            while hull.len() > 1 && is_below(&hull[hull.len() - 2], &hull[hull.len() - 1]) {
+                hull.pop();
+            }
+            hull.push(cut);
+        }
+        hull.shrink_to_fit();
+        Self { all: hull, ..self }
     }
 
     /// The threshold with the highest value; of equals, the nearest to one half.
@@ -154,25 +240,29 @@ fn of_two(cuts: &Cuts, labels: &[String], metric: Metric) -> f64 {
 }
 
 impl Answer {
-    /// The derivative of the loss by the factor `scale` of the logits.
-    fn slope(&self, target: &Target, scale: f64) -> f64 {
+    /// The first and the second derivative of the loss by the factor `scale` of the logits.
+    fn slope(&self, target: &Target, scale: f64) -> (f64, f64) {
         match &self.evidence {
             Evidence::Label(log) => {
                 let max = log.iter().copied().fold(f64::NEG_INFINITY, f64::max);
                 let weights: Vec<f64> = log.iter().map(|log| ((log - max) * scale).exp()).collect();
                 let sum: f64 = weights.iter().sum();
                 let mean: f64 = weights.iter().zip(log).map(|(weight, log)| weight * log).sum::<f64>() / sum;
-                mean - target.label().map_or(f64::NAN, |id| log[id as usize])
+                let variance =
+                    weights.iter().zip(log).map(|(weight, log)| weight * (log - mean).powi(2)).sum::<f64>() / sum;
+                (mean - target.label().map_or(f64::NAN, |id| log[id as usize]), variance)
             }
             Evidence::Labels(with, without) => {
-                let cell = |(id, (with, without)): (u32, (&f64, &f64))| {
+                let cells = with.iter().zip(without).map(|(with, without)| {
                     let logit = with - without;
                     let p = 1.0 / (1.0 + (-logit * scale).exp());
-                    logit * (p - f64::from(u8::from(target.ids().contains(&id))))
-                };
-                (0..).zip(with.iter().zip(without)).map(cell).sum()
+                    (logit * p, logit * logit * p * (1.0 - p))
+                });
+                let (sum, curvature) = cells.fold((0.0, 0.0), |sum, cell| (sum.0 + cell.0, sum.1 + cell.1));
+                let of_target: f64 = target.ids().iter().map(|id| with[*id as usize] - without[*id as usize]).sum();
+                (sum - of_target, curvature)
             }
-            Evidence::Numbers => 0.0,
+            Evidence::Numbers => (0.0, 0.0),
         }
     }
 }
@@ -239,7 +329,12 @@ mod tests {
     }
 
     fn names(n: usize) -> Vec<String> {
-        ["a", "b", "c"][..n].iter().map(|name| (*name).to_owned()).collect()
+        ('a'..).take(n).map(String::from).collect()
+    }
+
+    fn chosen(rows: &[(Answer, Target)], labels: usize, metric: Metric) -> Vec<f64> {
+        let rows: Vec<_> = rows.iter().map(|(answer, target)| (answer.probabilities(), target)).collect();
+        thresholds(&rows, &names(labels), metric)
     }
 
     /// The value of a metric with these thresholds.
@@ -265,6 +360,23 @@ mod tests {
         }
     }
 
+    /// The zero does not depend on where the search begins, be it far from it.
+    #[test]
+    fn temperatures_are_found_from_anywhere() {
+        let rows = of_sets(&reference().sets);
+        let all: Vec<&(Answer, Target)> = rows.iter().collect();
+        let want = zero(&all, 1.0);
+        for begin in [0.05, 0.3, 2.0, 20.0] {
+            let got = zero(&all, begin);
+            assert!((got - want).abs() < 1e-11 * want, "from {begin}: {got}, wanted {want}");
+        }
+        // A part of the rows comes first, of another temperature.
+        for part in [6, 30, 60] {
+            let got = temperature_by(&rows, part);
+            assert!((got - 1.0 / want).abs() < 1e-11 / want, "{part}: {got}");
+        }
+    }
+
     #[test]
     fn temperatures_stay_in_their_range() {
         let rows = |right: bool| answers(Task::SingleLabel, &[vec![1.0, 0.0]], [Target::Label(u32::from(!right))]);
@@ -280,7 +392,7 @@ mod tests {
         let Reference { sets, two, .. } = reference();
         let rows = of_sets(&sets);
         for (metric, want) in [(Metric::MacroF1, sets.macro_f1), (Metric::MicroF1, sets.micro_f1)] {
-            let chosen = thresholds(&rows, &names(3), metric);
+            let chosen = chosen(&rows, 3, metric);
             let got = value(&rows, &names(3), chosen, metric);
             assert!((got - want).abs() < 1e-12, "{metric:?}: {got}, wanted {want}");
         }
@@ -288,7 +400,7 @@ mod tests {
         for (id, want) in two.best {
             let metric = Metric::from_id(&id).unwrap();
             assert!(fits(metric, false), "{id}");
-            let chosen = thresholds(&rows, &names(2), metric);
+            let chosen = chosen(&rows, 2, metric);
             assert_eq!(chosen.len(), 1);
             let got = value(&rows, &names(2), chosen, metric);
             assert!((got - want).abs() < 1e-12, "{id}: {got}, wanted {want}");
@@ -300,13 +412,42 @@ mod tests {
         let rows = answers(Task::MultiLabel, &[vec![2.0, 2.0], vec![-2.0, 1.0]], [vec![0], vec![]].map(Target::labels));
         let p = 1.0 / (1.0 + (-2.0f64).exp());
         for metric in OF_SETS {
-            let chosen = thresholds(&rows, &names(2), metric);
+            let chosen = chosen(&rows, 2, metric);
             assert!((chosen[0] - f64::midpoint(p, 1.0 - p)).abs() < 1e-7 && chosen[1] == 0.5, "{chosen:?}");
         }
         // Two rows with one probability are never on two sides.
         let rows = answers(Task::MultiLabel, &[vec![0.5], vec![0.5]], [vec![0], vec![]].map(Target::labels));
-        assert!(
-            value(&rows, &names(1), thresholds(&rows, &names(1), Metric::MacroF1), Metric::MacroF1) - 2.0 / 3.0 < 1e-12
-        );
+        assert!(value(&rows, &names(1), chosen(&rows, 1, Metric::MacroF1), Metric::MacroF1) - 2.0 / 3.0 < 1e-12);
+    }
+
+    /// Many labels, of more than a block: each is cut as if it were alone. Micro-F1 looks at the corners of its curve only: no label can
+    /// be cut otherwise for a better value of all together, and nothing else would be chosen from all cuts.
+    #[test]
+    fn labels_are_cut_as_if_alone_and_corners_are_enough() {
+        let labels = 2 * BLOCK + 3;
+        let p = |row: usize, id: usize| ((row * 37 + id * 101 + row * id * 7) % 97) as f32 / 97.0;
+        let has = |row: usize, id: usize| {
+            (row * 13 + id * 5).is_multiple_of(3 + id) && id % 7 != 6 || p(row, id) > 0.9 && id.is_multiple_of(2)
+        };
+        let probabilities: Vec<Vec<f32>> = (0..60).map(|row| (0..labels).map(|id| p(row, id)).collect()).collect();
+        let targets: Vec<Target> = (0..60)
+            .map(|row| Target::labels((0..labels).filter(|id| has(row, *id)).map(|id| id as u32).collect()))
+            .collect();
+        let rows: Vec<(&[f32], &Target)> = probabilities.iter().map(Vec::as_slice).zip(&targets).collect();
+        let all = thresholds(&rows, &names(labels), Metric::MacroF1);
+        for id in 0..labels {
+            let of_one: Vec<[f32; 1]> = probabilities.iter().map(|row| [row[id]]).collect();
+            let has: Vec<Target> = (0..60)
+                .map(|row| Target::labels(if targets[row].ids().contains(&(id as u32)) { vec![0] } else { vec![] }))
+                .collect();
+            let alone: Vec<(&[f32], &Target)> = of_one.iter().map(<[f32; 1]>::as_slice).zip(&has).collect();
+            assert_eq!(all[id], thresholds(&alone, &names(1), Metric::MacroF1)[0], "label {id}");
+        }
+        let cuts = || Cuts::of_block(&rows, 0..labels);
+        let (every, outermost) =
+            (micro(&cuts().collect::<Vec<_>>()), micro(&cuts().map(Cuts::outermost).collect::<Vec<_>>()));
+        assert_eq!(every, outermost);
+        let few = cuts().map(Cuts::outermost).map(|cuts| cuts.all.len()).sum::<usize>();
+        assert!(few < cuts().map(|cuts| cuts.all.len()).sum::<usize>() / 2, "{few}");
     }
 }

@@ -8,7 +8,7 @@ use crate::{
     event::{Prediction, ProbeScore},
     metrics::{Metrics, Tally},
     plan::Probe,
-    task::{Answer, Target, Task},
+    task::{Answer, Decision, Target, Task},
 };
 
 use super::{
@@ -103,6 +103,7 @@ pub fn score_probes(
     engine: &mut dyn Engine,
     probes: &[ProbeText],
     labels: &[String],
+    decision: &Decision,
 ) -> Result<Vec<ProbeScore>, TrainError> {
     let mut scores = Vec::with_capacity(probes.len());
     for (position, ProbeText { probe, expected, tokens }) in probes.iter().enumerate() {
@@ -113,16 +114,22 @@ pub fn score_probes(
             Ok::<_, TrainError>(data::Batch::of_windows(&now))
         };
         let windows = Windows { of_texts: &[read.len()], lengths: &lengths };
-        let answer = answers(task, engine, windows, &batch, &mut |_| Ok(()))?.remove(0);
-        // Labels can be written in any order.
-        let right = expected.as_ref().filter(|expected| *expected == answer.predicted());
-        let right = right.and(probe.expect.clone());
+        let answer = answers(task, engine, windows, &batch, &mut |_| Ok(()))?.remove(0).decided(decision);
+        let right = expected.as_ref().filter(|_| task != Task::Regression);
+        let one = match answer.predicted() {
+            Target::Label(label) => Some(*label),
+            Target::Labels(labels) => <[u32; 1]>::try_from(&labels[..]).ok().map(|[label]| label),
+            Target::Values(_) => None,
+        };
         scores.push(ProbeScore {
             position: position as u32,
             text: probe.text.clone(),
             text_pair: probe.text_pair.clone(),
             expect: probe.expect.clone(),
-            predicted: right.unwrap_or_else(|| answer.predicted().shown(labels)),
+            predicted: answer.predicted().shown(labels),
+            // Labels can be written in any order.
+            right: right.map(|expected| expected == answer.predicted()),
+            confidence: one.and_then(|label| answer.probabilities().get(label as usize).copied()),
             probabilities: answer.stored(expected.as_ref()),
         });
     }

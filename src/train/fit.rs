@@ -19,11 +19,11 @@ use super::{
 use crate::{
     data::{self, Dataset, Splits, Tokens},
     engine::Engine,
-    event::{Event, Outcome, Split, StepCompleted, When},
+    event::{Event, Outcome, PredictionBefore, Split, StepCompleted, When},
     metrics::Metric,
     model::{DropoutPlan, Named},
     plan::{CheckpointConfig, Choices, ClassWeights, Keep, TrainConfig},
-    task::{Objective, Task},
+    task::{Decision, Objective, Task},
 };
 
 /// Where a run writes files while it trains.
@@ -309,19 +309,30 @@ impl Fit<'_> {
                 }
                 None => self.evaluate(when, split)?,
             };
-            if when == When::After {
-                self.emit(Event::Predicted { split, predictions: evaluation.predictions })?;
-                answers.insert(split, evaluation.answers);
+            match when {
+                When::After => {
+                    self.emit(Event::Predicted { split, predictions: evaluation.predictions })?;
+                    answers.insert(split, evaluation.answers);
+                }
+                // Only of the rows that the result is measured on.
+                When::Before if split == Split::Test || self.rows(Split::Test).is_empty() => {
+                    let predictions = evaluation.predictions.into_iter().map(PredictionBefore::from).collect();
+                    self.emit(Event::PredictedBefore { split, predictions })?;
+                }
+                When::Before | When::During => {}
             }
         }
         let of = |split| answers.get(&split).map(Vec::as_slice);
+        // Probes are answered as the kept model answers.
+        let mut decision = Decision::default();
         if let Some((choices, dev)) = self.training.choices.zip(of(Split::Dev)) {
             let decided = decided(choices, dev, of(Split::Test), &self.training.dataset.labels);
+            decision = decided.decision.clone();
             self.emit(Event::Decided(Box::new(decided)))?;
         }
         if !self.training.probes.is_empty() {
-            let scores =
-                score_probes(self.training.task, self.engine, self.training.probes, &self.training.dataset.labels)?;
+            let Training { task, probes, dataset, .. } = *self.training;
+            let scores = score_probes(task, self.engine, probes, &dataset.labels, &decision)?;
             self.emit(Event::ProbesScored { when, step: self.weights_of, scores })?;
         }
         Ok(())

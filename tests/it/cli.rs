@@ -241,6 +241,18 @@ fn a_killed_sweep_resumes_and_ends_as_an_undisturbed_one() {
         list.as_array().expect("runs").iter().map(|r| r["final_metrics"].clone()).collect()
     };
     assert_eq!(metrics("runs"), metrics("calm"));
+    // What was predicted before training too, of each row that is tested, bit for bit.
+    let before = |runs: &str| -> Vec<(String, u64, Vec<u8>)> {
+        let open = rusqlite::Connection::open(sandbox.path(runs).join("taper.db")).expect("the database");
+        let sql = "SELECT run, rows, packed FROM predictions_before WHERE split = 'test' ORDER BY run";
+        let mut rows = open.prepare(sql).expect("a table");
+        let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64, row.get(2)?));
+        rows.query_map([], row).expect("rows").collect::<Result<_, _>>().expect("rows")
+    };
+    assert!(before("runs") == before("calm"));
+    let tested: Vec<u64> = before("runs").iter().map(|(_, rows, _)| *rows).collect();
+    let measured = metrics("runs").iter().map(|m| m["rows"].as_u64().expect("a count")).collect::<Vec<_>>();
+    assert_eq!((tested.len(), tested), (2, measured));
     // Two seeds of one trial, compared as one; there is no dev split, so the test split it is.
     let board = sandbox.json(&["list", "small", "--leaderboard"]);
     let trial = &board[0];

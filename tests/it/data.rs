@@ -1,5 +1,5 @@
 //! Reading, splitting, tokenising and batching, on small files and, if it is available, on
-//! the real data set.
+//! the real dataset.
 
 mod batching;
 mod doubts;

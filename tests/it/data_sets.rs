@@ -1,4 +1,4 @@
-//! Data sets as the hub has them: Parquet in shards, named splits, class labels, test rows without labels, configurations.
+//! Datasets as the hub has them: Parquet in shards, named splits, class labels, test rows without labels, configurations.
 
 use std::sync::Arc;
 
@@ -68,7 +68,7 @@ pub(crate) fn csv(rows: &[(String, i64)]) -> String {
     format!("label,review\n{lines}")
 }
 
-/// The files of a data set with two shards of training rows.
+/// The files of a dataset with two shards of training rows.
 fn files(folder: &str) -> Vec<(String, Vec<u8>)> {
     let unlabelled: Vec<(String, i64)> = rows(60, 8).into_iter().map(|(text, _)| (text, -1)).collect();
     [

@@ -350,7 +350,7 @@ fn what_does_not_combine_with_folds_is_refused_by_name() {
         (&["sweep.prune=median"], "`sweep.prune` does not work with `sweep.folds`"),
         (&["sweep.folds=2", "data.dev=0.49"], "test takes 20 and dev takes 20; lower data.dev, or use more folds"),
         (&["data.dev=0.8"], "`data.dev` = 0.8 and a fold of sweep.folds leave no rows to train on"),
-        (&["sweep.folds=1"], "`sweep.folds` is 1; expected a whole number from 2 to 1,000"),
+        (&["sweep.folds=1"], "`sweep.folds` is 1; expected an integer from 2 to 1,000"),
         (&["data.fold=2/4"], "`sweep.folds` trains a run for every fold, and `data.fold` chooses one"),
         (&["data.group_column=review"], "`data.group_column` is `review`, which is the column of the text"),
         (&["data.group_column=label"], "`data.group_column` is `label`, which is the column of the label"),

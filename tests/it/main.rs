@@ -29,5 +29,6 @@ mod store_kill;
 mod support;
 #[cfg(target_os = "linux")]
 mod sweep;
+mod target_messages;
 mod training;
 mod upkeep;

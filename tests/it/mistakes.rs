@@ -163,7 +163,6 @@ fn targets(page: &mut Page) {
     let own = several.replace("0.5", "\"path:other.csv\"");
     plan("A label of several that only the test file has", "tags.csv", &format!("{own}\n{bar}"));
     plan("Columns of labels that are none", "tags.csv", &format!("{several}\nlabel_columns = [\"review\", \"laebl\"]"));
-    plan("Labels that are to be stratified", "tags.csv", &format!("{several}\n{bar}\nstratify = true"));
     plan("Labels that are to be numbers", "tags.csv", number);
     plan("Numbers that are taken for labels", "numbers.csv", "test = 0.5");
     sandbox.write("numbers.csv", rows(&|i| format!("\"{},5\"", i % 7)));
@@ -178,7 +177,7 @@ fn messages() {
     let mut page = Page::default();
     page.section("Splits of one's own");
     own_splits(&mut page);
-    page.section("Data sets of the hub, and folders like them");
+    page.section("Datasets of the hub, and folders like them");
     data_sets(&mut page);
     page.section("Forms of files");
     forms(&mut page);

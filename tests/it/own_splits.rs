@@ -307,7 +307,7 @@ fn what_decides_a_split_is_said_where_its_key_is_shown() {
     for (key, split, value) in [("data.test", "test", "test"), ("data.dev", "dev", "valid")] {
         let said = sandbox.ok(&["plan", "own.toml", "--explain", key]);
         let decides = format!(
-            "{key} has no effect: data.splits.{split} = \"{value}\" (the rows with this value in column \"part\") decides\n"
+            "{key} has no effect: data.splits.{split} = \"{value}\" (the rows with this value in column \"part\") overrides it\n"
         );
         assert!(said.starts_with(&decides) && !said.contains('→'), "{said}");
         let json = sandbox.json(&["plan", "own.toml", "--explain", key]);
@@ -316,12 +316,12 @@ fn what_decides_a_split_is_said_where_its_key_is_shown() {
     sandbox.ok(&["run", "own.toml", "--quiet"]);
     let shown = sandbox.ok(&["show", "own", "--config"]);
     assert!(
-        shown.contains("\ntest = 0.0  # data.splits.test decides\ndev = 0.0  # data.splits.dev decides\n"),
+        shown.contains("\ntest = 0.0  # data.splits.test overrides it\ndev = 0.0  # data.splits.dev overrides it\n"),
         "{shown}"
     );
     sandbox.ok(&["report", "own", "--out", "report"]);
     let report = std::fs::read_to_string(sandbox.path("report/report.md")).unwrap();
-    assert!(report.contains("\ntest = 0.0  # data.splits.test decides\n"), "{report}");
+    assert!(report.contains("\ntest = 0.0  # data.splits.test overrides it\n"), "{report}");
     // A share decides for itself.
     spec(&sandbox, "test = 0.25");
     assert!(sandbox.ok(&["plan", "own.toml", "--explain", "data.test"]).starts_with("data.test = 0.25\n"));
@@ -381,7 +381,7 @@ fn a_line_has_the_name_of_its_file_where_there_are_several() {
     sandbox.ok(&["report", "own", "--out", "report"]);
     let file = |name: &str| std::fs::read_to_string(sandbox.path(&format!("report/{name}"))).unwrap();
     assert!(file("report.md").contains("| Line of test.csv | Text |"), "{}", file("report.md"));
-    assert!(file("report.html").contains("<th class=\"n\">Line of test.csv</th>"));
+    assert!(file("report.html").contains("<th scope=\"col\" class=\"n\">Line of test.csv</th>"));
     for name in ["mistakes.csv", "predictions.csv"] {
         let text = file(name);
         assert!(text.starts_with("run,row,file,line,label,"), "{text}");

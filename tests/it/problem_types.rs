@@ -1,10 +1,14 @@
 //! Runs of each problem type, from the spec to predictions: killed and resumed, swept, with thresholds and a temperature.
 
-use std::{process::Stdio, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    process::Stdio,
+    time::Duration,
+};
 
 use serde_json::Value;
 use taper::{
-    event::Split,
+    event::{Split, When},
     metrics::{Metric, Target},
     store::{RunState, Store},
 };
@@ -75,6 +79,11 @@ class_weights = "balanced"
 keep = "best"
 metric = "average_precision"
 every_steps = 3
+[[probes]]
+text = "很快"
+expect = "yes"
+[[probes]]
+text = "难吃"
 "#
 );
 
@@ -211,6 +220,33 @@ fn a_kept_model_decides_as_its_run() {
                 assert_eq!(is_predicted, p(label) >= threshold, "{row}");
             }
         }
+        // Probes after training are answered as by `taper predict`, with labels in the same order, whichever the spec has.
+        let probes = store.probes(&run.key, &run.config.probes).unwrap();
+        for probe in probes.iter().filter(|probe| probe.when == When::After).map(|probe| &probe.score) {
+            let row = &sandbox.json(&["predict", name, &probe.text])[0];
+            let of = |value: &Value| value.as_str().expect("a label").to_owned();
+            let labels: Vec<String> = match name {
+                "multi" => row["labels"].as_array().expect("labels").iter().map(of).collect(),
+                _ => vec![of(&row["label"])],
+            };
+            let shown = if labels.is_empty() { Target::NONE.into() } else { labels.join(Target::SEPARATOR) };
+            assert_eq!(probe.predicted, shown, "{row}");
+            if let [label] = &labels[..] {
+                let p = row["probabilities"][label].as_f64().expect("a probability");
+                assert!((f64::from(probe.confidence().expect("one")) - p).abs() < 1e-5, "{row}: {probe:?}");
+            }
+            let expected = probe.expect.as_ref().map(|expect| {
+                let mut names: Vec<&str> = expect.split('|').collect();
+                names.sort_unstable();
+                let mut predicted: Vec<&str> = labels.iter().map(String::as_str).collect();
+                predicted.sort_unstable();
+                names == predicted
+            });
+            assert_eq!(probe.is_right(), expected, "{probe:?}");
+        }
+        assert!(probes.iter().any(|probe| probe.when == When::After));
+        let said = sandbox.ok(&["show", name]);
+        assert!(said.contains("probes after training: with temperature ") && said.contains("as in `taper predict`"));
         // It is exported with the model.
         sandbox.ok(&["export", name, "exported"]);
         assert_eq!(
@@ -228,6 +264,82 @@ fn a_kept_model_decides_as_its_run() {
         let text = sandbox.ok(&["show", name]);
         assert!(text.contains("temperature") && text.contains("thresholds") && text.contains("without)"), "{text}");
     }
+}
+
+/// The metric that selects is none of those that results are usually shown by.
+#[test]
+fn what_selects_is_shown_on_dev_and_on_test() {
+    let sandbox = sandbox();
+    let output = sandbox.taper(&["run", "binary.toml"]);
+    let [said, lines] = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+    let run = store(&sandbox.path("runs")).runs().unwrap().remove(0);
+    let evals = store(&sandbox.path("runs")).evals(&run.key).unwrap();
+    let on = |split| {
+        let eval = evals.iter().find(|e| e.when == When::After && e.split == split).expect("an evaluation");
+        Metric::AveragePrecision.text(eval.metrics.get(Metric::AveragePrecision))
+    };
+    let (dev, test) = (on(Split::Dev), on(Split::Test));
+    assert!(said.contains(&format!("  selected by     average precision: dev {dev}, test {test}\n")), "{said}");
+    assert!(lines.contains("  epoch 1  dev average precision ") && lines.contains("  accuracy "), "{lines}");
+    assert!(lines.contains(&format!("after training  test average precision {test}  accuracy ")), "{lines}");
+    assert!(lines.contains("after training with temperature and thresholds  "), "{lines}");
+    // The first metric of the task with and without the thresholds, too.
+    let thresholds = said.lines().find(|line| line.starts_with("  thresholds ")).expect(&said);
+    assert!(thresholds.contains("test F1 of yes ") && thresholds.contains(", test accuracy "), "{thresholds}");
+    assert_eq!(thresholds.matches(" without)").count(), 2, "{thresholds}");
+    assert!(said.contains(", without the temperature and the thresholds below\n"), "{said}");
+    let show = sandbox.ok(&["show", "binary"]);
+    assert!(
+        show.contains("AVERAGE PRECISION") && show.contains(&format!("\ntest average precision {test}\n")),
+        "{show}"
+    );
+    let list = sandbox.ok(&["list", "binary"]);
+    assert!(list.contains("DEV AVERAGE PRECISION") && list.contains("TEST AVERAGE PRECISION"), "{list}");
+    assert!(list.contains("TEST ACCURACY") && list.contains(&dev) && list.contains(&test), "{list}");
+}
+
+/// Expected: numpy's mean and std, and 2s / (n + s) of each label and split.
+#[test]
+fn the_plan_describes_targets_and_has_a_baseline_for_each_problem_type() {
+    let sandbox = sandbox();
+    let numbers = sandbox.ok(&["plan", "numbers.toml"]);
+    let spread = "numbers   stars: mean 2.562, standard deviation 1.919, from 0 to 5; length: mean 0.2917, standard deviation 0.1718, from 0 \
+                  to 0.5\n";
+    assert!(numbers.contains(spread), "{numbers}");
+    sandbox.ok(&["run", "numbers.toml", "--quiet"]);
+    let stored = store(&sandbox.path("runs"));
+    let run = stored.runs().unwrap().remove(0);
+    let error = |split| {
+        let rows = stored.predictions(&run.key, split).unwrap();
+        let of = |column: usize| {
+            let values: Vec<f64> = rows.iter().map(|row| row.label.numbers()[column]).collect();
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
+            (values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / values.len() as f64).sqrt()
+        };
+        f64::midpoint(of(0), of(1))
+    };
+    let (dev, test) = (error(Split::Dev), error(Split::Test));
+    let baseline = format!(
+        "baseline  predicting the mean of the same rows for every row: RMSE {dev:.4} on the dev rows and {test:.4} on the test rows\n"
+    );
+    assert!(numbers.contains(&baseline), "{baseline}{numbers}");
+    let sets = sandbox.ok(&["plan", "multi.toml"]);
+    sandbox.ok(&["run", "multi.toml", "--quiet"]);
+    let run = stored.runs().unwrap().into_iter().find(|run| run.name == "multi").expect("a run");
+    let f1 = |split| {
+        let rows = stored.predictions(&run.key, split).unwrap();
+        let of = |label: u32| {
+            let support = rows.iter().filter(|row| row.label.ids().contains(&label)).count() as f64;
+            2.0 * support / (rows.len() as f64 + support)
+        };
+        format!("{:.1}%", f64::midpoint(of(0), of(1)) * 100.0)
+    };
+    let baseline = format!(
+        "baseline  predicting all labels for every row: macro-F1 {} on the dev rows and {} on the test rows\n",
+        f1(Split::Dev),
+        f1(Split::Test)
+    );
+    assert!(sets.contains(&baseline), "{baseline}{sets}");
 }
 
 #[test]
@@ -258,6 +370,145 @@ fn numbers_are_predicted_and_measured() {
     assert!(text.contains("RMSE") || text.contains("rmse"), "{text}");
 }
 
+/// What a CSV file has: its header, and each row by column.
+fn table(csv: &[u8]) -> (Vec<String>, Vec<BTreeMap<String, String>>) {
+    let mut reader = csv::Reader::from_reader(csv);
+    let names: Vec<String> = reader.headers().expect("a header").iter().map(String::from).collect();
+    let rows = reader.records().map(|row| {
+        let row = row.expect("a row");
+        names.iter().cloned().zip(row.iter().map(String::from)).collect()
+    });
+    let rows = rows.collect();
+    (names, rows)
+}
+
+/// The metrics of `taper predict --labels` are those of `taper eval`, but for those that compare rows; `others` is their number.
+fn same_but_for(found: &Value, want: &Value, others: usize) {
+    let comparing = ["roc_auc", "average_precision", "spearman"];
+    let numbers = |of: &Value| -> Vec<(String, f64)> {
+        let of = of.as_object().expect("metrics");
+        of.iter().filter_map(|(name, value)| Some((name.clone(), value.as_f64()?))).collect()
+    };
+    let (want, found) = (numbers(want), numbers(found));
+    let (left_out, same): (Vec<_>, Vec<_>) = want.into_iter().partition(|(name, _)| comparing.contains(&&**name));
+    assert_eq!(left_out.len(), others);
+    assert_eq!(found.len(), same.len(), "{found:?}");
+    for ((name, found), (of, want)) in found.iter().zip(&same) {
+        assert!(name == of && (found - want).abs() < 1e-6, "{name}: {found} {want}");
+    }
+}
+
+/// The labels that each row has, and those that the model predicts by its thresholds, counted here by hand.
+#[test]
+fn sets_of_labels_are_measured_as_they_are_predicted() {
+    let sandbox = sandbox();
+    sandbox.ok(&["run", "multi.toml", "--quiet"]);
+    let store = store(&sandbox.path("runs"));
+    let run = store.runs().unwrap().remove(0);
+    let decided = run.decided.expect("thresholds").decision;
+    let thresholds: BTreeMap<&String, f64> = decided.named(&run.labels).collect();
+    assert!(thresholds.values().any(|at| (at - 0.5).abs() > 1e-3), "they would not be noticed: {thresholds:?}");
+    let eval = sandbox.json(&["eval", "multi", "--file", "rows.csv"]);
+    let said = sandbox.ok(&["eval", "multi", "--file", "rows.csv"]);
+    let predict = |more: &[&str]| sandbox.taper(&[&["predict", "multi", "--file", "rows.csv"], more].concat());
+
+    // Standard output has the probabilities, too.
+    let (names, printed) = table(&predict(&[]).stdout);
+    assert_eq!(names, ["line", "labels", "p(speed)", "p(taste)", "text"]);
+    let (_, rows) = table(rows().as_bytes());
+    let set =
+        |labels: &str| labels.split('|').filter(|label| !label.is_empty()).map(String::from).collect::<BTreeSet<_>>();
+    let mut exact = 0;
+    for (printed, row) in printed.iter().zip(&rows) {
+        let above =
+            thresholds.iter().filter(|(label, at)| printed[&format!("p({label})")].parse::<f64>().unwrap() >= **at);
+        let above: BTreeSet<String> = above.map(|(label, _)| (*label).clone()).collect();
+        assert_eq!(set(&printed["labels"]), above);
+        exact += usize::from(above == set(&row["tags"]));
+    }
+    assert_eq!((printed.len(), rows.len()), (48, 48));
+    let share = exact as f64 / 48.0;
+    assert!((eval["metrics"]["subset_accuracy"].as_f64().unwrap() - share).abs() < 1e-12, "{share} {eval}");
+
+    for labels in [&["--labels"][..], &["--labels", "tags"]] {
+        for file in ["o.csv", "o.jsonl", "o.parquet"] {
+            let out = predict(&[labels, &["--out", file, "--json"]].concat());
+            let found: Value = serde_json::from_slice(&out.stdout).expect("JSON");
+            same_but_for(&found["evaluation"]["metrics"], &eval["metrics"], 2);
+            assert_eq!((&found["rows"], &found["evaluation"]["digest"]), (&48.into(), &eval["digest"]));
+            let of_label = |of: &Value, at: usize| {
+                ["label", "precision", "recall", "f1", "support"]
+                    .map(|field| of["metrics"]["per_class"][at][field].clone())
+            };
+            (0..2).for_each(|at| assert_eq!(of_label(&found["evaluation"], at), of_label(&eval, at)));
+        }
+        let written = table(&std::fs::read(sandbox.path("o.csv")).unwrap()).1;
+        assert_eq!(written, printed, "a file has what standard output has");
+    }
+    // As text: the same but for the metric that compares rows.
+    let out = predict(&["--labels", "--out", "o.csv"]);
+    let text = String::from_utf8(out.stdout).unwrap();
+    let without = |text: &str| {
+        text.lines().filter(|line| !line.starts_with("average precision")).map(String::from).collect::<Vec<_>>()
+    };
+    assert_eq!(without(&text)[1..], without(&said), "{text}");
+    let plain = predict(&["--labels"]);
+    assert_eq!(table(&plain.stdout).1, printed);
+    assert!(String::from_utf8_lossy(&plain.stderr).contains("subset accuracy"));
+
+    // A tag that the model does not know is refused, in its row; a column that is not there by the option's name.
+    sandbox.write("odd.csv", "review,tags\n好,taste|price\n慢,speed\n好,price\n");
+    for (arguments, want) in [
+        (
+            &["--file", "odd.csv", "--labels", "tags"][..],
+            "lines 2 and 4: label `price` (column `tags`) is not a label of the model",
+        ),
+        (&["--file", "rows.csv", "--labels", "tag"], "no column `tag`, which --labels names"),
+    ] {
+        let out = sandbox.taper(&[&["predict", "multi"], arguments].concat());
+        let error = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert!(out.status.code() == Some(2) && error.contains(want), "{error}");
+    }
+}
+
+#[test]
+fn numbers_are_measured_as_they_are_predicted() {
+    let sandbox = sandbox();
+    sandbox.ok(&["run", "numbers.toml", "--quiet"]);
+    let eval = sandbox.json(&["eval", "numbers", "--file", "rows.csv"]);
+    for file in ["o.csv", "o.jsonl", "o.parquet"] {
+        let found = sandbox.json(&["predict", "numbers", "--file", "rows.csv", "--labels", "--out", file]);
+        same_but_for(&found["evaluation"]["metrics"], &eval["metrics"], 1);
+    }
+    let (_, written) = table(&std::fs::read(sandbox.path("o.csv")).unwrap());
+    let (_, rows) = table(rows().as_bytes());
+    let number = |row: &BTreeMap<String, String>, name: &str| row[name].parse::<f64>().unwrap();
+    let errors = ["stars", "length"].map(|name| {
+        written.iter().zip(&rows).map(|(p, row)| (number(p, name) - number(row, name)).powi(2)).sum::<f64>() / 48.0
+    });
+    let mse = eval["metrics"]["mse"].as_f64().unwrap();
+    assert!((f64::midpoint(errors[0], errors[1]) - mse).abs() < 1e-6, "{errors:?} {mse}");
+    let out = sandbox.taper(&["predict", "numbers", "--file", "rows.csv", "--labels", "stars"]);
+    let error = String::from_utf8_lossy(&out.stderr).into_owned();
+    let want = "--labels names one column, but the model predicts 2 numbers (`stars`, `length`), each in a column of its own: write \
+                --labels alone";
+    assert!(out.status.code() == Some(2) && error.contains(want), "{error}");
+    // A column of texts is one message, not one for each row.
+    let texts: String = (0..40).map(|i| format!("好,n{i},0.5\n")).collect();
+    sandbox.write("texts.csv", format!("review,stars,length\n{texts}"));
+    for command in
+        [&["eval", "numbers", "--file", "texts.csv"][..], &["predict", "numbers", "--file", "texts.csv", "--labels"]]
+    {
+        let out = sandbox.taper(command);
+        let error = String::from_utf8_lossy(&out.stderr).into_owned();
+        let want = "texts.csv: none of the 40 values of column `stars` is a number\n  line 2: `stars` is `n0`";
+        assert!(out.status.code() == Some(2) && error.contains(want) && error.lines().count() < 8, "{error}");
+    }
+    let out = sandbox.taper(&["predict", "numbers", "--file", "rows.csv"]);
+    let note = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert!(note.contains("has the columns `stars`, `length`: to score predictions, run `taper eval"), "{note}");
+}
+
 /// Twelve trials of several labels with ASHA: a third goes on at each rung, by average precision.
 #[test]
 fn a_sweep_by_a_metric_of_sets_is_pruned_and_ranked_by_it() {
@@ -274,7 +525,11 @@ fn a_sweep_by_a_metric_of_sets_is_pruned_and_ranked_by_it() {
         board.as_array().unwrap().iter().filter_map(|trial| trial["figure"]["mean"].as_f64()).collect();
     assert!(values.len() == 12 && values.iter().all(|value| *value <= values[0]), "{board}");
     assert!(values.iter().any(|value| *value < values[0]), "not all are equal");
+    let [best, ..] = &board.as_array().unwrap()[..] else { panic!("{board}") };
+    let test = best["test_average_precision"]["mean"].as_f64().expect("the ranking metric on test rows");
+    assert!(best["test_macro_f1"]["mean"].is_number() && (0.0..=1.0).contains(&test), "{best}");
     let text = sandbox.ok(&["list", "sweep", "--leaderboard"]);
+    assert!(text.contains("TEST AVERAGE PRECISION") && text.contains(&format!("{test:.4}")), "{text}");
     assert!(text.to_lowercase().contains("dev average precision") || text.contains("DEV AP"), "{text}");
 }
 

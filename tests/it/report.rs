@@ -2,14 +2,22 @@
 //!
 //! `TAPER_REPORTS=DIR cargo test --test it report::` leaves the reports in DIR, to be looked at.
 
+mod all;
 mod answers;
 mod audit;
+mod browser;
+mod change;
 mod choosing;
+mod compare;
+mod curves;
+mod inert;
 mod labels;
 mod report_fixtures;
 mod sections;
+mod sweeps;
 mod typed;
 mod typed_fixtures;
+mod watch;
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -50,12 +58,20 @@ fn every_fixture_renders_whole_and_self_contained() {
         let html = text(&files, "report.html");
         assert!(html.starts_with("<!doctype html>") && html.trim_end().ends_with("</html>"), "{fixture}");
         for link in html.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()) {
-            assert!(files.contains_key(link), "{fixture}: {link} is missing");
+            match link.strip_prefix('#') {
+                Some(id) => assert!(html.contains(&format!(" id=\"{id}\"")), "{fixture}: {link} leads nowhere"),
+                None => assert!(files.contains_key(link), "{fixture}: {link} is missing"),
+            }
         }
-        for outside in ["src=", "url(", "@import", "<script", "<link", "<img", "<iframe"] {
+        for outside in ["src=", "url(", "@import", "<link", "<img", "<iframe", " style=", " onclick="] {
             assert!(!html.contains(outside), "{fixture}: {outside} in the page");
         }
-        assert_eq!(html.matches("http").count(), html.matches("http://www.w3.org/2000/svg").count(), "{fixture}");
+        assert_eq!((html.matches("<script").count(), html.matches("<style").count()), (1, 1), "{fixture}");
+        assert_eq!(
+            html.matches("http").count() - html.matches("http-equiv=").count(),
+            html.matches("http://www.w3.org/2000/svg").count(),
+            "{fixture}"
+        );
         assert_eq!(html.matches("<tr").count(), html.matches("</tr>").count(), "{fixture}");
         // Every chart that the Markdown shows is there.
         let md = text(&files, "report.md");
@@ -119,7 +135,7 @@ fn the_page_shows_what_the_records_contain() {
     )));
     for message in [
         "loss is not finite at step 90 (lr 0.001)",
-        "data row 17: label `maybe` is not in data.labels",
+        "data row 17: label <code>maybe</code> is not in data.labels",
         "4 runs have no final result",
         "failed (diverged)",
         "The accuracy is optimistic: the best of 3 trials was chosen on the same test rows that it is measured on.",
@@ -148,7 +164,7 @@ fn a_pruned_run_is_no_failure() {
         "<td class=\"pruned\" data-of=\"State\">pruned</td>",
         "Of pruned trials, those that were trained further come first. ",
         "8th of 9 at step 75, where 3 go on",
-        "1 run was pruned: the sweep&#39;s pruning rule stopped it before the last step. The table of runs has the step and the reason.",
+        "1 run was pruned: the sweep&#39;s pruning rule stopped it before the last step. The section on the sweep has the step and the reason.",
         &format!("{} runs have no final result", missing - 1),
     ] {
         assert!(html.contains(part), "{part}");

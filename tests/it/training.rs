@@ -329,6 +329,32 @@ fn the_best_weights_by_the_dev_rows_are_kept_and_measured() {
         _ => None,
     });
     assert_eq!(predicted.collect::<Vec<_>>(), [(Split::Dev, 4), (Split::Test, 6)]);
+    // Before training, only of the rows that are tested: as many are right as the evaluation says.
+    let before = best.events.iter().filter_map(|event| match event {
+        Event::PredictedBefore { split, predictions } => Some((*split, predictions)),
+        _ => None,
+    });
+    let [(Split::Test, before)] = before.collect::<Vec<_>>()[..] else { panic!("one event, of the test rows") };
+    let after = best.events.iter().find_map(|event| match event {
+        Event::Predicted { split: Split::Test, predictions } => Some(predictions),
+        _ => None,
+    });
+    let after = after.expect("the test rows");
+    let pairs = || before.iter().zip(after);
+    assert!(before.len() == 6 && pairs().all(|(before, after)| before.row == after.row));
+    let right = pairs().filter(|(before, after)| before.predicted == after.label).count() as u64;
+    let measured = best.events.iter().find_map(|event| match event {
+        Event::EvalCompleted { when: When::Before, split: Split::Test, metrics, .. } => Some(metrics.right()),
+        _ => None,
+    });
+    assert_eq!(Some(right), measured);
+    // The probabilities of what is predicted and of the row's own label, and no others.
+    for (before, after) in pairs() {
+        let ids: Vec<u32> = before.probabilities.iter().map(|(id, _)| id).collect();
+        let (predicted, own) = (before.predicted.ids()[0], after.label.ids()[0]);
+        let want = if predicted == own { vec![own] } else { vec![predicted, own] };
+        assert_eq!(ids, want);
+    }
 }
 
 #[test]
@@ -357,6 +383,9 @@ fn log(parts: &[&Trained]) -> BTreeMap<String, String> {
                 (format!("{when:?} {step} {split:?}"), format!("{metrics:?}"))
             }
             Event::Predicted { split, predictions } => (format!("predicted {split:?}"), format!("{predictions:?}")),
+            Event::PredictedBefore { split, predictions } => {
+                (format!("predicted {split:?} before"), format!("{predictions:?}"))
+            }
             _ => continue,
         };
         if let Some(before) = log.insert(at.clone(), facts.clone()) {

@@ -71,7 +71,7 @@ fn verify_tells_the_same_from_what_differs_and_from_what_cannot_be_compared() {
     let key = sandbox.keys().remove(0);
     let lies = sandbox.lies();
     let said = sandbox.ok(&["verify", &key[..8], "--threads", "3"]);
-    for words in ["the same, bit for bit", "10 steps", "6 evaluations", "20 predictions", "the kept weights"] {
+    for words in ["the same, bit for bit", "10 steps", "6 evaluations", "36 predictions", "the kept weights"] {
         assert!(said.contains(words), "no `{words}` in {said}");
     }
     assert_eq!(sandbox.lies(), lies, "it leaves nothing");

@@ -4,6 +4,7 @@
 #![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 mod bf16;
+mod clothes;
 mod pytorch;
 mod sites;
 mod words;

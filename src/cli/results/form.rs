@@ -14,7 +14,7 @@ pub enum Form {
     Csv,
     /// One JSON object per line.
     Jsonl,
-    /// Parquet, compressed by Snappy.
+    /// Parquet, compressed with Snappy.
     Parquet,
 }
 

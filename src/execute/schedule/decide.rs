@@ -9,6 +9,7 @@ use crate::{
     format::count,
     metrics::{Metric, Score},
     plan::{
+        Rung,
         prune::{Fate, Prune, Verdict, besides_ranks, last_to_continue, verdict},
         sanity::Tie,
     },
@@ -19,9 +20,9 @@ use crate::{
 pub(super) struct TrialRun {
     /// Index of its trial.
     trial: usize,
-    /// Steps at which it is decided whether its trial continues; the same number for every run.
-    rungs: Vec<u64>,
-    /// Its score at each rung that it has reached.
+    /// Where it is decided whether its trial continues.
+    rungs: Vec<Rung>,
+    /// Its score at each rung that it has reached, by the rung's number.
     scores: Vec<Option<Score>>,
     /// Number of its stored steps.
     steps: u64,
@@ -29,15 +30,22 @@ pub(super) struct TrialRun {
 
 impl TrialRun {
     /// A run without stored steps.
-    pub fn new(trial: usize, rungs: Vec<u64>) -> Self {
-        Self { trial, scores: vec![None; rungs.len()], rungs, steps: 0 }
+    pub fn new(trial: usize, rungs: Vec<Rung>) -> Self {
+        let numbers = rungs.last().map_or(0, |rung| rung.number + 1);
+        Self { trial, scores: vec![None; numbers], rungs, steps: 0 }
     }
 
-    /// Number of rungs that it must have passed to be where it is.
-    fn rungs_passed(&self) -> usize {
-        let past = self.rungs.iter().filter(|rung| self.steps > **rung).count();
+    /// The number of the first rung that it need not have passed to be where it is.
+    fn promoted(&self) -> usize {
+        let past = self.rungs.iter().rfind(|rung| self.steps > rung.step).map_or(0, |rung| rung.number + 1);
         let at = self.scores.iter().rposition(Option::is_some).unwrap_or(0);
         past.max(at)
+    }
+
+    /// The step of its rung of this number.
+    fn step_of(&self, number: usize) -> Option<u64> {
+        let at = self.rungs.binary_search_by_key(&number, |rung| rung.number).ok()?;
+        Some(self.rungs[at].step)
     }
 }
 
@@ -48,7 +56,9 @@ pub(super) struct SweepDecisions {
     items: Vec<TrialRun>,
     /// Runs of each trial.
     trials: Vec<Vec<usize>>,
-    /// Number of rungs that each trial was promoted past. It never decreases.
+    /// The numbers of the rungs of each trial: those that all its runs have.
+    rungs: Vec<Vec<usize>>,
+    /// Each trial was promoted past its rungs with lower numbers. It never decreases.
     promoted: Vec<usize>,
 }
 
@@ -60,7 +70,13 @@ impl SweepDecisions {
         for (run, item) in items.iter().enumerate() {
             members[item.trial].push(run);
         }
-        let mut sweep = Self { prune, metric, items, trials: members, promoted: vec![0; trials] };
+        let all_have = |runs: &[usize], number| runs.iter().all(|&i| items[i].step_of(number).is_some());
+        let rungs = members.iter().map(|runs| {
+            let first = runs.first().map_or(&[][..], |&i| &items[i].rungs);
+            first.iter().map(|rung| rung.number).filter(|number| all_have(runs, *number)).collect()
+        });
+        let rungs = rungs.collect();
+        let mut sweep = Self { prune, metric, items, trials: members, rungs, promoted: vec![0; trials] };
         if let Prune::Median { startup_trials } = prune {
             // The rule never prunes these: they do not wait.
             (0..trials)
@@ -83,14 +99,14 @@ impl SweepDecisions {
         self.promote(states);
         let item = &self.items[run];
         // It stops at the first rung that it was not promoted past, which can be after the rung at `step`.
-        item.rungs.get(self.promoted[item.trial]).is_none_or(|&rung| rung > step)
+        self.next_rung(item.trial).and_then(|rung| item.step_of(rung)).is_none_or(|rung| rung > step)
     }
 
     /// Adds the score of an evaluation after `step`, if there is a rung.
     pub fn measured(&mut self, run: usize, step: u64, score: Score) {
         let item = &mut self.items[run];
-        for (rung, _) in item.rungs.iter().enumerate().filter(|(_, at)| **at == step) {
-            item.scores[rung] = Some(score);
+        for rung in item.rungs.iter().filter(|rung| rung.step == step) {
+            item.scores[rung.number] = Some(score);
         }
     }
 
@@ -103,16 +119,20 @@ impl SweepDecisions {
         }
         if completed {
             let item = &mut self.items[run];
-            for (rung, at_rung) in item.rungs.iter().zip(&mut item.scores).filter(|(_, score)| score.is_none()) {
-                let before = scores.iter().rfind(|(when, step, _)| *when == When::During && step <= rung);
+            for rung in &item.rungs {
+                let at_rung = &mut item.scores[rung.number];
+                if at_rung.is_some() {
+                    continue;
+                }
+                let before = scores.iter().rfind(|(when, step, _)| *when == When::During && *step <= rung.step);
                 *at_rung = before.or(scores.last()).map(|(.., score)| *score);
             }
         }
     }
 
-    /// The rungs of a run.
-    pub fn rungs(&self, run: usize) -> &[u64] {
-        &self.items[run].rungs
+    /// The steps of the rungs of a run.
+    pub fn rung_steps(&self, run: usize) -> Vec<u64> {
+        self.items[run].rungs.iter().map(|rung| rung.step).collect()
     }
 
     /// Open runs whose trials are pruned, with the reason.
@@ -160,7 +180,13 @@ impl SweepDecisions {
 
     /// Promotes a trial past all rungs.
     pub fn promote_to_end(&mut self, trial: usize) {
-        self.promoted[trial] = self.trials[trial].first().map_or(0, |&i| self.items[i].rungs.len());
+        self.promoted[trial] = self.rungs[trial].last().map_or(0, |rung| rung + 1);
+    }
+
+    /// The number of the rung that a trial has reached or will reach next; `None` if it was promoted past the last.
+    fn next_rung(&self, trial: usize) -> Option<usize> {
+        let rungs = &self.rungs[trial];
+        rungs.get(rungs.partition_point(|rung| *rung < self.promoted[trial])).copied()
     }
 
     /// When every trial waits or has ended: promotes the best one past its rung, since the rule promotes none. Returns whether there is one.
@@ -169,7 +195,8 @@ impl SweepDecisions {
         let Some(trial) = last_to_continue(&self.prune, self.metric, &self.scores(states)).filter(open) else {
             return false;
         };
-        self.promoted[trial] += 1;
+        let Some(rung) = self.next_rung(trial) else { return false };
+        self.promoted[trial] = rung + 1;
         true
     }
 
@@ -181,8 +208,8 @@ impl SweepDecisions {
             // A failure is a reason of its own.
             let ranked = matches!(verdict, Verdict::Wait(_));
             let Some(mut reason) = reason(verdict) else { continue };
-            if ranked {
-                let at = (trial, self.promoted[trial]);
+            if let Some(rung) = self.next_rung(trial).filter(|_| ranked) {
+                let at = (trial, rung);
                 reason += &besides_ranks(&self.prune, &scores, at, |other| self.fate(states, other, at.1));
             }
             let open = members.iter().filter(|&&i| states.is_open(i));
@@ -196,26 +223,26 @@ impl SweepDecisions {
         let scores = self.scores(states);
         for trial in 0..self.trials.len() {
             // A run that is further was promoted by an earlier command, even if the rule would decide otherwise now.
-            let rungs_passed = self.trials[trial].iter().map(|&i| self.items[i].rungs_passed()).max().unwrap_or(0);
-            self.promoted[trial] = self.promoted[trial].max(rungs_passed);
+            let so_far = self.trials[trial].iter().map(|&i| self.items[i].promoted()).max().unwrap_or(0);
+            self.promoted[trial] = self.promoted[trial].max(so_far);
             // One that was pruned with an earlier batch stays so, whatever the later scores.
-            while !self.was_pruned(states, trial) && self.verdict(states, trial, &scores) == Some(Verdict::Continue) {
-                self.promoted[trial] += 1;
+            while let Some(rung) = self.next_rung(trial).filter(|_| !self.was_pruned(states, trial)) {
+                if self.verdict(states, trial, &scores) != Some(Verdict::Continue) {
+                    break;
+                }
+                self.promoted[trial] = rung + 1;
             }
         }
     }
 
     /// The decision about a trial at its next rung; `None` if its runs are not there yet, or if it has passed the last.
     fn verdict(&self, states: &RunStates, trial: usize, scores: &[Vec<Option<Score>>]) -> Option<Verdict> {
-        let rung = self.promoted[trial];
-        if rung == scores[trial].len() {
-            return None;
-        }
+        let rung = self.next_rung(trial)?;
         if self.trials[trial].iter().any(|&i| states.has_diverged(i)) {
             return Some(Verdict::End("another run of its trial failed".into()));
         }
         scores[trial][rung]?;
-        let step = self.items[*self.trials[trial].first()?].rungs[rung];
+        let step = self.items[*self.trials[trial].first()?].step_of(rung)?;
         // The step of a rung can differ between trials: runs with larger batches have fewer steps.
         let at = |reason: String| format!("at step {}: {reason}", count(step));
         Some(match verdict(&self.prune, self.metric, scores, (trial, self.trials[trial].len()), rung) {
@@ -239,10 +266,16 @@ impl SweepDecisions {
         }
     }
 
-    /// The score of each trial at each of its rungs.
+    /// The score of each trial at each of its rungs, by the rung's number.
     fn scores(&self, states: &RunStates) -> Vec<Vec<Option<Score>>> {
-        let rungs = |trial: usize| self.trials[trial].first().map_or(0, |&i| self.items[i].rungs.len());
-        (0..self.trials.len()).map(|t| (0..rungs(t)).map(|r| self.score(states, t, r)).collect()).collect()
+        let of = |trial: usize| {
+            let mut scores = vec![None; self.rungs[trial].last().map_or(0, |rung| rung + 1)];
+            for &rung in &self.rungs[trial] {
+                scores[rung] = self.score(states, trial, rung);
+            }
+            scores
+        };
+        (0..self.trials.len()).map(of).collect()
     }
 
     /// Mean score of a trial's runs at a rung, once all of them have reached it; the worst score if one diverged.
@@ -259,9 +292,9 @@ impl SweepDecisions {
     /// Whether a run has steps to train before the next rung of its trial.
     fn has_steps_left(&self, states: &RunStates, run: usize) -> bool {
         let item = &self.items[run];
-        item.scores.get(self.promoted[item.trial]).is_none_or(Option::is_none)
-            && !(self.promoted[item.trial] < item.rungs.len()
-                && self.trials[item.trial].iter().any(|&i| states.has_diverged(i)))
+        self.next_rung(item.trial).is_none_or(|rung| {
+            item.scores[rung].is_none() && !self.trials[item.trial].iter().any(|&i| states.has_diverged(i))
+        })
     }
 }
 
@@ -277,7 +310,8 @@ mod tests {
 
     /// `trials` trials of `seeds` runs of 9 steps, with rungs at 1 and 3.
     fn sweep(prune: Prune, trials: usize, seeds: usize) -> SweepDecisions {
-        let rungs = if prune == Prune::None { Vec::new() } else { vec![1, 3] };
+        let both = [1, 3].into_iter().enumerate().map(|(number, step)| Rung { number, step });
+        let rungs: Vec<Rung> = both.filter(|_| prune != Prune::None).collect();
         let item = |trial| TrialRun::new(trial, rungs.clone());
         SweepDecisions::new(prune, Metric::Accuracy, (0..trials * seeds).map(|i| item(i / seeds)).collect())
     }
@@ -307,7 +341,7 @@ mod tests {
             states.begin(run, 0);
             let from = at[run];
             let mut end = 9;
-            for rung in sweep.items[run].rungs.clone().into_iter().filter(|rung| *rung > from) {
+            for rung in sweep.rung_steps(run).into_iter().filter(|rung| *rung > from) {
                 sweep.measured(run, rung, Metric::Accuracy.score(value(run, rung)));
                 if !sweep.continues_at(states, run, rung) {
                     end = rung;

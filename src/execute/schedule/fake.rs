@@ -18,7 +18,7 @@ use crate::{
         protocol::{Order, Report, Work, WorkerJob},
     },
     observe::{Listener, ObserveError, RunInfo},
-    plan::{Budget, Keep, PlannedRun, Prune, RunConfig, Scratch, Source},
+    plan::{Budget, Keep, PlannedRun, Prune, RunConfig, RungSteps, Scratch, Source},
     source::Preset,
     store::{
         NewRun, RunLock, RunRecord, Store,
@@ -35,7 +35,7 @@ pub enum Act {
     Step(u64),
     /// Reports a dev evaluation after this step with so many of four rows right.
     Eval(u64, usize),
-    /// Asks whether to continue after this step. If not, the run ends there with a checkpoint.
+    /// Asks whether to continue after this step, if a rung is there. If not, the run ends there with a checkpoint.
     Ask(u64),
     /// Still reads its rows, as one of the first acts: before it reports that it begins.
     Read,
@@ -129,14 +129,15 @@ impl Executor for Fake<'_> {
     fn submit(&mut self, slot: usize, job: WorkerJob) -> Result<(), ExecuteError> {
         let worker = &mut self.workers[slot];
         assert!(worker.acts.is_empty(), "slot {slot} is occupied");
-        let Work::Train { micro_batch_tokens, stored, .. } = &job.work else { panic!("{:?}", job.work) };
+        let Work::Train { rungs, micro_batch_tokens, stored } = &job.work else { panic!("{:?}", job.work) };
         let stored = serde_json::to_value(stored).unwrap()["steps"].as_u64().unwrap();
         let from = if stored > 0 { format!(" from {stored}") } else { String::new() };
         let parts = micro_batch_tokens.map_or(String::new(), |tokens| format!(" in parts of {tokens}"));
         self.world.note(format!("{slot}: {}{from}{parts}", job.name));
         let attempt = self.attempts.entry(job.name.clone()).or_default();
         *attempt += 1;
-        let acts = (self.script)(&job.name, *attempt, stored);
+        let mut acts = (self.script)(&job.name, *attempt, stored);
+        acts.retain(|act| !matches!(act, Act::Ask(step) if !rungs.contains(step)));
         let Some(first) = acts.first() else { return Err(ExecuteError::Worker("no process can be started".into())) };
         let from = (!matches!(first, Act::NoDevice(_))).then_some(stored);
         *worker = Worker { from, acts: acts.into(), ..Worker::default() };
@@ -257,6 +258,13 @@ pub struct Bench {
 
 impl Bench {
     pub fn new(names: &[&str]) -> Self {
+        let bench = Self::of(names, |_, _| {});
+        assert!(bench.runs.iter().all(|run| run.steps.total == 9));
+        bench
+    }
+
+    /// Runs of other lengths: `change` sets the settings of each, by its index.
+    pub fn of(names: &[&str], change: impl Fn(usize, &mut RunConfig)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let words = "word ".repeat(40);
         let rows: String = (b'a'..=b't').map(|i| format!("{},{words}{}\n", i % 2, char::from(i))).collect();
@@ -276,19 +284,26 @@ impl Bench {
         let mut prepared = Vec::new();
         for (trial, name) in names.iter().enumerate() {
             config.train.lr = 1e-5 * (trial + 1) as f64;
+            change(trial, &mut config);
             let planned = PlannedRun { trial, name: (*name).into(), point: Vec::new(), config: config.clone() };
             let run = workbench.prepare(&planned).unwrap();
-            assert_eq!(run.steps.total, 9);
+            let total_steps = run.steps.total;
             let labels = &run.dataset.labels;
             let (key, experiment) = (&run.key, "exp");
             store
-                .register(&NewRun { key, name, experiment, config: &config, labels, total_steps: 9, audit: None })
+                .register(&NewRun { key, name, experiment, config: &config, labels, total_steps, audit: None })
                 .unwrap();
             prepared.push(run);
         }
         let world = World::default();
         let (prune, budget, retry, retries) = (Prune::None, Budget::default(), false, 2);
         Self { folder, runs: prepared, world, prune, budget, retry, retries }
+    }
+
+    /// The rungs and the last step of each run, as the plan has them.
+    pub fn courses(&self) -> Vec<RungSteps> {
+        let of = |run: &Prepared| RungSteps::of(&self.prune, &run.config.train, run.examples() as u64);
+        self.runs.iter().map(of).collect()
     }
 
     /// One command, or one call of it, with a slot on each of the devices; what happened with it is appended to the log.

@@ -60,7 +60,7 @@ impl RetryPolicy {
         let first_line = message.lines().next().unwrap_or_default();
         let (attempts, note) = match failure {
             Failure::OutOfMemoryBesideOthers(device) => {
-                (so_far, format!("other runs were on {device} at the same time: tried again alone"))
+                (so_far, format!("other runs were on {device} at the same time: retried alone"))
             }
             Failure::OutOfMemory(batch) => {
                 let now = so_far.micro_batch_tokens.unwrap_or(batch.micro_batch_tokens).min(batch.largest_part);
@@ -69,7 +69,7 @@ impl RetryPolicy {
                     return None;
                 }
                 let note = format!(
-                    "continues with batches computed in parts of at most {half} tokens instead of {now}; the effective batch \
+                    "continues with micro-batches of at most {half} tokens instead of {now}; the effective batch \
                      stays {}",
                     counted(batch.rows as u64, "row")
                 );
@@ -77,7 +77,7 @@ impl RetryPolicy {
             }
             Failure::Crashed if so_far.crashes < self.retries => {
                 let crashes = so_far.crashes + 1;
-                (Attempts { crashes, ..so_far }, format!("tried again ({crashes} of {})", self.retries))
+                (Attempts { crashes, ..so_far }, format!("retried ({crashes} of {})", self.retries))
             }
             Failure::Crashed | Failure::Final => return None,
         };
@@ -101,8 +101,8 @@ mod tests {
         let crash =
             |policy: RetryPolicy, so_far| policy.retry(Failure::Crashed, "it died\nits last output:\nx", so_far);
         let retry = |crashes, tokens, note: &str| Some(Retry { attempts: after(crashes, tokens), note: note.into() });
-        assert_eq!(crash(TWICE, after(0, None)), retry(1, None, "it died; tried again (1 of 2)"));
-        assert_eq!(crash(TWICE, after(1, Some(80))), retry(2, Some(80), "it died; tried again (2 of 2)"));
+        assert_eq!(crash(TWICE, after(0, None)), retry(1, None, "it died; retried (1 of 2)"));
+        assert_eq!(crash(TWICE, after(1, Some(80))), retry(2, Some(80), "it died; retried (2 of 2)"));
         assert_eq!(crash(TWICE, after(2, None)), None);
         assert_eq!(crash(RetryPolicy { retries: 0 }, after(0, None)), None);
     }
@@ -117,7 +117,7 @@ mod tests {
         // For any number of crashes, and also without retries.
         for (policy, so_far) in [(TWICE, after(2, Some(70))), (RetryPolicy { retries: 0 }, after(0, None))] {
             let failure = Failure::OutOfMemoryBesideOthers(DeviceChoice::Cuda(1));
-            let note = "out of memory; other runs were on cuda:1 at the same time: tried again alone".into();
+            let note = "out of memory; other runs were on cuda:1 at the same time: retried alone".into();
             assert_eq!(policy.retry(failure, "out of memory", so_far), Some(Retry { attempts: so_far, note }));
         }
     }
@@ -127,7 +127,7 @@ mod tests {
         let retry = |batch, so_far| TWICE.retry(Failure::OutOfMemory(batch), "out of memory\nmore", so_far);
         let first = retry(BATCH, after(2, None)).unwrap();
         assert_eq!(first.attempts, after(2, Some(300)), "half of the largest part there is");
-        let want = "out of memory; continues with batches computed in parts of at most 300 tokens instead of 600; the effective \
+        let want = "out of memory; continues with micro-batches of at most 300 tokens instead of 600; the effective \
                     batch stays 32 rows";
         assert_eq!(first.note, want);
         let second = retry(BATCH, first.attempts).unwrap();

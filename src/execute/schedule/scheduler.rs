@@ -132,7 +132,7 @@ impl<'a> Scheduler<'a> {
         let on_record = record.environment.as_ref().and_then(|e| e.micro_batch_tokens);
         let attempts = &mut self.attempts[run];
         attempts.micro_batch_tokens = attempts.micro_batch_tokens.or(on_record);
-        let dev = if self.decisions.rungs(run).is_empty() { Vec::new() } else { self.records.dev_scores(run)? };
+        let dev = if self.decisions.rung_steps(run).is_empty() { Vec::new() } else { self.records.dev_scores(run)? };
         self.decisions.stored(run, record.steps, &dev, record.state == RunState::Completed);
         Ok(record)
     }
@@ -244,7 +244,7 @@ impl<'a> Scheduler<'a> {
             }
             Todo::Probes { last_step } => (Work::Probes { last_step }, false),
             Todo::Train(stored) => {
-                let rungs = self.decisions.rungs(run).to_vec();
+                let rungs = self.decisions.rung_steps(run);
                 let micro_batch_tokens = self.attempts[run].micro_batch_tokens;
                 (Work::Train { rungs, micro_batch_tokens, stored }, true)
             }

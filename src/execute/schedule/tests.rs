@@ -11,6 +11,9 @@ use crate::{
     store::RunState,
 };
 
+/// What the plan promises of pruning is what the scheduler does.
+mod pruning;
+
 const CPU: DeviceChoice = DeviceChoice::Cpu;
 const GPU: DeviceChoice = DeviceChoice::Cuda(0);
 const ASHA: Prune = Prune::Asha { reduction_factor: 3, rungs: 2 };
@@ -48,7 +51,7 @@ fn a_crash_is_tried_again_from_the_checkpoint() {
     let want = [
         "0: a",
         "0: cancel",
-        "a: its worker was killed (signal 9); tried again (1 of 2)",
+        "a: its worker was killed (signal 9); retried (1 of 2)",
         "a: retried",
         "0: a from 2",
         "a: completed",
@@ -72,7 +75,7 @@ fn a_crash_without_retries_left_is_a_failure_and_the_next_run_begins() {
     let want = [
         "0: a",
         "0: cancel",
-        "a: its worker was killed (signal 9); tried again (1 of 1)",
+        "a: its worker was killed (signal 9); retried (1 of 1)",
         "a: retried",
         "0: a from 2",
         "0: cancel",
@@ -301,7 +304,7 @@ fn memory_that_ran_out_beside_others_leaves_fewer_runs_at_a_time() {
     let want = [
         "0: a",
         "1: b",
-        "a: a message about oom; other runs were on cuda:0 at the same time: tried again alone",
+        "a: a message about oom; other runs were on cuda:0 at the same time: retried alone",
         "a: retried",
         // Not beside b; then idle workers give their memory back.
         "b: completed",
@@ -325,7 +328,7 @@ fn memory_that_ran_out_alone_halves_the_parts_until_they_are_too_small() {
     };
     let outcome = bench.run(&script);
     // Four rows of 43 tokens.
-    let note = "a: a message about oom; continues with batches computed in parts of at most 86 tokens instead of 172; the \
+    let note = "a: a message about oom; continues with micro-batches of at most 86 tokens instead of 172; the \
                 effective batch stays 4 rows";
     let want = ["0: a", note, "a: retried", "0: a from 1 in parts of 86", "a: failed (oom)", "0: b", "b: completed"];
     assert_eq!(bench.log(), want);

@@ -45,7 +45,7 @@ pub fn compare(
     let instructions = kernels::instructions(precision == Precision::Bf16);
     if on_the_cpu && !has(trained_with, &instructions) {
         problems.push(format!(
-            "it was trained on a processor with other instructions ({}), which round differently; this one has {instructions}: \
+            "it was trained on a processor with a different instruction set ({}), which rounds differently; this one has {instructions}: \
              verify it on a processor like that one",
             trained_with.cpu
         ));

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::{
-    event::{Event, Prediction, Split, StepCompleted, When},
+    event::{Event, Prediction, PredictionBefore, Split, StepCompleted, When},
     metrics::{Metric, Metrics},
     store::{EvalRecord, RunRecord, RunState, Store, StoreError},
 };
@@ -54,6 +54,8 @@ pub struct Comparison {
     steps: Vec<StepCompleted>,
     evaluations: Vec<EvalRecord>,
     predictions: [(Split, Vec<Prediction>); 2],
+    /// Those before training, of the split that is tested; empty in records of earlier versions.
+    before: Vec<PredictionBefore>,
     weights: Option<String>,
     /// The last step to compare; `None` if the run's end is compared too.
     last: Option<u64>,
@@ -84,6 +86,7 @@ impl Comparison {
             steps: stored,
             evaluations: store.evals(&record.key)?,
             predictions: [predictions(Split::Dev)?, predictions(Split::Test)?],
+            before: store.predictions_before(&record.key, record.measured_on())?,
             weights: record.weights_sha256.clone(),
             decision: record.decided.as_ref().map(|decided| format!("{:?}", decided.decision)),
             last,
@@ -114,6 +117,7 @@ impl Comparison {
             Event::StepCompleted(step) => self.step(step),
             Event::EvalCompleted { when, step, split, metrics, .. } => self.evaluation(*when, *step, *split, metrics),
             Event::Predicted { split, predictions } if self.is_exact() => self.predicted(*split, predictions),
+            Event::PredictedBefore { predictions, .. } if self.is_exact() => self.predicted_before(predictions),
             Event::Decided(now) if self.is_exact() => {
                 if let Some(stored) = self.decision.clone() {
                     self.text("the decision", "temperature and thresholds", &stored, &format!("{:?}", now.decision));
@@ -239,6 +243,22 @@ impl Comparison {
         }
     }
 
+    fn predicted_before(&mut self, now: &[PredictionBefore]) {
+        let stored = std::mem::take(&mut self.before);
+        if stored.is_empty() {
+            return;
+        }
+        self.count("predictions before training", "rows", stored.len() as u64, now.len() as u64);
+        // Text shows all bits of a float but those of NaN, and NaN is not equal to itself.
+        let said = |p: &PredictionBefore| format!("{:?} with {:?}", p.predicted, p.probabilities);
+        for (stored, now) in stored.iter().zip(now) {
+            self.result.predictions += 1;
+            let at = format!("the prediction of row {} before training", stored.row);
+            self.count(&at, "row", stored.row.into(), now.row.into());
+            self.text(&at, "prediction", &said(stored), &said(now));
+        }
+    }
+
     fn loss(&mut self, at: &str, stored: f64, now: f64) {
         let near = |tolerance: f64| (stored - now).abs() <= tolerance * stored.abs().max(now.abs());
         if !same(stored, now) && !self.result.tolerance.is_some_and(near) {
@@ -285,7 +305,7 @@ fn tag(split: Split) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::testing::{eval, step, store_with_run};
+    use crate::store::testing::{eval, prediction, step, store_with_run};
 
     /// A comparison with a run of three steps with losses 1, 0.5 and NaN.
     fn comparison(tolerance: Option<f64>, steps: Option<u64>, state: RunState) -> Comparison {
@@ -333,6 +353,33 @@ mod tests {
         assert_eq!(after(near(), &[step(1, f64::NAN)]).unwrap().3, "NaN");
         let other = [eval(When::Before, 0, Split::Test, 2), Event::WeightsKept { sha256: "x".into() }];
         assert_eq!(after(near(), &other), None);
+    }
+
+    #[test]
+    fn predictions_before_training_are_compared_if_they_are_stored() {
+        let event = |rows: &[(u32, &str)]| Event::PredictedBefore {
+            split: Split::Test,
+            predictions: rows.iter().map(|(row, text)| prediction(*row, text).into()).collect(),
+        };
+        let stored = |rows: &[(u32, &str)], tolerance| {
+            let folder = tempfile::tempdir().unwrap();
+            let mut store = store_with_run(folder.path());
+            store.append("k", &[event(rows)]).unwrap();
+            Comparison::new(&store, &store.run("k").unwrap(), tolerance, None).unwrap()
+        };
+        let rows = [(2, "x"), (5, "y")];
+        let mut same = stored(&rows, None);
+        same.take(&event(&rows));
+        assert_eq!((same.result.predictions, same.result.difference.clone()), (2, None));
+        let mut other = event(&rows);
+        if let Event::PredictedBefore { predictions, .. } = &mut other {
+            predictions[1].probabilities = crate::metrics::Probabilities::named(vec![(1, 0.900_000_1), (0, 0.1)]);
+        }
+        let found = after(stored(&rows, None), &[other.clone()]).expect("a difference");
+        assert!(found.2.contains("0.9") && found.3.contains("0.9000001"), "{found:?}");
+        assert_eq!(after(stored(&rows, None), &[event(&rows[..1])]).unwrap().1, "rows");
+        assert_eq!(after(stored(&rows, Some(1e-3)), &[other.clone()]), None, "not bit for bit");
+        assert_eq!(after(stored(&[], None), &[other]), None, "of an earlier version: not compared");
     }
 
     #[test]

@@ -156,7 +156,7 @@ fn sizes(tables: &Tables, value: Value) -> Result<Vec<usize>, String> {
         Value::Int(size) => {
             usize::try_from(*size).map_err(|_| format!("a tensor in it has a size or stride of {size}"))
         }
-        _ => Err("a tensor in it has a size or stride that is not a whole number".into()),
+        _ => Err("a tensor in it has a size or stride that is not an integer".into()),
     };
     items.iter().map(size).collect()
 }

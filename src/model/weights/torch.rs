@@ -59,7 +59,7 @@ fn archive(file: &mut File, size: u64) -> Result<Found, String> {
             continue;
         }
         let name = format!("{folder}data/{}", storage.key);
-        let part = parts.get(&name).ok_or_else(|| format!("its part {name} is missing"))?;
+        let part = parts.get(&name).ok_or_else(|| format!("its entry {name} is missing"))?;
         ranges.insert(storage.key.clone(), (part.start(&name, file, size)?, part.size));
     }
     found(&pickle, value, &ranges, size)

@@ -43,7 +43,7 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
 fn bytes(file: &mut File, at: u64, length: usize) -> Result<Vec<u8>, String> {
     let mut bytes = vec![0; length];
     let read = file.seek(SeekFrom::Start(at)).and_then(|_| file.read_exact(&mut bytes));
-    read.map_err(|e| format!("its list of parts points to where there is nothing: {e}"))?;
+    read.map_err(|e| format!("its central directory points beyond the file: {e}"))?;
     Ok(bytes)
 }
 
@@ -53,7 +53,7 @@ pub(super) fn parts(file: &mut File, size: u64) -> Result<BTreeMap<String, Part>
     let tail = bytes(file, tail_at, (size - tail_at) as usize)?;
     let end = (0..=tail.len().saturating_sub(END)).rev().find(|&at| tail[at..].starts_with(b"PK\x05\x06"));
     let end = end.filter(|at| tail.len() - at >= END);
-    let end = end.ok_or("the file is cut short: the list of its parts, which a zip archive ends with, is missing")?;
+    let end = end.ok_or("the file is cut short: the central directory, which a zip archive ends with, is missing")?;
     let record = &tail[end..];
     let (mut count, mut length, mut start) = (u16_at(record, 10), u32_at(record, 12), u32_at(record, 16));
     if count == 0xffff || length == 0xffff_ffff || start == 0xffff_ffff {
@@ -69,7 +69,7 @@ pub(super) fn parts(file: &mut File, size: u64) -> Result<BTreeMap<String, Part>
         (count, length, start) = (u64_at(&record, 32), u64_at(&record, 40), u64_at(&record, 48));
     }
     if length > LONGEST || start.checked_add(length).is_none_or(|end| end > size) {
-        return Err("its list of parts does not fit into the file".into());
+        return Err("its central directory does not fit into the file".into());
     }
     let list = bytes(file, start, length as usize)?;
     let mut parts = BTreeMap::new();
@@ -78,7 +78,7 @@ pub(super) fn parts(file: &mut File, size: u64) -> Result<BTreeMap<String, Part>
         let (name, part, next) = entry(&list, at)?;
         at = next;
         if parts.insert(name.clone(), part).is_some() {
-            return Err(format!("two of its parts have the name {name}"));
+            return Err(format!("two of its entries have the name {name}"));
         }
     }
     Ok(parts)
@@ -86,7 +86,7 @@ pub(super) fn parts(file: &mut File, size: u64) -> Result<BTreeMap<String, Part>
 
 /// The directory entry at `at`, and the offset of the next.
 fn entry(list: &[u8], at: usize) -> Result<(String, Part, usize), String> {
-    let damaged = || "its list of parts is damaged".to_string();
+    let damaged = || "its central directory is damaged".to_string();
     let fixed = list.get(at..at + ENTRY).filter(|entry| entry.starts_with(b"PK\x01\x02")).ok_or_else(damaged)?;
     let [name, extra, comment] = [28, 30, 32].map(|at| u16_at(fixed, at) as usize);
     let rest = list.get(at + ENTRY..at + ENTRY + name + extra + comment).ok_or_else(damaged)?;
@@ -115,16 +115,16 @@ impl Part {
     /// The offset of its data, in a file of `size` bytes.
     pub fn start(&self, name: &str, file: &mut File, size: u64) -> Result<u64, String> {
         if !self.is_plain {
-            return Err(format!("its part {name} is packed or encrypted, which torch.save never does"));
+            return Err(format!("its entry {name} is compressed or encrypted, which torch.save never does"));
         }
         let local = bytes(file, self.header, LOCAL)?;
         if !local.starts_with(b"PK\x03\x04") {
-            return Err(format!("its part {name} is not where its list says"));
+            return Err(format!("its entry {name} is not where the central directory says"));
         }
         let start = self.header + LOCAL as u64 + u16_at(&local, 26) + u16_at(&local, 28);
         match start.checked_add(self.size) {
             Some(end) if end <= size => Ok(start),
-            _ => Err(format!("its part {name} reaches beyond the file's end")),
+            _ => Err(format!("its entry {name} reaches beyond the file's end")),
         }
     }
 
@@ -132,7 +132,7 @@ impl Part {
     pub fn read(&self, name: &str, file: &mut File, size: u64, most: u64) -> Result<Vec<u8>, String> {
         let start = self.start(name, file, size)?;
         if self.size > most {
-            return Err(format!("its part {name} has {} bytes, more than any model needs", self.size));
+            return Err(format!("its entry {name} has {} bytes, more than any model needs", self.size));
         }
         bytes(file, start, self.size as usize)
     }

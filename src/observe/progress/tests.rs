@@ -134,7 +134,7 @@ fn bars_and_the_lines_above_them() {
         "2/3  avg loss 0.7375",
         "  evaluating test",
         " 2/4 rows",
-        "test 75.0%  200 tok/s  eta 1.0s",
+        "test acc 75.0%  200 tok/s  eta 1.0s",
         "step 2/3  epoch 1",
         "note: the head is new",
         "failed (oom)",

@@ -386,7 +386,8 @@ fn the_heading_says_which_weights_are_kept() {
         [started(), eval(When::During, 4, Split::Dev, 3), eval(When::During, 5, Split::Dev, 2)]
             .iter()
             .for_each(|event| drop(view.tell(&run(1), event)));
-        let shown = if keep == Keep::Best { "best dev 75.0%" } else { "dev 50.0%" };
+        assert!(view.parts()[1].starts_with(&format!("{heading} ")), "{keep:?} {metric:?}: {:?}", view.parts());
+        let shown = if keep == Keep::Best { "best dev acc 75.0%" } else { "dev acc 50.0%" };
         if metric == Metric::Accuracy {
             assert_eq!(view.parts()[1], shown, "{keep:?}");
         }
@@ -453,7 +454,7 @@ fn the_best_so_far_never_gets_worse() {
 fn a_running_evaluation_is_shown() {
     let mut sweep = LiveSweep::default();
     tell(&mut sweep, 1, 0.0, &[started(), step(1, 0.5), Event::EvalProgress { split: Split::Dev, done: 2, total: 5 }]);
-    assert_eq!(sweep.board(0.0).rows[0].evaluating.as_deref(), Some("dev 40%"));
+    assert_eq!(sweep.board(0.0).rows[0].evaluating.as_deref(), Some("eval 40%"));
     tell(&mut sweep, 1, 0.0, &[eval(When::During, 1, Split::Dev, 3)]);
     assert_eq!(sweep.board(0.0).rows[0].evaluating, None);
 }
@@ -471,7 +472,11 @@ fn play(
     let infos = runs.iter().enumerate().map(|(i, (steps, _, cost))| PlannedInfo {
         total_steps: *steps,
         step_cost: *cost,
-        rungs: if prune == Prune::None { Vec::new() } else { vec![steps / 9, steps / 3] },
+        rungs: if prune == Prune::None {
+            Vec::new()
+        } else {
+            vec![Rung { number: 0, step: steps / 9 }, Rung { number: 1, step: steps / 3 }]
+        },
         ..planned(i, RunState::Pending)
     });
     let infos: Vec<PlannedInfo> = infos.collect();

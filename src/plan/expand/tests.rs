@@ -247,7 +247,7 @@ fn folds_are_the_innermost_axis_and_one_trial_with_their_seeds() {
         (Some("3/3".into()), 0.0, true)
     );
     let text = runs[11].config.to_toml().unwrap();
-    assert!(text.contains("test = 0.0  # data.fold decides") && text.contains("fold = \"3/3\""), "{text}");
+    assert!(text.contains("test = 0.0  # data.fold overrides it") && text.contains("fold = \"3/3\""), "{text}");
     assert_eq!(
         sweep(json!({ "axes": { "train.lr": [1e-5, 2e-5] }, "seeds": (0..51).collect::<Vec<_>>(), "folds": 100 }))
             .unwrap_err(),

@@ -99,8 +99,11 @@ fn swept(trials: u64, change: impl Fn(&mut Spec)) -> Vec<String> {
     change(&mut spec);
     let config = resolve(&spec).unwrap();
     let names: Vec<String> = (0..trials).map(|i| format!("run {i}")).collect();
-    let runs: Vec<SweptRun> =
-        names.iter().map(|name| SweptRun { key: name, name, config: &config, rows: 288 }).collect();
+    let runs: Vec<SweptRun> = names
+        .iter()
+        .zip(0..)
+        .map(|(name, trial)| SweptRun { key: name, name, trial, config: &config, rows: 288 })
+        .collect();
     let warnings = of_sweep(&spec.sweep, &runs, Trials { all: trials, ..Trials::default() });
     warnings.into_iter().map(|warning| warning.message).collect()
 }
@@ -132,7 +135,7 @@ fn a_sweep_whose_trials_the_test_rows_choose_gives_a_warning() {
     let with = resolve(&spec).unwrap();
     spec.data.dev = 0.0.into();
     let without = resolve(&spec).unwrap();
-    let run = |key, config| SweptRun { key, name: key, config, rows: 288 };
+    let run = |key, config| SweptRun { key, name: key, trial: 0, config, rows: 288 };
     let runs = [run("a", &with), run("b", &without), run("c", &with)];
     let found = of_sweep(&spec.sweep, &runs, Trials { all: 3, ..Trials::default() });
     assert!(found[0].message.starts_with("1 of 3 runs has no dev split: "), "{found:?}");
@@ -185,9 +188,11 @@ fn a_rule_that_stops_almost_all_gives_a_warning() {
     let found = swept(12, asha);
     assert_eq!(found.len(), 1, "{found:?}");
     // As in the plan and in the live table. The rule in Python, over 2,000 sweeps: 1–3 in nine of ten, in the mean 1.51.
-    let promotions = Promotions::new(3, 2, 12, None);
-    assert_eq!(promotions.span(2), "1–3");
-    let forecast = format!("1–3 of 12 trials to the end ({})", promotions.words(2));
+    let rungs: &[Rung] = &[Rung { number: 0, step: 9 }, Rung { number: 1, step: 27 }];
+    let rule = Prune::Asha { reduction_factor: 3, rungs: 2 };
+    let promotions = Promotions::by(&rule, 12, None, &[(rungs, 81)]).unwrap();
+    assert_eq!(promotions.finishing_words(), "1–3");
+    let forecast = format!("1–3 of 12 trials to the end ({})", promotions.words());
     assert!(found[0].contains(&forecast), "{}", found[0]);
     assert!(swept(2, asha)[0].contains("(2 → 1 → 1)"));
     // Of three rungs, two fall on the first evaluation.
@@ -198,8 +203,29 @@ fn a_rule_that_stops_almost_all_gives_a_warning() {
     });
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].contains(
-        "rungs 1 and 2 both fall on step 20 of 81 and rung 3 falls on step 40 of 81; set train.eval_steps = 3 or less"
+        "rungs 1 and 2 both fall on step 20 of 81, where they count as one, and rung 3 falls on step 40 of 81; set train.eval_steps = 3 or \
+         less"
     ));
+    // Of two rungs on one evaluation one is left, at which one in three goes on, and not one in nine.
+    let found = swept(12, |spec| {
+        asha(spec);
+        (spec.train.epochs, spec.train.eval_steps) = (3, 0);
+    });
+    let one = Promotions::by(&rule, 12, None, &[(&rungs[1..], 27)]).unwrap();
+    assert!((4.0..5.5).contains(&(one.finishing() * 12.0)), "{}", one.finishing());
+    assert_eq!(found.len(), 1, "about four are trained to the end: {found:?}");
+    assert!(found[0].contains("rungs 1 and 2 both fall on step 9 of 27, where they count as one; set"), "{}", found[0]);
+    let found = swept(4, |spec| {
+        asha(spec);
+        (spec.train.epochs, spec.train.eval_steps) = (3, 0);
+    });
+    assert!(found[1].contains("1–2 of 4 trials to the end (4 → 1–2)"), "{found:?}");
+    // Evaluations after steps 8 and 16 of 18 are late for a quarter and a half of them, but there is one for each rung.
+    let late = |spec: &mut Spec| {
+        asha(spec);
+        (spec.sweep.reduction_factor, spec.train.epochs, spec.train.eval_steps) = (2, 2, 8);
+    };
+    assert_eq!(swept(200, late), [""; 0]);
 }
 
 #[test]
@@ -225,7 +251,7 @@ fn unstarted_runs_and_duplicate_points_give_a_warning() {
     let mut spec = spec();
     spec.data.dev = 0.2.into();
     let config = resolve(&spec).unwrap();
-    let run = |key: &'static str, name: &'static str| SweptRun { key, name, config: &config, rows: 288 };
+    let run = |key: &'static str, name: &'static str| SweptRun { key, name, trial: 0, config: &config, rows: 288 };
     let runs = [run("k", "log_steps=1"), run("k", "log_steps=2"), run("k", "log_steps=3"), run("l", "lr=1")];
     let trials = Trials { all: 4, undrawn: 2, repeats: 1 };
     let found: Vec<String> = of_sweep(&spec.sweep, &runs, trials).into_iter().map(|w| w.message).collect();

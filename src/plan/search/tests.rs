@@ -74,7 +74,7 @@ fn a_search_has_all_its_trials_each_with_every_seed() {
         }
         let all: BTreeSet<_> = names(&expansion.runs).into_iter().collect();
         assert_eq!(all.len(), 48, "{search}");
-        // Warm-up is drawn only for linear schedules, and the zip's keys vary together.
+        // Warmup is drawn only for linear schedules, and the zip's keys vary together.
         for run in &expansion.runs {
             let scheduler = run.point.iter().find(|(key, _)| key == "train.scheduler").unwrap().1.as_str();
             let warmup = run.point.iter().any(|(key, _)| key == "train.warmup_ratio");

@@ -31,6 +31,35 @@ pub struct Axis<'a> {
     pub format: &'a dyn Fn(f64) -> String,
 }
 
+/// Space around a plot, in drawing units: above it, left of it, and between its lower end and what is below its axis.
+const ABOVE: i32 = 84;
+const LEFT: (i32, i32) = (16, 128);
+const BELOW: (i32, i32) = (12, 84);
+
+/// Where the values of a plot are drawn.
+pub struct Frame {
+    x: Range<f64>,
+    y: Range<f64>,
+    /// The lower left and the upper right corner, in drawing units.
+    corners: [(f64, f64); 2],
+}
+
+impl Frame {
+    /// The frame of [`plot`] with the same space at the right and below, in a drawing of this width and height.
+    pub fn of((width, height): (u32, u32), (right, below): (f64, f64), x: Range<f64>, y: Range<f64>) -> Self {
+        let foot = f64::from(height) - below.trunc() - f64::from(BELOW.0 + BELOW.1);
+        let corners = [(f64::from(LEFT.0 + LEFT.1), foot), (f64::from(width) - right.trunc(), f64::from(ABOVE))];
+        Self { x, y, corners }
+    }
+
+    /// Where a value is drawn; values beyond an axis are at its end.
+    pub fn at(&self, (x, y): (f64, f64)) -> (f64, f64) {
+        let share = |value: f64, of: &Range<f64>| ((value - of.start) / (of.end - of.start)).clamp(0.0, 1.0);
+        let [(left, foot), (right, head)] = self.corners;
+        (left + (right - left) * share(x, &self.x), foot + (head - foot) * share(y, &self.y))
+    }
+}
+
 /// Draws axes, labels and horizontal grid lines, leaving `right` units free at the right and `below` units below.
 pub fn plot<'a, DB: DrawingBackend>(
     area: &'a Area<DB>,
@@ -39,12 +68,12 @@ pub fn plot<'a, DB: DrawingBackend>(
     y: Axis<'_>,
 ) -> Result<Plot<'a, DB>, DrawingAreaErrorKind<DB::ErrorType>> {
     let mut chart = ChartBuilder::on(area)
-        .margin_top(84)
-        .margin_left(16)
+        .margin_top(ABOVE)
+        .margin_left(LEFT.0)
         .margin_right(right as i32)
-        .margin_bottom(12 + below as i32)
-        .x_label_area_size(84)
-        .y_label_area_size(128)
+        .margin_bottom(BELOW.0 + below as i32)
+        .x_label_area_size(BELOW.1)
+        .y_label_area_size(LEFT.1)
         .build_cartesian_2d(x.range, y.range)?;
     let labels = style(SMALL, MUTED, At::Middle);
     chart
@@ -105,6 +134,8 @@ pub fn number(length: f64, value: f64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use plotters::{drawing::IntoDrawingArea, prelude::SVGBackend};
+
     use super::*;
 
     #[test]
@@ -114,6 +145,23 @@ mod tests {
         {
             assert!((round_end(value, 7) - end).abs() < 1e-9 * end, "{value}: {}", round_end(value, 7));
         }
+    }
+
+    #[test]
+    fn a_frame_says_where_values_are_drawn() {
+        super::super::fonts::register_measure();
+        let mut text = String::new();
+        let area = SVGBackend::with_string(&mut text, (1800, 900)).into_drawing_area();
+        let axis = |range: Range<f64>| Axis { range, title: "", labels: 5, format: &whole };
+        let (x, y, space) = (-0.5..20.0, 0.0..1.5, (310.7, 60.2));
+        let chart = plot(&area, space, axis(x.clone()), axis(y.clone())).unwrap();
+        let frame = Frame::of((1800, 900), space, x, y);
+        for value in [(-0.5, 0.0), (20.0, 1.5), (3.0, 0.7)] {
+            let (drawn, said) = (chart.backend_coord(&value), frame.at(value));
+            let far = (f64::from(drawn.0) - said.0).hypot(f64::from(drawn.1) - said.1);
+            assert!(far < 1.5, "{value:?}: {drawn:?} {said:?}");
+        }
+        assert_eq!(frame.at((99.0, -1.0)), frame.at((20.0, 0.0)));
     }
 
     #[test]

@@ -6,7 +6,9 @@ use super::{
     Area, Chart, Drawn, Legible,
     axes::{number, round_end},
     pen::{self, At},
-    theme, width,
+    theme,
+    values::{Value, Values},
+    width,
 };
 use crate::{
     metrics::{Metric, Unit},
@@ -42,6 +44,8 @@ pub struct Change {
 
 const TOP: f64 = 128.0;
 const FOOT: f64 = 92.0;
+/// Space at the right of the plot.
+const RIGHT: f64 = 280.0;
 /// Height of a run with two lines.
 const ROW: f64 = 62.0;
 
@@ -73,6 +77,17 @@ impl BeforeAfterChart {
         (low, high, (high - low) / 5.0)
     }
 
+    /// Where a value is drawn.
+    fn x(&self, width: f64, value: f64) -> f64 {
+        let (left, right, (low, high, _)) = (self.left(width), width - RIGHT, self.axis());
+        left + ((value.clamp(low, high) - low) / (high - low)) * (right - left)
+    }
+
+    /// The middle of a run's row.
+    fn y(&self, width: f64, run: usize) -> f64 {
+        TOP + self.row(width) * (run as f64 + 0.5)
+    }
+
     /// Height of each run.
     fn row(&self, width: f64) -> f64 {
         let most = self.changes.iter().map(|change| self.lines(&change.name, width).len()).max().unwrap_or(0);
@@ -89,6 +104,24 @@ impl Chart for BeforeAfterChart {
         self.changes.iter().map(|c| c.name.as_str()).collect()
     }
 
+    fn values(&self, width: u32) -> Values {
+        let width = f64::from(width);
+        let values = self.changes.iter().enumerate().flat_map(|(i, change)| {
+            let value = |when: &str, (value, interval): (f64, Option<Interval>)| Value {
+                at: (self.x(width, value), self.y(width, i)),
+                series: Some(i),
+                text: match interval {
+                    Some(interval) => {
+                        format!("{when}: {}", self.metric.text_with(value, (interval.low, interval.high)))
+                    }
+                    None => format!("{when}: {}", self.metric.text(value)),
+                },
+            };
+            change.before.map(|before| value("before", before)).into_iter().chain([value("after", change.after)])
+        });
+        Values { names: self.changes.iter().map(|change| change.name.clone()).collect(), values: values.collect() }
+    }
+
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
         pen::title(
             area,
@@ -96,10 +129,10 @@ impl Chart for BeforeAfterChart {
         )?;
         let width = width(area);
         let (left, row) = (self.left(width), self.row(width));
-        let right = width - 280.0;
+        let right = width - RIGHT;
         let bottom = TOP + row * self.changes.len() as f64;
         let (low, high, distance) = self.axis();
-        let x = |value: f64| left + ((value.clamp(low, high) - low) / (high - low)) * (right - left);
+        let x = |value: f64| self.x(width, value);
         for tick in 0..=5 {
             let value = low + f64::from(tick) * distance;
             pen::path(area, &[(x(value), TOP - 20.0), (x(value), bottom)], pen::stroke(theme::GRID, 1.0, 2))?;
@@ -121,7 +154,7 @@ impl Chart for BeforeAfterChart {
             pen::text(area, (x(baseline), TOP - 42.0), &note, pen::SMALL, theme::MUTED, At::Middle)?;
         }
         for (i, change) in self.changes.iter().enumerate() {
-            let y = TOP + row * (i as f64 + 0.5);
+            let y = self.y(width, i);
             let name = legible.or(&change.name, || change.key.clone());
             let lines = self.lines(&name, width);
             let first = y - (lines.len() as f64 - 1.0) * pen::SMALL / 2.0;

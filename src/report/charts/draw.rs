@@ -10,6 +10,7 @@ use plotters::{
 use plotters_backend::DrawingErrorKind;
 
 use super::{Area, Chart, Drawn, Fonts, Legible, ReportError, WIDTH, bitmap, files, fonts, theme};
+use crate::report::format;
 
 /// The chart as an SVG document with real text and no style of its own: [`STANDALONE_STYLE`] or the enclosing page gives it
 /// its colours, including those for dark mode.
@@ -24,8 +25,15 @@ pub fn svg(name: &str, chart: &impl Chart, width: u32) -> Result<String, ReportE
     // plotters sets width and height to the size of the view box, and centres text by half the height of an "x"; the digits and
     // capitals in charts are higher.
     let size = format!("width=\"{width}\" height=\"{height}\"");
-    let half = format!("width=\"{}\" height=\"{}\" role=\"img\"", width / 2, height / 2);
-    Ok(text.replacen(&size, &half, 1).replace("dy=\"0.5ex\"", "dy=\"0.35em\""))
+    let half = format!("width=\"{}\" height=\"{}\"", width / 2, height / 2);
+    Ok(format::visible(&text.replacen(&size, &half, 1).replace("dy=\"0.5ex\"", "dy=\"0.35em\"")))
+}
+
+/// The SVG as a file of its own: with a name for those who cannot see it, and with its colours for dark mode.
+pub fn standalone(svg: &str, alt: &str) -> String {
+    let alt = alt.replace('&', "&amp;").replace('<', "&lt;");
+    let named = svg.replacen("<svg ", "<svg role=\"img\" ", 1);
+    named.replacen(">\n", &format!(">\n<title>{alt}</title>\n{}", theme::STANDALONE_STYLE), 1)
 }
 
 /// Writes the chart as a PNG file, with the characters that `fonts` have.

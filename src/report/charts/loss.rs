@@ -1,32 +1,68 @@
-//! Training loss by step: thin for each step, bold for the moving average.
+//! A value of each step, such as the training loss: thin for each step, bold for the moving average; of several runs of a trial their mean and
+//! the band that they cover.
 
-use plotters::{element::PathElement, prelude::DrawingBackend, style::RGBColor};
+use plotters::{
+    element::{Circle, PathElement, Polygon},
+    prelude::{Color, DrawingBackend},
+    style::RGBColor,
+};
 
 use super::{
-    Area, Chart, Drawn, Legible,
-    axes::{Axis, plot, round_end, whole},
+    Area, Chart, Drawn, Legible, WIDTH,
+    axes::{Axis, Frame, plot, round_end, whole},
     pen::{self, At, LegendArea, LegendEntry},
-    theme, width,
+    theme,
+    values::{MOST_VALUES, Value, Values, evenly},
+    width,
 };
-use crate::format::{decimals, rate};
+use crate::{
+    format::{decimals, rate},
+    metrics::Metric,
+};
 
-/// Loss curves of one or several runs.
+/// Curves by step.
+#[derive(Default)]
 pub struct LossChart {
+    /// Title.
+    pub title: &'static str,
     /// One for each run; later ones are drawn on top.
     pub curves: Vec<Curve>,
+    /// Means over the runs of a trial, which are drawn above all curves.
+    pub means: Vec<Mean>,
+    /// Values of evaluations.
+    pub dots: Vec<Dots>,
     /// What the colours mean; empty for one run.
     pub legend: Vec<LegendEntry>,
-    /// Weight of the past in the moving average.
+    /// Whether curves are averages over the runs of a trial.
+    pub averaged: bool,
+    /// Weight of the past in the moving average; 0 for none.
     pub smoothing: f64,
-    /// What the loss is, with its unit.
+    /// What the value is, with its unit.
     pub of: &'static str,
+    /// A value at which a dashed line is drawn.
+    pub mark: Option<f64>,
+    /// Whether the axis has all values, however large.
+    pub whole: bool,
 }
 
-/// The loss of one run.
+/// How a curve is drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weight {
+    /// Each step thin, the moving average bold.
+    Alone,
+    /// The moving average, bold.
+    Average,
+    /// The moving average, faint below the mean of its trial.
+    Beneath,
+    /// The moving average, grey and thin.
+    Other,
+}
+
+/// The values of one run.
 pub struct Curve {
     /// Its colour.
     pub colour: RGBColor,
-    /// (step, loss) of each step.
+    /// (step, value) of each step.
     pub raw: Vec<(f64, f64)>,
     /// (step, moving average) of each step.
     pub smooth: Vec<(f64, f64)>,
@@ -34,22 +70,77 @@ pub struct Curve {
     pub ended_early: bool,
     /// Whether the run completed: the range of the axis is that of completed runs, if there are any.
     pub completed: bool,
+    /// How it is drawn.
+    pub weight: Weight,
+}
+
+/// The mean of several curves, and the range that they cover: three lists of equal length.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mean {
+    /// Its colour.
+    pub colour: RGBColor,
+    /// (step, mean).
+    pub points: Vec<(f64, f64)>,
+    /// (step, lowest value).
+    pub low: Vec<(f64, f64)>,
+    /// (step, highest value).
+    pub high: Vec<(f64, f64)>,
+}
+
+impl Default for Mean {
+    fn default() -> Self {
+        Self { colour: theme::PALETTE[0], points: Vec::new(), low: Vec::new(), high: Vec::new() }
+    }
+}
+
+impl Mean {
+    /// The outline of its band, from at most this many positions, each with the lowest and the highest value since the one before it; empty
+    /// without a range.
+    pub fn outline(&self, most: usize) -> Vec<(f64, f64)> {
+        let every = self.low.len().div_ceil(most.max(1)).max(1);
+        let ends = |points: &[(f64, f64)], of: fn(f64, f64) -> f64| {
+            let end = |chunk: &[(f64, f64)]| Some((chunk.last()?.0, chunk.iter().map(|p| p.1).reduce(of)?));
+            points.chunks(every).filter_map(end).collect::<Vec<_>>()
+        };
+        let (low, high) = (ends(&self.low, f64::min), ends(&self.high, f64::max));
+        if low == high { Vec::new() } else { low.into_iter().chain(high.into_iter().rev()).collect() }
+    }
+}
+
+/// Values of evaluations, joined by a line.
+pub struct Dots {
+    /// Their colour.
+    pub colour: RGBColor,
+    /// (step, value).
+    pub points: Vec<(f64, f64)>,
+    /// Whether they are faint, below a mean.
+    pub beneath: bool,
 }
 
 impl Curve {
-    /// Where it ends: at its last step, whose loss may not be a number, at the height of the last one that is.
+    /// What is drawn of it that reaches farthest: each step, or only the moving average.
+    fn drawn(&self) -> &[(f64, f64)] {
+        if self.weight == Weight::Alone { &self.raw } else { &self.smooth }
+    }
+
+    /// Where it ends: at its last step, whose value may not be a number, at the height of the last one that is.
     fn end(&self) -> Option<(f64, f64)> {
         let (last, _) = self.smooth.last()?;
         Some((*last, self.smooth.iter().rfind(|p| p.1.is_finite())?.1))
     }
 }
 
-/// Curves with more points than this share pixel columns, and are thinned to about this many.
-const POINTS: usize = 1400;
+/// Space that axes and margins take beside a plot and its legend.
+const BESIDE: f64 = 144.0;
 
-/// Labels of the loss axis.
+/// Columns of pixels of a plot: two drawing units are one. Curves have at most two points in each.
+fn columns(width: f64, right: f64) -> usize {
+    ((width - BESIDE - right) / 2.0).max(100.0) as usize
+}
+
+/// Labels of the vertical axis.
 const LABELS: usize = 7;
-/// First losses of a run that are part of the axis.
+/// First values of a run that are part of the axis.
 const FIRST: usize = 10;
 
 /// The value below which this share of the values lies: the lower of two neighbours.
@@ -59,7 +150,7 @@ fn quantile(values: &[f64], share: f64) -> f64 {
     sorted[((sorted.len() - 1) as f64 * share) as usize]
 }
 
-/// A loss at the axis, with as many digits as tell its labels apart.
+/// A value at the axis, with as many digits as tell its labels apart.
 fn label(top: f64, value: f64) -> String {
     match top {
         1e5.. => rate(value),
@@ -73,36 +164,81 @@ fn label(top: f64, value: f64) -> String {
 }
 
 impl LossChart {
-    /// Upper end of the loss axis, at a label. A run alone that did not complete is shown whole. Otherwise the axis is that of the
-    /// completed runs, or of all if there are none: of each, three times the 90% quantile of its losses, or somewhat more than its first ones
-    /// if these are higher; and of these the median. So a run that diverges does not flatten the others.
+    /// Upper end of the vertical axis, at a label. A run alone that did not complete is shown whole. Otherwise the axis is that of the
+    /// completed runs, or of all if there are none: of each, three times the 90% quantile of its values, or somewhat more than its first ones
+    /// if these are higher; and of these the median. So a run that diverges does not flatten the others. All evaluations are on it.
     pub fn top(&self) -> f64 {
-        let finite = |curve: &Curve| -> Vec<f64> { curve.raw.iter().map(|p| p.1).filter(|v| v.is_finite()).collect() };
+        let finite =
+            |curve: &Curve| -> Vec<f64> { curve.drawn().iter().map(|p| p.1).filter(|v| v.is_finite()).collect() };
         let runs = |all: bool| -> Vec<Vec<f64>> {
             self.curves.iter().filter(|c| all || c.completed).map(finite).filter(|v| !v.is_empty()).collect()
         };
         let (all, completed) = (runs(true), runs(false));
-        let usual = |losses: &Vec<f64>| {
-            let first = quantile(&losses[..losses.len().min(FIRST)], 0.5);
-            (3.0 * quantile(losses, 0.9)).max(1.5 * first)
+        let usual = |values: &Vec<f64>| {
+            let first = quantile(&values[..values.len().min(FIRST)], 0.5);
+            (3.0 * quantile(values, 0.9)).max(1.5 * first)
         };
         let caps: Vec<f64> = if completed.is_empty() { &all } else { &completed }.iter().map(usual).collect();
-        let whole = all.len() == 1 && completed.is_empty();
+        let whole = self.whole || all.len() == 1 && completed.is_empty();
         let cap = if whole || caps.is_empty() { f64::INFINITY } else { quantile(&caps, 0.5) };
         let largest = all.iter().flatten().copied().fold(0.0, f64::max);
-        round_end(largest.min(cap), LABELS)
+        let dots = self.dots.iter().flat_map(|dots| &dots.points).map(|p| p.1).filter(|v| v.is_finite());
+        round_end(dots.fold(largest.min(cap), f64::max), LABELS)
     }
 
-    /// The highest loss of any step.
+    /// The last step of the axis.
+    fn last(&self) -> f64 {
+        let dots = self.dots.iter().flat_map(|dots| &dots.points);
+        self.curves.iter().filter_map(|c| c.raw.last()).chain(dots).map(|p| p.0).fold(1.0, f64::max)
+    }
+
+    /// The highest value that is drawn of any step.
     pub fn highest(&self) -> f64 {
-        self.curves.iter().flat_map(|c| &c.raw).map(|p| p.1).filter(|v| v.is_finite()).fold(0.0, f64::max)
+        self.curves.iter().flat_map(Curve::drawn).map(|p| p.1).filter(|v| v.is_finite()).fold(0.0, f64::max)
     }
 
-    /// The number of steps, over all runs, with a loss above the axis.
+    /// The number of steps, over all runs, of which what is drawn is above the axis.
     pub fn cut(&self) -> usize {
         let top = self.top();
-        self.curves.iter().flat_map(|c| &c.raw).filter(|p| p.1.is_finite() && p.1 > top).count()
+        self.curves.iter().flat_map(Curve::drawn).filter(|p| p.1.is_finite() && p.1 > top).count()
     }
+
+    /// The share of the steps with a value above this one.
+    pub fn above(&self, mark: f64) -> f64 {
+        let finite = || self.curves.iter().flat_map(|c| &c.raw).filter(|p| p.1.is_finite());
+        finite().filter(|p| p.1 > mark).count() as f64 / finite().count().max(1) as f64
+    }
+
+    /// Whether any curve has more steps than the chart has columns of pixels.
+    pub fn is_thinned(&self) -> bool {
+        let columns = columns(f64::from(WIDTH), LegendArea::of(&self.legend, WIDTH).right);
+        self.curves.iter().any(|curve| curve.weight == Weight::Alone && curve.raw.len() > 2 * columns)
+    }
+
+    /// A value at the axis.
+    fn label(&self, top: f64, value: f64) -> String {
+        match self.whole && top < 0.1 {
+            true if value == 0.0 => "0".into(),
+            true => rate(value),
+            false => label(top, value),
+        }
+    }
+
+    /// What thin and bold lines are.
+    fn key(&self) -> String {
+        let alone = self.curves.iter().any(|curve| curve.weight == Weight::Alone);
+        match (self.smoothing > 0.0, self.averaged, alone) {
+            (false, ..) => String::new(),
+            (true, true, _) => format!("moving averages, weight {} · band: lowest to highest run", self.smoothing),
+            (true, false, true) => format!("thin: each step · bold: moving average, weight {}", self.smoothing),
+            (true, false, false) => format!("moving average, weight {}", self.smoothing),
+        }
+    }
+}
+
+/// A value beside the pointer: small ones, such as learning rates, with their exponent.
+fn shown(value: f64) -> String {
+    if value != 0.0 && value.abs() < 0.01 { rate(value) } else { Metric::Loss.text(value) }
 }
 
 impl Chart for LossChart {
@@ -114,34 +250,83 @@ impl Chart for LossChart {
         self.legend.iter().map(|e| e.name.as_str()).collect()
     }
 
+    fn values(&self, width: u32) -> Values {
+        let legend = LegendArea::of(&self.legend, width);
+        let space = (legend.right, legend.below);
+        let frame = Frame::of((width, self.height(width)), space, 0.0..self.last(), 0.0..self.top());
+        let bold = self.curves.iter().filter(|curve| matches!(curve.weight, Weight::Alone | Weight::Average));
+        let lines: Vec<(RGBColor, &[(f64, f64)])> = bold
+            .map(|curve| (curve.colour, &curve.smooth[..]))
+            .chain(self.means.iter().map(|mean| (mean.colour, &mean.points[..])))
+            .chain(self.dots.iter().filter(|dots| !dots.beneath).map(|dots| (dots.colour, &dots.points[..])))
+            .collect();
+        let most = MOST_VALUES / lines.len().max(1);
+        let values = lines.into_iter().flat_map(|(colour, points)| {
+            let series = self.legend.iter().position(|entry| entry.colour == colour);
+            let points: Vec<_> = points.iter().filter(|p| p.1.is_finite()).collect();
+            let value =
+                |p: &(f64, f64)| Value { at: frame.at(*p), series, text: format!("step {}: {}", p.0, shown(p.1)) };
+            evenly(&points, most).map(|p| value(p)).collect::<Vec<_>>()
+        });
+        Values { names: pen::names(&self.legend), values: values.collect() }
+    }
+
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
-        pen::title(area, "Training loss")?;
+        pen::title(area, self.title)?;
         let area_of_legend = LegendArea::of(&self.legend, width(area) as u32);
+        let columns = columns(width(area), area_of_legend.right);
         let top = self.top();
-        let last = self.curves.iter().filter_map(|c| c.raw.last()).map(|p| p.0).fold(1.0, f64::max);
+        let last = self.last();
         let mut chart = plot(
             area,
             (area_of_legend.right, area_of_legend.below),
             Axis { range: 0.0..last, title: "optimiser step", labels: (last as usize + 1).min(11), format: &whole },
-            Axis { range: 0.0..top, title: self.of, labels: LABELS, format: &|v| label(top, v) },
+            Axis { range: 0.0..top, title: self.of, labels: LABELS, format: &|v| self.label(top, v) },
         )?;
         let cut = |(x, y): (f64, f64)| (x, y.min(top));
+        let cut_all = |points: Vec<(f64, f64)>| points.into_iter().map(cut).collect::<Vec<_>>();
         let many = self.curves.len() > 1;
-        for curve in &self.curves {
+        for curve in self.curves.iter().filter(|curve| curve.weight == Weight::Alone) {
             let style = pen::stroke(curve.colour, if many { 0.18 } else { 0.35 }, 2);
-            for part in parts(&envelope(&curve.raw)) {
-                let points: Vec<_> = part.into_iter().map(cut).collect();
-                chart.draw_series([PathElement::new(points, style)])?;
+            for part in parts(&envelope(&curve.raw, columns)) {
+                chart.draw_series([PathElement::new(cut_all(part), style)])?;
             }
+        }
+        for mean in &self.means {
+            let outline = cut_all(mean.outline(columns / 2));
+            chart.draw_series((!outline.is_empty()).then(|| Polygon::new(outline, mean.colour.mix(0.15).filled())))?;
         }
         let mut ends = Vec::new();
         for curve in &self.curves {
-            for part in parts(&thin(&curve.smooth)) {
-                let points: Vec<_> = part.into_iter().map(cut).collect();
-                chart.draw_series([PathElement::new(points, pen::stroke(curve.colour, 1.0, 5))])?;
+            let (opacity, stroke, points) = match curve.weight {
+                Weight::Alone | Weight::Average => (1.0, 5, columns),
+                Weight::Beneath => (0.45, 2, columns / 2),
+                Weight::Other => (0.8, 3, columns / 2),
+            };
+            for part in parts(&thin(&curve.smooth, points)) {
+                let style = pen::stroke(curve.colour, opacity, stroke);
+                chart.draw_series([PathElement::new(cut_all(part), style)])?;
             }
             let end = curve.end().map(|p| chart.backend_coord(&cut(p)));
             ends.extend(end.map(|(x, y)| (curve, (f64::from(x), f64::from(y)))));
+        }
+        for mean in &self.means {
+            let points = cut_all(thin(&mean.points, columns));
+            chart.draw_series([PathElement::new(points, pen::stroke(mean.colour, 1.0, 5))])?;
+        }
+        for dots in &self.dots {
+            let (opacity, radius) = if dots.beneath { (0.45, 4) } else { (1.0, 7) };
+            let points = cut_all(dots.points.clone());
+            let style = pen::stroke(dots.colour, opacity, if dots.beneath { 2 } else { 4 });
+            chart.draw_series([PathElement::new(points.clone(), style)])?;
+            let dot = |p| Circle::new(p, radius, dots.colour.mix(opacity).filled());
+            chart.draw_series(points.into_iter().map(dot))?;
+        }
+        if let Some(mark) = self.mark.filter(|mark| *mark < top) {
+            let at = |x: f64| chart.backend_coord(&(x, mark));
+            let ((x0, y), (x1, _)) = (at(0.0), at(last));
+            let (x0, x1, y) = (f64::from(x0), f64::from(x1), f64::from(y));
+            pen::dashes(area, (x0, y), (x1, y), pen::stroke(theme::MUTED, 1.0, 3))?;
         }
         for (curve, (x, y)) in ends {
             if curve.ended_early {
@@ -150,8 +335,15 @@ impl Chart for LossChart {
                 pen::dot(area, (x, y), 8, curve.colour, true)?;
             }
         }
-        let key = format!("thin: each step · bold: moving average, weight {}", self.smoothing);
-        pen::text(area, (width(area) - 24.0, 40.0), &key, pen::SMALL, theme::MUTED, At::Right)?;
+        let narrow = width(area) < f64::from(WIDTH);
+        pen::text(
+            area,
+            (width(area) - 24.0, if narrow { 74.0 } else { 40.0 }),
+            &self.key(),
+            pen::SMALL,
+            theme::MUTED,
+            At::Right,
+        )?;
         area_of_legend.draw(area, &self.legend, legible)
     }
 }
@@ -168,19 +360,19 @@ fn parts(points: &[(f64, f64)]) -> Vec<Vec<(f64, f64)>> {
     points.split(|p| !p.1.is_finite()).filter(|part| !part.is_empty()).map(<[_]>::to_vec).collect()
 }
 
-/// At most [`POINTS`] evenly spaced points, including the last.
-fn thin(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    let every = points.len().div_ceil(POINTS).max(1);
+/// At most this many evenly spaced points, including the last.
+fn thin(points: &[(f64, f64)], most: usize) -> Vec<(f64, f64)> {
+    let every = points.len().div_ceil(most.max(1)).max(1);
     points.chunks(every).filter_map(|chunk| chunk.last().copied()).collect()
 }
 
-/// About [`POINTS`] points: the lowest and the highest value of each section, so that peaks are kept.
-fn envelope(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    if points.len() <= POINTS {
+/// At most about two points in each of these columns: the lowest and the highest value of each section, so that peaks are kept.
+fn envelope(points: &[(f64, f64)], columns: usize) -> Vec<(f64, f64)> {
+    if points.len() <= 2 * columns {
         return points.to_vec();
     }
-    let every = points.len().div_ceil(POINTS / 2);
-    let mut out = Vec::with_capacity(POINTS + 2);
+    let every = points.len().div_ceil(columns);
+    let mut out = Vec::with_capacity(2 * columns + 2);
     for chunk in points.chunks(every) {
         let by = |a: &&(f64, f64), b: &&(f64, f64)| a.1.total_cmp(&b.1);
         let finite = || chunk.iter().filter(|p| p.1.is_finite());
@@ -200,9 +392,10 @@ mod tests {
     fn chart(losses: &[&[f64]]) -> LossChart {
         let curve = |values: &&[f64]| {
             let raw: Vec<_> = values.iter().enumerate().map(|(i, v)| (i as f64 + 1.0, *v)).collect();
-            Curve { colour: theme::PALETTE[0], smooth: raw.clone(), raw, ended_early: false, completed: true }
+            let (colour, weight) = (theme::PALETTE[0], Weight::Alone);
+            Curve { colour, smooth: raw.clone(), raw, ended_early: false, completed: true, weight }
         };
-        LossChart { curves: losses.iter().map(curve).collect(), legend: Vec::new(), smoothing: 0.9, of: "loss" }
+        LossChart { curves: losses.iter().map(curve).collect(), smoothing: 0.9, of: "loss", ..LossChart::default() }
     }
 
     #[test]
@@ -255,11 +448,48 @@ mod tests {
     fn thinning_keeps_peaks_and_the_last_point() {
         let mut points: Vec<_> = (1..=100_000).map(|i| (f64::from(i), 0.5)).collect();
         points[54_321].1 = 9.0;
-        let raw = envelope(&points);
-        assert!(raw.len() <= POINTS + 2 && raw.contains(&(54_322.0, 9.0)));
+        let raw = envelope(&points, 700);
+        assert!(raw.len() <= 1400 && raw.contains(&(54_322.0, 9.0)));
         assert!(raw.windows(2).all(|w| w[0].0 <= w[1].0));
-        let smooth = thin(&points);
-        assert!(smooth.len() <= POINTS && smooth.last() == points.last());
+        let smooth = thin(&points, 700);
+        assert!(smooth.len() <= 700 && smooth.last() == points.last());
+        // A wide plot has more columns of pixels than a narrow one.
+        assert_eq!((columns(1800.0, 480.0), columns(900.0, 40.0)), (588, 358));
+    }
+
+    #[test]
+    fn evaluations_are_on_the_axis_and_learning_rates_are_whole() {
+        let mut c = chart(&[&[0.7, 0.6, 0.5, 0.4]]);
+        assert!((c.top() - 0.8).abs() < 1e-12);
+        c.dots.push(Dots { colour: theme::PALETTE[1], points: vec![(4.0, 2.1)], beneath: false });
+        assert!((c.top() - 2.5).abs() < 1e-12, "{}", c.top());
+        let mut rates = chart(&[&[1e-7, 1e-7, 1e-7, 1e-5]]);
+        assert!(rates.top() < 1e-5);
+        rates.whole = true;
+        assert!((rates.top() - 1e-5).abs() < 1e-12, "{}", rates.top());
+        assert_eq!([rates.label(1e-5, 2e-6), rates.label(1e-5, 0.0)], ["2e-6", "0"]);
+        assert_eq!(rates.above(5e-6), 0.25);
+    }
+
+    /// Of averages the axis is that of the averages: single steps are not drawn.
+    #[test]
+    fn the_axis_is_of_what_is_drawn() {
+        let mut c = chart(&[&[0.7, 3.0, 0.1]]);
+        c.curves[0].smooth = vec![(1.0, 0.7), (2.0, 0.75), (3.0, 0.6)];
+        assert!(c.top() > 2.0);
+        c.curves[0].weight = Weight::Average;
+        assert!((c.top() - 0.8).abs() < 1e-12 && c.highest() == 0.75 && c.cut() == 0, "{}", c.top());
+    }
+
+    #[test]
+    fn a_band_goes_there_along_its_lower_end_and_back_along_the_upper() {
+        let points = vec![(1.0, 2.0), (2.0, 3.0)];
+        let mean =
+            Mean { low: vec![(1.0, 1.0), (2.0, 2.0)], high: vec![(1.0, 3.0), (2.0, 4.0)], points, ..Mean::default() };
+        assert_eq!(mean.outline(10), [(1.0, 1.0), (2.0, 2.0), (2.0, 4.0), (1.0, 3.0)]);
+        // Two positions that share a column of pixels: their lowest and their highest value.
+        assert_eq!(mean.outline(1), [(2.0, 1.0), (2.0, 4.0)]);
+        assert!(Mean { high: mean.low.clone(), ..mean }.outline(10).is_empty(), "one run has no band");
     }
 
     #[test]

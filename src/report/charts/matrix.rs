@@ -5,7 +5,9 @@ use plotters::{prelude::DrawingBackend, style::RGBColor};
 use super::{
     Area, Chart, Drawn, Legible,
     pen::{self, At},
-    theme, width,
+    theme,
+    values::{MOST_VALUES, Value, Values},
+    width,
 };
 use crate::{metrics::Confusion, report::format};
 
@@ -33,6 +35,19 @@ impl MatrixChart {
         let n = self.labels.len().max(1) as f64;
         ((0.72 * width / n).min(300.0), (780.0 / n).clamp(46.0, 150.0))
     }
+
+    /// Where the names end and the cells begin.
+    fn left<'a>(names: impl Iterator<Item = &'a String>, width: f64) -> f64 {
+        let longest = names.map(|n| format::width_em(n)).fold(0.0, f64::max);
+        (longest * pen::LABEL + 80.0).clamp(0.11 * width, 0.233 * width)
+    }
+
+    /// Rows of two labels, and their share of the rows of the first one.
+    fn of(&self, i: usize, j: usize) -> (u64, f64) {
+        let count = self.counts.get(i as u32, j as u32);
+        let total = self.totals.get(i).copied().unwrap_or(0);
+        (count, if total == 0 { 0.0 } else { count as f64 / total as f64 })
+    }
 }
 
 impl Chart for MatrixChart {
@@ -44,14 +59,35 @@ impl Chart for MatrixChart {
         self.labels.iter().map(String::as_str).collect()
     }
 
+    fn values(&self, width: u32) -> Values {
+        let whole = f64::from(width);
+        let ((width, height), left) = (self.cell(whole), Self::left(self.labels.iter(), whole));
+        let cells = (0..self.labels.len()).flat_map(|i| (0..self.labels.len()).map(move |j| (i, j)));
+        let value = |(i, j): (usize, usize)| {
+            let (count, share) = self.of(i, j);
+            let words = self.captions.map(|caption| caption.split(" (").next().unwrap_or_default());
+            Value {
+                at: (left + width * (j as f64 + 0.5), TOP + height * (i as f64 + 0.5)),
+                series: Some(i),
+                text: format!(
+                    "{} “{}”: {}, {}",
+                    words[1],
+                    self.labels[j],
+                    format::plural(count as usize, "row"),
+                    format::percent(share)
+                ),
+            }
+        };
+        Values { names: self.labels.clone(), values: cells.take(MOST_VALUES).map(value).collect() }
+    }
+
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
         pen::title(area, self.title)?;
         let whole = width(area);
         let (width, height) = self.cell(whole);
         let names: Vec<String> =
             self.labels.iter().enumerate().map(|(i, l)| legible.or(l, || format!("label {i}"))).collect();
-        let longest = names.iter().map(|n| format::width_em(n)).fold(0.0, f64::max);
-        let left = (longest * pen::LABEL + 80.0).clamp(0.11 * whole, 0.233 * whole);
+        let left = Self::left(names.iter(), whole);
         let n = names.len() as f64;
         pen::text(area, (24.0, TOP - 45.0), self.captions[0], pen::SMALL, theme::MUTED, At::Left)?;
         pen::text(area, (left + width * n / 2.0, TOP - 90.0), self.captions[1], pen::SMALL, theme::MUTED, At::Middle)?;
@@ -64,11 +100,9 @@ impl Chart for MatrixChart {
             let column_name = format::ellipsize(name, (width - 8.0) / pen::LABEL);
             let x = left + width * (i as f64 + 0.5);
             pen::text(area, (x, TOP - 45.0), &column_name, pen::LABEL, theme::INK, At::Middle)?;
-            let total = self.totals.get(i).copied().unwrap_or(0);
             for j in 0..names.len() {
-                let count = self.counts.get(i as u32, j as u32);
+                let (count, share) = self.of(i, j);
                 let x = left + width * j as f64;
-                let share = if total == 0 { 0.0 } else { count as f64 / total as f64 };
                 let (from, to) = ((x + 3.0, y + 3.0), (x + width - 3.0, y + height - 3.0));
                 let colour = self.colours[usize::from(i != j)];
                 pen::fill(area, from, to, theme::GRID, 0.5)?;

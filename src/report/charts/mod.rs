@@ -7,17 +7,26 @@
 mod axes;
 mod before_after;
 mod bitmap;
+mod budget;
+mod calibration;
 mod draw;
+mod drawing;
+mod effects;
 mod fonts;
+mod heat;
 mod loss;
 mod matrix;
 mod metric;
+mod paired_bars;
+mod panel;
+mod parallel;
 mod pen;
 mod probes;
 mod reliability;
 mod residuals;
 mod scatter;
 mod theme;
+mod values;
 
 use plotters::{
     coord::Shift,
@@ -25,18 +34,28 @@ use plotters::{
     prelude::DrawingBackend,
 };
 
+pub use axes::{number, round_end};
 pub use before_after::{BeforeAfterChart, Change};
-pub use draw::{png, svg};
+pub use budget::{BudgetChart, BudgetPlot};
+pub use calibration::CalibrationChart;
+pub use draw::standalone;
+pub use drawing::{Drawable, Drawing};
+pub use effects::{EffectMean, EffectPlot, EffectsChart};
 pub use fonts::Fonts;
-pub use loss::{Curve, LossChart};
+pub use heat::HeatChart;
+pub use loss::{Curve, Dots, LossChart, Mean, Weight};
 pub use matrix::MatrixChart;
 pub use metric::{MetricChart, Track};
+pub use paired_bars::{PairedBars, legend as paired_legend};
+pub use panel::{Mark, ticks};
+pub use parallel::{Line, ParallelAxis, ParallelChart};
 pub use pen::LegendEntry;
 pub use probes::{Bar, ProbeBars, ProbesChart};
 pub use reliability::{Bin, ReliabilityChart, ReliabilityWords};
 pub use residuals::ResidualsChart;
 pub use scatter::ScatterChart;
-pub use theme::{MUTED, OTHERS, PALETTE, STANDALONE_STYLE};
+pub use theme::{MUTED, OTHERS, PALETTE};
+pub use values::Values;
 
 use super::{ReportError, files};
 
@@ -45,8 +64,10 @@ pub const WIDTH: u32 = 1800;
 /// Width of a chart for a phone, on which a wide one would have letters too small to read.
 pub const NARROW: u32 = 900;
 
-type Area<DB> = DrawingArea<DB, Shift>;
-type Drawn<DB> = Result<(), DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorType>>;
+/// What a chart is drawn on.
+pub type Area<DB> = DrawingArea<DB, Shift>;
+/// Whether it was drawn.
+pub type Drawn<DB> = Result<(), DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorType>>;
 
 /// Something that can be drawn.
 pub trait Chart {
@@ -55,6 +76,11 @@ pub trait Chart {
 
     /// Texts from the user that it contains: the PNG needs a font with their characters.
     fn texts(&self) -> Vec<&str>;
+
+    /// Its values in a drawing of this width, which the page shows beside the pointer. Those of all widths are the same, in the same order.
+    fn values(&self, _width: u32) -> Values {
+        Values::default()
+    }
 
     /// Draws it on `area`, which is [`WIDTH`] or [`NARROW`] wide and as high as [`Chart::height`] says.
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB>;

@@ -127,6 +127,11 @@ pub struct LegendEntry {
     pub dashed: bool,
 }
 
+/// The names of a legend, in its order.
+pub fn names(legend: &[LegendEntry]) -> Vec<String> {
+    legend.iter().map(|entry| entry.name.clone()).collect()
+}
+
 /// Where a legend is: at the right of a wide chart, below a narrow one. Lengths are in drawing units.
 pub struct LegendArea {
     /// Space that it takes at the right.

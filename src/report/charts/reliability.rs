@@ -4,11 +4,16 @@ use plotters::{element::Rectangle, prelude::Color, prelude::DrawingBackend};
 
 use super::{
     Area, Chart, Drawn, Legible,
-    axes::{Axis, plot},
+    axes::{Axis, Frame, plot},
     pen::{self, At},
-    theme, width,
+    theme,
+    values::{Value, Values},
+    width,
 };
 use crate::report::format;
+
+/// The end of the vertical axis, with space for the dot of a bin that is always right.
+const TOP: f64 = 103.0;
 
 /// Accuracy by confidence, or of sets of labels how often a label is there by its probability.
 pub struct ReliabilityChart {
@@ -31,6 +36,8 @@ pub struct ReliabilityWords {
     pub key: &'static str,
     /// What is counted, in the singular.
     pub counted: &'static str,
+    /// What the height of a bar is the share of.
+    pub right: &'static str,
 }
 
 impl ReliabilityWords {
@@ -41,6 +48,7 @@ impl ReliabilityWords {
         y: "share predicted correctly (%)",
         key: "dashed: confidence = accuracy · dot: mean confidence of the bin",
         counted: "row",
+        right: "right",
     };
     /// Of every label of every row.
     pub const OF_CELLS: Self = Self {
@@ -49,6 +57,7 @@ impl ReliabilityWords {
         y: "share of rows that have it (%)",
         key: "dashed: probability = share · dot: mean probability of the bin",
         counted: "pair",
+        right: "have it",
     };
 }
 
@@ -86,6 +95,29 @@ impl Chart for ReliabilityChart {
         Vec::new()
     }
 
+    fn values(&self, width: u32) -> Values {
+        let frame = Frame::of((width, self.height(width)), (40.0, 0.0), 0.0..100.0, 0.0..TOP);
+        let share = |of: f64, bin: &Bin| of / bin.rows as f64;
+        let value = |(i, bin): (usize, &Bin)| {
+            let [right, mean] = [share(bin.right as f64, bin), share(bin.confidence, bin)];
+            Value {
+                at: frame.at((100.0 * mean, 100.0 * right)),
+                series: None,
+                text: format!(
+                    "{}–{}%: {}, mean {}, {} {}",
+                    10 * i,
+                    10 * (i + 1),
+                    format::plural(bin.rows as usize, self.words.counted),
+                    format::percent(mean),
+                    format::percent(right),
+                    self.words.right,
+                ),
+            }
+        };
+        let bins = self.bins.iter().enumerate().filter(|(_, bin)| bin.rows > 0);
+        Values { names: Vec::new(), values: bins.map(value).collect() }
+    }
+
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, _: Legible<'_>) -> Drawn<DB> {
         pen::title(area, self.words.title)?;
         let whole = |v: f64| format::decimals(v, 0);
@@ -94,7 +126,7 @@ impl Chart for ReliabilityChart {
             (40.0, 0.0),
             Axis { range: 0.0..100.0, title: self.words.x, labels: 11, format: &whole },
             Axis {
-                range: 0.0..103.0,
+                range: 0.0..TOP,
                 title: self.words.y,
                 labels: 6,
                 format: &|v| {

@@ -7,11 +7,13 @@ use plotters::{
 
 use super::{
     Area, Chart, Drawn, Legible,
-    axes::{Axis, number, plot, round_end, whole},
+    axes::{Axis, Frame, number, plot, round_end, whole},
     pen,
     scatter::titled,
     theme,
+    values::{Value, Values},
 };
+use crate::report::format;
 
 /// How many rows have an error in each of several ranges of equal width, centred at 0.
 pub struct ResidualsChart {
@@ -41,6 +43,11 @@ impl ResidualsChart {
         }
         Self { column, id, most, bins }
     }
+
+    /// The end of the axis of rows.
+    fn end(&self) -> f64 {
+        round_end((self.bins.iter().copied().max().unwrap_or(0) as f64).max(1.0), 6)
+    }
 }
 
 impl Chart for ResidualsChart {
@@ -52,10 +59,24 @@ impl Chart for ResidualsChart {
         vec![self.column.as_str()]
     }
 
+    fn values(&self, width: u32) -> Values {
+        let frame = Frame::of((width, self.height(width)), (40.0, 0.0), -self.most..self.most, 0.0..self.end());
+        let width = 2.0 * self.most / self.bins.len() as f64;
+        let value = |(i, rows): (usize, &u64)| {
+            let from = -self.most + width * i as f64;
+            let [low, high] = [from, from + width].map(|error| number(width, error));
+            Value {
+                at: frame.at((from + width / 2.0, *rows as f64)),
+                series: None,
+                text: format!("{low} to {high}: {}", format::plural(*rows as usize, "row")),
+            }
+        };
+        Values { names: Vec::new(), values: self.bins.iter().enumerate().map(value).collect() }
+    }
+
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
         pen::title(area, &titled("Errors of the predicted numbers", &self.column, self.id, legible))?;
-        let top = self.bins.iter().copied().max().unwrap_or(0) as f64;
-        let end = round_end(top.max(1.0), 6);
+        let end = self.end();
         let mut chart = plot(
             area,
             (40.0, 0.0),

@@ -1,5 +1,7 @@
 //! Predicted against true numbers of one column.
 
+use std::ops::Range;
+
 use plotters::{
     element::Circle,
     prelude::{Color, DrawingBackend},
@@ -7,10 +9,11 @@ use plotters::{
 
 use super::{
     Area, Chart, Drawn, Legible,
-    axes::{Axis, number, plot, span},
+    axes::{Axis, Frame, number, plot, span},
     pen, theme,
+    values::{MOST_VALUES, Value, Values, evenly},
 };
-use crate::report::format;
+use crate::{metrics::Metric, report::format};
 
 /// Numbers of one column, each as a dot; on the dashed line the prediction is right.
 pub struct ScatterChart {
@@ -36,6 +39,11 @@ impl ScatterChart {
         };
         Self { column, id, points }
     }
+
+    /// The range of both axes.
+    fn range(&self) -> Range<f64> {
+        span(self.points.iter().flat_map(|p| [p.0, p.1]))
+    }
 }
 
 impl Chart for ScatterChart {
@@ -47,10 +55,22 @@ impl Chart for ScatterChart {
         vec![self.column.as_str()]
     }
 
+    fn values(&self, width: u32) -> Values {
+        let frame = Frame::of((width, self.height(width)), (40.0, 0.0), self.range(), self.range());
+        let mut points: Vec<&(f64, f64)> = evenly(&self.points, MOST_VALUES).collect();
+        points.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let text = |p: &(f64, f64)| {
+            let [value, predicted] = [p.0, p.1].map(|value| Metric::Rmse.text(value));
+            format!("true {value}, predicted {predicted}")
+        };
+        let value = |p: &(f64, f64)| Value { at: frame.at(*p), series: None, text: text(p) };
+        Values { names: Vec::new(), values: points.into_iter().map(value).collect() }
+    }
+
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
         pen::title(area, &titled("Predicted against true numbers", &self.column, self.id, legible))?;
         // Both axes have the same range, so that the line of right predictions goes from corner to corner.
-        let range = span(self.points.iter().flat_map(|p| [p.0, p.1]));
+        let range = self.range();
         let (low, high) = (range.start, range.end);
         let label = |v: f64| number(high - low, v);
         let mut chart = plot(

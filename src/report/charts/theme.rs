@@ -30,7 +30,7 @@ pub const OTHERS: RGBColor = RGBColor(160, 166, 174);
 
 /// Style of a standalone SVG file, with dark mode. The report's page has the same rules for its own variables.
 pub const STANDALONE_STYLE: &str = r##"<style>
-@media (prefers-color-scheme: dark) {
+@media screen and (prefers-color-scheme: dark) {
 [fill="#FFFFFF"]{fill:#0d1117}[stroke="#FFFFFF"]{stroke:#0d1117}
 [fill="#1F2328"]{fill:#e6edf3}[stroke="#1F2328"]{stroke:#e6edf3}
 [fill="#59636E"]{fill:#9aa4af}[stroke="#59636E"]{stroke:#9aa4af}

@@ -1,6 +1,9 @@
 //! The answer: the best trial with its interval, then the one run whose predictions the page shows.
 
-use super::{BaselineText, BestRun, Headline};
+use super::{
+    BaselineText, BestRun, Headline,
+    facts::{self, Measured},
+};
 use crate::{
     metrics::Metrics,
     report::{
@@ -35,6 +38,9 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
         baseline: own.baseline.clone(),
         verdict: own.verdict(shown, if analysis.groups.len() > 1 { "the best trial" } else { "the model" }),
         key: None,
+        // The verdict compares it with the baseline row by row.
+        facts: facts_of(input, analysis, group, (own.measured(analysis, shown), None), &own.rows_in_words()),
+        decided: facts::decided(shown, terms),
         run: None,
     };
     let folds = analysis.together.is_some();
@@ -44,7 +50,7 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
     if analysis.has_folds() && !folds {
         // A fold alone: no trial has all of them.
         let verdict = own.verdict(shown, "this fold");
-        return Some(Headline { verdict, ..single(shown.run.name.clone()) });
+        return Some(Headline { verdict, facts: Vec::new(), ..single(shown.run.name.clone()) });
     }
     if group.planned < 2 {
         let key = (input.runs.len() > 1).then(|| format::short(&shown.run.key).to_string());
@@ -52,6 +58,21 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
         return Some(Headline { key, ..single(name) });
     }
     let over = Means::of(input, analysis, group)?;
+    let rows = own.rows_in_words();
+    let baseline = own.share_of_baseline.map(|value| Measured::on_rows(terms, value, own.of_rows));
+    let before = over.before.map(|mean| match terms.is_single() {
+        true => Measured::on_rows(terms, mean.mean, own.of_rows),
+        false => Measured { value: mean.mean, interval: None },
+    });
+    let of_run = shown.run.final_metrics.as_ref().map_or(f64::NAN, |metrics| metrics.get(terms.first));
+    let after = match terms.is_single() {
+        // Wilson's interval of the mean is among those of the mean.
+        true => Measured::of(&over.first),
+        false => Measured::of(&over.first).over_rows(over.first.n, of_run, analysis.intervals_of(shown)[0]),
+    };
+    // Of several seeds the gain over the baseline has an interval, which says more than the verdict.
+    let weighs = over.first.n > 1 && after.interval.is_some();
+    let measured = ((after, before), baseline.filter(|_| weighs));
     let against = |what: &str| own.share_of_baseline.map(|of| against_baseline(terms, what, over.first.mean - of));
     Some(Headline {
         first: terms.first.text(over.first.mean),
@@ -69,7 +90,12 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
             .map(|((low, high), covers)| (covers, format::interval(terms.first, Interval { low, high }))),
         second: over.second.map_or(format::NOTHING.into(), |mean| terms.second.text(mean.mean)),
         before: over.before.map(|mean| terms.first.text(mean.mean)),
-        verdict: against(if over.first.n == 1 { "The completed seed" } else { "The mean" }).unwrap_or_default(),
+        verdict: match weighs {
+            true => String::new(),
+            false => against(if over.first.n == 1 { "The completed seed" } else { "The mean" }).unwrap_or_default(),
+        },
+        facts: facts_of(input, analysis, group, measured, &rows),
+        decided: None,
         run: Some(BestRun {
             intro: match folds {
                 true => "The classes and mistakes below are of".into(),
@@ -86,10 +112,30 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
             rows: own.rows.clone(),
             interval: own.interval.clone(),
             second: own.second.clone(),
+            decided: facts::decided(shown, terms),
             of: if folds { "of one seed of it".into() } else { format!("of its best run, {}", shown.run.name) },
         }),
         ..single(trial_name(analysis, group))
     })
+}
+
+/// What the answer says of its number, which is measured after training, before it, and by the baseline.
+fn facts_of(
+    input: &ReportInput,
+    analysis: &Analysis,
+    group: &Group,
+    ((after, before), baseline): ((Measured, Option<Measured>), Option<Measured>),
+    rows: &str,
+) -> Vec<String> {
+    let over: Vec<facts::Over> = [("the value before training", before), ("the baseline", baseline)]
+        .into_iter()
+        .filter_map(|(what, of)| Some((what, of?)))
+        .collect();
+    let gain = facts::gain(analysis.terms, after, &over, rows);
+    let metric = facts::ranking_metric(input, analysis, group);
+    let several = analysis.groups.len() > 1;
+    let second = if several { facts::second(analysis) } else { None };
+    [metric, gain, facts::choice(input, analysis, group), second].into_iter().flatten().collect()
 }
 
 /// How the answer calls what it is of, and the same after a number.
@@ -118,6 +164,7 @@ struct Own {
     split: &'static str,
     first: String,
     rows: String,
+    of_rows: u64,
     interval: Option<(String, String)>,
     second: String,
     baseline: Option<BaselineText>,
@@ -141,6 +188,7 @@ impl Own {
                 (false, true) => format!("{} on all {rows} rows, {split}", terms.first.name()),
                 (false, false) => format!("{} on {rows} {split} rows", terms.first.name()),
             },
+            of_rows: metrics.rows,
             interval: intervals[0].map(|i| (over_rows(terms.first).into(), format::interval(terms.first, i))),
             second: second_text(terms, metrics, &intervals),
             share_of_baseline: baseline.as_ref().and_then(|baseline| baseline.value(metrics, true)),
@@ -150,6 +198,26 @@ impl Own {
                 sentence: baseline.sentence(run, metrics),
             }),
         })
+    }
+
+    /// `120 test rows`.
+    fn rows_in_words(&self) -> String {
+        format!(
+            "{} {} {}",
+            format::count(self.of_rows),
+            self.split,
+            crate::format::by_number(self.of_rows, "row", "rows")
+        )
+    }
+
+    /// The first metric of a run after training and before it.
+    fn measured(&self, analysis: &Analysis, run: &RunInput) -> (Measured, Option<Measured>) {
+        let terms = analysis.terms;
+        let value = run.run.final_metrics.as_ref().map_or(f64::NAN, |metrics| metrics.get(terms.first));
+        let on_rows = |value: f64| Measured::on_rows(terms, value, self.of_rows);
+        let before = run.before().map(|metrics| on_rows(metrics.get(terms.first)));
+        let after = Measured { value, interval: analysis.intervals_of(run)[0] };
+        (after, before)
     }
 
     /// Compares it with the baseline, row by row.

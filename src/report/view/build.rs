@@ -4,9 +4,9 @@ use super::{
     ClassRow, ConfusedRow, Pictures, ProbeRow, RunRow, View,
     answer::headline,
     caveats::{budget_is_spent, caveats, chooses_checkpoint},
-    decided, mistakes,
+    change, decided, mistakes,
     ranking::{comparison, ranking},
-    scores,
+    scores, sweep,
     warnings::warnings,
 };
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
         analysis::Analysis,
         audit,
         cells::label_name,
+        curves::MOST_TRIALS,
         environment, format,
         input::{ReportInput, RunInput, Settings, split_name},
         intervals::{self, second_text},
@@ -24,6 +25,7 @@ use crate::{
         mistakes::mistakes_of,
         pictures::{MOST_LABELS, ProbePair, probe_pairs},
         rates,
+        sweep::Sweep,
         tables::names,
         trials::kept_at,
     },
@@ -37,6 +39,7 @@ impl View {
         input: &ReportInput,
         settings: &Settings,
         analysis: &Analysis,
+        of_sweep: &Sweep,
         pictures: Pictures,
     ) -> Result<Self, ReportError> {
         let experiment = &input.experiment;
@@ -51,13 +54,18 @@ impl View {
             let note = if selects { " (used for selection)" } else { "" };
             format!("{} {metric}{note}", format::capital(split))
         });
+        let terms = analysis.terms;
+        let metric = analysis.criterion.metric;
+        // The first two metrics have columns of their own.
+        let on_test = ![terms.first, terms.second].contains(&metric)
+            && input.runs.iter().any(|run| run.run.final_metrics.is_some() && run.run.config.data.has_test());
+        let chosen_test_heading = on_test.then(|| format!("Test {}", metric.name()));
         // In a cross-validation all folds together.
         let result = analysis.shown(&input.runs);
         let metrics = result.and_then(|run| run.run.final_metrics.as_ref());
         let mistakes = result.map(mistakes_of).unwrap_or_default();
         let environments = environment::environments(&input.runs);
         let runs: Vec<RunRow> = (0..input.runs.len()).map(|i| run_row(input, analysis, i)).collect();
-        let terms = analysis.terms;
         let first_heading = match shown {
             Some(run) => format!("{} {}", format::capital(split_name(run.measured_on())), terms.first.name()),
             None => format::capital(terms.first.name()),
@@ -73,7 +81,7 @@ impl View {
             finished: last_finish(&input.runs),
             headline: headline(input, analysis),
             caveats: caveats(input, analysis),
-            ranking: ranking(input, analysis, &first_heading, chosen_heading.as_deref()),
+            ranking: ranking(input, analysis, &first_heading, [&chosen_heading, &chosen_test_heading]),
             runs_folded: input.runs.len() > MOST_RUNS,
             runs_notes: runs_notes(input, analysis, &runs),
             runs,
@@ -84,13 +92,16 @@ impl View {
             first_heading,
             interval_heading: if has_intervals { " (95% interval)" } else { "" },
             chosen_heading,
+            chosen_test_heading,
             data: audit::of_runs(&input.runs),
             long_texts: long_texts::of_runs(&input.runs),
             rates: rates::of_runs(&input.runs),
             warnings: warnings(&input.experiment.warnings, &input.runs, analysis.is_optimistic(&input.runs)),
             comparison: analysis.comparison.as_ref().map(|c| comparison(input, analysis, c)),
+            sweep: sweep::parts(input, analysis, of_sweep, pictures.sweep),
             training: pictures.training,
             outcome: pictures.outcome,
+            change: result.and_then(|run| change::section(run, terms, settings.mistakes, pictures.change)),
             probe_chart: pictures.probes,
             probes_after: shown.is_some_and(|run| probe_pairs(run).iter().any(|pair| pair.after.is_some())),
             probes_note: shown.map(|run| probes_note(run, input.runs.len() > 1)).unwrap_or_default(),
@@ -103,7 +114,10 @@ impl View {
             },
             metrics_heads: scores::heads(terms.task),
             metrics: result.map(|run| scores::rows(run, &intervals)).unwrap_or_default(),
-            decision: result.and_then(decided::section),
+            decision: decided::section(
+                result,
+                &analysis.shown_runs().iter().map(|&i| &input.runs[i]).collect::<Vec<_>>(),
+            ),
             classes: metrics.map(class_rows).unwrap_or_default(),
             classes_have_ap: terms.task == Task::MultiLabel,
             classes_note: metrics.and_then(classes_note),
@@ -131,6 +145,11 @@ impl View {
             view.mistakes = listed.map(|p| mistakes::row(run, terms.task, p)).collect();
         }
         Ok(view)
+    }
+
+    /// Columns of the table of runs.
+    pub fn run_columns(&self) -> usize {
+        7 + usize::from(self.chosen_heading.is_some()) + usize::from(self.chosen_test_heading.is_some())
     }
 }
 
@@ -212,6 +231,10 @@ fn run_row(input: &ReportInput, analysis: &Analysis, i: usize) -> RunRow {
         interval,
         chosen,
         chosen_at,
+        chosen_test: match metrics.filter(|_| record.config.data.has_test()) {
+            Some(metrics) => metric.text(metrics.get(metric)),
+            None => format::NOTHING.into(),
+        },
         not_final,
         second: metrics.map_or(format::NOTHING.into(), |m| second_text(terms, m, intervals)),
         loss: match (metrics, record.last_loss) {
@@ -253,6 +276,12 @@ fn runs_notes(input: &ReportInput, analysis: &Analysis, rows: &[RunRow]) -> Vec<
         let most = format::count(intervals::MOST_ROWS as u64);
         notes.push(format!("Runs with more than {most} rows have no interval: resampling them takes too long."));
     }
+    let unread = |run: &RunInput| run.predictions.is_empty() && run.run.final_metrics.is_some();
+    if !terms.is_single() && analysis.groups.len() > MOST_TRIALS && any(&unread) {
+        notes.push(format!(
+            "Runs of trials that rank behind the first {MOST_TRIALS} have no interval: their predictions are not read."
+        ));
+    }
     if rows.iter().any(|row| row.not_final) {
         notes.push(format!(
             "“{}”: from an evaluation during training, because the run has no final one.",
@@ -286,6 +315,10 @@ fn kept_weights(evals: &[EvalRecord]) -> Option<u64> {
 fn message(run: &RunInput, budget_is_spent: bool) -> Option<String> {
     if budget_is_spent && matches!(run.run.state, RunState::Pending | RunState::Waiting | RunState::Interrupted) {
         return Some("the sweep's budget is spent".into());
+    }
+    // The section of the sweep says it once for all runs of a trial.
+    if run.run.state == RunState::Pruned {
+        return None;
     }
     if let Some(own) = run.run.message.clone().filter(|m| !m.trim().is_empty()) {
         return Some(own);

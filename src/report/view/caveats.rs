@@ -3,7 +3,7 @@
 use super::folds;
 use crate::{
     event::{FailureKind, Split, When},
-    format::{by_number, names::without_numbers},
+    format::by_number,
     metrics::Metric,
     plan::Keep,
     report::{
@@ -11,6 +11,7 @@ use crate::{
         format,
         input::{ReportInput, RunInput, split_name},
         long_texts::few,
+        sweep::{FailureGroup, failures},
         trials::kept_at,
     },
     store::RunState,
@@ -53,12 +54,12 @@ pub(super) fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
         });
     }
     out.extend(folds::caveats(analysis));
-    out.extend(failures(input));
+    out.extend(failed(input));
     let pruned = input.runs.iter().filter(|r| r.run.state == RunState::Pruned).count();
     if pruned > 0 {
         let n = pruned as u64;
         out.push(format!(
-            "{} {} pruned: the sweep's pruning rule stopped {} before the last step. The table of runs has the step and the reason.",
+            "{} {} pruned: the sweep's pruning rule stopped {} before the last step. The section on the sweep has the step and the reason.",
             format::plural(pruned, "run"),
             by_number(n, "was", "were"),
             by_number(n, "it", "them")
@@ -113,38 +114,27 @@ fn no_result(input: &ReportInput, analysis: &Analysis) -> String {
     }
 }
 
-/// Why runs failed: each message once, apart from its numbers.
-fn failures(input: &ReportInput) -> Vec<String> {
-    let mut reasons: Vec<(String, Vec<&RunInput>)> = Vec::new();
-    for run in input.runs.iter().filter(|r| r.run.state == RunState::Failed) {
-        let message = without_numbers(run.run.message.as_deref().unwrap_or_default());
-        let reason = message.replace("#.#", "#").replace("#e-#", "#") + &run.run.state_text();
-        match reasons.iter_mut().find(|(known, _)| *known == reason) {
-            Some((_, runs)) => runs.push(run),
-            None => reasons.push((reason, vec![run])),
-        }
-    }
+/// Why runs failed: each reason once.
+fn failed(input: &ReportInput) -> Vec<String> {
+    let reasons = failures(input);
     let more = reasons.len().saturating_sub(MOST_REASONS);
-    let sentence = |(_, runs): (String, Vec<&RunInput>)| {
-        let (first, n) = (&runs[0].run, runs.len());
-        let why = first.message.as_deref().map(str::trim).filter(|why| !why.is_empty()).unwrap_or("it left no message");
-        let why = why.trim_end_matches('.');
+    let sentence = |reason: FailureGroup| {
+        let (first, n) = (&input.runs[reason.runs[0]].run, reason.runs.len());
+        let (why, state) = (reason.reason, reason.state);
         match (n, input.runs.len()) {
             (1, 1) => format!(
-                "The run {} at step {} of {}: {why}.",
-                first.state_text(),
+                "The run {state} at step {} of {}: {why}.",
                 format::count(first.steps),
                 format::count(first.total_steps)
             ),
-            (1, _) => format!("Run {} {}: {why}.", first.name, first.state_text()),
+            (1, _) => format!("Run {} {state}: {why}.", first.name),
             _ => {
-                let names: Vec<&str> = runs.iter().map(|run| run.run.name.as_str()).collect();
-                let (runs, state) = (format::plural(n, "run"), first.state_text());
-                format!("{runs} {state}: {}. The message of the first: {why}.", few(&names))
+                let names: Vec<&str> = reason.runs.iter().map(|&run| input.runs[run].run.name.as_str()).collect();
+                format!("{} {state}: {}. The message of the first: {why}.", format::plural(n, "run"), few(&names))
             }
         }
     };
-    let more = (more > 0).then(|| format!("{} of failures in the table of runs.", format::plural(more, "more reason")));
+    let more = (more > 0).then(|| format!("{} of failures below.", format::plural(more, "more reason")));
     reasons.into_iter().take(MOST_REASONS).map(sentence).chain(more).collect()
 }
 

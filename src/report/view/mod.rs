@@ -3,16 +3,21 @@
 mod answer;
 mod build;
 mod caveats;
+mod change;
 mod decided;
+mod facts;
 mod folds;
 mod mistakes;
 mod ranking;
 mod scores;
+mod sweep;
 mod warnings;
 
 use super::{audit::DataSection, environment::SharedEnvironment};
 pub use build::NOT_FINAL;
+pub use change::ChangeSection;
 pub use decided::DecisionSection;
+pub use sweep::SweepPart;
 pub use warnings::WarningGroup;
 
 /// A report.
@@ -45,6 +50,8 @@ pub struct View {
     pub interval_heading: &'static str,
     /// Heading of the column of the ranking metric, if that is not the first metric itself.
     pub chosen_heading: Option<String>,
+    /// Heading of the column of the ranking metric on the test rows, if no other column has it.
+    pub chosen_test_heading: Option<String>,
     /// One entry for each run.
     pub runs: Vec<RunRow>,
     /// Whether there are so many runs that the page folds them away.
@@ -63,10 +70,14 @@ pub struct View {
     pub ranking: Option<Ranking>,
     /// Whether the best is distinguishable from the next.
     pub comparison: Option<String>,
+    /// What the sweep says beyond the ranking.
+    pub sweep: Vec<SweepPart>,
     /// Charts of the training.
     pub training: Vec<Picture>,
     /// Charts of the result.
     pub outcome: Vec<Picture>,
+    /// What training changed in the predictions.
+    pub change: Option<ChangeSection>,
     /// Chart of the probes.
     pub probe_chart: Option<Picture>,
     /// The probes.
@@ -151,6 +162,10 @@ pub struct Headline {
     pub baseline: Option<BaselineText>,
     /// Comparison with the baseline.
     pub verdict: String,
+    /// Whether the gain is beyond chance, how it was chosen, and whether it is distinguishable from the second.
+    pub facts: Vec<String>,
+    /// The result with what was decided after training, if this is of one run.
+    pub decided: Option<String>,
     /// The one run of several, or the folds of one seed, whose predictions the page shows.
     pub run: Option<BestRun>,
 }
@@ -186,6 +201,8 @@ pub struct BestRun {
     pub second: String,
     /// Comparison with the baseline, row by row.
     pub verdict: String,
+    /// The result with what was decided after training.
+    pub decided: Option<String>,
 }
 
 /// The trials, best first.
@@ -196,6 +213,8 @@ pub struct Ranking {
     pub count: Option<&'static str>,
     /// Heading of the metric that ranks, if it is not the first metric itself.
     pub chosen: Option<String>,
+    /// Heading of the same metric on the test rows, if no other column has it.
+    pub chosen_test: Option<String>,
     /// Heading of the first metric.
     pub first: String,
     /// Heading of the second metric.
@@ -234,6 +253,8 @@ pub struct RunRow {
     pub chosen: String,
     /// For a run without a final evaluation, the step at which that value was measured.
     pub chosen_at: String,
+    /// The same metric on the test rows at the end.
+    pub chosen_test: String,
     /// Whether one of these two is of an evaluation during training.
     pub not_final: bool,
     /// The second metric at the end.
@@ -260,6 +281,8 @@ pub struct TrialRow {
     pub n: String,
     /// The value that ranks it: the mean with the interval that the leaderboard shows.
     pub chosen: String,
+    /// The same metric on the test rows: the mean with its interval.
+    pub chosen_test: String,
     /// Mean of the first metric with its interval.
     pub first: String,
     /// Its standard deviation, of shares in percentage points.
@@ -284,6 +307,10 @@ pub struct Picture {
     pub svg: String,
     /// The same chart for a narrow screen.
     pub narrow: String,
+    /// Its values, shown beside the pointer: see [`super::charts::embedded`].
+    pub values: String,
+    /// Whether it is also a file beside the page.
+    pub is_file: bool,
 }
 
 /// A probe.
@@ -345,10 +372,14 @@ pub struct MistakeRow {
 /// Charts, in the order of the report.
 #[derive(Default)]
 pub struct Pictures {
+    /// Charts of the sweep.
+    pub sweep: Vec<Picture>,
     /// Charts of the training.
     pub training: Vec<Picture>,
     /// Charts of the result.
     pub outcome: Vec<Picture>,
+    /// Charts of what training changed in the predictions.
+    pub change: Vec<Picture>,
     /// Chart of the probes.
     pub probes: Option<Picture>,
     /// Charts of the best run's predictions.

@@ -1,13 +1,13 @@
 //! The ranking of the trials, and the comparison of the first two.
 
-use super::{Ranking, TrialRow, folds};
+use super::{Ranking, TrialRow, facts::on_test, folds};
 use crate::{
     format::{and, command::shell_word},
     metrics::Metric,
     report::{
         analysis::{Analysis, Comparison, Group},
         format,
-        input::{ReportInput, split_name},
+        input::{ReportInput, RunInput, split_name},
         means::Mean,
         same_rows::{OnSameRows, error_names},
         terms::{Terms, over_rows, signed},
@@ -20,22 +20,37 @@ use crate::{
 /// Trials that the page shows at once; the others are folded away.
 const MOST_TRIALS: usize = 20;
 
-/// The table of trials; `None` for a single run. `first` and `chosen` are the headings of single runs.
-pub(super) fn ranking(input: &ReportInput, analysis: &Analysis, first: &str, chosen: Option<&str>) -> Option<Ranking> {
+/// The table of trials; `None` for a single run. `first`, and `chosen` on the dev and on the test rows, are the headings of single runs.
+pub(super) fn ranking(
+    input: &ReportInput,
+    analysis: &Analysis,
+    first: &str,
+    [chosen, chosen_test]: [&Option<String>; 2],
+) -> Option<Ranking> {
     let (several, has_folds) = (analysis.groups.len() > 1, analysis.has_folds());
     if !several && !analysis.has_seeds() {
         return None;
     }
     let ranked_by =
         format!("{} {}", format::capital(split_name(analysis.criterion.split)), analysis.criterion.metric.name());
-    let (mut rows, mut folded) = (rows(analysis), Vec::new());
-    if rows.len() > MOST_TRIALS + 4 {
-        folded = rows.split_off(MOST_TRIALS);
+    let (mut rows, mut folded) = (rows(input, analysis), Vec::new());
+    // Pruned and failed trials come last; the section on the sweep has them, too.
+    let open = analysis
+        .order
+        .iter()
+        .take_while(|&&g| !matches!(analysis.groups[g].state, RunState::Pruned | RunState::Failed));
+    let shown = match open.count() {
+        0 => MOST_TRIALS,
+        open => open.min(MOST_TRIALS),
+    };
+    if rows.len() > shown + 4 {
+        folded = rows.split_off(shown);
     }
     Some(Ranking {
         title: if several { "Ranking".into() } else { format!("Mean over {}s", analysis.averaged_over()) },
         count: analysis.has_seeds().then_some(if has_folds { "Runs completed" } else { "Seeds completed" }),
-        chosen: chosen.map(|_| heading(analysis, &ranked_by)),
+        chosen: chosen.as_ref().map(|_| heading(analysis, &ranked_by)),
+        chosen_test: chosen_test.as_ref().map(|test| heading(analysis, test)),
         first: heading(analysis, first),
         second: heading(analysis, &analysis.terms.second_name()),
         has_folds,
@@ -150,7 +165,7 @@ fn mean_text(mean: Option<Mean>, metric: Metric) -> String {
 }
 
 /// The rows of the table, best first.
-fn rows(analysis: &Analysis) -> Vec<TrialRow> {
+fn rows(input: &ReportInput, analysis: &Analysis) -> Vec<TrialRow> {
     let (best, terms) = (analysis.best_group(), analysis.terms);
     let row = |&index: &usize| {
         let group: &Group = &analysis.groups[index];
@@ -170,6 +185,10 @@ fn rows(analysis: &Analysis) -> Vec<TrialRow> {
                     format!("{value} ({}not final)", steps.unwrap_or_default())
                 }
                 chosen => mean_text(chosen, analysis.criterion.metric),
+            },
+            chosen_test: {
+                let runs: Vec<&RunInput> = group.finished.iter().map(|&run| &input.runs[run]).collect();
+                mean_text(on_test(&runs, analysis.criterion.metric), analysis.criterion.metric)
             },
             first: mean_text(group.first, terms.first),
             sd: group.first.and_then(|m| m.sd).map_or(format::NOTHING.into(), |sd| match terms.is_share() {

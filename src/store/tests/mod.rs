@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use super::{testing::*, *};
 use crate::{
-    event::{Event, FailureKind, Outcome, Split, When},
+    event::{Event, FailureKind, Outcome, PredictionBefore, Split, When},
     warning::{Kind, Warning},
 };
 

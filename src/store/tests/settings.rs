@@ -16,6 +16,8 @@ fn score(text: &str, when: When) -> ProbeScore {
         text_pair: None,
         expect: None,
         predicted: predicted.into(),
+        right: None,
+        confidence: None,
         probabilities: vec![0.5, 0.5].into(),
     }
 }

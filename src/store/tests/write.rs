@@ -3,6 +3,22 @@
 use super::*;
 use crate::metrics::Metric;
 
+/// What was predicted of these rows before training.
+fn before(rows: &[u32]) -> Vec<PredictionBefore> {
+    rows.iter().map(|row| prediction(*row, "x").into()).collect()
+}
+
+/// Bytes that this version cannot read are an error, not no predictions.
+#[test]
+fn damaged_predictions_before_training_are_an_error() {
+    let folder = folder();
+    let mut store = store_with_run(folder.path());
+    store.append("k", &[Event::PredictedBefore { split: Split::Test, predictions: before(&[1]) }]).unwrap();
+    store.conn.execute("UPDATE predictions_before SET packed = x'02'", []).unwrap();
+    let error = store.predictions_before("k", Split::Test).unwrap_err().to_string();
+    assert!(error.contains("they are damaged, or a newer version stored them"), "{error}");
+}
+
 #[test]
 fn a_run_from_plan_to_end() {
     let folder = folder();
@@ -19,6 +35,9 @@ fn a_run_from_plan_to_end() {
         Event::Note { message: "the head is new".into() },
         Event::ProbesScored { when: When::Before, step: 0, scores: probes.clone() },
         eval(When::Before, 0, Split::Test, 1),
+        Event::PredictedBefore { split: Split::Test, predictions: before(&[5]) },
+        // A run that begins again predicts them again.
+        Event::PredictedBefore { split: Split::Test, predictions: before(&[3, 1]) },
         step(1, 0.75),
         Event::EvalProgress { split: Split::Test, done: 1, total: 4 },
         eval(When::During, 1, Split::Test, 2),
@@ -53,6 +72,8 @@ fn a_run_from_plan_to_end() {
     assert_eq!(evals, want);
     assert_eq!(store.predictions("k", Split::Test).unwrap(), [predictions[1].clone(), predictions[0].clone()]);
     assert_eq!(store.predictions("k", Split::Dev).unwrap(), []);
+    assert_eq!(store.predictions_before("k", Split::Test).unwrap(), before(&[1, 3]));
+    assert_eq!(store.predictions_before("k", Split::Dev).unwrap(), []);
     let stored: Vec<_> = store.probes("k", &testing::probes()).unwrap().into_iter().map(|p| p.score).collect();
     assert_eq!(stored, probes);
     assert_eq!(store.notes("k").unwrap()[0].message, "the head is new");

@@ -33,7 +33,7 @@ fn a_list_names_the_best_trial_and_sets_apart_what_is_no_longer_planned() {
     let short = sandbox.ok(&["list", "small", "--limit", "1"]);
     assert!(short.contains("\n… and 3 more runs: taper list small --limit 0\n"), "{short}");
     let sorted = sandbox.ok(&["list", "small", "--limit", "1", "--sort", "name"]);
-    assert!(sorted.contains("\n… and 3 more runs (--limit 0 shows all)\n"), "{sorted}");
+    assert!(sorted.contains("\n… and 3 more runs: taper list small --sort name --limit 0\n"), "{sorted}");
     let all = sandbox.json(&["list", "small"]);
     let of = |in_plan: bool| all.as_array().expect("runs").iter().filter(|run| run["in_plan"] == in_plan).count();
     assert_eq!((of(true), of(false)), (4, 2));
@@ -60,7 +60,7 @@ fn nothing_to_list_or_to_remove_is_not_an_error() {
     // The plan is still there.
     assert!(sandbox.ok(&["run", "small.toml", "--quiet"]).contains("4 completed; took "));
     let unknown = sandbox.taper(&["rm", "--state", "faild"]);
-    assert!(text(&unknown.stderr).contains("or of failed runs diverged"), "{}", text(&unknown.stderr));
+    assert!(text(&unknown.stderr).contains("or, for failed runs only, diverged"), "{}", text(&unknown.stderr));
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn what_nothing_trains_any_more_is_said_with_what_to_do() {
     fs::write(sandbox.path("small.toml"), spec.replace("seeds = [1, 2]", "seeds = [3, 4]")).expect("a spec");
     sandbox.ok(&["run", "small.toml", "--quiet"]);
     let list = sandbox.ok(&["list", "small"]);
-    let note = "\nnot trained to the end: 1 pending; `taper run` with a spec that plans it continues it, `taper rm KEY` removes it\n";
+    let note = "\nnot trained to the end: 1 pending; `taper run` with a spec that plans it continues it, `taper rm RUN` removes it\n";
     let (_, earlier) = list.split_once("not in the plan of the last `taper run`: 2 runs").expect(&list);
     assert!(earlier.contains(note), "{list}");
 }
@@ -227,7 +227,7 @@ fn the_plan_numbers_rungs_as_events_do_and_tells_those_of_every_setting() {
         ),
         "{said}"
     );
-    // Two rungs on one evaluation keep their numbers.
+    // Two rungs on one evaluation are one, which keeps its number.
     let late = one.ok(&[
         "plan",
         "small.toml",
@@ -238,9 +238,9 @@ fn the_plan_numbers_rungs_as_events_do_and_tells_those_of_every_setting() {
         "--set",
         "train.eval_steps=8",
     ]);
-    assert!(late.contains("at rungs 1 and 2 (step 8 of 16) the best 1 in 4 trials"), "{late}");
+    assert!(late.contains("at rung 2 (step 8 of 16) the best 1 in 2 trials are promoted (4 → 2–3 trials)"), "{late}");
     assert!(
-        late.contains("sweep.rungs = 2, but there are too few evaluations: rungs 1 and 2 both fall on step 8 of 16; "),
+        late.contains("sweep.rungs = 2, but there are too few evaluations: rungs 1 and 2 both fall on step 8 of 16, where they count as one; "),
         "{late}"
     );
     let two_lengths = [
@@ -466,9 +466,10 @@ fn equal_trials_are_pruned_by_their_order_with_a_warning() {
     assert!(sandbox.ok(&[&["plan"], &run[1..]].concat()).contains(expected));
     let said = sandbox.ok(&run);
     assert!(said.contains("small: 1 completed, 2 pruned; took"), "{said}");
-    let warning = "warning: at rung 1 (step 3 of 8) all 3 trials have the same dev accuracy, ";
+    let warning = "warning: at rung 1 (step 3 of 8), all 3 trials tie on dev accuracy (";
     let which = "of equal trials that have reached the rung, the first in the plan goes on";
-    let decided = &format!(", which did not decide which 1 of them went on: {which}; to compare them later, lower");
+    let decided =
+        "), so the 1 of them that was promoted was chosen by plan order, not by score; to compare trials later, lower";
     assert!(said.contains(warning) && said.contains(decided), "{said}");
     assert!(said.contains("or choose checkpoint.metric = \"loss\""), "{said}");
     let runs = sandbox.json(&["list", "small"]);
@@ -483,7 +484,7 @@ fn equal_trials_are_pruned_by_their_order_with_a_warning() {
     let again = sandbox.ok(&run);
     assert!(again.contains("small: 1 completed before, 2 pruned before\n"), "{again}");
     // It is also in the report, in the list and in the events.
-    let tied = "all 3 trials have the same dev accuracy";
+    let tied = "all 3 trials tie on dev accuracy";
     sandbox.ok(&["report", "small"]);
     let report = fs::read_to_string(sandbox.path("runs/reports/small/report.md")).expect("a report");
     let list = sandbox.ok(&["list", "small"]);
@@ -508,7 +509,7 @@ fn a_model_that_does_nothing_is_marked_alike_in_every_list_and_the_mark_is_expla
     for arguments in [&["list"][..], &["list", "small"], &["list", "small", "--leaderboard"]] {
         let said = sandbox.ok(arguments);
         assert_eq!(said.matches("completed !").count(), 2, "{said}");
-        assert_eq!(said.matches("\n! predicts only one class, or is no better than").count(), 1, "{said}");
+        assert_eq!(said.matches("\n! predicts only one label, or is no better than").count(), 1, "{said}");
     }
     let failed = sandbox.ok(&["list", "small", "--state", "completed", "--limit", "1"]);
     assert_eq!((failed.matches("completed !").count(), failed.matches("\n! predicts").count()), (1, 1), "{failed}");
@@ -516,5 +517,5 @@ fn a_model_that_does_nothing_is_marked_alike_in_every_list_and_the_mark_is_expla
     let seeds = self::sandbox("[sweep]\nseeds = [1, 2]\n[sweep.axes]\ntrain.lr = [1e-9, 2e-9]\n");
     seeds.ok(&["run", "small.toml", "--quiet"]);
     let said = seeds.ok(&["list", "small", "--leaderboard"]);
-    assert!(said.contains("\n! at least one run predicts only one class, or is no better than"), "{said}");
+    assert!(said.contains("\n! at least one run predicts only one label, or is no better than"), "{said}");
 }

@@ -362,14 +362,22 @@ fn a_setting_that_does_not_fit_the_data_has_its_line_and_a_suggestion() {
     wanted(
         "typo.toml",
         &expects("postive"),
-        &["typo.toml:12: the probe", "expects `postive`", "did you mean `positive`?"],
+        &["typo.toml:12:10: the probe", "expects `postive`", "did you mean `positive`?"],
     );
-    wanted("other.toml", &expects("good"), &["other.toml:12: the probe", "expect one of them"]);
+    wanted("other.toml", &expects("good"), &["other.toml:12:10: the probe", "expect one of them"]);
     // The values of the column are numbers.
-    wanted("numbers.toml", &spec, &["numbers.toml:12: the probe", "or name these values in data.labels"]);
+    wanted("numbers.toml", &spec, &["numbers.toml:12:10: the probe", "or name these values in data.labels"]);
     // All of them at once.
     let two = expects("postive").replace("max_length = 32", "max_length = 4096");
-    wanted("two.toml", &two, &["two.toml:9: data.max_length is 4096", "two.toml:12: the probe"]);
+    wanted(
+        "two.toml",
+        &two,
+        &[
+            "two.toml:9:14: data.max_length is 4096",
+            "two.toml:12:10: the probe",
+            "12 | expect = \"postive\"\n   |          ^^^^^^^^^",
+        ],
+    );
 }
 
 #[test]

@@ -285,7 +285,7 @@ fn a_removed_experiment_is_listed_no_more_and_what_stays_of_it_is() {
     sandbox.ok(&["rm", "--experiment", "small", "--yes"]);
     let list = sandbox.ok(&["list"]);
     assert!(list.starts_with("runs of no experiment: 1 run, 1 completed\n"), "{list}");
-    assert!(list.contains("`taper rm KEY` removes a run"), "{list}");
+    assert!(list.contains("`taper rm RUN` removes a run"), "{list}");
     let run = &sandbox.json(&["list"])[0];
     assert_eq!((&run["experiment"], &run["experiments"]), (&Value::Null, &serde_json::json!([])));
     let key = run["key"].as_str().expect("a key");

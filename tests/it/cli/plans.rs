@@ -49,7 +49,7 @@ fn labels_counts_and_parameters_that_are_not_trained_are_told_apart() {
     assert!(plan.contains("\nlabels    0: 20 (50.0%), 1: 20 (50.0%)\n"), "{plan}");
     // The classifier has 64 × 2 weights and 2 biases.
     let model = plan.lines().find(|line| line.starts_with("model ")).expect("a model");
-    let numbers = model.strip_suffix(" parameters are trained").expect("both counts").rsplit_once(' ').expect("them");
+    let numbers = model.strip_suffix(" parameters are trainable").expect("both counts").rsplit_once(' ').expect("them");
     let number = |text: &str| text.replace(',', "").parse::<u64>().expect("a number");
     let all = number(numbers.1);
     let trained = number(numbers.0.strip_suffix(" of").expect("the trained").rsplit_once(' ').expect("it").1);
@@ -58,7 +58,7 @@ fn labels_counts_and_parameters_that_are_not_trained_are_told_apart() {
     let warning = plan.lines().find(|line| line.starts_with(words)).expect("a warning");
     assert!(
         warning.contains(
-            " parameters at the random values with which scratch:tiny begins, and they are never trained: freeze only what"
+            " parameters at their random initial values (scratch:tiny), and they are never trained: freeze only weights"
         ),
         "{warning}"
     );

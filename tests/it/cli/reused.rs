@@ -40,7 +40,7 @@ fn a_reused_run_is_shown_with_the_settings_it_was_trained_with() {
     let key = &keys[0];
     let warning = format!(
         "1 completed run ({}) was trained with train.eval_steps = 0, not 5: this does not change the weights, so it is kept as it is, with its \
-         evaluations; to train it with 5, remove it first (taper rm KEY)",
+         evaluations; to train it with 5, remove it first (taper rm RUN)",
         &key[..12]
     );
     for _ in 0..2 {
@@ -154,7 +154,7 @@ fn a_result_of_several_runs_is_said_once_with_all_of_them() {
     let output = sandbox.taper(&["run", "small.toml"]);
     let (out, err) = (text(&output.stdout), text(&output.stderr));
     assert!(!err.contains("are predicted as"), "{err}");
-    assert_eq!(out.matches("warning: 3 of 3 completed runs predict only one class").count(), 1, "{out}");
+    assert_eq!(out.matches("warning: 3 of 3 completed runs predict only one label").count(), 1, "{out}");
 }
 
 #[test]

@@ -12,11 +12,12 @@ fn refused(sandbox: &Sandbox, arguments: &[&str]) -> String {
 fn commands_of_other_tools_say_which_one_does_that_here() {
     let sandbox = sandbox("");
     for (word, command) in [
-        ("compare", "taper list NAME --leaderboard"),
-        ("logs", "taper show KEY"),
+        ("best", "taper list NAME --leaderboard"),
+        ("diff", "taper compare A B"),
+        ("logs", "taper show RUN"),
         ("train", "taper run SPEC"),
         ("resume", "taper run SPEC"),
-        ("evaluate", "taper eval KEY"),
+        ("evaluate", "taper eval RUN"),
         ("status", "taper list"),
         ("init", "experiments/quickstart.toml"),
         ("sweep", "[sweep] table"),

@@ -55,8 +55,8 @@ fn every_form_of_a_table_has_the_same_rows() {
         ("pipe.csv", vec![by_header("`|`")], None),
         ("tabs.csv", vec![by_header("a tab")], None),
         ("gbk.csv", vec!["read as gb18030, based on its bytes".into()], Some(gb)),
-        ("utf16.csv", vec!["read as utf-16le, as its byte-order mark shows".into()], None),
-        ("utf16be.csv", vec!["read as utf-16be, as its byte-order mark shows".into()], None),
+        ("utf16.csv", vec!["read as utf-16le, as its byte order mark shows".into()], None),
+        ("utf16be.csv", vec!["read as utf-16be, as its byte order mark shows".into()], None),
         ("gzip.csv.gz", vec!["decompressed from gzip".into()], None),
         ("gbk.tsv.gz", vec!["decompressed from gzip".into(), "read as gb18030, based on its bytes".into()], Some(gb)),
         ("rows.jsonl", vec![], None),
@@ -158,14 +158,14 @@ fn files_that_are_not_what_is_said_are_refused() {
             "a.csv",
             bytes("utf16.csv"),
             set("gb18030"),
-            "a.csv: it begins with the byte-order mark of utf-16le, but data.encoding says gb18030; remove \
+            "a.csv: it begins with the byte order mark of utf-16le, but data.encoding says gb18030; remove \
              data.encoding to read it as utf-16le",
         ),
         (
             "a.csv",
             bytes("bom.csv"),
             set("gbk"),
-            "a.csv: it begins with the byte-order mark of utf-8, but data.encoding says gbk; remove data.encoding to \
+            "a.csv: it begins with the byte order mark of utf-8, but data.encoding says gbk; remove data.encoding to \
              read it as utf-8",
         ),
         (

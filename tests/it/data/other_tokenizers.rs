@@ -271,7 +271,7 @@ fn damaged_vocabularies_are_refused_by_name() {
         ("merges.txt", "a b c", "line 1 is `a b c`; expected two tokens with a space between them"),
         ("merges.txt", "a  b", "expected two tokens"),
         ("vocab.json", "{", "vocab.json: "),
-        ("vocab.json", "[]", "its vocabulary is of the wrong kind"),
+        ("vocab.json", "[]", "its vocabulary is of the wrong type"),
         ("vocab.json", "{}", "its vocabulary is empty"),
         ("vocab.json", r#"{"a": 4294967295}"#, "its token `a` has no id below 16777216"),
         ("vocab.json", r#"{"a": "0"}"#, "its token `a` has no id below 16777216"),
@@ -340,7 +340,10 @@ fn damaged_vocabularies_are_refused_by_name() {
             "from which XLMRobertaTokenizer builds no tokenizer; expected Unigram",
         ),
         (changed(&|file| file["model"] = Value::Null), "its model is of no stated type, from which"),
-        (changed(&|file| file["model"]["vocab"][7] = json!(["x"])), "piece 7 is [\"x\"]; expected a text and a score"),
+        (
+            changed(&|file| file["model"]["vocab"][7] = json!(["x"])),
+            "piece 7 is [\"x\"]; expected a string and a score",
+        ),
         (changed(&|file| file["model"]["vocab"] = json!([["a", 0.0]])), "unk_id"),
         (
             changed(&|file| file["model"]["vocab"][7][0] = json!("x".repeat((16 << 20) + 1))),
@@ -553,7 +556,7 @@ fn what_does_not_fit_the_model_is_refused_with_both_numbers() {
     };
     assert_eq!(windows("6").status.code(), Some(0));
     let says = String::from_utf8_lossy(&windows("7").stderr).split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(says.contains("the 1 special token that this tokenizer adds to a text leaves 7 tokens"), "{says}");
+    assert!(says.contains("the 1 special token that this tokenizer adds to a text leaves only 7 tokens"), "{says}");
 
     // Four special tokens in a pair, and a token of each text.
     let pairs = trainable(fixture.case("RoBERTa"), "roberta", json!({}));

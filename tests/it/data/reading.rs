@@ -66,7 +66,7 @@ fn byte_order_mark_and_spaces_in_the_header() {
 
 #[test]
 fn digest_is_that_of_the_file() {
-    // printf 'label,review\n1,a\n0,b\n' | sha256sum, and the same with a byte-order mark before it
+    // printf 'label,review\n1,a\n0,b\n' | sha256sum, and the same with a byte order mark before it
     let text = "label,review\n1,a\n0,b\n";
     assert_eq!(ok("a.csv", text).digest, "2dfc433af509ccbbdbf85abf4039ee640ed5249eb7fc3f398d323e111a5902b7");
     assert_eq!(
@@ -260,7 +260,7 @@ fn other_encodings_are_refused() {
     let message = refused("a.csv", b"label,review\n1,caf\xE9\n0,cafe\n");
     assert!(
         message.ends_with(
-            "only line 2 is not ASCII; find out its encoding, and set data.encoding = \"windows-1252\" or whatever it is"
+            "only line 2 is not ASCII; find out its encoding and set it, for example: data.encoding = \"windows-1252\""
         ),
         "{message}"
     );

@@ -5,13 +5,12 @@ use std::collections::HashMap;
 use taper::{
     data::{Dataset, Row, Splits, epoch_order, leaks, split},
     event::Split,
-    plan::DataConfig,
+    plan::{DataConfig, Fold},
     task::Target,
 };
 
 use crate::data::config;
 
-/// Rows `t0`, `t1`, … with these labels.
 /// Rows of `test` whose text is exactly that of a row of `train`.
 fn leaked(data: &Dataset, train: &[u32], test: &[u32]) -> usize {
     let splits = Splits { train: train.into(), test: test.into(), ..Splits::default() };
@@ -19,6 +18,7 @@ fn leaked(data: &Dataset, train: &[u32], test: &[u32]) -> usize {
     found.iter().find(|leak| (leak.rows_of, leak.also_in) == (Split::Test, Split::Train)).map_or(0, |leak| leak.exact)
 }
 
+/// Rows `t0`, `t1`, … with these labels.
 pub fn dataset(labels: &[u32]) -> Dataset {
     let row = |(i, &label)| Row {
         line: i as u64 + 2,
@@ -67,6 +67,137 @@ fn the_seed_alone_decides() {
     assert_ne!(by(1).test, by(2).test);
     // A larger dev split leaves the test rows as they are, so that results stay comparable.
     assert_eq!(by(1).test, split(&data, &DataConfig { seed: 1, ..shares(0.2, 0.4) }).unwrap().test);
+}
+
+/// Rows with these targets, of so many labels or columns.
+fn targets(targets: Vec<Target>, labels: u32) -> Dataset {
+    let mut data = dataset(&vec![0; targets.len()]);
+    data.rows.iter_mut().zip(targets).for_each(|(row, target)| row.target = target);
+    data.labels = (0..labels).map(|id| id.to_string()).collect();
+    data
+}
+
+/// By how many rows the number of any label in a split is at most off its share of all rows.
+fn off(data: &Dataset, all: &[u32], parts: &[&[u32]]) -> f64 {
+    let counts = data.class_counts(all);
+    let of_part = |part: &&[u32]| {
+        let share = part.len() as f64 / all.len() as f64;
+        let off = |(have, all): (u64, &u64)| (have as f64 - *all as f64 * share).abs();
+        data.class_counts(part).into_iter().zip(&counts).map(off).fold(0.0, f64::max)
+    };
+    parts.iter().map(of_part).fold(0.0, f64::max)
+}
+
+/// Twelve labels of different frequencies, of which some come together, and rows without any. At random a label is off by several rows;
+/// `tests/fixtures/stratified/make.py` prints how far.
+#[test]
+fn stratified_splits_share_out_labels_of_which_a_row_has_several() {
+    let has = |row: u32, id: u32| {
+        (row * 2_654_435_761u32.wrapping_add(id * 40_503)).rotate_left(id).is_multiple_of(3 + 2 * id)
+    };
+    let set =
+        |row: u32| (0..12).filter(|id| has(row, *id) || *id == 1 && has(row, 0) && !row.is_multiple_of(3)).collect();
+    let data = targets((0..500).map(|row| Target::labels(set(row))).collect(), 12);
+    let counts = data.class_counts(&(0..500).collect::<Vec<u32>>());
+    assert!(counts.iter().any(|rows| *rows < 30) && counts.iter().any(|rows| *rows > 150), "{counts:?}");
+    assert!(data.rows.iter().any(|row| row.target.ids().is_empty()));
+    let all: Vec<u32> = (0..500).collect();
+    let of = |seed, stratify| split(&data, &DataConfig { seed, stratify, ..shares(0.2, 0.1) }).unwrap();
+    let (mut worst, mut plain) = (0.0f64, f64::INFINITY);
+    for seed in 0..20 {
+        let splits = of(seed, true);
+        assert_eq!(sizes(&splits), [350, 50, 100]);
+        assert_eq!(sorted(&splits), all);
+        worst = worst.max(off(&data, &all, &[&splits.train, &splits.dev, &splits.test]));
+        let splits = of(seed, false);
+        plain = plain.min(off(&data, &all, &[&splits.train, &splits.dev, &splits.test]));
+    }
+    assert!(worst <= 1.5 && plain > 2.0, "{worst} {plain}");
+    assert_eq!(of(3, true), of(3, true));
+    assert_ne!(of(3, true).test, of(4, true).test);
+    // A larger dev split leaves the test rows as they are.
+    let larger = split(&data, &DataConfig { seed: 3, stratify: true, ..shares(0.2, 0.4) }).unwrap();
+    assert_eq!(larger.test, of(3, true).test);
+    assert!(!of(3, true).train.is_sorted(), "they are in a random order");
+
+    // Folds: each row once, sizes equal, and each fold with its share of each label.
+    let folded = |index: u32, stratify| {
+        let fold: Fold = format!("{index}/5").parse().unwrap();
+        let config = DataConfig { fold: Some(fold), seed: 3, stratify, ..shares(0.0, 0.1) };
+        split(&data, &config).unwrap()
+    };
+    let folds = |stratify| (1..=5).map(|index| folded(index, stratify).test).collect::<Vec<_>>();
+    let stratified = folds(true);
+    assert!(stratified.iter().all(|fold| fold.len() == 100));
+    let mut together = stratified.concat();
+    together.sort_unstable();
+    assert_eq!(together, all);
+    let parts = |folds: &[Vec<u32>]| off(&data, &all, &folds.iter().map(Vec::as_slice).collect::<Vec<_>>());
+    assert!(parts(&stratified) <= 2.5 && parts(&folds(false)) > 4.0, "{} {}", parts(&stratified), parts(&folds(false)));
+    let run = folded(2, true);
+    let rest: Vec<u32> = [&run.train[..], &run.dev].concat();
+    assert!(run.dev.len() == 50 && off(&data, &rest, &[&run.dev]) <= 1.5, "{}", off(&data, &rest, &[&run.dev]));
+}
+
+/// Groups stay together, and labels are more even than at random: as far as whole groups, taken in random order, allow.
+#[test]
+fn stratified_groups_share_out_labels_of_which_a_row_has_several() {
+    let groups: Vec<u32> = (0..150).flat_map(|group| vec![group; 1 + group as usize % 3]).collect();
+    let set = |row: usize| {
+        (0..4).filter(|id| (row * 7 + groups[row] as usize * 5).is_multiple_of(2 + 3 * *id as usize)).collect()
+    };
+    let data = targets((0..groups.len()).map(|row| Target::labels(set(row))).collect(), 4);
+    let data = Dataset { groups: groups.clone(), ..data };
+    let all: Vec<u32> = (0..groups.len() as u32).collect();
+    let (mut stratified, mut plain) = (0.0, 0.0);
+    for seed in 0..40 {
+        let of = |stratify| {
+            let config = DataConfig { seed, stratify, group_column: Some("author".into()), ..shares(0.2, 0.0) };
+            split(&data, &config).unwrap()
+        };
+        let splits = of(true);
+        stratified += off(&data, &all, &[&splits.test]) / 40.0;
+        plain += off(&data, &all, &[&of(false).test]) / 40.0;
+        let of =
+            |rows: &[u32]| rows.iter().map(|row| groups[*row as usize]).collect::<std::collections::HashSet<u32>>();
+        assert!(of(&splits.train).is_disjoint(&of(&splits.test)));
+        assert!(splits.test.len().abs_diff(60) <= 6, "{}", splits.test.len());
+    }
+    assert!(stratified < 3.5 && stratified < 0.95 * plain, "{stratified} {plain}");
+}
+
+/// Numbers: each split has its share of each tenth of the values. Expected tenths: pandas' `qcut(values, 10)`, whose edges are the deciles.
+#[test]
+fn stratified_splits_of_numbers_have_the_same_values() {
+    // 200 different values in a scattered order, and 40 equal ones above them, which no edge divides.
+    let value = |row: u32| if row < 200 { f64::from(row * 77 % 200) / 10.0 } else { 99.0 };
+    let data = targets((0..240).map(|row| Target::values(vec![value(row)])).collect(), 1);
+    let config = |seed, stratify| DataConfig { seed, stratify, ..shares(0.25, 0.0) };
+    let lowest = |rows: &[u32], to: f64| rows.iter().filter(|row| value(**row) < to).count();
+    let mut random = std::collections::HashSet::new();
+    for seed in 0..20 {
+        let splits = split(&data, &config(seed, true)).unwrap();
+        assert_eq!(sizes(&splits), [180, 0, 60]);
+        // 24 rows a tenth: the values below 2.4, 4.8, …, of which the test split has six each; of the 40 equal ones and the 8 before
+        // them, which the last two tenths would divide, its quarter.
+        for tenth in 1..=8usize {
+            assert_eq!(lowest(&splits.test, 2.4 * tenth as f64 - 0.05), 6 * tenth, "seed {seed}, tenth {tenth}");
+        }
+        random.insert(lowest(&split(&data, &config(seed, false)).unwrap().test, 2.35));
+    }
+    assert!(random.len() > 2, "{random:?}");
+
+    // Of two columns each is divided so.
+    let row = |row: u32| Target::values(vec![f64::from(row * 77 % 200), f64::from(row * 31 % 200)]);
+    let data = targets((0..200).map(row).collect(), 2);
+    let splits = split(&data, &config(5, true)).unwrap();
+    for column in 0..2 {
+        for tenth in 1..=10 {
+            let below = |row: &&u32| data.rows[**row as usize].target.numbers()[column] < 20.0 * f64::from(tenth);
+            let have = splits.test.iter().filter(below).count();
+            assert!(have.abs_diff(5 * tenth as usize) <= 2, "column {column}, tenth {tenth}: {have}");
+        }
+    }
 }
 
 #[test]

@@ -289,12 +289,15 @@ fn texts_with_other_targets_are_said() {
 /// As `taper eval` reads rows to measure a model on.
 #[test]
 fn rows_are_read_for_a_trained_model() {
-    let options = Layout { wording: Wording::Run { text: true, text_pair: true, label: true }, ..Layout::default() };
+    let options = Layout {
+        wording: Wording::Run { text: true, text_pair: true, label: true, label_option: "label-column" },
+        ..Layout::default()
+    };
     let known = labels(&[("x", "x"), ("y", "y")]);
     let (_dir, path) = file("a.csv", "text,tags,x,y,score,other\na,y|x,1,1,3,y\nb,,0,0,4.5,\nc,z,0,2,x,z\n");
     let origin = Origin::File(path.clone());
     let read = |config: &DataConfig, other: Option<&str>| {
-        let columns = TargetColumns::of_run(config, other)?;
+        let columns = TargetColumns::of_run(config, other, "--label-column")?;
         read_labelled(&origin, &options, "text", columns, &known)
             .map_err(|error| error.to_string().replace(&path.display().to_string(), "a.csv"))
     };
@@ -314,8 +317,8 @@ fn rows_are_read_for_a_trained_model() {
     assert_eq!((columns.rows[2].target.numbers(), columns.labels.len()), (&[0.0, 2.0][..], 2));
     assert_eq!(
         read(&numbers(&["x", "y"]), Some("score")).unwrap_err(),
-        "--label-column names one column, but the model predicts 2 numbers (`x`, `y`), each in a column of its own: leave it out, and name \
-         the columns of the file so"
+        "--label-column names one column, but the model predicts 2 numbers (`x`, `y`), each in a column of its own: leave it out, and give \
+         the columns of the file these names"
     );
     assert!(read(&flags(&["x", "w"]), None).unwrap_err().contains("no column `w`, which the run's spec names"));
 }

@@ -178,7 +178,7 @@ fn settings_that_bert_tokenizer_ignores_give_a_warning() {
             }),
             "its post_processor puts no special token before a text",
         ),
-        (file(|file| file["model"] = bpe(json!({"dropout": 0.1}))), "its model has the dropout 0.1"),
+        (file(|file| file["model"] = bpe(json!({"dropout": 0.1}))), "its model has a BPE dropout of 0.1"),
     ] {
         let error = refused(&[("tokenizer.json", &file), FAST]);
         assert!(error.starts_with("tokenizer.json: ") && error.contains(words), "{error}");

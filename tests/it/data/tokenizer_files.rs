@@ -154,7 +154,7 @@ fn keys_of_the_wrong_kind_name_themselves() {
         ("added_tokens.json", "<e>", json!({ "<e>": "7" })),
     ] {
         let text = refused(&[("vocab.txt", VOCAB), (file, &value.to_string())]);
-        assert!(text.starts_with(&format!("{file}: `{key}` is of the wrong kind; expected ")), "{text}");
+        assert!(text.starts_with(&format!("{file}: `{key}` is of the wrong type; expected ")), "{text}");
     }
 }
 

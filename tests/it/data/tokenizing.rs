@@ -72,7 +72,7 @@ fn long_texts_are_cut_before_sep() {
     assert_eq!((rows.lengths(&[1, 0]).unwrap(), rows.whole_lengths().unwrap()), (vec![3, 5], vec![22, 3]));
 }
 
-/// Texts as the rows of a data set, tokenised when they are looked at.
+/// Texts as the rows of a dataset, tokenised when they are looked at.
 pub fn lazy(tokenizer: &Tokenizer, texts: &[impl AsRef<str>], max_length: usize) -> Tokens {
     let row =
         |text: &_| Row { line: 1, text: AsRef::<str>::as_ref(text).into(), text_pair: None, target: Target::Label(0) };
@@ -139,7 +139,7 @@ fn folders_that_are_refused() {
     assert!(refused(&[("vocab.txt", VOCAB), ("tokenizer.json", "{")]).starts_with("tokenizer.json: "));
     let wrong = refused(&[("vocab.txt", VOCAB), ("tokenizer_config.json", r#"{"do_lower_case": "yes"}"#)]);
     assert!(
-        wrong.starts_with("tokenizer_config.json: `do_lower_case` is of the wrong kind; expected true or false"),
+        wrong.starts_with("tokenizer_config.json: `do_lower_case` is of the wrong type; expected true or false"),
         "{wrong}"
     );
     assert!(refused(&[("tokenizer.json", &tokenizer_json().replace("\"[SEP]\"", "\"</s>\""))]).contains("lacks [SEP]"));

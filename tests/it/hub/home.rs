@@ -1,4 +1,4 @@
-//! A server with a model and data sets, and a home folder for what is downloaded.
+//! A server with a model and datasets, and a home folder for what is downloaded.
 
 use std::{
     fs,
@@ -28,7 +28,7 @@ pub fn weights() -> Vec<u8> {
     (0..60_000).map(next).collect()
 }
 
-/// A server that has the model `a/model` and the data set `a/data`, each also private and gated.
+/// A server that has the model `a/model` and the dataset `a/data`, each also private and gated.
 pub fn server() -> Server {
     let weights = weights();
     let index = br#"{"weight_map": {"x": "model-1.safetensors", "y": "model-2.safetensors"}}"#;

@@ -190,9 +190,9 @@ fn ids_of_labels_can_be_strings() {
     }
     for (ids, words) in [
         (json!({"neg": "1", "pos": "2"}), "label2id does not count its labels from 0"),
-        (json!({"neg": "a", "pos": "b"}), "label2id has an id that is not a whole number"),
-        (json!({"neg": 0.5, "pos": 1}), "label2id has an id that is not a whole number"),
-        (json!({"neg": null, "pos": 1}), "label2id has an id that is not a whole number"),
+        (json!({"neg": "a", "pos": "b"}), "label2id has an id that is not an integer"),
+        (json!({"neg": 0.5, "pos": 1}), "label2id has an id that is not an integer"),
+        (json!({"neg": null, "pos": 1}), "label2id has an id that is not an integer"),
         (json!({"neg": "0", "pos": 0}), "label2id has an id twice"),
     ] {
         let said = warnings(&with_head(2), json!({ "label2id": ids })).expect("it fits");

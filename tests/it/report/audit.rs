@@ -186,6 +186,8 @@ fn audit() -> DataAudit {
         rows: rows_of_label.iter().sum(),
         rows_of_label,
         groups: Some(7),
+        without_labels: 0,
+        numbers: vec![],
     };
     DataAudit {
         sources: vec![AuditedSource {
@@ -209,7 +211,7 @@ fn labels_and_names_cannot_become_markup() {
     input.runs[0].audit = Some(audit());
     let files = files_of(&input);
     let html = text(&files, "report.html");
-    let section = html.split("<h2>Data</h2>").nth(1).unwrap().split("<h2>").next().unwrap();
+    let section = html.split(">Data</h2>").nth(1).unwrap().split("<h2").next().unwrap();
     assert!(!html.contains("<img") && !html.contains("<b>a</b>"), "{section}");
     assert!(section.contains("“&#60;img src=x onerror=alert(1)&#62;”"), "{section}");
     let cells = cells(text(&files, "report.md"));
@@ -231,7 +233,14 @@ fn labels_and_names_cannot_become_markup() {
 fn a_split_without_texts_of_another_has_0() {
     let rows_of = |rows: u64, leaks: &[(Split, Split)]| -> Vec<Vec<String>> {
         let mut found = audit();
-        let dev = AuditedSplit { split: Split::Dev, rows, rows_of_label: vec![rows, 0], groups: Some(7) };
+        let dev = AuditedSplit {
+            split: Split::Dev,
+            rows,
+            rows_of_label: vec![rows, 0],
+            groups: Some(7),
+            without_labels: 0,
+            numbers: vec![],
+        };
         found.splits.insert(1, dev);
         found.leaks = leaks
             .iter()
@@ -263,8 +272,14 @@ fn long_lists_are_cut_and_runs_of_before_are_named() {
     one.run.labels = (0..30).map(|i| format!("label {i}")).collect();
     let rows_of_label: Vec<u64> = (0..30).map(|i| if i < 11 { 10 } else { 2 }).collect();
     let mut found = audit();
-    found.splits =
-        vec![AuditedSplit { split: Split::Train, rows: rows_of_label.iter().sum(), rows_of_label, groups: None }];
+    found.splits = vec![AuditedSplit {
+        split: Split::Train,
+        rows: rows_of_label.iter().sum(),
+        rows_of_label,
+        groups: None,
+        without_labels: 0,
+        numbers: vec![],
+    }];
     one.audit = Some(found);
     let lengths = Some(TextLengths { median: 40, p95: 300, longest: 4096 });
     let texts = SplitTexts {
@@ -284,4 +299,34 @@ fn long_lists_are_cut_and_runs_of_before_are_named() {
     assert_eq!(row(&cells, "Texts cut to 512 tokens"), ["5 (5.0%)"]);
     assert_eq!(row(&cells, "Rows whose tokens were counted"), ["100"]);
     assert!(md.contains("\n1 run was recorded by an earlier version, which did not store this: older.\n"), "{md}");
+}
+
+/// Numbers have no labels whose share could be shown. Expected: numpy's mean, std(ddof=1), min and max.
+#[test]
+fn numbers_have_their_mean_and_their_range() {
+    let sandbox = Sandbox::new();
+    let stars = [1.0, 2.0, 2.5, 4.0, -5.0];
+    let row = |(i, stars): (usize, &f64)| {
+        format!("{},{stars},{}\n", if i < 3 { "train" } else { "test" }, chinese(i as u32, 3))
+    };
+    let file: String = stars.iter().enumerate().map(row).collect();
+    sandbox.write("rows.csv", format!("part,stars,review\n{file}"));
+    let data = "problem_type = \"regression\"\nlabel_column = \"stars\"\nsplit_column = \"part\"\nsplits = { train = \"train\", test = \
+                \"test\" }\nmax_length = 6\n[train]\nepochs = 1\n";
+    sandbox.write("d.toml", spec(data));
+    sandbox.ok(&["run", "d.toml", "--quiet"]);
+    let cells = cells(&page(&sandbox));
+    assert_eq!(self::row(&cells, "“stars”, mean (SD)"), ["1.8333 (0.7638)", "−0.5 (6.364)"]);
+    assert_eq!(self::row(&cells, "“stars”, lowest to highest"), ["1 to 2.5", "−5 to 4"]);
+}
+
+/// Of sets of labels, rows may have none.
+#[test]
+fn rows_without_labels_are_counted() {
+    let mut input = super::typed_fixtures::sets();
+    let mut found = audit();
+    found.splits.iter_mut().for_each(|split| split.without_labels = split.rows / 4);
+    input.runs[0].audit = Some(found);
+    let cells = cells(text(&files_of(&input), "report.md"));
+    assert_eq!(row(&cells, "Without a label"), ["25.0%", "25.0%"]);
 }

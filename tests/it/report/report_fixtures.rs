@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use taper::{
-    event::{FailureKind, Prediction, ProbeScore, Split, StepCompleted, When},
+    event::{FailureKind, Prediction, PredictionBefore, ProbeScore, Split, StepCompleted, When},
     metrics::{Metrics, Probabilities, Scored, Target, argmax},
     plan::{
         CheckpointConfig, ClassWeights, DataConfig, EngineKind, Keep, Long, LossKind, Metric, ModelConfig, Precision,
@@ -266,6 +266,8 @@ impl Recipe {
                     text_pair: None,
                     expect: p.1.map(|id| self.labels[id].clone()),
                     predicted: self.labels[argmax(&probabilities)].clone(),
+                    right: None,
+                    confidence: None,
                     probabilities: probabilities.into(),
                 },
             }
@@ -299,6 +301,7 @@ impl Recipe {
         evaluate(When::After, self.epochs, self.skill);
         let measured = if self.test > 0.0 { Split::Test } else { Split::Dev };
         let predictions = self.predictions(self.skill, 10 + u64::from(self.epochs) * 2 + measured as u64);
+        let before = self.predictions(0.1, 10 + measured as u64).into_iter().map(PredictionBefore::from).collect();
         let mut probes = self.probes(When::Before, 0.0);
         probes.extend(self.probes(When::After, self.skill));
         let total = steps.len() as u64;
@@ -334,6 +337,7 @@ impl Recipe {
             evals,
             probes,
             predictions,
+            before,
             warnings: Vec::new(),
             audit: None,
         }
@@ -363,6 +367,7 @@ impl Recipe {
         run.evals.retain(|e| e.when != When::After && e.step <= step);
         run.probes.retain(|p| p.when == When::Before);
         run.predictions.clear();
+        run.before.clear();
         run.run.final_metrics = None;
         run.run.state = RunState::Interrupted;
         run.run.steps = step;

@@ -1,14 +1,17 @@
 //! Reports of models that predict sets of labels, or numbers.
 
 use taper::{
+    event::Prediction,
     metrics::{Metric, Target},
-    report::ReportInput,
+    report::{ReportInput, RunInput},
     task::Task,
 };
 
 use super::{
     files_of, text,
-    typed_fixtures::{self, columns, measure, numbers, numbers_sweep, sets, sets_sweep},
+    typed_fixtures::{
+        self, by_decision, columns, measure, numbers, numbers_folds, numbers_sweep, sets, sets_folds, sets_sweep,
+    },
 };
 
 fn markdown(input: &ReportInput) -> String {
@@ -29,6 +32,63 @@ fn markdown_of_numbers() {
 #[test]
 fn markdown_of_columns() {
     insta::assert_snapshot!(markdown(&columns()));
+}
+
+#[test]
+fn markdown_of_folds_of_sets() {
+    insta::assert_snapshot!(markdown(&sets_folds()));
+}
+
+#[test]
+fn markdown_of_folds_of_numbers() {
+    insta::assert_snapshot!(markdown(&numbers_folds()));
+}
+
+/// Each fold has thresholds of its own: the metrics with them are those of the held-out rows of all folds, each predicted by the model and
+/// the thresholds of its fold, and never those of one fold.
+#[test]
+fn the_decisions_of_folds_are_measured_out_of_fold() {
+    let input = sets_folds();
+    let labels = &input.runs[0].run.labels;
+    let decision = |run: &RunInput| run.run.decided.clone().expect("a decision").decision;
+    let rows = |of: &dyn Fn(&RunInput) -> Vec<Prediction>| {
+        measure(Task::MultiLabel, labels, &input.runs.iter().flat_map(of).collect::<Vec<_>>())
+    };
+    let with = rows(&|run| by_decision(&run.predictions, &decision(run)));
+    let without = rows(&|run| run.predictions.clone());
+    let page = markdown(&input);
+    for metric in [Metric::MacroF1, Metric::MicroF1, Metric::SubsetAccuracy, Metric::Loss] {
+        let [without, with] = [&without, &with].map(|metrics| metric.text(metrics.get(metric)));
+        assert_ne!(without, with);
+        let (first, rest) = metric.name().split_at(1);
+        let name = first.to_uppercase() + rest;
+        let row = page.lines().find(|line| {
+            line.starts_with(&format!("| {name} |")) && line.matches('|').count() == 4 && line.contains(&with)
+        });
+        assert!(row.is_some_and(|row| row.contains(&without)), "{name} {without} {with}: {page}");
+    }
+    // Of the temperatures 1.1, 1.2 and 1.3, and the second label's thresholds 0.40, 0.45 and 0.50.
+    for said in ["1.200 (1.100–1.300)", "“味道好” 0.450 (0.400–0.500)", "| Out-of-fold, without | Out-of-fold, with |"]
+    {
+        assert!(page.contains(said), "{said}: {page}");
+    }
+    // Each run's own are in the tables, and its metrics with them.
+    let files = files_of(&input);
+    let mut decisions = csv::Reader::from_reader(text(&files, "decisions.csv").as_bytes());
+    let rows: Vec<(String, f64, String, usize, String, f64)> = decisions.deserialize().map(Result::unwrap).collect();
+    assert_eq!(rows.len(), 3 * labels.len());
+    let (name, temperature, metric, id, label, threshold) = &rows[labels.len() + 1];
+    assert_eq!((name.as_str(), metric.as_str(), *id, label), ("tags fold=2/3", "macro_f1", 1, &labels[1]));
+    assert!((temperature - 1.2).abs() < 1e-12 && (threshold - 0.45).abs() < 1e-12);
+    let all = text(&files, "metrics.csv");
+    let of_run = measure(Task::MultiLabel, labels, &by_decision(&input.runs[1].predictions, &decision(&input.runs[1])));
+    let want =
+        format!("tags fold=2/3,test,decided,{},macro_f1,{}", input.runs[1].run.steps, of_run.get(Metric::MacroF1));
+    assert!(all.contains(&want), "{want}: {all}");
+    // One fold that has not decided: nothing is said of all of them.
+    let mut open = sets_folds();
+    open.runs[1].run.decided = None;
+    assert!(!markdown(&open).contains("### Decision"));
 }
 
 #[test]
@@ -62,9 +122,17 @@ fn each_task_has_its_charts() {
         names.sort();
         names
     };
-    assert_eq!(charts(&sets()), ["before-after", "co-occurrence", "loss", "macro_f1", "probes", "reliability"]);
-    assert_eq!(charts(&numbers()), ["before-after", "errors", "loss", "predicted", "rmse"]);
-    assert_eq!(charts(&columns()), ["before-after", "errors", "errors-2", "loss", "predicted", "predicted-2", "rmse"]);
+    let with = |own: &[&str]| {
+        let every = ["before-after", "gradient-norm", "learning-rate", "loss", "train-dev"];
+        let mut names: Vec<String> = every.iter().chain(own).map(|name| name.to_string()).collect();
+        names.sort();
+        names
+    };
+    let of_sets = ["co-occurrence", "confidence-change", "macro_f1", "probes", "reliability", "reliability-change"];
+    assert_eq!(charts(&sets()), with(&of_sets));
+    assert_eq!(charts(&numbers()), with(&["errors", "errors-change", "predicted", "rmse"]));
+    let of_columns = ["errors", "errors-2", "errors-change", "errors-change-2", "predicted", "predicted-2", "rmse"];
+    assert_eq!(charts(&columns()), with(&of_columns));
 }
 
 /// The number of dots of a chart is bounded, and the caption says so.
@@ -187,7 +255,7 @@ fn texts_of_the_user_are_only_text() {
     for input in [sets(), columns()] {
         let files = files_of(&input);
         let html = text(&files, "report.html");
-        assert!(!html.contains("<b>太咸") && !html.contains("评分 <i>") && !html.contains("<script"));
+        assert!(!html.contains("<b>太咸") && !html.contains("评分 <i>") && html.matches("<script").count() == 1);
         assert!(html.contains("&#60;b&#62;太咸") || html.contains("评分 &#60;i&#62;"));
         let md = text(&files, "report.md").split("## Reproduce").next().unwrap();
         assert!(!md.contains("<b>太咸") && !md.contains("评分 <i>"), "{md}");

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use taper::{
-    event::{Prediction, ProbeScore, Split, When},
-    metrics::{Metrics, Probabilities, Scored, Target},
+    event::{Decided, Prediction, ProbeScore, Split, When},
+    metrics::{Decision, Metric, Metrics, Probabilities, Scored, Target},
+    plan::Thresholds,
     random::{Purpose, Stream},
     report::{ReportInput, RunInput},
     store::{ProbeRecord, RunRecord},
@@ -24,6 +25,8 @@ pub fn all() -> Vec<(&'static str, ReportInput)> {
         ("numbers", numbers()),
         ("numbers-sweep", numbers_sweep()),
         ("columns", columns()),
+        ("sets-folds", sets_folds()),
+        ("numbers-folds", numbers_folds()),
     ]
 }
 
@@ -69,6 +72,61 @@ pub fn columns() -> ReportInput {
     experiment(vec![typed(&recipe, Task::Regression)])
 }
 
+/// One configuration on three folds of different rows, each with thresholds and a temperature of its own.
+pub fn sets_folds() -> ReportInput {
+    let fold = |number| decided(folded("tags", &SETS, Task::MultiLabel, number), number);
+    let mut input = experiment((1..=3).map(fold).collect());
+    input.experiment.trials = vec![0; 3];
+    input
+}
+
+/// One configuration on three folds of different rows, of one column of numbers.
+pub fn numbers_folds() -> ReportInput {
+    let mut input = experiment((1..=3).map(|number| folded("stars", &["评分"], Task::Regression, number)).collect());
+    input.experiment.trials = vec![0; 3];
+    input
+}
+
+/// The run of a fold, of three: its rows are its own.
+fn folded(name: &str, labels: &[&str], task: Task, number: u32) -> RunInput {
+    let (rows, skill) = (200 + 40 * number as usize, 1.5 + f64::from(number) / 4.0);
+    let name = format!("{name} fold={number}/3");
+    let mut run = typed(&Recipe { rows, skill, dev: 0.1, ..Recipe::new(&name, labels) }, task);
+    run.run.config.data.fold = Some(format!("{number}/3").parse().expect("a fold"));
+    run.run.key = format!("{number}{}", &run.run.key[1..]);
+    run.predictions.iter_mut().for_each(|p| p.row = 3 * p.row + number);
+    run
+}
+
+/// The same with a temperature, and thresholds by macro-F1.
+fn decided(mut run: RunInput, number: u32) -> RunInput {
+    let of_label = |id: usize| 0.3 + 0.05 * (id as f64 + f64::from(number));
+    let thresholds = (0..run.run.labels.len()).map(of_label).collect();
+    let decision = Decision { temperature: 1.0 + 0.1 * f64::from(number), thresholds: Some(thresholds) };
+    let metrics = measure(Task::MultiLabel, &run.run.labels, &by_decision(&run.predictions, &decision));
+    let data = &mut run.run.config.data;
+    (data.thresholds, data.calibrate) = (Thresholds::Tuned, true);
+    let (metric, dev, test) = (Some(Metric::MacroF1), metrics.clone(), Some(metrics));
+    run.run.decided = Some(Decided { decision, metric, dev, test });
+    run
+}
+
+/// These rows as they are predicted with a temperature and thresholds.
+pub fn by_decision(rows: &[Prediction], decision: &Decision) -> Vec<Prediction> {
+    let thresholds = decision.thresholds.as_ref().expect("thresholds");
+    let scaled = |p: f32| {
+        let logit = (f64::from(p) / (1.0 - f64::from(p))).ln() / decision.temperature;
+        (1.0 / (1.0 + (-logit).exp())) as f32
+    };
+    let row = |p: &Prediction| {
+        let all: Vec<f32> = p.probabilities.iter().map(|(_, p)| scaled(p)).collect();
+        let predicted = (0..).zip(&all).filter(|(id, p)| f64::from(**p) >= thresholds[*id as usize]).map(|(id, _)| id);
+        let predicted = Target::labels(predicted.collect());
+        Prediction { predicted, probabilities: Probabilities::new(all, p.label.ids()), ..p.clone() }
+    };
+    rows.iter().map(row).collect()
+}
+
 /// A completed run of this task.
 pub fn typed(recipe: &Recipe, task: Task) -> RunInput {
     let mut run = Recipe { labels: ["a", "b"].map(String::from).into(), ..recipe.clone() }.completed();
@@ -93,6 +151,8 @@ pub fn typed(recipe: &Recipe, task: Task) -> RunInput {
     let moment = 10 + u64::from(recipe.epochs) * 2 + measured as u64;
     run.predictions = predictions(recipe, task, recipe.skill, moment);
     run.run.final_metrics = Some(measure(task, labels, &run.predictions));
+    let before = predictions(recipe, task, skill(When::Before, 0), 10 + measured as u64);
+    run.before = before.into_iter().map(Into::into).collect();
     for (i, probe) in run.probes.iter_mut().enumerate() {
         *probe = answered(probe, i, recipe, task);
     }

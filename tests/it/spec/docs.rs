@@ -94,5 +94,6 @@ fn the_sweeps_of_the_examples_are_what_the_page_says() {
     let sweep = folder.load("asha.toml").unwrap();
     let config = &super::search::expand(&sweep)[0].config.train;
     let prune = taper::plan::prune::Prune::of(&sweep.spec().sweep);
-    assert_eq!(taper::plan::prune::rungs(&prune, config, 1000), [30, 90]);
+    let steps: Vec<u64> = taper::plan::prune::rungs(&prune, config, 1000).iter().map(|rung| rung.step).collect();
+    assert_eq!(steps, [30, 90]);
 }

@@ -46,7 +46,7 @@ fn arguments_that_no_key_takes_lead_to_what_was_meant() {
         ("profile.x=1", "choose one with --profile NAME"),
         ("extends=[\"b.toml\"]", "write extends = [\"FILE\"] at the top of the spec"),
         ("sweep.trials=1000000", "a search draws at most 10000 points"),
-        ("train.seed=99999999999999999999", "expected a whole number from 0 to 9223372036854775807"),
+        ("train.seed=99999999999999999999", "expected an integer from 0 to 9223372036854775807"),
     ] {
         let said = one("").problems("a.toml", &options(None, &[set], &[]));
         assert!(said.starts_with("--set: ") && said.contains(help), "{set}: {said}");

@@ -172,7 +172,7 @@ fn no_damage_to_a_file_breaks_the_loader() {
 fn an_invalid_number_of_epochs_hides_no_contradiction() {
     let files = one("[train]\nepochs = 3.0\nmax_steps = 10\n");
     let problems = files.problems("a.toml", &options(None, &[], &[]));
-    assert!(problems.contains("`train.epochs` is 3.0; expected a whole number"), "{problems}");
+    assert!(problems.contains("`train.epochs` is 3.0; expected an integer"), "{problems}");
     assert!(problems.contains("`train.max_steps` and `train.epochs` cannot both be set"), "{problems}");
     assert!(problems.ends_with("2 problems"), "{problems}");
 }

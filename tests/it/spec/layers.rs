@@ -26,8 +26,7 @@ fn a_contradiction_is_shown_where_the_highest_layer_brought_it() {
     };
     assert!(steps(&[]).starts_with("train.max_steps is not set: `train.epochs` decides\n"), "{}", steps(&[]));
     let set = steps(&["train.max_steps=7"]);
-    let takes =
-        "  takes a whole number from 1 to 1,000,000,000 (steps); if the key is left out: `train.epochs` decides\n";
+    let takes = "  takes an integer from 1 to 1,000,000,000 (steps); if the key is left out: `train.epochs` decides\n";
     assert!(set.starts_with("train.max_steps = 7\n") && set.contains(takes), "{set}");
 }
 

@@ -79,7 +79,7 @@ fn a_point_takes_no_key_and_no_value_that_the_table_refuses() {
     assert!(at("data.labels", json!({})).contains("cannot be swept"));
     assert!(at("sweep.seeds", json!([1])).contains("cannot be swept"));
     assert!(at("train.lr", json!(2)).contains("`train.lr` is 2; expected a number above 0 and at most 1"));
-    assert!(at("train.epochs", json!(1.5)).contains("`train.epochs` is 1.5; expected a whole number"));
+    assert!(at("train.epochs", json!(1.5)).contains("`train.epochs` is 1.5; expected an integer"));
     assert!(at("train.max_steps", json!(null)).contains("`train.max_steps` is null"));
 }
 

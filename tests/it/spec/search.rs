@@ -151,7 +151,7 @@ fn rules_and_what_belongs_to_them_go_together() {
         (
             "max_runs = 0\nmax_hours = 0",
             vec![
-                "4: `sweep.max_runs` is 0; expected a whole number of at least 1 | if left out: no limit",
+                "4: `sweep.max_runs` is 0; expected an integer of at least 1 | if left out: no limit",
                 "5: `sweep.max_hours` is 0; expected a number above 0 | if left out: no limit",
             ],
         ),

@@ -100,7 +100,7 @@ fn a_worker_that_dies_fails_its_run_and_no_other() {
     assert_eq!((first.state, first.failure), (RunState::Failed, Some(FailureKind::Crashed)));
     assert_eq!(first.message.as_deref(), Some("its worker was killed (signal 9)"));
     let notes = store().expect("a store").notes(&first.key).expect("notes");
-    assert!(notes.iter().any(|note| note.message.ends_with("tried again (1 of 1)")), "{notes:?}");
+    assert!(notes.iter().any(|note| note.message.ends_with("retried (1 of 1)")), "{notes:?}");
     assert!(rest.iter().all(|run| run.state == RunState::Completed), "the sweep continued");
     // The plan shows where it resumes, as `show` does.
     let plan = sandbox.json(&["plan", "torture.toml", "--runs", "runs", "--set", "train.epochs=30"]);
@@ -187,7 +187,7 @@ fn a_run_that_finds_no_memory_beside_others_is_tried_alone_before_it_is_cut() {
     for run in &runs {
         let notes = notes(run);
         let tried =
-            notes.iter().position(|note| note.contains("other runs were on cpu at the same time: tried again alone"));
+            notes.iter().position(|note| note.contains("other runs were on cpu at the same time: retried alone"));
         let halved = notes.iter().position(|note| note.contains("parts of at most"));
         assert!(tried.is_none() || tried < halved, "{notes:?}");
         alone += usize::from(tried.is_some());

@@ -174,7 +174,7 @@ fn seeds_of_different_steps_have_no_mean_and_whole_trials_come_first() {
 fn a_promoted_run_has_time_left_and_a_forecast_of_nothing_is_not_shown() {
     let prune = Prune::Asha { reduction_factor: 3, rungs: 1 };
     let mut sweep = LiveSweep::default();
-    let info = |i: usize| PlannedInfo { rungs: vec![3], ..planned(i, RunState::Pending) };
+    let info = |i: usize| PlannedInfo { rungs: vec![Rung { number: 0, step: 3 }], ..planned(i, RunState::Pending) };
     sweep.planned(&PlannedSweep { prune, ..plan(&[1, 2, 3].map(info), 0) });
     let tell = |sweep: &mut LiveSweep, i: usize, now_s: f64, events: &[Event]| {
         let info = RunInfo { position: (i, 3), ..run(i) };
@@ -216,4 +216,32 @@ fn a_loss_is_the_same_after_the_command_is_repeated() {
     // s = 1.0; for i in range(2, 9): s = 0.95 * s + 0.05 / i
     assert!((loss(&sweep) - 0.768_923).abs() < 1e-6, "{}", loss(&sweep));
     assert_eq!(loss(&again), loss(&sweep));
+}
+
+/// The end of the command says once where they resume.
+#[test]
+fn an_interrupted_run_of_a_sweep_says_only_that() {
+    let mut sweep = LiveSweep::default();
+    sweep.planned(&plan(&[1, 2].map(|i| planned(i, RunState::Pending)), 0));
+    let saved = Event::CheckpointSaved { step: 4 };
+    tell(&mut sweep, 1, 1.0, &[started(), step(4, 0.5), saved]);
+    let said = tell(&mut sweep, 1, 2.0, &[Event::RunFinished(Outcome::Interrupted)]);
+    assert!(said.len() == 1 && said[0].ends_with(": interrupted after step 4"), "{said:?}");
+    tell(&mut sweep, 2, 3.0, &[started()]);
+    let said = tell(&mut sweep, 2, 3.0, &[Event::RunFinished(Outcome::Interrupted)]);
+    assert!(said[0].ends_with(": interrupted before the first step"), "{said:?}");
+}
+
+/// The metric that selects is beside the first one of the task.
+#[test]
+fn a_completed_run_of_a_sweep_says_its_result_by_what_selects() {
+    let said = |metric| {
+        let mut sweep = LiveSweep::default();
+        sweep.planned(&plan(&[1, 2].map(|i| PlannedInfo { metric, ..planned(i, RunState::Pending) }), 0));
+        let after = |split| eval(When::After, 10, split, 3);
+        tell(&mut sweep, 1, 1.0, &[started(), step(10, 0.5), after(Split::Dev), after(Split::Test)]);
+        tell(&mut sweep, 1, 2.0, &[Event::RunFinished(Outcome::Completed)]).remove(0)
+    };
+    assert!(said(Metric::Accuracy).ends_with(", test accuracy 75.0%"), "{}", said(Metric::Accuracy));
+    assert!(said(Metric::MacroF1).ends_with(", test macro-F1 42.9%, accuracy 75.0%"), "{}", said(Metric::MacroF1));
 }

@@ -239,7 +239,7 @@ fn parquet_files() -> Vec<Variant> {
             .set(|config| config.text_column = "text".into()),
         variant("column of Parquet twice", "a.parquet", twice, (WHOLE, "`review`"), "more than one column"),
         variant(
-            "whole numbers for texts",
+            "integers for texts",
             "a.parquet",
             of("required int64 review;", Values::Whole(&[3, 4, 5, 6])),
             (1, "`review`"),

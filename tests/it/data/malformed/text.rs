@@ -18,7 +18,7 @@ pub(super) fn gbk(text: &str) -> Vec<u8> {
     encoding_rs::GBK.encode(text).0.into_owned()
 }
 
-/// With its byte-order mark.
+/// With its byte order mark.
 pub(super) fn utf16(text: &str) -> Vec<u8> {
     format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect()
 }
@@ -257,10 +257,10 @@ fn encodings() -> Vec<Variant> {
             "a.csv",
             format!("\u{feff}{CSV}"),
             (WHOLE, NONE),
-            "the byte-order mark of utf-8",
+            "the byte order mark of utf-8",
         )
         .encoded("utf-16"),
-        variant("UTF-16 set as GBK", "a.csv", &wide, (WHOLE, NONE), "the byte-order mark of utf-16le").encoded("gbk"),
+        variant("UTF-16 set as GBK", "a.csv", &wide, (WHOLE, NONE), "the byte order mark of utf-16le").encoded("gbk"),
         variant("UTF-32", "a.csv", utf32, (1, NONE), "the file is UTF-32, not UTF-8"),
     ]
 }

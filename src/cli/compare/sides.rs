@@ -1,0 +1,169 @@
+//! Which runs and trials the arguments name.
+
+use anyhow::{Result, anyhow};
+use taper::{
+    format::{command::shell_word, one_line, short},
+    plan::closest,
+    report::{Leaderboard, RunInput, Trial, compare::Side, leaderboard},
+    store::{RunRecord, Store, StoreError},
+};
+
+use super::super::{Global, Unusable, common, output::Output};
+
+/// Trials that a message lists.
+const LISTED: usize = 5;
+
+/// Separates an experiment from the rank or the name of its trial.
+const OF: char = '#';
+
+/// The run or the trial that an argument names: `EXPERIMENT#RANK`, `EXPERIMENT#TRIAL`, a run as in `taper show`, an experiment or spec file with
+/// one trial, or the name that exactly one trial has.
+pub fn side(store: &Store, wanted: &str, global: &Global, out: &Output) -> Result<Side> {
+    if let Some((experiment, which)) = of_experiment(store, wanted)? {
+        let board = leaderboard(store, &experiment)?;
+        return chosen(store, &board, which, out);
+    }
+    let unknown = match store.find_among(wanted) {
+        Ok(_) => return run(store, common::find(store, wanted, global)?),
+        // Its runs may be those of one trial.
+        Err(error @ (StoreError::AmbiguousRun { .. } | StoreError::UnknownRun { .. })) => error,
+        Err(error) => return Err(error.into()),
+    };
+    if common::is_there(store, wanted)? {
+        let board = leaderboard(store, &common::experiment(store, wanted)?)?;
+        return match &board.trials[..] {
+            [only] => trial(store, &board, only),
+            trials => Err(several(&board, trials, wanted, out)),
+        };
+    }
+    if !matches!(unknown, StoreError::UnknownRun { .. }) {
+        return Err(common::find(store, wanted, global).err().unwrap_or_else(|| unknown.into()));
+    }
+    by_name(store, wanted, out)?
+        .map_or_else(|| Err(common::find(store, wanted, global).err().unwrap_or(unknown.into())), Ok)
+}
+
+/// A run, which may be the best one of trials that were ranked by the test rows.
+fn run(store: &Store, run: RunRecord) -> Result<Side> {
+    let board = run.experiment.as_ref().filter(|_| run.in_plan).map(|experiment| leaderboard(store, experiment));
+    let chosen_on_test = match board.transpose()? {
+        Some(board) => {
+            board.is_chosen_on_test() && board.trials.first().is_some_and(|t| t.best_run.as_ref() == Some(&run.key))
+        }
+        None => false,
+    };
+    Ok(Side { chosen_on_test, ..Side::of_run(RunInput::read(store, run)?) })
+}
+
+/// The experiment and what is behind the mark, if what is before it is an experiment.
+fn of_experiment<'a>(store: &Store, wanted: &'a str) -> Result<Option<(String, &'a str)>> {
+    // A name may have the mark in it, too.
+    for (at, _) in wanted.match_indices(OF) {
+        let (experiment, which) = (&wanted[..at], &wanted[at + OF.len_utf8()..]);
+        if common::is_there(store, experiment)? {
+            return Ok(Some((common::experiment(store, experiment)?, which)));
+        }
+    }
+    Ok(None)
+}
+
+/// The trial of a leaderboard with this rank or name.
+fn chosen(store: &Store, board: &Leaderboard, which: &str, out: &Output) -> Result<Side> {
+    let by_rank = which.parse().ok().and_then(|rank| board.trials.iter().find(|trial| trial.rank == Some(rank)));
+    if let Some(found) = by_rank {
+        return Ok(Side { chosen_on_test: board.is_chosen_on_test(), ..trial(store, board, found)? });
+    }
+    if let Some(found) = board.trials.iter().find(|trial| trial.name == which) {
+        return trial(store, board, found);
+    }
+    let experiment = one_line(&board.experiment);
+    let ranks = board.trials.iter().filter_map(|trial| trial.rank).max();
+    let what = match (which.parse::<usize>(), ranks) {
+        (Ok(rank), Some(ranks)) => format!("`{experiment}` has no trial of rank {rank}: it has ranks 1 to {ranks}"),
+        (Ok(_), None) => format!("no trial of `{experiment}` has a rank yet, because none is completed: name a trial"),
+        (Err(_), _) => {
+            let nearest = closest(which, board.trials.iter().map(|trial| trial.name.as_str()));
+            let meant = nearest.map_or(String::new(), |name| format!(", did you mean `{}`?", one_line(name)));
+            format!("`{experiment}` has no trial `{}`{meant}", one_line(which))
+        }
+    };
+    let list = out.command(&format!("taper list {} --leaderboard", shell_word(&board.experiment)));
+    Err(Unusable(anyhow!("{what} (`{list}` shows them all)")).into())
+}
+
+/// The trial of this name, if exactly one experiment has one.
+fn by_name(store: &Store, wanted: &str, out: &Output) -> Result<Option<Side>> {
+    let mut found: Vec<(Leaderboard, Trial)> = Vec::new();
+    for experiment in store.experiments()? {
+        let board = leaderboard(store, &experiment.name)?;
+        let named = board.trials.iter().find(|trial| trial.name == wanted && trial.planned() > 1).cloned();
+        found.extend(named.map(|trial| (board, trial)));
+    }
+    match &found[..] {
+        [] => Ok(None),
+        [(board, one)] => Ok(Some(trial(store, board, one)?)),
+        several => {
+            let each = several.iter().map(|(board, trial)| format!("\n  {}", argument(board, trial)));
+            let each: String = each.take(LISTED).collect();
+            let command = out.command("taper compare …");
+            Err(Unusable(anyhow!(
+                "`{}` is a trial of {} experiments; name one of them in `{command}`:{each}",
+                one_line(wanted),
+                several.len()
+            ))
+            .into())
+        }
+    }
+}
+
+/// How a trial is named in a command.
+fn argument(board: &Leaderboard, trial: &Trial) -> String {
+    let which = trial.rank.map_or_else(|| trial.name.clone(), |rank| rank.to_string());
+    shell_word(&format!("{}{OF}{which}", board.experiment)).into_owned()
+}
+
+/// The error that an experiment has several trials.
+fn several(board: &Leaderboard, trials: &[Trial], wanted: &str, out: &Output) -> anyhow::Error {
+    if trials.is_empty() {
+        return StoreError::NoRuns { experiment: board.experiment.clone() }.into();
+    }
+    let each =
+        trials.iter().take(LISTED).map(|trial| format!("\n  {}  {}", argument(board, trial), one_line(&trial.name)));
+    let each: String = each.collect();
+    let more = match trials.len().saturating_sub(LISTED) {
+        0 => String::new(),
+        n => format!(
+            "\n  … and {n} more: {}",
+            out.command(&format!("taper list {} --leaderboard", shell_word(&board.experiment)))
+        ),
+    };
+    Unusable(anyhow!("`{}` has {} trials; name one of them:{each}{more}", one_line(wanted), trials.len())).into()
+}
+
+/// A trial with everything that is stored of its runs.
+fn trial(store: &Store, board: &Leaderboard, trial: &Trial) -> Result<Side> {
+    let records: Vec<RunRecord> = store.runs_of(&board.experiment)?;
+    let runs = records.into_iter().filter(|run| trial.runs.contains(&run.key));
+    let runs: Vec<RunInput> = runs.map(|run| RunInput::read(store, run)).collect::<Result<_, _>>()?;
+    let Some(first) = runs.first() else {
+        return Err(StoreError::NoRuns { experiment: board.experiment.clone() }.into());
+    };
+    let chosen_on_test = board.is_chosen_on_test() && trial.rank == Some(1);
+    if trial.planned() == 1 {
+        return Ok(Side { chosen_on_test, ..Side::of_run(first.clone()) });
+    }
+    // A trial alone is called by what its runs differ in.
+    let name = match board.trials.len() {
+        1 => format!("{}, {}", board.experiment, trial.name),
+        _ => trial.name.clone(),
+    };
+    let name = if name.is_empty() { short(&first.run.key).to_string() } else { name };
+    Ok(Side {
+        name,
+        experiment: Some(board.experiment.clone()),
+        is_trial: true,
+        planned: trial.planned(),
+        runs,
+        chosen_on_test,
+    })
+}

@@ -1,0 +1,74 @@
+//! The reports of all experiments: the list of what there is, and the index page.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use taper::{
+    format::{self, command::shell_word},
+    report::{self, IndexEntry, leaderboard_of},
+    store::Store,
+};
+
+use super::{
+    super::{
+        Global,
+        listed::no_store,
+        output::{self, Output},
+    },
+    write::{Writing, explained, write},
+};
+
+fn entries(store: &Store) -> Result<Vec<IndexEntry>> {
+    let of = |experiment: &taper::store::ExperimentRecord| {
+        let runs = store.runs_of(&experiment.name)?;
+        Ok(IndexEntry::of(experiment, &runs, &leaderboard_of(store, experiment, &runs)?))
+    };
+    store.experiments()?.iter().map(of).collect()
+}
+
+/// Lists the experiments, each with the command that writes its report.
+pub fn list(global: &Global, store: &Store, out: &mut Output) -> Result<()> {
+    let entries = entries(store)?;
+    if out.json {
+        return out.document(&entries);
+    }
+    if entries.is_empty() {
+        output::error(&no_store(&global.runs, out));
+        return Ok(());
+    }
+    // The interval is in the JSON and on the page.
+    let value = |text: &str| text.split(" (").next().unwrap_or_default().to_string();
+    let best = |entry: &IndexEntry| match &entry.best {
+        Some(best) => {
+            format!("{} {}{}", best.metric, value(&best.value), if best.is_final { "" } else { " (not final)" })
+        }
+        None => format::NOTHING.into(),
+    };
+    let rows: Vec<Vec<String>> = entries
+        .iter()
+        .map(|entry| {
+            let command = out.command(&format!("taper report {}", shell_word(&entry.experiment)));
+            vec![entry.experiment.clone(), entry.states.clone(), best(entry), output::unbroken(&command)]
+        })
+        .collect();
+    out.fitted(&["experiment", "runs", "best trial", "write its report"], rows, &["best trial", "runs"])?;
+    out.say_what_is_left_out()?;
+    out.wrapped(&format!("all of them, with an index page: `{}`", out.command("taper report --all")))
+}
+
+/// Writes the report of each experiment and the index page, and returns its path and the number of reports.
+pub fn write_all(
+    global: &Global,
+    store: &Store,
+    (folder, force): (Option<PathBuf>, bool),
+    out: &Output,
+) -> Result<(PathBuf, usize)> {
+    let folder = folder.unwrap_or_else(|| global.runs.join("reports"));
+    let entries = entries(store)?;
+    for entry in &entries {
+        let own = folder.join(&entry.experiment);
+        write(store, &Writing { experiment: &entry.experiment, folder: &own, force }, out)?;
+    }
+    let index = report::index(&entries, &folder, force).map_err(explained)?;
+    Ok((index, entries.len()))
+}

@@ -1,0 +1,127 @@
+//! A comparison as one self-contained HTML page.
+
+use std::{borrow::Cow, fs, io, path::Path};
+
+use askama::Template;
+
+use super::{
+    comparison::Comparison,
+    curves::{Figure, figures},
+    differ::{Difference, MetricRow, difference_text},
+    error::PageError,
+    side::Side,
+    words::interval_text,
+};
+use crate::{
+    format::{count, counted, short, visible},
+    metrics::Metric,
+    report::{ReportError, files, input::split_name, templates::filters},
+    task::Task,
+};
+
+/// What a page of a comparison contains, by which it is known to be one.
+const MARK: &str = "<meta name=\"generator\" content=\"taper compare\">";
+
+#[derive(Template)]
+#[template(path = "compare.html")]
+struct Page<'a> {
+    c: &'a Comparison,
+    figures: Vec<Figure>,
+    mark: &'static str,
+}
+
+impl Page<'_> {
+    fn title(&self) -> String {
+        let names: Vec<String> = self.c.sides.iter().map(|side| side.letter.to_string()).collect();
+        format!("Comparison of {}", crate::format::and(&names))
+    }
+
+    fn split(&self) -> &'static str {
+        split_name(self.c.split)
+    }
+
+    /// Text from a spec or from data, whose control characters are made visible.
+    fn shown<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        visible(text)
+    }
+
+    fn runs(&self, side: &super::Shown) -> String {
+        match &side.runs[..] {
+            [only] => format!("run {}", short(only)),
+            runs => format!("{} of {} runs", side.measured, count(runs.len() as u64)),
+        }
+    }
+
+    fn rows(&self, side: &super::Shown) -> String {
+        counted(side.rows, "row")
+    }
+
+    fn counted(&self, n: &u64) -> String {
+        count(*n)
+    }
+
+    fn main(&self) -> &[MetricRow] {
+        &self.c.metrics[..self.c.main_metrics]
+    }
+
+    fn others(&self) -> &[MetricRow] {
+        &self.c.metrics[self.c.main_metrics..]
+    }
+
+    fn is_of_numbers(&self) -> bool {
+        self.c.problem_type == Task::Regression
+    }
+
+    fn value(&self, metric: &Metric, value: &f64) -> String {
+        metric.text(*value)
+    }
+
+    fn difference(&self, metric: &Metric, of: &Difference) -> String {
+        difference_text(*metric, of.difference)
+    }
+
+    fn interval(&self, metric: &Metric, of: &Difference) -> String {
+        of.interval.map_or(crate::format::NOTHING.into(), |i| interval_text(*metric, i))
+    }
+
+    /// The methods of the intervals, each once.
+    fn methods(&self) -> String {
+        let mut found: Vec<&str> = Vec::new();
+        for method in self.c.metrics.iter().flat_map(|row| &row.differences).filter_map(|of| of.method) {
+            if !found.contains(&method) {
+                found.push(method);
+            }
+        }
+        found.join("; ")
+    }
+}
+
+/// The page. The same records give the same bytes.
+///
+/// # Errors
+/// A chart cannot be drawn.
+pub fn page(sides: &[Side], comparison: &Comparison) -> Result<String, ReportError> {
+    Page { c: comparison, figures: figures(sides)?, mark: MARK }.render().map_err(ReportError::Page)
+}
+
+/// Writes a page, and its folder if there is none. A file that is no such page is replaced with `force` alone.
+///
+/// # Errors
+/// The file cannot be written, or is another's.
+pub fn write(path: &Path, page: &str, force: bool) -> Result<(), PageError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let error = |error: io::Error| ReportError::Write { path: path.to_path_buf(), error };
+    match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => return Err(error(io::ErrorKind::IsADirectory.into()).into()),
+        Ok(_) if !force && !is_page(path) => return Err(PageError::Foreign { path: path.to_path_buf() }),
+        _ => {}
+    }
+    fs::create_dir_all(folder).map_err(|error| ReportError::Folder { path: folder.to_path_buf(), error })?;
+    Ok(files::write(path, page.as_bytes())?)
+}
+
+/// Whether a file is a page of an earlier comparison.
+fn is_page(path: &Path) -> bool {
+    let is_file = fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
+    is_file && fs::read_to_string(path).is_ok_and(|text| text.contains(MARK))
+}

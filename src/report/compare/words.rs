@@ -1,0 +1,250 @@
+//! A comparison of two sides in words.
+
+use std::cmp::Ordering;
+
+use super::{
+    differ::difference_text,
+    finding::Finding,
+    measured::{Measured, MeasuredSide},
+};
+use crate::{
+    format::{by_number, count, counted, points},
+    metrics::{Metric, Unit},
+    report::{
+        format::p_value,
+        input::split_name,
+        terms::{Terms, signed},
+    },
+    stats::{Interval, MeansDiffer},
+    task::Task,
+};
+
+/// What a test says, with the correction for several.
+#[derive(Clone, Copy)]
+pub struct Tested {
+    /// Its p-value.
+    pub p: f64,
+    /// The p-value with Holm's correction, and for how many tests.
+    pub holm: Option<(f64, usize)>,
+}
+
+impl Tested {
+    /// Whether the difference is more than chance explains, at the 5% level.
+    pub fn is_significant(&self) -> bool {
+        self.holm.map_or(self.p, |(p, _)| p) < 0.05
+    }
+
+    fn text(&self) -> String {
+        match self.holm {
+            None => p_value(self.p),
+            Some((p, of)) => format!("{}; {} with Holm's correction for {of} comparisons", p_value(self.p), p_value(p)),
+        }
+    }
+}
+
+/// A paragraph: how the side differs from the first one, and whether that is more than chance explains.
+pub fn sentences(
+    measured: &Measured<'_>,
+    other: &MeasuredSide<'_>,
+    finding: &Finding,
+    tested: Option<Tested>,
+) -> Vec<String> {
+    let first = &measured.sides[0];
+    let says = Says { terms: measured.terms, split: split_name(measured.split), first, other };
+    let mut said = vec![says.difference(finding)];
+    match (finding, tested, finding.names()) {
+        (Finding::Untested(why), ..) => said.push(format!("This was not tested: {why}.")),
+        (_, Some(tested), Some((test, _))) => {
+            let beyond = match finding {
+                Finding::Seeds(..) => ["the seeds explain", "the spread of the seeds"],
+                Finding::Folds(..) => ["the folds explain", "the spread of the folds"],
+                _ => ["chance explains", "chance"],
+            };
+            let verdict = match tested.is_significant() {
+                true => format!("This is more than {}", beyond[0]),
+                false => format!("This is not distinguishable from {}", beyond[1]),
+            };
+            said.push(format!("{verdict} ({test}, {}).", tested.text()));
+        }
+        _ => {}
+    }
+    if let Finding::Seeds(.., Some(paired)) = finding {
+        said.push(format!("Paired by seed: {} (Student's t-test).", p_value(paired.p)));
+    }
+    said.extend(says.scope(finding));
+    said
+}
+
+struct Says<'a> {
+    terms: Terms,
+    split: &'static str,
+    first: &'a MeasuredSide<'a>,
+    other: &'a MeasuredSide<'a>,
+}
+
+impl Says<'_> {
+    fn difference(&self, finding: &Finding) -> String {
+        let (a, b, split) = (self.first.letter, self.other.letter, self.split);
+        match finding {
+            Finding::Right(paired) => {
+                let rows = count(paired.rows());
+                let net = paired.first_only.abs_diff(paired.second_only);
+                let interval = paired.difference().map(|(d, i)| within(d, Some(i))).unwrap_or_default();
+                let [of_a, of_b] = self.values();
+                match paired.first_only.cmp(&paired.second_only) {
+                    Ordering::Equal => {
+                        format!("{b} is right on as many of {rows} {split} rows as {a}: {of_b}{interval}.")
+                    }
+                    order => {
+                        let more = if order.is_gt() { "more" } else { "fewer" };
+                        let net = count(net);
+                        format!(
+                            "{b} is right on {net} {more} of {rows} {split} rows than {a}: {of_b} against {of_a}{interval}."
+                        )
+                    }
+                }
+            }
+            Finding::Errors { rows, test, interval } => {
+                self.of_errors(test.mean, *interval, &format!("on the same {} {split} rows", count(*rows)))
+            }
+            Finding::OtherRows(shares, [rows_b, rows_a]) => {
+                let [of_a, of_b] = self.values();
+                format!(
+                    "{b} is right on {of_b} of {} {split} rows, {a} on {of_a} of {} other rows{}.",
+                    count(*rows_b),
+                    count(*rows_a),
+                    within(shares.difference, Some(shares.interval))
+                )
+            }
+            Finding::OtherErrors(means, [rows_b, rows_a]) => {
+                let on = format!("on {} {split} rows, and of {a} on {} other rows", count(*rows_b), count(*rows_a));
+                self.of_errors(means.difference, Some(means.interval), &on)
+            }
+            Finding::Seeds(means, [n_b, n_a], _) => {
+                let [over_a, over_b] = [n_a, n_b].map(|n| format!(" over {}", counted(*n as u64, "seed")));
+                self.of_means(means, "", [&over_a, &over_b])
+            }
+            Finding::Folds(means, folds) => {
+                self.of_means(means, &format!(" over the same {}", counted(*folds as u64, "fold")), ["", ""])
+            }
+            Finding::Untested(_) => {
+                let metric = self.terms.first;
+                let difference = self.other.mean(metric) - self.first.mean(metric);
+                let [of_a, of_b] = self.values();
+                let name = metric.name();
+                format!("{b} has a {split} {name} of {of_b}, {a} of {of_a} ({}).", difference_text(metric, difference))
+            }
+        }
+    }
+
+    /// The values of the first metric of the task, of the first side and of the other.
+    fn values(&self) -> [String; 2] {
+        let metric = self.terms.first;
+        metric.texts_apart(self.first.mean(metric), self.other.mean(metric))
+    }
+
+    /// `over`: what both means are over, or each of its own (first, other).
+    fn of_means(&self, means: &MeansDiffer, over: &str, [over_a, over_b]: [&str; 2]) -> String {
+        let (a, b, metric) = (self.first.letter, self.other.letter, self.terms.first);
+        let text = match metric.info().unit {
+            Unit::Share => within(means.difference, Some(means.interval)),
+            Unit::Nats | Unit::Plain => within_plain(means.difference, Some(means.interval)),
+        };
+        let note = if self.terms.lower_is_better() { "; lower is better" } else { "" };
+        let [of_a, of_b] = self.values();
+        let name = metric.name();
+        format!(
+            "The mean {} {name}{over} is {of_b} for {b}{over_b} and {of_a} for {a}{over_a}{text}{note}.",
+            self.split
+        )
+    }
+
+    /// The errors of rows: of sets of labels a share of the labels, of numbers squares.
+    fn of_errors(&self, difference: f64, interval: Option<Interval>, on: &str) -> String {
+        let (a, b) = (self.first.letter, self.other.letter);
+        let more = direction(difference, "higher", "lower");
+        match self.terms.task {
+            Task::Regression => format!(
+                "The mean squared error of {b} {on} is {more}that of {a}{}; lower is better.",
+                within_plain(difference, interval)
+            ),
+            Task::SingleLabel | Task::MultiLabel => format!(
+                "The share of labels that {b} predicts wrongly {on} is {more}that of {a}{}; lower is better.",
+                within(difference, interval)
+            ),
+        }
+    }
+
+    /// What the comparison does not say.
+    fn scope(&self, finding: &Finding) -> Option<String> {
+        match finding {
+            Finding::Right(_) | Finding::Errors { .. } | Finding::OtherRows(..) | Finding::OtherErrors(..) => {
+                Some("This compares two trained models: with other seeds the result may differ.".into())
+            }
+            Finding::Seeds(_, n, _) => {
+                let least = n[0].min(n[1]);
+                (least < 3).then(|| {
+                    format!("{} {} little about how others would perform.", counted(least as u64, "seed"), by_number(least as u64, "says", "say"))
+                })
+            }
+            Finding::Folds(..) => Some(
+                "The correction for the training rows that folds share is a rule of thumb, and with few folds only large differences are found.".into(),
+            ),
+            Finding::Untested(_) => None,
+        }
+    }
+}
+
+/// The beginning of `higher than `, or of `equal to `.
+fn direction(difference: f64, higher: &str, lower: &str) -> String {
+    match difference {
+        d if d > 0.0 => format!("{higher} than "),
+        d if d < 0.0 => format!("{lower} than "),
+        _ => "the same as ".into(),
+    }
+}
+
+/// ` (+0.6 points, 95% interval +0.1 to +1.1)`, cut at what a difference of shares can be.
+fn within(difference: f64, interval: Option<Interval>) -> String {
+    let end = |value: f64| points(value.clamp(-1.0, 1.0));
+    let interval = interval.map_or(String::new(), |i| format!(", 95% interval {} to {}", end(i.low), end(i.high)));
+    format!(" ({} points{interval})", points(difference))
+}
+
+fn within_plain(difference: f64, interval: Option<Interval>) -> String {
+    let interval =
+        interval.map_or(String::new(), |i| format!(", 95% interval {} to {}", signed(i.low), signed(i.high)));
+    format!(" ({}{interval})", signed(difference))
+}
+
+/// An interval of a difference of a metric: `+0.1 to +1.1`.
+pub fn interval_text(metric: Metric, i: Interval) -> String {
+    match metric.info().unit {
+        Unit::Share => format!("{} to {}", points(i.low.clamp(-1.0, 1.0)), points(i.high.clamp(-1.0, 1.0))),
+        Unit::Nats | Unit::Plain => format!("{} to {}", signed(i.low), signed(i.high)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn intervals_stay_within_what_a_difference_can_be() {
+        let i = Interval { low: -1.2, high: 0.034 };
+        assert_eq!(within(-0.5, Some(i)), " (−50.0 points, 95% interval −100.0 to +3.4)");
+        assert_eq!(within_plain(0.5, None), " (+0.5000)");
+        assert_eq!(interval_text(Metric::Loss, i), "−1.2000 to +0.0340");
+        assert_eq!(interval_text(Metric::Accuracy, i), "−100.0 to +3.4");
+    }
+
+    #[test]
+    fn the_corrected_value_decides() {
+        let of = |p, holm| Tested { p, holm };
+        assert!(of(0.03, None).is_significant() && !of(0.03, Some((0.06, 2))).is_significant());
+        assert_eq!(
+            of(0.03, Some((0.06, 2))).text().replace('\u{a0}', " "),
+            "p = 0.030; p = 0.060 with Holm's correction for 2 comparisons"
+        );
+    }
+}

@@ -1,0 +1,172 @@
+//! Charts of what each step measured: the loss, the norm of the gradient, the learning rate; and the loss of training beside that of held-out
+//! rows.
+
+use super::{
+    super::{
+        analysis::Analysis,
+        charts::{Curve, Dots, LegendEntry, LossChart, Mean, PALETTE, Weight, paired_legend},
+        input::{ReportInput, RunInput, split_name},
+    },
+    average::average,
+    evaluations::during_training,
+    select::Drawn,
+    series::{Series, series},
+};
+use crate::{
+    event::Split,
+    metrics::Metric,
+    stats::ema,
+    store::{RunState, StepRecord},
+};
+
+/// Whether a run has steps, but not all of them, and is not trained now.
+pub fn ended_early(run: &RunInput) -> bool {
+    let states = [RunState::Failed, RunState::Interrupted, RunState::Waiting, RunState::Pruned];
+    run.run.steps > 0 && states.contains(&run.run.state)
+}
+
+/// The runs of a trial that a mean is over: those that did not end early, or all if each did.
+fn averaged(input: &ReportInput, runs: &[usize]) -> Vec<usize> {
+    let whole: Vec<usize> = runs.iter().copied().filter(|&i| !ended_early(&input.runs[i])).collect();
+    if whole.is_empty() { runs.to_vec() } else { whole }
+}
+
+/// A value of each step of the runs that are drawn, with moving averages; `None` without steps.
+fn by_step(
+    input: &ReportInput,
+    analysis: &Analysis,
+    drawn: &Drawn,
+    smoothing: f64,
+    value: fn(&StepRecord) -> f64,
+) -> Option<LossChart> {
+    let (series, legend) = series(input, analysis, drawn, |i| !input.runs[i].steps.is_empty());
+    let bands = series.iter().any(|series| series.leads && series.runs.len() > 1);
+    let mut chart = LossChart { legend, averaged: bands, smoothing, ..LossChart::default() };
+    for Series { runs, colour, leads } in series {
+        let weight = match (leads, bands) {
+            (false, _) => Weight::Other,
+            (true, true) if runs.len() > 1 => Weight::Beneath,
+            (true, true) => Weight::Average,
+            (true, false) => Weight::Alone,
+        };
+        let from = chart.curves.len();
+        for &i in &runs {
+            let run = &input.runs[i];
+            let values: Vec<f64> = run.steps.iter().map(value).collect();
+            let at = |values: Vec<f64>| run.steps.iter().map(|s| s.step as f64).zip(values).collect::<Vec<_>>();
+            chart.curves.push(Curve {
+                colour,
+                smooth: at(ema(&values, smoothing)),
+                raw: at(values),
+                ended_early: ended_early(run),
+                completed: run.run.state == RunState::Completed,
+                weight,
+            });
+        }
+        if weight == Weight::Beneath {
+            let whole = averaged(input, &runs);
+            let curves = runs.iter().zip(&chart.curves[from..]).filter(|(i, _)| whole.contains(i));
+            let smooth: Vec<&[(f64, f64)]> = curves.map(|(_, curve)| &curve.smooth[..]).collect();
+            let mean = Mean { colour, ..average(&smooth) };
+            chart.means.push(mean);
+        }
+    }
+    (!chart.curves.is_empty()).then_some(chart)
+}
+
+/// The training loss.
+pub fn loss(input: &ReportInput, analysis: &Analysis, drawn: &Drawn, smoothing: f64) -> Option<LossChart> {
+    let chart = by_step(input, analysis, drawn, smoothing, |step| step.loss)?;
+    Some(LossChart { title: "Training loss", of: analysis.terms.loss_axis(), ..chart })
+}
+
+/// The norm of the gradient, and the norm above which it is clipped if that is one for all runs.
+pub fn gradient(input: &ReportInput, analysis: &Analysis, drawn: &Drawn, smoothing: f64) -> Option<LossChart> {
+    let chart = by_step(input, analysis, drawn, smoothing, |step| step.grad_norm)?;
+    let norms: Vec<f64> = drawn.runs().map(|i| input.runs[i].run.config.train.max_grad_norm).collect();
+    // 0: gradients are not clipped.
+    let one = norms.first().copied().filter(|norm| *norm > 0.0 && norms.iter().all(|other| other == norm));
+    let known = chart.curves.iter().flat_map(|curve| &curve.raw).any(|point| point.1.is_finite());
+    known.then_some(LossChart { title: "Gradient norm before clipping", of: "Euclidean norm", mark: one, ..chart })
+}
+
+/// The learning rate of each trial: that of its run with the most steps.
+pub fn rate(input: &ReportInput, analysis: &Analysis, drawn: &Drawn) -> Option<LossChart> {
+    let (series, legend) = series(input, analysis, drawn, |i| !input.runs[i].steps.is_empty());
+    let mut chart =
+        LossChart { title: "Learning rate", of: "learning rate", legend, whole: true, ..LossChart::default() };
+    for Series { runs, colour, leads } in series {
+        let Some(longest) =
+            runs.iter().map(|&i| &input.runs[i]).reduce(|a, b| if b.steps.len() > a.steps.len() { b } else { a })
+        else {
+            continue;
+        };
+        let raw: Vec<(f64, f64)> = longest.steps.iter().map(|step| (step.step as f64, step.lr)).collect();
+        let weight = if leads { Weight::Average } else { Weight::Other };
+        chart.curves.push(Curve { colour, smooth: raw.clone(), raw, ended_early: false, completed: true, weight });
+    }
+    (!chart.curves.is_empty()).then_some(chart)
+}
+
+/// The losses of training and of held-out rows of the best trial, or of the first that has any; the split, and the runs.
+pub fn beside(
+    input: &ReportInput,
+    analysis: &Analysis,
+    drawn: &Drawn,
+    smoothing: f64,
+) -> Option<(LossChart, Split, Vec<usize>)> {
+    let on = |i: usize, split: Split| -> Vec<(f64, f64)> {
+        let losses = during_training(&input.runs[i].evals, split).into_iter();
+        losses
+            .map(|eval| (eval.step as f64, eval.metrics.get(Metric::Loss)))
+            .filter(|point| point.1.is_finite())
+            .collect()
+    };
+    let usable = |i: usize, split| !input.runs[i].steps.is_empty() && on(i, split).len() > 1;
+    let found = drawn.trials.iter().find_map(|runs| {
+        let split = [Split::Dev, Split::Test].into_iter().find(|split| runs.iter().any(|&i| usable(i, *split)))?;
+        let runs: Vec<usize> = runs.iter().copied().filter(|&i| usable(i, split)).collect();
+        Some((averaged(input, &runs), split))
+    });
+    let (runs, split) = found?;
+    let [train, held_out] = [PALETTE[0], PALETTE[1]];
+    let several = runs.len() > 1;
+    let mut chart = LossChart {
+        title: "Loss of training and of held-out rows",
+        of: analysis.terms.loss_axis(),
+        averaged: several,
+        smoothing,
+        ..LossChart::default()
+    };
+    let mut dots = Vec::new();
+    for &i in &runs {
+        let run = &input.runs[i];
+        let losses: Vec<f64> = run.steps.iter().map(|step| step.loss).collect();
+        let at = |values: Vec<f64>| run.steps.iter().map(|s| s.step as f64).zip(values).collect::<Vec<_>>();
+        chart.curves.push(Curve {
+            colour: train,
+            smooth: at(ema(&losses, smoothing)),
+            raw: at(losses),
+            ended_early: ended_early(run),
+            completed: run.run.state == RunState::Completed,
+            weight: if several { Weight::Beneath } else { Weight::Average },
+        });
+        dots.push(on(i, split));
+    }
+    if several {
+        let smooth: Vec<&[(f64, f64)]> = chart.curves.iter().map(|curve| &curve.smooth[..]).collect();
+        chart.means.push(Mean { colour: train, ..average(&smooth) });
+        let all: Vec<&[(f64, f64)]> = dots.iter().map(|points| &points[..]).collect();
+        let mean = average(&all);
+        chart.dots.push(Dots { colour: held_out, points: mean.points.clone(), beneath: false });
+        chart.means.push(Mean { colour: held_out, ..mean });
+    }
+    chart.dots.extend(dots.into_iter().map(|points| Dots { colour: held_out, points, beneath: several }));
+    let names = [("training", train), (split_name(split), held_out)];
+    chart.legend = paired_legend(names[0].0.into(), names[1].0.into())
+        .into_iter()
+        .zip(names)
+        .map(|(entry, (_, colour))| LegendEntry { colour, ..entry })
+        .collect();
+    Some((chart, split, runs))
+}

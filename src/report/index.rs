@@ -1,0 +1,113 @@
+//! The index of all experiments: one page that links to their reports.
+
+use std::path::{Path, PathBuf};
+
+use askama::Template;
+use serde::Serialize;
+
+use super::{
+    Leaderboard, ReportError, files, format, frame::Frame, input::split_name, staged::Staged, templates::filters,
+};
+use crate::store::{ExperimentRecord, RunRecord, RunState};
+
+/// What the index says of one experiment.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct IndexEntry {
+    /// Its name.
+    pub experiment: String,
+    /// Its description.
+    pub description: String,
+    /// The number of runs of its plan that have a record.
+    pub runs: usize,
+    /// The number of runs in each state: `9 completed, 1 failed`.
+    pub states: String,
+    /// The first trial of its ranking.
+    pub best: Option<IndexBest>,
+    /// When its last run ended, in seconds since 1970.
+    pub finished_at: Option<f64>,
+}
+
+/// The first trial of a ranking.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct IndexBest {
+    /// Its name; empty if it is the only one.
+    pub trial: String,
+    /// The metric that ranks, with its split: `dev accuracy`.
+    pub metric: String,
+    /// Its mean, with an interval if it has one.
+    pub value: String,
+    /// Whether it has completed all its runs.
+    pub is_final: bool,
+}
+
+impl IndexEntry {
+    /// The entry of an experiment with these runs of its plan and this ranking.
+    pub fn of(experiment: &ExperimentRecord, runs: &[RunRecord], board: &Leaderboard) -> Self {
+        let best = board.trials.first().and_then(|trial| {
+            let value = trial.value?;
+            Some(IndexBest {
+                trial: if board.trials.len() > 1 { trial.name.clone() } else { String::new() },
+                metric: format!("{} {}", split_name(board.split), board.metric.name()),
+                value: value.text(board.metric),
+                is_final: trial.rank.is_some(),
+            })
+        });
+        let finished = runs.iter().filter_map(|run| run.finished_at).reduce(f64::max);
+        Self {
+            experiment: experiment.name.clone(),
+            description: experiment.description.clone(),
+            runs: runs.len(),
+            states: RunState::counted(runs.iter().map(|run| run.state)),
+            best,
+            finished_at: finished,
+        }
+    }
+
+    /// When its last run ended, as the reports write it.
+    fn finished(&self) -> String {
+        self.finished_at.map_or(format::NOTHING.into(), format::time)
+    }
+
+    /// The address of its report beside the index.
+    fn address(&self) -> String {
+        format!("{}/report.html", percent_encoded(&self.experiment))
+    }
+}
+
+/// A file name as part of an address.
+pub fn percent_encoded(name: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte);
+    name.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+}
+
+#[derive(Template)]
+#[template(path = "index.html")]
+struct Page<'a> {
+    entries: &'a [IndexEntry],
+    frame: Frame,
+}
+
+/// Writes `index.html` into the folder `out`, in which each experiment's report is in a folder with its name. Files that no report wrote are
+/// replaced only with `force`.
+///
+/// # Errors
+/// The folder cannot be written, or has another `index.html`.
+pub fn index(entries: &[IndexEntry], out: &Path, force: bool) -> Result<PathBuf, ReportError> {
+    const NAME: &str = "index.html";
+    let page = Page { entries, frame: Frame::of_file() }.render().map_err(ReportError::Page)?;
+    let page = format::visible(&page);
+    let staged = Staged::begin(out)?;
+    files::write(&staged.path().join(NAME), page.as_bytes())?;
+    staged.publish(&[NAME.into()], force)?;
+    Ok(out.join(NAME))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_that_of_a_folder_with_any_name() {
+        assert_eq!(percent_encoded("a b#1?中.x"), "a%20b%231%3F%E4%B8%AD.x");
+    }
+}

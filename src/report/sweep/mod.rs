@@ -1,0 +1,27 @@
+//! What a sweep says beyond its ranking: the effect of each axis, which axes matter, what the budget brought, and what ended early and why.
+//!
+//! A trial counts once, with the mean over its seeds or folds. Trials that were pruned are never among those that count: their last value is
+//! of an earlier part of training.
+
+mod anova;
+mod axes;
+mod budget;
+mod effects;
+mod ended;
+mod forest;
+mod importance;
+mod pairs;
+mod pictures;
+mod points;
+mod study;
+mod tables;
+
+pub use axes::Axis;
+pub use budget::Budget;
+pub use ended::{FailureGroup, PrunedGroup, PrunedTrial, failures};
+pub use forest::TREES;
+pub use importance::{How, Importance};
+pub use pictures::drawings;
+
+pub use study::Sweep;
+pub use tables::tables;

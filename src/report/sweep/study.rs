@@ -1,0 +1,91 @@
+//! The analysis of a sweep, computed once for the page, its charts and its tables.
+
+use super::{
+    axes::{Axis, axes},
+    budget::Budget,
+    effects::{Effect, effects},
+    ended::{FailureGroup, PrunedGroup, failures, pruned},
+    importance::Importance,
+    pairs::PairGrid,
+    points::{Point, points},
+};
+use crate::{
+    metrics::Metric,
+    report::{
+        analysis::Analysis,
+        input::{ReportInput, split_name},
+        swept::Swept,
+    },
+};
+
+/// With fewer trials that have a result, axes are not analysed.
+pub const LEAST_POINTS: usize = 3;
+
+/// The analysis of a sweep.
+pub struct Sweep {
+    /// The metric that ranks trials.
+    pub metric: Metric,
+    /// The split of it: `dev`.
+    pub split: &'static str,
+    /// What varies between trials, in the order of their keys.
+    pub axes: Vec<Axis>,
+    /// The trials that count.
+    pub points: Vec<Point>,
+    /// The effects of the levels of each axis; empty with fewer than [`LEAST_POINTS`] points.
+    pub effects: Vec<Vec<Effect>>,
+    /// How much each axis explains.
+    pub importance: Option<Importance>,
+    /// The combinations of the two axes that explain most.
+    pub grid: Option<PairGrid>,
+    /// What the budget brought; `None` with fewer than [`LEAST_POINTS`] points.
+    pub budget: Option<Budget>,
+    /// What was pruned.
+    pub pruned: Vec<PrunedGroup>,
+    /// What failed.
+    pub failures: Vec<FailureGroup>,
+}
+
+impl Sweep {
+    /// The analysis of an experiment.
+    pub fn of(input: &ReportInput, analysis: &Analysis) -> Self {
+        let metric = analysis.criterion.metric;
+        let firsts: Vec<usize> = analysis.groups.iter().filter_map(|group| group.runs.first().copied()).collect();
+        let axes = if firsts.len() > 1 {
+            axes(&Swept::of(input), &firsts, &input.runs[firsts[0]].run.name)
+        } else {
+            Vec::new()
+        };
+        let points = points(input, analysis);
+        let enough = !axes.is_empty() && points.len() >= LEAST_POINTS;
+        let effects = match enough {
+            true => axes.iter().map(|axis| effects(axis, &points, input, analysis, metric)).collect(),
+            false => Vec::new(),
+        };
+        let importance = if enough { Importance::of(&axes, &points) } else { None };
+        let two = match (&importance, axes.len()) {
+            (_, 0 | 1) => None,
+            (Some(importance), _) => Some((importance.order()[0], importance.order()[1])),
+            (None, _) => Some((0, 1)),
+        };
+        // Rows are the axis that comes first in the plan.
+        let two = two.filter(|_| enough).map(|(a, b)| (a.min(b), a.max(b)));
+        let budget = (enough && points.len() >= LEAST_POINTS).then(|| Budget::of(input, analysis, &points, metric));
+        Self {
+            metric,
+            split: split_name(analysis.criterion.split),
+            grid: two.map(|two| PairGrid::of(&axes, two, &points)),
+            importance,
+            effects,
+            budget,
+            pruned: pruned(input, analysis, metric),
+            failures: failures(input),
+            axes,
+            points,
+        }
+    }
+
+    /// The ranking metric with its split: `dev macro-F1`.
+    pub fn ranked_by(&self) -> String {
+        format!("{} {}", self.split, self.metric.name())
+    }
+}

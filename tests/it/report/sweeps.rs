@@ -1,0 +1,321 @@
+//! The section on the sweep: its numbers, what is left out of them, and when it is not shown.
+
+use std::collections::BTreeMap;
+
+use taper::{
+    event::{Split, When},
+    plan::{Metric, Scheduler},
+    report::{ReportInput, RunInput},
+    store::RunState,
+};
+
+use super::{files_of, report_fixtures::*, text};
+
+/// A run of 40 rows in two epochs of three steps, with this accuracy on its dev rows at the end, and 0.01 less after the first epoch.
+fn run(lr: f64, batch_size: usize, seed: u64, dev: f64) -> RunInput {
+    let name = format!("lr={lr:e} batch_size={batch_size} seed={seed}");
+    let recipe =
+        Recipe { lr, seed, dev: 0.1, rows: 40, epochs: 2, steps_per_epoch: 3, ..Recipe::new(&name, &["a", "b"]) };
+    let mut run = recipe.completed();
+    run.run.config.train.batch_size = batch_size;
+    run.run.key = format!("{:040x}{batch_size:08x}{seed:016x}", lr.to_bits());
+    for eval in run.evals.iter_mut().filter(|eval| eval.split == Split::Dev && eval.when != When::Before) {
+        let value = if eval.when == When::During && eval.epoch == 1 { dev - 0.01 } else { dev };
+        eval.metrics.set(Metric::Accuracy, value);
+    }
+    run.run.final_metrics.as_mut().unwrap().set(Metric::Accuracy, dev - 0.02);
+    run
+}
+
+/// The run as it is after it was pruned at the end of its first epoch.
+fn pruned(mut run: RunInput, reason: &str) -> RunInput {
+    run.steps.retain(|step| step.step <= 3);
+    run.evals.retain(|eval| eval.step <= 3);
+    run.predictions.clear();
+    (run.run.state, run.run.steps, run.run.final_metrics) = (RunState::Pruned, 3, None);
+    run.run.message = Some(reason.into());
+    run
+}
+
+/// Learning rates by batch sizes, two seeds each: the accuracies of each trial's seeds.
+const GRID: [(f64, usize, [f64; 2]); 6] = [
+    (1e-5, 8, [0.60, 0.62]),
+    (1e-5, 16, [0.64, 0.66]),
+    (1e-4, 8, [0.80, 0.84]),
+    (1e-4, 16, [0.85, 0.87]),
+    (1e-3, 8, [0.70, 0.74]),
+    (1e-3, 16, [0.71, 0.71]),
+];
+
+fn grid() -> Vec<RunInput> {
+    let trial = |(lr, batch, dev): (f64, usize, [f64; 2])| [run(lr, batch, 1, dev[0]), run(lr, batch, 2, dev[1])];
+    let mut runs: Vec<RunInput> = GRID.into_iter().flat_map(trial).collect();
+    // In the order of the plan.
+    (0..).zip(&mut runs).for_each(|(i, run)| run.run.finished_at = Some(1_772_366_400.0 + f64::from(i)));
+    runs
+}
+
+/// A CSV table as one map for each line.
+fn table(files: &BTreeMap<String, Vec<u8>>, name: &str) -> Vec<BTreeMap<String, String>> {
+    let mut table = csv::Reader::from_reader(&files[name][..]);
+    table.deserialize().map(Result::unwrap).collect()
+}
+
+fn number(row: &BTreeMap<String, String>, column: &str) -> f64 {
+    row[column].parse().unwrap_or_else(|_| panic!("{column}: {row:?}"))
+}
+
+fn near(a: f64, b: f64) {
+    assert!((a - b).abs() < 1e-9, "{a} {b}");
+}
+
+/// Expected: numpy and `scipy.stats.t.interval(.95, 2, mean, sem)` over the means of the trials.
+#[test]
+fn each_trial_counts_once_in_the_effect_of_an_axis() {
+    let files = files_of(&experiment(grid()));
+    let effects = table(&files, "effects.csv");
+    let of = |axis: &str, value: &str| {
+        effects.iter().find(|row| row["axis"] == axis && row["value"] == value).unwrap_or_else(|| panic!("{effects:?}"))
+    };
+    let lr = of("train.lr", "1e-4");
+    near(number(lr, "dev_accuracy"), 0.84);
+    // Two trials: the lower and the higher.
+    near(number(lr, "low"), 0.82);
+    near(number(lr, "high"), 0.86);
+    near(number(lr, "dev_accuracy_best"), 0.86);
+    near(number(lr, "final_accuracy"), 0.82);
+    let batch = of("train.batch_size", "8");
+    assert_eq!((&batch["trials"][..], &batch["counted"][..]), ("3", "3"));
+    near(number(batch, "dev_accuracy"), 0.7166666666666667);
+    near(number(batch, "low"), 0.4557336486600529);
+    near(number(batch, "high"), 0.9775996846732804);
+    // Numbers are in numeric order.
+    let rates: Vec<&str> =
+        effects.iter().filter(|row| row["axis"] == "train.lr").map(|row| row["value"].as_str()).collect();
+    assert_eq!(rates, ["1e-5", "1e-4", "1e-3"]);
+    let md = text(&files, "report.md");
+    assert!(
+        md.contains("Of 6 trials with a result, the mean dev accuracy changes most with lr: from 63.0% with lr=1e-5 to 84.0% with lr=1e-4."),
+        "{md}"
+    );
+    assert!(md.contains("| lr=1e-4 | 2 | 84.0% (82.0–86.0) | 86.0% | 82.0% |"), "{md}");
+    assert!(md.contains("| batch\\_size=8 | 3 | 71.7% (45.6–97.8) | 82.0% | 69.7% |"), "{md}");
+    // Both axes of a complete grid are decomposed exactly: expected, tests/fixtures/sweep/importance.py's `parts` of the means.
+    let shares = table(&files, "importance.csv");
+    let share = |i: usize| number(&shares[i], "share");
+    assert_eq!((&shares[0]["axis"][..], &shares[2]["with"][..]), ("train.lr", "train.batch_size"));
+    near(share(0), 0.9643500180050413);
+    near(share(1), 0.01764494058336315);
+    near(share(0) + share(1) + share(2), 1.0);
+    assert!(md.contains("Computed exactly, by a functional analysis of variance"), "{md}");
+    for chart in ["effects.svg", "heatmap.svg", "budget.svg"] {
+        assert!(files.contains_key(chart), "{chart}");
+    }
+    assert!(!files.contains_key("parallel.svg"), "two axes have a heat map");
+}
+
+/// The best trial so far, in the order in which runs ended; the expected best of 2 of 6 is the mean of the higher of all 15 pairs.
+#[test]
+fn the_budget_counts_runs_and_steps() {
+    let files = files_of(&experiment(grid()));
+    let budget = table(&files, "budget.csv");
+    let best: Vec<&str> = budget.iter().map(|row| row["dev_accuracy_best_so_far"].as_str()).collect();
+    assert_eq!(best[0], "", "the first trial has one seed left");
+    let numbers: Vec<f64> = best[1..].iter().map(|value| value.parse().unwrap()).collect();
+    for (got, want) in numbers.iter().zip([0.61, 0.61, 0.65, 0.65, 0.82, 0.82, 0.86, 0.86, 0.86, 0.86, 0.86]) {
+        near(*got, want);
+    }
+    assert_eq!((&budget[11]["steps_so_far"][..], &budget[11]["train.batch_size"][..]), ("72", "16"));
+    let expected = table(&files, "expected_best.csv");
+    let values = [0.61, 0.65, 0.82, 0.86, 0.72, 0.71];
+    near(number(&expected[0], "expected_best_dev_accuracy"), values.iter().sum::<f64>() / 6.0);
+    let mut pairs = Vec::new();
+    for i in 0..6 {
+        pairs.extend((i + 1..6).map(|j| f64::max(values[i], values[j])));
+    }
+    near(number(&expected[1], "expected_best_dev_accuracy"), pairs.iter().sum::<f64>() / 15.0);
+    near(number(&expected[5], "expected_best_dev_accuracy"), 0.86);
+    let md = text(&files, "report.md");
+    assert!(md.contains("was complete after 8 of 12 runs and 48 of 72 steps: dev accuracy 86.0%."), "{md}");
+}
+
+/// A pruned trial was good at its rung, but its value is not final: it is in no mean, and the page says so. Its reason is said once for all its
+/// runs.
+#[test]
+fn pruned_trials_are_in_no_mean() {
+    let reason =
+        "at step 3: rank 7 of 8 at rung 1 with mean dev accuracy 94.0% (2 seeds); only the best 2 (1 in 3) go on";
+    let mut runs = grid();
+    runs.extend([1, 2].map(|seed| pruned(run(1e-4, 32, seed, 0.95), reason)));
+    let files = files_of(&experiment(runs));
+    let md = text(&files, "report.md");
+    assert!(md.contains("| lr=1e-4 | 2 of 3 (1 pruned) | 84.0% (82.0–86.0) | 86.0% | 82.0% |"), "{md}");
+    assert!(md.contains("| batch\\_size=32 | 0 of 1 (1 pruned) | – | – | – |"), "{md}");
+    assert!(
+        md.contains("1 pruned trial is not part of any mean, because its values are of an earlier part of training."),
+        "{md}"
+    );
+    let effects = table(&files, "effects.csv");
+    let last = effects.iter().find(|row| row["value"] == "32").unwrap();
+    assert_eq!((&last["pruned"][..], &last["counted"][..], &last["dev_accuracy"][..]), ("1", "0", ""));
+    // It counts for the budget, but is not the best; as it can be drawn, it is expected to do no better than the best.
+    let budget = table(&files, "budget.csv");
+    assert_eq!(budget.len(), 14);
+    near(number(&budget[13], "dev_accuracy_best_so_far"), 0.86);
+    let expected = table(&files, "expected_best.csv");
+    assert_eq!(expected.len(), 7);
+    near(number(&expected[0], "expected_best_dev_accuracy"), (0.61 + 0.65 + 0.82 + 0.86 + 0.72 + 0.71 + 0.86) / 7.0);
+    // What was pruned, where, with which value, and the worst of those that went on.
+    assert!(md.contains("1 trial with 2 runs was pruned"), "{md}");
+    assert!(md.contains("| 1 | 3 | 1 | 94.0% | 6 | 60.0% |"), "{md}");
+    for page in [md, text(&files, "report.html")] {
+        assert_eq!(page.matches("only the best 2 (1 in 3) go on").count(), 1, "{page}");
+    }
+    let ended = table(&files, "ended.csv");
+    assert_eq!((ended.len(), &ended[1]["rung"][..], &ended[1]["train.batch_size"][..]), (2, "1", "32"));
+    near(number(&ended[0], "dev_accuracy_mean_of_trial"), 0.94);
+}
+
+/// Failed runs are grouped by reason, whatever numbers it has.
+#[test]
+fn failures_are_grouped_by_their_reason() {
+    let failed = |seed: u64, message: &str| {
+        let mut run = run(1e-2, 8, seed, 0.5);
+        run.evals.clear();
+        run.predictions.clear();
+        (run.run.state, run.run.final_metrics, run.run.message) = (RunState::Failed, None, Some(message.into()));
+        run
+    };
+    let mut runs = grid();
+    runs.push(failed(1, "the loss is not finite at step 17."));
+    runs.push(failed(2, "the loss is not finite at step 5."));
+    let files = files_of(&experiment(runs));
+    let md = text(&files, "report.md");
+    assert!(md.contains("2 runs failed, for 1 reason."), "{md}");
+    assert!(md.contains("| the loss is not finite at step 17 | failed | 2 | 6 |"), "{md}");
+    assert!(md.contains("| lr=0.01 | 0 of 1 (1 failed) | – | – | – |"), "{md}");
+    assert_eq!(table(&files, "ended.csv").len(), 2);
+}
+
+/// Without trials to compare there is no section, and no empty heading.
+#[test]
+fn there_is_no_section_where_it_would_be_empty() {
+    let three_seeds = |i: u64| run(1e-4, 8, i, 0.7);
+    for (what, input) in [
+        ("a run", single()),
+        ("no run", experiment(Vec::new())),
+        ("seeds", experiment((1..=3).map(three_seeds).collect())),
+        ("two trials", two_rates()),
+    ] {
+        let files = files_of(&input);
+        for page in [text(&files, "report.md"), text(&files, "report.html")] {
+            assert!(!page.contains("## Sweep") && !page.contains("<h2>Sweep</h2>"), "{what}: {page}");
+        }
+        for file in ["effects.csv", "effects.svg", "budget.csv", "importance.csv", "ended.csv"] {
+            assert!(!files.contains_key(file), "{what}: {file}");
+        }
+    }
+    // One axis has effects, but nothing to weigh or to cross.
+    let one = experiment([(1e-5, 0.6), (1e-4, 0.8), (1e-3, 0.7)].map(|(lr, dev)| run(lr, 8, 1, dev)).to_vec());
+    let files = files_of(&one);
+    assert!(files.contains_key("effects.svg") && !files.contains_key("heatmap.svg"));
+    assert!(!text(&files, "report.md").contains("### Importance"));
+}
+
+/// What a user wrote is inert on the page, in the charts and in the tables, and trials of 300 runs are thinned and folded.
+#[test]
+fn hostile_values_are_inert_and_many_trials_stay_readable() {
+    const NAME: &str = "=1+1|</td><script>alert(1)</script>`**x**`\u{202e}";
+    let mut runs: Vec<RunInput> = Vec::new();
+    for i in 0..300u64 {
+        let mut run = run(1e-5 * (i % 20 + 1) as f64, [8, 16, 32][i as usize % 3], i + 1, 0.5 + 0.001 * i as f64);
+        run.run.config.train.dropout = Some(0.001 * i as f64);
+        run.run.config.train.scheduler = if i % 2 == 0 { Scheduler::Linear } else { Scheduler::Cosine };
+        run.run.config.data.text_column = if i % 2 == 0 { NAME.into() } else { "review".into() };
+        run.run.config.train.seed = 1;
+        (run.run.config.train.init_seed, run.run.config.train.order_seed) = (1, 1);
+        run.run.name = format!("dropout={:.3} text_column={NAME}", 0.001 * i as f64);
+        runs.push(run);
+    }
+    let input = experiment(runs);
+    let files = files_of(&input);
+    let (html, md) = (text(&files, "report.html"), text(&files, "report.md"));
+    // The resolved config is a block of code.
+    assert!(html.matches("<script").count() == 1 && !md.split("## Reproduce").next().unwrap().contains("<script"));
+    for (name, bytes) in files.iter().filter(|(name, _)| name.ends_with(".svg")) {
+        assert!(!String::from_utf8_lossy(bytes).contains("<script"), "{name}");
+    }
+    for name in ["trials.csv", "effects.csv", "budget.csv", "importance.csv", "heatmap.csv"] {
+        let mut table = csv::ReaderBuilder::new().has_headers(false).from_reader(&files[name][..]);
+        for row in table.records().map(Result::unwrap) {
+            assert!(row.iter().all(|cell| !cell.starts_with('=')), "{name}: {row:?}");
+        }
+    }
+    assert!(md.contains("200 of 300 trials have a dot") && md.contains("200 of 300 trials have a line"), "{md}");
+    let cells = |line: &str| line.replace("\\|", "").matches('|').count();
+    let effects: Vec<&str> =
+        md.split("### Effect of each axis").nth(1).unwrap().lines().filter(|l| l.starts_with('|')).collect();
+    let rows: Vec<&&str> = effects.iter().take_while(|line| cells(line) == 6).collect();
+    assert!(rows.len() > 15, "{effects:?}");
+    assert!(files["parallel.svg"].len() < 60_000 && files["effects.svg"].len() < 120_000);
+}
+
+/// The same records give the same files, with a forest as well.
+#[test]
+fn a_sweep_gives_the_same_bytes() {
+    let search = || {
+        let trial = |i: u64| {
+            let mut run = run(1e-5 * (i * i + 1) as f64, [8, 16][i as usize % 2], 1, 0.5 + 0.02 * (i % 7) as f64);
+            run.run.config.train.dropout = Some(0.01 * (i * 7 % 13) as f64);
+            run
+        };
+        experiment((0..14).map(trial).collect())
+    };
+    let (a, b): (BTreeMap<_, _>, BTreeMap<_, _>) = (files_of(&search()), files_of(&search()));
+    assert!(a == b);
+    assert!(text(&a, "report.md").contains("Functional analysis of variance of a random forest"));
+    assert!(a.contains_key("parallel.svg"));
+}
+
+/// The metric that ranks is in the answer and in both tables, on dev and on test rows, if it is not one of the two that these always have.
+#[test]
+fn the_ranking_metric_is_shown_where_no_other_column_has_it() {
+    let with = |metric: Metric| -> ReportInput {
+        let mut runs = grid();
+        for (i, run) in runs.iter_mut().enumerate() {
+            run.run.config.checkpoint.metric = metric;
+            let value = 0.3 + 0.01 * i as f64;
+            run.evals.iter_mut().for_each(|eval| eval.metrics.set(metric, value));
+            run.run.final_metrics.as_mut().unwrap().set(metric, value - 0.1);
+        }
+        experiment(runs)
+    };
+    let files = files_of(&with(Metric::Mcc));
+    let md = text(&files, "report.md");
+    assert!(md.contains("Dev MCC, mean (interval) | Test MCC, mean (interval) |"), "{md}");
+    assert!(md.contains("Dev MCC (used for selection) | Test MCC |"), "{md}");
+    assert!(md.contains("MCC, by which trials are ranked: 0.4050 (0.4000–0.4100) dev, 0.3050 (0.3000–0.3100) test (means over seeds)."), "{md}");
+    assert!(md.contains("Chosen from 6 trials by dev MCC, 0.4050 (0.4000–0.4100), without the test rows."), "{md}");
+    let other = files_of(&with(Metric::MacroF1));
+    assert!(!text(&other, "report.md").contains("by which trials are ranked"));
+}
+
+/// The answer says if the gain is beyond chance, how the trial was chosen, and if it is distinguishable from the second.
+#[test]
+fn the_answer_weighs_its_number() {
+    let mut runs = grid();
+    // As good as the best, and with a higher loss.
+    runs.extend([1, 2].map(|seed| run(2e-4, 16, seed, if seed == 1 { 0.85 } else { 0.87 })));
+    for run in runs.iter_mut().rev().take(2) {
+        run.evals.iter_mut().for_each(|eval| eval.metrics.set(Metric::Loss, 9.0));
+    }
+    let md = text(&files_of(&experiment(runs)), "report.md").to_owned();
+    assert!(md.contains("The gain on 40 test rows: +"), "{md}");
+    assert!(md.contains(" over the value before training (interval +") && md.contains("): beyond chance"), "{md}");
+    assert!(md.contains("Chosen from 7 trials by dev accuracy, 86.0%"), "{md}");
+    assert!(
+        md.contains("1 other trial has the same value (lr=2e-4 batch\\_size=16): the loss on the same rows decided"),
+        "{md}"
+    );
+    assert!(md.contains("It is not distinguishable from the second trial, “lr=2e-4 batch\\_size=16” (p"), "{md}");
+}
