@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Result, anyhow};
 use clap::Args;
-use taper::{format, store::Store};
+use taper::{format, report, store::Store};
 
 use super::{
     Global, Unusable, common,
@@ -57,15 +57,18 @@ impl Report {
         let browser = if self.open { Some(Browser::find()?) } else { None };
         let Some(wanted) = &self.experiment else { return self.without_name(global, browser.as_ref(), out) };
         if self.watch {
-            let name =
-                common::experiment(&Store::open_existing(&global.runs).map_err(|e| Unusable(e.into()))?, wanted)?;
+            let store = Store::open_existing(&global.runs).map_err(|e| Unusable(e.into()))?;
+            let name = common::experiment(&store, wanted)?;
+            drop(store);
+            // Training may take hours: what its report cannot be written to is said now.
+            report::check_folder(&self.folder(global, &name), self.force).map_err(reports::explained)?;
             if let Some(code) = reports::watch(global, &name, self.addr, browser.as_ref(), out)? {
                 return Ok(code);
             }
         }
         let store = common::open_existing(global)?;
         let name = common::experiment(&store, wanted)?;
-        let folder = self.out.clone().unwrap_or_else(|| global.runs.join("reports").join(&name));
+        let folder = self.folder(global, &name);
         let files = reports::write(&store, &Writing { experiment: &name, folder: &folder, force: self.force }, out)?;
         if out.json {
             out.document(&files)?;
@@ -79,6 +82,11 @@ impl Report {
         let page = browser.filter(|_| !self.watch).zip(files.last());
         page.map_or(Ok(()), |(browser, page)| browser.open_file(page))?;
         Ok(ExitCode::SUCCESS)
+    }
+
+    /// The folder of the report of this experiment.
+    fn folder(&self, global: &Global, experiment: &str) -> PathBuf {
+        self.out.clone().unwrap_or_else(|| global.runs.join("reports").join(experiment))
     }
 
     /// All experiments: their list, or with `--all` their reports.

@@ -87,16 +87,25 @@ struct Page<'a> {
     frame: Frame,
 }
 
+const NAME: &str = "index.html";
+
+/// Whether [`index`] can write into the folder `out`.
+///
+/// # Errors
+/// As [`index`].
+pub fn check_index(out: &Path, force: bool) -> Result<(), ReportError> {
+    Staged::index(out)?.check(&[NAME.into()], force)
+}
+
 /// Writes `index.html` into the folder `out`, in which each experiment's report is in a folder with its name. Files that no report wrote are
 /// replaced only with `force`.
 ///
 /// # Errors
 /// The folder cannot be written, or has another `index.html`.
 pub fn index(entries: &[IndexEntry], out: &Path, force: bool) -> Result<PathBuf, ReportError> {
-    const NAME: &str = "index.html";
     let page = Page { entries, frame: Frame::of_file() }.render().map_err(ReportError::Page)?;
     let page = format::visible(&page);
-    let staged = Staged::begin(out)?;
+    let staged = Staged::index(out)?;
     files::write(&staged.path().join(NAME), page.as_bytes())?;
     staged.publish(&[NAME.into()], force)?;
     Ok(out.join(NAME))

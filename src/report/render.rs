@@ -56,6 +56,14 @@ pub fn render_with_fonts(
     write_report(input, out, false, system)
 }
 
+/// Whether a report can be written into the folder `out`, as far as that is known before its files are.
+///
+/// # Errors
+/// The folder cannot be written, or has pages that no report wrote and `force` does not allow to replace them.
+pub fn check_folder(out: &Path, force: bool) -> Result<(), ReportError> {
+    Staged::begin(out)?.check(&["report.html".into(), "report.md".into()], force)
+}
+
 fn write_report(
     input: &ReportInput,
     out: &Path,

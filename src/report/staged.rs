@@ -15,12 +15,16 @@ use super::{ReportError, files};
 const TEMPORARY: &str = ".taper-report-new";
 /// The list of files that reports wrote.
 const LIST: &str = ".taper-report";
+/// The same of an index page.
+const LIST_OF_INDEX: &str = ".taper-index";
 /// The first line of the list.
 const HEADER: &str = "# Files that `taper report` wrote here. It replaces these, and no other.\n";
 
 /// A report that is being written.
 pub struct Staged<'a> {
     out: &'a Path,
+    /// The list of files that were written before.
+    list: &'static str,
     temporary: PathBuf,
     /// Whether this report created the folder.
     created: bool,
@@ -29,13 +33,22 @@ pub struct Staged<'a> {
 impl<'a> Staged<'a> {
     /// Creates the folder if it is missing, and the temporary folder within it.
     pub fn begin(out: &'a Path) -> Result<Self, ReportError> {
+        Self::with_list(out, LIST)
+    }
+
+    /// The same for an index page, which replaces its own files only: a report may be in the same folder.
+    pub fn index(out: &'a Path) -> Result<Self, ReportError> {
+        Self::with_list(out, LIST_OF_INDEX)
+    }
+
+    fn with_list(out: &'a Path, list: &'static str) -> Result<Self, ReportError> {
         let created = !out.exists();
         let temporary = out.join(TEMPORARY);
         let failed = |error| ReportError::Folder { path: out.to_path_buf(), error };
         fs::create_dir_all(out).map_err(failed)?;
         // An interrupted report may have left one.
         remove(&temporary).and_then(|()| fs::create_dir(&temporary)).map_err(failed)?;
-        Ok(Self { out, temporary, created })
+        Ok(Self { out, list, temporary, created })
     }
 
     /// The folder that files are written into.
@@ -45,24 +58,15 @@ impl<'a> Staged<'a> {
 
     /// Moves the files into their folder, in order, and returns their paths.
     pub fn publish(self, names: &[String], force: bool) -> Result<Vec<PathBuf>, ReportError> {
-        let own = written_before(self.out);
-        let foreign: Vec<&str> = names
-            .iter()
-            .map(String::as_str)
-            .filter(|name| {
-                self.out.join(name).symlink_metadata().is_ok() && own.as_ref().is_some_and(|own| !own.contains(*name))
-            })
-            .collect();
-        if !foreign.is_empty() && !force {
-            return Err(ReportError::Foreign { path: self.out.to_path_buf(), names: foreign.join(", ") });
-        }
+        self.check(names, force)?;
+        let own = written_before(self.out, self.list);
         let new: BTreeSet<String> = names.iter().cloned().collect();
         let stale: Vec<String> = own.iter().flatten().filter(|name| !new.contains(*name)).cloned().collect();
         // The list is written first: if the process is killed, files that were already moved are known as a report's.
         let known = own.unwrap_or_default().into_iter().chain(names.iter().cloned()).collect::<BTreeSet<String>>();
-        files::write(&self.temporary.join(LIST), list(&known).as_bytes())?;
+        files::write(&self.temporary.join(self.list), list(&known).as_bytes())?;
         let mut landed = Vec::new();
-        for name in [LIST].into_iter().chain(names.iter().map(String::as_str)) {
+        for name in [self.list].into_iter().chain(names.iter().map(String::as_str)) {
             let to = self.out.join(name);
             fs::rename(self.temporary.join(name), &to)
                 .map_err(|error| ReportError::Write { path: to.clone(), error })?;
@@ -74,9 +78,22 @@ impl<'a> Staged<'a> {
         if !removed.is_empty() {
             // A file that gets one of the removed names later is not a report's.
             let known = new.into_iter().chain(left).collect();
-            let _ = files::write(&self.out.join(LIST), list(&known).as_bytes());
+            let _ = files::write(&self.out.join(self.list), list(&known).as_bytes());
         }
         Ok(landed)
+    }
+
+    /// Refuses names of files that no report wrote, unless `force` allows to replace them.
+    pub fn check(&self, names: &[String], force: bool) -> Result<(), ReportError> {
+        let own = written_before(self.out, self.list);
+        let is_foreign = |name: &&str| {
+            self.out.join(name).symlink_metadata().is_ok() && own.as_ref().is_some_and(|own| !own.contains(*name))
+        };
+        let foreign: Vec<&str> = names.iter().map(String::as_str).filter(is_foreign).collect();
+        match foreign.is_empty() || force {
+            true => Ok(()),
+            false => Err(ReportError::Foreign { path: self.out.to_path_buf(), names: foreign.join(", ") }),
+        }
     }
 }
 
@@ -107,8 +124,8 @@ fn remove_file(path: &Path) -> Result<(), ReportError> {
 
 /// Names of the files in a folder that reports wrote; `None` if there is no list but a page that an earlier version wrote: then any file
 /// with the name of a report's file may be replaced.
-fn written_before(out: &Path) -> Option<BTreeSet<String>> {
-    match fs::read_to_string(out.join(LIST)) {
+fn written_before(out: &Path, list: &str) -> Option<BTreeSet<String>> {
+    match fs::read_to_string(out.join(list)) {
         Ok(list) => Some(
             // Only names, not paths that lead out of the folder.
             list.strip_prefix(HEADER)
@@ -118,7 +135,8 @@ fn written_before(out: &Path) -> Option<BTreeSet<String>> {
                 .map(String::from)
                 .collect(),
         ),
-        Err(_) if is_page(&out.join("report.html")) => None,
+        // No earlier version wrote an index.
+        Err(_) if list == LIST && is_page(&out.join("report.html")) => None,
         Err(_) => Some(BTreeSet::new()),
     }
 }
@@ -165,6 +183,29 @@ mod tests {
         publish(&out, &[("report.html", "3"), ("steps.csv", "3")], true).unwrap();
         assert_eq!((read("report.html"), read("steps.csv")), ("3".into(), "3".into()));
         assert!(!out.join(TEMPORARY).exists());
+    }
+
+    /// Not even in a folder of an earlier version, none of which wrote an index.
+    #[test]
+    fn an_index_and_a_report_in_one_folder_leave_each_other_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path();
+        let index = |text: &str| {
+            let staged = Staged::index(out).unwrap();
+            fs::write(staged.path().join("index.html"), text).unwrap();
+            staged.publish(&["index.html".into()], false).map(drop)
+        };
+        let read = |name: &str| fs::read_to_string(out.join(name)).unwrap();
+        publish(out, &[("report.html", "1"), ("loss.svg", "1")], false).unwrap();
+        index("1").unwrap();
+        index("2").unwrap();
+        publish(out, &[("report.html", "2")], false).unwrap();
+        assert_eq!((read("report.html"), read("index.html")), ("2".into(), "2".into()));
+        fs::remove_file(out.join(LIST)).unwrap();
+        fs::remove_file(out.join(LIST_OF_INDEX)).unwrap();
+        fs::write(out.join("report.html"), "<!doctype html> --paper: taper run a taper report a").unwrap();
+        assert!(matches!(index("3"), Err(ReportError::Foreign { .. })));
+        assert_eq!(read("index.html"), "2");
     }
 
     #[test]

@@ -24,6 +24,7 @@ function named(selector) {
 
 async function refresh() {
   const answer = await fetch("/", { cache: "no-store" });
+  if (!answer.ok) throw new Error(answer.statusText);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const [where, focused] = [place(), document.activeElement];
   const stops = "a,button,summary,[tabindex]";
@@ -40,7 +41,7 @@ async function refresh() {
   const [details, tables] = [named("details"), named("main table")];
   for (const name of open) details.get(name)?.setAttribute("open", "");
   for (const [name, { column, direction }] of sorted) {
-    if (tables.get(name)?.groups) sortTable(tables.get(name), column, direction);
+    if (tables.get(name)?.groups && column < tables.get(name).tHead.rows[0].cells.length) sortTable(tables.get(name), column, direction);
   }
   if (stop >= 0) document.querySelectorAll(stops)[stop]?.focus({ preventScroll: true });
   const heading = where && document.getElementById(where.id);
@@ -55,7 +56,8 @@ events.addEventListener("page", (event) => {
 });
 events.addEventListener("end", (event) => {
   events.close();
-  refreshing = refreshing.then(refresh).catch(() => {}).then(() => (live.textContent = event.data));
+  refreshing = refreshing.then(refresh).then(() => event.data, () => "The training has ended, but the last page could not be loaded.");
+  refreshing.then((said) => (live.textContent = said));
 });
 events.onerror = () => {
   live.textContent = "The server does not answer: this page is not refreshed.";

@@ -64,6 +64,8 @@ pub fn write_all(
     out: &Output,
 ) -> Result<(PathBuf, usize)> {
     let folder = folder.unwrap_or_else(|| global.runs.join("reports"));
+    // Before any report is written.
+    report::check_index(&folder, force).map_err(explained)?;
     let entries = entries(store)?;
     for entry in &entries {
         let own = folder.join(&entry.experiment);

@@ -10,6 +10,8 @@ use std::{
 const MOST: usize = 8 * 1024;
 /// How long a client may take to send it.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long it may take to receive an answer.
+const LONGEST: Duration = Duration::from_secs(120);
 
 /// Why a request is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,15 +77,19 @@ pub fn path(head: &[u8], hosts: &[String]) -> Result<String, Refusal> {
     if !version.starts_with("HTTP/1.") || !target.starts_with('/') {
         return Err(Refusal::Malformed);
     }
-    let mut named = Vec::new();
+    let (mut named, mut other_site) = (Vec::new(), false);
     for line in lines.take_while(|line| !line.is_empty()) {
         let (name, value) = line.split_once(':').ok_or(Refusal::Malformed)?;
         if name.eq_ignore_ascii_case("host") {
             named.push(value.trim());
         }
+        // A page of another site that asks through the browser cannot read the answer, but would hold a connection.
+        if name.eq_ignore_ascii_case("sec-fetch-site") && !["same-origin", "none"].contains(&value.trim()) {
+            other_site = true;
+        }
     }
     match named[..] {
-        [host] if hosts.iter().any(|own| own.eq_ignore_ascii_case(host)) => {}
+        [host] if !other_site && hosts.iter().any(|own| own.eq_ignore_ascii_case(host)) => {}
         [_] => return Err(Refusal::OtherHost),
         _ => return Err(Refusal::Malformed),
     }
@@ -105,7 +111,14 @@ pub fn answer(stream: &mut impl Write, status: &str, kind: &str, body: &[u8]) ->
         "HTTP/1.1 {status}\r\nContent-Type: {kind}; charset=utf-8\r\nContent-Length: {}\r\n{allow}{HEADERS}\r\n",
         body.len()
     );
-    stream.write_all(&[head.as_bytes(), body].concat())?;
+    let begin = Instant::now();
+    for part in [head.as_bytes()].into_iter().chain(body.chunks(64 * 1024)) {
+        // A client that reads a little now and then would hold the connection for ever.
+        if begin.elapsed() > LONGEST {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        stream.write_all(part)?;
+    }
     stream.flush()
 }
 
@@ -127,9 +140,11 @@ mod tests {
     #[test]
     fn only_gets_for_this_host_have_a_path() {
         assert_eq!(of("GET /events HTTP/1.1\r\nAccept: */*\r\nHOST: LocalHost:80\r\n\r\n"), Ok("/events".into()));
+        assert_eq!(of("GET / HTTP/1.1\r\nHost: localhost:80\r\nSec-Fetch-Site: none\r\n\r\n"), Ok("/".into()));
         for (head, refusal) in [
             ("GET / HTTP/1.1\r\nHost: evil.example:80\r\n\r\n", Refusal::OtherHost),
             ("GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", Refusal::OtherHost),
+            ("GET /events HTTP/1.1\r\nHost: localhost:80\r\nSec-Fetch-Site: cross-site\r\n\r\n", Refusal::OtherHost),
             ("GET / HTTP/1.1\r\n\r\n", Refusal::Malformed),
             ("GET / HTTP/1.1\r\nHost: localhost:80\r\nHost: evil.example\r\n\r\n", Refusal::Malformed),
             ("POST / HTTP/1.1\r\nHost: localhost:80\r\n\r\n", Refusal::Method),

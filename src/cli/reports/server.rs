@@ -66,15 +66,15 @@ impl Server {
         let address = listener.local_addr()?;
         let port = address.port();
         let own = match address.ip() {
-            IpAddr::V4(ip) => format!("{ip}:{port}"),
-            IpAddr::V6(ip) => format!("[{ip}]:{port}"),
+            IpAddr::V4(ip) => ip.to_string(),
+            IpAddr::V6(ip) => format!("[{ip}]"),
         };
         let state = State { page: Arc::new(page), end: None, listeners: 0, read_at_end: 0 };
         let shared = Arc::new(Shared {
             state: Mutex::new(state),
             changed: Condvar::new(),
             connections: AtomicUsize::new(0),
-            hosts: vec![own, format!("localhost:{port}")],
+            hosts: hosts([&own, "localhost"], port),
         });
         let of_thread = Arc::clone(&shared);
         thread::Builder::new().name("server".into()).spawn(move || accept(&listener, &of_thread))?;
@@ -109,6 +109,12 @@ impl Server {
             (state, _) = self.shared.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner);
         }
     }
+}
+
+/// How browsers name the server. They leave out port 80.
+fn hosts(names: [&str; 2], port: u16) -> Vec<String> {
+    let bare = names.into_iter().filter(|_| port == 80).map(String::from);
+    names.into_iter().map(|name| format!("{name}:{port}")).chain(bare).collect()
 }
 
 fn accept(listener: &TcpListener, shared: &Arc<Shared>) {
@@ -170,10 +176,11 @@ fn refuse(stream: &mut TcpStream, refusal: Refusal) -> io::Result<()> {
     const LEFT: (usize, Duration) = (64 * 1024, Duration::from_millis(200));
     stream.shutdown(Shutdown::Write)?;
     stream.set_read_timeout(Some(LEFT.1))?;
-    let (mut buffer, mut seen) = ([0; 4096], 0);
+    let (mut buffer, mut seen, begin) = ([0; 4096], 0, Instant::now());
     while let Ok(n) = stream.read(&mut buffer)
         && n > 0
         && seen < LEFT.0
+        && begin.elapsed() < 5 * LEFT.1
     {
         seen += n;
     }
@@ -201,5 +208,17 @@ fn tell(stream: &mut TcpStream, shared: &Shared) -> io::Result<()> {
             return Ok(());
         }
         told = Some(version);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn browsers_leave_out_port_80() {
+        let names = ["127.0.0.1", "localhost"];
+        assert_eq!(hosts(names, 81), ["127.0.0.1:81", "localhost:81"]);
+        assert_eq!(hosts(names, 80), ["127.0.0.1:80", "localhost:80", "127.0.0.1", "localhost"]);
     }
 }

@@ -31,7 +31,7 @@ const REST: (Duration, u32) = (Duration::from_secs(3), 4);
 /// The same while no browser shows the page.
 const REST_UNSEEN: Duration = Duration::from_secs(30);
 /// Looks in a row without a command that trains the experiment, after which it ends: a command may be about to start.
-const QUIET: u32 = 4;
+const QUIET: u32 = 30;
 
 /// Serves the page until no command trains the experiment. Gives `None` then, or the exit code if it was stopped.
 ///
@@ -51,6 +51,13 @@ pub fn watch(
         return Err(Unusable(anyhow!(why)).into());
     }
     let store = Store::open_existing(&global.runs).map_err(|e| Unusable(e.into()))?;
+    if store.is_read_only() {
+        let why = format!(
+            "{} cannot be written, and from a database in such a folder --watch sees no changes: write the report again and again without --watch",
+            global.runs.display()
+        );
+        return Err(Unusable(anyhow!(why)).into());
+    }
     let mut seen = Seen { store, changes: None, rest: Duration::ZERO, at: Instant::now() };
     let first = seen.page(experiment)?;
     let server =
@@ -70,8 +77,14 @@ pub fn watch(
             server.show(page);
         }
         quiet = if lasts { 0 } else { quiet + 1 };
-        if !lasts && (quiet > QUIET || !seen.has_open_runs(experiment)?) {
+        let open = if lasts { 0 } else { seen.open_runs(experiment)? };
+        if !lasts && open == 0 {
             server.end("The training has ended: this page is complete, and is no longer refreshed.");
+            return Ok(None);
+        }
+        if quiet > QUIET {
+            let left = format::counted(open as u64, "run");
+            server.end(&format!("No command trains this experiment now, and {left} of it can still be trained: this page is no longer refreshed."));
             return Ok(None);
         }
         let begin = Instant::now();
@@ -115,10 +128,10 @@ impl Seen {
         }
     }
 
-    /// Whether a command would train more runs of the experiment.
-    fn has_open_runs(&self, experiment: &str) -> Result<bool> {
+    /// The number of runs of the experiment that a command would still train.
+    fn open_runs(&self, experiment: &str) -> Result<usize> {
         let is_open =
             |state| matches!(state, RunState::Pending | RunState::Running | RunState::Waiting | RunState::Interrupted);
-        Ok(self.store.runs_of(experiment)?.iter().any(|run| is_open(run.state)))
+        Ok(self.store.runs_of(experiment)?.iter().filter(|run| is_open(run.state)).count())
     }
 }

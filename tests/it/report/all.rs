@@ -103,9 +103,8 @@ fn a_page_is_opened_in_the_browser_that_is_named() {
         let output = sandbox.command(arguments).env("BROWSER", browser).output().unwrap();
         assert!(output.status.success(), "{}", words(&output));
         // The command does not wait for the browser.
-        while !sandbox.path("opened").exists() {
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        }
+        let mut looks = (0..3000).inspect(|_| std::thread::sleep(std::time::Duration::from_millis(20)));
+        assert!(looks.any(|_| sandbox.path("opened").exists()), "the browser was not started");
         fs::read_to_string(sandbox.path("opened")).unwrap()
     };
     let said = |arguments: &[&str], browser: &str| {
