@@ -159,7 +159,15 @@ fn print(whole: &Whole, next: Option<String>, results: &[Warning], config: bool,
         out.say_what_is_left_out()?;
     }
     if let Some(decided) = whole.run.decided.as_ref().filter(|_| whole.probes.iter().any(|p| p.when == When::After)) {
-        out.wrapped(&format!("probes after training: with {}, as in `taper predict`", decision(decided, &run.labels)))?;
+        let mut after = whole.probes.iter().filter(|p| p.when == When::After);
+        out.wrapped(&match after.any(|p| p.score.right.is_some() || p.score.confidence.is_some()) {
+            true => format!("probes after training: with {}, as in `taper predict`", decision(decided, &run.labels)),
+            // An earlier version scored them.
+            false => format!(
+                "probes after training: without {}, which `taper predict` applies",
+                decision(decided, &run.labels)
+            ),
+        })?;
     }
     let [first, second] = run.config.data.task().headline();
     let selects = run.config.checkpoint.metric;

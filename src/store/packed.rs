@@ -12,6 +12,8 @@ use crate::{
 };
 
 const VERSION: u8 = 1;
+/// Rows of one value: with a hundred labels it has some 40 MB, far from SQLite's limit of a billion bytes.
+pub(super) const ROWS_OF_A_PART: usize = 100_000;
 /// What is predicted: one label, a set of labels, numbers.
 const KINDS: [u8; 3] = [0, 1, 2];
 

@@ -245,13 +245,14 @@ impl Store {
 
     /// What was predicted before training on a split, by row; empty in records of earlier versions.
     pub fn predictions_before(&self, key: &str, split: Split) -> Result<Vec<PredictionBefore>, StoreError> {
-        let sql = "SELECT packed FROM predictions_before WHERE run = ?1 AND split = ?2";
+        let sql = "SELECT packed FROM predictions_before WHERE run = ?1 AND split = ?2 ORDER BY part";
         let packed = |row: &Row<'_>| {
             let damaged = || FromSqlError::Other("they are damaged, or a newer version stored them".into());
             unpack(row.get_ref(0)?.as_blob()?).ok_or_else(|| damaged().into())
         };
-        let mut found: Vec<Vec<PredictionBefore>> = self.read(|tx| all(tx, sql, params![key, Tag(split)], packed))?;
-        Ok(found.pop().unwrap_or_default())
+        let mut found: Vec<PredictionBefore> = self.read(|tx| all(tx, sql, params![key, Tag(split)], packed))?.concat();
+        found.sort_by_key(|p| p.row);
+        Ok(found)
     }
 
     /// What a run answered to these probes, as far as they were scored: before, during and after training, by step and position.

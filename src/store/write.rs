@@ -6,7 +6,7 @@ use super::{
     DataAudit, Environment, ExperimentRecord, RunState, Store, StoreError, audit,
     columns::{Count, Json, NO_LABEL, NO_TEXT, Real, Tag},
     is_locked,
-    packed::pack,
+    packed::{ROWS_OF_A_PART, pack},
     plans, unix_time,
 };
 use crate::{
@@ -258,10 +258,14 @@ fn append_event(tx: &Transaction<'_>, key: &str, event: &Event) -> rusqlite::Res
         }
         Event::Predicted { split, predictions } => insert_predictions(tx, key, *split, predictions)?,
         Event::PredictedBefore { split, predictions } => {
-            tx.prepare_cached(
-                "INSERT OR REPLACE INTO predictions_before (run, split, rows, packed) VALUES (?1, ?2, ?3, ?4)",
-            )?
-            .execute(params![key, Tag(*split), Count(predictions.len() as u64), pack(predictions)])?;
+            tx.execute("DELETE FROM predictions_before WHERE run = ?1 AND split = ?2", params![key, Tag(*split)])?;
+            let mut insert = tx.prepare_cached(
+                "INSERT INTO predictions_before (run, split, part, rows, packed) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?;
+            for (part, rows) in predictions.chunks(ROWS_OF_A_PART).enumerate() {
+                let (part, n) = (Count(part as u64), Count(rows.len() as u64));
+                insert.execute(params![key, Tag(*split), part, n, pack(rows)])?;
+            }
         }
         Event::ProbesScored { when, step, scores } => insert_probes(tx, key, *when, *step, scores)?,
         Event::TextsRead { splits } => {

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::{
     event::{Event, Prediction, PredictionBefore, Split, StepCompleted, When},
-    metrics::{Metric, Metrics},
+    metrics::{Decision, Metric, Metrics},
     store::{EvalRecord, RunRecord, RunState, Store, StoreError},
 };
 
@@ -60,7 +60,7 @@ pub struct Comparison {
     /// The last step to compare; `None` if the run's end is compared too.
     last: Option<u64>,
     /// The stored temperature and thresholds.
-    decision: Option<String>,
+    decision: Option<Decision>,
     /// Steps trained so far.
     steps_done: u64,
     result: Verification,
@@ -88,7 +88,7 @@ impl Comparison {
             predictions: [predictions(Split::Dev)?, predictions(Split::Test)?],
             before: store.predictions_before(&record.key, record.measured_on())?,
             weights: record.weights_sha256.clone(),
-            decision: record.decided.as_ref().map(|decided| format!("{:?}", decided.decision)),
+            decision: record.decided.as_ref().map(|decided| decided.decision.clone()),
             last,
             steps_done: 0,
             result: Verification {
@@ -119,8 +119,9 @@ impl Comparison {
             Event::Predicted { split, predictions } if self.is_exact() => self.predicted(*split, predictions),
             Event::PredictedBefore { predictions, .. } if self.is_exact() => self.predicted_before(predictions),
             Event::Decided(now) if self.is_exact() => {
-                if let Some(stored) = self.decision.clone() {
-                    self.text("the decision", "temperature and thresholds", &stored, &format!("{:?}", now.decision));
+                if let Some(stored) = self.decision.clone().filter(|stored| !stored.agrees(&now.decision)) {
+                    let (stored, now) = (format!("{stored:?}"), format!("{:?}", now.decision));
+                    self.differs("the decision", "temperature and thresholds", stored, now);
                 }
             }
             Event::WeightsKept { sha256 } if self.is_exact() => {

@@ -8,6 +8,22 @@ fn before(rows: &[u32]) -> Vec<PredictionBefore> {
     rows.iter().map(|row| prediction(*row, "x").into()).collect()
 }
 
+/// More rows than one value holds.
+#[test]
+fn predictions_before_training_of_many_rows_are_stored_in_parts() {
+    let folder = folder();
+    let mut store = store_with_run(folder.path());
+    let one = prediction(0, "x");
+    let rows: Vec<PredictionBefore> = (0..250_000).map(|row| PredictionBefore { row, ..one.clone().into() }).collect();
+    for _ in 0..2 {
+        let predictions = rows.iter().rev().cloned().collect();
+        store.append("k", &[Event::PredictedBefore { split: Split::Test, predictions }]).unwrap();
+    }
+    let parts: i64 = store.conn.query_row("SELECT count(*) FROM predictions_before", [], |row| row.get(0)).unwrap();
+    assert_eq!(parts, 3);
+    assert!(store.predictions_before("k", Split::Test).unwrap() == rows);
+}
+
 /// Bytes that this version cannot read are an error, not no predictions.
 #[test]
 fn damaged_predictions_before_training_are_an_error() {
