@@ -177,9 +177,13 @@ fn metrics(c: &Comparison, out: &mut Output) -> Result<()> {
     }
     let shown = &c.metrics[..c.metrics.len().min(2)];
     let names: Vec<&str> = shown.iter().map(|row| row.metric.name()).collect();
-    let header: Vec<&str> = [""].into_iter().chain(names).chain(["minus A", "95% interval", "p (Holm)"]).collect();
+    // What is tested may be another metric than those shown: of sets and of numbers it is the error of each row.
+    let tested = c.comparisons.iter().find(|against| against.test.is_some()).or(c.comparisons.first());
+    let tested = tested.map_or(shown[0].metric, |against| against.metric);
+    let difference = format!("{} − A", tested.name());
+    let header: Vec<&str> = [""].into_iter().chain(names).chain([&difference, "95% interval", "p (Holm)"]).collect();
     let rows = c.sides.iter().enumerate().map(|(i, side)| {
-        let against = i.checked_sub(1).and_then(|i| c.comparisons.get(i));
+        let against = i.checked_sub(1).and_then(|i| c.comparisons.get(i)).filter(|against| against.metric == tested);
         let values = shown.iter().map(|row| row.metric.text(row.values[i]));
         let nothing = || format::NOTHING.to_string();
         let difference = against.and_then(|a| Some(difference_text(a.metric, a.difference?)));

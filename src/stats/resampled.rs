@@ -12,7 +12,7 @@ pub fn paired_t(differences: &[f64]) -> Option<MeansDiffer> {
 }
 
 /// The corrected resampled t-test for the folds of a cross-validation, or for repeated splits of the same rows. `ratio` is the number of test
-/// rows over that of training rows: with k folds 1 / (k − 1). `None` as for [`paired_t`].
+/// rows over that of training rows: with k folds 1 / (k − 1), and more if dev rows are taken from the training rows. `None` as for [`paired_t`].
 ///
 /// t = d̄ / √((1/n + ratio) · s²) with n − 1 degrees of freedom (C. Nadeau, Y. Bengio, "Inference for the Generalization Error", Machine Learning
 /// 52, 2003). The training sets of two folds share rows, so that s²/n alone is too small and the usual test finds too much. Its limits: the

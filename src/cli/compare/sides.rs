@@ -2,6 +2,7 @@
 
 use anyhow::{Result, anyhow};
 use taper::{
+    event::Split,
     format::{command::shell_word, one_line, short},
     plan::closest,
     report::{Leaderboard, RunInput, Trial, compare::Side, leaderboard},
@@ -43,16 +44,17 @@ pub fn side(store: &Store, wanted: &str, global: &Global, out: &Output) -> Resul
         .map_or_else(|| Err(common::find(store, wanted, global).err().unwrap_or(unknown.into())), Ok)
 }
 
-/// A run, which may be the best one of trials that were ranked by the test rows.
+/// A run, which may be the best one of several trials.
 fn run(store: &Store, run: RunRecord) -> Result<Side> {
     let board = run.experiment.as_ref().filter(|_| run.in_plan).map(|experiment| leaderboard(store, experiment));
-    let chosen_on_test = match board.transpose()? {
-        Some(board) => {
-            board.is_chosen_on_test() && board.trials.first().is_some_and(|t| t.best_run.as_ref() == Some(&run.key))
-        }
-        None => false,
-    };
-    Ok(Side { chosen_on_test, ..Side::of_run(RunInput::read(store, run)?) })
+    let is_best = |board: &Leaderboard| board.trials.first().is_some_and(|t| t.best_run.as_ref() == Some(&run.key));
+    let chosen_by = board.transpose()?.filter(is_best).and_then(|board| chooses_by(&board));
+    Ok(Side { chosen_by, ..Side::of_run(RunInput::read(store, run)?) })
+}
+
+/// The split whose rows rank the trials, if there are several.
+fn chooses_by(board: &Leaderboard) -> Option<Split> {
+    (board.trials.len() > 1).then_some(board.split)
 }
 
 /// The experiment and what is behind the mark, if what is before it is an experiment.
@@ -71,7 +73,7 @@ fn of_experiment<'a>(store: &Store, wanted: &'a str) -> Result<Option<(String, &
 fn chosen(store: &Store, board: &Leaderboard, which: &str, out: &Output) -> Result<Side> {
     let by_rank = which.parse().ok().and_then(|rank| board.trials.iter().find(|trial| trial.rank == Some(rank)));
     if let Some(found) = by_rank {
-        return Ok(Side { chosen_on_test: board.is_chosen_on_test(), ..trial(store, board, found)? });
+        return Ok(Side { chosen_by: chooses_by(board), ..trial(store, board, found)? });
     }
     if let Some(found) = board.trials.iter().find(|trial| trial.name == which) {
         return trial(store, board, found);
@@ -148,9 +150,9 @@ fn trial(store: &Store, board: &Leaderboard, trial: &Trial) -> Result<Side> {
     let Some(first) = runs.first() else {
         return Err(StoreError::NoRuns { experiment: board.experiment.clone() }.into());
     };
-    let chosen_on_test = board.is_chosen_on_test() && trial.rank == Some(1);
+    let chosen_by = chooses_by(board).filter(|_| trial.rank == Some(1));
     if trial.planned() == 1 {
-        return Ok(Side { chosen_on_test, ..Side::of_run(first.clone()) });
+        return Ok(Side { chosen_by, ..Side::of_run(first.clone()) });
     }
     // A trial alone is called by what its runs differ in.
     let name = match board.trials.len() {
@@ -164,6 +166,6 @@ fn trial(store: &Store, board: &Leaderboard, trial: &Trial) -> Result<Side> {
         is_trial: true,
         planned: trial.planned(),
         runs,
-        chosen_on_test,
+        chosen_by,
     })
 }

@@ -17,16 +17,22 @@ pub struct Answers<'a> {
     pub seeds: Vec<Vec<&'a PredictionRecord>>,
 }
 
+/// Checks that what each run of a side predicts for the rows of this split is stored, or says why it is not.
+pub fn are_stored(side: &MeasuredSide<'_>, split: Split) -> Result<(), &'static str> {
+    if !side.is_final {
+        return Err("predictions are stored of completed runs alone");
+    }
+    if side.runs.iter().any(|(run, _)| run.predictions.is_empty() || run.run.measured_on() != split) {
+        return Err("the predictions of one of them are not stored");
+    }
+    Ok(())
+}
+
 impl<'a> Answers<'a> {
     /// The predictions of a side, or why it has none.
     pub fn of(side: &MeasuredSide<'a>, split: Split) -> Result<Self, &'static str> {
-        if !side.is_final {
-            return Err("predictions are stored of completed runs alone");
-        }
+        are_stored(side, split)?;
         let runs: Vec<&'a RunInput> = side.runs.iter().map(|(run, _)| *run).collect();
-        if runs.iter().any(|run| run.predictions.is_empty() || run.run.measured_on() != split) {
-            return Err("the predictions of one of them are not stored");
-        }
         let seeds: Vec<Vec<&RunInput>> = match side.side.folds() {
             None => runs.iter().map(|run| vec![*run]).collect(),
             Some(_) => {

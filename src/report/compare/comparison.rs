@@ -1,5 +1,7 @@
 //! The comparison of several sides.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::{
@@ -70,8 +72,11 @@ pub struct Shown {
     /// Whether its metrics are those of completed runs.
     #[serde(rename = "final")]
     pub is_final: bool,
-    /// Rows that each of its runs is evaluated on; of a cross-validation all folds of a seed together.
+    /// Rows that each of its runs is evaluated on; of a cross-validation all folds that are compared together.
     pub rows: u64,
+    /// Of a cross-validation the number of folds that are compared, and of all.
+    #[serde(skip)]
+    pub folds: Option<[usize; 2]>,
 }
 
 /// How a side differs from the first.
@@ -210,7 +215,13 @@ fn against(measured: &Measured<'_>, other: &MeasuredSide<'_>, finding: &Finding,
 
 fn shown(measured: &MeasuredSide<'_>) -> Shown {
     let side = measured.side;
-    let rows = measured.runs.iter().map(|(_, metrics)| metrics.rows);
+    // A row is in the test rows of one fold, and once for each seed.
+    let mut rows: BTreeMap<u32, u64> = BTreeMap::new();
+    for (run, metrics) in &measured.runs {
+        let fold = side.folds().and(run.run.config.data.fold).map_or(0, |fold| fold.number());
+        let most = rows.entry(fold).or_default();
+        *most = metrics.rows.max(*most);
+    }
     Shown {
         letter: measured.letter,
         name: side.name.clone(),
@@ -220,13 +231,7 @@ fn shown(measured: &MeasuredSide<'_>) -> Shown {
         measured: measured.runs.len(),
         state: RunState::of_several(side.records().map(|run| run.state)),
         is_final: measured.is_final,
-        rows: match side.folds() {
-            None => rows.max().unwrap_or(0),
-            // A row is in the test rows of one fold, and once for each seed.
-            Some(_) => {
-                let seeds = side.planned.div_ceil(side.folds().unwrap_or(1).max(1) as usize).max(1) as u64;
-                rows.sum::<u64>() / seeds
-            }
-        },
+        rows: rows.values().sum(),
+        folds: side.folds().map(|of| [rows.len(), of as usize]),
     }
 }

@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use super::{
     answers::Answers,
-    finding::{Finding, differ_over_folds, differ_over_seeds},
+    finding::{Finding, differ_over_seeds},
     measured::{Measured, MeasuredSide},
+    over_folds::OverFolds,
 };
 use crate::{
     format,
@@ -103,6 +104,11 @@ pub fn metric_rows(measured: &Measured<'_>, findings: &[Finding]) -> (Vec<Metric
     let difference = |metric: Metric, i: usize| {
         let other = &measured.sides[i + 1];
         let own = || resampled[i].iter().find(|(of, _)| *of == metric).map(|(_, interval)| *interval);
+        // Over the folds of both sides in which the metric is defined.
+        let over_folds = match &findings[i] {
+            Finding::Folds(..) => OverFolds::of(first, other, metric),
+            _ => None,
+        };
         let (interval, method) = match &findings[i] {
             Finding::Right(paired) if is_share_of_rows(metric) => {
                 (paired.difference().map(|(_, interval)| interval), "Agresti and Min")
@@ -112,12 +118,13 @@ pub fn metric_rows(measured: &Measured<'_>, findings: &[Finding]) -> (Vec<Metric
             }
             Finding::Seeds(..) => (differ_over_seeds(first, other, metric).map(|d| d.interval), "Welch"),
             Finding::Folds(..) => {
-                (differ_over_folds(first, other, metric).map(|(d, _)| d.interval), "Nadeau and Bengio")
+                (over_folds.as_ref().and_then(OverFolds::test).map(|d| d.interval), "Nadeau and Bengio")
             }
             _ => (own(), "paired bootstrap"),
         };
         let method = interval.map(|_| method);
-        Difference { difference: other.mean(metric) - first.mean(metric), interval, method }
+        let difference = over_folds.map_or_else(|| other.mean(metric) - first.mean(metric), |over| over.difference());
+        Difference { difference, interval, method }
     };
     let row = |metric: Metric| MetricRow {
         metric,

@@ -5,13 +5,12 @@ use std::collections::BTreeMap;
 use super::{
     answers::Answers,
     measured::{Measured, MeasuredSide},
+    over_folds::{OverFolds, have_same_folds},
 };
 use crate::{
     metrics::Metric,
     report::same_rows::{OnSameRows, compared, error},
-    stats::{
-        Interval, MeansDiffer, Paired, Sample, SharesDiffer, SignFlip, corrected_t, paired_t, shares_differ, welch,
-    },
+    stats::{Interval, MeansDiffer, Paired, Sample, SharesDiffer, SignFlip, paired_t, shares_differ, welch},
 };
 
 /// The difference of a side from the first one, and its test. All differences are that side minus the first.
@@ -33,8 +32,8 @@ pub enum Finding {
     OtherErrors(MeansDiffer, [u64; 2]),
     /// Means over several seeds, and how many (that side, first); the test that pairs the same seeds.
     Seeds(MeansDiffer, [usize; 2], Option<MeansDiffer>),
-    /// Folds of the same division: means over them, and how many.
-    Folds(MeansDiffer, usize),
+    /// Folds of the same division: the test, and what it is of.
+    Folds(MeansDiffer, OverFolds),
     /// Nothing can be tested: why.
     Untested(String),
 }
@@ -148,6 +147,15 @@ fn runs(measured: &Measured<'_>, other: &MeasuredSide<'_>) -> Finding {
 
 /// Two trials of several seeds.
 fn seeds(first: &MeasuredSide<'_>, other: &MeasuredSide<'_>, metric: Metric) -> Finding {
+    if let Some(few) = [first, other].into_iter().find(|side| side.values(metric).len() < 2) {
+        return Finding::Untested(format!(
+            "{} is defined for {} of the {} runs of {}, and a test needs two of each side",
+            metric.name(),
+            few.values(metric).len(),
+            few.runs.len(),
+            few.letter
+        ));
+    }
     match differ_over_seeds(first, other, metric) {
         Some(differ) => {
             let n = [other, first].map(|side| side.values(metric).len());
@@ -179,47 +187,14 @@ fn folds(measured: &Measured<'_>, other: &MeasuredSide<'_>) -> Finding {
     if first.side.folds() != other.side.folds() {
         return Finding::Untested("they have different numbers of folds".into());
     }
-    if !have_same_folds(first, other) {
-        return Finding::Untested("their folds have different rows".into());
+    match have_same_folds(first, other, measured.split) {
+        Ok(true) => {}
+        Ok(false) => return Finding::Untested("their folds have different rows".into()),
+        Err(why) => return Finding::Untested(why.into()),
     }
-    match differ_over_folds(first, other, measured.terms.first) {
-        Some((differ, n)) => Finding::Folds(differ, n),
+    let tested = OverFolds::of(first, other, measured.terms.first).and_then(|over| Some((over.test()?, over)));
+    match tested {
+        Some((differ, over)) => Finding::Folds(differ, over),
         None => Finding::Untested("fewer than two folds are completed by both, or all differ by the same".into()),
     }
-}
-
-/// Whether each fold that both have was tested on the same rows.
-fn have_same_folds(first: &MeasuredSide<'_>, other: &MeasuredSide<'_>) -> bool {
-    let rows = |side: &MeasuredSide<'_>| {
-        let mut rows: BTreeMap<u32, Vec<(u32, u64)>> = BTreeMap::new();
-        for (run, _) in &side.runs {
-            let Some(fold) = run.run.config.data.fold else { continue };
-            rows.entry(fold.number()).or_insert_with(|| run.predictions.iter().map(|p| (p.row, p.line)).collect());
-        }
-        rows
-    };
-    let (a, b) = (rows(first), rows(other));
-    let digest = |side: &MeasuredSide<'_>| {
-        side.side.records().find_map(|run| run.environment.as_ref().map(|e| e.data_digest.clone()))
-    };
-    digest(first) == digest(other) && a.iter().all(|(fold, rows)| b.get(fold).is_none_or(|other| other == rows))
-}
-
-/// The corrected test of the differences of the folds that both have, each with the mean over its seeds, and how many these are.
-pub fn differ_over_folds(
-    first: &MeasuredSide<'_>,
-    other: &MeasuredSide<'_>,
-    metric: Metric,
-) -> Option<(MeansDiffer, usize)> {
-    let means = |side: &MeasuredSide<'_>| {
-        let mut folds: BTreeMap<u32, Vec<f64>> = BTreeMap::new();
-        side.by_fold(metric).into_iter().for_each(|(fold, value)| folds.entry(fold).or_default().push(value));
-        folds
-    };
-    let (a, b) = (means(first), means(other));
-    let mean = |values: &Vec<f64>| values.iter().sum::<f64>() / values.len() as f64;
-    let differences: Vec<f64> = b.iter().filter_map(|(fold, b)| Some(mean(b) - mean(a.get(fold)?))).collect();
-    // Of k folds one is for testing, and k − 1 are for training.
-    let ratio = 1.0 / f64::from(first.side.folds()?.checked_sub(1)?);
-    Some((corrected_t(&differences, ratio)?, differences.len()))
 }

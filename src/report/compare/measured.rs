@@ -1,5 +1,7 @@
 //! Which evaluation of each run is compared.
 
+use std::collections::BTreeSet;
+
 use super::{
     error::CompareError,
     side::{Side, letter},
@@ -37,6 +39,8 @@ pub struct MeasuredSide<'a> {
     pub runs: Vec<(&'a RunInput, &'a Metrics)>,
     /// Whether these are metrics of completed runs.
     pub is_final: bool,
+    /// Completed runs that are not among these: of folds that another side has not completed.
+    pub left_out: usize,
 }
 
 impl<'a> Measured<'a> {
@@ -56,7 +60,10 @@ impl<'a> Measured<'a> {
         let split_of = |i: usize| by_split.iter().find(|(_, sides)| !sides[i].runs.is_empty()).map(|(split, _)| *split);
         let splits: Vec<Option<Split>> = (0..sides.len()).map(split_of).collect();
         match by_split.into_iter().find(|(_, sides)| is_whole(sides)) {
-            Some((split, sides)) => Ok(Self { split, terms, sides }),
+            Some((split, mut sides)) => {
+                keep_common_folds(&mut sides);
+                Ok(Self { split, terms, sides })
+            }
             None => {
                 let other = splits.iter().position(|split| *split != splits[0]).unwrap_or(1);
                 let name = |split: Option<Split>| split.map_or("train", split_name);
@@ -77,7 +84,23 @@ fn measured<'a>(letter: char, side: &'a Side, split: Split, by: Metric) -> Measu
     let finished = |(run, _): &(&RunInput, &Metrics)| run.run.state == RunState::Completed;
     let completed: Vec<_> = all().filter(finished).collect();
     let is_final = !completed.is_empty();
-    MeasuredSide { letter, side, runs: if is_final { completed } else { all().collect() }, is_final }
+    MeasuredSide { letter, side, runs: if is_final { completed } else { all().collect() }, is_final, left_out: 0 }
+}
+
+/// Leaves in the first side and in the others with as many folds only those folds that all of them have completed: folds are of other rows,
+/// some of which are harder. Sides without any fold in common keep theirs.
+fn keep_common_folds(sides: &mut [MeasuredSide<'_>]) {
+    let Some(of) = sides.first().and_then(|first| first.side.folds()) else { return };
+    let mut sides: Vec<_> = sides.iter_mut().filter(|side| side.is_final && side.side.folds() == Some(of)).collect();
+    let common: BTreeSet<u32> = (1..=of).filter(|fold| sides.iter().all(|side| side.folds().contains(fold))).collect();
+    if common.is_empty() {
+        return;
+    }
+    for side in &mut sides {
+        let all = side.runs.len();
+        side.runs.retain(|(run, _)| run.run.config.data.fold.is_some_and(|fold| common.contains(&fold.number())));
+        side.left_out = all - side.runs.len();
+    }
 }
 
 /// The metrics of a run on a split: the final ones, or else the best or the latest during training.
@@ -118,6 +141,11 @@ impl MeasuredSide<'_> {
     /// The finite values of a metric.
     pub fn values(&self, metric: Metric) -> Vec<f64> {
         self.runs.iter().map(|(_, metrics)| metrics.get(metric)).filter(|value| value.is_finite()).collect()
+    }
+
+    /// The numbers of the folds of its runs.
+    pub fn folds(&self) -> BTreeSet<u32> {
+        self.runs.iter().filter_map(|(run, _)| Some(run.run.config.data.fold?.number())).collect()
     }
 
     /// Each value with the number of its fold.

@@ -16,6 +16,7 @@ mod error;
 mod finding;
 mod flips;
 mod measured;
+mod over_folds;
 mod page;
 mod settings;
 mod side;

@@ -15,7 +15,12 @@ use super::{
 use crate::{
     format::{count, counted, short, visible},
     metrics::Metric,
-    report::{ReportError, files, input::split_name, templates::filters},
+    report::{
+        ReportError, files,
+        frame::{Frame, with_contents},
+        input::split_name,
+        templates::filters,
+    },
     task::Task,
 };
 
@@ -28,6 +33,7 @@ struct Page<'a> {
     c: &'a Comparison,
     figures: Vec<Figure>,
     mark: &'static str,
+    frame: Frame,
 }
 
 impl Page<'_> {
@@ -53,7 +59,11 @@ impl Page<'_> {
     }
 
     fn rows(&self, side: &super::Shown) -> String {
-        counted(side.rows, "row")
+        let rows = counted(side.rows, "row");
+        match side.folds {
+            Some([folds, of]) if folds < of => format!("{rows} of {folds} of {of} folds"),
+            _ => rows,
+        }
     }
 
     fn counted(&self, n: &u64) -> String {
@@ -66,6 +76,16 @@ impl Page<'_> {
 
     fn others(&self) -> &[MetricRow] {
         &self.c.metrics[self.c.main_metrics..]
+    }
+
+    /// The heading of the rows on which a side is better than the first.
+    fn gained(&self, letter: &char) -> String {
+        if self.is_of_numbers() { format!("Closer in {letter}") } else { format!("Wrong in A, right in {letter}") }
+    }
+
+    /// The heading of those on which it is worse.
+    fn lost(&self, letter: &char) -> String {
+        if self.is_of_numbers() { format!("Further off in {letter}") } else { format!("Right in A, wrong in {letter}") }
     }
 
     fn is_of_numbers(&self) -> bool {
@@ -101,7 +121,8 @@ impl Page<'_> {
 /// # Errors
 /// A chart cannot be drawn.
 pub fn page(sides: &[Side], comparison: &Comparison) -> Result<String, ReportError> {
-    Page { c: comparison, figures: figures(sides)?, mark: MARK }.render().map_err(ReportError::Page)
+    let page = Page { c: comparison, figures: figures(sides)?, mark: MARK, frame: Frame::of_file() };
+    Ok(with_contents(&page.render().map_err(ReportError::Page)?))
 }
 
 /// Writes a page, and its folder if there is none. A file that is no such page is replaced with `force` alone.

@@ -1,6 +1,6 @@
 //! What is compared: runs and trials.
 
-use crate::{report::RunInput, store::RunRecord};
+use crate::{event::Split, report::RunInput, store::RunRecord};
 
 /// The most sides of a comparison: each has a letter.
 pub const MOST_SIDES: usize = 26;
@@ -18,15 +18,15 @@ pub struct Side {
     pub planned: usize,
     /// Its runs, in the plan's order; at least one.
     pub runs: Vec<RunInput>,
-    /// Whether it was named by its rank among trials that are ranked by the test rows.
-    pub chosen_on_test: bool,
+    /// The split by whose rows it was chosen, if it was named by its rank among several trials, or is the best of them.
+    pub chosen_by: Option<Split>,
 }
 
 impl Side {
     /// A run.
     pub fn of_run(run: RunInput) -> Self {
         let (name, experiment) = (run.run.name.clone(), run.run.experiment.clone());
-        Self { name, experiment, is_trial: false, planned: 1, runs: vec![run], chosen_on_test: false }
+        Self { name, experiment, is_trial: false, planned: 1, runs: vec![run], chosen_by: None }
     }
 
     /// The records of its runs.

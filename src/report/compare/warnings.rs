@@ -58,20 +58,29 @@ fn not_final(side: &MeasuredSide<'_>) -> String {
 /// A trial of which not all runs are completed.
 fn incomplete(side: &MeasuredSide<'_>) -> Option<String> {
     let (n, planned) = (side.runs.len(), side.side.planned);
-    (side.is_final && n < planned)
-        .then(|| format!("{} is the mean of {n} of {planned} runs: the others are not completed", side.letter))
+    let others = match side.left_out {
+        0 => "the others are not completed",
+        _ => "the folds of the others are not completed by every side",
+    };
+    (side.is_final && n < planned).then(|| format!("{} is the mean of {n} of {planned} runs: {others}", side.letter))
 }
 
 /// Sides that were chosen by the rows on which they are compared.
 fn chosen(measured: &Measured<'_>) -> Vec<String> {
     let mut found = Vec::new();
-    let on_test: Vec<_> = measured.sides.iter().filter(|side| side.side.chosen_on_test).collect();
-    if !on_test.is_empty() && measured.split == Split::Test {
-        found.push(format!(
-            "{} {} chosen by the test rows, because there is no dev split: values on the same rows are optimistic",
-            letters(on_test.iter().copied()),
-            by_number(on_test.len() as u64, "was", "were"),
-        ));
+    let ranked: Vec<_> = measured.sides.iter().filter(|side| side.side.chosen_by == Some(measured.split)).collect();
+    if !ranked.is_empty() {
+        let (were, these) = (by_number(ranked.len() as u64, "was", "were"), letters(ranked.iter().copied()));
+        found.push(match measured.split {
+            Split::Test => format!(
+                "{these} {were} chosen by the test rows, because there is no dev split: values on the same rows are optimistic"
+            ),
+            Split::Dev | Split::Train => format!(
+                "{these} {were} chosen among the trials by the same {} rows: values on them are optimistic; with a test split (data.test) \
+                 they would be compared on other rows",
+                split_name(measured.split)
+            ),
+        });
     }
     let chooses = |side: &&MeasuredSide<'_>| {
         side.runs.iter().any(|(run, _)| {

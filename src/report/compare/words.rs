@@ -122,10 +122,16 @@ impl Says<'_> {
             }
             Finding::Seeds(means, [n_b, n_a], _) => {
                 let [over_a, over_b] = [n_a, n_b].map(|n| format!(" over {}", counted(*n as u64, "seed")));
-                self.of_means(means, "", [&over_a, &over_b])
+                self.of_means(means, self.values(), "", [&over_a, &over_b])
             }
-            Finding::Folds(means, folds) => {
-                self.of_means(means, &format!(" over the same {}", counted(*folds as u64, "fold")), ["", ""])
+            Finding::Folds(means, over) => {
+                let values = self.terms.first.texts_apart(over.means[0], over.means[1]);
+                self.of_means(
+                    means,
+                    values,
+                    &format!(" over the same {}", counted(over.folds as u64, "fold")),
+                    ["", ""],
+                )
             }
             Finding::Untested(_) => {
                 let metric = self.terms.first;
@@ -143,15 +149,20 @@ impl Says<'_> {
         metric.texts_apart(self.first.mean(metric), self.other.mean(metric))
     }
 
-    /// `over`: what both means are over, or each of its own (first, other).
-    fn of_means(&self, means: &MeansDiffer, over: &str, [over_a, over_b]: [&str; 2]) -> String {
+    /// Both means (first, other). `over`: what both are over, or each of its own.
+    fn of_means(
+        &self,
+        means: &MeansDiffer,
+        [of_a, of_b]: [String; 2],
+        over: &str,
+        [over_a, over_b]: [&str; 2],
+    ) -> String {
         let (a, b, metric) = (self.first.letter, self.other.letter, self.terms.first);
         let text = match metric.info().unit {
             Unit::Share => within(means.difference, Some(means.interval)),
             Unit::Nats | Unit::Plain => within_plain(means.difference, Some(means.interval)),
         };
         let note = if self.terms.lower_is_better() { "; lower is better" } else { "" };
-        let [of_a, of_b] = self.values();
         let name = metric.name();
         format!(
             "The mean {} {name}{over} is {of_b} for {b}{over_b} and {of_a} for {a}{over_a}{text}{note}.",

@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn leaves_cover_every_combination_once_and_predict_what_was_seen() {
+    fn leaves_cover_every_combination_once_and_predict_what_their_tree_saw() {
         let mut rows = Vec::new();
         let mut values = Vec::new();
         for i in 0..4 {
@@ -86,10 +86,19 @@ mod tests {
                 values.push((i * i) as f64 - j as f64);
             }
         }
-        for leaves in forest(&rows, &values, &[4, 3]) {
-            for (row, _) in rows.iter().zip(&values) {
+        let trees = forest(&rows, &values, &[4, 3]);
+        assert_eq!(trees.len(), TREES);
+        for (tree, leaves) in trees.iter().enumerate() {
+            let stream = Stream::new(SEED, Purpose::Bootstrap, tree as u64, 1);
+            let seen: Vec<usize> = (0..12).map(|i| stream.below(i, 12) as usize).collect();
+            for (i, (row, value)) in rows.iter().zip(&values).enumerate() {
                 let has = |leaf: &&Cell| leaf.span.iter().zip(row).all(|(&(from, to), at)| (from..to).contains(at));
-                assert_eq!(leaves.iter().filter(has).count(), 1, "{row:?}");
+                let of_row: Vec<&Cell> = leaves.iter().filter(has).collect();
+                assert_eq!(of_row.len(), 1, "{row:?}");
+                // A tree is split as long as values differ, so that it knows each value that it saw; for others it says one of these.
+                let said = of_row[0].value;
+                let is_right = if seen.contains(&i) { said == *value } else { seen.iter().any(|&i| values[i] == said) };
+                assert!(is_right, "tree {tree} says {said} for {row:?}, not {value}");
             }
         }
         // The sum of the squares of what the split explains: lower values of the second axis are better, the first matters more.

@@ -2,26 +2,27 @@
 
 use std::fs;
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 use taper::{
-    event::{Event, Outcome, Prediction, Split, When},
-    metrics::{Metric, Metrics, Scored},
-    plan::Fold,
-    report::{ReportInput, RunInput},
+    event::{Event, Outcome, Prediction, When},
+    metrics::{Metric, Target},
+    report::{ReportInput, RunInput, compare},
     store::{EvalRecord, ExperimentRecord, NewRun, RunState, Store},
     task::Task,
 };
 
 use super::{
     report_fixtures::{Recipe, experiment},
-    typed_fixtures::{SETS, typed},
+    typed_fixtures::{SETS, measure, typed},
 };
 use crate::support::Sandbox;
 
 const TWO: [&str; 2] = ["negative", "positive"];
 
 /// Stores the runs of an experiment as training does. Their keys follow from seed and learning rate.
-fn store(sandbox: &Sandbox, name: &str, input: ReportInput) {
+pub fn store(sandbox: &Sandbox, name: &str, input: ReportInput) {
     let mut store = Store::open(&sandbox.path("runs")).unwrap();
     for RunInput { run, steps, evals, predictions, .. } in &input.runs {
         let (labels, config, audit) = (&run.labels[..], &run.config, None);
@@ -39,7 +40,16 @@ fn store(sandbox: &Sandbox, name: &str, input: ReportInput) {
             continue;
         }
         store.start(&run.key, run.environment.as_ref().unwrap(), None).unwrap();
-        let mut events: Vec<Event> = steps.iter().cloned().map(Event::StepCompleted).collect();
+        let started = run.size.map(|size| Event::RunStarted {
+            total_steps: run.total_steps,
+            steps_per_epoch: size.steps_per_epoch,
+            resumed_from: None,
+            rows: (size.train_rows, size.dev_rows, size.test_rows),
+            parameters: size.parameters,
+            train_labels: Vec::new(),
+        });
+        let steps = steps.iter().cloned().map(Event::StepCompleted);
+        let mut events: Vec<Event> = started.into_iter().chain(steps).collect();
         for EvalRecord { when, step, epoch, split, metrics, elapsed_s } in evals.clone() {
             events.push(Event::EvalCompleted { when, step, epoch, split, metrics, elapsed_s });
         }
@@ -58,7 +68,7 @@ fn store(sandbox: &Sandbox, name: &str, input: ReportInput) {
     store.save_experiment(&ExperimentRecord { name: name.into(), runs, spec_path, ..input.experiment }).unwrap();
 }
 
-fn recipe(name: &str, lr: f64, seed: u64, skill: f64) -> Recipe {
+pub fn recipe(name: &str, lr: f64, seed: u64, skill: f64) -> Recipe {
     Recipe { lr, seed, skill, rows: 200, steps_per_epoch: 10, dev: 0.1, ..Recipe::new(name, &TWO) }
 }
 
@@ -136,10 +146,24 @@ fn two_runs_are_compared_row_by_row() {
     let first = page("one.html");
     assert!(first == page("deep/two.html"));
     assert!(first.contains("Training loss") && first.contains("Accuracy on the dev split"));
-    assert!(first.contains("Content-Security-Policy\" content=\"default-src 'none'"));
-    for outside in ["src=", "url(", "@import", "<script", "<link", "<img", "<iframe"] {
+    assert!(first.contains("Content-Security-Policy\" content=\"default-src &#39;none&#39;; "));
+    for outside in ["src=", "url(", "@import", "<link", "<img", "<iframe", "unsafe-inline", " style=", "<h2>", "<th>"] {
         assert!(!first.contains(outside), "{outside} in the page");
     }
+    // Only its own style and script apply.
+    assert_eq!((first.matches("<script").count(), first.matches("<style").count()), (1, 1));
+    for (begin, end) in [("<style>", "</style>"), ("<script>", "</script>")] {
+        let text = first.split_once(begin).and_then(|(_, rest)| rest.split_once(end)).unwrap().0;
+        let hash = BASE64_STANDARD.encode(Sha256::digest(text));
+        assert!(first.contains(&format!("-src &#39;sha256-{hash}&#39;")), "{begin}");
+    }
+    let contents = first.split_once("<nav ").and_then(|(_, rest)| rest.split_once("</nav>")).unwrap().0;
+    for id in ["result", "differs", "metrics", "rows-B", "training"] {
+        assert!(first.contains(&format!("<h2 id=\"{id}\"")) && contents.contains(&format!("href=\"#{id}\"")), "{id}");
+    }
+    let tables = first.matches("<table").count();
+    assert_eq!(first.matches("<div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=").count(), tables);
+    assert!(first.contains("<table class=\"stack\" aria-label=\"Right in A, wrong in B\">"), "each by its content");
     assert_eq!(
         first.matches("http").count() - 1,
         first.matches("http://www.w3.org/2000/svg").count(),
@@ -219,48 +243,29 @@ fn several_are_corrected_and_trials_compared_by_their_seeds() {
     assert!(json["comparisons"][0]["sentences"].to_string().contains("B is one run"), "{json}");
 }
 
-/// A fold of a cross-validation: the rows whose number has this remainder.
-fn fold(recipe: &Recipe, number: u32) -> RunInput {
-    let mut run = Recipe { name: format!("{} fold={number}/5", recipe.name), ..recipe.clone() }.completed();
-    run.run.config.data.fold = Some(format!("{number}/5").parse::<Fold>().unwrap());
-    run.run.config.data.test = 0.0.into();
-    run.run.key = format!("{number}{}", &run.run.key[1..]);
-    run.predictions.retain(|p| p.row % 5 == number - 1);
-    let scored = |p: &Prediction| {
-        Scored::of_label(p.label.ids()[0], (p.predicted.ids()[0], p.probabilities.highest()), &[], 0.5)
-    };
-    let metrics = Metrics::new(&run.run.labels, run.predictions.iter().map(scored));
-    let after = run.evals.iter_mut().find(|e| e.when == When::After && e.split == Split::Test).unwrap();
-    after.metrics = metrics.clone();
-    run.run.final_metrics = Some(metrics);
-    run
-}
-
 #[test]
-fn cross_validations_are_compared_by_their_folds() {
+fn seeds_whose_metric_is_undefined_are_not_said_to_agree() {
     let sandbox = Sandbox::new();
-    let of = |lr, text: &str, skill| {
-        let recipe = recipe(&format!("lr={text}"), lr, 1, skill);
-        (1..=5).map(|number| fold(&recipe, number)).collect::<Vec<_>>()
+    let run = |lr: f64, seed| {
+        let small =
+            Recipe { lr, seed, rows: 60, steps_per_epoch: 5, ..Recipe::new(&format!("lr={lr:e} seed={seed}"), &SETS) };
+        typed(&small, Task::MultiLabel)
     };
-    let (a, b) = (of(1e-5, "1e-5", 0.9), of(1e-4, "1e-4", 1.4));
-    let accuracy = |run: &RunInput| run.run.final_metrics.as_ref().unwrap().get(Metric::Accuracy);
-    let differences: Vec<f64> = a.iter().zip(&b).map(|(a, b)| accuracy(b) - accuracy(a)).collect();
-    store(&sandbox, "cv", experiment([a, b].concat()));
-    let json = sandbox.json(&["compare", "cv#lr=1e-5", "cv#lr=1e-4"]);
-    let against = &json["comparisons"][0];
-    assert_eq!(against["test"]["name"], "Nadeau and Bengio's corrected t-test over folds");
-    let mean = differences.iter().sum::<f64>() / 5.0;
-    let variance = differences.iter().map(|d| (d - mean).powi(2)).sum::<f64>() / 4.0;
-    // scipy: stats.t.ppf(.975, 4).
-    let half = 2.7764451051977987 * ((1.0 / 5.0 + 1.0 / 4.0) * variance).sqrt();
-    let ends = ["low", "high"].map(|end| against["interval"][end].as_f64().unwrap());
-    assert!((ends[0] - (mean - half)).abs() < 1e-10 && (ends[1] - (mean + half)).abs() < 1e-10, "{ends:?}");
-    assert_eq!(
-        (&against["flipped"]["rows"], &json["sides"][0]["rows"]),
-        (&200.into(), &200.into()),
-        "all folds together"
-    );
+    let mut runs: Vec<RunInput> = [1e-5, 1e-4].iter().flat_map(|lr| (1..=3).map(move |seed| run(*lr, seed))).collect();
+    // No row has a label, and none is predicted: no label has an F1.
+    for run in &mut runs[4..] {
+        let mut rows = run.predictions.clone();
+        rows.iter_mut().for_each(|p| (p.label, p.predicted) = (Target::labels(vec![]), Target::labels(vec![])));
+        let metrics = measure(Task::MultiLabel, &run.run.labels, &rows);
+        assert!(metrics.get(Metric::MacroF1).is_nan());
+        run.evals.iter_mut().filter(|e| e.when == When::After).for_each(|e| e.metrics = metrics.clone());
+        run.run.final_metrics = Some(metrics);
+    }
+    store(&sandbox, "sweep", experiment(runs));
+    let json = sandbox.json(&["compare", "sweep#lr=1e-5", "sweep#lr=1e-4"]);
+    let said = json["comparisons"][0]["sentences"].to_string();
+    let why = "macro-F1 is defined for 1 of the 3 runs of B, and a test needs two of each side";
+    assert!(said.contains(why) && !said.contains("neither differ"), "{said}");
 }
 
 #[test]
@@ -293,6 +298,15 @@ fn sets_and_numbers_are_compared_by_the_errors_of_their_rows() {
     // The same resampled rows with and without strata of their own.
     assert!((low - against["interval"]["low"].as_f64().unwrap()).abs() < 1e-12);
     assert!(sandbox.ok(&["compare", &keys[0], &keys[1]]).contains("The share of labels that B predicts wrongly"));
+    // Of three, the columns of the difference are of the metric that is tested, which their heading names.
+    let third = typed(&small("lr=1e-3", &SETS, 1e-3, 1.2), Task::MultiLabel);
+    let all = [&keys[0], &keys[1], &third.run.key[..12].to_string()].map(String::clone);
+    store(&sandbox, "third", experiment(vec![third]));
+    let said = sandbox.ok(&["compare", &all[0], &all[1], &all[2]]);
+    let (heading, rows) = said.split_once("MACRO-F1").and_then(|(_, rest)| rest.split_once('\n')).unwrap();
+    assert!(heading.replace('\u{a0}', " ").contains("HAMMING LOSS − A"), "{said}");
+    let row = rows.lines().find(|line| line.trim_start().starts_with('B')).expect(&said).replace('\u{a0}', " ");
+    assert!(row.contains(&compare::difference_text(Metric::HammingLoss, difference)), "{row}");
 
     let numbers = [(3e-5, 0.8), (3e-4, 2.0)]
         .map(|(lr, skill)| typed(&small(&format!("lr={lr:e}"), &["评分"], lr, skill), Task::Regression));
@@ -392,6 +406,23 @@ fn what_was_chosen_by_the_test_rows_says_so() {
     assert_eq!(warned(&keys[0], &keys[2]), "[]");
 }
 
+/// Without a test split, they are ranked by the dev rows on which they are compared.
+#[test]
+fn what_was_chosen_by_the_dev_rows_says_so() {
+    const SAYS: &str = "chosen among the trials by the same dev rows";
+    let sandbox = Sandbox::new();
+    let run = |lr: f64, skill| Recipe { test: 0.0, ..recipe(&format!("lr={lr:e}"), lr, 1, skill) }.completed();
+    let input = experiment(vec![run(2e-5, 0.5), run(2e-4, 2.5), run(2e-3, 1.5)]);
+    let keys = [0, 1, 2].map(|i| key(&input, i));
+    store(&sandbox, "sweep", input);
+    store(&sandbox, "tested", sweep());
+    let warned = |a: &str, b: &str| sandbox.json(&["compare", a, b])["warnings"].to_string();
+    assert!(warned("sweep#2", "sweep#1").contains(&format!("A and B were {SAYS}")));
+    assert!(warned(&keys[0], &keys[1]).contains(&format!("B was {SAYS}")), "the best");
+    assert!(!warned(&keys[0], &keys[2]).contains(SAYS), "neither is");
+    assert!(!warned("tested#2", "tested#1").contains(SAYS), "on other rows than those that chose");
+}
+
 #[test]
 fn a_page_replaces_only_pages() {
     let sandbox = Sandbox::new();
@@ -435,6 +466,6 @@ fn hostile_text_is_inert() {
             assert!(!text.contains(c), "{what}: {c:?}");
         }
     }
-    assert!(!page.contains("<script") && !page.contains("alert(1)</script>"));
+    assert!(page.matches("<script").count() == 1 && !page.contains("alert(1)</script>"));
     assert!(sandbox.json(&["compare", &keys[0], &keys[1]])["sides"][0]["name"].as_str().unwrap().starts_with(EVIL));
 }
