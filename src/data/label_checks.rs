@@ -41,7 +41,7 @@ fn undivided(labels: &[String], target: &TargetColumns) -> Option<String> {
         ),
         (Task::SingleLabel | Task::Regression, _) => format!(
             "labels such as {shown} look like lists of several labels, separated by `{separator}`: each list counts as a separate \
-             class; if a text can have several labels, set data.problem_type = \"multi_label_classification\" and \
+             label; if a text can have several labels, set data.problem_type = \"multi_label_classification\" and \
              data.label_separator = \"{}\"",
             in_toml(separator)
         ),

@@ -9,6 +9,7 @@ mod browser;
 mod change;
 mod choosing;
 mod compare;
+mod compare_folds;
 mod curves;
 mod inert;
 mod labels;

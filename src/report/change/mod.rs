@@ -7,6 +7,7 @@ mod classes;
 mod drawings;
 mod errors;
 mod flips;
+mod gain;
 mod rows;
 mod tables;
 
@@ -17,5 +18,6 @@ pub use classes::{ClassChange, classes};
 pub use drawings::drawings;
 pub use errors::{ColumnChange, columns};
 pub use flips::{Flips, flips};
+pub use gain::{Gained, gained};
 pub use rows::{Row, joined};
 pub use tables::{changes, flipped};

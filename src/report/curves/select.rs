@@ -104,7 +104,7 @@ pub fn is_whole(input: &ReportInput) -> bool {
 pub struct Chosen {
     /// Those whose steps it needs. Of other runs it needs the last [`LAST_STEPS`](super::super::LAST_STEPS) only.
     pub curves: BTreeSet<usize>,
-    /// Those whose predictions it needs: all runs of the first [`MOST_TRIALS`] trials.
+    /// Those whose predictions it needs: all runs of the first [`MOST_TRIALS`] trials, those with a result before those without.
     pub predictions: BTreeSet<usize>,
 }
 
@@ -113,21 +113,54 @@ pub fn chosen(experiment: &ExperimentRecord, runs: &[(&RunRecord, &[EvalRecord])
     let missing = Missing::of(experiment, runs.iter().map(|(run, _)| run.key.as_str()));
     let (_, trials) = ranked(runs, &missing);
     let records: Vec<&RunRecord> = runs.iter().map(|(run, _)| *run).collect();
+    let has_result = |run: &RunRecord| run.state == RunState::Completed && run.final_metrics.is_some();
+    // A trial of which a run failed ranks behind those that have not begun, and yet it may be the only one with a result.
+    let (with, without): (Vec<&[usize]>, Vec<&[usize]>) =
+        trials.iter().map(|(of, _)| &of[..]).partition(|of| of.iter().any(|&run| has_result(records[run])));
     Chosen {
         curves: Drawn::choose(&records, trials.iter().map(|(runs, _)| &runs[..])).runs().collect(),
-        predictions: trials.iter().take(MOST_TRIALS).flat_map(|(runs, _)| runs).copied().collect(),
+        predictions: with.into_iter().chain(without).take(MOST_TRIALS).flatten().copied().collect(),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Store, testing::store_with_run};
+    use crate::store::{
+        Store,
+        testing::{experiment, metrics, store_with_run},
+    };
 
     fn record(steps: u64, state: RunState) -> RunRecord {
         let folder = tempfile::tempdir().unwrap();
         let store: Store = store_with_run(folder.path());
         RunRecord { steps, state, ..store.run("k").unwrap() }
+    }
+
+    /// Of 16 trials of 3 seeds, only the first has results, and a run of it failed.
+    #[test]
+    fn the_predictions_of_the_only_trial_with_a_result_are_read() {
+        let (result, pending) = (record(5, RunState::Completed), record(0, RunState::Pending));
+        let runs: Vec<RunRecord> = (0u64..48)
+            .map(|i| {
+                let (trial, seed) = (i / 3, i % 3);
+                let mut run = if trial == 0 { result.clone() } else { pending.clone() };
+                if i == 2 {
+                    (run.state, run.final_metrics) = (RunState::Failed, None);
+                }
+                run.final_metrics = (i < 2).then(|| metrics(3));
+                let train = &mut run.config.train;
+                (train.seed, train.init_seed, train.order_seed) = (seed, seed, seed);
+                train.lr = 1e-5 * (trial + 1) as f64;
+                run.key = format!("k{i:02}");
+                run
+            })
+            .collect();
+        let with_evals: Vec<(&RunRecord, &[EvalRecord])> = runs.iter().map(|run| (run, &[][..])).collect();
+        let keys: Vec<&str> = runs.iter().map(|run| run.key.as_str()).collect();
+        let chosen = chosen(&experiment("e", &keys), &with_evals);
+        assert!((0..3).all(|run| chosen.predictions.contains(&run)), "{chosen:?}");
+        assert_eq!(chosen.predictions.len(), 3 * MOST_TRIALS);
     }
 
     #[test]

@@ -67,8 +67,9 @@ impl Axis {
     }
 }
 
-/// The axes of trials, of each of which `runs` has a run. They are in the order of the spec, which `name`, the name of a run, has.
-pub fn axes(swept: &Swept, runs: &[usize], name: &str) -> Vec<Axis> {
+/// The axes of trials, of each of which `runs` has a run. They are in the order of the spec, which `name`, the name of a run, has. `drawn`:
+/// whether a search may have drawn their values.
+pub fn axes(swept: &Swept, runs: &[usize], name: &str, drawn: bool) -> Vec<Axis> {
     let columns = swept
         .columns(runs)
         .filter(|(key, _)| !REPLICATES.contains(&key.as_str()))
@@ -78,7 +79,7 @@ pub fn axes(swept: &Swept, runs: &[usize], name: &str) -> Vec<Axis> {
     let place = |key: &str| words.iter().position(|word| *word == key || *word == short(key)).unwrap_or(words.len());
     let mut columns: Vec<(String, Vec<String>)> = columns.collect();
     columns.sort_by_key(|(key, _)| place(key));
-    let merged = together(columns);
+    let merged = together(columns, drawn);
     let mut uses: HashMap<String, usize> = HashMap::new();
     merged.iter().flat_map(|(keys, _)| keys).for_each(|key| *uses.entry(short(key)).or_default() += 1);
     let name = |key: &String| if uses[&short(key)] == 1 { short(key) } else { key.clone() };
@@ -89,12 +90,13 @@ pub fn axes(swept: &Swept, runs: &[usize], name: &str) -> Vec<Axis> {
     merged.into_iter().map(axis).collect()
 }
 
-/// Joins keys that vary together, such as those of `sweep.zip`: where a value of one always comes with the same value of the other. Numbers
-/// that are different in all trials were drawn, and say nothing about each other.
-fn together(columns: Vec<(String, Vec<String>)>) -> Vec<(Vec<String>, Vec<String>)> {
+/// Joins keys that vary together, such as those of `sweep.zip`: where a value of one always comes with the same value of the other. If a
+/// search may have drawn them, numbers that are different in all trials say nothing about each other.
+fn together(columns: Vec<(String, Vec<String>)>, may_be_drawn: bool) -> Vec<(Vec<String>, Vec<String>)> {
     let distinct = |values: &[String]| values.iter().collect::<HashSet<_>>().len();
     let drawn = |values: &[String]| {
-        distinct(values) == values.len() && values.len() > 2 && values.iter().all(|value| number(value).is_some())
+        let all_differ = distinct(values) == values.len() && values.len() > 2;
+        may_be_drawn && all_differ && values.iter().all(|value| number(value).is_some())
     };
     let mut merged: Vec<(Vec<String>, Vec<Vec<String>>)> = Vec::new();
     for (key, values) in columns {
@@ -221,15 +223,21 @@ mod tests {
     #[test]
     fn keys_that_vary_together_are_one_axis_and_drawn_numbers_are_not() {
         let column = |key: &str, values: &[&str]| (key.to_string(), texts(values));
-        let zip = together(vec![
-            column("train.batch_size", &["8", "8", "16", "16"]),
-            column("train.lr", &["1e-3", "1e-3", "0.002", "0.002"]),
-            column("train.scheduler", &["linear", "cosine", "linear", "cosine"]),
-        ]);
+        let zip = together(
+            vec![
+                column("train.batch_size", &["8", "8", "16", "16"]),
+                column("train.lr", &["1e-3", "1e-3", "0.002", "0.002"]),
+                column("train.scheduler", &["linear", "cosine", "linear", "cosine"]),
+            ],
+            true,
+        );
         assert_eq!(zip.len(), 2);
         assert_eq!(zip[0].0, ["train.batch_size", "train.lr"]);
         assert_eq!(zip[0].1, ["8, 1e-3", "8, 1e-3", "16, 2e-3", "16, 2e-3"]);
-        let drawn = together(vec![column("a", &["0.1", "0.2", "0.3"]), column("b", &["5", "4", "6"])]);
-        assert_eq!(drawn.len(), 2);
+        let three = || vec![column("a", &["0.1", "0.2", "0.3"]), column("b", &["5", "4", "6"])];
+        assert_eq!(together(three(), true).len(), 2);
+        // In a grid they are those of a zip.
+        let zip = together(three(), false);
+        assert_eq!((zip.len(), &zip[0].1[..]), (1, &texts(&["0.1, 5", "0.2, 4", "0.3, 6"])[..]));
     }
 }

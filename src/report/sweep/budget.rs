@@ -1,9 +1,15 @@
 //! What the budget brought: the best trial so far, by runs and by steps, beside the expected best of fewer trials.
 
-use super::points::{Point, is_pruned};
+use super::{
+    ended::PrunedGroup,
+    points::{Point, is_pruned},
+};
 use crate::{
     metrics::{Better, Metric},
-    report::{analysis::Analysis, input::ReportInput},
+    report::{
+        analysis::{Analysis, Group},
+        input::{ReportInput, RunInput},
+    },
     stats::expected_best,
     store::RunState,
 };
@@ -19,6 +25,8 @@ pub struct Budget {
     pub expected: Vec<f64>,
     /// How many of these trials were pruned.
     pub pruned: usize,
+    /// Trials that are left out because a run of them failed.
+    pub failed: usize,
 }
 
 /// The end of a run.
@@ -35,8 +43,14 @@ pub struct Moment {
 }
 
 impl Budget {
-    /// The budget of these trials.
-    pub fn of(input: &ReportInput, analysis: &Analysis, points: &[Point], metric: Metric) -> Self {
+    /// The budget of these trials, of which those with all their runs completed have a result, as in the ranking; and what was pruned.
+    pub fn of(
+        input: &ReportInput,
+        analysis: &Analysis,
+        points: &[Point],
+        metric: Metric,
+        pruned: &[PrunedGroup],
+    ) -> Self {
         let ended = |run: &usize| {
             matches!(input.runs[*run].run.state, RunState::Completed | RunState::Pruned | RunState::Failed)
         };
@@ -46,7 +60,7 @@ impl Budget {
         let mut position = vec![None; input.runs.len()];
         order.iter().enumerate().for_each(|(i, &run)| position[run] = Some(i));
         let mut point_at = vec![None; order.len()];
-        for (i, point) in points.iter().enumerate() {
+        for (i, point) in points.iter().enumerate().filter(|(_, point)| point.complete) {
             let runs = &analysis.groups[point.group].runs;
             if let Some(last) = runs.iter().filter_map(|&run| position[run]).max() {
                 point_at[last] = Some(i);
@@ -61,12 +75,16 @@ impl Budget {
             Moment { run, steps, point: point_at[i], best }
         };
         let moments: Vec<Moment> = order.iter().enumerate().map(moment).collect();
-        let (values, pruned) = values(input, analysis, points, metric);
-        let expected = match values.len() >= 3 && !points.is_empty() {
+        let (values, pruned) = values(points, metric, pruned);
+        let expected = match values.len() >= 3 && values.len() > pruned {
             true => expected_best(&values, metric.info().better == Better::Higher),
             false => Vec::new(),
         };
-        Self { moments, steps, expected, pruned }
+        let has = |runs: &[usize], is: &dyn Fn(&RunInput) -> bool| runs.iter().any(|&run| is(&input.runs[run]));
+        let failed = |group: &&Group| {
+            has(&group.runs, &|run| run.run.state == RunState::Failed) && !has(&group.runs, &is_pruned)
+        };
+        Self { moments, steps, expected, pruned, failed: analysis.groups.iter().filter(failed).count() }
     }
 
     /// The moment from which on the best trial is known.
@@ -85,16 +103,11 @@ fn better(best: Option<f64>, value: f64, metric: Metric) -> Option<f64> {
 
 /// The value of each trial that a smaller sweep could have drawn, and how many were pruned. A pruned trial has the value that it ended with,
 /// but none above the best result: it would not have been the answer.
-fn values(input: &ReportInput, analysis: &Analysis, points: &[Point], metric: Metric) -> (Vec<f64>, usize) {
-    let mut values: Vec<f64> = points.iter().map(|point| point.mean.mean).collect();
+fn values(points: &[Point], metric: Metric, pruned: &[PrunedGroup]) -> (Vec<f64>, usize) {
+    let mut values: Vec<f64> = points.iter().filter(|point| point.complete).map(|point| point.mean.mean).collect();
     let best = values.iter().fold(None, |best, value| better(best, *value, metric));
-    let pruned = |group: &&crate::report::analysis::Group| group.runs.iter().any(|&run| is_pruned(&input.runs[run]));
-    let of_pruned: Vec<f64> = analysis
-        .groups
-        .iter()
-        .filter(pruned)
-        .filter_map(|group| Some(group.chosen?.mean))
-        .filter(|value| value.is_finite())
+    let ended = pruned.iter().flat_map(|rung| &rung.trials).filter_map(|trial| trial.value);
+    let of_pruned: Vec<f64> = ended
         .map(|value| match best {
             Some(best) if metric.score(value) > metric.score(best) => best,
             _ => value,

@@ -6,6 +6,7 @@
 mod anova;
 mod axes;
 mod budget;
+mod drawn;
 mod effects;
 mod ended;
 mod forest;

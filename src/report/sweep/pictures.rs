@@ -373,7 +373,7 @@ fn budget(sweep: &Sweep) -> Option<Drawing> {
         BudgetPlot { name: name.into(), all, best, expected: expected.collect() }
     };
     let entry = |name: &str, colour| LegendEntry { name: name.into(), substitute: name.into(), colour, dashed: false };
-    let mut legend = vec![entry("best trial with all its runs ended", PALETTE[0])];
+    let mut legend = vec![entry("best trial with all its runs completed", PALETTE[0])];
     if !budget.expected.is_empty() {
         legend.push(entry("expected best of as many trials, drawn at random from these", PALETTE[1]));
     }

@@ -3,6 +3,7 @@
 use super::{
     axes::{Axis, axes},
     budget::Budget,
+    drawn::may_be_drawn,
     effects::{Effect, effects},
     ended::{FailureGroup, PrunedGroup, failures, pruned},
     importance::Importance,
@@ -51,7 +52,8 @@ impl Sweep {
         let metric = analysis.criterion.metric;
         let firsts: Vec<usize> = analysis.groups.iter().filter_map(|group| group.runs.first().copied()).collect();
         let axes = if firsts.len() > 1 {
-            axes(&Swept::of(input), &firsts, &input.runs[firsts[0]].run.name)
+            let drawn = may_be_drawn(&input.experiment);
+            axes(&Swept::of(input), &firsts, &input.runs[firsts[0]].run.name, drawn)
         } else {
             Vec::new()
         };
@@ -62,6 +64,10 @@ impl Sweep {
             false => Vec::new(),
         };
         let importance = if enough { Importance::of(&axes, &points) } else { None };
+        // Folds differ in their rows: their spread is not that of seeds.
+        let of_seeds = |_: &f64| input.runs.iter().all(|run| run.run.config.data.fold.is_none());
+        let importance =
+            importance.map(|importance| Importance { noise: importance.noise.filter(of_seeds), ..importance });
         let two = match (&importance, axes.len()) {
             (_, 0 | 1) => None,
             (Some(importance), _) => Some((importance.order()[0], importance.order()[1])),
@@ -69,7 +75,8 @@ impl Sweep {
         };
         // Rows are the axis that comes first in the plan.
         let two = two.filter(|_| enough).map(|(a, b)| (a.min(b), a.max(b)));
-        let budget = (enough && points.len() >= LEAST_POINTS).then(|| Budget::of(input, analysis, &points, metric));
+        let pruned = pruned(input, analysis, metric);
+        let budget = enough.then(|| Budget::of(input, analysis, &points, metric, &pruned));
         Self {
             metric,
             split: split_name(analysis.criterion.split),
@@ -77,7 +84,7 @@ impl Sweep {
             importance,
             effects,
             budget,
-            pruned: pruned(input, analysis, metric),
+            pruned,
             failures: failures(input),
             axes,
             points,

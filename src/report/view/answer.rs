@@ -2,7 +2,7 @@
 
 use super::{
     BaselineText, BestRun, Headline,
-    facts::{self, Measured},
+    facts::{self, Gain, Measured},
 };
 use crate::{
     metrics::Metrics,
@@ -38,24 +38,28 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
         baseline: own.baseline.clone(),
         verdict: own.verdict(shown, if analysis.groups.len() > 1 { "the best trial" } else { "the model" }),
         key: None,
-        // The verdict compares it with the baseline row by row.
-        facts: facts_of(input, analysis, group, (own.measured(analysis, shown), None), &own.rows_in_words()),
+        facts: Vec::new(),
         decided: facts::decided(shown, terms),
         run: None,
     };
+    // The verdict compares it with the baseline row by row.
+    let facts_of_one = || {
+        let gains: Vec<Gain> = own.gain(analysis, shown).into_iter().collect();
+        facts_of(input, analysis, group, &gains, &own.rows_in_words())
+    };
     let folds = analysis.together.is_some();
     if folds && group.complete.len() < 2 {
-        return Some(single(trial_name(analysis, group)));
+        return Some(Headline { facts: facts_of_one(), ..single(trial_name(analysis, group)) });
     }
     if analysis.has_folds() && !folds {
         // A fold alone: no trial has all of them.
         let verdict = own.verdict(shown, "this fold");
-        return Some(Headline { verdict, facts: Vec::new(), ..single(shown.run.name.clone()) });
+        return Some(Headline { verdict, ..single(shown.run.name.clone()) });
     }
     if group.planned < 2 {
         let key = (input.runs.len() > 1).then(|| format::short(&shown.run.key).to_string());
         let name = if analysis.groups.len() > 1 { group.name.clone() } else { shown.run.name.clone() };
-        return Some(Headline { key, ..single(name) });
+        return Some(Headline { key, facts: facts_of_one(), ..single(name) });
     }
     let over = Means::of(input, analysis, group)?;
     let rows = own.rows_in_words();
@@ -68,11 +72,13 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
     let after = match terms.is_single() {
         // Wilson's interval of the mean is among those of the mean.
         true => Measured::of(&over.first),
-        false => Measured::of(&over.first).over_rows(over.first.n, of_run, analysis.intervals_of(shown)[0]),
+        false => Measured::over_rows(&over.first, of_run, analysis.intervals_of(shown)[0]),
     };
-    // Of several seeds the gain over the baseline has an interval, which says more than the verdict.
-    let weighs = over.first.n > 1 && after.interval.is_some();
-    let measured = ((after, before), baseline.filter(|_| weighs));
+    // Of several seeds the gain over the baseline may have an interval, which says more than the verdict.
+    let over_baseline = baseline.filter(|_| over.first.n > 1).and_then(|of| Gain::over("the baseline", after, of));
+    let weighs = over_baseline.is_some();
+    let over_before = before.and_then(|of| Gain::over(BEFORE, after, of));
+    let gains: Vec<Gain> = over_before.into_iter().chain(over_baseline).collect();
     let against = |what: &str| own.share_of_baseline.map(|of| against_baseline(terms, what, over.first.mean - of));
     Some(Headline {
         first: terms.first.text(over.first.mean),
@@ -94,7 +100,7 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
             true => String::new(),
             false => against(if over.first.n == 1 { "The completed seed" } else { "The mean" }).unwrap_or_default(),
         },
-        facts: facts_of(input, analysis, group, measured, &rows),
+        facts: facts_of(input, analysis, group, &gains, &rows),
         decided: None,
         run: Some(BestRun {
             intro: match folds {
@@ -119,19 +125,12 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
     })
 }
 
-/// What the answer says of its number, which is measured after training, before it, and by the baseline.
-fn facts_of(
-    input: &ReportInput,
-    analysis: &Analysis,
-    group: &Group,
-    ((after, before), baseline): ((Measured, Option<Measured>), Option<Measured>),
-    rows: &str,
-) -> Vec<String> {
-    let over: Vec<facts::Over> = [("the value before training", before), ("the baseline", baseline)]
-        .into_iter()
-        .filter_map(|(what, of)| Some((what, of?)))
-        .collect();
-    let gain = facts::gain(analysis.terms, after, &over, rows);
+/// What a gain over the value before training is over.
+const BEFORE: &str = "the value before training";
+
+/// What the answer says of its number, with its gains.
+fn facts_of(input: &ReportInput, analysis: &Analysis, group: &Group, gains: &[Gain], rows: &str) -> Vec<String> {
+    let gain = facts::gain(analysis.terms, gains, rows);
     let metric = facts::ranking_metric(input, analysis, group);
     let several = analysis.groups.len() > 1;
     let second = if several { facts::second(analysis) } else { None };
@@ -210,14 +209,16 @@ impl Own {
         )
     }
 
-    /// The first metric of a run after training and before it.
-    fn measured(&self, analysis: &Analysis, run: &RunInput) -> (Measured, Option<Measured>) {
+    /// The gain of a run over its value before training: row by row if what was predicted before is stored.
+    fn gain(&self, analysis: &Analysis, run: &RunInput) -> Option<Gain> {
         let terms = analysis.terms;
+        if let Some(paired) = run.before().and_then(|_| Gain::of_rows(BEFORE, run, terms)) {
+            return Some(paired);
+        }
         let value = run.run.final_metrics.as_ref().map_or(f64::NAN, |metrics| metrics.get(terms.first));
         let on_rows = |value: f64| Measured::on_rows(terms, value, self.of_rows);
-        let before = run.before().map(|metrics| on_rows(metrics.get(terms.first)));
-        let after = Measured { value, interval: analysis.intervals_of(run)[0] };
-        (after, before)
+        let before = run.before().map(|metrics| on_rows(metrics.get(terms.first)))?;
+        Gain::over(BEFORE, Measured { value, interval: analysis.intervals_of(run)[0] }, before)
     }
 
     /// Compares it with the baseline, row by row.

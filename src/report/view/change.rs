@@ -61,8 +61,9 @@ const MOST_LISTED: usize = 20;
 pub(super) fn section(run: &RunInput, terms: Terms, listed: usize, charts: Vec<Picture>) -> Option<ChangeSection> {
     run.before()?;
     let Some(rows) = change::joined(run) else {
-        // An earlier version, or a run whose predictions after training are not stored either.
-        let sentence = "What was predicted before training is not stored for this run: an earlier version trained it.";
+        // An earlier version, or a run whose predictions are not stored or not of the same rows.
+        let sentence =
+            "What was predicted before training is not stored for this run, or not of the rows that it was tested on.";
         return Some(ChangeSection {
             sentences: vec![sentence.into()],
             charts,

@@ -5,7 +5,7 @@ use crate::{
     metrics::{Metric, Metrics},
     report::{
         analysis::{Analysis, Comparison, Group},
-        format,
+        change, format,
         input::{ReportInput, RunInput, split_name},
         long_texts::few,
         means::{Mean, mean},
@@ -23,23 +23,22 @@ pub(super) struct Measured {
     pub interval: Option<Interval>,
 }
 
-/// What a gain is over: its name in a sentence, and its value.
-pub(super) type Over = (&'static str, Measured);
-
 impl Measured {
-    /// Of a mean.
+    /// Of a mean. The range of two seeds is no 95% interval: where it is the wider one, there is none.
     pub fn of(mean: &Mean) -> Self {
-        Self { value: mean.mean, interval: mean.shown().map(|(low, high)| Interval { low, high }) }
+        let range = |shown: &(f64, f64)| mean.n == 2 && *shown == mean.range;
+        let shown = mean.shown().filter(|shown| !range(shown));
+        Self { value: mean.mean, interval: shown.map(|(low, high)| Interval { low, high }) }
     }
 
-    /// With the interval of one run over its rows where that is wider, as if it were around this value: several seeds do not add rows. The values
-    /// of two seeds alone are no interval.
-    pub fn over_rows(self, seeds: usize, run: f64, rows: Option<Interval>) -> Self {
-        let moved = rows.map(|rows| Interval { low: rows.low + self.value - run, high: rows.high + self.value - run });
-        let own = self.interval.filter(|_| seeds > 2 || moved.is_some());
+    /// Of a mean, with the interval of one run over its rows where that is wider, as if it were around the mean: several seeds do not add rows.
+    pub fn over_rows(mean: &Mean, run: f64, rows: Option<Interval>) -> Self {
+        let own = Self::of(mean);
+        let moved = rows.map(|rows| Interval { low: rows.low + own.value - run, high: rows.high + own.value - run });
         let width = |interval: &Interval| interval.high - interval.low;
-        let interval = own.into_iter().chain(moved).reduce(|a, b| if width(&b) > width(&a) { b } else { a });
-        Self { interval, ..self }
+        let of_two = if mean.n == 2 { mean.range.1 - mean.range.0 } else { 0.0 };
+        let both = own.interval.into_iter().chain(moved).filter(|interval| width(interval) >= of_two);
+        Self { interval: both.reduce(|a, b| if width(&b) > width(&a) { b } else { a }), ..own }
     }
 
     /// Of a value on these rows: a share of them has Wilson's interval.
@@ -49,25 +48,60 @@ impl Measured {
     }
 }
 
-/// Whether the gain over each of some values is beyond chance.
-pub(super) fn gain(terms: Terms, after: Measured, over: &[Over], rows: &str) -> Option<String> {
-    let own = after.interval?;
-    let parts: Vec<String> = over
-        .iter()
-        .filter(|(_, other)| other.value.is_finite())
-        .map(|(what, other)| {
-            let fixed = Interval { low: other.value, high: other.value };
-            let difference = after.value - other.value;
-            let interval = difference_of((after.value, own), (other.value, other.interval.unwrap_or(fixed)));
-            let (low, high) = (terms.bare_difference(interval.low), terms.bare_difference(interval.high));
-            let verdict = match (interval.low > 0.0 || interval.high < 0.0, terms.is_better(difference)) {
-                (true, true) => "beyond chance",
-                (true, false) => "worse, beyond chance",
-                (false, _) => "may be chance",
-            };
-            format!("{} over {what} (interval {low} to {high}): {verdict}", terms.difference(difference))
-        })
-        .collect();
+/// A gain over another value.
+pub(super) struct Gain {
+    /// What it is over, in a sentence.
+    what: &'static str,
+    /// The first metric minus the other value.
+    difference: f64,
+    /// 95% interval of the difference.
+    interval: Interval,
+    /// p-value of McNemar's test, where both are of the same rows.
+    p: Option<f64>,
+}
+
+impl Gain {
+    /// Over a value that is taken as independent, so that the interval is wider than it has to be on the same rows. `None` if one of the two has
+    /// no interval: half of the uncertainty would be missing.
+    pub fn over(what: &'static str, after: Measured, other: Measured) -> Option<Self> {
+        let (own, of_other) = (after.interval?, other.interval?);
+        let interval = difference_of((after.value, own), (other.value, of_other));
+        let difference = after.value - other.value;
+        difference.is_finite().then_some(Self { what, difference, interval, p: None })
+    }
+
+    /// Of a run over what it predicted before training, row by row. `None` if that is not stored.
+    pub fn of_rows(what: &'static str, run: &RunInput, terms: Terms) -> Option<Self> {
+        let rows = change::joined(run)?;
+        if run.run.final_metrics.as_ref()?.rows != rows.len() as u64 {
+            return None;
+        }
+        let change::Gained { difference, interval, p } = change::gained(&rows, terms.task, run.run.labels.len())?;
+        Some(Self { what, difference, interval, p })
+    }
+
+    fn text(&self, terms: Terms) -> String {
+        let (low, high) = (self.interval.low, self.interval.high);
+        let excluded = low > 0.0 || high < 0.0;
+        let verdict = match (excluded && self.p.is_none_or(|p| p < 0.05), terms.is_better(self.difference)) {
+            (true, true) => "beyond chance",
+            (true, false) => "worse, beyond chance",
+            (false, _) => "not shown beyond chance",
+        };
+        let p = self.p.map_or(String::new(), |p| format!(", McNemar {}", format::p_value(p)));
+        format!(
+            "{} over {} (interval {} to {}{p}): {verdict}",
+            terms.difference(self.difference),
+            self.what,
+            terms.bare_difference(low),
+            terms.bare_difference(high)
+        )
+    }
+}
+
+/// Whether each gain is beyond chance.
+pub(super) fn gain(terms: Terms, gains: &[Gain], rows: &str) -> Option<String> {
+    let parts: Vec<String> = gains.iter().map(|gain| gain.text(terms)).collect();
     if parts.is_empty() {
         return None;
     }
@@ -84,7 +118,9 @@ pub(super) fn choice(input: &ReportInput, analysis: &Analysis, group: &Group) ->
     let metric = analysis.criterion.metric;
     let by = format!("{} {}", split_name(analysis.criterion.split), metric.name());
     let value = group.chosen.map_or(String::new(), |mean| format!(", {}", mean.text(metric)));
-    let rows = match analysis.is_optimistic(&input.runs) {
+    // Also while only one trial is completed: the rows decide between it and the others.
+    let same_rows = analysis.best().is_some_and(|best| input.runs[best].measured_on() == analysis.criterion.split);
+    let rows = match same_rows {
         true => "on the rows that it is measured on",
         false => "without the test rows",
     };
@@ -119,13 +155,23 @@ fn ties(analysis: &Analysis, group: &Group) -> String {
 /// Whether the best trial is distinguishable from the second.
 pub(super) fn second(analysis: &Analysis) -> Option<String> {
     let group = |g: usize| analysis.groups[g].name.as_str();
+    // Of several seeds, rows are those of one run of each trial.
+    let by_runs = matches!(analysis.comparison, Some(Comparison::Runs { .. }));
+    let (it, that_of, the) = match by_runs && analysis.has_seeds() && !analysis.has_folds() {
+        true => ("Its best run", "that of ", "The best run of the"),
+        false => ("It", "", "The"),
+    };
     let said = |p: f64, first_is_better: bool, second: &str| {
         let p_value = format::p_value(p);
         match (p < 0.05, first_is_better) {
-            (false, _) => format!("It is not distinguishable from the second trial, “{second}” ({p_value})."),
-            (true, true) => format!("It is significantly better than the second trial, “{second}” ({p_value})."),
+            (false, _) => {
+                format!("{it} is not distinguishable from {that_of}the second trial, “{second}” ({p_value}).")
+            }
+            (true, true) => {
+                format!("{it} is significantly better than {that_of}the second trial, “{second}” ({p_value}).")
+            }
             (true, false) => format!(
-                "The second trial by the ranking, “{second}”, is significantly better on the rows of the comparison ({p_value})."
+                "{the} second trial by the ranking, “{second}”, is significantly better on the rows of the comparison ({p_value})."
             ),
         }
     };

@@ -135,7 +135,7 @@ fn effects(analysis: &Analysis, sweep: &Sweep, pictures: Vec<Picture>) -> SweepP
         }
     }
     let mut part = part("Effect of each axis", Vec::new(), pictures);
-    part.sentences.push(strongest(sweep));
+    part.sentences.extend(strongest(sweep));
     part.notes = notes_of_effects(analysis, sweep);
     part.tables.push(table(&heads, rows, "value"));
     part
@@ -146,11 +146,21 @@ fn plain(text: &str) -> String {
     text.replace('`', "'")
 }
 
-/// The axis whose means differ most, in words.
-fn strongest(sweep: &Sweep) -> String {
+/// Trials that a value needs to be compared: with one each, the axis with the most values would differ most, by noise alone.
+const LEAST_TRIALS: usize = 2;
+
+/// The axis whose means differ most, in words; `None` if no axis has two values with several trials each.
+fn strongest(sweep: &Sweep) -> Option<String> {
     let metric = sweep.metric;
+    let trials = format::plural(sweep.points.len(), "trial");
+    let first = sweep.points.first()?.mean.mean;
+    if sweep.points.iter().all(|point| point.mean.mean == first) {
+        return Some(format!("The {trials} with a result do not differ in mean {}.", sweep.ranked_by()));
+    }
+    let means = |axis: usize| sweep.effects[axis].iter().map(|of| of.mean).enumerate();
     let spread = |axis: usize| {
-        let means = sweep.effects[axis].iter().enumerate().filter_map(|(level, of)| Some((level, of.mean?.mean)));
+        let several = means(axis).filter_map(|(level, mean)| Some((level, mean?)));
+        let means = several.filter(|(_, mean)| mean.n >= LEAST_TRIALS).map(|(level, mean)| (level, mean.mean));
         let worse = |a: &(usize, f64), b: &(usize, f64)| {
             metric.score(a.1).partial_cmp(&metric.score(b.1)).unwrap_or(std::cmp::Ordering::Equal)
         };
@@ -159,23 +169,20 @@ fn strongest(sweep: &Sweep) -> String {
         Some((axis, best, worst, (best.1 - worst.1).abs()))
     };
     let widest = (0..sweep.axes.len()).filter_map(spread).reduce(|a, b| if b.3 > a.3 { b } else { a });
-    let trials = format::plural(sweep.points.len(), "trial");
-    match widest {
-        Some((axis, best, worst, spread)) if spread > 0.0 => {
-            let axis = &sweep.axes[axis];
-            let level = |at: usize| format!("{}={}", plain(&axis.name), plain(&axis.levels[at].text));
-            format!(
-                "Of {trials} with a result, the mean {} changes most with {}: from {} with {} to {} with {}.",
-                sweep.ranked_by(),
-                plain(&axis.name),
-                metric.text(worst.1),
-                level(worst.0),
-                metric.text(best.1),
-                level(best.0)
-            )
-        }
-        _ => format!("The {trials} with a result do not differ in mean {}.", sweep.ranked_by()),
-    }
+    let (at, best, worst, _) = widest.filter(|widest| widest.3 > 0.0)?;
+    let single = (0..sweep.axes.len()).any(|axis| means(axis).any(|(_, mean)| mean.is_some_and(|mean| mean.n == 1)));
+    let among = if single { ", among values with at least two trials" } else { "" };
+    let axis = &sweep.axes[at];
+    let level = |at: usize| format!("{}={}", plain(&axis.name), plain(&axis.levels[at].text));
+    Some(format!(
+        "Of {trials} with a result, the mean {} changes most with {}{among}: from {} with {} to {} with {}.",
+        sweep.ranked_by(),
+        plain(&axis.name),
+        metric.text(worst.1),
+        level(worst.0),
+        metric.text(best.1),
+        level(best.0)
+    ))
 }
 
 fn notes_of_effects(analysis: &Analysis, sweep: &Sweep) -> Vec<String> {
@@ -329,18 +336,25 @@ fn of_budget(analysis: &Analysis, sweep: &Sweep, budget: &Budget, pictures: Vec<
             "Expected best: the mean, over all subsets of k of the trials, of their {direction} {}: the expected validation performance of Dodge \
              et al. (2019) in its unbiased form, without replacement (Tang et al. 2020). k trials are drawn at the same share of the budget as \
              of the trials. It says what this plan would have brought with fewer trials in random order; the trials of a TPE search are not \
-             independent draws, and its curve is too low for a search as short.",
+             independent draws: later ones are better, so its curve is too favourable for a shorter search.",
             sweep.ranked_by()
         ));
     }
     if budget.pruned > 0 {
         part.notes.push(format!(
-            "{} with the value that {} ended with, but none above the best result; failed trials are left out.",
+            "{} with the value that {} ended with, but none above the best result.",
             match budget.pruned {
                 1 => "1 pruned trial counts here".into(),
                 n => format!("{n} pruned trials count here"),
             },
             by_number(budget.pruned as u64, "it", "they")
+        ));
+    }
+    if budget.failed > 0 {
+        part.notes.push(format!(
+            "{} with a failed run {} left out of both curves.",
+            format::plural(budget.failed, "trial"),
+            by_number(budget.failed as u64, "is", "are")
         ));
     }
     part

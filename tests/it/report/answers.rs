@@ -2,11 +2,13 @@
 
 use taper::{
     event::{Split, When},
+    metrics::{Metric, Target},
     report::{ReportInput, RunInput},
     store::RunState,
+    task::Task,
 };
 
-use super::{files_of, report_fixtures::*, text};
+use super::{files_of, report_fixtures::*, text, typed_fixtures::typed};
 
 fn run(name: &str, lr: f64, seed: u64) -> Recipe {
     Recipe { lr, seed, dev: 0.1, rows: 60, ..Recipe::new(name, &["no", "yes"]) }
@@ -273,4 +275,74 @@ fn the_data_of_a_failed_run_say_why_there_are_no_tokens() {
     assert!(
         says(RunState::Completed).contains("There are no token counts: an earlier version, which did not store them, ")
     );
+}
+
+/// 100 rows, of which 50 were right before training and 58 are after it. Expected: scipy 1.17 `binomtest(0, 8)`, the formula of Agresti and Min.
+#[test]
+fn the_gain_of_a_run_is_weighed_row_by_row() {
+    let mut only = Recipe { rows: 100, ..run("alone", 1e-4, 1) }.completed();
+    let predicted = |row: usize, right: usize| Target::Label(u32::from(row >= right));
+    for (row, (before, after)) in only.before.iter_mut().zip(&mut only.predictions).enumerate() {
+        after.label = Target::Label(0);
+        (before.predicted, after.predicted) = (predicted(row, 50), predicted(row, 58));
+    }
+    let of = |run: RunInput| text(&files_of(&experiment(vec![run])), "report.md").to_owned();
+    let md = of(only.clone());
+    let said = "The gain on 100 test rows: +8.0 points over the value before training (interval +2.3 to +13.4, McNemar p\u{a0}=\u{a0}0.008): \
+                beyond chance.";
+    assert!(md.contains(said), "{md}");
+    // As many became wrong as became right.
+    for (row, before) in only.before.iter_mut().enumerate() {
+        before.predicted = predicted((row + 42) % 100, 58);
+    }
+    let md = of(only);
+    assert!(md.contains("The gain on 100 test rows: 0.0 points") && md.contains("): not shown beyond chance."), "{md}");
+}
+
+/// The range of two seeds is no 95% interval, and a value without an interval is not certain: there is no verdict.
+#[test]
+fn without_an_interval_of_both_nothing_is_said_to_be_beyond_chance() {
+    let seed = |seed: u64, accuracy: f64| {
+        let mut run = Recipe { rows: 40, ..run(&format!("seed={seed}"), 1e-4, seed) }.completed();
+        run.run.final_metrics.as_mut().unwrap().set(Metric::Accuracy, accuracy);
+        run
+    };
+    let of = |runs: Vec<RunInput>| text(&files_of(&experiment(runs)), "report.md").to_owned();
+    // Wilson's interval of 80% of 40 rows is 24 points wide.
+    let near = of(vec![seed(1, 0.75), seed(2, 0.85)]);
+    assert!(near.contains("The gain on 40 test rows: +") && !near.contains("The mean is "), "{near}");
+    let apart = of(vec![seed(1, 0.65), seed(2, 0.95)]);
+    assert!(!apart.contains("The gain on") && apart.contains(" The mean is "), "{apart}");
+    let numbers =
+        |seed: u64| typed(&Recipe { seed, ..Recipe::new(&format!("seed={seed}"), &["stars"]) }, Task::Regression);
+    let md = of((1..=3).map(numbers).collect());
+    assert!(!md.contains("The gain on") && md.contains(" The mean is "), "{md}");
+    assert!(of(vec![numbers(1)]).contains("The gain on 600 test rows: −"));
+}
+
+/// Also while one trial of two is completed, the rows that rank trials are those that it is measured on.
+#[test]
+fn the_only_completed_trial_is_not_said_to_be_chosen_without_the_test_rows() {
+    let of = |dev: f64| {
+        let one = |lr, name: &str| Recipe { dev, ..run(name, lr, 1) };
+        let runs = vec![one(1e-5, "lr=1e-5").completed(), one(2e-5, "lr=2e-5").pending()];
+        text(&files_of(&experiment(runs)), "report.md").to_owned()
+    };
+    let md = of(0.0);
+    assert!(md.contains("Chosen from 2 trials (1 completed) by test accuracy"), "{md}");
+    assert!(md.contains(", on the rows that it is measured on.") && !md.contains("without the test rows"), "{md}");
+    assert!(of(0.1).contains(", without the test rows."));
+}
+
+/// Where a trial has one completed seed, the rows are those of the best run of each.
+#[test]
+fn a_test_of_two_runs_is_not_said_of_their_trials() {
+    let one = |lr: f64, seed| run(&format!("lr={lr:e} seed={seed}"), lr, seed);
+    let seeds =
+        vec![one(1e-5, 1).completed(), one(1e-5, 2).completed(), one(2e-5, 1).completed(), one(2e-5, 2).pending()];
+    let md = text(&files_of(&experiment(seeds)), "report.md").to_owned();
+    assert!(md.contains("Its best run is not distinguishable from that of the second trial, “lr=2e-5” (p"), "{md}");
+    let single =
+        text(&files_of(&experiment(vec![one(1e-5, 1).completed(), one(2e-5, 1).completed()])), "report.md").to_owned();
+    assert!(single.contains("It is not distinguishable from the second trial, “lr="), "{single}");
 }

@@ -319,3 +319,101 @@ fn the_answer_weighs_its_number() {
     );
     assert!(md.contains("It is not distinguishable from the second trial, “lr=2e-4 batch\\_size=16” (p"), "{md}");
 }
+
+/// A trial of which a seed failed has no rank: it is not the best of the budget either, and the page says that it is left out.
+#[test]
+fn the_budget_counts_complete_trials_only() {
+    let mut runs = grid();
+    // The best value of all, of one seed.
+    runs.push(run(2e-4, 16, 1, 0.95));
+    let mut failed = run(2e-4, 16, 2, 0.95);
+    failed.evals.clear();
+    failed.predictions.clear();
+    (failed.run.state, failed.run.final_metrics) = (RunState::Failed, None);
+    runs.push(failed);
+    runs[12..].iter_mut().for_each(|run| run.run.finished_at = Some(1_772_366_500.0));
+    let files = files_of(&experiment(runs));
+    let md = text(&files, "report.md");
+    assert!(md.contains("was complete after 8 of 14 runs") && md.contains(" steps: dev accuracy 86.0%."), "{md}");
+    assert!(md.contains("1 trial with a failed run is left out of both curves."), "{md}");
+    let budget = table(&files, "budget.csv");
+    near(number(&budget[13], "dev_accuracy_best_so_far"), 0.86);
+    let expected = table(&files, "expected_best.csv");
+    assert_eq!(expected.len(), 6);
+    near(number(&expected[5], "expected_best_dev_accuracy"), 0.86);
+    assert!(!text(&files_of(&experiment(grid())), "report.md").contains("left out of both curves"));
+}
+
+/// A pruned trial counts with its last value, although the evaluation before it was better.
+#[test]
+fn a_pruned_trial_counts_with_the_value_that_it_ended_with() {
+    let mut runs = grid();
+    for seed in [1, 2] {
+        let mut run = pruned(run(1e-4, 32, seed, 0.61), "at step 3: rank 7 of 8 at rung 1");
+        // The evaluation at step 3 has 0.60.
+        let mut earlier = run.evals.iter().find(|e| e.when == When::During && e.split == Split::Dev).unwrap().clone();
+        (earlier.step, earlier.epoch) = (2, 1);
+        earlier.metrics.set(Metric::Accuracy, 0.80);
+        let at = run.evals.iter().position(|e| e.when == When::During).unwrap();
+        run.evals.insert(at, earlier);
+        runs.push(run);
+    }
+    let expected = table(&files_of(&experiment(runs)), "expected_best.csv");
+    near(number(&expected[0], "expected_best_dev_accuracy"), (0.61 + 0.65 + 0.82 + 0.86 + 0.72 + 0.71 + 0.60) / 7.0);
+}
+
+/// Values of one trial each differ by noise alone: such an axis is not said to matter most.
+#[test]
+fn an_axis_of_single_trials_is_not_said_to_matter_most() {
+    let trial = |i: usize| {
+        let mut run = run(1e-5 * (i + 1) as f64, [8, 16][i % 2], 1, [0.60, 0.72, 0.80, 0.70, 0.61, 0.74][i]);
+        run.run.config.train.scheduler = if i < 3 { Scheduler::Linear } else { Scheduler::Cosine };
+        run
+    };
+    let md = text(&files_of(&experiment((0..6).map(trial).collect())), "report.md").to_owned();
+    // Batch sizes: 67.0% and 72.0%; schedulers: 70.7% and 68.3%; learning rates: 60.0% to 80.0%.
+    let said = "changes most with batch\\_size, among values with at least two trials: from 67.0% with batch\\_size=8 to 72.0% with \
+                batch\\_size=16.";
+    assert!(md.contains(said), "{md}");
+    let one = experiment([(1e-5, 0.6), (1e-4, 0.8), (1e-3, 0.7)].map(|(lr, dev)| run(lr, 8, 1, dev)).to_vec());
+    assert!(!text(&files_of(&one), "report.md").contains("changes most with"));
+    let equal = experiment([1e-5, 1e-4, 1e-3].map(|lr| run(lr, 8, 1, 0.7)).to_vec());
+    assert!(
+        text(&files_of(&equal), "report.md").contains("The 3 trials with a result do not differ in mean dev accuracy.")
+    );
+}
+
+/// Folds differ in their rows: their spread is not that of seeds.
+#[test]
+fn the_spread_of_folds_is_not_called_that_of_seeds() {
+    let says = |files: &BTreeMap<String, Vec<u8>>| {
+        text(files, "report.md").contains("Differences between seeds alone would give")
+    };
+    let mut runs = grid();
+    assert!(says(&files_of(&experiment(runs.clone()))));
+    for (i, run) in runs.iter_mut().enumerate() {
+        let (config, number) = (&mut run.run.config, i % 2 + 1);
+        (config.train.seed, config.train.init_seed, config.train.order_seed) = (1, 1, 1);
+        config.data.fold = Some(format!("{number}/2").parse().unwrap());
+        run.predictions.iter_mut().for_each(|p| p.row = 2 * p.row + number as u32);
+    }
+    let mut input = experiment(runs);
+    input.experiment.trials = (0..12).map(|i| i / 2).collect();
+    let files = files_of(&input);
+    assert!(files.contains_key("importance.csv") && !says(&files), "{}", text(&files, "report.md"));
+}
+
+/// Two keys of a zip with a different number in each point are one axis; of a search they are two.
+#[test]
+fn a_zip_of_different_numbers_is_one_axis() {
+    let axes = |sweep: &str| {
+        let points = [(1e-5, 8, 0.6), (1e-4, 16, 0.8), (1e-3, 32, 0.7)];
+        let mut input = experiment(points.map(|(lr, batch, dev)| run(lr, batch, 1, dev)).to_vec());
+        input.experiment.spec_text += sweep;
+        let effects = table(&files_of(&input), "effects.csv");
+        effects.iter().map(|row| row["axis"].clone()).collect::<std::collections::BTreeSet<_>>()
+    };
+    let zip = axes("\n[[sweep.zip]]\nlr = [1e-5, 1e-4, 1e-3]\nbatch_size = [8, 16, 32]\n");
+    assert_eq!(zip.len(), 1, "{zip:?}");
+    assert_eq!(axes("\n[sweep]\nsearch = \"random\"\ntrials = 3\n").len(), 2);
+}

@@ -188,7 +188,7 @@ fn a_run_that_finds_no_memory_beside_others_is_tried_alone_before_it_is_cut() {
         let notes = notes(run);
         let tried =
             notes.iter().position(|note| note.contains("other runs were on cpu at the same time: retried alone"));
-        let halved = notes.iter().position(|note| note.contains("parts of at most"));
+        let halved = notes.iter().position(|note| note.contains("micro-batches of at most"));
         assert!(tried.is_none() || tried < halved, "{notes:?}");
         alone += usize::from(tried.is_some());
         cut += usize::from(halved.is_some());
@@ -220,7 +220,7 @@ fn memory_that_runs_out_halves_the_part_of_a_batch_that_is_computed_at_a_time() 
     assert!((1000..12_000).contains(&tokens), "{tokens}");
     assert_eq!(run.config.train.micro_batch_tokens, 1_000_000, "what was asked for stays");
     let notes = store.notes(&run.key).expect("notes");
-    let told = format!("parts of at most {tokens} tokens");
+    let told = format!("micro-batches of at most {tokens} tokens");
     let told = |note: &str| note.contains(&told) && note.contains("effective batch stays 48 rows");
     assert!(notes.iter().any(|note| told(&note.message)), "{notes:?}");
     // Nothing but rounding tells it from a run with room enough.
