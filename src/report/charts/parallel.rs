@@ -76,19 +76,19 @@ impl Chart for ParallelChart {
         let narrow = Self::is_narrow(width);
         let gaps = (self.axes.len().max(2) - 1) as f64;
         let (left, right) = if narrow { (60.0, width - 60.0) } else { (150.0, width - 170.0) };
-        let place = |axis: usize, at: f64| match narrow {
+        let position = |axis: usize, at: f64| match narrow {
             true => (left + (right - left) * at, TOP + ROW * axis as f64),
             false => (left + (right - left) * axis as f64 / gaps, TOP + 10.0 + HIGH * (1.0 - at)),
         };
         for line in &self.lines {
-            let points: Vec<(f64, f64)> = line.at.iter().enumerate().map(|(axis, at)| place(axis, *at)).collect();
+            let points: Vec<(f64, f64)> = line.at.iter().enumerate().map(|(axis, at)| position(axis, *at)).collect();
             match line.leads {
                 Some(colour) => pen::path(area, &points, pen::stroke(colour, 1.0, 5))?,
                 None => pen::path(area, &points, pen::stroke(theme::OTHERS, 0.45, 2))?,
             }
         }
         for (i, axis) in self.axes.iter().enumerate() {
-            let (from, to) = (place(i, 0.0), place(i, 1.0));
+            let (from, to) = (position(i, 0.0), position(i, 1.0));
             pen::path(area, &[from, to], pen::stroke(theme::MUTED, 0.9, 3))?;
             let name = legible.or(&axis.name, || format!("axis {}", i + 1));
             let marks = if narrow { thinned(&axis.marks, right - left) } else { axis.marks.clone() };
@@ -100,7 +100,7 @@ impl Chart for ParallelChart {
                 pen::text(area, (from.0, TOP - 34.0), &name, pen::LABEL, theme::INK, At::Middle)?;
             }
             for mark in &marks {
-                let (x, y) = place(i, mark.at);
+                let (x, y) = position(i, mark.at);
                 let label = legible.or(&mark.label, || mark.substitute.clone());
                 if narrow {
                     pen::path(area, &[(x, y - 6.0), (x, y + 6.0)], pen::stroke(theme::MUTED, 0.9, 2))?;

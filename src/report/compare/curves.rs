@@ -19,7 +19,7 @@ use crate::{
 const SMOOTHING: f64 = 0.9;
 
 /// A chart in the page.
-pub struct Figure {
+pub struct CurveChart {
     /// The sentence below it.
     pub caption: &'static str,
     /// The chart.
@@ -29,25 +29,29 @@ pub struct Figure {
 }
 
 /// The charts of these sides that have something to show.
-pub fn figures(sides: &[Side]) -> Result<Vec<Figure>, ReportError> {
-    let mut figures = Vec::new();
+pub fn curve_charts(sides: &[Side]) -> Result<Vec<CurveChart>, ReportError> {
+    let mut curve_charts = Vec::new();
     if let Some(chart) = loss(sides) {
         let caption = "Thin: the mean loss of each step's rows, before the update. Bold: its exponential moving average. Runs of one side have \
                        the same colour.";
-        figures.push(figure("Training loss by step".into(), caption, &chart)?);
+        curve_charts.push(curve_chart("Training loss by step".into(), caption, &chart)?);
     }
     if let Some(chart) = metric(sides) {
         let alt = format!("{} during training", format::capital(chart.metric.name()));
-        figures.push(figure(alt, "Evaluations during training; the first is before the first step.", &chart)?);
+        curve_charts.push(curve_chart(
+            alt,
+            "Evaluations during training; the first is before the first step.",
+            &chart,
+        )?);
     }
-    Ok(figures)
+    Ok(curve_charts)
 }
 
-fn figure(alt: String, caption: &'static str, chart: &dyn Drawable) -> Result<Figure, ReportError> {
+fn curve_chart(alt: String, caption: &'static str, chart: &dyn Drawable) -> Result<CurveChart, ReportError> {
     // Screen readers say what a picture shows instead of its parts.
     let named = |svg: String| svg.replacen("role=\"img\"", &format!("role=\"img\" aria-label=\"{alt}\""), 1);
     let of = |width| Ok::<_, ReportError>(named(chart.svg("curves", width)?));
-    Ok(Figure { caption, svg: of(charts::WIDTH)?, narrow: of(charts::NARROW)? })
+    Ok(CurveChart { caption, svg: of(charts::WIDTH)?, narrow: of(charts::NARROW)? })
 }
 
 fn colour(side: usize) -> plotters::style::RGBColor {

@@ -6,7 +6,7 @@ use askama::Template;
 
 use super::{
     comparison::Comparison,
-    curves::{Figure, figures},
+    curves::{CurveChart, curve_charts},
     differ::{Difference, MetricRow, difference_text},
     error::PageError,
     side::Side,
@@ -31,7 +31,7 @@ const MARK: &str = "<meta name=\"generator\" content=\"taper compare\">";
 #[template(path = "compare.html")]
 struct Page<'a> {
     c: &'a Comparison,
-    figures: Vec<Figure>,
+    curve_charts: Vec<CurveChart>,
     mark: &'static str,
     frame: Frame,
 }
@@ -121,7 +121,7 @@ impl Page<'_> {
 /// # Errors
 /// A chart cannot be drawn.
 pub fn page(sides: &[Side], comparison: &Comparison) -> Result<String, ReportError> {
-    let page = Page { c: comparison, figures: figures(sides)?, mark: MARK, frame: Frame::of_file() };
+    let page = Page { c: comparison, curve_charts: curve_charts(sides)?, mark: MARK, frame: Frame::of_file() };
     Ok(with_contents(&page.render().map_err(ReportError::Page)?))
 }
 

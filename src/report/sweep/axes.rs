@@ -76,9 +76,9 @@ pub fn axes(swept: &Swept, runs: &[usize], name: &str, drawn: bool) -> Vec<Axis>
         .filter(|(_, values)| values.iter().any(|value| value != &values[0]));
     let short = |key: &str| key.rsplit('.').next().unwrap_or(key).to_string();
     let words: Vec<&str> = name.split_whitespace().filter_map(|word| Some(word.split_once('=')?.0)).collect();
-    let place = |key: &str| words.iter().position(|word| *word == key || *word == short(key)).unwrap_or(words.len());
+    let position = |key: &str| words.iter().position(|word| *word == key || *word == short(key)).unwrap_or(words.len());
     let mut columns: Vec<(String, Vec<String>)> = columns.collect();
-    columns.sort_by_key(|(key, _)| place(key));
+    columns.sort_by_key(|(key, _)| position(key));
     let merged = together(columns, drawn);
     let mut uses: HashMap<String, usize> = HashMap::new();
     merged.iter().flat_map(|(keys, _)| keys).for_each(|key| *uses.entry(short(key)).or_default() += 1);

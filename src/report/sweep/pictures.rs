@@ -125,7 +125,7 @@ fn left_out(sweep: &Sweep, shown: &[usize], what: &str) -> String {
 }
 
 /// Where the values of an axis are drawn, from 0 to 1.
-struct Places<'a> {
+struct Positions<'a> {
     axis: &'a Axis,
     /// The position of each level, if they are drawn one by one.
     levels: Option<Vec<f64>>,
@@ -133,7 +133,7 @@ struct Places<'a> {
     ends: (f64, f64),
 }
 
-impl<'a> Places<'a> {
+impl<'a> Positions<'a> {
     fn of(axis: &'a Axis) -> Self {
         let numbers = || axis.numbers.iter().flatten().map(|number| axis.position(*number));
         let ends = (numbers().fold(f64::INFINITY, f64::min), numbers().fold(f64::NEG_INFINITY, f64::max));
@@ -216,19 +216,19 @@ fn drawn_axes(sweep: &Sweep) -> Vec<usize> {
 
 fn effects(sweep: &Sweep, shown: &[usize]) -> Option<Drawing> {
     let plot = |axis: usize| {
-        let places = Places::of(&sweep.axes[axis]);
+        let positions = Positions::of(&sweep.axes[axis]);
         let dot = |&point: &usize| {
             let point = &sweep.points[point];
-            (places.of_trial(point.group), point.mean.mean)
+            (positions.of_trial(point.group), point.mean.mean)
         };
         let means = sweep.effects[axis].iter().enumerate().filter_map(|(level, effect)| {
             let mean = effect.mean?;
-            let (at, span) = places.of_level(level);
+            let (at, span) = positions.of_level(level);
             Some(EffectMean { at, span, mean: mean.mean, interval: mean.shown() })
         });
         EffectPlot {
             name: sweep.axes[axis].name.clone(),
-            marks: places.marks(),
+            marks: positions.marks(),
             dots: shown.iter().map(dot).collect(),
             means: means.collect(),
         }
@@ -292,7 +292,7 @@ fn parallel(sweep: &Sweep, analysis: &Analysis, order: &[usize], shown: &[usize]
         return None;
     }
     let drawn = drawn_axes(sweep);
-    let places: Vec<Places<'_>> = drawn.iter().map(|&axis| Places::of(&sweep.axes[axis])).collect();
+    let positions: Vec<Positions<'_>> = drawn.iter().map(|&axis| Positions::of(&sweep.axes[axis])).collect();
     let values = || sweep.points.iter().map(|point| point.mean.mean);
     let ends = (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
     let of_value = |value: f64| if ends.1 > ends.0 { (value - ends.0) / (ends.1 - ends.0) } else { 0.5 };
@@ -301,14 +301,14 @@ fn parallel(sweep: &Sweep, analysis: &Analysis, order: &[usize], shown: &[usize]
     let line = |&point: &usize| {
         let rank = order[..leaders].iter().position(|leader| *leader == point);
         let point = &sweep.points[point];
-        let at = places.iter().map(|places| places.of_trial(point.group)).chain([of_value(point.mean.mean)]);
+        let at = positions.iter().map(|positions| positions.of_trial(point.group)).chain([of_value(point.mean.mean)]);
         (rank, Line { at: at.collect(), leads: rank.map(|rank| PALETTE[rank]) })
     };
     let mut lines: Vec<(Option<usize>, Line)> = shown.iter().map(line).collect();
     lines.sort_by_key(|(rank, _)| std::cmp::Reverse(rank.unwrap_or(usize::MAX)));
-    let axis = |(places, &axis): (&Places<'_>, &usize)| ParallelAxis {
+    let axis = |(positions, &axis): (&Positions<'_>, &usize)| ParallelAxis {
         name: sweep.axes[axis].name.clone(),
-        marks: places.marks(),
+        marks: positions.marks(),
     };
     let mark = |value: f64| {
         let label = sweep.metric.text(value);
@@ -347,7 +347,7 @@ fn parallel(sweep: &Sweep, analysis: &Analysis, order: &[usize], shown: &[usize]
             left_out(sweep, shown, "a line")
         ),
         chart: SweepChart::Parallel(ParallelChart {
-            axes: places.iter().zip(&drawn).map(axis).chain([result]).collect(),
+            axes: positions.iter().zip(&drawn).map(axis).chain([result]).collect(),
             lines: lines.into_iter().map(|(_, line)| line).collect(),
             legend,
         }),

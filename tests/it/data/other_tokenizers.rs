@@ -340,10 +340,7 @@ fn damaged_vocabularies_are_refused_by_name() {
             "from which XLMRobertaTokenizer builds no tokenizer; expected Unigram",
         ),
         (changed(&|file| file["model"] = Value::Null), "its model is of no stated type, from which"),
-        (
-            changed(&|file| file["model"]["vocab"][7] = json!(["x"])),
-            "piece 7 is [\"x\"]; expected a string and a score",
-        ),
+        (changed(&|file| file["model"]["vocab"][7] = json!(["x"])), "7 is [\"x\"]; expected a string and a score"),
         (changed(&|file| file["model"]["vocab"] = json!([["a", 0.0]])), "unk_id"),
         (
             changed(&|file| file["model"]["vocab"][7][0] = json!("x".repeat((16 << 20) + 1))),
