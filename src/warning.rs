@@ -95,7 +95,7 @@ impl Warning {
 }
 
 /// The most lines that a message names.
-const SHOWN: usize = 5;
+pub const SHOWN: usize = 5;
 
 /// Lines in words: `line 3`, `lines 3, 7 and 9`, `lines 3, 7, 9, 12, 15 and 8 more`.
 pub fn lines(numbers: &[u64]) -> String {

@@ -11,8 +11,8 @@ use super::{
     terms::Terms,
     trials::Criterion,
 };
+use crate::report::language::{counted, tr};
 use crate::{
-    format::counted,
     metrics::{Metrics, RankKey, better_first},
     stats::{MeansDiffer, Sample, welch},
     store::{EvalRecord, RunRecord, RunState},
@@ -239,9 +239,9 @@ impl Analysis {
         let folds = counted(set.len() as u64, "fold");
         let name = match (self.groups.len(), group.complete.len()) {
             (1, 1) => folds,
-            (1, _) => format!("{folds}, seed {}", runs[set[0]].run.config.train.seed),
+            (1, _) => tr!("{folds}, seed {}", "{folds}，种子 {}", runs[set[0]].run.config.train.seed),
             (_, 1) => format!("{}, {folds}", group.name),
-            _ => format!("{}, {folds}, seed {}", group.name, runs[set[0]].run.config.train.seed),
+            _ => tr!("{}, {folds}, seed {}", "{}，{folds}，种子 {}", group.name, runs[set[0]].run.config.train.seed),
         };
         as_one(name, &set.iter().map(|&i| &runs[i]).collect::<Vec<_>>(), &runs[best])
     }
@@ -284,7 +284,11 @@ impl Analysis {
             let both = folds(first).len() > 1 && folds(second).len() > 1;
             if !both {
                 let (first, second) = (finished(first).clone(), finished(second).clone());
-                return Some(Comparison::Runs { first, second, paired: Err("not all folds of both are completed") });
+                return Some(Comparison::Runs {
+                    first,
+                    second,
+                    paired: Err(tr("not all folds of both are completed", "两者的折没有全部完成")),
+                });
             }
             let sample = |g: usize| {
                 let of = |set: &Vec<usize>| {

@@ -6,14 +6,14 @@ use super::{
     input::{RunInput, split_name},
     long_texts::few,
 };
+use crate::report::language::{Said, and, counted, counted_states, lines_of, tr};
 use crate::{
     event::{Split, SplitTexts},
-    format::{NOTHING, and, by_number, count, counted, percent},
+    format::{NOTHING, by_number, count, percent},
     metrics::Target,
     plan::{DataConfig, Fold, Source},
     store::{AuditedLeak, AuditedNumbers, AuditedSource, DataAudit, FoundRows, RunState},
     task::Task,
-    warning::lines_of,
 };
 
 /// What the section on the data shows.
@@ -104,19 +104,21 @@ pub(super) fn of_runs(runs: &[RunInput]) -> Option<DataSection> {
         section.sets.push(DataSet { runs, parts: parts(of), tables: tables(of, names) });
     }
     if let more @ 1.. = sets.len().saturating_sub(SETS) {
-        section
-            .notes
-            .push(format!("And {}, with other files, labels or limits.", counted(more as u64, "more data set")));
+        section.notes.push(tr!(
+            "And {}, with other files, labels or limits.",
+            "另有 {}，它们的文件、标签或行数限制不同。",
+            counted(more as u64, "more data set")
+        ));
     }
     let without: Vec<&str> = runs.iter().filter(|run| run.audit.is_none()).map(|run| run.run.name.as_str()).collect();
     if !without.is_empty() {
         let n = without.len() as u64;
-        section.notes.push(format!(
+        section.notes.push(tr!(
             "{} {} recorded by an earlier version, which did not store this: {}.",
             counted(n, "run"),
             by_number(n, "was", "were"),
             few(&without)
-        ));
+        ; "{} 由较早的版本记录，当时不存储这些信息：{}。", counted(n, "run"), few(&without)));
     }
     (!audited.is_empty()).then_some(section)
 }
@@ -143,28 +145,31 @@ fn parts(of: &[Audited<'_>]) -> Vec<DataPart> {
             None => ("data.source".to_owned(), data.source.shown()),
             Some(split) => (format!("data.{}", split_name(split)), own_address(data, split)),
         };
-        facts.push(("Rows read".into(), count(source.read)));
+        facts.push((tr("Rows read", "读入行数").into(), count(source.read)));
         facts.extend(dropped(source));
         if source.split.is_none() {
             let used = range(of.iter().map(|of| of.audit.rows), count);
-            let limit = if data.limit.is_some() { " (data.limit)" } else { "" };
-            facts.push(("Rows used".into(), format!("{used}{limit}")));
+            let limit = if data.limit.is_some() { tr(" (data.limit)", "（data.limit）") } else { "" };
+            facts.push((tr("Rows used", "使用行数").into(), format!("{used}{limit}")));
         }
         if !source.read_as.is_empty() {
-            facts.push(("Read".into(), source.read_as.join("; ")));
+            facts.push((tr("Read", "读取方式").into(), source.read_as.join("; ")));
         }
         let one = source.files.len() == 1;
         for file in source.files.iter().take(FILES) {
-            let what = if one { "SHA-256".into() } else { format!("SHA-256 of {}", file.name) };
+            let what = if one { "SHA-256".into() } else { tr!("SHA-256 of {}", "{} 的 SHA-256", file.name) };
             facts.push((what, file.sha256.clone()));
         }
         if let more @ 1.. = source.files.len().saturating_sub(FILES) {
-            let all = "their digests are included in the digest of the data, under Reproduce";
-            facts.push((format!("and {}", counted(more as u64, "more file")), all.into()));
+            let all = tr(
+                "their digests are included in the digest of the data, under Reproduce",
+                "它们的摘要包含在数据的摘要里，见“复现”一节",
+            );
+            facts.push((tr!("and {}", "以及 {}", counted(more as u64, "more file")), all.into()));
         }
         parts.push(DataPart { title: format!("{key} = {address}"), facts });
     }
-    parts.push(DataPart { title: "All rows together".into(), facts: noticed(of) });
+    parts.push(DataPart { title: tr("All rows together", "所有行合计").into(), facts: noticed(of) });
     parts
 }
 
@@ -175,36 +180,46 @@ fn noticed(of: &[Audited<'_>]) -> Vec<(String, String)> {
     let [repeats, texts] = [|audit: &DataAudit| audit.repeats, |audit: &DataAudit| audit.contradictions]
         .map(|value| range(of.iter().map(|of| value(of.audit)), count));
     facts.push((
-        "Repeats".into(),
-        if repeats == "0" { "none".into() } else { format!("rows that repeat an earlier text: {repeats}") },
+        tr("Repeats", "重复").into(),
+        if repeats == "0" {
+            tr("none", "无").into()
+        } else {
+            tr!("rows that repeat an earlier text: {repeats}", "与前面文本重复的行：{repeats}")
+        },
     ));
     let contradictions = match texts == "0" {
-        true => "none".into(),
+        true => tr("none", "无").into(),
         false => {
             let rows = range(of.iter().map(|of| of.audit.contradicting.rows), count);
             let lines = match of.iter().all(|of| of.audit.contradicting == first.contradicting) {
-                true => format!(" ({})", lines_of(&first.contradicting.lines, first.contradicting.rows)),
+                true => tr!(" ({})", "（{}）", lines_of(&first.contradicting.lines, first.contradicting.rows)),
                 false => String::new(),
             };
             let what = match of[0].data().task() {
-                Task::SingleLabel => "labels",
-                Task::MultiLabel => "sets of labels",
-                Task::Regression => "numbers",
+                Task::SingleLabel => tr("labels", "标签"),
+                Task::MultiLabel => tr("sets of labels", "标签集合"),
+                Task::Regression => tr("numbers", "数值"),
             };
-            format!("texts with different {what}: {texts}; their rows: {rows}{lines}")
+            tr!(
+                "texts with different {what}: {texts}; their rows: {rows}{lines}",
+                "{what}不同的相同文本：{texts}；涉及的行：{rows}{lines}"
+            )
         }
     };
-    facts.push(("Contradictions".into(), contradictions));
+    facts.push((tr("Contradictions", "矛盾").into(), contradictions));
     let folds = of.iter().flat_map(|of| &of.audit.folds).copied();
     match range(folds, count) {
         none if none.is_empty() => {}
         rows => {
             let n = of.iter().map(|of| of.audit.folds.len() as u64);
-            facts.push(("Folds".into(), format!("{}, of {rows} rows each", range(n.filter(|n| *n > 0), count))));
+            facts.push((
+                tr("Folds", "折").into(),
+                tr!("{}, of {rows} rows each", "{}，每折 {rows} 行", range(n.filter(|n| *n > 0), count)),
+            ));
         }
     }
     if of.iter().all(|of| of.audit.leaks.is_empty()) {
-        facts.push(("Texts in two splits".into(), "none".into()));
+        facts.push((tr("Texts in two splits", "两个划分中都有的文本").into(), tr("none", "无").into()));
     }
     facts
 }
@@ -215,7 +230,7 @@ fn own_address(data: &DataConfig, split: Split) -> String {
     let named = || {
         let splits = data.splits.as_ref()?;
         let (_, value) = splits.named().find(|(name, _)| *name == split_name(split))?;
-        Some(format!("split {value} of {}", data.source.shown()))
+        Some(tr!("split {value} of {}", "{} 的划分 {value}", data.source.shown()))
     };
     held_out.source().map(Source::shown).or_else(named).unwrap_or_else(|| data.source.shown())
 }
@@ -223,15 +238,17 @@ fn own_address(data: &DataConfig, split: Split) -> String {
 /// The rows that were dropped, by reason.
 fn dropped(source: &AuditedSource) -> Vec<(String, String)> {
     let reasons = [
-        ("without a text", &source.without_text),
-        ("without a second text", &source.without_pair),
-        ("without a label", &source.without_label),
+        (tr("without a text", "缺少文本"), &source.without_text),
+        (tr("without a second text", "缺少第二段文本"), &source.without_pair),
+        (tr("without a label", "缺少标签"), &source.without_label),
     ];
     let row = |(why, FoundRows { rows, lines }): (&str, &FoundRows)| {
-        (*rows > 0).then(|| (format!("Dropped, {why}"), format!("{} ({})", count(*rows), lines_of(lines, *rows))))
+        (*rows > 0).then(|| {
+            (tr!("Dropped, {why}", "丢弃，{why}"), tr!("{} ({})", "{}（{}）", count(*rows), lines_of(lines, *rows)))
+        })
     };
     let found: Vec<_> = reasons.into_iter().filter_map(row).collect();
-    if found.is_empty() { vec![("Dropped".into(), "none".into())] } else { found }
+    if found.is_empty() { vec![(tr("Dropped", "丢弃").into(), tr("none", "无").into())] } else { found }
 }
 
 /// The tables of the splits of a data set.
@@ -252,11 +269,11 @@ fn tables(of: &[Audited<'_>], names: impl Fn(&[Audited<'_>]) -> String) -> Vec<S
     };
     let mut tables: Vec<SplitTable> = found.into_iter().take(TABLES).map(named).collect();
     if let (Some(last), 1..) = (tables.last_mut(), more) {
-        let others = format!(
+        let others = tr!(
             "{} of other runs {} left out.",
             counted(more as u64, "table"),
             by_number(more as u64, "is", "are")
-        );
+        ; "其他运行的 {}未列出。", counted(more as u64, "table"));
         last.notes.push(others);
     }
     tables
@@ -276,8 +293,8 @@ fn table(of: &[Audited<'_>]) -> SplitTable {
         }
     };
     let found = |split: Split| of.iter().filter_map(move |of| of.audit.splits.iter().find(|s| s.split == split));
-    push("Rows", &|split| range(found(split).map(|s| s.rows), count));
-    push("Groups", &|split| range(found(split).filter_map(|s| s.groups), count));
+    push(tr("Rows", "行数"), &|split| range(found(split).map(|s| s.rows), count));
+    push(tr("Groups", "组数"), &|split| range(found(split).filter_map(|s| s.groups), count));
     let labels = &of[0].run.run.labels;
     let shown = if labels.len() > LABELS { LABELS - 1 } else { labels.len() };
     for (id, label) in labels.iter().enumerate().take(shown) {
@@ -287,15 +304,17 @@ fn table(of: &[Audited<'_>]) -> SplitTable {
     }
     if let more @ 1.. = labels.len() - shown {
         let others = |of: &[u64]| of.iter().skip(shown).sum();
-        let name = format!("{} together", counted(more as u64, "other label"));
+        let name = tr!("{} together", "{}合计", counted(more as u64, "other label"));
         push(&name, &|split| shares(found(split).map(|s| (Some(others(&s.rows_of_label)), s.rows))));
     }
     if found(Split::Train).chain(found(Split::Dev)).chain(found(Split::Test)).any(|s| s.without_labels > 0) {
-        push("Without a label", &|split| shares(found(split).map(|s| (Some(s.without_labels), s.rows))));
+        push(tr("Without a label", "没有标签"), &|split| {
+            shares(found(split).map(|s| (Some(s.without_labels), s.rows)))
+        });
     }
     for (id, column) in labels.iter().enumerate().take(shown) {
         let of = |split: Split| found(split).filter_map(move |s| s.numbers.get(id));
-        push(&format!("“{column}”, mean (SD)"), &|split| {
+        push(&tr!("“{column}”, mean (SD)", "“{column}”，平均值（标准差）"), &|split| {
             let text = |of: &AuditedNumbers| format!("{} ({})", numeral(of.mean), numeral(of.sd));
             let mut texts: Vec<String> = of(split).map(text).collect();
             texts.dedup();
@@ -303,16 +322,16 @@ fn table(of: &[Audited<'_>]) -> SplitTable {
             match texts.len() {
                 0 => String::new(),
                 1 => texts.remove(0),
-                n => format!("{} and {} more", texts[0], n - 1),
+                n => tr!("{} and {} more", "{} 以及另外 {} 种", texts[0], n - 1),
             }
         });
-        push(&format!("“{column}”, lowest to highest"), &|split| {
+        push(&tr!("“{column}”, lowest to highest", "“{column}”，最低至最高"), &|split| {
             let low = of(split).map(|of| of.low).fold(f64::INFINITY, f64::min);
             let high = of(split).map(|of| of.high).fold(f64::NEG_INFINITY, f64::max);
-            if low <= high { format!("{} to {}", numeral(low), numeral(high)) } else { String::new() }
+            if low <= high { tr!("{} to {}", "{} 至 {}", numeral(low), numeral(high)) } else { String::new() }
         });
     }
-    for (also_in, in_name) in [(Split::Train, "train"), (Split::Dev, "dev")] {
+    for (also_in, in_name) in [(Split::Train, Split::Train.said()), (Split::Dev, Split::Dev.said())] {
         let all_leaks = || of.iter().flat_map(|of| &of.audit.leaks).filter(|leak| leak.also_in == also_in);
         if all_leaks().next().is_none() {
             continue;
@@ -330,17 +349,21 @@ fn table(of: &[Audited<'_>]) -> SplitTable {
                 share => share,
             }
         };
-        push(&format!("Text also in {in_name}"), &|split| leaks(split, |leak| leak.exact));
+        push(&tr!("Text also in {in_name}", "文本也在{in_name}中"), &|split| leaks(split, |leak| leak.exact));
         if all_leaks().any(|leak| leak.alike > leak.exact) {
-            push("The same if case and spaces are ignored", &|split| leaks(split, |leak| leak.alike));
+            push(tr("The same if case and spaces are ignored", "同上，忽略大小写和空白"), &|split| {
+                leaks(split, |leak| leak.alike)
+            });
         }
     }
     let texts = |split: Split| of.iter().filter_map(move |of| of.texts(split));
     let lengths = |split: Split| texts(split).filter_map(|of| of.lengths);
-    push("Tokens, median", &|split| range(lengths(split).map(|l| l.median), count));
-    push("Tokens, 95th percentile", &|split| range(lengths(split).map(|l| l.p95), count));
-    push("Tokens, longest text", &|split| {
-        let more = if texts(split).any(|of| of.longer_than_counted > 0) { "more than " } else { "" };
+    push(tr("Tokens, median", "词元数，中位数"), &|split| range(lengths(split).map(|l| l.median), count));
+    push(tr("Tokens, 95th percentile", "词元数，第 95 百分位"), &|split| {
+        range(lengths(split).map(|l| l.p95), count)
+    });
+    push(tr("Tokens, longest text", "词元数，最长的文本"), &|split| {
+        let more = if texts(split).any(|of| of.longer_than_counted > 0) { tr("more than ", "超过 ") } else { "" };
         match range(lengths(split).map(|l| l.longest), count) {
             none if none.is_empty() => none,
             longest => format!("{more}{longest}"),
@@ -348,22 +371,24 @@ fn table(of: &[Audited<'_>]) -> SplitTable {
     });
     let long = of[0].data().long_texts();
     match long.has_windows() {
-        true => push(&format!("Windows of at most {} tokens", count(long.max_length as u64)), &|split| {
-            range(texts(split).map(|of| of.windows), count)
-        }),
-        false => push(&format!("Texts cut to {} tokens", count(long.max_length as u64)), &|split| {
-            with_share(texts(split).map(|of| (of.rows_cut, of.rows.saturating_sub(of.uncounted))))
-        }),
+        true => push(
+            &tr!("Windows of at most {} tokens", "至多 {} 个词元的窗口数", count(long.max_length as u64)),
+            &|split| range(texts(split).map(|of| of.windows), count),
+        ),
+        false => push(
+            &tr!("Texts cut to {} tokens", "截断到 {} 个词元的文本", count(long.max_length as u64)),
+            &|split| with_share(texts(split).map(|of| (of.rows_cut, of.rows.saturating_sub(of.uncounted)))),
+        ),
     }
     if of.iter().any(|of| splits.iter().any(|split| of.texts(*split).is_some_and(|of| of.uncounted > 0))) {
-        push("Rows whose tokens were counted", &|split| {
+        push(tr("Rows whose tokens were counted", "统计了词元数的行"), &|split| {
             range(texts(split).map(|of| of.rows.saturating_sub(of.uncounted)), count)
         });
     }
     SplitTable {
         runs: String::new(),
         notes: over(of).into_iter().chain(no_tokens(of)).collect(),
-        splits: splits.into_iter().map(|split| format::capital(split_name(split))).collect(),
+        splits: splits.into_iter().map(|split| format::capital(split.said())).collect(),
         rows,
     }
 }
@@ -376,13 +401,17 @@ fn no_tokens(of: &[Audited<'_>]) -> Option<String> {
     }
     if of.iter().any(|of| of.run.run.state == RunState::Completed) {
         return Some(
-            "There are no token counts: an earlier version, which did not store them, trained these runs.".into(),
+            tr(
+                "There are no token counts: an earlier version, which did not store them, trained these runs.",
+                "没有词元数：这些运行由较早的版本训练，当时不存储词元数。",
+            )
+            .into(),
         );
     }
-    let states = RunState::counted(of.iter().map(|of| of.run.run.state));
-    Some(format!(
+    let states = counted_states(of.iter().map(|of| of.run.run.state));
+    Some(tr!(
         "There are no token counts: they are stored when a run completes, and no run of this table has ({states})."
-    ))
+    ; "没有词元数：运行完成时才会存储，而此表的运行都没有完成（{}）。", states))
 }
 
 /// What the ranges of a table are over; `None` if its runs all have the same splits.
@@ -397,12 +426,13 @@ fn over(of: &[Audited<'_>]) -> Option<String> {
     let folds = distinct(&|data| data.fold.map_or(0, |fold| u64::from(fold.number())));
     let mut over = Vec::new();
     if seeds > 1 {
-        over.push(counted(seeds, "value") + " of data.seed");
+        over.push(tr!("{} of data.seed", "data.seed 的 {}", counted(seeds, "value")));
     }
     if folds > 1 {
         over.push(counted(folds, "fold"));
     }
-    (!over.is_empty()).then(|| format!("“a–b”: from the lowest to the highest value over {}.", and(&over)))
+    (!over.is_empty())
+        .then(|| tr!("“a–b”: from the lowest to the highest value over {}.", "“a–b”：{}中最低值到最高值。", and(&over)))
 }
 
 /// A number of the data: up to four decimals.

@@ -1,6 +1,7 @@
 //! The majority-class baseline of a run, and whether the run beats it. Pure functions of records.
 
 use super::{format, input::RunInput};
+use crate::report::language::tr;
 use crate::{
     metrics::{Degenerate, Metrics, majority, majority_words},
     plan::Metric,
@@ -77,15 +78,20 @@ impl AgainstBaseline {
     pub fn sentence(&self, what: &str, label: impl Fn(u32) -> String) -> String {
         let what = format::capital(what);
         match self {
-            Self::OneClass(id) => format!("{what} predicts “{}” for every row.", label(*id)),
-            Self::NoBetter => format!("{what} is no better than the baseline."),
-            Self::Unsure { difference, p } => format!(
+            Self::OneClass(id) => tr!("{what} predicts “{}” for every row.", "{what}对每一行都预测“{}”。", label(*id)),
+            Self::NoBetter => tr!("{what} is no better than the baseline.", "{what}不比基线更好。"),
+            Self::Unsure { difference, p } => tr!(
                 "{what} is {} points above the baseline, which may be chance (exact McNemar test, {}).",
+                "{what}比基线高 {} 个百分点，但可能是偶然（精确麦克尼马尔（McNemar）检验，{}）。",
                 format::decimals(difference * 100.0, 1),
                 format::p_value(*p)
             ),
             Self::Better { difference } => {
-                format!("{what} is {} points above the baseline.", format::decimals(difference * 100.0, 1))
+                tr!(
+                    "{what} is {} points above the baseline.",
+                    "{what}比基线高 {} 个百分点。",
+                    format::decimals(difference * 100.0, 1)
+                )
             }
         }
     }

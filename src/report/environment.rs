@@ -1,6 +1,7 @@
 //! The environments that the runs were trained in, and the commands that reproduce them.
 
 use super::{format, input::RunInput};
+use crate::report::language::tr;
 use crate::{
     format::command::shell_word,
     store::{Environment, ExperimentRecord},
@@ -38,7 +39,7 @@ pub fn environments(runs: &[RunInput]) -> Vec<SharedEnvironment> {
         let each = || of.iter().filter_map(|run| run.run.environment.as_ref());
         let commits = distinct(each().map(|e| match &e.git_commit {
             Some(commit) => commit.clone(),
-            None => "not a git repository".into(),
+            None => tr("not a git repository", "不是 git 仓库").into(),
         }));
         let threads = distinct(each().map(|e| e.threads.to_string()));
         SharedEnvironment {
@@ -67,28 +68,32 @@ fn distinct(texts: impl Iterator<Item = String>) -> String {
             found.push(text);
         }
     }
-    found.join(" or ")
+    found.join(tr(" or ", " 或 "))
 }
 
 fn facts(e: &Environment, commits: String, threads: String) -> Vec<(&'static str, String)> {
     let or_nothing = |text: &str| if text.is_empty() { format::NOTHING.to_string() } else { text.to_string() };
     let mut facts = vec![
-        ("taper", format!("{} (arithmetic version {})", or_nothing(&e.taper), e.numerics)),
-        ("commit", commits),
-        ("platform", or_nothing(&e.platform)),
-        ("processor", or_nothing(&e.cpu)),
+        ("taper", tr!("{} (arithmetic version {})", "{}（算术版本 {}）", or_nothing(&e.taper), e.numerics)),
+        (tr("commit", "提交"), commits),
+        (tr("platform", "平台"), or_nothing(&e.platform)),
+        (tr("processor", "处理器"), or_nothing(&e.cpu)),
         (
-            "device",
+            tr("device", "设备"),
             if e.gpu.is_empty() { or_nothing(&e.device) } else { format!("{}: {}", e.device, e.gpu_with_libraries()) },
         ),
-        ("threads", format!("{threads} (no result depends on them)")),
-        ("data (SHA-256)", or_nothing(&e.data_digest)),
+        (tr("threads", "线程数"), tr!("{threads} (no result depends on them)", "{threads}（结果与它无关）")),
+        (tr("data (SHA-256)", "数据（SHA-256）"), or_nothing(&e.data_digest)),
         (
-            "model (SHA-256)",
-            if e.model_digest.is_empty() { "none: trained from scratch".into() } else { e.model_digest.clone() },
+            tr("model (SHA-256)", "模型（SHA-256）"),
+            if e.model_digest.is_empty() {
+                tr("none: trained from scratch", "无：从零训练").into()
+            } else {
+                e.model_digest.clone()
+            },
         ),
     ];
-    let sources = [("data from", &e.data_source), ("model from", &e.model_source)];
+    let sources = [(tr("data from", "数据来源"), &e.data_source), (tr("model from", "模型来源"), &e.model_source)];
     facts.extend(
         sources.into_iter().filter(|(_, source)| !source.is_empty()).map(|(name, source)| (name, source.clone())),
     );

@@ -9,9 +9,10 @@ use super::{
     means::{Mean, mean, mean_of},
     terms::Terms,
 };
+use crate::report::language::{counted, tr};
 use crate::{
     event::{Split, When},
-    format::{by_number, counted},
+    format::by_number,
     metrics::{Metric, Metrics, Scored, Target},
     store::{EvalRecord, PredictionRecord, RunRecord, RunState},
 };
@@ -86,18 +87,22 @@ impl OutOfFold {
     /// How many folds are completed, if not all are: `3 of 5 folds`.
     pub fn incomplete(&self) -> Option<String> {
         let planned = self.folds * self.seeds;
-        let what = if self.seeds > 1 { "runs" } else { "folds" };
-        (self.completed < planned).then(|| format!("{} of {planned} {what}", self.completed))
+        let what = if self.seeds > 1 { tr("runs", "次运行") } else { tr("folds", "折") };
+        (self.completed < planned).then(|| tr!("{} of {planned} {what}", "{}/{planned} {what}", self.completed))
     }
 
     /// What that means for the result, in a sentence without a full stop.
     pub(super) fn while_incomplete(&self) -> Option<String> {
         let is = by_number(self.completed as u64, "is", "are");
         let means = match self.complete {
-            0 => "metrics of all folds together need all of them".to_owned(),
-            some => format!("the out-of-fold result is that of {some} of {}", counted(self.seeds as u64, "seed")),
+            0 => tr("metrics of all folds together need all of them", "所有折合在一起的指标需要全部折").to_owned(),
+            some => tr!(
+                "the out-of-fold result is that of {some} of {}",
+                "折外结果是 {}中 {some} 个的结果",
+                counted(self.seeds as u64, "seed")
+            ),
         };
-        Some(format!("{} {is} completed; {means}", self.incomplete()?))
+        Some(tr!("{} {is} completed; {means}", self.incomplete()?; "{} 已完成；{means}", self.incomplete()?))
     }
 }
 

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use crate::format::percents;
 pub use crate::format::{NOTHING, count, decimals, duration, loss, percent, points, short, texts};
+use crate::report::language::tr;
 use crate::{
     metrics::{Metric, Unit},
     stats::Interval,
@@ -18,7 +19,7 @@ pub fn percent_range(i: Interval) -> String {
 pub fn interval(metric: Metric, i: Interval) -> String {
     match metric.info().unit {
         Unit::Share => percent_range(i),
-        Unit::Nats | Unit::Plain if i.low < 0.0 => format!("{} to {}", metric.text(i.low), metric.text(i.high)),
+        Unit::Nats | Unit::Plain if i.low < 0.0 => tr!("{} to {}", "{} 至 {}", metric.text(i.low), metric.text(i.high)),
         Unit::Nats | Unit::Plain => format!("{}–{}", metric.text(i.low), metric.text(i.high)),
     }
 }
@@ -44,7 +45,7 @@ pub fn time(unix: f64) -> String {
 
 /// `1 run`, `2 runs`.
 pub fn plural(n: usize, thing: &str) -> String {
-    crate::format::counted(n as u64, thing)
+    super::language::counted(n as u64, thing)
 }
 
 /// Text for a paragraph or table cell of Markdown: on one line, with all markup escaped.

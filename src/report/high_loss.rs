@@ -1,7 +1,8 @@
 //! Warns of completed runs whose training loss ends far above that of guessing.
 
+use crate::report::language::{counted, tr};
 use crate::{
-    format::{counted, loss},
+    format::loss,
     metrics::{Degenerate, majority},
     plan::ClassWeights,
     store::{RunRecord, RunState, StepRecord},
@@ -20,13 +21,15 @@ pub fn high_loss(run: &RunRecord, steps: &[StepRecord]) -> Option<Warning> {
     let last = &steps[steps.len().saturating_sub(LAST_STEPS as usize)..];
     let labels = run.labels.len();
     let (guessing, guess) = match run.config.data.task() {
-        Task::SingleLabel if labels > 1 => {
-            ((labels as f64).ln(), format!("the loss of uniform guessing among {labels} labels"))
-        }
+        Task::SingleLabel if labels > 1 => (
+            (labels as f64).ln(),
+            tr!("the loss of uniform guessing among {labels} labels", "在 {labels} 个标签中均匀猜测的损失"),
+        ),
         // Weights of positive cells multiply the loss of guessing, too.
-        Task::MultiLabel if run.config.train.class_weights == ClassWeights::None => {
-            (std::f64::consts::LN_2, "the loss of a probability of 50% for every label".into())
-        }
+        Task::MultiLabel if run.config.train.class_weights == ClassWeights::None => (
+            std::f64::consts::LN_2,
+            tr("the loss of a probability of 50% for every label", "对每个标签都给出 50% 概率的损失").into(),
+        ),
         Task::SingleLabel | Task::MultiLabel | Task::Regression => return None,
     };
     if run.state != RunState::Completed || last.is_empty() {
@@ -37,14 +40,14 @@ pub fn high_loss(run: &RunRecord, steps: &[StepRecord]) -> Option<Warning> {
         let of = counted(last.len() as u64, "step");
         Warning::new(
             Kind::Result,
-            format!(
+            tr!(
                 "the training loss ended at {} (mean of the last {of}), far above {}, {guess}{}; \
                  {}",
                 loss(mean),
                 loss(guessing),
                 useless(run),
                 run.config.train.calmer()
-            ),
+            ; "训练损失结束于 {}（最后 {of}的平均），远高于 {}，即{guess}{}；请试试更小的 train.lr、预热（train.warmup_ratio）或梯度裁剪（train.max_grad_norm）", loss(mean), loss(guessing), useless(run)),
         )
     })
 }
@@ -54,10 +57,13 @@ fn useless(run: &RunRecord) -> &'static str {
     let majority = run.train_labels.as_deref().and_then(majority);
     let found = run.used().zip(majority).map(|((metrics, metric), label)| metrics.degenerate_beside(label, metric));
     match found.flatten() {
-        Some(Degenerate::OneClass(_)) => ", and the model predicts one label for every row",
-        Some(Degenerate::NoBetter { .. }) => {
-            ", and the model is no better than always predicting the most common label"
+        Some(Degenerate::OneClass(_)) => {
+            tr(", and the model predicts one label for every row", "，而且模型对每一行都预测同一个标签")
         }
+        Some(Degenerate::NoBetter { .. }) => tr(
+            ", and the model is no better than always predicting the most common label",
+            "，而且模型不比总是预测最常见的标签更好",
+        ),
         None => "",
     }
 }

@@ -3,6 +3,7 @@
 use std::borrow::Borrow;
 
 use super::{input::RunInput, terms::Terms};
+use crate::report::language::tr;
 use crate::{
     metrics::{Counts, Metrics, Target},
     stats::{Interval, RESAMPLES, bootstrap, wilson},
@@ -39,8 +40,9 @@ pub fn is_too_long(run: &RunInput) -> bool {
 
 /// Explains where they come from.
 pub fn explained() -> String {
-    format!(
+    tr!(
         "percentile bootstrap (Efron and Tibshirani 1993): {} resamples of the rows with a fixed seed",
+        "百分位自助法（percentile bootstrap，Efron 和 Tibshirani 1993）：以固定种子对各行重抽样 {} 次",
         super::format::count(RESAMPLES as u64)
     )
 }

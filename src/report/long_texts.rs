@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::input::{RunInput, split_name};
+use crate::report::language::{and, counted, tr};
 use crate::{
     event::SplitTexts,
-    format::{and, by_number, count, counted, percent},
+    format::{by_number, count, percent},
     plan::{DataConfig, Fold, LongPolicy, LongTexts},
 };
 
@@ -14,23 +15,37 @@ use crate::{
 pub fn long_texts(long: LongTexts, splits: &[SplitTexts], special: Option<usize>) -> String {
     let most = counted(long.max_length as u64, "token");
     let how = match long.policy {
-        LongPolicy::Cut => format!("at most {most}"),
-        LongPolicy::HeadTail { head } => format!("at most {most}; of longer texts {}", long.kept(head, special)),
+        LongPolicy::Cut => tr!("at most {most}", "至多 {most}"),
+        LongPolicy::HeadTail { head } => {
+            tr!("at most {most}; of longer texts {}", long.kept(head, special); "至多 {most}；更长的文本只留{}", kept_in_chinese(head))
+        }
         LongPolicy::Windows { stride } => {
-            let of_rows = |of: &SplitTexts| format!("{} of {}", counted(of.windows, "window"), rows(of));
+            let of_rows = |of: &SplitTexts| tr!("{} of {}", "{}来自 {}", counted(of.windows, "window"), rows(of));
             let windows: Vec<String> = splits.iter().map(of_rows).collect();
             let shared = match stride {
-                0 => "without overlap".into(),
-                shared => format!("overlapping by {}", count(shared as u64)),
+                0 => tr("without overlap", "没有重叠").into(),
+                shared => tr!("overlapping by {}", "重叠 {} 个", count(shared as u64)),
             };
-            return format!("windows of at most {most}, {shared}: {}; nothing is cut", and(&windows));
+            return tr!(
+                "windows of at most {most}, {shared}: {}; nothing is cut",
+                "至多 {most}的窗口，{shared}：{}；没有截断",
+                and(&windows)
+            );
         }
     };
     if splits.iter().all(|of| of.rows_cut == 0 && of.uncounted == 0) {
-        return format!("{how}; no text is longer, and nothing is cut");
+        return tr!("{how}; no text is longer, and nothing is cut", "{how}；没有更长的文本，没有截断");
     }
     let cut: Vec<String> = splits.iter().map(cut).collect();
-    format!("{how}; cut: {}", and(&cut))
+    tr!("{how}; cut: {}", "{how}；截断：{}", and(&cut))
+}
+
+/// What of a long text is kept, as [`LongTexts::kept`] says it in English.
+fn kept_in_chinese(head: usize) -> String {
+    match head {
+        0 => "末尾".into(),
+        head => format!("前 {} 个和末尾", count(head as u64)),
+    }
 }
 
 /// `7,790 train rows`.
@@ -44,7 +59,7 @@ fn counted_rows(of: &SplitTexts) -> String {
         0 => rows(of),
         uncounted => {
             let n = of.rows.saturating_sub(uncounted);
-            format!("the {} of {} that {} counted", count(n), rows(of), by_number(n, "was", "were"))
+            tr!("the {} of {} that {} counted", count(n), rows(of), by_number(n, "was", "were"); "{1} 中统计过的 {0} 行", count(n), rows(of))
         }
     }
 }
@@ -52,15 +67,17 @@ fn counted_rows(of: &SplitTexts) -> String {
 /// `96 of 7,790 train rows (5,012 of 215,000 tokens, 2.3%)`.
 fn cut(of: &SplitTexts) -> String {
     if of.rows_cut == 0 {
-        return format!("none of {}", counted_rows(of));
+        return tr!("none of {}", "{} 中 0 行", counted_rows(of));
     }
     let (cut, all) = (count(of.tokens_cut), counted(of.tokens, "token"));
     let tokens = match of.longer_than_counted {
-        0 => format!("{cut} of {all}, {}", percent(of.tokens_cut as f64 / of.tokens.max(1) as f64)),
+        0 => {
+            tr!("{cut} of {all}, {}", "{all}中的 {cut} 个，{}", percent(of.tokens_cut as f64 / of.tokens.max(1) as f64))
+        }
         // Of some texts only the beginning was counted: both numbers are bounds, and their share is none.
-        _ => format!("more than {cut} of more than {all}"),
+        _ => tr!("more than {cut} of more than {all}", "超过 {all}中的超过 {cut} 个"),
     };
-    format!("{} of {} ({tokens})", count(of.rows_cut), counted_rows(of))
+    tr!("{} of {} ({tokens})", count(of.rows_cut), counted_rows(of); "{1} 中 {0} 行（{tokens}）", count(of.rows_cut), counted_rows(of))
 }
 
 /// The most sentences of a report, and the most names of runs beside one.
@@ -89,7 +106,7 @@ pub(super) fn of_runs(runs: &[RunInput]) -> Vec<(String, String)> {
     for group in groups {
         let long = group[0].0.run.config.data.long_texts();
         let together = all_folds(&group).map(|(folds, texts)| {
-            format!("{}; {} together", long_texts(long, &texts, None), counted(folds as u64, "fold"))
+            tr!("{}; {} together", "{}；{}合计", long_texts(long, &texts, None), counted(folds as u64, "fold"))
         });
         for (run, texts) in &group {
             let sentence = together.clone().unwrap_or_else(|| long_texts(long, texts, None));
@@ -134,7 +151,10 @@ pub(super) fn listed(found: Vec<(String, Vec<&str>)>) -> Vec<(String, String)> {
     let mut rows: Vec<(String, String)> = found.into_iter().take(SENTENCES).map(row).collect();
     if more > 0 {
         let others = counted(more as u64, "other way");
-        rows.push((String::new(), format!("And {others}: `taper show` has them for each run.")));
+        rows.push((
+            String::new(),
+            tr!("And {others}: `taper show` has them for each run.", "还有 {others}：各运行的情况见 `taper show`。"),
+        ));
     }
     rows
 }
@@ -142,7 +162,7 @@ pub(super) fn listed(found: Vec<(String, Vec<&str>)>) -> Vec<(String, String)> {
 /// `a; b; c; d; and 3 more`.
 pub(super) fn few(names: &[&str]) -> String {
     let more = names.len().saturating_sub(NAMES);
-    let more = (more > 0).then(|| format!("and {} more", count(more as u64)));
+    let more = (more > 0).then(|| tr!("and {} more", "以及另外 {} 个", count(more as u64)));
     names.iter().take(NAMES).map(|name| name.to_string()).chain(more).collect::<Vec<_>>().join("; ")
 }
 

@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use super::terms::{is_share_of_rows, over_rows};
+use crate::report::language::{Said, and, tr};
 use crate::{
-    format::and,
     metrics::{Metric, Metrics, Unit},
     stats::{Interval, Sample, wilson, wilson_of_share},
 };
@@ -49,8 +49,8 @@ impl Mean {
         let shown = self.shown()?;
         Some(match self.n {
             _ if self.n == 1 || self.rows == Some(shown) => over_rows(metric).into(),
-            2 => format!("the lower and the higher of 2 {replicate}s"),
-            _ => format!("95% Student's t interval over {replicate}s"),
+            2 => tr!("the lower and the higher of 2 {replicate}s", "2 个{replicate}中的较低值和较高值"),
+            _ => tr!("95% Student's t interval over {replicate}s", "各{replicate}间的 95% 学生 t 区间"),
         })
     }
 
@@ -85,13 +85,13 @@ pub fn interval_notes<'a>(means: impl Iterator<Item = (Metric, &'a Mean)>, repli
         format!(
             "intervals of {} use only the seeds: with two, the lower and the higher value; with more, the 95% Student's t interval of the \
              mean; none if all seeds give the same value",
-            metric.name()
+            metric.said()
         )
     });
     let shown = shown.iter().filter(|(metric, ..)| is_share_of_rows(*metric)).map(|(_, n, rows)| (*n, *rows));
     let shown: Vec<(usize, bool)> = shown.collect();
     let has = |n: &dyn Fn(usize) -> bool, by_rows: bool| shown.iter().any(|(of, rows)| n(*of) && *rows == by_rows);
-    let of_rows: Vec<String> = of_rows.iter().map(|metric| metric.name().into()).collect();
+    let of_rows: Vec<String> = of_rows.iter().map(|metric| metric.said()).collect();
     let what = match others.is_empty() {
         true => "intervals in parentheses".into(),
         false => format!("intervals of {} in parentheses", and(&of_rows)),

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use crate::report::language::{counted, tr};
 use crate::{
-    format::{by_number, counted, names::common},
+    format::{by_number, names::common},
     store::ExperimentRecord,
 };
 
@@ -80,13 +81,13 @@ impl Missing {
     pub fn note(&self, run: &str) -> Option<String> {
         let n = self.all;
         (n > 0).then(|| {
-            format!(
+            tr!(
                 "{} {} no record, because {} removed: `{run}` {}",
                 counted(n as u64, "planned run"),
                 by_number(n as u64, "has", "have"),
                 by_number(n as u64, "it was", "they were"),
                 trained_again(n, self.prunes)
-            )
+            ; "{} 没有记录，因为它们已被删除：`{run}` {}", counted(n as u64, "planned run"), trained_again(n, self.prunes))
         })
     }
 }
@@ -96,10 +97,10 @@ impl Missing {
 pub fn trained_again(n: usize, prunes: bool) -> String {
     let them = by_number(n as u64, "it", "them");
     match prunes {
-        false => format!("trains {them} again"),
-        true => format!(
+        false => tr!("trains {them} again"; "会重新训练它们"),
+        true => tr!(
             "trains {them} again, compares {them} again with the existing runs and may prune {them} (with --retry it trains pruned \
              runs to the end)"
-        ),
+        ; "会重新训练它们，再与已有的运行比较，并可能将其剪枝（加 --retry 则把被剪枝的运行训练到底）"),
     }
 }

@@ -9,11 +9,12 @@ use super::{
         ReliabilityWords, ResidualsChart, ScatterChart,
     },
     format,
-    input::{ReportInput, RunInput, split_name},
+    input::{ReportInput, RunInput},
     intervals::column_of,
     reference::Reference,
     terms::Terms,
 };
+use crate::report::language::{Said, tr};
 use crate::{
     event::When,
     metrics::{Metrics, Probabilities},
@@ -69,8 +70,12 @@ pub fn before_after(input: &ReportInput, analysis: &Analysis) -> Option<(BeforeA
     // Each fold has other rows, so that the baseline of one is not that of the others.
     let baseline = Reference::of(best).zip(metrics).filter(|_| !analysis.has_folds());
     let baseline = baseline.and_then(|(b, metrics)| b.value(metrics, true));
-    let intervals = if analysis.terms.is_single() { "95% Wilson intervals" } else { "95% bootstrap intervals" };
-    let split = split_name(best.measured_on());
+    let intervals = if analysis.terms.is_single() {
+        tr("95% Wilson intervals", "95% 威尔逊（Wilson）区间")
+    } else {
+        tr("95% bootstrap intervals", "95% 自助法（bootstrap）区间")
+    };
+    let split = best.measured_on().said();
     Some((BeforeAfterChart { changes, split, metric, intervals, baseline }, left_out))
 }
 
@@ -137,8 +142,8 @@ pub fn matrix(run: &RunInput) -> Option<MatrixChart> {
     let labels = metrics.per_class.iter().map(|c| c.label.clone()).collect();
     match Terms::of_run(&run.run).task {
         Task::SingleLabel => Some(MatrixChart {
-            title: "Confusion matrix",
-            captions: ["label (rows)", "predicted (columns)"],
+            title: tr("Confusion matrix", "混淆矩阵"),
+            captions: [tr("label (rows)", "标签（行）"), tr("predicted (columns)", "预测（列）")],
             colours: [PALETTE[0], PALETTE[1]],
             labels,
             totals: metrics.confusion.supports(),
@@ -149,8 +154,8 @@ pub fn matrix(run: &RunInput) -> Option<MatrixChart> {
             let totals: Vec<u64> = metrics.per_class.iter().map(|class| class.support).collect();
             (0..).zip(&totals).for_each(|(id, rows)| counts.add(id, id, *rows));
             Some(MatrixChart {
-                title: "Labels that occur together",
-                captions: ["label (rows)", "with (columns)"],
+                title: tr("Labels that occur together", "同时出现的标签"),
+                captions: [tr("label (rows)", "标签（行）"), tr("with (columns)", "同时有（列）")],
                 colours: [OTHERS, PALETTE[0]],
                 labels,
                 totals,
@@ -188,7 +193,7 @@ pub fn reliability(run: &RunInput) -> Option<ReliabilityChart> {
                 let confidence = p.confidence()?;
                 confidence.is_finite().then_some((confidence, p.predicted == p.label))
             });
-            ReliabilityChart::new(ReliabilityWords::OF_ROWS, rows)
+            ReliabilityChart::new(ReliabilityWords::of_rows(), rows)
         }
         // Of many labels only the most probable ones are stored.
         Task::MultiLabel if labels <= Probabilities::ALL => {
@@ -196,7 +201,7 @@ pub fn reliability(run: &RunInput) -> Option<ReliabilityChart> {
                 let of_row = p.probabilities.iter().filter(|(_, p)| p.is_finite());
                 of_row.map(|(id, probability)| (probability, p.label.ids().binary_search(&id).is_ok()))
             });
-            ReliabilityChart::new(ReliabilityWords::OF_CELLS, cells)
+            ReliabilityChart::new(ReliabilityWords::of_cells(), cells)
         }
         Task::MultiLabel | Task::Regression => return None,
     };
@@ -205,5 +210,9 @@ pub fn reliability(run: &RunInput) -> Option<ReliabilityChart> {
 
 /// The part of a caption that says how many were left out.
 pub fn left_out(n: usize, thing: &str) -> String {
-    if n == 0 { String::new() } else { format!(" {} more in the tables.", format::plural(n, thing)) }
+    if n == 0 {
+        String::new()
+    } else {
+        tr!(" {} more in the tables.", "另有 {}见表格。", format::plural(n, thing))
+    }
 }

@@ -9,6 +9,7 @@ use super::{
     intervals::column_of,
     terms::{Terms, signed},
 };
+use crate::report::language::tr;
 use crate::{
     metrics::{Counts, Metric, Metrics, Target},
     task::Task,
@@ -52,15 +53,22 @@ impl Reference {
     pub fn sentence(&self, run: &RunInput, metrics: &Metrics) -> String {
         let value = self.value_text(run, metrics);
         match self {
-            Self::Majority(baseline) => format!(
+            Self::Majority(baseline) => tr!(
                 "The baseline always predicts “{}”, {}: {value} of these rows right.",
+                "基线总是预测“{}”，即{}：这些行中 {value} 正确。",
                 label_name(run, baseline.label),
                 baseline.words
             ),
             Self::AllLabels => {
-                format!("The baseline predicts all labels for every row: macro-F1 {value} on these rows.")
+                tr!(
+                    "The baseline predicts all labels for every row: macro-F1 {value} on these rows.",
+                    "基线对每一行都预测所有标签：在这些行上宏平均 F1 为 {value}。"
+                )
             }
-            Self::Mean(_) => format!("The baseline predicts the mean of these rows for every row: RMSE {value}."),
+            Self::Mean(_) => tr!(
+                "The baseline predicts the mean of these rows for every row: RMSE {value}.",
+                "基线对每一行都预测这些行的平均值：RMSE 为 {value}。"
+            ),
         }
     }
 
@@ -73,10 +81,12 @@ impl Reference {
     pub fn words(&self, run: &RunInput) -> String {
         match self {
             Self::Majority(baseline) => {
-                format!("always predicting “{}”, {}", label_name(run, baseline.label), baseline.words)
+                tr!("always predicting “{}”, {}", "总是预测“{}”，即{}", label_name(run, baseline.label), baseline.words)
             }
-            Self::AllLabels => "predicting all labels for every row".into(),
-            Self::Mean(_) => "predicting the mean of these rows for every row".into(),
+            Self::AllLabels => tr("predicting all labels for every row", "对每一行都预测所有标签").into(),
+            Self::Mean(_) => {
+                tr("predicting the mean of these rows for every row", "对每一行都预测这些行的平均值").into()
+            }
         }
     }
 
@@ -88,9 +98,15 @@ impl Reference {
         match self {
             Self::Majority(baseline) => baseline.against(metrics).sentence(what, |id| label_name(run, id)),
             Self::AllLabels => match one_set(metrics) {
-                Some(ids) if ids.is_empty() => format!("{subject} predicts no label for any row."),
+                Some(ids) if ids.is_empty() => {
+                    tr!("{subject} predicts no label for any row.", "{subject}对任何一行都不预测标签。")
+                }
                 Some(ids) => {
-                    format!("{subject} predicts “{}” for every row.", Target::labels(ids).shown(&run.run.labels))
+                    tr!(
+                        "{subject} predicts “{}” for every row.",
+                        "{subject}对每一行都预测“{}”。",
+                        Target::labels(ids).shown(&run.run.labels)
+                    )
                 }
                 None => against(&subject, terms, metrics.get(terms.first), f1_of_all(metrics)),
             },
@@ -101,13 +117,24 @@ impl Reference {
                 };
                 match (same(&run.predictions), r2) {
                     (true, _) => {
-                        format!("{subject} predicts the same for every row, which is no better than the baseline.")
+                        tr!(
+                            "{subject} predicts the same for every row, which is no better than the baseline.",
+                            "{subject}对每一行的预测都相同，不比基线更好。"
+                        )
                     }
                     (false, r2) if r2.is_nan() => String::new(),
                     (false, r2) if r2 <= 0.0 => {
-                        format!("{subject} is no better than predicting the mean: its R² is {}.", Metric::R2.text(r2))
+                        tr!(
+                            "{subject} is no better than predicting the mean: its R² is {}.",
+                            "{subject}不比预测平均值更好：R² 为 {}。",
+                            Metric::R2.text(r2)
+                        )
                     }
-                    (false, r2) => format!("{subject} is better than the baseline: its R² is {}.", Metric::R2.text(r2)),
+                    (false, r2) => tr!(
+                        "{subject} is better than the baseline: its R² is {}.",
+                        "{subject}好于基线：R² 为 {}。",
+                        Metric::R2.text(r2)
+                    ),
                 }
             }
         }
@@ -117,17 +144,21 @@ impl Reference {
 /// Compares a value of the first metric with that of the baseline.
 fn against(subject: &str, terms: Terms, value: f64, baseline: f64) -> String {
     match terms.is_better(value - baseline) {
-        true => format!("{subject} is {} the baseline.", above(terms, value - baseline)),
-        false => format!("{subject} is no better than the baseline."),
+        true => tr!("{subject} is {} the baseline.", "{subject}比基线{}。", above(terms, value - baseline)),
+        false => tr!("{subject} is no better than the baseline.", "{subject}不比基线更好。"),
     }
 }
 
 /// `41.7 points above`; of errors `0.1234 below`.
 pub fn above(terms: Terms, difference: f64) -> String {
-    let where_it_is = if difference > 0.0 { "above" } else { "below" };
+    let where_it_is = if difference > 0.0 { tr("above", "高") } else { tr("below", "低") };
     match terms.is_share() {
-        true => format!("{} points {where_it_is}", format::decimals(difference.abs() * 100.0, 1)),
-        false => format!("{} {where_it_is}", signed(difference.abs()).trim_start_matches('+')),
+        true => {
+            tr!("{} points {where_it_is}", format::decimals(difference.abs() * 100.0, 1); "{1} {0} 个百分点", format::decimals(difference.abs() * 100.0, 1), where_it_is)
+        }
+        false => {
+            tr!("{} {where_it_is}", signed(difference.abs()).trim_start_matches('+'); "{1} {0}", signed(difference.abs()).trim_start_matches('+'), where_it_is)
+        }
     }
 }
 

@@ -12,13 +12,14 @@ use super::{
     charts::{self, Chart, Drawable, Drawing, Fonts},
     curves, files, format,
     frame::Frame,
-    input::{Settings, split_name},
+    input::Settings,
     pictures,
     staged::Staged,
     sweep::{self, Sweep},
     tables, templates,
     view::{Picture, Pictures, View},
 };
+use crate::report::language::{Said, measured, tr};
 use crate::{metrics::Metric, task::Task};
 
 /// Writes the report into the folder `out`, creating it if needed, and returns the files written. On error no file is written.
@@ -170,7 +171,7 @@ impl Folder<'_> {
         let numbers = result.map(pictures::numbers).unwrap_or_default();
         let changed = change::drawings(result, analysis);
         let (task, first) = (analysis.terms.task, analysis.terms.first);
-        let first_name = format::capital(first.name());
+        let first_name = format::capital(&first.said());
         let of_sweep = sweep::drawings(sweep, analysis);
 
         let mut texts: Vec<&str> = Vec::new();
@@ -190,99 +191,126 @@ impl Folder<'_> {
         }
         if let Some((chart, left_out)) = &change {
             let more = pictures::left_out(*left_out, "run");
-            let by = format!("{} {}", split_name(analysis.criterion.split), analysis.criterion.metric.name());
+            let by = measured(analysis.criterion.split, analysis.criterion.metric);
             let order = match (analysis.groups.len() > 1, input.runs.len() > 1, analysis.has_folds()) {
-                (true, ..) => format!("Trials in the order of the ranking (by {by})."),
-                (false, true, true) => "Folds in their order.".into(),
-                (false, true, false) => format!("Runs in the order of {by}."),
+                (true, ..) => tr!("Trials in the order of the ranking (by {by}).", "试验按排名的顺序（依据{by}）。"),
+                (false, true, true) => tr("Folds in their order.", "各折按自己的顺序。").into(),
+                (false, true, false) => tr!("Runs in the order of {by}.", "运行按{by}的顺序。"),
                 (false, false, _) => String::new(),
             };
             let unmeasured = match input.runs.len() - analysis.ranked.len() {
                 0 => String::new(),
-                1 => " 1 run without a final evaluation is not drawn.".into(),
-                n => format!(" {n} runs without a final evaluation are not drawn."),
+                1 => tr(" 1 run without a final evaluation is not drawn.", "有 1 次没有最终评估的运行未画出。").into(),
+                n => tr!(" {n} runs without a final evaluation are not drawn.", "有 {n} 次没有最终评估的运行未画出。"),
             };
             let intervals = match analysis.terms.is_single() {
-                true => " Intervals are Wilson's 95% intervals over rows.",
-                false if chart.changes.iter().any(|change| change.after.1.is_some()) => {
-                    " Intervals are 95% bootstrap intervals over rows; before training they are not known."
+                true => {
+                    tr(" Intervals are Wilson's 95% intervals over rows.", "区间是各行上的 95% 威尔逊（Wilson）区间。")
                 }
+                false if chart.changes.iter().any(|change| change.after.1.is_some()) => tr(
+                    " Intervals are 95% bootstrap intervals over rows; before training they are not known.",
+                    "区间是各行上的 95% 自助法（bootstrap）区间；训练前的区间未知。",
+                ),
                 false => "",
             };
             let caption = format!("{order}{intervals}{more}{unmeasured}");
-            let alt = format!("{first_name} before and after training");
+            let alt = tr!("{first_name} before and after training", "训练前后的{first_name}");
             done.outcome.push(self.chart("before-after", &alt, caption.trim_start().into(), chart, &fonts)?);
         }
         if let Some((chart, left_out)) = &probes {
             let more = pictures::left_out(*left_out, "probe");
-            let caption = format!("Probability of the expected label. The table below has the sentences.{more}");
-            let alt = "Probability of the expected label of each probe";
+            let caption = tr!(
+                "Probability of the expected label. The table below has the sentences.{more}",
+                "期望标签的概率。下表列出各探针句。{more}"
+            );
+            let alt = tr("Probability of the expected label of each probe", "每个探针句的期望标签的概率");
             done.probes = Some(self.chart("probes", alt, caption, chart, &fonts)?);
         }
         if let Some(chart) = matrix.as_ref().filter(|_| task == Task::MultiLabel) {
-            let caption = "Rows that have both labels; shares are of the rows of the label at the left.".into();
-            let alt = "Labels that occur together";
+            let caption = tr(
+                "Rows that have both labels; shares are of the rows of the label at the left.",
+                "同时具有两个标签的行；比例以左侧标签的行为分母。",
+            )
+            .into();
+            let alt = tr("Labels that occur together", "同时出现的标签");
             done.details.push(self.chart("co-occurrence", alt, caption, chart, &fonts)?);
         }
         if let Some(chart) = matrix.as_ref().filter(|_| task == Task::SingleLabel) {
-            let split = best.map_or("", |run| split_name(run.measured_on()));
+            let split = best.map_or("", |run| run.measured_on().said());
             let (rows, alt) = match analysis.together {
-                Some(_) => {
-                    ("All rows by label and by their out-of-fold prediction".into(), "Confusion matrix of all folds")
-                }
-                None => (format!("Rows of the {split} split by label and by the run's prediction"), "Confusion matrix"),
+                Some(_) => (
+                    tr("All rows by label and by their out-of-fold prediction", "所有行，按标签和折外预测").into(),
+                    tr("Confusion matrix of all folds", "所有折的混淆矩阵"),
+                ),
+                None => (
+                    tr!(
+                        "Rows of the {split} split by label and by the run's prediction",
+                        "{split}的行，按标签和该运行的预测"
+                    ),
+                    tr("Confusion matrix", "混淆矩阵"),
+                ),
             };
-            let caption = format!("{rows}. Shares are of each label's rows.");
+            let caption = tr!("{rows}. Shares are of each label's rows.", "{rows}。比例以每个标签的行为分母。");
             done.details.push(self.chart("confusion", alt, caption, chart, &fonts)?);
         }
         for (i, ((scatter, residuals), (of_scatter, of_residuals))) in numbers.iter().zip(NUMBERS).enumerate() {
             let all = result.map_or(0, |run| run.run.labels.len());
-            let column = if all > 1 { format!(", column {} of {all}", i + 1) } else { String::new() };
+            let column = if all > 1 {
+                tr!(", column {} of {all}", "，第 {} 列（共 {all} 列）", i + 1)
+            } else {
+                String::new()
+            };
             let rows = result.map_or(0, |run| run.predictions.len());
             let thinned = match rows > scatter.points.len() {
-                true => format!(
+                true => tr!(
                     " {} of {} rows are drawn.",
                     format::count(scatter.points.len() as u64),
                     format::count(rows as u64)
-                ),
+                ; "{1} 行中画出 {0} 行。", format::count(scatter.points.len() as u64), format::count(rows as u64)),
                 false => String::new(),
             };
-            let caption = format!("Each dot is a row. On the dashed line the prediction is right.{thinned}");
+            let caption = tr!(
+                "Each dot is a row. On the dashed line the prediction is right.{thinned}",
+                "每个点是一行。落在虚线上表示预测正确。{thinned}"
+            );
             done.details.push(self.chart(
                 of_scatter,
-                &format!("Predicted against true numbers{column}"),
+                &tr!("Predicted against true numbers{column}", "预测值与真实值{column}"),
                 caption,
                 scatter,
                 &fonts,
             )?);
-            let caption =
-                "Rows by error, in ranges of equal width. On the right of the dashed line the prediction is too high."
-                    .into();
+            let caption = tr(
+                "Rows by error, in ranges of equal width. On the right of the dashed line the prediction is too high.",
+                "按误差统计的行数，各区间等宽。虚线右侧表示预测偏高。",
+            )
+            .into();
             done.details.push(self.chart(
                 of_residuals,
-                &format!("Errors of the predicted numbers{column}"),
+                &tr!("Errors of the predicted numbers{column}", "预测数值的误差{column}"),
                 caption,
                 residuals,
                 &fonts,
             )?);
         }
         if let Some(chart) = reliability.as_ref().filter(|_| task == Task::MultiLabel) {
-            let caption = "Each row counts once for each label. A bar above the dashed line: the labels are there more often than their \
-                           probability says; below it: less often."
+            let caption = tr("Each row counts once for each label. A bar above the dashed line: the labels are there more often than their \
+                           probability says; below it: less often.", "每一行对每个标签各计一次。柱高于虚线：标签实际出现得比其概率所示更频繁；低于虚线：更少。")
                 .into();
-            let alt = "Share of rows that have a label, by its probability";
+            let alt = tr("Share of rows that have a label, by its probability", "具有某标签的行的比例，按其概率");
             done.details.push(self.chart("reliability", alt, caption, chart, &fonts)?);
         }
         if let Some(chart) = reliability.as_ref().filter(|_| task == Task::SingleLabel) {
             let error = result
                 .and_then(|run| run.run.final_metrics.as_ref())
                 .map_or(f64::NAN, |m| m.get(Metric::CalibrationError));
-            let caption = format!(
+            let caption = tr!(
                 "A bar above the dashed line is underconfident: more of its rows are right than their confidence says. A bar below it is \
                  overconfident. Expected calibration error over these ten equal bins: {}.",
+                "柱高于虚线表示信心不足：正确的行比置信度所示更多；低于虚线表示过度自信。这十个等宽段上的期望校准误差（ECE）：{}。",
                 format::percent(error)
             );
-            let alt = "Share predicted correctly, by confidence";
+            let alt = tr("Share predicted correctly, by confidence", "预测正确的比例，按置信度");
             done.details.push(self.chart("reliability", alt, caption, chart, &fonts)?);
         }
         Ok(done)

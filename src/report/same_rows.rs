@@ -5,6 +5,7 @@ use super::{
     intervals::{MOST_ROWS, SEED},
     terms::Terms,
 };
+use crate::report::language::tr;
 use crate::{
     metrics::Target,
     stats::{FLIPS, Interval, Paired, RESAMPLES, SignFlip, bootstrap, sign_flip},
@@ -30,17 +31,17 @@ pub enum OnSameRows {
 /// Compares two. Both must have been evaluated on the same rows.
 pub fn compared(a: &[&RunInput], b: &[&RunInput]) -> Result<OnSameRows, &'static str> {
     if a.iter().chain(b).any(|run| run.predictions.is_empty()) {
-        return Err("the predictions of one of them are not stored");
+        return Err(tr("the predictions of one of them are not stored", "其中一方没有存储预测"));
     }
     let both = || a.iter().chain(b).map(|run| &run.run);
     let terms = Terms::of(both());
     let labels = both().map(|run| run.labels.len()).max().unwrap_or(0);
     if both().any(|run| run.config.data.task() != terms.task) {
-        return Err("they are of different problem types");
+        return Err(tr("they are of different problem types", "两者的任务类型不同"));
     }
     let (a, b) = (by_row(a), by_row(b));
     if !are_same(&a, &b) {
-        return Err("they were evaluated on different rows");
+        return Err(tr("they were evaluated on different rows", "两者在不同的行上评测"));
     }
     if terms.is_single() {
         let right = |p: &PredictionRecord| p.label == p.predicted;
@@ -48,7 +49,7 @@ pub fn compared(a: &[&RunInput], b: &[&RunInput]) -> Result<OnSameRows, &'static
     }
     let differences: Vec<f64> =
         a.iter().zip(&b).map(|(x, y)| error(terms.task, x, labels) - error(terms.task, y, labels)).collect();
-    let test = sign_flip(&differences, FLIPS, SEED).ok_or("a prediction is not a number")?;
+    let test = sign_flip(&differences, FLIPS, SEED).ok_or(tr("a prediction is not a number", "有的预测不是数值"))?;
     let interval = (differences.len() <= MOST_ROWS).then(|| {
         let mean = |drawn: &[u32]| {
             [drawn.iter().zip(&differences).map(|(n, d)| f64::from(*n) * d).sum::<f64>() / differences.len() as f64]
@@ -68,8 +69,12 @@ pub fn are_same(a: &[&PredictionRecord], b: &[&PredictionRecord]) -> bool {
 /// What [`error`] is, of each row and of all rows on average.
 pub fn error_names(task: Task) -> (&'static str, &'static str) {
     match task {
-        Task::SingleLabel | Task::MultiLabel => ("the Hamming loss of each row", "Hamming losses"),
-        Task::Regression => ("the squared error of each row", "mean squared errors"),
+        Task::SingleLabel | Task::MultiLabel => {
+            (tr("the Hamming loss of each row", "每一行的汉明损失"), tr("Hamming losses", "汉明损失"))
+        }
+        Task::Regression => {
+            (tr("the squared error of each row", "每一行的平方误差"), tr("mean squared errors", "均方误差"))
+        }
     }
 }
 

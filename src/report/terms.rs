@@ -1,6 +1,7 @@
 //! What the results of a task are shown by: its metrics, and the words for them. Every table, chart and sentence uses them.
 
 use super::format;
+use crate::report::language::{Said, tr};
 use crate::{
     metrics::{Better, Metric, Unit},
     store::RunRecord,
@@ -42,26 +43,26 @@ impl Terms {
 
     /// The second metric at the beginning of a sentence: `Macro-F1`.
     pub fn second_name(&self) -> String {
-        format::capital(self.second.name())
+        format::capital(&self.second.said())
     }
 
     /// The first metric with its article: `an accuracy`.
     pub fn a_first(&self) -> String {
         let article = if matches!(self.first, Metric::Accuracy | Metric::Rmse) { "an" } else { "a" };
-        format!("{article} {}", self.first.name())
+        tr!("{article} {}", "{}", self.first.said())
     }
 
     /// Several values of the first metric: `accuracies`.
     pub fn firsts(&self) -> String {
         match self.first {
-            Metric::Accuracy => "accuracies".into(),
-            other => format!("{} values", other.name()),
+            Metric::Accuracy => tr("accuracies", "准确率").into(),
+            other => tr!("{} values", "{}", other.said()),
         }
     }
 
     /// A difference of two values of the first metric, with its sign: `+1.2 points`; of an error `−0.0312`.
     pub fn difference(&self, difference: f64) -> String {
-        format!("{}{}", self.bare_difference(difference), if self.is_share() { " points" } else { "" })
+        format!("{}{}", self.bare_difference(difference), if self.is_share() { tr(" points", "个百分点") } else { "" })
     }
 
     /// The same without the unit.
@@ -90,32 +91,49 @@ impl Terms {
     /// The definition of the loss.
     pub fn loss(&self) -> &'static str {
         match self.task {
-            Task::SingleLabel => "Loss: mean cross-entropy in nats.",
-            Task::MultiLabel => "Loss: mean binary cross-entropy over all labels of all rows, in nats.",
-            Task::Regression => "Loss: mean squared error over all numbers of all rows.",
+            Task::SingleLabel => tr("Loss: mean cross-entropy in nats.", "损失：平均交叉熵，单位为奈特（nat）。"),
+            Task::MultiLabel => tr(
+                "Loss: mean binary cross-entropy over all labels of all rows, in nats.",
+                "损失：所有行的所有标签上的平均二元交叉熵，单位为奈特（nat）。",
+            ),
+            Task::Regression => {
+                tr("Loss: mean squared error over all numbers of all rows.", "损失：所有行的所有数值上的均方误差。")
+            }
         }
     }
 
     /// The axis of the training loss.
     pub fn loss_axis(&self) -> &'static str {
         match self.task {
-            Task::SingleLabel => "cross-entropy (nats)",
-            Task::MultiLabel => "binary cross-entropy (nats)",
-            Task::Regression => "squared error",
+            Task::SingleLabel => tr("cross-entropy (nats)", "交叉熵（nat）"),
+            Task::MultiLabel => tr("binary cross-entropy (nats)", "二元交叉熵（nat）"),
+            Task::Regression => tr("squared error", "平方误差"),
         }
     }
 
     /// The definitions of the metrics in the table of runs.
     pub fn definitions(&self) -> Vec<&'static str> {
         match self.task {
-            Task::SingleLabel => vec!["Macro-F1: mean F1 of the labels that occur in the rows or in the predictions."],
-            Task::MultiLabel => vec![
+            Task::SingleLabel => vec![tr(
                 "Macro-F1: mean F1 of the labels that occur in the rows or in the predictions.",
-                "Micro-F1: F1 of all labels counted together.",
+                "宏平均 F1：在这些行或预测中出现的各标签的 F1 的平均值。",
+            )],
+            Task::MultiLabel => vec![
+                tr(
+                    "Macro-F1: mean F1 of the labels that occur in the rows or in the predictions.",
+                    "宏平均 F1：在这些行或预测中出现的各标签的 F1 的平均值。",
+                ),
+                tr("Micro-F1: F1 of all labels counted together.", "微平均 F1：所有标签合在一起计算的 F1。"),
             ],
             Task::Regression => vec![
-                "RMSE: root mean squared error; of several columns their mean.",
-                "R²: share of the variance of the numbers that is predicted; 0 is predicting their mean for every row.",
+                tr(
+                    "RMSE: root mean squared error; of several columns their mean.",
+                    "RMSE：均方根误差；有几列时取各列的平均值。",
+                ),
+                tr(
+                    "R²: share of the variance of the numbers that is predicted; 0 is predicting their mean for every row.",
+                    "R²：数值的方差中被预测的比例；对每一行都预测平均值时为 0。",
+                ),
             ],
         }
     }
@@ -131,8 +149,8 @@ pub fn signed(value: f64) -> String {
 /// What an interval over rows of this metric is: Wilson's if it is a share of rows, else from resampled rows.
 pub fn over_rows(metric: Metric) -> &'static str {
     match is_share_of_rows(metric) {
-        true => "95% Wilson interval over rows",
-        false => "95% bootstrap interval over rows",
+        true => tr("95% Wilson interval over rows", "各行上的 95% 威尔逊（Wilson）区间"),
+        false => tr("95% bootstrap interval over rows", "各行上的 95% 自助法（bootstrap）区间"),
     }
 }
 

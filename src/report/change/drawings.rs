@@ -12,6 +12,7 @@ use super::{
     errors::of_column,
     rows::{Row, joined},
 };
+use crate::report::language::tr;
 use crate::task::Task;
 
 /// Names of the chart of each of the first columns of numbers.
@@ -29,42 +30,51 @@ pub fn drawings(result: Option<&RunInput>, analysis: &Analysis) -> Vec<Drawing> 
 fn probabilities(run: &RunInput, rows: &[Row<'_>], task: Task) -> Vec<Drawing> {
     let Some(sure) = sure(rows, run.run.labels.len()) else { return Vec::new() };
     let single = task == Task::SingleLabel;
-    let words = if single { ReliabilityWords::OF_ROWS } else { ReliabilityWords::OF_CELLS };
+    let words = if single { ReliabilityWords::of_rows() } else { ReliabilityWords::of_cells() };
     let (before, after) = (bins(words, &sure.before), bins(words, &sure.after));
-    let named = |when: &str, bins: &[Bin]| format!("{when}: ECE {}", format::percent(calibration_error(bins)));
-    let legend = paired_legend(named("before", &before), named("after", &after));
+    let named =
+        |when: &str, bins: &[Bin]| tr!("{when}: ECE {}", "{when}：ECE {}", format::percent(calibration_error(bins)));
+    let legend = paired_legend(named(tr("before", "训练前"), &before), named(tr("after", "训练后"), &after));
     let counts = (histogram(&sure.before), histogram(&sure.after));
     // With few labels the lowest ranges are empty: the confidence of two labels is at least one half.
     let first = (0..counts.0.len()).find(|&i| counts.0[i] + counts.1[i] > 0).unwrap_or(0) / 2 * 2;
     let low = 100.0 * first as f64 / counts.0.len() as f64;
     let histogram = PairedBars {
-        title: if single { "Confidence before and after training" } else { "Probabilities before and after training" },
+        title: if single {
+            tr("Confidence before and after training", "训练前后的置信度")
+        } else {
+            tr("Probabilities before and after training", "训练前后的概率")
+        },
         column: String::new(),
         id: 0,
         x: words.x,
-        counted: if single { "rows" } else { "labels of rows" },
+        counted: if single { tr("rows", "行数") } else { tr("labels of rows", "行的标签数") },
         range: (low, 100.0),
         labels: 11,
         label: Box::new(|v| format::decimals(v, 0)),
         before: counts.0[first..].to_vec(),
         after: counts.1[first..].to_vec(),
-        legend: paired_legend("before".into(), "after".into()),
+        legend: paired_legend(tr("before", "训练前").into(), tr("after", "训练后").into()),
         mark: None,
     };
-    let of = if single { "Rows" } else { "Labels of rows" };
-    let what = if single { "the probability of the predicted label" } else { "their probability" };
+    let of = if single { tr("Rows", "行") } else { tr("Labels of rows", "各行的标签") };
+    let what = if single {
+        tr("the probability of the predicted label", "预测标签的概率")
+    } else {
+        tr("their probability", "其概率")
+    };
     vec![
         Drawing {
             name: "confidence-change",
-            alt: format!("{} before and after training", if single { "Confidence" } else { "Probabilities of labels" }),
-            caption: format!("{of} by {what}, in ranges of five points."),
+            alt: tr!("{} before and after training", "训练前后的{}", if single { tr("Confidence", "置信度") } else { tr("Probabilities of labels", "标签的概率") }),
+            caption: tr!("{of} by {what}, in ranges of five points.", "按{what}统计的{of}，每五个百分点一段。"),
             chart: Box::new(histogram),
         },
         Drawing {
             name: "reliability-change",
-            alt: "Reliability before and after training".into(),
-            caption: "Each dot is one of ten equal bins, at its mean and its share; the larger, the more are in it. Bars: 95% Wilson \
-                      intervals of the share. On the dashed line the probabilities are right. ECE: expected calibration error over these bins."
+            alt: tr("Reliability before and after training", "训练前后的可靠性图").into(),
+            caption: tr("Each dot is one of ten equal bins, at its mean and its share; the larger, the more are in it. Bars: 95% Wilson \
+                      intervals of the share. On the dashed line the probabilities are right. ECE: expected calibration error over these bins.", "每个点是十个等宽段之一，位于该段的平均值和比例处；点越大，段内越多。竖线：比例的 95% 威尔逊（Wilson）区间。落在虚线上表示概率准确。ECE：这些段上的期望校准误差（expected calibration error）。")
                 .into(),
             chart: Box::new(CalibrationChart { words, before, after, legend }),
         },
@@ -90,26 +100,31 @@ fn errors(run: &RunInput, rows: &[Row<'_>]) -> Vec<Drawing> {
             }
             counts
         };
-        let of_several =
-            if labels.len() > 1 { format!(", column {} of {}", id + 1, labels.len()) } else { String::new() };
+        let of_several = if labels.len() > 1 {
+            tr!(", column {} of {}", "，第 {} 列（共 {} 列）", id + 1, labels.len())
+        } else {
+            String::new()
+        };
         Drawing {
             name,
-            alt: format!("Errors before and after training{of_several}"),
-            caption:
-                "Rows by error, in ranges of equal width. On the right of the dashed line the prediction is too high."
-                    .into(),
+            alt: tr!("Errors before and after training{of_several}", "训练前后的误差{of_several}"),
+            caption: tr(
+                "Rows by error, in ranges of equal width. On the right of the dashed line the prediction is too high.",
+                "按误差统计的行数，各区间等宽。虚线右侧表示预测偏高。",
+            )
+            .into(),
             chart: Box::new(PairedBars {
-                title: "Errors before and after training",
+                title: tr("Errors before and after training", "训练前后的误差"),
                 column: if labels.len() > 1 { column.clone() } else { String::new() },
                 id,
-                x: "predicted minus true",
-                counted: "rows",
+                x: tr("predicted minus true", "预测值减真实值"),
+                counted: tr("rows", "行数"),
                 range: (-most, most),
                 labels: 9,
                 label: Box::new(move |v| super::super::charts::number(2.0 * most, v)),
                 before: count(&before),
                 after: count(&after),
-                legend: paired_legend("before".into(), "after".into()),
+                legend: paired_legend(tr("before", "训练前").into(), tr("after", "训练后").into()),
                 mark: Some(0.0),
             }),
         }

@@ -147,7 +147,7 @@ fn changes_are_those_of_scikit_learn_and_scipy() {
     let fixture: Fixture = serde_json::from_str(include_str!("../../../tests/fixtures/change/change.json")).unwrap();
     let single = predictions(&fixture.single, |id| Target::Label(*id));
     let rows = joined(&single);
-    compare_labels(&rows, fixture.single.labels, ReliabilityWords::OF_ROWS, &fixture.single.want);
+    compare_labels(&rows, fixture.single.labels, ReliabilityWords::of_rows(), &fixture.single.want);
     let own: Vec<(f64, f64)> = rows.iter().map(|row| row.own().expect("its probabilities")).collect();
     let n = own.len() as f64;
     assert!(near(own.iter().map(|own| own.0).sum::<f64>() / n, fixture.single.want.own[0]));
@@ -155,7 +155,7 @@ fn changes_are_those_of_scikit_learn_and_scipy() {
 
     let sets = predictions(&fixture.sets, |ids| Target::labels(ids.clone()));
     let rows = joined(&sets);
-    compare_labels(&rows, fixture.sets.labels, ReliabilityWords::OF_CELLS, &fixture.sets.want);
+    compare_labels(&rows, fixture.sets.labels, ReliabilityWords::of_cells(), &fixture.sets.want);
     let gain: f64 = rows.iter().map(Row::gain).sum();
     assert_eq!(gain, fixture.sets.want.wrong[0] - fixture.sets.want.wrong[1]);
 

@@ -10,6 +10,7 @@ use super::{
     values::{Value, Values},
     width,
 };
+use crate::report::language::{Said, tr};
 use crate::{
     metrics::{Metric, Unit},
     report::format,
@@ -125,7 +126,7 @@ impl Chart for BeforeAfterChart {
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
         pen::title(
             area,
-            &format!("{} on the {} split before and after training", format::capital(self.metric.name()), self.split),
+            &tr!("{} on the {} split before and after training", format::capital(&self.metric.said()), self.split; "训练前后的{1}{0}", self.metric.said(), self.split),
         )?;
         let width = width(area);
         let (left, row) = (self.left(width), self.row(width));
@@ -143,14 +144,14 @@ impl Chart for BeforeAfterChart {
             pen::text(area, (x(value), bottom + 28.0), &label, pen::SMALL, theme::MUTED, At::Middle)?;
         }
         let drawn = self.changes.iter().any(|c| c.after.1.is_some());
-        let bars = if drawn { format!(" · bars: {}", self.intervals) } else { String::new() };
-        let note = &format!("ring: before · dot: after{bars}");
+        let bars = if drawn { tr!(" · bars: {}", "·区间：{}", self.intervals) } else { String::new() };
+        let note = &tr!("ring: before · dot: after{bars}", "空心圆：训练前 · 实心点：训练后{bars}");
         let from = if width < f64::from(super::WIDTH) { 24.0 } else { left };
         pen::text(area, (from, bottom + 66.0), note, pen::SMALL, theme::MUTED, At::Left)?;
         if let Some(baseline) = self.baseline {
             let style = pen::stroke(theme::MUTED, 1.0, 3);
             pen::dashes(area, (x(baseline), TOP - 24.0), (x(baseline), bottom), style)?;
-            let note = format!("baseline {}", self.metric.text(baseline));
+            let note = tr!("baseline {}", "基线 {}", self.metric.text(baseline));
             pen::text(area, (x(baseline), TOP - 42.0), &note, pen::SMALL, theme::MUTED, At::Middle)?;
         }
         for (i, change) in self.changes.iter().enumerate() {
@@ -170,7 +171,7 @@ impl Chart for BeforeAfterChart {
                     whisker(area, (x(i.low), x(i.high)), y, theme::MUTED)?;
                 }
                 ring(area, (x(before.0), y))?;
-                label = format!("{} to {label}", self.metric.text(before.0));
+                label = tr!("{} to {label}", "{} → {label}", self.metric.text(before.0));
             }
             if let Some(i) = after.1 {
                 whisker(area, (x(i.low), x(i.high)), y, theme::PALETTE[0])?;

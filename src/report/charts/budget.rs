@@ -8,6 +8,7 @@ use super::{
     pen::{self, LegendArea, LegendEntry},
     theme, width,
 };
+use crate::report::language::tr;
 use crate::{format::brief, metrics::Metric};
 
 /// What the budget brought.
@@ -58,7 +59,7 @@ impl Chart for BudgetChart {
     }
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
-        pen::title(area, "Best trial so far by budget")?;
+        pen::title(area, tr("Best trial so far by budget", "随预算增加的目前最佳试验"))?;
         let values = self.plots.iter().flat_map(|plot| plot.best.iter().chain(&plot.expected)).map(|point| point.1);
         let range = range_of(self.metric, values);
         let columns = self.columns(width(area));

@@ -10,6 +10,7 @@ use super::{
     reliability::{Bin, ReliabilityWords},
     theme, width,
 };
+use crate::report::language::tr;
 use crate::{report::format, stats::wilson};
 
 /// How often the model is right by how sure it is, before and after.
@@ -46,7 +47,7 @@ impl Chart for CalibrationChart {
     }
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
-        pen::title(area, "Reliability before and after training")?;
+        pen::title(area, tr("Reliability before and after training", "训练前后的可靠性图"))?;
         let room = LegendArea::of(&self.legend, width(area) as u32);
         let whole = |v: f64| if (-0.5..100.5).contains(&v) { format::decimals(v, 0) } else { String::new() };
         let mut chart = plot(

@@ -9,6 +9,7 @@ use super::{
     theme, width,
 };
 use crate::metrics::Metric;
+use crate::report::language::{Said, tr};
 
 /// Means of the ranking metric by the values of each axis.
 pub struct EffectsChart {
@@ -71,8 +72,13 @@ impl Chart for EffectsChart {
     }
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
-        pen::title(area, "Effect of each axis")?;
-        let note = format!("vertical: {} {} · small dots: trials · large dots: means", self.split, self.metric.name());
+        pen::title(area, tr("Effect of each axis", "各轴的影响"))?;
+        let note = tr!(
+            "vertical: {} {} · small dots: trials · large dots: means",
+            "纵轴：{}{} · 小点：试验 · 大点：平均值",
+            self.split,
+            self.metric.said()
+        );
         pen::text(area, (24.0, 80.0), &note, pen::SMALL, theme::MUTED, At::Left)?;
         let ends = |mean: &EffectMean| {
             let (low, high) = mean.interval.unwrap_or((mean.mean, mean.mean));
@@ -87,7 +93,7 @@ impl Chart for EffectsChart {
         for (i, plot) in self.plots.iter().enumerate() {
             let left = each * (i % columns) as f64 + LEFT;
             let top = TOP + (i / columns) as f64 * (PLOT + BELOW);
-            let name = legible.or(&plot.name, || format!("axis {}", i + 1));
+            let name = legible.or(&plot.name, || tr!("axis {}", "轴 {}", i + 1));
             let name = crate::report::format::ellipsize(&name, (each - LEFT) / pen::LABEL);
             let (x, y) = ((left, left + each - LEFT - 20.0), (top, top + PLOT));
             let panel = Panel { name: &name, x, y, metric: self.metric, range };

@@ -7,6 +7,7 @@ use super::{
     pen::{self, At},
     theme, width,
 };
+use crate::report::language::{Said, tr};
 use crate::{
     metrics::{Better, Metric},
     report::format,
@@ -65,21 +66,21 @@ impl Chart for HeatChart {
     }
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
-        let axis = |i: usize| legible.or(&self.axes[i], || ["rows", "columns"][i].to_string());
-        let title = format!("Mean {} {} by two axes", self.split, self.metric.name());
+        let axis = |i: usize| legible.or(&self.axes[i], || [tr("rows", "行"), tr("columns", "列")][i].to_string());
+        let title = tr!("Mean {} {} by two axes", "按两个轴的平均{}{}", self.split, self.metric.said());
         pen::title(area, &title)?;
         let whole = width(area);
         let names = [0, 1].map(|axis: usize| {
-            let name = |(i, name): (usize, &String)| legible.or(name, || format!("value {}", i + 1));
+            let name = |(i, name): (usize, &String)| legible.or(name, || tr!("value {}", "取值 {}", i + 1));
             self.names[axis].iter().enumerate().map(name).collect::<Vec<String>>()
         });
         let longest = names[0].iter().map(|name| format::width_em(name)).fold(0.0, f64::max);
         let left = (longest * pen::SMALL + 60.0).clamp(0.11 * whole, 0.23 * whole);
         let (wide, high) = self.cell(whole);
         self.scale(area)?;
-        let rows_of = format::ellipsize(&format!("{} (rows)", axis(0)), (left + 60.0) / pen::SMALL);
+        let rows_of = format::ellipsize(&tr!("{} (rows)", "{}（行）", axis(0)), (left + 60.0) / pen::SMALL);
         pen::text(area, (24.0, TOP - 24.0), &rows_of, pen::SMALL, theme::MUTED, At::Left)?;
-        let columns_of = format!("{} (columns)", axis(1));
+        let columns_of = tr!("{} (columns)", "{}（列）", axis(1));
         let middle = left + wide * names[1].len() as f64 / 2.0;
         pen::text(area, (middle.max(left + 130.0), TOP - 78.0), &columns_of, pen::SMALL, theme::MUTED, At::Middle)?;
         for (column, name) in names[1].iter().enumerate() {
@@ -150,7 +151,7 @@ impl HeatChart {
             pen::fill(area, (x, y - 12.0), (x + step, y + 12.0), theme::PALETTE[0], shade)?;
         }
         let note = match self.trials() {
-            Some(n) => format!("{best} · {} in each cell", format::plural(n, "trial")),
+            Some(n) => tr!("{best} · {} in each cell", "{best} · 每格 {}", format::plural(n, "trial")),
             None => best,
         };
         pen::text(area, (from + step * STEPS as f64 + 14.0, y), &note, pen::SMALL, theme::MUTED, At::Left)

@@ -15,6 +15,7 @@ use super::{
     values::{MOST_VALUES, Value, Values, evenly},
     width,
 };
+use crate::report::language::tr;
 use crate::{
     format::{decimals, rate},
     metrics::Metric,
@@ -229,9 +230,17 @@ impl LossChart {
         let alone = self.curves.iter().any(|curve| curve.weight == Weight::Alone);
         match (self.smoothing > 0.0, self.averaged, alone) {
             (false, ..) => String::new(),
-            (true, true, _) => format!("moving averages, weight {} · band: lowest to highest run", self.smoothing),
-            (true, false, true) => format!("thin: each step · bold: moving average, weight {}", self.smoothing),
-            (true, false, false) => format!("moving average, weight {}", self.smoothing),
+            (true, true, _) => tr!(
+                "moving averages, weight {} · band: lowest to highest run",
+                "移动平均，权重 {} · 色带：最低到最高的运行",
+                self.smoothing
+            ),
+            (true, false, true) => tr!(
+                "thin: each step · bold: moving average, weight {}",
+                "细线：每一步 · 粗线：移动平均，权重 {}",
+                self.smoothing
+            ),
+            (true, false, false) => tr!("moving average, weight {}", "移动平均，权重 {}", self.smoothing),
         }
     }
 }
@@ -264,8 +273,11 @@ impl Chart for LossChart {
         let values = lines.into_iter().flat_map(|(colour, points)| {
             let series = self.legend.iter().position(|entry| entry.colour == colour);
             let points: Vec<_> = points.iter().filter(|p| p.1.is_finite()).collect();
-            let value =
-                |p: &(f64, f64)| Value { at: frame.at(*p), series, text: format!("step {}: {}", p.0, shown(p.1)) };
+            let value = |p: &(f64, f64)| Value {
+                at: frame.at(*p),
+                series,
+                text: tr!("step {}: {}", "第 {} 步：{}", p.0, shown(p.1)),
+            };
             evenly(&points, most).map(|p| value(p)).collect::<Vec<_>>()
         });
         Values { names: pen::names(&self.legend), values: values.collect() }
@@ -280,7 +292,12 @@ impl Chart for LossChart {
         let mut chart = plot(
             area,
             (area_of_legend.right, area_of_legend.below),
-            Axis { range: 0.0..last, title: "optimiser step", labels: (last as usize + 1).min(11), format: &whole },
+            Axis {
+                range: 0.0..last,
+                title: tr("optimiser step", "优化器步"),
+                labels: (last as usize + 1).min(11),
+                format: &whole,
+            },
             Axis { range: 0.0..top, title: self.of, labels: LABELS, format: &|v| self.label(top, v) },
         )?;
         let cut = |(x, y): (f64, f64)| (x, y.min(top));

@@ -9,6 +9,7 @@ use super::{
     values::{MOST_VALUES, Value, Values},
     width,
 };
+use crate::report::language::tr;
 use crate::{metrics::Confusion, report::format};
 
 /// Counts, and shares of each row.
@@ -86,7 +87,7 @@ impl Chart for MatrixChart {
         let whole = width(area);
         let (width, height) = self.cell(whole);
         let names: Vec<String> =
-            self.labels.iter().enumerate().map(|(i, l)| legible.or(l, || format!("label {i}"))).collect();
+            self.labels.iter().enumerate().map(|(i, l)| legible.or(l, || tr!("label {i}", "标签 {i}"))).collect();
         let left = Self::left(names.iter(), whole);
         let n = names.len() as f64;
         pen::text(area, (24.0, TOP - 45.0), self.captions[0], pen::SMALL, theme::MUTED, At::Left)?;

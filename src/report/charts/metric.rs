@@ -17,6 +17,7 @@ use super::{
     values::{MOST_VALUES, Value, Values, evenly},
     width,
 };
+use crate::report::language::{Said, tr};
 use crate::{
     metrics::{Metric, Unit},
     report::format,
@@ -106,11 +107,14 @@ impl Chart for MetricChart {
     }
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
-        pen::title(area, &format!("{} on the {} split", format::capital(self.metric.name()), self.split))?;
+        pen::title(
+            area,
+            &tr!("{} on the {} split", format::capital(&self.metric.said()), self.split; "{1}{0}", self.metric.said(), self.split),
+        )?;
         let area_of_legend = LegendArea::of(&self.legend, width(area) as u32);
         let is_share = self.metric.info().unit == Unit::Share;
         let (scale, (x, range, last)) = (self.scale(), self.ranges());
-        let (title, length) = (self.metric.name(), range.end - range.start);
+        let (title, length) = (self.metric.said(), range.end - range.start);
         let title = if is_share { format!("{title} (%)") } else { title.into() };
         let decimals = usize::from(length < 5.0);
         let label = |v: f64| if is_share { format!("{v:.decimals$}") } else { number(length, v) };

@@ -9,6 +9,7 @@ use super::{
     theme, width,
 };
 use crate::report::format;
+use crate::report::language::tr;
 
 /// Trials by all axes: those of a wide chart are beside each other, those of a narrow one below each other.
 pub struct ParallelChart {
@@ -71,7 +72,7 @@ impl Chart for ParallelChart {
     }
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
-        pen::title(area, "Trials by all axes")?;
+        pen::title(area, tr("Trials by all axes", "按所有轴显示的试验"))?;
         let width = width(area);
         let narrow = Self::is_narrow(width);
         let gaps = (self.axes.len().max(2) - 1) as f64;
@@ -90,7 +91,7 @@ impl Chart for ParallelChart {
         for (i, axis) in self.axes.iter().enumerate() {
             let (from, to) = (position(i, 0.0), position(i, 1.0));
             pen::path(area, &[from, to], pen::stroke(theme::MUTED, 0.9, 3))?;
-            let name = legible.or(&axis.name, || format!("axis {}", i + 1));
+            let name = legible.or(&axis.name, || tr!("axis {}", "轴 {}", i + 1));
             let marks = if narrow { thinned(&axis.marks, right - left) } else { axis.marks.clone() };
             if narrow {
                 let name = format::ellipsize(&name, (right - left) / pen::SMALL);

@@ -8,6 +8,7 @@ use super::{
     theme, width,
 };
 use crate::report::format;
+use crate::report::language::tr;
 
 /// Two bars for each probe.
 pub struct ProbesChart {
@@ -81,25 +82,34 @@ impl Chart for ProbesChart {
         let after = self.probes.iter().flat_map(|probe| &probe.bars).any(|bar| bar.when == "after");
         pen::title(
             area,
-            if after { "Probe sentences before and after training" } else { "Probe sentences before training" },
+            if after {
+                tr("Probe sentences before and after training", "训练前后的探针句")
+            } else {
+                tr("Probe sentences before training", "训练前的探针句")
+            },
         )?;
         let right = width(area) - RIGHT;
         let x = |share: f64| LEFT + share.clamp(0.0, 1.0) * (right - LEFT);
-        let name = |name: &str, id: usize| format::ellipsize(&legible.or(name, || format!("label {id}")), 12.0);
+        let name =
+            |name: &str, id: usize| format::ellipsize(&legible.or(name, || tr!("label {id}", "标签 {id}")), 12.0);
         let mut y = TOP;
         for probe in &self.probes {
             // A sentence whose characters cannot be drawn is identified by its number.
             let lines = match legible.can(&probe.text) {
                 true => Self::sentence(probe, width(area)),
-                false => vec![format!("probe {}", probe.number)],
+                false => vec![tr!("probe {}", "探针句 {}", probe.number)],
             };
             for line in lines {
                 pen::text(area, (24.0, y + LINE / 2.0), &line, pen::LABEL, theme::INK, At::Left)?;
                 y += LINE;
             }
-            let what = if probe.expected { "expected" } else { "no label expected; shown:" };
+            let what = if probe.expected {
+                tr("expected", "期望")
+            } else {
+                tr("no label expected; shown:", "没有期望标签，显示的是")
+            };
             let label = name(&probe.label, probe.label_id);
-            let note = format!("{what} “{label}”: its probability");
+            let note = tr!("{what} “{label}”: its probability", "{what}“{label}”的概率");
             pen::text(area, (LEFT, y + LINE / 2.0), &note, pen::SMALL, theme::MUTED, At::Left)?;
             y += LINE;
             for bar in &probe.bars {
@@ -114,8 +124,8 @@ impl Chart for ProbesChart {
                 let opacity = if bar.when == "before" { 0.55 } else { 1.0 };
                 pen::fill(area, (x(0.0), y + 6.0), (x(bar.probability), y + BAR - 6.0), colour, opacity)?;
                 let verdict = match bar.right {
-                    Some(true) => "right".to_string(),
-                    Some(false) => format!("wrong: “{}”", name(&bar.predicted.0, bar.predicted.1)),
+                    Some(true) => tr("right", "正确").to_string(),
+                    Some(false) => tr!("wrong: “{}”", "错误：“{}”", name(&bar.predicted.0, bar.predicted.1)),
                     None => format!("“{}”", name(&bar.predicted.0, bar.predicted.1)),
                 };
                 let value = format!("{} · {verdict}", format::percent(bar.probability));

@@ -11,6 +11,7 @@ use super::{
     width,
 };
 use crate::report::format;
+use crate::report::language::tr;
 
 /// The end of the vertical axis, with space for the dot of a bin that is always right.
 const TOP: f64 = 103.0;
@@ -42,23 +43,36 @@ pub struct ReliabilityWords {
 
 impl ReliabilityWords {
     /// Of rows with one label.
-    pub const OF_ROWS: Self = Self {
-        title: "Reliability: accuracy by confidence",
-        x: "confidence in the predicted label (%)",
-        y: "share predicted correctly (%)",
-        key: "dashed: confidence = accuracy · dot: mean confidence of the bin",
-        counted: "row",
-        right: "right",
-    };
+    pub fn of_rows() -> Self {
+        Self {
+            title: tr("Reliability: accuracy by confidence", "可靠性图：各置信度下的准确率"),
+            x: tr("confidence in the predicted label (%)", "预测标签的置信度（%）"),
+            y: tr("share predicted correctly (%)", "预测正确的比例（%）"),
+            key: tr(
+                "dashed: confidence = accuracy · dot: mean confidence of the bin",
+                "虚线：置信度 = 准确率 · 点：该段的平均置信度",
+            ),
+            counted: "row",
+            right: tr("right", "正确"),
+        }
+    }
     /// Of every label of every row.
-    pub const OF_CELLS: Self = Self {
-        title: "Reliability: how often labels are there, by probability",
-        x: "probability of a label (%)",
-        y: "share of rows that have it (%)",
-        key: "dashed: probability = share · dot: mean probability of the bin",
-        counted: "pair",
-        right: "have it",
-    };
+    pub fn of_cells() -> Self {
+        Self {
+            title: tr(
+                "Reliability: how often labels are there, by probability",
+                "可靠性图：各概率下标签实际出现的比例",
+            ),
+            x: tr("probability of a label (%)", "标签的概率（%）"),
+            y: tr("share of rows that have it (%)", "具有该标签的行的比例（%）"),
+            key: tr(
+                "dashed: probability = share · dot: mean probability of the bin",
+                "虚线：概率 = 比例 · 点：该段的平均概率",
+            ),
+            counted: "pair",
+            right: tr("have it", "具有该标签"),
+        }
+    }
 }
 
 /// Rows of similar confidence.
@@ -103,8 +117,9 @@ impl Chart for ReliabilityChart {
             Value {
                 at: frame.at((100.0 * mean, 100.0 * right)),
                 series: None,
-                text: format!(
+                text: tr!(
                     "{}–{}%: {}, mean {}, {} {}",
+                    "{}–{}%：{}，平均 {}，{} {}",
                     10 * i,
                     10 * (i + 1),
                     format::plural(bin.rows as usize, self.words.counted),
@@ -168,7 +183,7 @@ mod tests {
 
     #[test]
     fn rows_fall_into_bins_of_their_confidence() {
-        let chart = ReliabilityChart::new(ReliabilityWords::OF_ROWS, [(0.95, true), (1.0, false), (0.5, true)]);
+        let chart = ReliabilityChart::new(ReliabilityWords::of_rows(), [(0.95, true), (1.0, false), (0.5, true)]);
         assert_eq!(chart.bins[9], Bin { rows: 2, right: 1, confidence: f64::from(0.95f32) + 1.0 });
         assert_eq!(chart.bins[5].rows, 1);
     }

@@ -14,6 +14,7 @@ use super::{
     values::{Value, Values},
 };
 use crate::report::format;
+use crate::report::language::tr;
 
 /// How many rows have an error in each of several ranges of equal width, centred at 0.
 pub struct ResidualsChart {
@@ -68,25 +69,28 @@ impl Chart for ResidualsChart {
             Value {
                 at: frame.at((from + width / 2.0, *rows as f64)),
                 series: None,
-                text: format!("{low} to {high}: {}", format::plural(*rows as usize, "row")),
+                text: tr!("{low} to {high}: {}", "{low} 至 {high}：{}", format::plural(*rows as usize, "row")),
             }
         };
         Values { names: Vec::new(), values: self.bins.iter().enumerate().map(value).collect() }
     }
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
-        pen::title(area, &titled("Errors of the predicted numbers", &self.column, self.id, legible))?;
+        pen::title(
+            area,
+            &titled(tr("Errors of the predicted numbers", "预测数值的误差"), &self.column, self.id, legible),
+        )?;
         let end = self.end();
         let mut chart = plot(
             area,
             (40.0, 0.0),
             Axis {
                 range: -self.most..self.most,
-                title: "predicted minus true",
+                title: tr("predicted minus true", "预测值减真实值"),
                 labels: 9,
                 format: &|v| number(2.0 * self.most, v),
             },
-            Axis { range: 0.0..end, title: "rows", labels: 6, format: &whole },
+            Axis { range: 0.0..end, title: tr("rows", "行数"), labels: 6, format: &whole },
         )?;
         let width = 2.0 * self.most / self.bins.len() as f64;
         let bars = self.bins.iter().enumerate().filter(|(_, rows)| **rows > 0).map(|(i, rows)| {

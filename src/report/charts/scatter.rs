@@ -13,6 +13,7 @@ use super::{
     pen, theme,
     values::{MOST_VALUES, Value, Values, evenly},
 };
+use crate::report::language::tr;
 use crate::{metrics::Metric, report::format};
 
 /// Numbers of one column, each as a dot; on the dashed line the prediction is right.
@@ -61,14 +62,17 @@ impl Chart for ScatterChart {
         points.sort_by(|a, b| a.0.total_cmp(&b.0));
         let text = |p: &(f64, f64)| {
             let [value, predicted] = [p.0, p.1].map(|value| Metric::Rmse.text(value));
-            format!("true {value}, predicted {predicted}")
+            tr!("true {value}, predicted {predicted}", "真实值 {value}，预测值 {predicted}")
         };
         let value = |p: &(f64, f64)| Value { at: frame.at(*p), series: None, text: text(p) };
         Values { names: Vec::new(), values: points.into_iter().map(value).collect() }
     }
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
-        pen::title(area, &titled("Predicted against true numbers", &self.column, self.id, legible))?;
+        pen::title(
+            area,
+            &titled(tr("Predicted against true numbers", "预测值与真实值"), &self.column, self.id, legible),
+        )?;
         // Both axes have the same range, so that the line of right predictions goes from corner to corner.
         let range = self.range();
         let (low, high) = (range.start, range.end);
@@ -76,8 +80,8 @@ impl Chart for ScatterChart {
         let mut chart = plot(
             area,
             (40.0, 0.0),
-            Axis { range: range.clone(), title: "true", labels: 9, format: &label },
-            Axis { range, title: "predicted", labels: 9, format: &label },
+            Axis { range: range.clone(), title: tr("true", "真实值"), labels: 9, format: &label },
+            Axis { range, title: tr("predicted", "预测值"), labels: 9, format: &label },
         )?;
         let at = |p: (i32, i32)| (f64::from(p.0), f64::from(p.1));
         let (from, to) = (at(chart.backend_coord(&(low, low))), at(chart.backend_coord(&(high, high))));
@@ -91,7 +95,9 @@ impl Chart for ScatterChart {
 pub(super) fn titled(what: &str, column: &str, id: usize, legible: Legible<'_>) -> String {
     match column.is_empty() {
         true => what.into(),
-        false => format::ellipsize(&format!("{what}: {}", legible.or(column, || format!("column {}", id + 1))), 26.0),
+        false => {
+            format::ellipsize(&format!("{what}: {}", legible.or(column, || tr!("column {}", "第 {} 列", id + 1))), 26.0)
+        }
     }
 }
 

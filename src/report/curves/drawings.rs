@@ -5,12 +5,13 @@ use super::{
         analysis::Analysis,
         charts::{Drawing, LossChart, MetricChart},
         format,
-        input::{ReportInput, Settings, split_name},
+        input::{ReportInput, Settings},
     },
     evaluations::metric,
     select::Drawn,
     steps::{beside, ended_early, gradient, loss, rate},
 };
+use crate::report::language::{Said, and, counted, tr};
 use crate::{
     event::Split,
     format::setting,
@@ -25,7 +26,10 @@ pub fn drawings(input: &ReportInput, settings: &Settings, analysis: &Analysis) -
     let mut all = Vec::new();
     let mut push = |name: &'static str, alt: String, caption: String, chart: LossChart| {
         let thinned = if chart.is_thinned() {
-            " Of the steps in one column of pixels, the lowest and the highest value are drawn (min-max)."
+            tr(
+                " Of the steps in one column of pixels, the lowest and the highest value are drawn (min-max).",
+                "同一列像素内的各步，画出最低值和最高值（min-max）。",
+            )
         } else {
             ""
         };
@@ -33,46 +37,66 @@ pub fn drawings(input: &ReportInput, settings: &Settings, analysis: &Analysis) -
     };
     if let Some(chart) = loss(input, analysis, &drawn, smoothing) {
         let what = if chart.averaged {
-            "The mean loss of each step’s rows, before the update, as an exponential moving average. ".to_owned()
+            tr(
+                "The mean loss of each step’s rows, before the update, as an exponential moving average. ",
+                "每一步的各行在更新前的平均损失，取指数移动平均。",
+            )
+            .to_owned()
                 + AVERAGED
         } else {
-            "Thin: the mean loss of each step’s rows, before the update. Bold: its exponential moving average."
-                .to_owned()
+            tr(
+                "Thin: the mean loss of each step’s rows, before the update. Bold: its exponential moving average.",
+                "细线：每一步的各行在更新前的平均损失。粗线：它的指数移动平均。",
+            )
+            .to_owned()
         };
         let caption = format!("{what}{}{}{}", cut(&chart), crosses(input, &drawn), drawn.left_out());
-        push("loss", "Training loss by step".into(), caption, chart);
+        push("loss", tr("Training loss by step", "各步的训练损失").into(), caption, chart);
     }
     if let Some((chart, split, runs)) = beside(input, analysis, &drawn, smoothing) {
         let also = match has(input, &runs) {
             none if none.is_empty() => String::new(),
-            some => format!(", and has {some} that the {} loss has not", split_name(split)),
+            some => {
+                tr!(", and has {some} that the {} loss has not", split.said(); "，而且含有{}损失所没有的{some}", split.said())
+            }
         };
-        let caption = format!(
+        let caption = tr!(
             "{}The training loss is averaged over the past steps, so that it lags{also}.{}{}",
+            "{}训练损失是对过去各步的平均，因此滞后{also}。{}{}",
             of_trial(input, analysis, &runs),
-            if split == Split::Test { " There are no dev rows." } else { "" },
+            if split == Split::Test { tr(" There are no dev rows.", "没有开发集。") } else { "" },
             cut(&chart),
         );
-        push("train-dev", format!("Loss of training and of {} rows by step", split_name(split)), caption, chart);
+        push(
+            "train-dev",
+            tr!("Loss of training and of {} rows by step", "各步的训练损失和{}损失", split.said()),
+            caption,
+            chart,
+        );
     }
     if let Some(chart) = gradient(input, analysis, &drawn, smoothing) {
         let clipped = match chart.mark {
-            Some(norm) => format!(
+            Some(norm) => tr!(
                 " The dashed line is train.max_grad_norm = {}: larger gradients are scaled down to it ({} of the steps drawn).",
+                "虚线是 train.max_grad_norm = {}：更大的梯度按比例缩小到它（占所画各步的 {}）。",
                 setting(norm),
                 format::percent(chart.above(norm))
             ),
             None => String::new(),
         };
-        let what = if chart.averaged { AVERAGED } else { "Thin: each step. Bold: its exponential moving average." };
+        let what = if chart.averaged {
+            AVERAGED
+        } else {
+            tr("Thin: each step. Bold: its exponential moving average.", "细线：每一步。粗线：它的指数移动平均。")
+        };
         let caption = format!("{what}{clipped}{}", cut(&chart));
-        push("gradient-norm", "Gradient norm by step".into(), caption, chart);
+        push("gradient-norm", tr("Gradient norm by step", "各步的梯度范数").into(), caption, chart);
     }
     if let Some(chart) = rate(input, analysis, &drawn) {
         push(
             "learning-rate",
-            "Learning rate by step".into(),
-            "Trials with the same schedule have the same line.".into(),
+            tr("Learning rate by step", "各步的学习率").into(),
+            tr("Trials with the same schedule have the same line.", "学习率调度相同的试验，其线重合。").into(),
             chart,
         );
     }
@@ -87,23 +111,31 @@ const AVERAGED: &str =
 
 fn of_metric(chart: MetricChart, drawn: &Drawn) -> Drawing {
     let averaged = if chart.bands.is_empty() { String::new() } else { format!(" {AVERAGED}") };
-    let caption =
-        format!("Evaluations during training; the first is before the first step.{averaged}{}", drawn.left_out());
-    let name = format::capital(chart.metric.name());
-    Drawing { name: chart.metric.info().id, alt: format!("{name} during training"), caption, chart: Box::new(chart) }
+    let caption = tr!(
+        "Evaluations during training; the first is before the first step.{averaged}{}",
+        "训练期间的评估；第一次在第一步之前。{averaged}{}",
+        drawn.left_out()
+    );
+    let name = format::capital(&chart.metric.said());
+    Drawing {
+        name: chart.metric.info().id,
+        alt: tr!("{name} during training", "训练期间的{name}"),
+        caption,
+        chart: Box::new(chart),
+    }
 }
 
 /// How many values are above the axis.
 fn cut(chart: &LossChart) -> String {
     match chart.cut() {
         0 => String::new(),
-        n => format!(
+        n => tr!(
             " {} above {} {} drawn at the upper end of the axis; the highest is {}.",
             format::plural(n, "value"),
             crate::format::rate(chart.top()),
             crate::format::by_number(n as u64, "is", "are"),
             crate::format::rate(chart.highest())
-        ),
+        ; "有 {0}高于 {1}，画在轴的上端；最高为 {2}。", counted(n as u64, "value"), crate::format::rate(chart.top()), crate::format::rate(chart.highest())),
     }
 }
 
@@ -111,9 +143,13 @@ fn cut(chart: &LossChart) -> String {
 fn crosses(input: &ReportInput, drawn: &Drawn) -> String {
     let ended =
         |state: &RunState| drawn.runs().any(|i| input.runs[i].run.state == *state && ended_early(&input.runs[i]));
-    let ended: Vec<&str> = RunState::ALL.into_iter().filter(ended).map(RunState::word).collect();
+    let ended: Vec<&str> = RunState::ALL.into_iter().filter(ended).map(|state| state.said()).collect();
     match ended.is_empty() {
-        false => format!(" A cross marks where a run ended before its last step ({}).", ended.join(", ")),
+        false => tr!(
+            " A cross marks where a run ended before its last step ({}).",
+            "叉号标出运行在最后一步之前结束的地方（{}）。",
+            ended.join(tr(", ", "、"))
+        ),
         true => String::new(),
     }
 }
@@ -122,14 +158,14 @@ fn crosses(input: &ReportInput, drawn: &Drawn) -> String {
 fn of_trial(input: &ReportInput, analysis: &Analysis, runs: &[usize]) -> String {
     let several = analysis.groups.len() > 1;
     match (runs, several) {
-        ([only], true) => format!("Run {}. ", input.runs[*only].run.name),
+        ([only], true) => tr!("Run {}. ", "运行 {}。", input.runs[*only].run.name),
         ([_], false) => String::new(),
         (runs, several) => {
             let group = &analysis.groups[analysis.group_of(runs[0])];
-            let name = if several { format!("Trial {}, ", group.name) } else { String::new() };
-            let over = format!("mean over {}", format::plural(runs.len(), analysis.replicate));
+            let name = if several { tr!("Trial {}, ", "试验 {}，", group.name) } else { String::new() };
+            let over = tr!("mean over {}", "{}的平均", format::plural(runs.len(), analysis.replicate));
             let over = if several { over } else { format::capital(&over) };
-            format!("{name}{over}; band: from the lowest to the highest. ")
+            tr!("{name}{over}; band: from the lowest to the highest. ", "{name}{over}；色带：从最低到最高。")
         }
     }
 }
@@ -142,13 +178,13 @@ fn has(input: &ReportInput, runs: &[usize]) -> String {
         parts.push("dropout".to_owned());
     }
     if train.label_smoothing > 0.0 {
-        parts.push(format!("label smoothing {}", setting(train.label_smoothing)));
+        parts.push(tr!("label smoothing {}", "标签平滑 {}", setting(train.label_smoothing)));
     }
     if train.class_weights != ClassWeights::None {
-        parts.push("class weights".into());
+        parts.push(tr("class weights", "类别权重").into());
     }
     if train.loss == LossKind::Focal {
-        parts.push("the focal factor".into());
+        parts.push(tr("the focal factor", "focal 因子").into());
     }
-    crate::format::and(&parts)
+    and(&parts)
 }

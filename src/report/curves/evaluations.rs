@@ -6,13 +6,14 @@ use super::{
     super::{
         analysis::Analysis,
         charts::{LegendEntry, MUTED, Mean, MetricChart, PALETTE, Track},
-        input::{ReportInput, split_name},
+        input::ReportInput,
         reference::Reference,
     },
     average::average,
     select::Drawn,
     series::{Series, series},
 };
+use crate::report::language::{Said, tr};
 use crate::{
     event::{Split, When},
     store::{EvalRecord, RunRecord},
@@ -42,7 +43,7 @@ pub fn metric(input: &ReportInput, analysis: &Analysis, drawn: &Drawn) -> Option
     let (mut tracks, mut bands) = (Vec::new(), Vec::new());
     let entry = |name: String, colour, dashed| LegendEntry { substitute: name.clone(), name, colour, dashed };
     if shown.len() == 1 {
-        legend.push(entry(format!("{} split", split_name(split)), PALETTE[0], false));
+        legend.push(entry(tr!("{} split", "{}", split.said()), PALETTE[0], false));
     }
     for Series { runs, colour, leads } in series {
         let of_runs: Vec<Vec<(f64, f64)>> = runs.iter().map(|&i| points(i)).collect();
@@ -60,14 +61,18 @@ pub fn metric(input: &ReportInput, analysis: &Analysis, drawn: &Drawn) -> Option
     let of_result = split == reference.measured_on() && !analysis.has_folds();
     let baseline = Reference::of(reference).zip(charted.first());
     let baseline = baseline.and_then(|(b, eval)| b.value(&eval.metrics, of_result));
-    legend.extend(baseline.map(|b| entry(format!("baseline {}", metric.text(b)), MUTED, true)));
+    legend.extend(baseline.map(|b| entry(tr!("baseline {}", "基线 {}", metric.text(b)), MUTED, true)));
     Some(MetricChart {
         metric,
         tracks,
         bands,
         legend,
-        unit: if by_epoch { "epoch (0: before training)" } else { "optimiser step (0: before training)" },
-        split: split_name(split),
+        unit: if by_epoch {
+            tr("epoch (0: before training)", "轮（0：训练前）")
+        } else {
+            tr("optimiser step (0: before training)", "优化器步（0：训练前）")
+        },
+        split: split.said(),
         baseline,
     })
 }

@@ -10,7 +10,8 @@ use super::super::{
     missing::Missing,
     trials::{grouped, trial},
 };
-use crate::format::{by_number, counted};
+use crate::format::by_number;
+use crate::report::language::{counted, tr};
 use crate::store::{EvalRecord, ExperimentRecord, RunRecord, RunState};
 
 /// Trials that are drawn: those ranked first.
@@ -75,19 +76,20 @@ impl Drawn {
     pub fn left_out(&self) -> String {
         let mut said = String::new();
         if self.more_trials > 0 {
-            said += &format!(
+            said += &tr!(
                 " Drawn are the first {} trials, not the {} behind them.",
+                "画出的是前 {} 个试验，其后的 {} 个没有画出。",
                 self.trials.len(),
                 self.more_trials
             );
         }
         if self.more_runs > 0 {
             let are = by_number(self.more_runs as u64, "is", "are");
-            said += &format!(" Of each trial, at most {MOST_RUNS} runs are drawn; {} {are} not.", self.more_runs);
+            said += &tr!(" Of each trial, at most {MOST_RUNS} runs are drawn; {} {are} not.", self.more_runs; "每个试验至多画 {MOST_RUNS} 次运行；{} 次没有画出。", self.more_runs);
         }
         if self.more_failed > 0 {
             let are = by_number(self.more_failed as u64, "is", "are");
-            said += &format!(" {} of other trials {are} not drawn.", counted(self.more_failed as u64, "failed run"));
+            said += &tr!(" {} of other trials {are} not drawn.", counted(self.more_failed as u64, "failed run"); "其他试验的 {}没有画出。", counted(self.more_failed as u64, "failed run"));
         }
         said
     }

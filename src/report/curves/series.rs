@@ -10,6 +10,7 @@ use super::{
     },
     select::Drawn,
 };
+use crate::report::language::{counted, tr};
 use plotters::style::RGBColor;
 
 /// A trial in a chart.
@@ -46,7 +47,7 @@ pub fn series(
             let (runs, of) = (&trials[i], group(&trials[i]));
             match runs.len() {
                 1 => of.name.clone(),
-                n => format!("{} ({n} {}s)", of.name, analysis.replicate),
+                n => tr!("{} ({n} {}s)", of.name, analysis.replicate; "{}（{}）", of.name, counted(n as u64, analysis.replicate)),
             }
         })
         .collect();

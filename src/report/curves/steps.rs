@@ -5,13 +5,14 @@ use super::{
     super::{
         analysis::Analysis,
         charts::{Curve, Dots, LegendEntry, LossChart, Mean, PALETTE, Weight, paired_legend},
-        input::{ReportInput, RunInput, split_name},
+        input::{ReportInput, RunInput},
     },
     average::average,
     evaluations::during_training,
     select::Drawn,
     series::{Series, series},
 };
+use crate::report::language::{Said, tr};
 use crate::{
     event::Split,
     metrics::Metric,
@@ -77,7 +78,7 @@ fn by_step(
 /// The training loss.
 pub fn loss(input: &ReportInput, analysis: &Analysis, drawn: &Drawn, smoothing: f64) -> Option<LossChart> {
     let chart = by_step(input, analysis, drawn, smoothing, |step| step.loss)?;
-    Some(LossChart { title: "Training loss", of: analysis.terms.loss_axis(), ..chart })
+    Some(LossChart { title: tr("Training loss", "训练损失"), of: analysis.terms.loss_axis(), ..chart })
 }
 
 /// The norm of the gradient, and the norm above which it is clipped if that is one for all runs.
@@ -87,14 +88,24 @@ pub fn gradient(input: &ReportInput, analysis: &Analysis, drawn: &Drawn, smoothi
     // 0: gradients are not clipped.
     let one = norms.first().copied().filter(|norm| *norm > 0.0 && norms.iter().all(|other| other == norm));
     let known = chart.curves.iter().flat_map(|curve| &curve.raw).any(|point| point.1.is_finite());
-    known.then_some(LossChart { title: "Gradient norm before clipping", of: "Euclidean norm", mark: one, ..chart })
+    known.then_some(LossChart {
+        title: tr("Gradient norm before clipping", "裁剪前的梯度范数"),
+        of: tr("Euclidean norm", "欧几里得范数"),
+        mark: one,
+        ..chart
+    })
 }
 
 /// The learning rate of each trial: that of its run with the most steps.
 pub fn rate(input: &ReportInput, analysis: &Analysis, drawn: &Drawn) -> Option<LossChart> {
     let (series, legend) = series(input, analysis, drawn, |i| !input.runs[i].steps.is_empty());
-    let mut chart =
-        LossChart { title: "Learning rate", of: "learning rate", legend, whole: true, ..LossChart::default() };
+    let mut chart = LossChart {
+        title: tr("Learning rate", "学习率"),
+        of: tr("learning rate", "学习率"),
+        legend,
+        whole: true,
+        ..LossChart::default()
+    };
     for Series { runs, colour, leads } in series {
         let Some(longest) =
             runs.iter().map(|&i| &input.runs[i]).reduce(|a, b| if b.steps.len() > a.steps.len() { b } else { a })
@@ -132,7 +143,7 @@ pub fn beside(
     let [train, held_out] = [PALETTE[0], PALETTE[1]];
     let several = runs.len() > 1;
     let mut chart = LossChart {
-        title: "Loss of training and of held-out rows",
+        title: tr("Loss of training and of held-out rows", "训练损失和留出数据的损失"),
         of: analysis.terms.loss_axis(),
         averaged: several,
         smoothing,
@@ -162,7 +173,7 @@ pub fn beside(
         chart.means.push(Mean { colour: held_out, ..mean });
     }
     chart.dots.extend(dots.into_iter().map(|points| Dots { colour: held_out, points, beneath: several }));
-    let names = [("training", train), (split_name(split), held_out)];
+    let names = [(tr("training", "训练"), train), (split.said(), held_out)];
     chart.legend = paired_legend(names[0].0.into(), names[1].0.into())
         .into_iter()
         .zip(names)

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use crate::report::language::tr;
 use crate::report::{format, swept::Swept};
 
 /// Keys that repeat a trial instead of changing it.
@@ -169,7 +170,7 @@ fn levels_of(numbers: &[f64]) -> (Vec<Level>, Vec<usize>) {
         let own = || sorted.iter().copied().filter(|number| level(*number) == at);
         let (low, high) = (own().fold(f64::INFINITY, f64::min), own().fold(f64::NEG_INFINITY, f64::max));
         let shown = match low < high {
-            true => format!("{} to {}", rounded(low), rounded(high)),
+            true => tr!("{} to {}", "{} 至 {}", rounded(low), rounded(high)),
             false => crate::format::setting(low),
         };
         Level { text: shown, range: Some((low, high)) }

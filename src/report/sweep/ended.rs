@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::points::is_pruned;
+use crate::report::language::{Said, tr};
 use crate::{
     event::{Split, When},
     format::names::without_numbers,
@@ -167,11 +168,11 @@ pub fn failures(input: &ReportInput) -> Vec<FailureGroup> {
     let mut known: BTreeMap<String, usize> = BTreeMap::new();
     for (i, run) in input.runs.iter().enumerate().filter(|(_, run)| run.run.state == RunState::Failed) {
         let message = without_numbers(run.run.message.as_deref().unwrap_or_default());
-        let state = run.run.state_text();
+        let state = run.run.said();
         let at = *known.entry(message.replace("#.#", "#").replace("#e-#", "#") + &state).or_insert(groups.len());
         if at == groups.len() {
             let why = run.run.message.as_deref().map(str::trim).filter(|why| !why.is_empty());
-            let reason = why.unwrap_or("it left no message").trim_end_matches('.').to_string();
+            let reason = why.unwrap_or(tr("it left no message", "没有留下错误信息")).trim_end_matches('.').to_string();
             groups.push(FailureGroup { reason, state, runs: Vec::new() });
         }
         groups[at].runs.push(i);

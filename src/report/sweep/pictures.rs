@@ -6,6 +6,7 @@ use super::{
     axes::{Axis, Scale},
     study::Sweep,
 };
+use crate::report::language::{Said, tr};
 use crate::{
     metrics::Better,
     report::{
@@ -116,11 +117,11 @@ fn thinned(order: &[usize]) -> Vec<usize> {
 fn left_out(sweep: &Sweep, shown: &[usize], what: &str) -> String {
     match sweep.points.len() == shown.len() {
         true => String::new(),
-        false => format!(
+        false => tr!(
             " {} of {} trials have {what}: the best, and others at equal distances in the ranking.",
             format::count(shown.len() as u64),
             format::count(sweep.points.len() as u64)
-        ),
+        ; "{1} 个试验中有 {0} 个画出{what}：最好的几个，以及排名中等距的其他试验。", format::count(shown.len() as u64), format::count(sweep.points.len() as u64)),
     }
 }
 
@@ -179,7 +180,7 @@ impl<'a> Positions<'a> {
             let of_level = |(i, (at, level)): (usize, (&f64, &super::axes::Level))| Mark {
                 at: *at,
                 label: level.text.clone(),
-                substitute: format!("value {}", i + 1),
+                substitute: tr!("value {}", "取值 {}", i + 1),
             };
             return levels.iter().zip(&self.axis.levels).enumerate().map(of_level).collect();
         }
@@ -236,22 +237,23 @@ fn effects(sweep: &Sweep, shown: &[usize]) -> Option<Drawing> {
     let axes = drawn_axes(sweep);
     let more = match sweep.axes.len() - axes.len() {
         0 => String::new(),
-        n => format!(" {n} more in the table."),
+        n => tr!(" {n} more in the table.", "另有 {n} 个见表格。"),
     };
     let ranges = match sweep.axes.iter().any(Axis::has_ranges) {
-        true => " A horizontal bar is the range of numbers that a mean is of.",
+        true => tr(" A horizontal bar is the range of numbers that a mean is of.", "横线是平均值所涵盖的数值范围。"),
         false => "",
     };
     Some(Drawing {
         name: "effects",
-        alt: format!("Mean {} by the value of each axis", sweep.ranked_by()),
-        caption: format!(
+        alt: tr!("Mean {} by the value of each axis", "各轴的取值与平均{}", sweep.ranked_by()),
+        caption: tr!(
             "Each small dot is a trial, each large dot the mean of the trials with that value, each vertical bar its interval.{ranges}{}{more}",
-            left_out(sweep, shown, "a dot")
+            "每个小点是一个试验，每个大点是取该值的试验的平均值，竖线是它的区间。{ranges}{}{more}",
+            left_out(sweep, shown, tr("a dot", "点"))
         ),
         chart: SweepChart::Effects(EffectsChart {
             metric: sweep.metric,
-            split: sweep.split,
+            split: sweep.split.said(),
             plots: axes.into_iter().map(plot).collect(),
         }),
     })
@@ -268,18 +270,29 @@ fn heat(sweep: &Sweep) -> Option<Drawing> {
     let over = match sweep.axes.len() {
         2 => String::new(),
         _ => {
-            let why = if sweep.importance.is_some() { "the two axes that explain most" } else { "the first two axes" };
-            format!(" These are {why}; each cell is the mean over the values of the others.")
+            let why = if sweep.importance.is_some() {
+                tr("the two axes that explain most", "解释得最多的两个轴")
+            } else {
+                tr("the first two axes", "前两个轴")
+            };
+            tr!(
+                " These are {why}; each cell is the mean over the values of the others.",
+                "这是{why}；每格是对其他轴的取值所求的平均。"
+            )
         }
     };
-    let dash = if missing { " “–”: no trial with these values has a result." } else { "" };
+    let dash = if missing {
+        tr(" “–”: no trial with these values has a result.", "“–”：没有取这些值且有结果的试验。")
+    } else {
+        ""
+    };
     Some(Drawing {
         name: "heatmap",
-        alt: format!("Mean {} by {} and {}", sweep.ranked_by(), axes[0].name, axes[1].name),
-        caption: format!("The stronger the blue, the better.{over}{dash}"),
+        alt: tr!("Mean {} by {} and {}", "平均{}，按 {} 和 {}", sweep.ranked_by(), axes[0].name, axes[1].name),
+        caption: tr!("The stronger the blue, the better.{over}{dash}", "蓝色越深越好。{over}{dash}"),
         chart: SweepChart::Heat(HeatChart {
             metric: sweep.metric,
-            split: sweep.split,
+            split: sweep.split.said(),
             axes: axes.map(|axis| axis.name.clone()),
             names,
             cells: grid.cells.clone(),
@@ -337,14 +350,15 @@ fn parallel(sweep: &Sweep, analysis: &Analysis, order: &[usize], shown: &[usize]
     }
     let direction = match sweep.metric.info().better {
         Better::Higher => "",
-        Better::Lower => " Lower results are better.",
+        Better::Lower => tr(" Lower results are better.", "结果越低越好。"),
     };
     Some(Drawing {
         name: "parallel",
-        alt: format!("Trials by their values and {}, the best marked", sweep.ranked_by()),
-        caption: format!(
+        alt: tr!("Trials by their values and {}, the best marked", "各试验的取值与{}，标出最好的", sweep.ranked_by()),
+        caption: tr!(
             "Each line is a trial: its value on each axis, and its result.{direction}{}",
-            left_out(sweep, shown, "a line")
+            "每条线是一个试验：它在每个轴上的取值，以及它的结果。{direction}{}",
+            left_out(sweep, shown, tr("a line", "线"))
         ),
         chart: SweepChart::Parallel(ParallelChart {
             axes: positions.iter().zip(&drawn).map(axis).chain([result]).collect(),
@@ -373,19 +387,30 @@ fn budget(sweep: &Sweep) -> Option<Drawing> {
         BudgetPlot { name: name.into(), all, best, expected: expected.collect() }
     };
     let entry = |name: &str, colour| LegendEntry { name: name.into(), substitute: name.into(), colour, dashed: false };
-    let mut legend = vec![entry("best trial with all its runs completed", PALETTE[0])];
+    let mut legend =
+        vec![entry(tr("best trial with all its runs completed", "所有运行都已完成的最佳试验"), PALETTE[0])];
     if !budget.expected.is_empty() {
-        legend.push(entry("expected best of as many trials, drawn at random from these", PALETTE[1]));
+        legend.push(entry(
+            tr(
+                "expected best of as many trials, drawn at random from these",
+                "从这些试验中随机抽取同样数目时的预期最佳",
+            ),
+            PALETTE[1],
+        ));
     }
     Some(Drawing {
         name: "budget",
-        alt: format!("Best {} so far by runs and by steps", sweep.ranked_by()),
-        caption: "Runs count when they end, completed, pruned or failed, with the steps that they trained.".into(),
+        alt: tr!("Best {} so far by runs and by steps", "随运行数和步数增加的目前最佳{}", sweep.ranked_by()),
+        caption: tr(
+            "Runs count when they end, completed, pruned or failed, with the steps that they trained.",
+            "运行在结束时计入（完成、被剪枝或失败），连同它训练的步数。",
+        )
+        .into(),
         chart: SweepChart::Budget(BudgetChart {
             metric: sweep.metric,
             plots: vec![
-                plot("runs", runs, &|i| (i + 1) as f64),
-                plot("steps trained", steps, &|i| budget.moments[i].steps as f64),
+                plot(tr("runs", "运行数"), runs, &|i| (i + 1) as f64),
+                plot(tr("steps trained", "训练的步数"), steps, &|i| budget.moments[i].steps as f64),
             ],
             legend,
         }),

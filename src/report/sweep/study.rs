@@ -10,13 +10,11 @@ use super::{
     pairs::PairGrid,
     points::{Point, points},
 };
+use crate::report::language::measured;
 use crate::{
+    event::Split,
     metrics::Metric,
-    report::{
-        analysis::Analysis,
-        input::{ReportInput, split_name},
-        swept::Swept,
-    },
+    report::{analysis::Analysis, input::ReportInput, swept::Swept},
 };
 
 /// With fewer trials that have a result, axes are not analysed.
@@ -27,7 +25,7 @@ pub struct Sweep {
     /// The metric that ranks trials.
     pub metric: Metric,
     /// The split of it: `dev`.
-    pub split: &'static str,
+    pub split: Split,
     /// What varies between trials, in the order of their keys.
     pub axes: Vec<Axis>,
     /// The trials that count.
@@ -79,7 +77,7 @@ impl Sweep {
         let budget = enough.then(|| Budget::of(input, analysis, &points, metric, &pruned));
         Self {
             metric,
-            split: split_name(analysis.criterion.split),
+            split: analysis.criterion.split,
             grid: two.map(|two| PairGrid::of(&axes, two, &points)),
             importance,
             effects,
@@ -93,6 +91,6 @@ impl Sweep {
 
     /// The ranking metric with its split: `dev macro-F1`.
     pub fn ranked_by(&self) -> String {
-        format!("{} {}", self.split, self.metric.name())
+        measured(self.split, self.metric)
     }
 }

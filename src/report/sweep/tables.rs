@@ -3,6 +3,7 @@
 use csv::Writer;
 
 use super::{axes::Axis, study::Sweep};
+use crate::report::language::tr;
 use crate::{
     event::{FailureKind, Split},
     metrics::{Metric, Metrics},
@@ -10,7 +11,7 @@ use crate::{
         ReportError,
         analysis::{Analysis, Group},
         cells::{Table, text},
-        input::ReportInput,
+        input::{ReportInput, split_name},
         trials::kept,
     },
     store::RunState,
@@ -38,32 +39,60 @@ pub fn tables(input: &ReportInput, analysis: &Analysis, sweep: &Sweep) -> Result
         Ok(())
     };
     if analysis.groups.len() > 1 {
-        let contents = "one line per trial, in the order of the ranking: swept keys, means over its completed runs on dev and test rows";
+        let contents = tr(
+            "one line per trial, in the order of the ranking: swept keys, means over its completed runs on dev and test rows",
+            "每个试验一行，按排名的顺序：搜索的键，已完成运行在开发集和测试集上的平均值",
+        );
         add("trials.csv", contents, &|table| trials(table, input, analysis, sweep))?;
     }
     if !sweep.effects.is_empty() {
-        add("effects.csv", "the mean of the trials with each value of each axis", &|table| {
-            effects(table, analysis, sweep)
-        })?;
+        add(
+            "effects.csv",
+            tr("the mean of the trials with each value of each axis", "每个轴的每个取值的试验平均值"),
+            &|table| effects(table, analysis, sweep),
+        )?;
     }
     if sweep.importance.is_some() {
-        add("importance.csv", "the share of the variance between trials of each axis and pair of axes", &|table| {
-            importance(table, sweep)
-        })?;
+        add(
+            "importance.csv",
+            tr(
+                "the share of the variance between trials of each axis and pair of axes",
+                "每个轴和每对轴占试验间方差的比例",
+            ),
+            &|table| importance(table, sweep),
+        )?;
     }
     if sweep.grid.is_some() {
-        add("heatmap.csv", "the mean of the trials with each combination of two axes", &|table| heatmap(table, sweep))?;
+        add(
+            "heatmap.csv",
+            tr("the mean of the trials with each combination of two axes", "两个轴的每种组合的试验平均值"),
+            &|table| heatmap(table, sweep),
+        )?;
     }
     if sweep.budget.is_some() {
-        add("budget.csv", "every run that ended, in that order: steps so far, and the best trial so far", &|table| {
-            budget(table, input, analysis, sweep)
-        })?;
-        add("expected_best.csv", "the expected best of 1, 2, … trials", &|table| expected(table, sweep))?;
+        add(
+            "budget.csv",
+            tr(
+                "every run that ended, in that order: steps so far, and the best trial so far",
+                "每次结束的运行，按先后顺序：到那时为止的步数和最佳试验",
+            ),
+            &|table| budget(table, input, analysis, sweep),
+        )?;
+        add(
+            "expected_best.csv",
+            tr("the expected best of 1, 2, … trials", "做 1、2、…个试验的预期最佳"),
+            &|table| expected(table, sweep),
+        )?;
     }
     if !(sweep.pruned.is_empty() && sweep.failures.is_empty()) {
-        add("ended.csv", "every run that was pruned or failed, with its step and the reason", &|table| {
-            ended(table, input, analysis, sweep)
-        })?;
+        add(
+            "ended.csv",
+            tr(
+                "every run that was pruned or failed, with its step and the reason",
+                "每次被剪枝或失败的运行，连同步数和原因",
+            ),
+            &|table| ended(table, input, analysis, sweep),
+        )?;
     }
     Ok(all)
 }
@@ -83,7 +112,7 @@ fn values(axes: &[Axis], group: usize) -> impl Iterator<Item = String> + '_ {
 
 /// The name of a column of the ranking metric: `dev_accuracy`.
 fn ranked(sweep: &Sweep) -> String {
-    text(&format!("{}_{}", sweep.split, sweep.metric.info().id))
+    text(&format!("{}_{}", split_name(sweep.split), sweep.metric.info().id))
 }
 
 /// The metrics of both splits: the one that ranks, the two of the task, and the loss.

@@ -4,12 +4,13 @@ use super::{
     BaselineText, BestRun, Headline,
     facts::{self, Gain, Measured},
 };
+use crate::report::language::{Said, measured, tr};
 use crate::{
     metrics::Metrics,
     report::{
         analysis::{Analysis, Group},
         format,
-        input::{ReportInput, RunInput, split_name},
+        input::{ReportInput, RunInput},
         intervals::second_text,
         means::{Mean, mean},
         reference::{Reference, above},
@@ -36,7 +37,10 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
         second: own.second.clone(),
         before: shown.before().map(|m| terms.first.text(m.get(terms.first))),
         baseline: own.baseline.clone(),
-        verdict: own.verdict(shown, if analysis.groups.len() > 1 { "the best trial" } else { "the model" }),
+        verdict: own.verdict(
+            shown,
+            if analysis.groups.len() > 1 { tr("the best trial", "最佳试验") } else { tr("the model", "模型") },
+        ),
         key: None,
         facts: Vec::new(),
         decided: facts::decided(shown, terms),
@@ -53,7 +57,7 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
     }
     if analysis.has_folds() && !folds {
         // A fold alone: no trial has all of them.
-        let verdict = own.verdict(shown, "this fold");
+        let verdict = own.verdict(shown, tr("this fold", "这一折"));
         return Some(Headline { verdict, ..single(shown.run.name.clone()) });
     }
     if group.planned < 2 {
@@ -75,18 +79,19 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
         false => Measured::over_rows(&over.first, of_run, analysis.intervals_of(shown)[0]),
     };
     // Of several seeds the gain over the baseline may have an interval, which says more than the verdict.
-    let over_baseline = baseline.filter(|_| over.first.n > 1).and_then(|of| Gain::over("the baseline", after, of));
+    let over_baseline =
+        baseline.filter(|_| over.first.n > 1).and_then(|of| Gain::over(tr("the baseline", "基线"), after, of));
     let weighs = over_baseline.is_some();
-    let over_before = before.and_then(|of| Gain::over(BEFORE, after, of));
+    let over_before = before.and_then(|of| Gain::over(before_training(), after, of));
     let gains: Vec<Gain> = over_before.into_iter().chain(over_baseline).collect();
     let against = |what: &str| own.share_of_baseline.map(|of| against_baseline(terms, what, over.first.mean - of));
     Some(Headline {
         first: terms.first.text(over.first.mean),
         rows: match (terms.is_single(), folds) {
-            (true, true) => "of all rows right, out-of-fold".into(),
-            (true, false) => format!("of the {} rows right", own.split),
-            (false, true) => format!("{} on all rows, out-of-fold", terms.first.name()),
-            (false, false) => format!("{} on the {} rows", terms.first.name(), own.split),
+            (true, true) => tr("of all rows right, out-of-fold", "的行预测正确（全部行，折外）").into(),
+            (true, false) => tr!("of the {} rows right", "的{}行预测正确", own.split),
+            (false, true) => tr!("{} on all rows, out-of-fold", "（全部行，折外{}）", terms.first.said()),
+            (false, false) => tr!("{} on the {} rows", "（{1}的{0}）", terms.first.said(), own.split),
         },
         mean_over: over.seeds(group),
         interval: over
@@ -98,35 +103,46 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
         before: over.before.map(|mean| terms.first.text(mean.mean)),
         verdict: match weighs {
             true => String::new(),
-            false => against(if over.first.n == 1 { "The completed seed" } else { "The mean" }).unwrap_or_default(),
+            false => against(if over.first.n == 1 {
+                tr("The completed seed", "已完成的那个种子")
+            } else {
+                tr("The mean", "平均值")
+            })
+            .unwrap_or_default(),
         },
         facts: facts_of(input, analysis, group, &gains, &rows),
         decided: None,
         run: Some(BestRun {
             intro: match folds {
-                true => "The classes and mistakes below are of".into(),
-                false => format!(
+                true => tr("The classes and mistakes below are of", "下文的类别和错误来自").into(),
+                false => tr!(
                     "Its best run by {} {}, whose classes and mistakes are below:",
-                    split_name(analysis.criterion.split),
-                    analysis.criterion.metric.name()
-                ),
+                    analysis.criterion.split.said(),
+                    analysis.criterion.metric.said()
+                ; "按{}最好的一次运行（下文的类别和错误来自它）：", measured(analysis.criterion.split, analysis.criterion.metric)),
             },
             name: shown.run.name.clone(),
             key: (!folds).then(|| format::short(&shown.run.key).to_string()),
-            verdict: own.verdict(shown, if folds { "this seed" } else { "this run" }),
+            verdict: own.verdict(shown, if folds { tr("this seed", "这个种子") } else { tr("this run", "这次运行") }),
             first: own.first.clone(),
             rows: own.rows.clone(),
             interval: own.interval.clone(),
             second: own.second.clone(),
             decided: facts::decided(shown, terms),
-            of: if folds { "of one seed of it".into() } else { format!("of its best run, {}", shown.run.name) },
+            of: if folds {
+                tr("of one seed of it", "，其中一个种子").into()
+            } else {
+                tr!("of its best run, {}", "，它最好的一次运行 {}", shown.run.name)
+            },
         }),
         ..single(trial_name(analysis, group))
     })
 }
 
 /// What a gain over the value before training is over.
-const BEFORE: &str = "the value before training";
+fn before_training() -> &'static str {
+    tr("the value before training", "训练前的值")
+}
 
 /// What the answer says of its number, with its gains.
 fn facts_of(input: &ReportInput, analysis: &Analysis, group: &Group, gains: &[Gain], rows: &str) -> Vec<String> {
@@ -140,14 +156,21 @@ fn facts_of(input: &ReportInput, analysis: &Analysis, group: &Group, gains: &[Ga
 /// How the answer calls what it is of, and the same after a number.
 fn subject(input: &ReportInput, analysis: &Analysis) -> (String, &'static str) {
     if analysis.has_folds() && analysis.together.is_none() {
-        return ("The first completed fold,".into(), " of the first completed fold");
+        return (
+            tr("The first completed fold,", "第一个完成的折").into(),
+            tr(" of the first completed fold", "（第一个完成的折）"),
+        );
     }
     match (analysis.groups.len() > 1, input.runs.len() > 1) {
-        (true, _) if analysis.has_rank() => ("Best trial".into(), " of the best trial"),
-        (true, _) => ("Best trial so far".into(), " of the best trial so far"),
-        (false, true) if analysis.together.is_some() => ("Cross-validation,".into(), ""),
-        (false, true) => ("The trial".into(), ""),
-        (false, false) => ("The run".into(), ""),
+        (true, _) if analysis.has_rank() => {
+            (tr("Best trial", "最佳试验").into(), tr(" of the best trial", "（最佳试验）"))
+        }
+        (true, _) => {
+            (tr("Best trial so far", "目前最佳的试验").into(), tr(" of the best trial so far", "（目前最佳的试验）"))
+        }
+        (false, true) if analysis.together.is_some() => (tr("Cross-validation,", "交叉验证").into(), ""),
+        (false, true) => (tr("The trial", "该试验").into(), ""),
+        (false, false) => (tr("The run", "该运行").into(), ""),
     }
 }
 
@@ -176,16 +199,18 @@ impl Own {
         let (terms, intervals) = (analysis.terms, analysis.intervals_of(run));
         let baseline = Reference::of(run);
         let folds = analysis.together.is_some();
-        let split = if folds { "out-of-fold" } else { split_name(run.measured_on()) };
+        let split = if folds { tr("out-of-fold", "折外") } else { run.measured_on().said() };
         let rows = format::count(metrics.rows);
         Some(Self {
             split,
             first: terms.first.text(metrics.get(terms.first)),
             rows: match (terms.is_single(), folds) {
-                (true, true) => format!("of all {rows} rows right, {split}"),
-                (true, false) => format!("of {rows} {split} rows right"),
-                (false, true) => format!("{} on all {rows} rows, {split}", terms.first.name()),
-                (false, false) => format!("{} on {rows} {split} rows", terms.first.name()),
+                (true, true) => tr!("of all {rows} rows right, {split}", "的行预测正确（全部 {rows} 行，{split}）"),
+                (true, false) => tr!("of {rows} {split} rows right", "的{split}行预测正确（共 {rows} 行）"),
+                (false, true) => {
+                    tr!("{} on all {rows} rows, {split}", "（全部 {rows} 行，{split}{}）", terms.first.said())
+                }
+                (false, false) => tr!("{} on {rows} {split} rows", "（{split} {rows} 行的{}）", terms.first.said()),
             },
             of_rows: metrics.rows,
             interval: intervals[0].map(|i| (over_rows(terms.first).into(), format::interval(terms.first, i))),
@@ -201,24 +226,24 @@ impl Own {
 
     /// `120 test rows`.
     fn rows_in_words(&self) -> String {
-        format!(
+        tr!(
             "{} {} {}",
             format::count(self.of_rows),
             self.split,
             crate::format::by_number(self.of_rows, "row", "rows")
-        )
+        ; "{} 行{}数据", format::count(self.of_rows), self.split)
     }
 
     /// The gain of a run over its value before training: row by row if what was predicted before is stored.
     fn gain(&self, analysis: &Analysis, run: &RunInput) -> Option<Gain> {
         let terms = analysis.terms;
-        if let Some(paired) = run.before().and_then(|_| Gain::of_rows(BEFORE, run, terms)) {
+        if let Some(paired) = run.before().and_then(|_| Gain::of_rows(before_training(), run, terms)) {
             return Some(paired);
         }
         let value = run.run.final_metrics.as_ref().map_or(f64::NAN, |metrics| metrics.get(terms.first));
         let on_rows = |value: f64| Measured::on_rows(terms, value, self.of_rows);
         let before = run.before().map(|metrics| on_rows(metrics.get(terms.first)))?;
-        Gain::over(BEFORE, Measured { value, interval: analysis.intervals_of(run)[0] }, before)
+        Gain::over(before_training(), Measured { value, interval: analysis.intervals_of(run)[0] }, before)
     }
 
     /// Compares it with the baseline, row by row.
@@ -254,19 +279,21 @@ impl Means {
     fn seeds(&self, group: &Group) -> String {
         let planned = group.out_of_fold.as_ref().map_or(group.planned, |folds| folds.seeds);
         match self.first.n {
-            n if n == planned => format!("mean over {}", format::plural(n, "seed")),
-            1 => format!("1 of {} completed", format::plural(planned, "seed")),
-            n => format!("mean over {n} of {}", format::plural(planned, "seed")),
+            n if n == planned => tr!("mean over {}", "{}的平均", format::plural(n, "seed")),
+            1 => tr!("1 of {} completed", "{}中 1 个已完成", format::plural(planned, "seed")),
+            n => tr!("mean over {n} of {}", "{}中 {n} 个的平均", format::plural(planned, "seed")),
         }
     }
 }
 
 /// Compares a mean with the baseline's value: `what` is `difference` above it.
 fn against_baseline(terms: Terms, what: &str, difference: f64) -> String {
-    let lower = if terms.lower_is_better() { " (lower is better)" } else { "" };
+    let lower = if terms.lower_is_better() { tr(" (lower is better)", "（越低越好）") } else { "" };
     match above(terms, difference) {
-        text if text.chars().all(|c| !matches!(c, '1'..='9')) => format!("{what} equals the baseline."),
-        text => format!("{what} is {text} the baseline{lower}."),
+        text if text.chars().all(|c| !matches!(c, '1'..='9')) => {
+            tr!("{what} equals the baseline.", "{what}与基线相等。")
+        }
+        text => tr!("{what} is {text} the baseline{lower}.", "{what}比基线{text}{lower}。"),
     }
 }
 

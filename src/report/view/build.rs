@@ -9,6 +9,7 @@ use super::{
     scores, sweep,
     warnings::warnings,
 };
+use crate::report::language::{Said, counted_states, measured_name, tr};
 use crate::{
     event::{Split, When},
     metrics::{ClassMetrics, Metric, Metrics},
@@ -19,7 +20,7 @@ use crate::{
         cells::label_name,
         curves::MOST_TRIALS,
         environment, format,
-        input::{ReportInput, RunInput, Settings, split_name},
+        input::{ReportInput, RunInput, Settings},
         intervals::{self, second_text},
         long_texts,
         mistakes::mistakes_of,
@@ -47,19 +48,18 @@ impl View {
         let shown = best.or(input.runs.first());
         let has_chosen = analysis.best().is_some() || analysis.groups.iter().any(|group| group.chosen.is_some());
         let chosen_heading = (has_chosen && !chosen_is_shown(shown, analysis)).then(|| {
-            let (split, metric) = (split_name(analysis.criterion.split), analysis.criterion.metric.name());
             // A single run is not compared, and the weights of its last step are not chosen.
             let selects =
                 input.experiment.runs.len().max(input.runs.len()) > 1 || input.runs.iter().any(chooses_checkpoint);
-            let note = if selects { " (used for selection)" } else { "" };
-            format!("{} {metric}{note}", format::capital(split))
+            let note = if selects { tr(" (used for selection)", "（用于选择）") } else { "" };
+            measured_name(analysis.criterion.split, analysis.criterion.metric) + note
         });
         let terms = analysis.terms;
         let metric = analysis.criterion.metric;
         // The first two metrics have columns of their own.
         let on_test = ![terms.first, terms.second].contains(&metric)
             && input.runs.iter().any(|run| run.run.final_metrics.is_some() && run.run.config.data.has_test());
-        let chosen_test_heading = on_test.then(|| format!("Test {}", metric.name()));
+        let chosen_test_heading = on_test.then(|| tr!("Test {}", "测试集{}", metric.said()));
         // In a cross-validation all folds together.
         let result = analysis.shown(&input.runs);
         let metrics = result.and_then(|run| run.run.final_metrics.as_ref());
@@ -67,8 +67,8 @@ impl View {
         let environments = environment::environments(&input.runs);
         let runs: Vec<RunRow> = (0..input.runs.len()).map(|i| run_row(input, analysis, i)).collect();
         let first_heading = match shown {
-            Some(run) => format!("{} {}", format::capital(split_name(run.measured_on())), terms.first.name()),
-            None => format::capital(terms.first.name()),
+            Some(run) => measured_name(run.measured_on(), terms.first),
+            None => format::capital(&terms.first.said()),
         };
         // With one label every result has an interval.
         let has_intervals = terms.is_single() || analysis.intervals.iter().any(|of| of[0].is_some());
@@ -85,12 +85,12 @@ impl View {
             runs_folded: input.runs.len() > MOST_RUNS,
             runs_notes: runs_notes(input, analysis, &runs),
             runs,
-            first: terms.first.name(),
-            first_name: format::capital(terms.first.name()),
-            second: terms.second.name(),
+            first: terms.first.said(),
+            first_name: format::capital(&terms.first.said()),
+            second: terms.second.said(),
             second_name: terms.second_name(),
             first_heading,
-            interval_heading: if has_intervals { " (95% interval)" } else { "" },
+            interval_heading: if has_intervals { tr(" (95% interval)", "（95% 区间）") } else { "" },
             chosen_heading,
             chosen_test_heading,
             data: audit::of_runs(&input.runs),
@@ -108,8 +108,8 @@ impl View {
             probes: shown.map(probe_rows).unwrap_or_default(),
             details: pictures.details,
             details_of: match (&analysis.together, result) {
-                (Some(_), _) => "all folds".into(),
-                (None, Some(run)) if input.runs.len() > 1 => format!("run {}", run.run.name),
+                (Some(_), _) => tr("all folds", "所有折").into(),
+                (None, Some(run)) if input.runs.len() > 1 => tr!("run {}", "运行 {}", run.run.name),
                 (None, _) => String::new(),
             },
             metrics_heads: scores::heads(terms.task),
@@ -125,7 +125,7 @@ impl View {
             mistakes_title: mistakes::title(terms.task),
             mistakes_note: mistakes::note(result, terms.task, mistakes.len(), settings.mistakes),
             mistake_heads: mistakes::heads(terms.task),
-            line_heading: result.map_or("Line".into(), line_heading),
+            line_heading: result.map_or(tr("Line", "行号").into(), line_heading),
             mistakes: Vec::new(),
             digits_may_differ: environment::digits_may_differ(&input.runs),
             environments,
@@ -167,8 +167,8 @@ fn chosen_is_shown(run: Option<&RunInput>, analysis: &Analysis) -> bool {
 
 fn line_heading(run: &RunInput) -> String {
     match run.run.config.data.files_of_splits().next() {
-        None => "Line".into(),
-        Some(_) => format!("Line of {}", run.file_of_rows()),
+        None => tr("Line", "行号").into(),
+        Some(_) => tr!("Line of {}", "{} 的行号", run.file_of_rows()),
     }
 }
 
@@ -176,14 +176,20 @@ fn line_heading(run: &RunInput) -> String {
 fn states(runs: &[RunInput], missing: usize, to_come: usize) -> String {
     // An experiment is stored with its runs: if there are none, they were removed.
     if runs.is_empty() {
-        return "no runs: they were removed".into();
+        return tr("no runs: they were removed", "没有运行：它们已被删除").into();
     }
-    let counts = RunState::counted(runs.iter().map(|r| r.run.state));
-    let counts = if to_come > 0 { format!("{counts}, {to_come} not yet proposed") } else { counts };
+    let counts = counted_states(runs.iter().map(|r| r.run.state));
+    let counts = if to_come > 0 {
+        tr!("{counts}, {to_come} not yet proposed", "{counts}，{to_come} 次尚未提出")
+    } else {
+        counts
+    };
     let all = format::plural(runs.len() + missing + to_come, "run");
     match missing {
-        0 => format!("{all}: {counts}"),
-        n => format!("{} of {all}: {counts}; {n} without a record", runs.len()),
+        0 => tr!("{all}: {counts}", "{all}：{counts}"),
+        n => {
+            tr!("{} of {all}: {counts}; {n} without a record", "{all}中的 {} 次：{counts}；{n} 次没有记录", runs.len())
+        }
     }
 }
 
@@ -203,7 +209,7 @@ fn run_row(input: &ReportInput, analysis: &Analysis, i: usize) -> RunRow {
     // The latest evaluation of a run that has not ended, marked as not final.
     let last_evaluation = |split| {
         let eval = kept_at(&record.config, &run.evals, split, metric).filter(|_| metrics.is_none())?;
-        Some((&eval.metrics, format!("at step {}, {NOT_FINAL}", format::count(eval.step))))
+        Some((&eval.metrics, tr!("at step {}, {NOT_FINAL}", "第 {} 步，非最终值", format::count(eval.step))))
     };
     let chosen = analysis.scores[i].map(|key| (metric.text(metric.value(key.score)), String::new()));
     let chosen =
@@ -220,11 +226,11 @@ fn run_row(input: &ReportInput, analysis: &Analysis, i: usize) -> RunRow {
         name: record.name.clone(),
         key: format::short(&record.key).to_string(),
         badge: badge(analysis, i),
-        state: record.state_text(),
+        state: record.said(),
         state_class: record.state.word(),
         steps: match record.steps == record.total_steps {
             true => format::count(record.steps),
-            false => format!("{} of {}", format::count(record.steps), format::count(record.total_steps)),
+            false => tr!("{} of {}", "{}/{}", format::count(record.steps), format::count(record.total_steps)),
         },
         kept: kept_weights(&run.evals).filter(|step| *step != record.steps).map(format::count),
         first,
@@ -239,7 +245,7 @@ fn run_row(input: &ReportInput, analysis: &Analysis, i: usize) -> RunRow {
         second: metrics.map_or(format::NOTHING.into(), |m| second_text(terms, m, intervals)),
         loss: match (metrics, record.last_loss) {
             (Some(m), _) => format::loss(m.get(Metric::Loss)),
-            (None, Some(loss)) => format!("{} (training)", format::loss(loss)),
+            (None, Some(loss)) => tr!("{} (training)", "{}（训练）", format::loss(loss)),
             (None, None) => format::NOTHING.into(),
         },
         time: run.seconds().map_or(format::NOTHING.into(), format::duration),
@@ -251,9 +257,9 @@ fn run_row(input: &ReportInput, analysis: &Analysis, i: usize) -> RunRow {
 fn badge(analysis: &Analysis, run: usize) -> Option<&'static str> {
     let marked = analysis.best() == Some(run) && analysis.ranked.len() > 1 && !analysis.has_folds();
     marked.then_some(match (analysis.groups[analysis.group_of(run)].planned > 1, analysis.has_rank()) {
-        (true, _) => "best of its trial",
-        (false, true) => "best",
-        (false, false) => "best so far",
+        (true, _) => tr("best of its trial", "本试验最佳"),
+        (false, true) => tr("best", "最佳"),
+        (false, false) => tr("best so far", "目前最佳"),
     })
 }
 
@@ -265,43 +271,61 @@ fn runs_notes(input: &ReportInput, analysis: &Analysis, rows: &[RunRow]) -> Vec<
     let has_result = any(&|run| run.run.final_metrics.is_some());
     match terms.is_single() {
         true if has_result => {
-            notes.push("The interval of an accuracy is Wilson's 95% interval over its rows.".to_string());
+            notes.push(
+                tr(
+                    "The interval of an accuracy is Wilson's 95% interval over its rows.",
+                    "准确率的区间是各行上的 95% 威尔逊（Wilson）区间。",
+                )
+                .to_string(),
+            );
         }
         false if analysis.intervals.iter().any(|of| of[0].is_some()) => {
-            notes.push(format!("Intervals are 95% intervals over the rows, by {}.", intervals::explained()));
+            notes.push(tr!(
+                "Intervals are 95% intervals over the rows, by {}.",
+                "区间是各行上的 95% 区间，方法为{}。",
+                intervals::explained()
+            ));
         }
         _ => {}
     }
     if any(&intervals::is_too_long) {
         let most = format::count(intervals::MOST_ROWS as u64);
-        notes.push(format!("Runs with more than {most} rows have no interval: resampling them takes too long."));
+        notes.push(tr!(
+            "Runs with more than {most} rows have no interval: resampling them takes too long.",
+            "超过 {most} 行的运行没有区间：重抽样耗时太长。"
+        ));
     }
     let unread = |run: &RunInput| run.predictions.is_empty() && run.run.final_metrics.is_some();
     if !terms.is_single() && analysis.groups.len() > MOST_TRIALS && any(&unread) {
-        notes.push(format!(
-            "Runs of trials that rank behind the first {MOST_TRIALS} have no interval: their predictions are not read."
+        notes.push(tr!(
+            "Runs of trials that rank behind the first {MOST_TRIALS} have no interval: their predictions are not read.",
+            "排名在前 {MOST_TRIALS} 名之后的试验，其运行没有区间：不读取它们的预测。"
         ));
     }
     if rows.iter().any(|row| row.not_final) {
-        notes.push(format!(
+        notes.push(tr!(
             "“{}”: from an evaluation during training, because the run has no final one.",
             format::capital(NOT_FINAL)
-        ));
+        ; "“{}”：来自训练期间的一次评估，因为该运行没有最终评估。", tr(NOT_FINAL, "非最终值")));
     }
     if any(&|run| kept_weights(&run.evals).is_some_and(|step| step != run.run.steps)) {
         notes.push(
-            "“Kept”: the step whose weights the run keeps and is measured with. Of evaluations with the same best value the first is kept, \
-             whatever its loss is."
+            tr("“Kept”: the step whose weights the run keeps and is measured with. Of evaluations with the same best value the first is kept, \
+             whatever its loss is.", "“保留”：该运行保留并用来评测的权重所在的步。若几次评估的最好值相同，保留最早的一次，不看损失。")
                 .into(),
         );
     }
     notes.extend(terms.definitions().into_iter().map(String::from));
     notes.push(terms.loss().into());
     if any(&|run| run.run.final_metrics.is_none() && run.run.last_loss.is_some()) {
-        notes.push("“Training”: the loss of the last training step.".into());
+        notes.push(tr("“Training”: the loss of the last training step.", "“训练”：最后一个训练步的损失。").into());
     }
     notes.push(
-        "Time: training only, without evaluations; steps that were trained again after a crash count once.".into(),
+        tr(
+            "Time: training only, without evaluations; steps that were trained again after a crash count once.",
+            "时间：只计训练，不含评估；崩溃后重新训练的步只算一次。",
+        )
+        .into(),
     );
     notes
 }
@@ -314,7 +338,7 @@ fn kept_weights(evals: &[EvalRecord]) -> Option<u64> {
 /// Why a run has no result: its message, if it has one.
 fn message(run: &RunInput, budget_is_spent: bool) -> Option<String> {
     if budget_is_spent && matches!(run.run.state, RunState::Pending | RunState::Waiting | RunState::Interrupted) {
-        return Some("the sweep's budget is spent".into());
+        return Some(tr("the sweep's budget is spent", "参数搜索的预算已用完").into());
     }
     // The section of the sweep says it once for all runs of a trial.
     if run.run.state == RunState::Pruned {
@@ -324,12 +348,19 @@ fn message(run: &RunInput, budget_is_spent: bool) -> Option<String> {
         return Some(own);
     }
     match run.run.state {
-        RunState::Completed if run.run.final_metrics.is_none() => Some("completed, but no evaluation is stored".into()),
-        RunState::Failed => Some("it left no message".into()),
+        RunState::Completed if run.run.final_metrics.is_none() => {
+            Some(tr("completed, but no evaluation is stored", "已完成，但没有存储评估结果").into())
+        }
+        RunState::Failed => Some(tr("it left no message", "没有留下错误信息").into()),
         RunState::Interrupted => Some(match run.run.checkpoint_step {
-            Some(step) if step == run.run.total_steps => "“taper run” evaluates it: all its steps are trained".into(),
-            Some(step) => format!("“taper run” resumes it from step {}", format::count(step)),
-            None => "“taper run” starts it again".into(),
+            Some(step) if step == run.run.total_steps => {
+                tr("“taper run” evaluates it: all its steps are trained", "“taper run”会评估它：所有步都已训练完")
+                    .into()
+            }
+            Some(step) => {
+                tr!("“taper run” resumes it from step {}", "“taper run”会从第 {} 步继续", format::count(step))
+            }
+            None => tr("“taper run” starts it again", "“taper run”会从头训练它").into(),
         }),
         RunState::Completed => run.run.early_stop(),
         RunState::Pruned | RunState::Pending | RunState::Running | RunState::Waiting => None,
@@ -338,19 +369,23 @@ fn message(run: &RunInput, budget_is_spent: bool) -> Option<String> {
 
 /// Of which run the probes are, and whether they were scored after training.
 fn probes_note(run: &RunInput, of_several: bool) -> String {
-    let of = if of_several { format!(", of run {}", run.run.name) } else { String::new() };
+    let of = if of_several { tr!(", of run {}", "（运行 {}）", run.run.name) } else { String::new() };
     let pairs = probe_pairs(run);
     match (pairs.iter().any(|pair| pair.before.is_some()), pairs.iter().any(|pair| pair.after.is_some())) {
-        (true, true) => format!("Before and after training{of}."),
-        (false, true) => format!("After training{of}."),
+        (true, true) => tr!("Before and after training{of}.", "训练前后的结果{of}。"),
+        (false, true) => tr!("After training{of}.", "训练后的结果{of}。"),
         (_, false) if run.run.state == RunState::Completed => {
-            format!("Before training only{of}. No score after training is stored.")
+            tr!(
+                "Before training only{of}. No score after training is stored.",
+                "只有训练前的结果{of}。没有存储训练后的得分。"
+            )
         }
         (_, false) => {
             let is = if run.run.state == RunState::Failed { "" } else { "is " };
-            format!(
+            tr!(
                 "Before training only{of}. There is no score after training, because the run {is}{}.",
-                run.run.state_text()
+                "只有训练前的结果{of}。没有训练后的得分，因为该运行的状态是“{}”。",
+                run.run.said()
             )
         }
     }
@@ -363,8 +398,8 @@ fn probe_rows(run: &RunInput) -> Vec<ProbeRow> {
             let p = id.and_then(|id| r.score.probabilities.get(id as u32));
             let p = p.map_or(String::new(), |p| format!(" {}", format::percent(f64::from(p))));
             let verdict = match r.score.is_right() {
-                Some(true) => ", right",
-                Some(false) => ", wrong",
+                Some(true) => tr(", right", "，正确"),
+                Some(false) => tr(", wrong", "，错误"),
                 None => "",
             };
             format!("{}{p}{verdict}", r.score.predicted)
@@ -414,17 +449,18 @@ fn classes_note(metrics: &Metrics) -> Option<String> {
     let all = metrics.per_class.len();
     let with_rows = metrics.per_class.iter().filter(|c| c.support > 0).count();
     (all > MOST_LABELS).then(|| {
-        format!(
+        tr!(
             "The {} classes with the lowest F1, of {} that have rows and {} in all; the other {} are left out. \
              {} have all.",
+            "F1 最低的 {} 个类别；有数据行的类别 {} 个，全部 {} 个，其余 {} 个未列出。{} 有全部类别。",
             with_rows.min(MOST_LISTED),
             format::count(with_rows as u64),
             format::count(all as u64),
             format::count((all - with_rows.min(MOST_LISTED)) as u64),
             if metrics.co_occurrence.is_some() {
-                "classes.csv and co_occurrence.csv"
+                tr("classes.csv and co_occurrence.csv", "classes.csv 和 co_occurrence.csv")
             } else {
-                "classes.csv and confusion.csv"
+                tr("classes.csv and confusion.csv", "classes.csv 和 confusion.csv")
             },
         )
     })

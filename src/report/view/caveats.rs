@@ -1,6 +1,7 @@
 //! Sentences below the answer: how the best was chosen, which runs have no result, and why.
 
 use super::folds;
+use crate::report::language::{Said, replicate, tr};
 use crate::{
     event::{FailureKind, Split, When},
     format::by_number,
@@ -9,7 +10,7 @@ use crate::{
     report::{
         analysis::Analysis,
         format,
-        input::{ReportInput, RunInput, split_name},
+        input::{ReportInput, RunInput},
         long_texts::few,
         sweep::{FailureGroup, failures},
         trials::kept_at,
@@ -38,18 +39,18 @@ pub(super) fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
         && best.measured_on() == Split::Dev
         && chooses_checkpoint(best)
     {
-        out.push(format!(
+        out.push(tr!(
             "The {} is optimistic: the checkpoint was chosen on the same dev rows that it is measured on. With a test split (key \
-             data.test), it would be measured on other rows.",
-            analysis.terms.first.name()
+             data.test), it would be measured on other rows.", "该{}偏乐观：检查点是用评测它的同一批开发集数据选出的。若设了测试集（键 data.test），就会在另外的数据上评测。",
+            analysis.terms.first.said()
         ));
     }
     if n > 0 && !analysis.has_rank() {
-        let replicate = analysis.replicate;
+        let replicate = replicate(analysis.replicate);
         out.push(match analysis.groups.len() {
-            1 => format!("The result is not final, because not all {replicate}s are completed."),
-            _ => format!(
-                "No trial has a rank yet, because no trial has completed all its {replicate}s. “Best” means: best so far."
+            1 => tr!("The result is not final, because not all {replicate}s are completed.", "结果不是最终的，因为{replicate}没有全部完成。"),
+            _ => tr!(
+                "No trial has a rank yet, because no trial has completed all its {replicate}s. “Best” means: best so far.", "还没有试验获得排名，因为没有试验完成了全部{replicate}。“最佳”指目前最佳。"
             ),
         });
     }
@@ -58,28 +59,31 @@ pub(super) fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
     let pruned = input.runs.iter().filter(|r| r.run.state == RunState::Pruned).count();
     if pruned > 0 {
         let n = pruned as u64;
-        out.push(format!(
+        out.push(tr!(
             "{} {} pruned: the sweep's pruning rule stopped {} before the last step. The section on the sweep has the step and the reason.",
             format::plural(pruned, "run"),
             by_number(n, "was", "were"),
             by_number(n, "it", "them")
-        ));
+        ; "{} 被剪枝：参数搜索的剪枝规则在最后一步之前停止了它们。步数和原因见参数搜索一节。", format::plural(pruned, "run")));
     }
     let unmeasured = input.runs.len() - n - pruned;
     if unmeasured > 0 && n > 0 {
         let spent = match budget_is_spent(input) {
-            true => " The warnings say how many runs the sweep's budget leaves unfinished.",
+            true => tr(
+                " The warnings say how many runs the sweep's budget leaves unfinished.",
+                "警告一节说明了因预算用完而没有训练完的运行数。",
+            ),
             false => "",
         };
         let have = by_number(unmeasured as u64, "has", "have");
-        out.push(format!(
+        out.push(tr!(
             "{} {have} no final result. The table of runs says why.{spent}",
             format::plural(unmeasured, "run")
-        ));
+        ; "{} 没有最终结果，原因见运行表。{spent}", format::plural(unmeasured, "run")));
     }
     out.extend(analysis.missing.note("taper run SPEC").map(|note| format!("{note}.")));
     if input.runs.iter().any(|r| r.run.state == RunState::Running) {
-        out.push("A run was still training when this report was written.".into());
+        out.push(tr("A run was still training when this report was written.", "写这份报告时仍有运行在训练。").into());
     }
     out
 }
@@ -92,7 +96,7 @@ fn no_result(input: &ReportInput, analysis: &Analysis) -> String {
         RunState::Pruned => false,
         _ => true,
     });
-    let yet = if may_have_one { " yet" } else { "" };
+    let yet = if may_have_one { tr(" yet", "尚") } else { "" };
     let metric = analysis.criterion.metric;
     let measured = |r: &RunInput| {
         [Split::Dev, Split::Test].into_iter().any(|on| kept_at(&r.run.config, &r.evals, on, metric).is_some())
@@ -100,17 +104,24 @@ fn no_result(input: &ReportInput, analysis: &Analysis) -> String {
     let steps = input.runs.iter().any(|r| !r.steps.is_empty());
     let probes = input.runs.iter().any(|r| !r.probes.is_empty());
     let below = match (input.runs.iter().any(measured), steps, probes) {
-        (true, ..) => "What follows is from evaluations during training: it is not final.",
-        (false, true, true) => {
-            "It was not evaluated during training either. Below are the training loss and the probes before training."
-        }
-        (false, true, false) => "It was not evaluated during training either. Below is the training loss.",
-        (false, false, _) => "Nothing was measured.",
+        (true, ..) => tr(
+            "What follows is from evaluations during training: it is not final.",
+            "以下内容来自训练期间的评估，不是最终结果。",
+        ),
+        (false, true, true) => tr(
+            "It was not evaluated during training either. Below are the training loss and the probes before training.",
+            "训练期间也没有评估过。下面是训练损失和训练前的探针句。",
+        ),
+        (false, true, false) => tr(
+            "It was not evaluated during training either. Below is the training loss.",
+            "训练期间也没有评估过。下面是训练损失。",
+        ),
+        (false, false, _) => tr("Nothing was measured.", "没有任何测量结果。"),
     };
     let below = if input.runs.len() > 1 { below.replace("It was not", "None was") } else { below.into() };
     match input.runs.len() {
-        1 => format!("The run has no final result{yet}. {below}"),
-        _ => format!("No run has a final result{yet}. {below}"),
+        1 => tr!("The run has no final result{yet}. {below}", "该运行{yet}没有最终结果。{below}"),
+        _ => tr!("No run has a final result{yet}. {below}", "所有运行都{yet}没有最终结果。{below}"),
     }
 }
 
@@ -122,61 +133,90 @@ fn failed(input: &ReportInput) -> Vec<String> {
         let (first, n) = (&input.runs[reason.runs[0]].run, reason.runs.len());
         let (why, state) = (reason.reason, reason.state);
         match (n, input.runs.len()) {
-            (1, 1) => format!(
+            (1, 1) => tr!(
                 "The run {state} at step {} of {}: {why}.",
+                "该运行在第 {} 步（共 {} 步）{state}：{why}。",
                 format::count(first.steps),
                 format::count(first.total_steps)
             ),
-            (1, _) => format!("Run {} {state}: {why}.", first.name),
+            (1, _) => tr!("Run {} {state}: {why}.", "运行 {} {state}：{why}。", first.name),
             _ => {
                 let names: Vec<&str> = reason.runs.iter().map(|&run| input.runs[run].run.name.as_str()).collect();
-                format!("{} {state}: {}. The message of the first: {why}.", format::plural(n, "run"), few(&names))
+                tr!(
+                    "{} {state}: {}. The message of the first: {why}.",
+                    "{} {state}：{}。第一次的信息：{why}。",
+                    format::plural(n, "run"),
+                    few(&names)
+                )
             }
         }
     };
-    let more = (more > 0).then(|| format!("{} of failures below.", format::plural(more, "more reason")));
+    let more =
+        (more > 0).then(|| tr!("{} of failures below.", "失败还有 {}，见下文。", format::plural(more, "more reason")));
     reasons.into_iter().take(MOST_REASONS).map(sentence).chain(more).collect()
 }
 
 /// The best was chosen by the rows that it is measured on.
 fn optimistic(input: &ReportInput, analysis: &Analysis) -> String {
-    let on = split_name(analysis.criterion.split);
+    let on = analysis.criterion.split.said();
     let others = match input.runs.iter().any(|r| r.run.config.data.has_dev()) {
-        true => "With a test split (key data.test), it would be measured on other rows.",
-        false => "With a dev split (key data.dev), it would be chosen on other rows.",
+        true => tr(
+            "With a test split (key data.test), it would be measured on other rows.",
+            "若设了测试集（键 data.test），就会在另外的数据上评测。",
+        ),
+        false => tr(
+            "With a dev split (key data.dev), it would be chosen on other rows.",
+            "若设了开发集（键 data.dev），就会用另外的数据来选择。",
+        ),
     };
     let of = analysis.groups.len();
     let all = if of > 1 { format::plural(of, "trial") } else { format::plural(analysis.ranked.len(), "run") };
-    format!(
+    tr!(
         "The {} is optimistic: the best of {all} was chosen on the same {on} rows that it is measured on. {others}",
-        analysis.terms.first.name()
+        "该{}偏乐观：{all}中最好的一个，是用评测它的同一批{on}数据选出的。{others}",
+        analysis.terms.first.said()
     )
 }
 
 /// What ranks trials, or the runs of the only trial.
 fn how_ranked(input: &ReportInput, analysis: &Analysis) -> String {
-    let (on, by) = (split_name(analysis.criterion.split), analysis.criterion.metric.name());
+    let (on, by) = (analysis.criterion.split.said(), analysis.criterion.metric.said());
     let (trials, means) = (analysis.groups.len() > 1, analysis.has_seeds());
-    let what = if trials { "Trials" } else { "Runs" };
+    let what = if trials { tr("Trials", "试验") } else { tr("Runs", "运行") };
     // Folds of one trial are not ranked.
     if !trials && analysis.has_folds() {
-        return "Folds are not ranked: each is tested on other rows.".into();
+        return tr("Folds are not ranked: each is tested on other rows.", "各折之间不排名：每一折在不同的行上测试。")
+            .into();
     }
-    let over = if trials && means { format!(" (mean over {}s)", analysis.averaged_over()) } else { String::new() };
+    let over = if trials && means {
+        tr!(" (mean over {}s)", "（对各{}取平均）", replicate(analysis.averaged_over()))
+    } else {
+        String::new()
+    };
     // Loss is also the tie-breaker, so it is not mentioned twice.
     let ties = match analysis.criterion.metric {
-        Metric::Loss => format!("equal {} by their order in the plan", what.to_lowercase()),
-        _ => format!("equal {} by {on} loss, then by their order in the plan", what.to_lowercase()),
+        Metric::Loss => tr!("equal {} by their order in the plan", "值相同的{}按计划中的顺序", what.to_lowercase()),
+        _ => tr!(
+            "equal {} by {on} loss, then by their order in the plan",
+            "值相同的{}先比较{on}损失，再按计划中的顺序",
+            what.to_lowercase()
+        ),
     };
     let unseen = match analysis.is_optimistic(&input.runs) {
         true => "",
-        false => " The test rows played no part.",
+        false => tr(" The test rows played no part.", "测试集的行没有参与。"),
     };
     let another = match trials && means && !analysis.has_folds() {
-        true => " A run of another trial may be better than the best run of the best trial.",
+        true => tr(
+            " A run of another trial may be better than the best run of the best trial.",
+            "其他试验的某次运行可能好于最佳试验中最好的运行。",
+        ),
         false => "",
     };
-    format!("{what} are ranked by {on} {by}{over}; {ties}.{unseen}{another}")
+    tr!(
+        "{what} are ranked by {on} {by}{over}; {ties}.{unseen}{another}",
+        "{what}按{on}{by}{over}排名；{ties}。{unseen}{another}"
+    )
 }
 
 /// Whether the kept weights of a run were chosen from several by its dev rows.

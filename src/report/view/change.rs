@@ -1,13 +1,14 @@
 //! What training changed in the predictions of the tested rows, as text.
 
 use super::Picture;
+use crate::report::language::{Said, tr};
 use crate::{
     event::PredictionBefore,
     metrics::{Metric, Target},
     report::{
         change::{self, ClassChange, ColumnChange, Flips, Row},
         format,
-        input::{RunInput, split_name},
+        input::RunInput,
         pictures::MOST_LABELS,
         terms::{Terms, signed},
     },
@@ -62,8 +63,10 @@ pub(super) fn section(run: &RunInput, terms: Terms, listed: usize, charts: Vec<P
     run.before()?;
     let Some(rows) = change::joined(run) else {
         // An earlier version, or a run whose predictions are not stored or not of the same rows.
-        let sentence =
-            "What was predicted before training is not stored for this run, or not of the rows that it was tested on.";
+        let sentence = tr(
+            "What was predicted before training is not stored for this run, or not of the rows that it was tested on.",
+            "没有存储该运行训练前的预测，或者存储的不是它所测试的行。",
+        );
         return Some(ChangeSection {
             sentences: vec![sentence.into()],
             charts,
@@ -99,25 +102,25 @@ pub(super) fn section(run: &RunInput, terms: Terms, listed: usize, charts: Vec<P
 fn sentences(run: &RunInput, terms: Terms, rows: &[Row<'_>], flips: &Flips<'_>) -> Vec<String> {
     let counts = flips.counts;
     let all = format::count(rows.len() as u64);
-    let split = split_name(run.measured_on());
+    let split = run.measured_on().said();
     let (better, worse) = (format::count(counts.first_only), format::count(counts.second_only));
     let p = format::p_value(counts.mcnemar());
     let mut said = Vec::new();
     if terms.task == Task::Regression {
         let same = format::count(counts.both + counts.neither);
-        said.push(format!(
+        said.push(tr!(
             "Of {all} {split} rows, the error is smaller after training for {better}, larger for {worse}, and the same for {same} (exact \
-             sign test, {p})."
+             sign test, {p}).", "{split}的 {all} 行中，训练后误差变小的有 {better} 行，变大的有 {worse} 行，不变的有 {same} 行（精确符号检验，{p}）。"
         ));
     } else {
         let right = |n: u64| format!("{} ({})", format::count(n), format::percent(n as f64 / rows.len() as f64));
         let (what, test) = match terms.task {
-            Task::MultiLabel => ("predicted exactly", "sign test"),
-            _ => ("predicted correctly", "McNemar test"),
+            Task::MultiLabel => (tr("predicted exactly", "完全预测正确"), tr("sign test", "符号检验")),
+            _ => (tr("predicted correctly", "预测正确"), tr("McNemar test", "麦克尼马尔（McNemar）检验")),
         };
-        said.push(format!(
+        said.push(tr!(
             "Of {all} {split} rows, {} were {what} before training and {} are after: {better} became right and {worse} became wrong (exact \
-             {test}, {p}).",
+             {test}, {p}).", "{split}的 {all} 行中，训练前{what}的有 {} 行，训练后有 {} 行：{better} 行由错变对，{worse} 行由对变错（精确{test}，{p}）。",
             right(counts.both + counts.second_only),
             right(counts.both + counts.first_only),
         ));
@@ -125,8 +128,9 @@ fn sentences(run: &RunInput, terms: Terms, rows: &[Row<'_>], flips: &Flips<'_>) 
     let own: Option<Vec<(f64, f64)>> = rows.iter().map(Row::own).collect();
     if let Some(own) = own {
         let mean = |of: fn(&(f64, f64)) -> f64| format::percent(own.iter().map(of).sum::<f64>() / own.len() as f64);
-        said.push(format!(
+        said.push(tr!(
             "On average, a row’s own label has a probability of {} after training; before, it was {}.",
+            "各行真实标签的概率，训练后平均为 {}，训练前为 {}。",
             mean(|(_, after)| *after),
             mean(|(before, _)| *before),
         ));
@@ -134,8 +138,9 @@ fn sentences(run: &RunInput, terms: Terms, rows: &[Row<'_>], flips: &Flips<'_>) 
     if let Some(first) = rows.first().filter(|_| rows.len() > 1) {
         let same = rows.iter().all(|row| row.before.predicted == first.before.predicted);
         if same && terms.task != Task::Regression {
-            said.push(format!(
+            said.push(tr!(
                 "Before training, “{}” was predicted for every row.",
+                "训练前，每一行都被预测为“{}”。",
                 first.before.predicted.shown(&run.run.labels)
             ));
         }
@@ -144,15 +149,15 @@ fn sentences(run: &RunInput, terms: Terms, rows: &[Row<'_>], flips: &Flips<'_>) 
 }
 
 fn class_heads(terms: Terms) -> Vec<(&'static str, bool)> {
-    let rows = if terms.is_single() { "Rows" } else { "Rows with it" };
+    let rows = if terms.is_single() { tr("Rows", "行数") } else { tr("Rows with it", "含该标签的行数") };
     vec![
-        ("Label", false),
+        (tr("Label", "标签"), false),
         (rows, true),
-        ("Recall before", true),
-        ("Recall after (95% Wilson interval)", true),
-        ("F1 before", true),
-        ("F1 after", true),
-        ("Change of F1", true),
+        (tr("Recall before", "训练前召回率"), true),
+        (tr("Recall after (95% Wilson interval)", "训练后召回率（95% 威尔逊区间）"), true),
+        (tr("F1 before", "训练前 F1"), true),
+        (tr("F1 after", "训练后 F1"), true),
+        (tr("Change of F1", "F1 的变化"), true),
     ]
 }
 
@@ -167,7 +172,11 @@ fn class(run: &RunInput, of: &ClassChange) -> Vec<String> {
         of.interval().map_or(after.clone(), |interval| format!("{after} ({})", format::percent_range(interval))),
         format::percent(of.before.f1()),
         format::percent(of.after.f1()),
-        if rise.is_finite() { format!("{} points", format::points(rise)) } else { format::NOTHING.into() },
+        if rise.is_finite() {
+            tr!("{} points", "{} 个百分点", format::points(rise))
+        } else {
+            format::NOTHING.into()
+        },
     ]
 }
 
@@ -179,19 +188,22 @@ fn shown(mut all: Vec<ClassChange>) -> (Vec<ClassChange>, Option<String>) {
     let labels = all.len();
     all.sort_by(|a, b| b.rise().abs().total_cmp(&a.rise().abs()));
     all.truncate(MOST_LISTED);
-    let note = format!("The {MOST_LISTED} labels whose F1 changed most, of {labels}; change.csv has all.");
+    let note = tr!(
+        "The {MOST_LISTED} labels whose F1 changed most, of {labels}; change.csv has all.",
+        "F1 变化最大的 {MOST_LISTED} 个标签，共 {labels} 个；change.csv 有全部标签。"
+    );
     (all, Some(note))
 }
 
 fn column_heads() -> Vec<(&'static str, bool)> {
     vec![
-        ("Column", false),
-        ("RMSE before", true),
-        ("RMSE after", true),
-        ("Mean absolute error before", true),
-        ("Mean absolute error after", true),
-        ("R² before", true),
-        ("R² after", true),
+        (tr("Column", "列"), false),
+        (tr("RMSE before", "训练前 RMSE"), true),
+        (tr("RMSE after", "训练后 RMSE"), true),
+        (tr("Mean absolute error before", "训练前平均绝对误差"), true),
+        (tr("Mean absolute error after", "训练后平均绝对误差"), true),
+        (tr("R² before", "训练前 R²"), true),
+        (tr("R² after", "训练后 R²"), true),
     ]
 }
 
@@ -211,20 +223,37 @@ fn column(run: &RunInput, of: &ColumnChange) -> Vec<String> {
 /// Those of both sides that have rows.
 fn tables(run: &RunInput, terms: Terms, flips: Flips<'_>, most: usize) -> Vec<FlipTable> {
     let (to_right, to_wrong, by) = match terms.task {
-        Task::SingleLabel => ("Became right", "Became wrong", "whose own label’s probability changed most"),
-        Task::MultiLabel => ("Became right", "Became wrong", "with the most changed labels"),
-        Task::Regression if run.run.labels.len() > 1 => {
-            ("Smaller errors", "Larger errors", "whose largest error (in brackets) changed most")
-        }
-        Task::Regression => ("Smaller errors", "Larger errors", "whose error (in brackets) changed most"),
+        Task::SingleLabel => (
+            tr("Became right", "由错变对"),
+            tr("Became wrong", "由对变错"),
+            tr("whose own label’s probability changed most", "真实标签的概率变化最大的"),
+        ),
+        Task::MultiLabel => (
+            tr("Became right", "由错变对"),
+            tr("Became wrong", "由对变错"),
+            tr("with the most changed labels", "标签变化最多的"),
+        ),
+        Task::Regression if run.run.labels.len() > 1 => (
+            tr("Smaller errors", "误差变小"),
+            tr("Larger errors", "误差变大"),
+            tr("whose largest error (in brackets) changed most", "最大误差（括号内）变化最大的"),
+        ),
+        Task::Regression => (
+            tr("Smaller errors", "误差变小"),
+            tr("Larger errors", "误差变大"),
+            tr("whose error (in brackets) changed most", "误差（括号内）变化最大的"),
+        ),
     };
     let table = |(title, rows): (&str, Vec<Row<'_>>)| {
         let all = rows.len();
         let counted = format::plural(all, "row");
         let note = match all > most {
-            true if most == 0 => format!("{counted}; flips.csv has them."),
-            true => format!("{counted}; the {most} {by} are listed. flips.csv has all."),
-            false => format!("{counted}."),
+            true if most == 0 => tr!("{counted}; flips.csv has them.", "{counted}；见 flips.csv。"),
+            true => tr!(
+                "{counted}; the {most} {by} are listed. flips.csv has all.",
+                "{counted}；列出其中{by} {most} 行。flips.csv 有全部。"
+            ),
+            false => tr!("{counted}.", "{counted}。"),
         };
         let rows = rows.iter().take(most).map(|row| flip(run, row)).collect();
         FlipTable { title: title.into(), note, heads: flip_heads(terms), rows }
@@ -235,9 +264,15 @@ fn tables(run: &RunInput, terms: Terms, flips: Flips<'_>, most: usize) -> Vec<Fl
 
 fn flip_heads(terms: Terms) -> Vec<(&'static str, bool)> {
     match terms.task {
-        Task::SingleLabel => vec![("Label", false), ("Before", false), ("After", false)],
-        Task::MultiLabel => vec![("Labels", false), ("Before", false), ("After", false)],
-        Task::Regression => vec![("True", true), ("Before", true), ("After", true)],
+        Task::SingleLabel => {
+            vec![(tr("Label", "标签"), false), (tr("Before", "训练前"), false), (tr("After", "训练后"), false)]
+        }
+        Task::MultiLabel => {
+            vec![(tr("Labels", "标签"), false), (tr("Before", "训练前"), false), (tr("After", "训练后"), false)]
+        }
+        Task::Regression => {
+            vec![(tr("True", "真实值"), true), (tr("Before", "训练前"), true), (tr("After", "训练后"), true)]
+        }
     }
 }
 

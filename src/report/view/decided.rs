@@ -1,6 +1,7 @@
 //! The temperature and the thresholds of a run, or of the folds of a cross-validation, beside the metrics without them.
 
 use super::super::{format, input::RunInput};
+use crate::report::language::{Said, tr};
 use crate::{
     event::{Decided, Split, When},
     metrics::{Metric, Metrics},
@@ -38,28 +39,32 @@ fn of_run(run: &RunInput) -> Option<DecisionSection> {
     let mut sentences = Vec::new();
     if data.calibrate {
         let temperature = format::decimals(decided.decision.temperature, 3);
-        sentences.push(format!(
-            "Logits are divided by the temperature {temperature}, which has the least loss on the dev rows."
+        sentences.push(tr!(
+            "Logits are divided by the temperature {temperature}, which has the least loss on the dev rows.",
+            "logits 除以温度 {temperature}，它使开发集的损失最小。"
         ));
     }
     if let Some(metric) = decided.metric {
         let of_label = |(label, at): (&String, f64)| format!("“{label}” {}", format::decimals(at, 3));
         let all = listed(decided.decision.named(&run.run.labels).map(of_label));
-        sentences.push(format!(
+        sentences.push(tr!(
             "Labels are predicted from these probabilities on, which have the best {} on the dev rows: {all}.",
-            metric.name(),
+            "概率达到下列阈值即预测该标签，这些阈值使开发集的{}最好：{all}。",
+            metric.said(),
         ));
     }
     sentences.push(
-        "No test row has a part in the choice. All other numbers of this report are without it; `taper predict` and `taper eval` apply it."
+        tr("No test row has a part in the choice. All other numbers of this report are without it; `taper predict` and `taper eval` apply it.", "测试集的行不参与这一选择。本报告的其他数值都没有应用它；`taper predict` 和 `taper eval` 会应用它。")
             .into(),
     );
     let before = |split| {
         let of_split = |eval: &&crate::store::EvalRecord| eval.when == When::After && eval.split == split;
         run.evals.iter().rev().find(of_split).map(|eval| &eval.metrics)
     };
-    let splits =
-        [("dev", before(Split::Dev), Some(&decided.dev)), ("test", before(Split::Test), decided.test.as_ref())];
+    let splits = [
+        (tr("dev", "开发集"), before(Split::Dev), Some(&decided.dev)),
+        (tr("test", "测试集"), before(Split::Test), decided.test.as_ref()),
+    ];
     let splits: Vec<Beside<'_>> =
         splits.into_iter().filter_map(|(name, without, with)| Some((name, without?, with?))).collect();
     let (heads, rows) = table(run, decided, &splits);
@@ -70,11 +75,13 @@ fn of_run(run: &RunInput) -> Option<DecisionSection> {
 fn of_folds(together: &RunInput, folds: &[&RunInput]) -> Option<DecisionSection> {
     let all: Vec<&Decided> = folds.iter().map(|run| run.run.decided.as_ref()).collect::<Option<_>>()?;
     let (first, data) = (*all.first()?, &together.run.config.data);
-    let mut sentences = vec!["Each fold chooses for itself, on its own dev rows.".to_owned()];
+    let mut sentences =
+        vec![tr("Each fold chooses for itself, on its own dev rows.", "每一折各自选择，用它自己的开发集。").to_owned()];
     if data.calibrate {
         let temperatures: Vec<f64> = all.iter().map(|decided| decided.decision.temperature).collect();
-        sentences.push(format!(
+        sentences.push(tr!(
             "Logits are divided by a temperature, which has the least loss on these rows: {}.",
+            "logits 除以一个温度，它使这些行的损失最小：{}。",
             mean_and_range(&temperatures)
         ));
     }
@@ -87,14 +94,15 @@ fn of_folds(together: &RunInput, folds: &[&RunInput]) -> Option<DecisionSection>
             format!("“{label}” {}", mean_and_range(&of_folds))
         };
         let listed = listed(first.decision.named(labels).enumerate().map(of_label));
-        sentences.push(format!(
+        sentences.push(tr!(
             "Labels are predicted from these probabilities on, which have the best {} on these rows: {listed}.",
-            metric.name()
+            "概率达到下列阈值即预测该标签，这些阈值使这些行的{}最好：{listed}。",
+            metric.said()
         ));
     }
     sentences.push(
-        "These are means over the folds, with the lowest and the highest value. No test row has a part in the choice of its fold. All other \
-         numbers of this report are without it."
+        tr("These are means over the folds, with the lowest and the highest value. No test row has a part in the choice of its fold. All other \
+         numbers of this report are without it.", "这些是各折的平均值，括号内为最低值和最高值。测试集的行不参与所在折的选择。本报告的其他数值都没有应用它。")
             .into(),
     );
     let tested: Option<Vec<&Metrics>> = all.iter().map(|decided| decided.test.as_ref()).collect();
@@ -104,7 +112,7 @@ fn of_folds(together: &RunInput, folds: &[&RunInput]) -> Option<DecisionSection>
         .final_metrics
         .as_ref()
         .zip(with.as_ref())
-        .map(|(without, with)| ("out-of-fold", without, with))
+        .map(|(without, with)| (tr("out-of-fold", "折外"), without, with))
         .into_iter()
         .collect();
     let (heads, mut rows) = table(together, first, &splits);
@@ -122,7 +130,7 @@ fn mean_calibration_error(folds: &[&RunInput], all: &[&Decided]) -> Option<Vec<S
     };
     let without = mean(folds.iter().map(|run| run.run.final_metrics.as_ref()).collect())?;
     let with = mean(all.iter().map(|decided| decided.test.as_ref()).collect())?;
-    let name = format!("{}, mean of the folds", format::capital(metric.name()));
+    let name = tr!("{}, mean of the folds", "{}，各折平均", format::capital(&metric.said()));
     Some(vec![name, metric.text(without), metric.text(with)])
 }
 
@@ -138,12 +146,12 @@ fn table(run: &RunInput, decided: &Decided, splits: &[Beside<'_>]) -> (Vec<Strin
         known.push(*metric);
         is_new
     });
-    let mut heads = vec!["Metric".to_owned()];
+    let mut heads = vec![tr("Metric", "指标").to_owned()];
     heads.extend(splits.iter().flat_map(|(name, ..)| {
-        [format!("{}, without", format::capital(name)), format!("{}, with", format::capital(name))]
+        [tr!("{}, without", "{}，应用前", format::capital(name)), tr!("{}, with", "{}，应用后", format::capital(name))]
     }));
     let row = |metric: &Metric| {
-        let mut cells = vec![format::capital(metric.name())];
+        let mut cells = vec![format::capital(&metric.said())];
         cells.extend(splits.iter().flat_map(|(_, without, with)| [without, with].map(|m| value(*metric, m))));
         cells
     };
@@ -155,9 +163,13 @@ fn listed(all: impl Iterator<Item = String>) -> String {
     let mut all: Vec<String> = all.collect();
     let more = all.len().saturating_sub(MOST);
     all.truncate(MOST);
-    all.extend(
-        (more > 0).then(|| format!("and {} more (`decision.json` of the kept model)", format::count(more as u64))),
-    );
+    all.extend((more > 0).then(|| {
+        tr!(
+            "and {} more (`decision.json` of the kept model)",
+            "以及另外 {} 个（见保留模型的 `decision.json`）",
+            format::count(more as u64)
+        )
+    }));
     all.join(", ")
 }
 

@@ -1,12 +1,13 @@
 //! What the answer says of its number: whether the gain is beyond chance, how the trial was chosen, and what a user of the model gets.
 
+use crate::report::language::{Said, measured, replicate, tr};
 use crate::{
     format::by_number,
     metrics::{Metric, Metrics},
     report::{
         analysis::{Analysis, Comparison, Group},
         change, format,
-        input::{ReportInput, RunInput, split_name},
+        input::{ReportInput, RunInput},
         long_texts::few,
         means::{Mean, mean},
         same_rows::OnSameRows,
@@ -84,13 +85,14 @@ impl Gain {
         let (low, high) = (self.interval.low, self.interval.high);
         let excluded = low > 0.0 || high < 0.0;
         let verdict = match (excluded && self.p.is_none_or(|p| p < 0.05), terms.is_better(self.difference)) {
-            (true, true) => "beyond chance",
-            (true, false) => "worse, beyond chance",
-            (false, _) => "not shown beyond chance",
+            (true, true) => tr("beyond chance", "不能用偶然解释"),
+            (true, false) => tr("worse, beyond chance", "变差，且不能用偶然解释"),
+            (false, _) => tr("not shown beyond chance", "不能排除偶然"),
         };
-        let p = self.p.map_or(String::new(), |p| format!(", McNemar {}", format::p_value(p)));
-        format!(
+        let p = self.p.map_or(String::new(), |p| tr!(", McNemar {}", "，McNemar 检验 {}", format::p_value(p)));
+        tr!(
             "{} over {} (interval {} to {}{p}): {verdict}",
+            "相对{1} {0}（区间 {2} 至 {3}{p}），{verdict}",
             terms.difference(self.difference),
             self.what,
             terms.bare_difference(low),
@@ -105,8 +107,8 @@ pub(super) fn gain(terms: Terms, gains: &[Gain], rows: &str) -> Option<String> {
     if parts.is_empty() {
         return None;
     }
-    let lower = if terms.lower_is_better() { " Lower is better." } else { "" };
-    Some(format!("The gain on {rows}: {}.{lower}", parts.join("; ")))
+    let lower = if terms.lower_is_better() { tr(" Lower is better.", "越低越好。") } else { "" };
+    Some(tr!("The gain on {rows}: {}.{lower}", parts.join("; "); "在 {rows}上的提升：{}。{lower}", parts.join("；")))
 }
 
 /// How the best of several trials was chosen, and which others are as good.
@@ -116,20 +118,24 @@ pub(super) fn choice(input: &ReportInput, analysis: &Analysis, group: &Group) ->
         return None;
     }
     let metric = analysis.criterion.metric;
-    let by = format!("{} {}", split_name(analysis.criterion.split), metric.name());
-    let value = group.chosen.map_or(String::new(), |mean| format!(", {}", mean.text(metric)));
+    let by = measured(analysis.criterion.split, metric);
+    let value = group.chosen.map_or(String::new(), |mean| tr!(", {}", "（{}）", mean.text(metric)));
     // Also while only one trial is completed: the rows decide between it and the others.
     let same_rows = analysis.best().is_some_and(|best| input.runs[best].measured_on() == analysis.criterion.split);
     let rows = match same_rows {
-        true => "on the rows that it is measured on",
-        false => "without the test rows",
+        true => tr("on the rows that it is measured on", "用的就是评测它的那些行"),
+        false => tr("without the test rows", "没有用测试集的行"),
     };
     let complete = analysis.groups.iter().filter(|group| group.rank.is_some()).count();
     let of = match complete == trials {
         true => format::plural(trials, "trial"),
-        false => format!("{} ({complete} completed)", format::plural(trials, "trial")),
+        false => tr!("{} ({complete} completed)", "{}（{complete} 个已完成）", format::plural(trials, "trial")),
     };
-    Some(format!("Chosen from {of} by {by}{value}, {rows}.{}", ties(analysis, group)))
+    Some(tr!(
+        "Chosen from {of} by {by}{value}, {rows}.{}",
+        "从 {of}中按{by}{value}选出，{rows}。{}",
+        ties(analysis, group)
+    ))
 }
 
 /// The trials whose value is the best one.
@@ -143,12 +149,12 @@ fn ties(analysis: &Analysis, group: &Group) -> String {
         analysis.groups.iter().filter(same).filter(|other| other.name != group.name).map(|g| g.name.as_str()).collect();
     match others.len() {
         0 => String::new(),
-        n => format!(
+        n => tr!(
             " {} {} the same value ({}): the loss on the same rows decided, then the order of the plan.",
             format::plural(n, "other trial"),
             by_number(n as u64, "has", "have"),
             few(&others)
-        ),
+        ; "{}的值与它相同（{}）：先比较同一批行上的损失，再按计划中的顺序。", format::plural(n, "other trial"), few(&others)),
     }
 }
 
@@ -158,20 +164,27 @@ pub(super) fn second(analysis: &Analysis) -> Option<String> {
     // Of several seeds, rows are those of one run of each trial.
     let by_runs = matches!(analysis.comparison, Some(Comparison::Runs { .. }));
     let (it, that_of, the) = match by_runs && analysis.has_seeds() && !analysis.has_folds() {
-        true => ("Its best run", "that of ", "The best run of the"),
-        false => ("It", "", "The"),
+        true => (tr("Its best run", "它最好的一次运行"), tr("that of ", "的最好运行"), tr("The best run of the", "")),
+        false => (tr("It", "它"), "", tr("The", "")),
     };
     let said = |p: f64, first_is_better: bool, second: &str| {
         let p_value = format::p_value(p);
         match (p < 0.05, first_is_better) {
             (false, _) => {
-                format!("{it} is not distinguishable from {that_of}the second trial, “{second}” ({p_value}).")
+                tr!(
+                    "{it} is not distinguishable from {that_of}the second trial, “{second}” ({p_value}).",
+                    "{it}与第二名的试验“{second}”{that_of}无法区分（{p_value}）。"
+                )
             }
             (true, true) => {
-                format!("{it} is significantly better than {that_of}the second trial, “{second}” ({p_value}).")
+                tr!(
+                    "{it} is significantly better than {that_of}the second trial, “{second}” ({p_value}).",
+                    "{it}显著好于第二名的试验“{second}”{that_of}（{p_value}）。"
+                )
             }
-            (true, false) => format!(
-                "{the} second trial by the ranking, “{second}”, is significantly better on the rows of the comparison ({p_value})."
+            (true, false) => tr!(
+                "{the} second trial by the ranking, “{second}”, is significantly better on the rows of the comparison ({p_value}).",
+                "排名第二的试验“{second}”{that_of}在所比较的行上显著更好（{p_value}）。"
             ),
         }
     };
@@ -199,13 +212,23 @@ pub(super) fn ranking_metric(input: &ReportInput, analysis: &Analysis, group: &G
     if [terms.first, terms.second].contains(&metric) {
         return None;
     }
-    let dev = group.chosen.map(|mean| format!("{} {}", mean.text(metric), split_name(analysis.criterion.split)));
+    let dev = group.chosen.map(|mean| tr!("{} {}", "{1} {0}", mean.text(metric), analysis.criterion.split.said()));
     let runs: Vec<&RunInput> = group.finished.iter().map(|&run| &input.runs[run]).collect();
-    let test = on_test(&runs, metric).map(|mean| format!("{} test", mean.text(metric)));
+    let test = on_test(&runs, metric).map(|mean| tr!("{} test", "测试集 {}", mean.text(metric)));
     let parts: Vec<String> = dev.into_iter().chain(test).collect();
-    let what = if runs.len() > 1 { format!(" (means over {}s)", analysis.averaged_over()) } else { String::new() };
-    (!parts.is_empty())
-        .then(|| format!("{}, by which trials are ranked: {}{what}.", format::capital(metric.name()), parts.join(", ")))
+    let what = if runs.len() > 1 {
+        tr!(" (means over {}s)", "（对各{}取平均）", replicate(analysis.averaged_over()))
+    } else {
+        String::new()
+    };
+    (!parts.is_empty()).then(|| {
+        tr!(
+            "{}, by which trials are ranked: {}{what}.",
+            "{}（试验按它排名）：{}{what}。",
+            format::capital(&metric.said()),
+            parts.join(", ")
+        )
+    })
 }
 
 /// The mean of a metric over the completed runs that have test rows.
@@ -226,17 +249,21 @@ pub(super) fn decided(run: &RunInput, terms: Terms) -> Option<String> {
     let mut parts = Vec::new();
     for metric in [terms.first, terms.second] {
         if metrics.is_measured(metric) {
-            parts.push(format!("{} {}", metric.name(), metric.text(metrics.get(metric))));
+            parts.push(format!("{} {}", metric.said(), metric.text(metrics.get(metric))));
         }
     }
     let data = &run.run.config.data;
     let what = match (decided.metric.is_some(), data.calibrate) {
-        (true, true) => "its thresholds and its temperature",
-        (true, false) => "its thresholds",
-        _ => "its temperature",
+        (true, true) => tr("its thresholds and its temperature", "阈值和温度"),
+        (true, false) => tr("its thresholds", "阈值"),
+        _ => tr("its temperature", "温度"),
     };
-    let split = if test { "test" } else { "dev" };
-    let with = format!("With {what}, as `taper predict` applies them: {} on the {split} rows.", parts.join(", "));
+    let split = if test { tr("test", "测试集") } else { tr("dev", "开发集") };
+    let with = tr!(
+        "With {what}, as `taper predict` applies them: {} on the {split} rows.",
+        "应用{what}后（`taper predict` 就是这样做的），{split}上：{}。",
+        parts.join(", ")
+    );
     (!parts.is_empty())
         .then(|| if what == "its temperature" { with.replace("applies them", "applies it") } else { with })
 }

@@ -1,6 +1,7 @@
 //! The mistakes of the predictions that the page shows, the worst first.
 
 use super::MistakeRow;
+use crate::report::language::tr;
 use crate::{
     metrics::{Metric, Target},
     report::{
@@ -16,17 +17,26 @@ use crate::{
 /// Title of the section.
 pub(super) fn title(task: Task) -> &'static str {
     match task {
-        Task::SingleLabel | Task::MultiLabel => "Most confident mistakes",
-        Task::Regression => "Largest errors",
+        Task::SingleLabel | Task::MultiLabel => tr("Most confident mistakes", "最有把握的错误"),
+        Task::Regression => tr("Largest errors", "最大的误差"),
     }
 }
 
 /// Headings beside line and text, each with whether it is a number.
 pub(super) fn heads(task: Task) -> Vec<(&'static str, bool)> {
     match task {
-        Task::SingleLabel => vec![("Label", false), ("Predicted", false), ("Confidence", true)],
-        Task::MultiLabel => vec![("Labels", false), ("Missed", false), ("Added", false), ("Confidence", true)],
-        Task::Regression => vec![("True", true), ("Predicted", true), ("Error", true)],
+        Task::SingleLabel => {
+            vec![(tr("Label", "标签"), false), (tr("Predicted", "预测"), false), (tr("Confidence", "置信度"), true)]
+        }
+        Task::MultiLabel => vec![
+            (tr("Labels", "标签"), false),
+            (tr("Missed", "漏掉"), false),
+            (tr("Added", "多出"), false),
+            (tr("Confidence", "置信度"), true),
+        ],
+        Task::Regression => {
+            vec![(tr("True", "真实值"), true), (tr("Predicted", "预测值"), true), (tr("Error", "误差"), true)]
+        }
     }
 }
 
@@ -57,38 +67,51 @@ pub(super) fn row(run: &RunInput, task: Task, p: &PredictionRecord) -> MistakeRo
 pub(super) fn note(shown: Option<&RunInput>, task: Task, all: usize, listed: usize) -> String {
     let Some(run) = shown else { return String::new() };
     if run.predictions.is_empty() {
-        return "The predictions of this run are not stored.".into();
+        return tr("The predictions of this run are not stored.", "没有存储这次运行的预测。").into();
     }
     let rows = format::plural(run.predictions.len(), "row");
     match task {
         Task::SingleLabel | Task::MultiLabel => {
             let list = match all > listed {
-                true => format!(" The {listed} with the highest confidence are listed; mistakes.csv has all."),
+                true => tr!(
+                    " The {listed} with the highest confidence are listed; mistakes.csv has all.",
+                    "列出了置信度最高的 {listed} 个；mistakes.csv 有全部。"
+                ),
                 false => String::new(),
             };
             let what = match task {
-                Task::MultiLabel => {
+                Task::MultiLabel => tr(
                     " Missed: labels of the row that are not predicted. Added: predicted labels that it does not have. Confidence: of the \
-                     surest of these errors."
-                }
+                     surest of these errors.",
+                    "漏掉：该行有而没有预测出的标签。多出：预测了而该行没有的标签。置信度：这些错误中最有把握的一个。",
+                ),
                 _ => "",
             };
-            format!(
+            tr!(
                 "{} on {rows}.{list}{what}",
+                "{rows}中有 {}。{list}{what}",
                 format::plural(all, if what.is_empty() { "mistake" } else { "wrong set" })
             )
         }
         Task::Regression => {
             let metrics = run.run.final_metrics.as_ref();
             let mean = metrics.map(|m| m.get(Metric::Mae)).filter(|error| error.is_finite());
-            let mean =
-                mean.map_or(String::new(), |error| format!(" The mean absolute error is {}.", Metric::Mae.text(error)));
-            let several = if run.run.labels.len() > 1 { "; of several columns the largest" } else { "" };
-            let list = match all > listed {
-                true => format!(" The {listed} largest errors of {rows} are listed; mistakes.csv has all."),
-                false => format!(" All {rows} with an error are listed."),
+            let mean = mean.map_or(String::new(), |error| {
+                tr!(" The mean absolute error is {}.", "平均绝对误差是 {}。", Metric::Mae.text(error))
+            });
+            let several = if run.run.labels.len() > 1 {
+                tr("; of several columns the largest", "；有几列时取最大的")
+            } else {
+                ""
             };
-            format!("Error: predicted minus true{several}.{mean}{list}")
+            let list = match all > listed {
+                true => tr!(
+                    " The {listed} largest errors of {rows} are listed; mistakes.csv has all.",
+                    "列出了 {rows}中误差最大的 {listed} 行；mistakes.csv 有全部。"
+                ),
+                false => tr!(" All {rows} with an error are listed.", "有误差的行（共 {rows}）全部列出。"),
+            };
+            tr!("Error: predicted minus true{several}.{mean}{list}", "误差：预测值减真实值{several}。{mean}{list}")
         }
     }
 }

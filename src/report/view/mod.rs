@@ -37,11 +37,11 @@ pub struct View {
     /// Caveats about the result.
     pub caveats: Vec<String>,
     /// The first metric of the task: `accuracy`.
-    pub first: &'static str,
+    pub first: String,
     /// The same at the beginning of a sentence.
     pub first_name: String,
     /// The second metric of the task: `macro-F1`.
-    pub second: &'static str,
+    pub second: String,
     /// The same at the beginning of a sentence.
     pub second_name: String,
     /// Heading of the column of the first metric.
@@ -91,7 +91,7 @@ pub struct View {
     /// Whose predictions these are: `all folds`, the name of a run, or empty for the only one.
     pub details_of: String,
     /// Headings of the table of all metrics.
-    pub metrics_heads: Vec<&'static str>,
+    pub metrics_heads: Vec<String>,
     /// All metrics of sets of labels; of numbers, the metrics of each column. Empty if one label is predicted.
     pub metrics: Vec<Vec<String>>,
     /// What was chosen on the dev rows after training.

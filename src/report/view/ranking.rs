@@ -1,13 +1,14 @@
 //! The ranking of the trials, and the comparison of the first two.
 
 use super::{Ranking, TrialRow, facts::on_test, folds};
+use crate::report::language::{Said, and, measured_name, replicate, tr};
 use crate::{
-    format::{and, command::shell_word},
+    format::command::shell_word,
     metrics::Metric,
     report::{
         analysis::{Analysis, Comparison, Group},
         format,
-        input::{ReportInput, RunInput, split_name},
+        input::{ReportInput, RunInput},
         means::Mean,
         same_rows::{OnSameRows, error_names},
         terms::{Terms, over_rows, signed},
@@ -31,8 +32,7 @@ pub(super) fn ranking(
     if !several && !analysis.has_seeds() {
         return None;
     }
-    let ranked_by =
-        format!("{} {}", format::capital(split_name(analysis.criterion.split)), analysis.criterion.metric.name());
+    let ranked_by = measured_name(analysis.criterion.split, analysis.criterion.metric);
     let (mut rows, mut folded) = (rows(input, analysis), Vec::new());
     // Pruned and failed trials come last; the section on the sweep has them, too.
     let open = analysis
@@ -47,8 +47,16 @@ pub(super) fn ranking(
         folded = rows.split_off(shown);
     }
     Some(Ranking {
-        title: if several { "Ranking".into() } else { format!("Mean over {}s", analysis.averaged_over()) },
-        count: analysis.has_seeds().then_some(if has_folds { "Runs completed" } else { "Seeds completed" }),
+        title: if several {
+            tr("Ranking", "排名").into()
+        } else {
+            tr!("Mean over {}s", "各{}的平均", replicate(analysis.averaged_over()))
+        },
+        count: analysis.has_seeds().then_some(if has_folds {
+            tr("Runs completed", "已完成的运行")
+        } else {
+            tr("Seeds completed", "已完成的种子")
+        }),
         chosen: chosen.as_ref().map(|_| heading(analysis, &ranked_by)),
         chosen_test: chosen_test.as_ref().map(|test| heading(analysis, test)),
         first: heading(analysis, first),
@@ -67,38 +75,60 @@ fn notes(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
     if analysis.groups.len() > 1 {
         let dash = match analysis.has_seeds() {
             _ if !open => String::new(),
-            true => format!(" “–”: no rank, because not all {}s of the trial are completed.", analysis.replicate),
-            false => " “–”: no rank, because the run is not completed.".into(),
+            true => tr!(
+                " “–”: no rank, because not all {}s of the trial are completed.",
+                "“–”：没有排名，因为该试验的{}没有全部完成。",
+                replicate(analysis.replicate)
+            ),
+            false => {
+                tr(" “–”: no rank, because the run is not completed.", "“–”：没有排名，因为该运行没有完成。").into()
+            }
         };
         let name = shell_word(&input.experiment.name);
-        notes.push(format!("Best first, as in `taper list {name} --leaderboard`.{dash}"));
+        notes.push(tr!(
+            "Best first, as in `taper list {name} --leaderboard`.{dash}",
+            "最好的在前，与 `taper list {name} --leaderboard` 相同。{dash}"
+        ));
     }
     if input.runs.iter().any(|run| run.run.state == RunState::Pruned) && analysis.groups.len() > 1 {
-        notes.push("Of pruned trials, those that were trained further come first.".into());
+        notes.push(
+            tr("Of pruned trials, those that were trained further come first.", "被剪枝的试验中，训练得更久的在前。")
+                .into(),
+        );
     }
     let seed = |run: usize| input.runs[run].run.config.data.seed;
     if (1..input.runs.len()).any(|run| seed(run) != seed(0)) {
-        notes.push("Runs with a different `data.seed` are different trials, because they have other rows.".into());
+        notes.push(
+            tr(
+                "Runs with a different `data.seed` are different trials, because they have other rows.",
+                "`data.seed` 不同的运行是不同的试验，因为它们的行不同。",
+            )
+            .into(),
+        );
     }
     notes.extend(intervals(analysis));
     if analysis.has_seeds() {
-        notes.push(format!(
+        notes.push(tr!(
             "SD: sample standard deviation of the {} over {}s{}.",
-            analysis.terms.first.name(),
-            analysis.averaged_over(),
-            if analysis.terms.is_share() { ", in percentage points" } else { "" }
+            "SD：{}在各{}间的样本标准差{}。",
+            analysis.terms.first.said(),
+            replicate(analysis.averaged_over()),
+            if analysis.terms.is_share() { tr(", in percentage points", "，单位为百分点") } else { "" }
         ));
     }
     if analysis.has_folds() {
         let interval = match analysis.terms.is_single() {
-            true => " Its interval is Wilson's 95% interval over rows: how much the accuracy may differ on other rows.",
+            true => tr(
+                " Its interval is Wilson's 95% interval over rows: how much the accuracy may differ on other rows.",
+                "它的区间是各行上的 95% 威尔逊（Wilson）区间：表示在其他行上准确率可能相差多少。",
+            ),
             false => "",
         };
-        notes.push(format!(
-            "Out-of-fold: all folds together; each row is predicted once, by the model whose test fold contains it.{interval}"
+        notes.push(tr!(
+            "Out-of-fold: all folds together; each row is predicted once, by the model whose test fold contains it.{interval}", "折外（out-of-fold）：所有折合在一起；每一行被预测一次，由测试折包含它的模型预测。{interval}"
         ));
         notes.push(
-            "SD and intervals over folds are too small for other data, because the training rows of the folds overlap."
+            tr("SD and intervals over folds are too small for other data, because the training rows of the folds overlap.", "对其他数据来说，各折间的 SD 和区间偏小，因为各折的训练行有重叠。")
                 .into(),
         );
     }
@@ -125,37 +155,54 @@ fn interval_sentences(terms: Terms, means: &[(Metric, Mean)], replicate: &str) -
     let accuracies: Vec<&Mean> = means.iter().filter(|(by, _)| *by == terms.first).map(|(_, mean)| mean).collect();
     let (over_rows, a_first) = (over_rows(terms.first), terms.a_first());
     let wider = match accuracies.iter().any(|mean| mean.n > 1 && mean.rows.is_some()) {
-        true => format!(", or {over_rows} if that is wider"),
+        true => tr!(", or {over_rows} if that is wider", "，若{over_rows}更宽则用后者"),
         false => String::new(),
     };
     let kinds = [
-        (1..=1, format!("for one {replicate}"), over_rows.to_string()),
-        (2..=2, format!("for two {replicate}s"), format!("from the lower to the higher value{wider}")),
-        (3..=usize::MAX, "for three or more".into(), format!("95% Student's t interval over {replicate}s{wider}")),
+        (1..=1, tr!("for one {replicate}", "一个{replicate}时"), over_rows.to_string()),
+        (
+            2..=2,
+            tr!("for two {replicate}s", "两个{replicate}时"),
+            tr!("from the lower to the higher value{wider}", "从较低值到较高值{wider}"),
+        ),
+        (
+            3..=usize::MAX,
+            tr("for three or more", "三个及以上时").into(),
+            tr!("95% Student's t interval over {replicate}s{wider}", "各{replicate}间的 95% 学生 t 区间{wider}"),
+        ),
     ];
     let found: Vec<_> = kinds.into_iter().filter(|(n, ..)| accuracies.iter().any(|mean| n.contains(&mean.n))).collect();
     let mut sentences = Vec::new();
     match &found[..] {
         [] => {}
-        [(_, _, only)] => sentences.push(format!("In parentheses after {a_first}: {only}.")),
+        [(_, _, only)] => {
+            sentences.push(tr!("In parentheses after {a_first}: {only}.", "{a_first}后面括号内：{only}。"))
+        }
         several => {
-            let each: Vec<String> = several.iter().map(|(_, of, what)| format!("{of}, {what}")).collect();
-            sentences.push(format!("In parentheses after {a_first}: {}.", each.join("; ")));
+            let each: Vec<String> = several.iter().map(|(_, of, what)| tr!("{of}, {what}", "{of}，{what}")).collect();
+            sentences.push(tr!("In parentheses after {a_first}: {}.", each.join("; "); "{a_first}后面括号内：{}。", each.join("；")));
         }
     }
     if accuracies.iter().any(|mean| mean.n == 2) && replicate == "seed" {
-        sentences.push("Two seeds say little about how other seeds would perform.".into());
+        sentences.push(
+            tr("Two seeds say little about how other seeds would perform.", "两个种子不足以说明其他种子会怎样。")
+                .into(),
+        );
     }
     let others: Vec<&(Metric, Mean)> = means.iter().filter(|(by, mean)| *by != terms.first && mean.n > 1).collect();
-    let mut names: Vec<String> = others.iter().map(|(by, _)| by.name().to_string()).collect();
+    let mut names: Vec<String> = others.iter().map(|(by, _)| by.said()).collect();
     names.sort();
     names.dedup();
     if !names.is_empty() {
         let what = match others.iter().all(|(_, mean)| mean.n == 2) {
-            true => "from the lower to the higher value".into(),
-            false => format!("the same over {replicate}s alone"),
+            true => tr("from the lower to the higher value", "从较低值到较高值").into(),
+            false => tr!("the same over {replicate}s alone", "同样，但只看各{replicate}"),
         };
-        sentences.push(format!("After {}: {what}; none if all values are the same.", and(&names)));
+        sentences.push(tr!(
+            "After {}: {what}; none if all values are the same.",
+            "{}之后：{what}；若所有值相同则没有。",
+            and(&names)
+        ));
     }
     sentences
 }
@@ -173,16 +220,16 @@ fn rows(input: &ReportInput, analysis: &Analysis) -> Vec<TrialRow> {
             rank: group.rank.map_or(format::NOTHING.into(), |rank| rank.to_string()),
             name: group.name.clone(),
             best: best == Some(index) && group.rank.is_some() && analysis.groups.len() > 1,
-            state: group.state.word(),
-            n: format!("{} of {}", group.finished.len(), group.planned),
+            state: group.state.said(),
+            n: tr!("{} of {}", "{}/{}", group.finished.len(), group.planned),
             chosen: match group.chosen {
                 Some(mean) if group.finished.is_empty() => {
                     let steps = group.unfinished_at.as_ref().map(|steps| match steps.contains('–') {
-                        true => format!("at steps {steps}, "),
-                        false => format!("at step {steps}, "),
+                        true => tr!("at steps {steps}, ", "第 {steps} 步，"),
+                        false => tr!("at step {steps}, ", "第 {steps} 步，"),
                     });
                     let value = analysis.criterion.metric.text(mean.mean);
-                    format!("{value} ({}not final)", steps.unwrap_or_default())
+                    tr!("{value} ({}not final)", "{value}（{}非最终值）", steps.unwrap_or_default())
                 }
                 chosen => mean_text(chosen, analysis.criterion.metric),
             },
@@ -206,36 +253,56 @@ fn rows(input: &ReportInput, analysis: &Analysis) -> Vec<TrialRow> {
 /// The heading of the table's column of a metric: what its mean and its interval are over.
 fn heading(analysis: &Analysis, of: &str) -> String {
     match (analysis.has_seeds(), analysis.has_folds()) {
-        (_, true) => format!("{of}, mean over folds (interval over folds)"),
-        (true, false) => format!("{of}, mean (interval)"),
-        (false, false) => format!("{of} (interval)"),
+        (_, true) => tr!("{of}, mean over folds (interval over folds)", "{of}，各折平均（各折间的区间）"),
+        (true, false) => tr!("{of}, mean (interval)", "{of}，平均（区间）"),
+        (false, false) => tr!("{of} (interval)", "{of}（区间）"),
     }
+}
+
+/// So many rows of a split, or of all folds together.
+fn rows_on(rows: u64, on: &str) -> String {
+    tr!("{}", format::plural(rows as usize, &format!("{on} row")); "{} 行{on}数据", format::count(rows))
 }
 
 /// An interval of a difference: `−1.2 to +3.4, Welch`. Where that of shares goes beyond what a difference can be, it is cut and says so.
 fn of_difference(terms: Terms, i: Interval, how: &str) -> String {
     let most = if terms.is_share() { 1.0 } else { f64::INFINITY };
-    let cut = if i.low < -most || i.high > most { ", cut at the largest possible difference" } else { "" };
+    let cut = if i.low < -most || i.high > most {
+        tr(", cut at the largest possible difference", "，在可能的最大差异处截断")
+    } else {
+        ""
+    };
     let [low, high] = [i.low.max(-most), i.high.min(most)].map(|end| terms.bare_difference(end));
-    format!("{low} to {high}, {how}{cut}")
+    tr!("{low} to {high}, {how}{cut}", "{low} 至 {high}，{how}{cut}")
 }
 
 /// Compares the best configuration with the next, in words.
 pub(super) fn comparison(input: &ReportInput, analysis: &Analysis, c: &Comparison) -> String {
     let terms = analysis.terms;
     let verdict = |p: f64, first_is_better: bool, on: &str| match (p < 0.05, first_is_better) {
-        (false, _) => "no significant difference at the 5% level".to_string(),
-        (true, true) => format!("the first is significantly better at the 5% level{on}"),
-        (true, false) => format!("the second is significantly better at the 5% level{on}"),
+        (false, _) => tr("no significant difference at the 5% level", "在 5% 水平上没有显著差异").to_string(),
+        (true, true) => tr!("the first is significantly better at the 5% level{on}", "第一个在 5% 水平上显著更好{on}"),
+        (true, false) => {
+            tr!("the second is significantly better at the 5% level{on}", "第二个在 5% 水平上显著更好{on}")
+        }
     };
     let differ = |what: &str, d: f64, interval: Interval, how: &str| {
-        format!(" The {what} differ by {} (95% interval {}).", terms.difference(d), of_difference(terms, interval, how))
+        tr!(
+            " The {what} differ by {} (95% interval {}).",
+            "{what}相差 {}（95% 区间 {}）。",
+            terms.difference(d),
+            of_difference(terms, interval, how)
+        )
     };
     // The split that all runs are evaluated on, or a general word if they differ.
     let on = |runs: &[usize]| {
         let mut splits = runs.iter().map(|&i| input.runs[i].measured_on());
         let first = splits.next().filter(|first| splits.all(|other| other == *first));
-        if analysis.has_folds() { "out-of-fold" } else { first.map_or("final", split_name) }
+        if analysis.has_folds() {
+            tr("out-of-fold", "折外")
+        } else {
+            first.map_or(tr("final", "最终"), |split| split.said())
+        }
     };
     match c {
         Comparison::Means { first, second, differ: means } => {
@@ -244,22 +311,29 @@ pub(super) fn comparison(input: &ReportInput, analysis: &Analysis, c: &Compariso
             let group = |g: usize| {
                 let group = &analysis.groups[g];
                 let seeds = if analysis.has_folds() { group.complete.len() } else { group.finished.len() };
-                format!("“{}” ({})", group.name, format::plural(seeds, "seed"))
+                tr!("“{}” ({})", "“{}”（{}）", group.name, format::plural(seeds, "seed"))
             };
             let (first, second) = (group(*first), group(*second));
             let Some(means) = means else {
-                return format!(
+                return tr!(
                     "{first} against {second} cannot be tested: the seeds of neither differ in {on} {}, so nothing is known \
                      about how other seeds would differ.",
-                    terms.first.name()
+                    "{first} 与 {second} 无法检验：两者的种子在{on}{}上都没有差异，因此无从得知其他种子会相差多少。",
+                    terms.first.said()
                 );
             };
-            format!(
+            tr!(
                 "{first} against {second}, by mean {on} {}: {} (Welch's t-test over seeds, {}).{}",
-                terms.first.name(),
+                "{first} 对 {second}，按{on}{}的平均值：{}（种子间的韦尔奇（Welch）t 检验，{}）。{}",
+                terms.first.said(),
                 verdict(means.p, terms.is_better(means.difference), ""),
                 format::p_value(means.p),
-                differ(&format!("mean {on} {}", terms.firsts()), means.difference, means.interval, "Welch")
+                differ(
+                    &tr!("mean {on} {}", "{on}{}的平均值", terms.firsts()),
+                    means.difference,
+                    means.interval,
+                    tr("Welch", "韦尔奇（Welch）")
+                )
             )
         }
         Comparison::Runs { first, second, paired } => {
@@ -270,32 +344,42 @@ pub(super) fn comparison(input: &ReportInput, analysis: &Analysis, c: &Compariso
             let on = on(&[&first[..], second].concat());
             let (first, second) = (name(first), name(second));
             let models = match analysis.has_folds() {
-                true => "the models of all folds of both, none of which has seen the row that it predicts",
-                false => "two trained models",
+                true => tr(
+                    "the models of all folds of both, none of which has seen the row that it predicts",
+                    "两者所有折的模型，其中没有一个见过它所预测的行",
+                ),
+                false => tr("two trained models", "两个训练好的模型"),
             };
             let paired = match paired {
                 Ok(OnSameRows::Right(paired)) => paired,
                 Ok(OnSameRows::Errors { rows, test, interval }) => {
-                    let rows = format::plural(*rows as usize, &format!("{on} row"));
-                    let decided = verdict(test.p, test.mean < 0.0, " on these rows");
-                    return format!(
+                    let rows = rows_on(*rows, on);
+                    let decided = verdict(test.p, test.mean < 0.0, tr(" on these rows", "（就这些行而言）"));
+                    return tr!(
                         "“{first}” against “{second}” on the same {rows}: {decided} ({}).{} This compares {models}: with other seeds the \
                          result may differ.",
+                        "“{first}”对“{second}”，在相同的 {rows}上：{decided}（{}）。{}比较的是{models}：换用其他种子，结果可能不同。",
                         named_test(analysis, test),
                         of_errors(analysis, test.mean, *interval, on),
                     );
                 }
-                Err(why) => return format!("“{first}” and “{second}” cannot be compared row by row: {why}."),
+                Err(why) => {
+                    return tr!(
+                        "“{first}” and “{second}” cannot be compared row by row: {why}.",
+                        "“{first}”和“{second}”无法逐行比较：{why}。"
+                    );
+                }
             };
             let p = paired.mcnemar();
-            let difference = paired
-                .difference()
-                .map_or(String::new(), |(d, i)| differ(&format!("{on} accuracies"), d, i, "Agresti and Min's"));
-            format!(
+            let difference = paired.difference().map_or(String::new(), |(d, i)| {
+                differ(&tr!("{on} accuracies", "{on}准确率"), d, i, tr("Agresti and Min's", "Agresti 和 Min 的方法"))
+            });
+            tr!(
                 "“{first}” against “{second}” on the same {}: {} (exact McNemar test, {}). The first alone is right on \
                  {}, the second alone on {}.{difference} This compares {}: with other seeds the result may differ.",
-                format::plural(paired.rows() as usize, &format!("{on} row")),
-                verdict(p, paired.first_only > paired.second_only, " on these rows"),
+                "“{first}”对“{second}”，在相同的 {}上：{}（精确麦克尼马尔（McNemar）检验，{}）。只有第一个正确的有 {} 行，只有第二个正确的有 {} 行。{difference}比较的是{}：换用其他种子，结果可能不同。",
+                rows_on(paired.rows(), on),
+                verdict(p, paired.first_only > paired.second_only, tr(" on these rows", "（就这些行而言）")),
                 format::p_value(p),
                 format::count(paired.first_only),
                 format::count(paired.second_only),
@@ -309,23 +393,35 @@ pub(super) fn comparison(input: &ReportInput, analysis: &Analysis, c: &Compariso
 fn named_test(analysis: &Analysis, test: &SignFlip) -> String {
     let (of_row, _) = error_names(analysis.terms.task);
     let flips = match test.flips {
-        Some(flips) => format!("{} random flips", format::count(flips as u64)),
-        None => "exact".into(),
+        Some(flips) => tr!("{} random flips", "{} 次随机翻转", format::count(flips as u64)),
+        None => tr("exact", "精确").into(),
     };
-    format!("paired permutation test with sign flips of {of_row}, {flips}, {}", format::p_value(test.p))
+    tr!(
+        "paired permutation test with sign flips of {of_row}, {flips}, {}",
+        "对{of_row}做符号翻转的配对置换检验，{flips}，{}",
+        format::p_value(test.p)
+    )
 }
 
 /// How much the errors of two models differ.
 fn of_errors(analysis: &Analysis, difference: f64, interval: Option<Interval>, on: &str) -> String {
     let (_, of_rows) = error_names(analysis.terms.task);
     let (difference_text, text): (String, fn(f64) -> String) = match analysis.terms.task {
-        Task::MultiLabel => (format!("{} points", format::points(difference)), format::points),
+        Task::MultiLabel => (tr!("{} points", "{} 个百分点", format::points(difference)), format::points),
         Task::SingleLabel | Task::Regression => (signed(difference), signed),
     };
     let interval = interval.map_or(String::new(), |i| {
-        format!(" (95% interval {} to {}, percentile bootstrap)", text(i.low), text(i.high))
+        tr!(
+            " (95% interval {} to {}, percentile bootstrap)",
+            "（95% 区间 {} 至 {}，百分位自助法）",
+            text(i.low),
+            text(i.high)
+        )
     });
-    format!(" The {on} {of_rows} differ by {difference_text}{interval}; lower is better.")
+    tr!(
+        " The {on} {of_rows} differ by {difference_text}{interval}; lower is better.",
+        "{on}{of_rows}相差 {difference_text}{interval}；越低越好。"
+    )
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::report::language::{Said, tr};
 use crate::{
     metrics::{Metric, Metrics, Scored},
     report::{
@@ -18,11 +19,15 @@ use crate::{
 const OF_NUMBERS: [Metric; 5] = [Metric::Rmse, Metric::Mae, Metric::R2, Metric::Pearson, Metric::Spearman];
 
 /// The headings of the table.
-pub(super) fn heads(task: Task) -> Vec<&'static str> {
+pub(super) fn heads(task: Task) -> Vec<String> {
     match task {
         Task::SingleLabel => Vec::new(),
-        Task::MultiLabel => vec!["Metric", "Value (95% interval)"],
-        Task::Regression => ["Column"].into_iter().chain(OF_NUMBERS.map(Metric::name)).chain(["Rows"]).collect(),
+        Task::MultiLabel => vec![tr("Metric", "指标").into(), tr("Value (95% interval)", "值（95% 区间）").into()],
+        Task::Regression => [tr("Column", "列").into()]
+            .into_iter()
+            .chain(OF_NUMBERS.map(|metric| metric.said()))
+            .chain([tr("Rows", "行数").into()])
+            .collect(),
     }
 }
 
@@ -51,7 +56,7 @@ fn of_sets(run: &RunInput, terms: Terms, intervals: &Intervals) -> Vec<Vec<Strin
             Some(interval) => metric.text_with(value, (interval.low, interval.high)),
             None => metric.text(value),
         };
-        vec![format::capital(metric.name()), text]
+        vec![format::capital(&metric.said()), text]
     };
     terms.task.metrics().iter().filter(|metric| metrics.is_measured(**metric)).map(row).collect()
 }
@@ -65,7 +70,7 @@ fn of_numbers(run: &RunInput) -> Vec<Vec<String>> {
     };
     let names = &run.run.labels;
     if names.len() < 2 || run.predictions.is_empty() {
-        return vec![cells(names.first().map_or("all", String::as_str), metrics)];
+        return vec![cells(names.first().map_or(tr("all", "全部"), String::as_str), metrics)];
     }
     let of_column = |(column, name): (usize, &String)| {
         let scored = |(value, predicted): (f64, f64)| Scored::Values {
@@ -76,6 +81,6 @@ fn of_numbers(run: &RunInput) -> Vec<Vec<String>> {
         let rows = column_of(&run.predictions, column).into_iter().map(scored);
         cells(name, &Task::Regression.measure(std::slice::from_ref(name), rows))
     };
-    let mean = cells("mean of the columns", metrics);
+    let mean = cells(tr("mean of the columns", "各列平均"), metrics);
     names.iter().enumerate().map(of_column).chain([mean]).collect()
 }

@@ -1,7 +1,9 @@
 //! What the sweep says beyond the ranking: its axes, its budget, and what ended early.
 
 use super::Picture;
+use crate::report::language::{Said, replicate, tr};
 use crate::{
+    event::Split,
     format::by_number,
     metrics::{Better, Metric},
     report::{
@@ -56,11 +58,11 @@ pub(super) fn parts(input: &ReportInput, analysis: &Analysis, sweep: &Sweep, pic
         parts.extend(sweep.importance.as_ref().map(|importance| of_importance(sweep, importance)));
         let heat = charts.take("heatmap");
         if !heat.is_empty() {
-            parts.push(part("Two axes", Vec::new(), heat));
+            parts.push(part(tr("Two axes", "两个轴"), Vec::new(), heat));
         }
         let parallel = charts.take("parallel");
         if !parallel.is_empty() {
-            parts.push(part("All axes", Vec::new(), parallel));
+            parts.push(part(tr("All axes", "所有轴"), Vec::new(), parallel));
         }
     }
     if let Some(budget) = &sweep.budget {
@@ -95,17 +97,23 @@ fn table(heads: &[(&str, bool)], mut rows: Vec<Vec<String>>, what: &str) -> Swee
     // A few more are no reason to fold.
     let folded = if rows.len() > MOST_ROWS + 4 { rows.split_off(MOST_ROWS) } else { Vec::new() };
     let heads = heads.iter().map(|(head, number)| (head.to_string(), *number)).collect();
-    let folded_name = format!("The other {}", format::plural(folded.len(), what));
+    let folded_name = tr!("The other {}", "其余 {}", format::plural(folded.len(), what));
     SweepRows { heads, rows, folded_whole: None, folded, folded_name }
 }
 
 /// The trials with each value of each axis.
 fn effects(analysis: &Analysis, sweep: &Sweep, pictures: Vec<Picture>) -> SweepPart {
     let metric = sweep.metric;
-    let (mean, best) = (format!("Mean {} (interval)", sweep.ranked_by()), "Best trial".to_string());
-    let on_test = sweep.metric != analysis.terms.first || sweep.split != "test";
-    let first = format!("Mean final {}", analysis.terms.first.name());
-    let mut heads = vec![("Axis and value", false), ("Trials", true), (&mean[..], true), (&best[..], true)];
+    let (mean, best) =
+        (tr!("Mean {} (interval)", "平均{}（区间）", sweep.ranked_by()), tr("Best trial", "最佳试验").to_string());
+    let on_test = sweep.metric != analysis.terms.first || sweep.split != Split::Test;
+    let first = tr!("Mean final {}", "最终{}的平均", analysis.terms.first.said());
+    let mut heads = vec![
+        (tr("Axis and value", "轴与取值"), false),
+        (tr("Trials", "试验数"), true),
+        (&mean[..], true),
+        (&best[..], true),
+    ];
     if on_test {
         heads.push((&first, true));
     }
@@ -113,13 +121,13 @@ fn effects(analysis: &Analysis, sweep: &Sweep, pictures: Vec<Picture>) -> SweepP
     for (axis, effects) in sweep.axes.iter().zip(&sweep.effects) {
         for (level, effect) in axis.levels.iter().zip(effects) {
             let n = effect.mean.map_or(0, |mean| mean.n);
-            let gone = [(effect.pruned, "pruned"), (effect.failed, "failed")];
+            let gone = [(effect.pruned, tr("pruned", "被剪枝")), (effect.failed, tr("failed", "失败"))];
             let gone: Vec<String> =
-                gone.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+                gone.iter().filter(|(n, _)| *n > 0).map(|(n, what)| tr!("{n} {what}", "{what} {n}")).collect();
             let trials = match (n == effect.trials, gone.is_empty()) {
                 (true, _) => n.to_string(),
-                (false, true) => format!("{n} of {}", effect.trials),
-                (false, false) => format!("{n} of {} ({})", effect.trials, gone.join(", ")),
+                (false, true) => tr!("{n} of {}", "{n}/{}", effect.trials),
+                (false, false) => tr!("{n} of {} ({})", "{n}/{}（{}）", effect.trials, gone.join(", ")),
             };
             let or_nothing = |value: Option<f64>, by: Metric| value.map_or(format::NOTHING.into(), |v| by.text(v));
             let mut row = vec![
@@ -134,7 +142,7 @@ fn effects(analysis: &Analysis, sweep: &Sweep, pictures: Vec<Picture>) -> SweepP
             rows.push(row);
         }
     }
-    let mut part = part("Effect of each axis", Vec::new(), pictures);
+    let mut part = part(tr("Effect of each axis", "各轴的影响"), Vec::new(), pictures);
     part.sentences.extend(strongest(sweep));
     part.notes = notes_of_effects(analysis, sweep);
     part.tables.push(table(&heads, rows, "value"));
@@ -155,7 +163,11 @@ fn strongest(sweep: &Sweep) -> Option<String> {
     let trials = format::plural(sweep.points.len(), "trial");
     let first = sweep.points.first()?.mean.mean;
     if sweep.points.iter().all(|point| point.mean.mean == first) {
-        return Some(format!("The {trials} with a result do not differ in mean {}.", sweep.ranked_by()));
+        return Some(tr!(
+            "The {trials} with a result do not differ in mean {}.",
+            "有结果的 {trials}，平均{}没有差别。",
+            sweep.ranked_by()
+        ));
     }
     let means = |axis: usize| sweep.effects[axis].iter().map(|of| of.mean).enumerate();
     let spread = |axis: usize| {
@@ -171,11 +183,16 @@ fn strongest(sweep: &Sweep) -> Option<String> {
     let widest = (0..sweep.axes.len()).filter_map(spread).reduce(|a, b| if b.3 > a.3 { b } else { a });
     let (at, best, worst, _) = widest.filter(|widest| widest.3 > 0.0)?;
     let single = (0..sweep.axes.len()).any(|axis| means(axis).any(|(_, mean)| mean.is_some_and(|mean| mean.n == 1)));
-    let among = if single { ", among values with at least two trials" } else { "" };
+    let among = if single {
+        tr(", among values with at least two trials", "（只看至少有两个试验的取值）")
+    } else {
+        ""
+    };
     let axis = &sweep.axes[at];
     let level = |at: usize| format!("{}={}", plain(&axis.name), plain(&axis.levels[at].text));
-    Some(format!(
+    Some(tr!(
         "Of {trials} with a result, the mean {} changes most with {}{among}: from {} with {} to {} with {}.",
+        "在有结果的 {trials}中，平均{}随 {}{among} 变化最大：从 {}（{}）到 {}（{}）。",
         sweep.ranked_by(),
         plain(&axis.name),
         metric.text(worst.1),
@@ -187,49 +204,56 @@ fn strongest(sweep: &Sweep) -> Option<String> {
 
 fn notes_of_effects(analysis: &Analysis, sweep: &Sweep) -> Vec<String> {
     let over = if analysis.has_seeds() {
-        format!(", with its mean over {}s", analysis.averaged_over())
+        tr!(", with its mean over {}s", "（取各{}的平均）", replicate(analysis.averaged_over()))
     } else {
         String::new()
     };
-    let mut notes = vec![format!("Each trial counts once{over}.")];
+    let mut notes = vec![tr!("Each trial counts once{over}.", "每个试验计一次{over}。")];
     let counts: Vec<usize> = sweep.effects.iter().flatten().filter_map(|effect| Some(effect.mean?.n)).collect();
     let has = |n: &dyn Fn(usize) -> bool| counts.iter().any(|of| n(*of));
     let kinds = [
-        (has(&|n| n > 2), "95% Student's t interval over the trials with that value"),
-        (has(&|n| n == 2), "of two trials, the lower and the higher value"),
-        (has(&|n| n == 1), "of one trial, none"),
+        (
+            has(&|n| n > 2),
+            tr("95% Student's t interval over the trials with that value", "取该值的各试验间的 95% 学生 t 区间"),
+        ),
+        (has(&|n| n == 2), tr("of two trials, the lower and the higher value", "两个试验时，为较低值和较高值")),
+        (has(&|n| n == 1), tr("of one trial, none", "一个试验时没有")),
     ];
     let kinds: Vec<&str> = kinds.into_iter().filter(|(has, _)| *has).map(|(_, kind)| kind).collect();
     if sweep.axes.len() > 1 {
-        notes.push(format!(
+        notes.push(tr!(
             "Interval: {}. It contains what the other axes change, so an axis can have an effect although its intervals overlap.",
             kinds.join("; ")
-        ));
+        ; "区间：{}。它包含其他轴带来的变化，因此即使区间重叠，一个轴也可能有影响。", kinds.join("；")));
     } else {
-        notes.push(format!("Interval: {}.", kinds.join("; ")));
+        notes.push(tr!("Interval: {}.", kinds.join("; "); "区间：{}。", kinds.join("；")));
     }
     let pruned: usize = sweep.pruned.iter().map(|rung| rung.trials.len()).sum();
     if pruned > 0 {
-        notes.push(format!(
+        notes.push(tr!(
             "{} {} not part of any mean, because {} values are of an earlier part of training. A value whose trials were mostly pruned looks \
              better than it is: its remaining trials are those that did well.",
             format::plural(pruned, "pruned trial"),
             by_number(pruned as u64, "is", "are"),
             by_number(pruned as u64, "its", "their"),
-        ));
+        ; "{}不计入任何平均，因为它们的值来自训练的较早阶段。若某个取值的试验多数被剪枝，它看起来会比实际好：剩下的是表现好的试验。", format::plural(pruned, "pruned trial")));
     }
     let partial = sweep.points.iter().filter(|point| !point.complete).count();
     if partial > 0 {
-        notes.push(format!(
+        notes.push(tr!(
             "{} {} not all {}s completed: the mean is over those that are.",
             format::plural(partial, "trial"),
             by_number(partial as u64, "has", "have"),
             analysis.replicate
-        ));
+        ; "{}的{}没有全部完成：平均只计已完成的。", format::plural(partial, "trial"), replicate(analysis.replicate)));
     }
     if sweep.axes.iter().any(Axis::has_ranges) {
         notes.push(
-            "Numbers with more than ten values are put into ranges that hold about the same number of trials.".into(),
+            tr(
+                "Numbers with more than ten values are put into ranges that hold about the same number of trials.",
+                "不同取值超过十个的数值分成若干范围，各含数目大致相同的试验。",
+            )
+            .into(),
         );
     }
     notes
@@ -251,55 +275,73 @@ fn of_importance(sweep: &Sweep, importance: &Importance) -> SweepPart {
     let mut pairs = importance.pairs.clone();
     pairs.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     let listed = pairs.iter().take(MOST_PAIRS).filter(|(_, share)| *share >= 0.005);
-    rows.extend(
-        listed.map(|((a, b), of)| vec![format!("{} with {}, beyond both alone", name(*a), name(*b)), share(*of)]),
-    );
+    rows.extend(listed.map(|((a, b), of)| {
+        vec![
+            tr!("{} with {}, beyond both alone", "{} 与 {} 的交互（两者单独作用之外）", name(*a), name(*b)),
+            share(*of),
+        ]
+    }));
     let shown = order.len() + pairs.iter().take(MOST_PAIRS).filter(|(_, share)| *share >= 0.005).count();
     if shown < order.len() + pairs.len() || sweep.axes.len() > 2 {
         let listed: f64 = pairs.iter().take(shown - order.len()).map(|(_, share)| *share).sum();
         let rest = (1.0 - importance.main.iter().sum::<f64>() - listed).max(0.0);
-        rows.push(vec!["all other combinations".into(), share(rest)]);
+        rows.push(vec![tr("all other combinations", "其他所有组合").into(), share(rest)]);
     }
     let (first, trials) = (order[0], format::plural(importance.trials, "trial"));
     let mut part = part(
-        "Importance",
-        vec![format!(
+        tr("Importance", "重要性"),
+        vec![tr!(
             "{} alone explains {} of the variance of {} between {trials}.",
+            "{trials}之间{2}的方差，单是 {0} 就解释了 {1}。",
             name(first),
             share(importance.main[first]),
             sweep.ranked_by()
         )],
         Vec::new(),
     );
-    part.tables.push(table(&[("Axis", false), ("Share of the variance", true)], rows, "line"));
+    part.tables.push(table(
+        &[(tr("Axis", "轴"), false), (tr("Share of the variance", "方差占比"), true)],
+        rows,
+        "line",
+    ));
     part.notes.push(match importance.how {
-        How::Complete => "Computed exactly, by a functional analysis of variance: every combination of the values has one trial. Each value counts \
-                          the same."
+        How::Complete => tr("Computed exactly, by a functional analysis of variance: every combination of the values has one trial. Each value counts \
+                          the same.", "用函数型方差分析精确计算：各取值的每种组合都有一个试验，每个取值的权重相同。")
             .into(),
-        How::Forest => format!(
+        How::Forest => tr!(
             "Functional analysis of variance of a random forest (fANOVA: Hutter, Hoos and Leyton-Brown 2014) with {} trees and a fixed seed. \
              It describes the forest's predictions, which are uncertain with few trials; each value counts by how many trials have it, as if the \
-             axes were independent of each other. A difference of a few points between axes means nothing.",
+             axes were independent of each other. A difference of a few points between axes means nothing.", "用随机森林做函数型方差分析（fANOVA：Hutter、Hoos 和 Leyton-Brown 2014），{} 棵树，固定种子。它描述的是森林的预测，试验少时并不可靠；每个取值按它的试验数加权，如同各轴相互独立。轴与轴之间相差几个百分点没有意义。",
             crate::report::sweep::TREES
         ),
     });
     if let Some(noise) = importance.noise {
-        part.notes.push(format!(
+        part.notes.push(tr!(
             "Differences between seeds alone would give about {} of this variance{}.",
+            "仅种子间的差异就会造成这一方差的约 {}{}。",
             share(noise),
             match importance.how {
-                How::Complete => "; in the table it is spread over all lines, most of it over combinations",
+                How::Complete => tr(
+                    "; in the table it is spread over all lines, most of it over combinations",
+                    "；在表中它分散在各行，大部分在组合里"
+                ),
                 How::Forest => "",
             }
         ));
     }
     if !sweep.pruned.is_empty() {
         part.notes.push(
-            "Pruned trials are left out: an axis that decided which trials were pruned explains less here than it did."
+            tr("Pruned trials are left out: an axis that decided which trials were pruned explains less here than it did.", "被剪枝的试验不计入：决定哪些试验被剪枝的轴，在这里解释得比实际少。")
                 .into(),
         );
     }
-    part.notes.push("Shares depend on the values that were tried: an axis with a wider range explains more.".into());
+    part.notes.push(
+        tr(
+            "Shares depend on the values that were tried: an axis with a wider range explains more.",
+            "占比取决于尝试过的取值：范围更宽的轴解释得更多。",
+        )
+        .into(),
+    );
     part
 }
 
@@ -309,9 +351,10 @@ fn of_budget(analysis: &Analysis, sweep: &Sweep, budget: &Budget, pictures: Vec<
     let mut sentences = Vec::new();
     if let Some((found, best)) = budget.found().and_then(|at| Some((at, budget.moments[at].best?))) {
         let trial = budget.moments[found].point.map(|point| analysis.groups[sweep.points[point].group].name.as_str());
-        sentences.push(format!(
+        sentences.push(tr!(
             "The best trial{} was complete after {} of {} and {} of {}: {} {}.",
-            trial.map(|name| format!(" ({})", plain(name))).unwrap_or_default(),
+            "最佳试验{}在 {2}中的第 {1} 次、{4}中的第 {3} 步之后完成：{5} {6}。",
+            trial.map(|name| tr!(" ({})", "（{}）", plain(name))).unwrap_or_default(),
             format::count(found as u64 + 1),
             format::plural(runs, "run"),
             format::count(budget.moments[found].steps),
@@ -323,39 +366,40 @@ fn of_budget(analysis: &Analysis, sweep: &Sweep, budget: &Budget, pictures: Vec<
     let n = budget.expected.len();
     if n >= 4 {
         let (half, all) = (n.div_ceil(2), n);
-        sentences.push(format!(
-            "Half as many trials ({half}), drawn at random from these {all}, would be expected to reach {}; one trial alone {}.",
+        sentences.push(tr!(
+            "Half as many trials ({half}), drawn at random from these {all}, would be expected to reach {}; one trial alone {}.", "从这 {all} 个试验中随机抽取一半（{half} 个），预期可达到 {}；只抽一个则为 {}。",
             metric.text(budget.expected[half - 1]),
             metric.text(budget.expected[0])
         ));
     }
-    let mut part = part("Budget", sentences, pictures);
-    let direction = if metric.info().better == Better::Higher { "highest" } else { "lowest" };
+    let mut part = part(tr("Budget", "预算"), sentences, pictures);
+    let direction =
+        if metric.info().better == Better::Higher { tr("highest", "最高") } else { tr("lowest", "最低") };
     if n > 0 {
-        part.notes.push(format!(
+        part.notes.push(tr!(
             "Expected best: the mean, over all subsets of k of the trials, of their {direction} {}: the expected validation performance of Dodge \
              et al. (2019) in its unbiased form, without replacement (Tang et al. 2020). k trials are drawn at the same share of the budget as \
              of the trials. It says what this plan would have brought with fewer trials in random order; the trials of a TPE search are not \
-             independent draws: later ones are better, so its curve is too favourable for a shorter search.",
+             independent draws: later ones are better, so its curve is too favourable for a shorter search.", "预期最佳：在所有 k 个试验的子集上，{direction}{}的平均；即 Dodge 等人（2019）的预期验证表现（expected validation performance），取无偏、不放回的形式（Tang 等人 2020）。k 个试验占预算的份额与其占试验的份额相同。它表示同一计划以随机顺序做较少的试验会得到什么；TPE 搜索的试验不是独立抽取的：后面的更好，因此这条曲线对较短的搜索过于乐观。",
             sweep.ranked_by()
         ));
     }
     if budget.pruned > 0 {
-        part.notes.push(format!(
+        part.notes.push(tr!(
             "{} with the value that {} ended with, but none above the best result.",
             match budget.pruned {
                 1 => "1 pruned trial counts here".into(),
                 n => format!("{n} pruned trials count here"),
             },
             by_number(budget.pruned as u64, "it", "they")
-        ));
+        ; "{} 个被剪枝的试验计入其中，取其结束时的值，但不高于最好的结果。", budget.pruned));
     }
     if budget.failed > 0 {
-        part.notes.push(format!(
+        part.notes.push(tr!(
             "{} with a failed run {} left out of both curves.",
             format::plural(budget.failed, "trial"),
             by_number(budget.failed as u64, "is", "are")
-        ));
+        ; "{}有失败的运行，未计入两条曲线。", format::plural(budget.failed, "trial")));
     }
     part
 }
@@ -364,7 +408,8 @@ fn pruned(analysis: &Analysis, sweep: &Sweep) -> SweepPart {
     let metric = sweep.metric;
     let trials: usize = sweep.pruned.iter().map(|rung| rung.trials.len()).sum();
     let runs: usize = sweep.pruned.iter().map(PrunedGroup::runs).sum();
-    let range = |(low, high): (String, String)| if low == high { low } else { format!("{low} to {high}") };
+    let range =
+        |(low, high): (String, String)| if low == high { low } else { tr!("{low} to {high}", "{low} 至 {high}") };
     let row = |rung: &PrunedGroup| {
         let (first, last) = rung.steps();
         vec![
@@ -374,55 +419,65 @@ fn pruned(analysis: &Analysis, sweep: &Sweep) -> SweepPart {
             rung.values(metric).map_or(format::NOTHING.into(), |(a, b)| range((metric.text(a), metric.text(b)))),
             rung.went_on.to_string(),
             match (rung.by_median, rung.worst_on) {
-                (true, _) => "median of earlier trials".into(),
+                (true, _) => tr("median of earlier trials", "先前试验的中位数").into(),
                 (false, Some(worst)) => metric.text(worst),
                 (false, None) => format::NOTHING.into(),
             },
         ]
     };
-    let values = format!("Their dev {}", metric.name());
-    let on = if sweep.pruned.iter().any(|rung| rung.by_median) { "Limit" } else { "Worst that went on" };
+    let values = tr!("Their dev {}", "它们的开发集{}", metric.said());
+    let on = if sweep.pruned.iter().any(|rung| rung.by_median) {
+        tr("Limit", "界限")
+    } else {
+        tr("Worst that went on", "继续者中最差的")
+    };
     let heads = [
-        ("Rung", true),
-        ("At step", true),
-        ("Trials pruned", true),
+        (tr("Rung", "级"), true),
+        (tr("At step", "所在步"), true),
+        (tr("Trials pruned", "被剪枝的试验"), true),
         (&values[..], true),
-        ("Went on", true),
+        (tr("Went on", "继续训练"), true),
         (on, true),
     ];
     let of_trial = |trial: &crate::report::sweep::PrunedTrial| {
         vec![
             plain(&analysis.groups[trial.group].name),
-            format!("{} of {}", format::count(trial.step), format::count(trial.of)),
+            tr!("{} of {}", "{}/{}", format::count(trial.step), format::count(trial.of)),
             trial.value.map_or(format::NOTHING.into(), |value| metric.text(value)),
             if trial.reason.is_empty() { format::NOTHING.into() } else { trial.reason.clone() },
         ]
     };
     let each = sweep.pruned.iter().flat_map(|rung| rung.trials.iter().map(of_trial)).collect();
     let mut each = table(
-        &[("Trial", false), ("Ended at step", true), (&format!("Dev {}", metric.name()), true), ("Reason", false)],
+        &[
+            (tr("Trial", "试验"), false),
+            (tr("Ended at step", "结束于步"), true),
+            (&tr!("Dev {}", "开发集{}", metric.said()), true),
+            (tr("Reason", "原因"), false),
+        ],
         each,
         "pruned trial",
     );
     if trials > 4 {
         each.rows.append(&mut each.folded);
-        each.folded_whole = Some(format!("The {} and the reason of each", format::plural(trials, "pruned trial")));
+        each.folded_whole =
+            Some(tr!("The {} and the reason of each", "{}及各自的原因", format::plural(trials, "pruned trial")));
     }
     let mut part = part(
-        "Pruned trials",
-        vec![format!(
+        tr("Pruned trials", "被剪枝的试验"),
+        vec![tr!(
             "{} with {} {} pruned: the sweep's pruning rule stopped {} before the last step.",
             format::plural(trials, "trial"),
             format::plural(runs, "run"),
             by_number(trials as u64, "was", "were"),
             by_number(runs as u64, "it", "them")
-        )],
+        ; "{}（{}）被剪枝：参数搜索的剪枝规则在最后一步之前停止了它们。", format::plural(trials, "trial"), format::plural(runs, "run"))],
         Vec::new(),
     );
     part.tables = vec![table(&heads, sweep.pruned.iter().map(row).collect(), "rung"), each];
-    part.notes.push(format!(
-        "A rung is an evaluation after which trials are compared by mean dev {}. “Went on”: trials that trained further than this rung.",
-        metric.name()
+    part.notes.push(tr!(
+        "A rung is an evaluation after which trials are compared by mean dev {}. “Went on”: trials that trained further than this rung.", "级（rung）是一次评估，在它之后按开发集{}的平均值比较各试验。“继续训练”：训练超过这一级的试验。",
+        metric.said()
     ));
     part
 }
@@ -436,15 +491,22 @@ fn failed(input: &ReportInput, sweep: &Sweep) -> SweepPart {
         let at = if first == last {
             format::count(first)
         } else {
-            format!("{} to {}", format::count(first), format::count(last))
+            tr!("{} to {}", "{} 至 {}", format::count(first), format::count(last))
         };
         vec![group.reason.clone(), group.state.clone(), names.len().to_string(), at, plain(&few(&names))]
     };
-    let heads = [("Reason", false), ("State", false), ("Runs", true), ("After step", true), ("Which", false)];
+    let heads = [
+        (tr("Reason", "原因"), false),
+        (tr("State", "状态"), false),
+        (tr("Runs", "运行数"), true),
+        (tr("After step", "结束于步"), true),
+        (tr("Which", "哪些"), false),
+    ];
     let mut part = part(
-        "Failed runs",
-        vec![format!(
+        tr("Failed runs", "失败的运行"),
+        vec![tr!(
             "{} failed, for {}. Messages that differ only in numbers count as one reason; the first message is shown.",
+            "{} 失败，共 {}。只有数字不同的信息算作同一种原因；列出的是第一条。",
             format::plural(runs, "run"),
             format::plural(sweep.failures.len(), "reason")
         )],

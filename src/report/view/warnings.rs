@@ -1,14 +1,10 @@
 //! Stored warnings and those that follow from the results, grouped over the runs.
 
+use crate::report::language::{Said, tr};
 use crate::{
     metrics::Degenerate,
     plan::Metric,
-    report::{
-        baseline::Baseline,
-        cells::label_name,
-        format, high_loss,
-        input::{RunInput, split_name},
-    },
+    report::{baseline::Baseline, cells::label_name, format, high_loss, input::RunInput},
     warning::{Kind, Warning},
 };
 
@@ -73,16 +69,24 @@ pub fn warnings(sweep: &[Warning], runs: &[RunInput], said: bool) -> Vec<Warning
 /// The warning for a final evaluation that is probably not a success.
 fn of_result(run: &RunInput) -> Option<Warning> {
     let baseline = Baseline::of(run)?;
-    let split = split_name(run.measured_on());
+    let split = run.measured_on().said();
     let name = |id| label_name(run, id);
     let (metrics, metric) = run.run.used()?;
     let message = match metrics.degenerate_beside(baseline.label, metric)? {
         Degenerate::OneClass(id) => {
-            format!("predicts only one class: “{}” for every row of the {split} split", name(id))
+            tr!(
+                "predicts only one class: “{}” for every row of the {split} split",
+                "只预测一个类别：{split}的每一行都预测为“{}”",
+                name(id)
+            )
         }
         Degenerate::NoBetter { metric, .. } => {
-            let by = if metric == Metric::Accuracy { String::new() } else { format!(" ({})", metric.name()) };
-            format!("no better on the {split} split than always predicting “{}”{by}", name(baseline.label))
+            let by = if metric == Metric::Accuracy { String::new() } else { tr!(" ({})", "（{}）", metric.said()) };
+            tr!(
+                "no better on the {split} split than always predicting “{}”{by}",
+                "在{split}上不比总是预测“{}”更好{by}",
+                name(baseline.label)
+            )
         }
     };
     Some(Warning::new(Kind::Result, message))
@@ -99,8 +103,8 @@ fn run_names(names: &[&str], of: usize) -> String {
     match names.len() {
         0 => String::new(),
         _ if of == 1 => String::new(),
-        n if n == of => "all runs".into(),
-        n if n > MOST_RUNS => format!("{} and {} more", names[..MOST_RUNS].join("; "), n - MOST_RUNS),
+        n if n == of => tr("all runs", "所有运行").into(),
+        n if n > MOST_RUNS => tr!("{} and {} more", "{} 以及另外 {} 次", names[..MOST_RUNS].join("; "), n - MOST_RUNS),
         _ => names.join("; "),
     }
 }
