@@ -9,7 +9,7 @@ use clap::Args;
 use taper::{
     format::{self, command::shell_word, counted, one_line, short},
     report::{
-        ReportError,
+        Language, ReportError,
         compare::{
             self, Against, Comparison, Differs, Flip, MetricRow, PageError, Shown, Side, difference_text, interval_text,
         },
@@ -19,6 +19,7 @@ use taper::{
 
 use super::{
     Global, Unusable, common,
+    lang::Lang,
     output::{Output, unbroken},
 };
 
@@ -44,6 +45,9 @@ pub struct Compare {
     /// Replace the file of --html even if taper did not write it.
     #[arg(long, requires = "html")]
     force: bool,
+    /// Language of the page of --html: en or zh.
+    #[arg(long, value_name = "LANG", requires = "html", hide_possible_values = true)]
+    lang: Option<Lang>,
 }
 
 /// Examples of rows in each direction.
@@ -61,7 +65,14 @@ impl Compare {
         let sides: Vec<Side> = sides.collect::<Result<_>>()?;
         let comparison = compare::compare(&sides).map_err(|e| Unusable(e.into()))?;
         if let Some(path) = &self.html {
-            let page = compare::page(&sides, &comparison)?;
+            let page = match Lang::language(self.lang) {
+                Language::English => compare::page(&sides, &comparison)?,
+                // What the terminal and --json say is English.
+                other => other.during(|| -> Result<String> {
+                    let said = compare::compare(&sides).map_err(|e| Unusable(e.into()))?;
+                    Ok(compare::page(&sides, &said)?)
+                })?,
+            };
             compare::write(path, &page, self.force).map_err(|error| match error {
                 error @ (PageError::Foreign { .. }
                 | PageError::Report(ReportError::Folder { .. } | ReportError::Write { .. })) => {

@@ -19,6 +19,7 @@ mod failure;
 mod fetch;
 mod gc;
 mod input;
+mod lang;
 mod leaderboard;
 mod list;
 mod listed;

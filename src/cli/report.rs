@@ -8,10 +8,15 @@ use std::{
 
 use anyhow::{Result, anyhow};
 use clap::Args;
-use taper::{format, report, store::Store};
+use taper::{
+    format,
+    report::{self, Language},
+    store::Store,
+};
 
 use super::{
     Global, Unusable, common,
+    lang::Lang,
     output::Output,
     reports::{self, Browser, Writing},
 };
@@ -23,6 +28,7 @@ use super::{
     taper report quickstart --out docs/quickstart\n  \
     taper report quickstart --open    and open it in a browser\n  \
     taper report quickstart --watch   in another terminal, while runs train\n  \
+    taper report quickstart --lang zh in Chinese\n  \
     taper report --all                all reports, and an index page")]
 pub struct Report {
     /// Experiment: its name or its spec file.
@@ -36,6 +42,9 @@ pub struct Report {
     /// Write the reports of all experiments, and index.html with a link to each.
     #[arg(long, conflicts_with_all = ["experiment", "watch"])]
     all: bool,
+    /// Language of the pages and charts: en or zh. CSV files are English.
+    #[arg(long, value_name = "LANG", hide_possible_values = true)]
+    lang: Option<Lang>,
     /// Open the page in a browser: that of the variable BROWSER, or the system's.
     #[arg(long)]
     open: bool,
@@ -50,8 +59,11 @@ pub struct Report {
 impl Report {
     /// Writes the report and prints its files.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
-        if self.experiment.is_none() && !self.all && (self.open || self.force || self.out.is_some()) {
-            let why = "--open, --out and --force need an experiment, or --all for all of them: `taper report` alone lists the experiments";
+        if self.experiment.is_none()
+            && !self.all
+            && (self.open || self.force || self.out.is_some() || self.lang.is_some())
+        {
+            let why = "--open, --out, --lang and --force need an experiment, or --all for all of them: `taper report` alone lists the experiments";
             return Err(Unusable(anyhow!(why)).into());
         }
         let browser = if self.open { Some(Browser::find()?) } else { None };
@@ -62,14 +74,17 @@ impl Report {
             drop(store);
             // Training may take hours: what its report cannot be written to is said now.
             report::check_folder(&self.folder(global, &name), self.force).map_err(reports::explained)?;
-            if let Some(code) = reports::watch(global, &name, self.addr, browser.as_ref(), out)? {
+            if let Some(code) =
+                self.language().during(|| reports::watch(global, &name, self.addr, browser.as_ref(), out))?
+            {
                 return Ok(code);
             }
         }
         let store = common::open_existing(global)?;
         let name = common::experiment(&store, wanted)?;
         let folder = self.folder(global, &name);
-        let files = reports::write(&store, &Writing { experiment: &name, folder: &folder, force: self.force }, out)?;
+        let writing = Writing { experiment: &name, folder: &folder, force: self.force, language: self.language() };
+        let files = reports::write(&store, &writing, out)?;
         if out.json {
             out.document(&files)?;
         } else {
@@ -84,6 +99,10 @@ impl Report {
         Ok(ExitCode::SUCCESS)
     }
 
+    fn language(&self) -> Language {
+        Lang::language(self.lang)
+    }
+
     /// The folder of the report of this experiment.
     fn folder(&self, global: &Global, experiment: &str) -> PathBuf {
         self.out.clone().unwrap_or_else(|| global.runs.join("reports").join(experiment))
@@ -96,7 +115,7 @@ impl Report {
             reports::list(global, &store, out)?;
             return Ok(ExitCode::SUCCESS);
         }
-        let (index, n) = reports::write_all(global, &store, (self.out.clone(), self.force), out)?;
+        let (index, n) = reports::write_all(global, &store, (self.out.clone(), self.force, self.language()), out)?;
         if out.json {
             out.document(&[&index])?;
         } else {

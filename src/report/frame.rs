@@ -1,12 +1,42 @@
 //! What surrounds the sections of a page: its style, its script, and the policy that forbids all others.
 
+use std::borrow::Cow;
+
 use base64::{Engine, prelude::BASE64_STANDARD};
 use sha2::{Digest, Sha256};
+
+use super::language::is_chinese;
 
 const STYLE: &str = include_str!("../../templates/page/style.css");
 const SCRIPT: &str = include_str!("../../templates/page/script.js");
 /// The part of the script that refreshes a page while runs are trained.
 const LIVE: &str = include_str!("../../templates/page/live.js");
+
+/// Where the script names the language by which texts are sorted.
+const SORTED_BY: &str = "new Intl.Collator(\"en\"";
+
+/// The script, which sorts in the language of the page.
+fn script() -> Cow<'static, str> {
+    match is_chinese() {
+        false => SCRIPT.into(),
+        true => SCRIPT.replacen(SORTED_BY, "new Intl.Collator(\"zh-CN\"", 1).into(),
+    }
+}
+
+/// What the script of a live page says, in English and Chinese.
+const SAYS: [(&str, &str); 3] = [
+    ("The runs are still being trained. This page is refreshed as they are.", "运行仍在训练，本页会随之刷新。"),
+    ("The training has ended, but the last page could not be loaded.", "训练已结束，但最后的页面未能加载。"),
+    ("The server does not answer: this page is not refreshed.", "服务器没有响应：本页不再刷新。"),
+];
+
+/// That script in the language of the page.
+fn live() -> Cow<'static, str> {
+    match is_chinese() {
+        false => LIVE.into(),
+        true => SAYS.iter().fold(LIVE.to_owned(), |script, (english, chinese)| script.replace(english, chinese)).into(),
+    }
+}
 
 /// The frame of a page.
 pub struct Frame {
@@ -23,12 +53,12 @@ pub struct Frame {
 impl Frame {
     /// The frame of a page in a file.
     pub fn of_file() -> Self {
-        Self::new(SCRIPT.into(), false)
+        Self::new(script().into_owned(), false)
     }
 
     /// The frame of a page that a server refreshes. It may ask its server, and no other, for the next version.
     pub fn of_server() -> Self {
-        Self::new(format!("{SCRIPT}{LIVE}"), true)
+        Self::new(format!("{}{}", script(), live()), true)
     }
 
     fn new(script: String, live: bool) -> Self {
@@ -79,6 +109,7 @@ fn without_tags(html: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::Language;
 
     #[test]
     fn the_policy_names_exactly_the_style_and_the_script() {
@@ -90,6 +121,27 @@ mod tests {
         for text in [file.style, server.script.as_str()] {
             assert!(!text.contains("</"), "it would end the element that it is in");
         }
+    }
+
+    /// Every text that the script shows is translated: it assigns texts to `textContent` or returns them, and each has a space.
+    #[test]
+    fn the_script_speaks_the_language_of_the_page() {
+        let quoted = |script: &str| -> Vec<String> {
+            let code =
+                script.lines().map(|line| line.split("// ").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
+            let texts = code.split('"').skip(1).step_by(2).filter(|text| text.trim().contains(' '));
+            texts.map(String::from).collect()
+        };
+        let said: Vec<&str> = SAYS.iter().map(|(english, _)| *english).collect();
+        let spoken: Vec<String> = quoted(LIVE).into_iter().filter(|text| text.ends_with('.')).collect();
+        assert_eq!(spoken.iter().collect::<std::collections::BTreeSet<_>>().len(), said.len(), "{spoken:?}");
+        assert!(spoken.iter().all(|text| said.contains(&text.as_str())), "{spoken:?}");
+        assert_eq!(SCRIPT.matches(SORTED_BY).count(), 1);
+        let (file, server) = Language::Chinese.during(|| (Frame::of_file(), Frame::of_server()));
+        assert!(file.script.contains("Collator(\"zh-CN\"") && file.policy.contains(&hash(&file.script)));
+        assert!(
+            SAYS.iter().all(|(english, chinese)| server.script.contains(chinese) && !server.script.contains(english))
+        );
     }
 
     #[test]

@@ -6,9 +6,13 @@ use askama::Template;
 use serde::Serialize;
 
 use super::{
-    Leaderboard, ReportError, files, format, frame::Frame, input::split_name, staged::Staged, templates::filters,
+    Leaderboard, ReportError, files, format,
+    frame::Frame,
+    language::{counted_states, measured},
+    staged::Staged,
+    templates::filters,
 };
-use crate::store::{ExperimentRecord, RunRecord, RunState};
+use crate::store::{ExperimentRecord, RunRecord};
 
 /// What the index says of one experiment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -47,7 +51,7 @@ impl IndexEntry {
             let value = trial.value?;
             Some(IndexBest {
                 trial: if board.trials.len() > 1 { trial.name.clone() } else { String::new() },
-                metric: format!("{} {}", split_name(board.split), board.metric.name()),
+                metric: measured(board.split, board.metric),
                 value: value.text(board.metric),
                 is_final: trial.rank.is_some(),
             })
@@ -57,7 +61,7 @@ impl IndexEntry {
             experiment: experiment.name.clone(),
             description: experiment.description.clone(),
             runs: runs.len(),
-            states: RunState::counted(runs.iter().map(|run| run.state)),
+            states: counted_states(runs.iter().map(|run| run.state)),
             best,
             finished_at: finished,
         }

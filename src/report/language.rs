@@ -319,6 +319,41 @@ pub fn lines_of(first: &[u64], all: u64) -> String {
     }
 }
 
+/// Why a page that follows the training is no longer refreshed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LiveEnd {
+    /// All runs have ended.
+    Trained,
+    /// No command trains, though so many runs can still be trained.
+    Left(usize),
+    /// The server was stopped.
+    Stopped,
+}
+
+impl Said for LiveEnd {
+    type Name = String;
+
+    fn said(&self) -> String {
+        match self {
+            Self::Trained => tr(
+                "The training has ended: this page is complete, and is no longer refreshed.",
+                "训练已结束：本页已完整，不再刷新。",
+            )
+            .into(),
+            Self::Left(n) => tr_with!(
+                "No command trains this experiment now, and {} of it can still be trained: this page is no longer refreshed.",
+                "现在没有命令在训练这个实验，还有 {}可以训练：本页不再刷新。",
+                counted(*n as u64, "run")
+            ),
+            Self::Stopped => tr(
+                "`taper report --watch` was stopped: this page is no longer refreshed.",
+                "`taper report --watch` 已停止：本页不再刷新。",
+            )
+            .into(),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

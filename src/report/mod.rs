@@ -53,7 +53,7 @@ pub use folds::OutOfFold;
 pub use high_loss::{LAST_STEPS, about_result, high_loss};
 pub use index::{IndexBest, IndexEntry, check_index, index, percent_encoded};
 pub use input::{ReportInput, RunInput};
-pub use language::Language;
+pub use language::{Language, LiveEnd, Said};
 pub use leaderboard::{Leaderboard, Tested, Trial, leaderboard, leaderboard_of, replicates, trial_numbers};
 pub use long_texts::long_texts;
 pub use means::{Mean, interval_notes};

@@ -19,14 +19,14 @@ use super::{
     tables, templates,
     view::{Picture, Pictures, View},
 };
-use crate::report::language::{Said, measured, tr};
+use crate::report::language::{Language, Said, is_chinese, measured, tr};
 use crate::{metrics::Metric, task::Task};
 
 /// Writes the report into the folder `out`, creating it if needed, and returns the files written. On error no file is written.
 /// Files that no report wrote are not replaced.
 ///
 /// Text in the PNG charts is drawn with a font of this machine that has its characters. If there is none, probes and labels are
-/// identified by number, and the page lists them.
+/// identified by number, and the page lists them; the other words of the PNG charts of a Chinese report are then English.
 pub fn render(input: &ReportInput, out: &Path) -> Result<Vec<PathBuf>, ReportError> {
     render_with_fonts(input, out, system_fonts)
 }
@@ -42,17 +42,19 @@ fn system_fonts() -> Database {
     database
 }
 
+/// Chinese text: a font that has these characters is a Chinese one.
+const CHINESE: &str = "这家饭店真贴心，训练损失（验证集）";
+
 /// Whether this machine has a font with which PNG charts can show Chinese text.
 pub fn draws_chinese() -> bool {
-    const SAMPLE: &str = "这家饭店真贴心";
-    Fonts::for_texts([SAMPLE], system_fonts).is_some_and(|fonts| fonts.cover(SAMPLE))
+    Fonts::for_texts([CHINESE], system_fonts).is_some_and(|fonts| fonts.cover(CHINESE))
 }
 
 /// Like [`render`], with the fonts that `system` returns; it is called only if a chart has characters other than Latin letters.
 pub fn render_with_fonts(
     input: &ReportInput,
     out: &Path,
-    system: impl FnOnce() -> Database,
+    system: impl Fn() -> Database,
 ) -> Result<Vec<PathBuf>, ReportError> {
     write_report(input, out, false, system)
 }
@@ -69,7 +71,7 @@ fn write_report(
     input: &ReportInput,
     out: &Path,
     force: bool,
-    system: impl FnOnce() -> Database,
+    system: impl Fn() -> Database,
 ) -> Result<Vec<PathBuf>, ReportError> {
     let staged = Staged::begin(out)?;
     let written = fill(input, staged.path(), system)?;
@@ -77,26 +79,33 @@ fn write_report(
 }
 
 /// Writes all files of the report into a folder and returns their names.
-fn fill(input: &ReportInput, out: &Path, system: impl FnOnce() -> Database) -> Result<Vec<String>, ReportError> {
+fn fill(input: &ReportInput, out: &Path, system: impl Fn() -> Database) -> Result<Vec<String>, ReportError> {
     let settings = Settings::of(&input.experiment);
     let analysis = Analysis::new(input);
     let sweep = Sweep::of(input, &analysis);
-    let mut folder = Folder { out: Some(out), written: Vec::new() };
-    let pictures = folder.draw(input, &settings, &analysis, &sweep, system)?;
+    let mut folder = Folder { out: Some(out), written: Vec::new(), draws: Draws::Both };
+    let pictures = folder.draw(input, &settings, &analysis, &sweep, &system)?;
     let mut view = View::new(input, &settings, &analysis, &sweep, pictures)?;
-    view.files.clear();
-    // Empty tables are written too, for programs that read them, but the page has no link to them.
-    for (name, contents) in tables::names(input) {
-        folder.written.push(name.into());
-        if tables::write(name, input, &analysis, &out.join(name))? {
-            view.files.push((name, contents));
+    view.files = match is_chinese() {
+        false => folder.tables(input, &analysis, &sweep)?,
+        // Programs read the tables: they are the same in every language, but for what the page says of them.
+        true => {
+            let of_sweep =
+                sweep::tables(input, &analysis, &sweep)?.into_iter().map(|table| (table.name, table.contents));
+            let named: Vec<_> = tables::names(input).chain(of_sweep).collect();
+            let written = Language::English.during(|| {
+                let analysis = Analysis::new(input);
+                let sweep = Sweep::of(input, &analysis);
+                if folder.draws == Draws::Vectors {
+                    folder.draws = Draws::Bitmaps;
+                    folder.draw(input, &settings, &analysis, &sweep, &system)?;
+                }
+                folder.tables(input, &analysis, &sweep)
+            })?;
+            let said = |name: &str| named.iter().find(|(other, _)| *other == name).copied();
+            written.into_iter().filter_map(|(name, _)| said(name)).collect()
         }
-    }
-    for table in sweep::tables(input, &analysis, &sweep)? {
-        folder.written.push(table.name.into());
-        files::write(&out.join(table.name), &table.bytes)?;
-        view.files.push((table.name, table.contents));
-    }
+    };
     folder.write("report.md", &templates::markdown(&view).map_err(ReportError::Page)?)?;
     // The page is written last: if it exists, so do the other files.
     folder.write("report.html", &templates::html(&view, Frame::of_file()).map_err(ReportError::Page)?)?;
@@ -123,8 +132,8 @@ pub fn live_page(input: &ReportInput) -> Result<LivePage, ReportError> {
     let settings = Settings::of(&input.experiment);
     let analysis = Analysis::new(input);
     let sweep = Sweep::of(input, &analysis);
-    let mut folder = Folder { out: None, written: Vec::new() };
-    let pictures = folder.draw(input, &settings, &analysis, &sweep, Database::new)?;
+    let mut folder = Folder { out: None, written: Vec::new(), draws: Draws::Both };
+    let pictures = folder.draw(input, &settings, &analysis, &sweep, &Database::new)?;
     let mut view = View::new(input, &settings, &analysis, &sweep, pictures)?;
     view.files.clear();
     let html = templates::html(&view, Frame::of_server()).map_err(ReportError::Page)?;
@@ -143,6 +152,17 @@ struct Folder<'a> {
     /// `None` if only the page is wanted.
     out: Option<&'a Path>,
     written: Vec<String>,
+    draws: Draws,
+}
+
+/// Which files of the charts are written.
+#[derive(Clone, Copy, PartialEq)]
+enum Draws {
+    Both,
+    /// SVG alone: without a Chinese font, the PNG files of a Chinese report are drawn in English.
+    Vectors,
+    /// PNG alone.
+    Bitmaps,
 }
 
 impl Folder<'_> {
@@ -153,13 +173,37 @@ impl Folder<'_> {
         files::write(&out.join(name), text.as_bytes())
     }
 
+    /// Writes the tables, and returns those with a line below their header, with their contents. Empty ones are written too, for programs that
+    /// read them, but the page has no link to them.
+    fn tables(
+        &mut self,
+        input: &ReportInput,
+        analysis: &Analysis,
+        sweep: &Sweep,
+    ) -> Result<Vec<(&'static str, &'static str)>, ReportError> {
+        let Some(out) = self.out else { return Ok(Vec::new()) };
+        let mut filled = Vec::new();
+        for (name, contents) in tables::names(input) {
+            self.written.push(name.into());
+            if tables::write(name, input, analysis, &out.join(name))? {
+                filled.push((name, contents));
+            }
+        }
+        for table in sweep::tables(input, analysis, sweep)? {
+            self.written.push(table.name.into());
+            files::write(&out.join(table.name), &table.bytes)?;
+            filled.push((table.name, table.contents));
+        }
+        Ok(filled)
+    }
+
     fn draw(
         &mut self,
         input: &ReportInput,
         settings: &Settings,
         analysis: &Analysis,
         sweep: &Sweep,
-        system: impl FnOnce() -> Database,
+        system: &impl Fn() -> Database,
     ) -> Result<Pictures, ReportError> {
         let best = analysis.best().map(|i| &input.runs[i]);
         let training = curves::drawings(input, settings, analysis);
@@ -181,8 +225,14 @@ impl Folder<'_> {
         texts.extend(matrix.iter().flat_map(Chart::texts));
         texts.extend(numbers.iter().flat_map(|(scatter, _)| scatter.texts()));
         texts.extend(training.iter().chain(&changed).flat_map(|drawing| drawing.chart.drawn_texts()));
+        texts.extend(is_chinese().then_some(CHINESE));
         let fonts = Fonts::for_texts(texts, system).ok_or(ReportError::Font)?;
-        self.write("png-fonts.txt", &fonts.describe())?;
+        if is_chinese() && !fonts.cover(CHINESE) {
+            self.draws = Draws::Vectors;
+        }
+        if self.draws != Draws::Bitmaps {
+            self.write("png-fonts.txt", &fonts.describe())?;
+        }
 
         let (training, changed) = (self.drawn(training, &fonts)?, self.drawn(changed, &fonts)?);
         let mut done = Pictures { training, change: changed, ..Pictures::default() };
@@ -332,8 +382,10 @@ impl Folder<'_> {
         fonts: &Fonts,
     ) -> Result<Picture, ReportError> {
         let (svg, narrow) = (chart.svg(name, charts::WIDTH)?, chart.svg(name, charts::NARROW)?);
-        if let Some(out) = self.out {
+        if self.draws != Draws::Bitmaps && self.out.is_some() {
             self.write(&format!("{name}.svg"), &charts::standalone(&svg, alt))?;
+        }
+        if let Some(out) = self.out.filter(|_| self.draws != Draws::Vectors) {
             let png = format!("{name}.png");
             chart.png(name, fonts, &out.join(&png))?;
             self.written.push(png);

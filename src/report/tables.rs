@@ -24,6 +24,7 @@ use super::{
     swept::Swept,
     trials::kept,
 };
+use crate::report::language::tr;
 use crate::{
     event::{FailureKind, Split, When},
     metrics::{Metric, Metrics},
@@ -32,71 +33,159 @@ use crate::{
 };
 
 /// Files and their contents, in the order they are written.
-const FILES: [(&str, &str); 9] = [
-    ("runs.csv", "one line per run: trial (in the column “configuration”), swept keys, state, dev and final metrics"),
-    ("steps.csv", "every step: loss, learning rate, gradient norm"),
-    ("evaluations.csv", "every evaluation"),
-    ("metrics.csv", "every metric of each run's final evaluation; an empty value is undefined"),
-    (
-        "predictions.csv",
-        "every row of the final evaluation, with the probability of each label (if there are more than 50 labels, of \
+fn files() -> [(&'static str, &'static str); 9] {
+    [
+        (
+            "runs.csv",
+            tr(
+                "one line per run: trial (in the column “configuration”), swept keys, state, dev and final metrics",
+                "每次运行一行：试验（“configuration”列）、搜索的键、状态、开发集指标和最终指标",
+            ),
+        ),
+        ("steps.csv", tr("every step: loss, learning rate, gradient norm", "每一步：损失、学习率、梯度范数")),
+        ("evaluations.csv", tr("every evaluation", "每次评估")),
+        (
+            "metrics.csv",
+            tr(
+                "every metric of each run's final evaluation; an empty value is undefined",
+                "每次运行最终评估的全部指标；空值表示无定义",
+            ),
+        ),
+        (
+            "predictions.csv",
+            tr(
+                "every row of the final evaluation, with the probability of each label (if there are more than 50 labels, of \
          the five most probable)",
-    ),
-    ("mistakes.csv", "mistakes of the predictions on this page, the most confident first"),
-    ("probes.csv", "every score of every probe"),
-    ("classes.csv", "precision, recall and F1 of each class of each run's final evaluation"),
-    ("confusion.csv", "the confusion matrix of each run's final evaluation: the pairs that occur"),
-];
+                "最终评估的每一行，连同每个标签的概率（超过 50 个标签时为概率最高的五个）",
+            ),
+        ),
+        (
+            "mistakes.csv",
+            tr(
+                "mistakes of the predictions on this page, the most confident first",
+                "本页预测中的错误，最有把握的在前",
+            ),
+        ),
+        ("probes.csv", tr("every score of every probe", "每个探针句的每次得分")),
+        (
+            "classes.csv",
+            tr(
+                "precision, recall and F1 of each class of each run's final evaluation",
+                "每次运行最终评估中每个类别的精确率、召回率和 F1",
+            ),
+        ),
+        (
+            "confusion.csv",
+            tr(
+                "the confusion matrix of each run's final evaluation: the pairs that occur",
+                "每次运行最终评估的混淆矩阵：实际出现的配对",
+            ),
+        ),
+    ]
+}
 
 /// A table that lacks runs where there are many.
-const STEPS_OF_FIRST: (&str, &str) =
-    ("steps.csv", "every step of the runs that the charts of the training show: loss, learning rate, gradient norm");
-/// See [`STEPS_OF_FIRST`].
-const PREDICTIONS_OF_FIRST: (&str, &str) =
-    ("predictions.csv", "every row of the final evaluation of each run of the first 12 trials of the ranking");
+fn steps_of_first() -> (&'static str, &'static str) {
+    (
+        "steps.csv",
+        tr(
+            "every step of the runs that the charts of the training show: loss, learning rate, gradient norm",
+            "训练图表所画运行的每一步：损失、学习率、梯度范数",
+        ),
+    )
+}
+/// See [`steps_of_first`].
+fn predictions_of_first() -> (&'static str, &'static str) {
+    (
+        "predictions.csv",
+        tr(
+            "every row of the final evaluation of each run of the first 12 trials of the ranking",
+            "排名前 12 的试验的每次运行最终评估的每一行",
+        ),
+    )
+}
 
 /// The table of a cross-validation.
-const OUT_OF_FOLD: (&str, &str) = (
-    "out_of_fold.csv",
-    "cross-validation: for each trial and seed whose folds are all completed, every row once, as predicted by the \
+fn out_of_fold_table() -> (&'static str, &'static str) {
+    (
+        "out_of_fold.csv",
+        tr(
+            "cross-validation: for each trial and seed whose folds are all completed, every row once, as predicted by the \
      model whose test fold contains it",
-);
+            "交叉验证：对所有折都已完成的每个试验和种子，每一行各出现一次，由测试折包含它的模型预测",
+        ),
+    )
+}
 
 /// The table of sets of labels.
-const CO_OCCURRENCE: (&str, &str) =
-    ("co_occurrence.csv", "how many rows of each run's final evaluation have both of two labels: the pairs that occur");
+fn co_occurrence_table() -> (&'static str, &'static str) {
+    (
+        "co_occurrence.csv",
+        tr(
+            "how many rows of each run's final evaluation have both of two labels: the pairs that occur",
+            "每次运行最终评估中同时具有两个标签的行数：实际出现的配对",
+        ),
+    )
+}
 
 /// The tables of what training changed, if what was predicted before training is stored.
-const CHANGE: [(&str, &str); 2] = [
-    ("change.csv", "each label (or column of numbers) of the predictions on this page, before and after training"),
-    ("flips.csv", "rows whose prediction became right or wrong (of numbers: whose error became smaller or larger)"),
-];
+fn change_tables() -> [(&'static str, &'static str); 2] {
+    [
+        (
+            "change.csv",
+            tr(
+                "each label (or column of numbers) of the predictions on this page, before and after training",
+                "本页预测的每个标签（或每列数值），训练前后",
+            ),
+        ),
+        (
+            "flips.csv",
+            tr(
+                "rows whose prediction became right or wrong (of numbers: whose error became smaller or larger)",
+                "预测由错变对或由对变错的行（数值：误差变小或变大的行）",
+            ),
+        ),
+    ]
+}
 /// The table of runs with a temperature or thresholds.
-const DECISIONS: (&str, &str) = (
-    "decisions.csv",
-    "the temperature and the thresholds of each run; its metrics with them are in metrics.csv, where `when` is `decided`",
-);
+fn decision_table() -> (&'static str, &'static str) {
+    (
+        "decisions.csv",
+        tr(
+            "the temperature and the thresholds of each run; its metrics with them are in metrics.csv, where `when` is `decided`",
+            "每次运行的温度和阈值；应用它们之后的指标在 metrics.csv 中 `when` 为 `decided` 的行",
+        ),
+    )
+}
 
 /// The tables of a report: names and contents.
 pub fn names(input: &ReportInput) -> impl Iterator<Item = (&'static str, &'static str)> {
     let has = |task: Task| input.runs.iter().any(|run| run.run.config.data.task() == task);
-    let together = has(Task::MultiLabel).then_some(CO_OCCURRENCE);
+    let together = has(Task::MultiLabel).then(co_occurrence_table);
     let only_numbers = has(Task::Regression) && !has(Task::SingleLabel) && !has(Task::MultiLabel);
     let whole = is_whole(input);
     let described = move |(name, contents): (&'static str, &'static str)| match (name, only_numbers) {
-        ("steps.csv", _) if !whole => STEPS_OF_FIRST,
-        ("predictions.csv", _) if !whole => PREDICTIONS_OF_FIRST,
-        ("mistakes.csv", true) => (name, "errors of the predictions on this page, the largest first"),
-        ("predictions.csv", true) => (name, "every row of the final evaluation, with true and predicted numbers"),
+        ("steps.csv", _) if !whole => steps_of_first(),
+        ("predictions.csv", _) if !whole => predictions_of_first(),
+        ("mistakes.csv", true) => {
+            (name, tr("errors of the predictions on this page, the largest first", "本页预测的误差，最大的在前"))
+        }
+        ("predictions.csv", true) => (
+            name,
+            tr(
+                "every row of the final evaluation, with true and predicted numbers",
+                "最终评估的每一行，连同真实值和预测值",
+            ),
+        ),
         _ => (name, contents),
     };
     let folds: BTreeSet<_> = input.runs.iter().filter_map(|run| run.run.config.data.fold).collect();
     let folds = folds.len() > 1;
     let before = input.runs.iter().any(|run| !run.before.is_empty());
-    let change = CHANGE.into_iter().filter(move |_| before);
-    let decisions = has_decisions(input).then_some(DECISIONS);
-    let more = decisions.into_iter().chain(folds.then_some(OUT_OF_FOLD)).chain(change);
-    FILES.into_iter().map(described).chain(together).chain(more)
+    let change = change_tables().into_iter().filter(move |_| before);
+    let decisions = has_decisions(input).then(decision_table);
+    let more = decisions.into_iter().chain(folds.then(out_of_fold_table)).chain(change);
+    files().into_iter().map(described).chain(together).chain(more)
 }
 
 /// Writes one of [`names`], and returns whether it has a line below its header.

@@ -34,7 +34,13 @@ pub fn markdown(view: &View) -> askama::Result<String> {
 pub(super) mod filters {
     use std::fmt::Display;
 
-    use crate::report::format;
+    use crate::report::{format, language::tr};
+
+    /// A text of the template, or its Chinese translation.
+    #[askama::filter_fn]
+    pub fn zh(english: &'static str, _: &dyn askama::Values, chinese: &'static str) -> askama::Result<&'static str> {
+        Ok(tr(english, chinese))
+    }
 
     /// Escapes text so that Markdown treats none of it as markup.
     #[askama::filter_fn]

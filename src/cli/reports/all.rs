@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use taper::{
     format::{self, command::shell_word},
-    report::{self, IndexEntry, leaderboard_of},
+    report::{self, IndexEntry, Language, leaderboard_of},
     store::Store,
 };
 
@@ -60,17 +60,17 @@ pub fn list(global: &Global, store: &Store, out: &mut Output) -> Result<()> {
 pub fn write_all(
     global: &Global,
     store: &Store,
-    (folder, force): (Option<PathBuf>, bool),
+    (folder, force, language): (Option<PathBuf>, bool, Language),
     out: &Output,
 ) -> Result<(PathBuf, usize)> {
     let folder = folder.unwrap_or_else(|| global.runs.join("reports"));
     // Before any report is written.
     report::check_index(&folder, force).map_err(explained)?;
-    let entries = entries(store)?;
+    let entries = language.during(|| entries(store))?;
     for entry in &entries {
         let own = folder.join(&entry.experiment);
-        write(store, &Writing { experiment: &entry.experiment, folder: &own, force }, out)?;
+        write(store, &Writing { experiment: &entry.experiment, folder: &own, force, language }, out)?;
     }
-    let index = report::index(&entries, &folder, force).map_err(explained)?;
+    let index = language.during(|| report::index(&entries, &folder, force)).map_err(explained)?;
     Ok((index, entries.len()))
 }

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, anyhow};
 use taper::{
     execute::Planning,
     format,
-    report::{LivePage, ReportInput, live_page},
+    report::{LiveEnd, LivePage, ReportInput, Said, live_page},
     store::{RunState, Store},
 };
 
@@ -79,18 +79,17 @@ pub fn watch(
         quiet = if lasts { 0 } else { quiet + 1 };
         let open = if lasts { 0 } else { seen.open_runs(experiment)? };
         if !lasts && open == 0 {
-            server.end("The training has ended: this page is complete, and is no longer refreshed.");
+            server.end(&LiveEnd::Trained.said());
             return Ok(None);
         }
         if quiet > QUIET {
-            let left = format::counted(open as u64, "run");
-            server.end(&format!("No command trains this experiment now, and {left} of it can still be trained: this page is no longer refreshed."));
+            server.end(&LiveEnd::Left(open).said());
             return Ok(None);
         }
         let begin = Instant::now();
         while begin.elapsed() < PAUSE {
             if common::stop_requested() {
-                server.end("`taper report --watch` was stopped: this page is no longer refreshed.");
+                server.end(&LiveEnd::Stopped.said());
                 return Ok(Some(ExitCode::from(130)));
             }
             thread::sleep(LOOK);

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Result, anyhow};
 use taper::{
     format,
-    report::{self, ReportError, ReportInput},
+    report::{self, Language, ReportError, ReportInput},
     store::Store,
 };
 
@@ -26,6 +26,8 @@ pub struct Writing<'a> {
     pub folder: &'a Path,
     /// Whether files may be replaced that no report wrote.
     pub force: bool,
+    /// The language of its pages.
+    pub language: Language,
 }
 
 /// Writes a report and returns its files.
@@ -35,7 +37,7 @@ pub struct Writing<'a> {
 pub fn write(store: &Store, writing: &Writing<'_>, out: &Output) -> Result<Vec<PathBuf>> {
     let input = ReportInput::read(store, store.experiment(writing.experiment)?)?;
     let render = if writing.force { report::render_over } else { report::render };
-    let files = render(&input, writing.folder).map_err(explained)?;
+    let files = writing.language.during(|| render(&input, writing.folder)).map_err(explained)?;
     if is_empty(&input) {
         output::error(&no_runs(writing.experiment, out));
     }

@@ -118,7 +118,11 @@ impl Chart for BeforeAfterChart {
                     None => format!("{when}: {}", self.metric.text(value)),
                 },
             };
-            change.before.map(|before| value("before", before)).into_iter().chain([value("after", change.after)])
+            change
+                .before
+                .map(|before| value(tr("before", "训练前"), before))
+                .into_iter()
+                .chain([value(tr("after", "训练后"), change.after)])
         });
         Values { names: self.changes.iter().map(|change| change.name.clone()).collect(), values: values.collect() }
     }

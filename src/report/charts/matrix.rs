@@ -66,7 +66,8 @@ impl Chart for MatrixChart {
         let cells = (0..self.labels.len()).flat_map(|i| (0..self.labels.len()).map(move |j| (i, j)));
         let value = |(i, j): (usize, usize)| {
             let (count, share) = self.of(i, j);
-            let words = self.captions.map(|caption| caption.split(" (").next().unwrap_or_default());
+            let words =
+                self.captions.map(|caption| caption.split(['(', '（']).next().map(str::trim_end).unwrap_or_default());
             Value {
                 at: (left + width * (j as f64 + 0.5), TOP + height * (i as f64 + 0.5)),
                 series: Some(i),

@@ -92,7 +92,10 @@ impl Chart for MetricChart {
         let legend = LegendArea::of(&self.legend, width);
         let (x, y, _) = self.ranges();
         let frame = Frame::of((width, self.height(width)), (legend.right, legend.below), x, y);
-        let (unit, most) = (self.unit.split(" (").next().unwrap_or_default(), MOST_VALUES / self.tracks.len().max(1));
+        let (unit, most) = (
+            self.unit.split(['(', '（']).next().unwrap_or_default().trim_end(),
+            MOST_VALUES / self.tracks.len().max(1),
+        );
         let values = self.tracks.iter().flat_map(|track| {
             let series = self.legend.iter().position(|entry| entry.colour == track.colour);
             let points: Vec<_> = track.points.iter().filter(|p| p.1.is_finite()).collect();

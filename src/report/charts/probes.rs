@@ -114,7 +114,14 @@ impl Chart for ProbesChart {
             y += LINE;
             for bar in &probe.bars {
                 let middle = y + BAR / 2.0;
-                pen::text(area, (LEFT - 18.0, middle), bar.when, pen::SMALL, theme::MUTED, At::Right)?;
+                pen::text(
+                    area,
+                    (LEFT - 18.0, middle),
+                    tr(bar.when, if bar.when == "before" { "训练前" } else { "训练后" }),
+                    pen::SMALL,
+                    theme::MUTED,
+                    At::Right,
+                )?;
                 pen::fill(area, (x(0.0), y + 6.0), (x(1.0), y + BAR - 6.0), theme::GRID, 0.7)?;
                 let colour = match bar.right {
                     Some(true) => theme::GOOD,

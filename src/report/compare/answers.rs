@@ -1,6 +1,7 @@
 //! What a side predicts for each row.
 
 use super::measured::MeasuredSide;
+use crate::report::language::tr;
 use crate::{
     event::Split,
     report::{
@@ -20,10 +21,10 @@ pub struct Answers<'a> {
 /// Checks that what each run of a side predicts for the rows of this split is stored, or says why it is not.
 pub fn are_stored(side: &MeasuredSide<'_>, split: Split) -> Result<(), &'static str> {
     if !side.is_final {
-        return Err("predictions are stored of completed runs alone");
+        return Err(tr("predictions are stored of completed runs alone", "只存储已完成运行的预测"));
     }
     if side.runs.iter().any(|(run, _)| run.predictions.is_empty() || run.run.measured_on() != split) {
-        return Err("the predictions of one of them are not stored");
+        return Err(tr("the predictions of one of them are not stored", "其中一方没有存储预测"));
     }
     Ok(())
 }
@@ -42,10 +43,11 @@ impl<'a> Answers<'a> {
         };
         let seeds: Vec<Vec<&PredictionRecord>> = seeds.iter().map(|runs| by_row(runs)).collect();
         match seeds.split_first() {
-            None => Err("the folds of one of them are not all completed"),
-            Some((first, others)) if others.iter().any(|other| !are_same(first, other)) => {
-                Err("the runs of one of them were evaluated on different rows")
-            }
+            None => Err(tr("the folds of one of them are not all completed", "其中一方的折没有全部完成")),
+            Some((first, others)) if others.iter().any(|other| !are_same(first, other)) => Err(tr(
+                "the runs of one of them were evaluated on different rows",
+                "其中一方的各次运行在不同的行上评测",
+            )),
             Some(_) => Ok(Self { seeds }),
         }
     }

@@ -17,10 +17,10 @@ use super::{
     warnings::{other_rows, warnings},
     words::{Tested, sentences},
 };
+use crate::report::language::{Said, tr};
 use crate::{
     event::Split,
     metrics::Metric,
-    report::input::split_name,
     stats::{Interval, holm},
     store::RunState,
     task::Task,
@@ -142,9 +142,9 @@ pub fn compare(sides: &[Side]) -> Result<Comparison, CompareError> {
         sides: measured.sides.iter().map(shown).collect(),
         comparisons,
         correction: (tests > 1).then(|| {
-            format!(
+            tr!(
                 "{tests} comparisons with A: their p-values are corrected by Holm's method, so that the chance of finding a difference where there is \
-                 none stays at 5% for all together; the intervals are those of each alone"
+                 none stays at 5% for all together; the intervals are those of each alone", "与 A 的 {tests} 次比较：p 值用 Holm 方法校正，使得在没有差异时，所有比较合起来误报差异的机会仍为 5%；区间是各自单独的区间"
             )
         }),
         settings: settings(sides),
@@ -168,11 +168,11 @@ fn unpaired(measured: &Measured<'_>, other: &MeasuredSide<'_>, finding: &Finding
         Finding::Right(_) | Finding::Errors { .. } | Finding::Folds(..) => false,
     };
     is_apart.then(|| {
-        format!(
+        tr!(
             "the {} rows differ: {}; they cannot be compared row by row, and part of the difference may come from the rows",
-            split_name(measured.split),
+            measured.split.said(),
             other_rows(first, other)
-        )
+        ; "{}的行不同：{}；无法逐行比较，部分差异可能来自这些行", measured.split.said(), other_rows(first, other))
     })
 }
 

@@ -1,6 +1,7 @@
 //! The learning curves of all sides in one chart.
 
 use super::{Side, letter};
+use crate::report::language::{Said, tr};
 use crate::{
     event::{Split, When},
     report::{
@@ -8,7 +9,7 @@ use crate::{
         charts::{self, Curve, Drawable, LegendEntry, LossChart, MetricChart, OTHERS, PALETTE, Track, Weight},
         curves::{during_training, ended_early, one_an_epoch},
         format,
-        input::{RunInput, split_name},
+        input::RunInput,
         terms::Terms,
     },
     stats::ema,
@@ -32,15 +33,21 @@ pub struct CurveChart {
 pub fn curve_charts(sides: &[Side]) -> Result<Vec<CurveChart>, ReportError> {
     let mut curve_charts = Vec::new();
     if let Some(chart) = loss(sides) {
-        let caption = "Thin: the mean loss of each step's rows, before the update. Bold: its exponential moving average. Runs of one side have \
-                       the same colour.";
-        curve_charts.push(curve_chart("Training loss by step".into(), caption, &chart)?);
+        let caption = tr(
+            "Thin: the mean loss of each step's rows, before the update. Bold: its exponential moving average. Runs of one side have \
+                       the same colour.",
+            "细线：每一步的各行在更新前的平均损失。粗线：它的指数移动平均。同一方的运行颜色相同。",
+        );
+        curve_charts.push(curve_chart(tr("Training loss by step", "各步的训练损失").into(), caption, &chart)?);
     }
     if let Some(chart) = metric(sides) {
-        let alt = format!("{} during training", format::capital(chart.metric.name()));
+        let alt = tr!("{} during training", "训练期间的{}", format::capital(&chart.metric.said()));
         curve_charts.push(curve_chart(
             alt,
-            "Evaluations during training; the first is before the first step.",
+            tr(
+                "Evaluations during training; the first is before the first step.",
+                "训练期间的评估；第一次在第一步之前。",
+            ),
             &chart,
         )?);
     }
@@ -87,7 +94,7 @@ fn loss(sides: &[Side]) -> Option<LossChart> {
     let curves: Vec<Curve> = runs(sides).filter(|(_, run)| !run.steps.is_empty()).map(curve).collect();
     let of = Terms::of(sides.iter().flat_map(Side::records)).loss_axis();
     (!curves.is_empty()).then(|| LossChart {
-        title: "Training loss",
+        title: tr("Training loss", "训练损失"),
         curves,
         legend: legend(sides),
         smoothing: SMOOTHING,
@@ -112,8 +119,12 @@ fn metric(sides: &[Side]) -> Option<MetricChart> {
         tracks: runs(sides).map(track).collect(),
         bands: Vec::new(),
         legend: legend(sides),
-        unit: if by_epoch { "epoch (0: before training)" } else { "optimiser step (0: before training)" },
-        split: split_name(split),
+        unit: if by_epoch {
+            tr("epoch (0: before training)", "轮（0：训练前）")
+        } else {
+            tr("optimiser step (0: before training)", "优化器步（0：训练前）")
+        },
+        split: split.said(),
         baseline: None,
     })
 }

@@ -8,6 +8,7 @@ use super::{
     measured::{Measured, MeasuredSide},
     over_folds::OverFolds,
 };
+use crate::report::language::tr;
 use crate::{
     format,
     metrics::{Confusion, Metric, Metrics, Unit},
@@ -69,7 +70,7 @@ const NEAR: f64 = 1e-5;
 pub fn difference_text(metric: Metric, difference: f64) -> String {
     match metric.info().unit {
         _ if difference.is_nan() => format::NOTHING.into(),
-        Unit::Share => format!("{} points", format::points(difference)),
+        Unit::Share => tr!("{} points", "{} 个百分点", format::points(difference)),
         Unit::Nats | Unit::Plain => signed(difference),
     }
 }
@@ -111,16 +112,19 @@ pub fn metric_rows(measured: &Measured<'_>, findings: &[Finding]) -> (Vec<Metric
         };
         let (interval, method) = match &findings[i] {
             Finding::Right(paired) if is_share_of_rows(metric) => {
-                (paired.difference().map(|(_, interval)| interval), "Agresti and Min")
+                (paired.difference().map(|(_, interval)| interval), tr("Agresti and Min", "Agresti 和 Min"))
             }
             Finding::OtherRows(shares, _) if is_share_of_rows(metric) => {
-                (Some(shares.interval), "Newcombe, from two Wilson intervals")
+                (Some(shares.interval), tr("Newcombe, from two Wilson intervals", "Newcombe，由两个威尔逊区间得出"))
             }
-            Finding::Seeds(..) => (differ_over_seeds(first, other, metric).map(|d| d.interval), "Welch"),
-            Finding::Folds(..) => {
-                (over_folds.as_ref().and_then(OverFolds::test).map(|d| d.interval), "Nadeau and Bengio")
+            Finding::Seeds(..) => {
+                (differ_over_seeds(first, other, metric).map(|d| d.interval), tr("Welch", "韦尔奇（Welch）"))
             }
-            _ => (own(), "paired bootstrap"),
+            Finding::Folds(..) => (
+                over_folds.as_ref().and_then(OverFolds::test).map(|d| d.interval),
+                tr("Nadeau and Bengio", "Nadeau 和 Bengio"),
+            ),
+            _ => (own(), tr("paired bootstrap", "配对自助法（bootstrap）")),
         };
         let method = interval.map(|_| method);
         let difference = over_folds.map_or_else(|| other.mean(metric) - first.mean(metric), |over| over.difference());

@@ -7,6 +7,7 @@ use super::{
     measured::{Measured, MeasuredSide},
     over_folds::{OverFolds, have_same_folds},
 };
+use crate::report::language::{Said, tr};
 use crate::{
     metrics::Metric,
     report::same_rows::{OnSameRows, compared, error},
@@ -66,15 +67,34 @@ impl Finding {
     /// The name of the test, and of the method of the interval.
     pub fn names(&self) -> Option<(String, &'static str)> {
         Some(match self {
-            Self::Right(_) => ("exact McNemar test".into(), "Agresti and Min"),
+            Self::Right(_) => (
+                tr("exact McNemar test", "精确麦克尼马尔（McNemar）检验").into(),
+                tr("Agresti and Min", "Agresti 和 Min"),
+            ),
             Self::Errors { test, .. } => {
-                let flips = test.flips.map_or("exact".into(), |n| format!("{} flips", crate::format::count(n as u64)));
-                (format!("permutation test with sign flips, {flips}"), "paired bootstrap")
+                let flips = test.flips.map_or(tr("exact", "精确").into(), |n| {
+                    tr!("{} flips", "{} 次翻转", crate::format::count(n as u64))
+                });
+                (
+                    tr!("permutation test with sign flips, {flips}", "符号翻转的置换检验，{flips}"),
+                    tr("paired bootstrap", "配对自助法（bootstrap）"),
+                )
             }
-            Self::OtherRows(..) => ("z-test of two independent shares".into(), "Newcombe, from two Wilson intervals"),
-            Self::OtherErrors(..) => ("Welch's t-test over rows".into(), "Welch"),
-            Self::Seeds(..) => ("Welch's t-test over seeds".into(), "Welch"),
-            Self::Folds(..) => ("Nadeau and Bengio's corrected t-test over folds".into(), "Nadeau and Bengio"),
+            Self::OtherRows(..) => (
+                tr("z-test of two independent shares", "两个独立比例的 z 检验").into(),
+                tr("Newcombe, from two Wilson intervals", "Newcombe，由两个威尔逊区间得出"),
+            ),
+            Self::OtherErrors(..) => {
+                (tr("Welch's t-test over rows", "各行间的韦尔奇（Welch）t 检验").into(), tr("Welch", "韦尔奇（Welch）"))
+            }
+            Self::Seeds(..) => (
+                tr("Welch's t-test over seeds", "种子间的韦尔奇（Welch）t 检验").into(),
+                tr("Welch", "韦尔奇（Welch）"),
+            ),
+            Self::Folds(..) => (
+                tr("Nadeau and Bengio's corrected t-test over folds", "各折间的 Nadeau 和 Bengio 校正 t 检验").into(),
+                tr("Nadeau and Bengio", "Nadeau 和 Bengio"),
+            ),
             Self::Untested(_) => return None,
         })
     }
@@ -89,7 +109,11 @@ impl Finding {
 pub fn finding(measured: &Measured<'_>, other: &MeasuredSide<'_>) -> Finding {
     let first = &measured.sides[0];
     if let Some(not_final) = [first, other].into_iter().find(|side| !side.is_final) {
-        return Finding::Untested(format!("{} is not final, and its metrics still change", not_final.letter));
+        return Finding::Untested(tr!(
+            "{} is not final, and its metrics still change",
+            "{} 还不是最终结果，指标仍会变化",
+            not_final.letter
+        ));
     }
     match (first.side.folds(), other.side.folds()) {
         (Some(_), Some(_)) => folds(measured, other),
@@ -98,15 +122,21 @@ pub fn finding(measured: &Measured<'_>, other: &MeasuredSide<'_>) -> Finding {
             (None, None) => seeds(first, other, measured.terms.first),
             (one, _) => {
                 let one = if one.is_some() { first } else { other };
-                Finding::Untested(format!(
+                Finding::Untested(tr!(
                     "{} is one run, and how its value would vary with other seeds is not known: compare runs with runs, or trials with trials",
+                    "{} 是单次运行，换用其他种子时它的值会怎样变化并不清楚：请用运行比运行，用试验比试验",
                     one.letter
                 ))
             }
         },
         (of_first, _) => {
             let (with, without) = if of_first.is_some() { (first, other) } else { (other, first) };
-            Finding::Untested(format!("{} is a cross-validation and {} is not", with.letter, without.letter))
+            Finding::Untested(tr!(
+                "{} is a cross-validation and {} is not",
+                "{} 是交叉验证而 {} 不是",
+                with.letter,
+                without.letter
+            ))
         }
     }
 }
@@ -115,7 +145,7 @@ pub fn finding(measured: &Measured<'_>, other: &MeasuredSide<'_>) -> Finding {
 fn runs(measured: &Measured<'_>, other: &MeasuredSide<'_>) -> Finding {
     let first = &measured.sides[0];
     let (Some((a, of_a)), Some((b, of_b))) = (first.only(), other.only()) else {
-        return Finding::Untested("there is nothing to compare".into());
+        return Finding::Untested(tr("there is nothing to compare", "没有可比较的内容").into());
     };
     let (of_other, of_first) = match [other, first].map(|side| Answers::of(side, measured.split)) {
         [Ok(of_other), Ok(of_first)] => (of_other, of_first),
@@ -131,9 +161,10 @@ fn runs(measured: &Measured<'_>, other: &MeasuredSide<'_>) -> Finding {
     }
     if measured.terms.is_single() {
         let differ = shares_differ((of_b.right(), of_b.rows), (of_a.right(), of_a.rows));
-        return differ.map_or(Finding::Untested("one has no rows".into()), |differ| {
-            Finding::OtherRows(differ, [of_b.rows, of_a.rows])
-        });
+        return differ
+            .map_or(Finding::Untested(tr("one has no rows", "其中一方没有数据行").into()), |differ| {
+                Finding::OtherRows(differ, [of_b.rows, of_a.rows])
+            });
     }
     let labels = b.run.labels.len();
     let errors = |answers: &Answers<'_>| -> Vec<f64> {
@@ -142,28 +173,31 @@ fn runs(measured: &Measured<'_>, other: &MeasuredSide<'_>) -> Finding {
     let (x, y) = (errors(&of_other), errors(&of_first));
     let rows = [x.len() as u64, y.len() as u64];
     let differ = Sample::new(&x).zip(Sample::new(&y)).and_then(|(x, y)| welch(&x, &y));
-    differ.map_or(Finding::Untested("their errors do not vary".into()), |differ| Finding::OtherErrors(differ, rows))
+    differ.map_or(Finding::Untested(tr("their errors do not vary", "它们的误差没有变化").into()), |differ| {
+        Finding::OtherErrors(differ, rows)
+    })
 }
 
 /// Two trials of several seeds.
 fn seeds(first: &MeasuredSide<'_>, other: &MeasuredSide<'_>, metric: Metric) -> Finding {
     if let Some(few) = [first, other].into_iter().find(|side| side.values(metric).len() < 2) {
-        return Finding::Untested(format!(
+        return Finding::Untested(tr!(
             "{} is defined for {} of the {} runs of {}, and a test needs two of each side",
-            metric.name(),
+            metric.said(),
             few.values(metric).len(),
             few.runs.len(),
             few.letter
-        ));
+        ; "{3} 的 {2} 次运行中只有 {1} 次有{0}，而检验要求每一方至少两次", metric.said(), few.values(metric).len(), few.runs.len(), few.letter));
     }
     match differ_over_seeds(first, other, metric) {
         Some(differ) => {
             let n = [other, first].map(|side| side.values(metric).len());
             Finding::Seeds(differ, n, paired_by_seed(first, other, metric))
         }
-        None => Finding::Untested(format!(
+        None => Finding::Untested(tr!(
             "the seeds of neither differ in {}, so nothing is known about how other seeds would differ",
-            metric.name()
+            "两者的种子在{}上都没有差异，因此无从得知其他种子会相差多少",
+            metric.said()
         )),
     }
 }
@@ -185,16 +219,22 @@ fn paired_by_seed(first: &MeasuredSide<'_>, other: &MeasuredSide<'_>, metric: Me
 fn folds(measured: &Measured<'_>, other: &MeasuredSide<'_>) -> Finding {
     let first = &measured.sides[0];
     if first.side.folds() != other.side.folds() {
-        return Finding::Untested("they have different numbers of folds".into());
+        return Finding::Untested(tr("they have different numbers of folds", "它们的折数不同").into());
     }
     match have_same_folds(first, other, measured.split) {
         Ok(true) => {}
-        Ok(false) => return Finding::Untested("their folds have different rows".into()),
+        Ok(false) => return Finding::Untested(tr("their folds have different rows", "它们的折所含的行不同").into()),
         Err(why) => return Finding::Untested(why.into()),
     }
     let tested = OverFolds::of(first, other, measured.terms.first).and_then(|over| Some((over.test()?, over)));
     match tested {
         Some((differ, over)) => Finding::Folds(differ, over),
-        None => Finding::Untested("fewer than two folds are completed by both, or all differ by the same".into()),
+        None => Finding::Untested(
+            tr(
+                "fewer than two folds are completed by both, or all differ by the same",
+                "双方都完成的折少于两个，或者所有折的差都相同",
+            )
+            .into(),
+        ),
     }
 }

@@ -12,13 +12,13 @@ use super::{
     side::Side,
     words::interval_text,
 };
+use crate::report::language::{Said, and, counted, tr};
 use crate::{
-    format::{count, counted, short, visible},
+    format::{count, short, visible},
     metrics::Metric,
     report::{
         ReportError, files,
         frame::{Frame, with_contents},
-        input::split_name,
         templates::filters,
     },
     task::Task,
@@ -39,11 +39,11 @@ struct Page<'a> {
 impl Page<'_> {
     fn title(&self) -> String {
         let names: Vec<String> = self.c.sides.iter().map(|side| side.letter.to_string()).collect();
-        format!("Comparison of {}", crate::format::and(&names))
+        tr!("Comparison of {}", "比较 {}", and(&names))
     }
 
     fn split(&self) -> &'static str {
-        split_name(self.c.split)
+        self.c.split.said()
     }
 
     /// Text from a spec or from data, whose control characters are made visible.
@@ -53,17 +53,29 @@ impl Page<'_> {
 
     fn runs(&self, side: &super::Shown) -> String {
         match &side.runs[..] {
-            [only] => format!("run {}", short(only)),
-            runs => format!("{} of {} runs", side.measured, count(runs.len() as u64)),
+            [only] => tr!("run {}", "运行 {}", short(only)),
+            runs => {
+                tr!("{} of {} runs", side.measured, count(runs.len() as u64); "{1} 次运行中的 {0} 次", side.measured, count(runs.len() as u64))
+            }
         }
     }
 
     fn rows(&self, side: &super::Shown) -> String {
         let rows = counted(side.rows, "row");
         match side.folds {
-            Some([folds, of]) if folds < of => format!("{rows} of {folds} of {of} folds"),
+            Some([folds, of]) if folds < of => {
+                tr!("{rows} of {folds} of {of} folds", "{rows}，来自 {of} 折中的 {folds} 折")
+            }
             _ => rows,
         }
+    }
+
+    fn state(&self, side: &super::Shown) -> &'static str {
+        side.state.said()
+    }
+
+    fn metric(&self, row: &MetricRow) -> String {
+        row.metric.said()
     }
 
     fn counted(&self, n: &u64) -> String {
@@ -80,12 +92,20 @@ impl Page<'_> {
 
     /// The heading of the rows on which a side is better than the first.
     fn gained(&self, letter: &char) -> String {
-        if self.is_of_numbers() { format!("Closer in {letter}") } else { format!("Wrong in A, right in {letter}") }
+        if self.is_of_numbers() {
+            tr!("Closer in {letter}", "在 {letter} 中更接近")
+        } else {
+            tr!("Wrong in A, right in {letter}", "A 错，{letter} 对")
+        }
     }
 
     /// The heading of those on which it is worse.
     fn lost(&self, letter: &char) -> String {
-        if self.is_of_numbers() { format!("Further off in {letter}") } else { format!("Right in A, wrong in {letter}") }
+        if self.is_of_numbers() {
+            tr!("Further off in {letter}", "在 {letter} 中偏离更多")
+        } else {
+            tr!("Right in A, wrong in {letter}", "A 对，{letter} 错")
+        }
     }
 
     fn is_of_numbers(&self) -> bool {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::side::Side;
+use crate::report::language::tr;
 use crate::{
     format::{NOTHING, setting},
     report::{
@@ -93,7 +94,7 @@ fn written(value: &str) -> String {
     let is_decimal = value.contains(['.', 'e']) && value.chars().all(|c| c.is_ascii_digit() || "+-.e".contains(c));
     match value.parse::<f64>() {
         Ok(number) if is_decimal => setting(number),
-        _ if value.is_empty() => "unset".into(),
+        _ if value.is_empty() => tr("unset", "未设置").into(),
         _ => value.into(),
     }
 }

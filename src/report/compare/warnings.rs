@@ -4,11 +4,12 @@ use super::{
     measured::{Measured, MeasuredSide},
     side::Side,
 };
+use crate::report::language::{Said, and, tr};
 use crate::{
     event::{Split, When},
-    format::{and, by_number, count, short},
+    format::{by_number, count, short},
     plan::Keep,
-    report::{environment::digits_may_differ, input::split_name},
+    report::environment::digits_may_differ,
     store::RunState,
 };
 
@@ -24,13 +25,13 @@ pub fn warnings(measured: &Measured<'_>, sides: &[Side]) -> Vec<String> {
         |side: &Side| side.records().next().map(|run| (run.config.train.precision, run.config.train.engine));
     if sides.iter().any(|side| arithmetic(side) != arithmetic(&sides[0])) {
         found.push(
-            "they were trained with another precision or engine: part of the difference may come from rounding, not from the settings".into(),
+            tr("they were trained with another precision or engine: part of the difference may come from rounding, not from the settings", "它们以不同的精度或引擎训练：部分差异可能来自舍入，而不是设置").into(),
         );
     }
     if digits_may_differ(&runs) {
         found.push(
-            "they were trained on other machines or with another version of the arithmetic: the last digits of their results may differ for \
-             that reason alone"
+            tr("they were trained on other machines or with another version of the arithmetic: the last digits of their results may differ for \
+             that reason alone", "它们在不同的机器上或用不同版本的算术训练：仅此一点就可能使结果的末位数字不同")
                 .into(),
         );
     }
@@ -44,11 +45,12 @@ pub fn letters<'a>(sides: impl Iterator<Item = &'a MeasuredSide<'a>>) -> String 
 
 fn not_final(side: &MeasuredSide<'_>) -> String {
     let states = side.side.records().map(|run| run.state);
-    let state = RunState::of_several(states).word();
+    let state = RunState::of_several(states).said();
     let steps = side.runs.iter().map(|(run, _)| run.run.steps).min().unwrap_or(0);
     let total = side.runs.iter().map(|(run, _)| run.run.total_steps).max().unwrap_or(0);
-    format!(
+    tr!(
         "{} is not final ({state} at step {} of {}): its metrics are those of an evaluation during training, and nothing is tested",
+        "{} 还不是最终结果（{state}，第 {} 步，共 {} 步）：它的指标来自训练期间的一次评估，不做检验",
         side.letter,
         count(steps),
         count(total)
@@ -59,10 +61,16 @@ fn not_final(side: &MeasuredSide<'_>) -> String {
 fn incomplete(side: &MeasuredSide<'_>) -> Option<String> {
     let (n, planned) = (side.runs.len(), side.side.planned);
     let others = match side.left_out {
-        0 => "the others are not completed",
-        _ => "the folds of the others are not completed by every side",
+        0 => tr("the others are not completed", "其余的没有完成"),
+        _ => tr("the folds of the others are not completed by every side", "其余的折并非每一方都已完成"),
     };
-    (side.is_final && n < planned).then(|| format!("{} is the mean of {n} of {planned} runs: {others}", side.letter))
+    (side.is_final && n < planned).then(|| {
+        tr!(
+            "{} is the mean of {n} of {planned} runs: {others}",
+            "{} 是 {planned} 次运行中 {n} 次的平均：{others}",
+            side.letter
+        )
+    })
 }
 
 /// Sides that were chosen by the rows on which they are compared.
@@ -72,14 +80,14 @@ fn chosen(measured: &Measured<'_>) -> Vec<String> {
     if !ranked.is_empty() {
         let (were, these) = (by_number(ranked.len() as u64, "was", "were"), letters(ranked.iter().copied()));
         found.push(match measured.split {
-            Split::Test => format!(
+            Split::Test => tr!(
                 "{these} {were} chosen by the test rows, because there is no dev split: values on the same rows are optimistic"
-            ),
-            Split::Dev | Split::Train => format!(
+            ; "{these}是按测试集选出的，因为没有开发集：在同样的行上，它的值偏乐观"),
+            Split::Dev | Split::Train => tr!(
                 "{these} {were} chosen among the trials by the same {} rows: values on them are optimistic; with a test split (data.test) \
                  they would be compared on other rows",
-                split_name(measured.split)
-            ),
+                measured.split.said()
+            ; "{these}是按同样的{}从各试验中选出的：在这些行上，它的值偏乐观；若设了测试集（data.test），就会在另外的行上比较", measured.split.said()),
         });
     }
     let chooses = |side: &&MeasuredSide<'_>| {
@@ -90,9 +98,9 @@ fn chosen(measured: &Measured<'_>) -> Vec<String> {
     };
     let on_dev: Vec<_> = measured.sides.iter().filter(chooses).collect();
     if !on_dev.is_empty() && measured.split == Split::Dev {
-        found.push(format!(
+        found.push(tr!(
             "the weights of {} were chosen by the same dev rows: values on them are optimistic; with a test split (data.test) they would be \
-             compared on other rows",
+             compared on other rows", "{}的权重是按同样的开发集选出的：在这些行上，它的值偏乐观；若设了测试集（data.test），就会在另外的行上比较",
             letters(on_dev.iter().copied()),
         ));
     }
@@ -106,18 +114,18 @@ fn predicted_otherwise(measured: &Measured<'_>) -> Option<String> {
         let values = side.runs.iter().filter_map(|(run, _)| {
             let decided = run.run.decided.as_ref()?;
             let metrics = if measured.split == Split::Test { decided.test.as_ref()? } else { &decided.dev };
-            Some(format!("{} {} of run {}", metric.text(metrics.get(metric)), metric.name(), short(&run.run.key)))
+            Some(tr!("{} {} of run {}", metric.text(metrics.get(metric)), metric.said(), short(&run.run.key); "运行 {2} 的{1} {0}", metric.text(metrics.get(metric)), metric.said(), short(&run.run.key)))
         });
         let values: Vec<String> = values.collect();
-        (!values.is_empty()).then(|| format!("{}: {}", side.letter, and(&values)))
+        (!values.is_empty()).then(|| tr!("{}: {}", "{}：{}", side.letter, and(&values)))
     };
     let all: Vec<String> = measured.sides.iter().filter_map(decided).collect();
     (!all.is_empty()).then(|| {
-        format!(
+        tr!(
             "what is compared is without the temperature and the thresholds that were chosen on dev; with them on {}: {}",
-            split_name(measured.split),
+            measured.split.said(),
             all.join("; ")
-        )
+        ; "所比较的结果没有应用在开发集上选定的温度和阈值；应用之后，{}上：{}", measured.split.said(), all.join("；"))
     })
 }
 
@@ -125,13 +133,18 @@ fn predicted_otherwise(measured: &Measured<'_>) -> Option<String> {
 pub fn other_rows(first: &MeasuredSide<'_>, other: &MeasuredSide<'_>) -> String {
     let (a, b) = (first.letter, other.letter);
     let runs = [first, other].map(|side| side.runs.first().map(|(run, _)| &run.run));
-    let [Some(x), Some(y)] = runs else { return "one of them has no runs".into() };
+    let [Some(x), Some(y)] = runs else { return tr("one of them has no runs", "其中一方没有运行").into() };
     let digest = |run: &crate::store::RunRecord| run.environment.as_ref().map(|e| e.data_digest.clone());
     if digest(x) != digest(y) {
-        return format!("{a} and {b} have other data files");
+        return tr!("{a} and {b} have other data files", "{a} 和 {b} 的数据文件不同");
     }
     if x.config.data.seed != y.config.data.seed {
-        return format!("{a} and {b} have another data.seed ({} and {})", x.config.data.seed, y.config.data.seed);
+        return tr!(
+            "{a} and {b} have another data.seed ({} and {})",
+            "{a} 和 {b} 的 data.seed 不同（{} 和 {}）",
+            x.config.data.seed,
+            y.config.data.seed
+        );
     }
-    format!("{a} and {b} divide their data otherwise")
+    tr!("{a} and {b} divide their data otherwise", "{a} 和 {b} 的数据划分方式不同")
 }

@@ -7,12 +7,12 @@ use super::{
     finding::Finding,
     measured::{Measured, MeasuredSide},
 };
+use crate::report::language::{Said, counted, tr};
 use crate::{
-    format::{by_number, count, counted, points},
+    format::{by_number, count, points},
     metrics::{Metric, Unit},
     report::{
         format::p_value,
-        input::split_name,
         terms::{Terms, signed},
     },
     stats::{Interval, MeansDiffer},
@@ -37,7 +37,12 @@ impl Tested {
     fn text(&self) -> String {
         match self.holm {
             None => p_value(self.p),
-            Some((p, of)) => format!("{}; {} with Holm's correction for {of} comparisons", p_value(self.p), p_value(p)),
+            Some((p, of)) => tr!(
+                "{}; {} with Holm's correction for {of} comparisons",
+                "{}；经 Holm 方法对 {of} 次比较校正后 {}",
+                p_value(self.p),
+                p_value(p)
+            ),
         }
     }
 }
@@ -50,26 +55,30 @@ pub fn sentences(
     tested: Option<Tested>,
 ) -> Vec<String> {
     let first = &measured.sides[0];
-    let says = Says { terms: measured.terms, split: split_name(measured.split), first, other };
+    let says = Says { terms: measured.terms, split: measured.split.said(), first, other };
     let mut said = vec![says.difference(finding)];
     match (finding, tested, finding.names()) {
-        (Finding::Untested(why), ..) => said.push(format!("This was not tested: {why}.")),
+        (Finding::Untested(why), ..) => said.push(tr!("This was not tested: {why}.", "没有做检验：{why}。")),
         (_, Some(tested), Some((test, _))) => {
             let beyond = match finding {
-                Finding::Seeds(..) => ["the seeds explain", "the spread of the seeds"],
-                Finding::Folds(..) => ["the folds explain", "the spread of the folds"],
-                _ => ["chance explains", "chance"],
+                Finding::Seeds(..) => {
+                    [tr("the seeds explain", "种子所能解释的"), tr("the spread of the seeds", "种子间的波动")]
+                }
+                Finding::Folds(..) => {
+                    [tr("the folds explain", "各折所能解释的"), tr("the spread of the folds", "各折间的波动")]
+                }
+                _ => [tr("chance explains", "偶然所能解释的"), tr("chance", "偶然")],
             };
             let verdict = match tested.is_significant() {
-                true => format!("This is more than {}", beyond[0]),
-                false => format!("This is not distinguishable from {}", beyond[1]),
+                true => tr!("This is more than {}", "这超出了{}", beyond[0]),
+                false => tr!("This is not distinguishable from {}", "这与{}无法区分", beyond[1]),
             };
-            said.push(format!("{verdict} ({test}, {}).", tested.text()));
+            said.push(tr!("{verdict} ({test}, {}).", "{verdict}（{test}，{}）。", tested.text()));
         }
         _ => {}
     }
     if let Finding::Seeds(.., Some(paired)) = finding {
-        said.push(format!("Paired by seed: {} (Student's t-test).", p_value(paired.p)));
+        said.push(tr!("Paired by seed: {} (Student's t-test).", "按种子配对：{}（学生 t 检验）。", p_value(paired.p)));
     }
     said.extend(says.scope(finding));
     said
@@ -93,35 +102,47 @@ impl Says<'_> {
                 let [of_a, of_b] = self.values();
                 match paired.first_only.cmp(&paired.second_only) {
                     Ordering::Equal => {
-                        format!("{b} is right on as many of {rows} {split} rows as {a}: {of_b}{interval}.")
+                        tr!(
+                            "{b} is right on as many of {rows} {split} rows as {a}: {of_b}{interval}.",
+                            "在{split}的 {rows} 行中，{b} 与 {a} 正确的行数相同：{of_b}{interval}。"
+                        )
                     }
                     order => {
-                        let more = if order.is_gt() { "more" } else { "fewer" };
+                        let more = if order.is_gt() { tr("more", "多") } else { tr("fewer", "少") };
                         let net = count(net);
-                        format!(
-                            "{b} is right on {net} {more} of {rows} {split} rows than {a}: {of_b} against {of_a}{interval}."
+                        tr!(
+                            "{b} is right on {net} {more} of {rows} {split} rows than {a}: {of_b} against {of_a}{interval}.",
+                            "在{split}的 {rows} 行中，{b} 比 {a} {more}对 {net} 行：{of_b} 对 {of_a}{interval}。"
                         )
                     }
                 }
             }
-            Finding::Errors { rows, test, interval } => {
-                self.of_errors(test.mean, *interval, &format!("on the same {} {split} rows", count(*rows)))
-            }
+            Finding::Errors { rows, test, interval } => self.of_errors(
+                test.mean,
+                *interval,
+                &tr!("on the same {} {split} rows", "在相同的 {} 行{split}数据上", count(*rows)),
+            ),
             Finding::OtherRows(shares, [rows_b, rows_a]) => {
                 let [of_a, of_b] = self.values();
-                format!(
+                tr!(
                     "{b} is right on {of_b} of {} {split} rows, {a} on {of_a} of {} other rows{}.",
+                    "{b} 在 {} 行{split}数据中正确 {of_b}，{a} 在另外 {} 行中正确 {of_a}{}。",
                     count(*rows_b),
                     count(*rows_a),
                     within(shares.difference, Some(shares.interval))
                 )
             }
             Finding::OtherErrors(means, [rows_b, rows_a]) => {
-                let on = format!("on {} {split} rows, and of {a} on {} other rows", count(*rows_b), count(*rows_a));
+                let on = tr!(
+                    "on {} {split} rows, and of {a} on {} other rows",
+                    "在 {} 行{split}数据上（{a} 在另外 {} 行上）",
+                    count(*rows_b),
+                    count(*rows_a)
+                );
                 self.of_errors(means.difference, Some(means.interval), &on)
             }
             Finding::Seeds(means, [n_b, n_a], _) => {
-                let [over_a, over_b] = [n_a, n_b].map(|n| format!(" over {}", counted(*n as u64, "seed")));
+                let [over_a, over_b] = [n_a, n_b].map(|n| tr!(" over {}", "（{}）", counted(*n as u64, "seed")));
                 self.of_means(means, self.values(), "", [&over_a, &over_b])
             }
             Finding::Folds(means, over) => {
@@ -129,7 +150,7 @@ impl Says<'_> {
                 self.of_means(
                     means,
                     values,
-                    &format!(" over the same {}", counted(over.folds as u64, "fold")),
+                    &tr!(" over the same {}", "（相同的 {}）", counted(over.folds as u64, "fold")),
                     ["", ""],
                 )
             }
@@ -137,8 +158,12 @@ impl Says<'_> {
                 let metric = self.terms.first;
                 let difference = self.other.mean(metric) - self.first.mean(metric);
                 let [of_a, of_b] = self.values();
-                let name = metric.name();
-                format!("{b} has a {split} {name} of {of_b}, {a} of {of_a} ({}).", difference_text(metric, difference))
+                let name = metric.said();
+                tr!(
+                    "{b} has a {split} {name} of {of_b}, {a} of {of_a} ({}).",
+                    "{b} 的{split}{name}为 {of_b}，{a} 的为 {of_a}（{}）。",
+                    difference_text(metric, difference)
+                )
             }
         }
     }
@@ -162,10 +187,11 @@ impl Says<'_> {
             Unit::Share => within(means.difference, Some(means.interval)),
             Unit::Nats | Unit::Plain => within_plain(means.difference, Some(means.interval)),
         };
-        let note = if self.terms.lower_is_better() { "; lower is better" } else { "" };
-        let name = metric.name();
-        format!(
+        let note = if self.terms.lower_is_better() { tr("; lower is better", "；越低越好") } else { "" };
+        let name = metric.said();
+        tr!(
             "The mean {} {name}{over} is {of_b} for {b}{over_b} and {of_a} for {a}{over_a}{text}{note}.",
+            "{}{name}的平均值{over}：{b}{over_b} 为 {of_b}，{a}{over_a} 为 {of_a}{text}{note}。",
             self.split
         )
     }
@@ -173,14 +199,16 @@ impl Says<'_> {
     /// The errors of rows: of sets of labels a share of the labels, of numbers squares.
     fn of_errors(&self, difference: f64, interval: Option<Interval>, on: &str) -> String {
         let (a, b) = (self.first.letter, self.other.letter);
-        let more = direction(difference, "higher", "lower");
+        let more = direction(difference, tr("higher", "高"), tr("lower", "低"));
         match self.terms.task {
-            Task::Regression => format!(
+            Task::Regression => tr!(
                 "The mean squared error of {b} {on} is {more}that of {a}{}; lower is better.",
+                "{b} 的均方误差{on}{more} {a}{}；越低越好。",
                 within_plain(difference, interval)
             ),
-            Task::SingleLabel | Task::MultiLabel => format!(
+            Task::SingleLabel | Task::MultiLabel => tr!(
                 "The share of labels that {b} predicts wrongly {on} is {more}that of {a}{}; lower is better.",
+                "{b} {on}预测错误的标签比例{more} {a}{}；越低越好。",
                 within(difference, interval)
             ),
         }
@@ -190,16 +218,16 @@ impl Says<'_> {
     fn scope(&self, finding: &Finding) -> Option<String> {
         match finding {
             Finding::Right(_) | Finding::Errors { .. } | Finding::OtherRows(..) | Finding::OtherErrors(..) => {
-                Some("This compares two trained models: with other seeds the result may differ.".into())
+                Some(tr("This compares two trained models: with other seeds the result may differ.", "比较的是两个训练好的模型：换用其他种子，结果可能不同。").into())
             }
             Finding::Seeds(_, n, _) => {
                 let least = n[0].min(n[1]);
                 (least < 3).then(|| {
-                    format!("{} {} little about how others would perform.", counted(least as u64, "seed"), by_number(least as u64, "says", "say"))
+                    tr!("{} {} little about how others would perform.", counted(least as u64, "seed"), by_number(least as u64, "says", "say"); "{}不足以说明其他种子会怎样。", counted(least as u64, "seed"))
                 })
             }
             Finding::Folds(..) => Some(
-                "The correction for the training rows that folds share is a rule of thumb, and with few folds only large differences are found.".into(),
+                tr("The correction for the training rows that folds share is a rule of thumb, and with few folds only large differences are found.", "对各折共有训练行的校正只是经验法则；折数少时，只能发现较大的差异。").into(),
             ),
             Finding::Untested(_) => None,
         }
@@ -209,30 +237,32 @@ impl Says<'_> {
 /// The beginning of `higher than `, or of `equal to `.
 fn direction(difference: f64, higher: &str, lower: &str) -> String {
     match difference {
-        d if d > 0.0 => format!("{higher} than "),
-        d if d < 0.0 => format!("{lower} than "),
-        _ => "the same as ".into(),
+        d if d > 0.0 => tr!("{higher} than ", "{higher}于"),
+        d if d < 0.0 => tr!("{lower} than ", "{lower}于"),
+        _ => tr("the same as ", "等于").into(),
     }
 }
 
 /// ` (+0.6 points, 95% interval +0.1 to +1.1)`, cut at what a difference of shares can be.
 fn within(difference: f64, interval: Option<Interval>) -> String {
     let end = |value: f64| points(value.clamp(-1.0, 1.0));
-    let interval = interval.map_or(String::new(), |i| format!(", 95% interval {} to {}", end(i.low), end(i.high)));
-    format!(" ({} points{interval})", points(difference))
+    let interval = interval
+        .map_or(String::new(), |i| tr!(", 95% interval {} to {}", "，95% 区间 {} 至 {}", end(i.low), end(i.high)));
+    tr!(" ({} points{interval})", "（{} 个百分点{interval}）", points(difference))
 }
 
 fn within_plain(difference: f64, interval: Option<Interval>) -> String {
-    let interval =
-        interval.map_or(String::new(), |i| format!(", 95% interval {} to {}", signed(i.low), signed(i.high)));
-    format!(" ({}{interval})", signed(difference))
+    let interval = interval.map_or(String::new(), |i| {
+        tr!(", 95% interval {} to {}", "，95% 区间 {} 至 {}", signed(i.low), signed(i.high))
+    });
+    tr!(" ({}{interval})", "（{}{interval}）", signed(difference))
 }
 
 /// An interval of a difference of a metric: `+0.1 to +1.1`.
 pub fn interval_text(metric: Metric, i: Interval) -> String {
     match metric.info().unit {
-        Unit::Share => format!("{} to {}", points(i.low.clamp(-1.0, 1.0)), points(i.high.clamp(-1.0, 1.0))),
-        Unit::Nats | Unit::Plain => format!("{} to {}", signed(i.low), signed(i.high)),
+        Unit::Share => tr!("{} to {}", "{} 至 {}", points(i.low.clamp(-1.0, 1.0)), points(i.high.clamp(-1.0, 1.0))),
+        Unit::Nats | Unit::Plain => tr!("{} to {}", "{} 至 {}", signed(i.low), signed(i.high)),
     }
 }
 

@@ -277,6 +277,8 @@ pub struct TrialRow {
     pub best: bool,
     /// Its state in a word.
     pub state: &'static str,
+    /// The same as the page's style names it.
+    pub state_class: &'static str,
     /// Runs with a result, of those planned.
     pub n: String,
     /// The value that ranks it: the mean with the interval that the leaderboard shows.

@@ -221,6 +221,7 @@ fn rows(input: &ReportInput, analysis: &Analysis) -> Vec<TrialRow> {
             name: group.name.clone(),
             best: best == Some(index) && group.rank.is_some() && analysis.groups.len() > 1,
             state: group.state.said(),
+            state_class: group.state.word(),
             n: tr!("{} of {}", "{}/{}", group.finished.len(), group.planned),
             chosen: match group.chosen {
                 Some(mean) if group.finished.is_empty() => {
