@@ -1,7 +1,7 @@
 //! The majority-class baseline of a run, and whether the run beats it. Pure functions of records.
 
 use super::{format, input::RunInput};
-use crate::report::language::tr;
+use crate::report::language::{is_chinese, tr};
 use crate::{
     metrics::{Degenerate, Metrics, majority, majority_words},
     plan::Metric,
@@ -23,7 +23,10 @@ impl Baseline {
     pub fn of(run: &RunInput) -> Option<Self> {
         let metrics = run.run.final_metrics.as_ref()?;
         let of = |rows: &[u64], of_training| {
-            let words = majority_words(rows, if of_training { "training label" } else { "label" });
+            let words = match is_chinese() {
+                false => majority_words(rows, if of_training { "training label" } else { "label" }),
+                true => majority_in_chinese(rows, if of_training { "训练标签" } else { "标签" }),
+            };
             majority(rows).map(|label| Self { label, words })
         };
         let training = run.run.train_labels.as_deref().and_then(|rows| of(rows, true));
@@ -48,6 +51,16 @@ impl Baseline {
             (None, p) if p < 0.05 => AgainstBaseline::Better { difference },
             (None, p) => AgainstBaseline::Unsure { difference, p },
         }
+    }
+}
+
+/// How the most common label compares with the others, as [`majority_words`] says it in English.
+fn majority_in_chinese(rows: &[u64], label: &str) -> String {
+    let most = rows.iter().max().copied().unwrap_or(0);
+    match (rows.iter().filter(|n| **n == most).count(), rows.len()) {
+        (1, _) => format!("最常见的{label}"),
+        (n, all) if n == all => format!("与其他所有{label}同样常见"),
+        (n, _) => format!("{n} 个最常见的{label}之一"),
     }
 }
 

@@ -55,19 +55,19 @@ impl Reference {
         match self {
             Self::Majority(baseline) => tr!(
                 "The baseline always predicts “{}”, {}: {value} of these rows right.",
-                "基线总是预测“{}”，即{}：这些行中 {value} 正确。",
+                "基线总是预测“{}”（{}）：这些行中 {value} 正确。",
                 label_name(run, baseline.label),
                 baseline.words
             ),
             Self::AllLabels => {
                 tr!(
                     "The baseline predicts all labels for every row: macro-F1 {value} on these rows.",
-                    "基线对每一行都预测所有标签：在这些行上宏平均 F1 为 {value}。"
+                    "基线对每一行都预测所有标签：在这些行上宏平均 F1 值为 {value}。"
                 )
             }
             Self::Mean(_) => tr!(
                 "The baseline predicts the mean of these rows for every row: RMSE {value}.",
-                "基线对每一行都预测这些行的平均值：RMSE 为 {value}。"
+                "基线对每一行都预测这些行的平均值：均方根误差（RMSE）为 {value}。"
             ),
         }
     }
@@ -81,7 +81,7 @@ impl Reference {
     pub fn words(&self, run: &RunInput) -> String {
         match self {
             Self::Majority(baseline) => {
-                tr!("always predicting “{}”, {}", "总是预测“{}”，即{}", label_name(run, baseline.label), baseline.words)
+                tr!("always predicting “{}”, {}", "总是预测“{}”（{}）", label_name(run, baseline.label), baseline.words)
             }
             Self::AllLabels => tr("predicting all labels for every row", "对每一行都预测所有标签").into(),
             Self::Mean(_) => {

@@ -62,7 +62,7 @@ impl Terms {
 
     /// A difference of two values of the first metric, with its sign: `+1.2 points`; of an error `−0.0312`.
     pub fn difference(&self, difference: f64) -> String {
-        format!("{}{}", self.bare_difference(difference), if self.is_share() { tr(" points", "个百分点") } else { "" })
+        format!("{}{}", self.bare_difference(difference), if self.is_share() { tr(" points", " 个百分点") } else { "" })
     }
 
     /// The same without the unit.
@@ -116,19 +116,19 @@ impl Terms {
         match self.task {
             Task::SingleLabel => vec![tr(
                 "Macro-F1: mean F1 of the labels that occur in the rows or in the predictions.",
-                "宏平均 F1：在这些行或预测中出现的各标签的 F1 的平均值。",
+                "宏平均 F1 值：在这些行或预测中出现的各标签的 F1 的平均值。",
             )],
             Task::MultiLabel => vec![
                 tr(
                     "Macro-F1: mean F1 of the labels that occur in the rows or in the predictions.",
-                    "宏平均 F1：在这些行或预测中出现的各标签的 F1 的平均值。",
+                    "宏平均 F1 值：在这些行或预测中出现的各标签的 F1 的平均值。",
                 ),
-                tr("Micro-F1: F1 of all labels counted together.", "微平均 F1：所有标签合在一起计算的 F1。"),
+                tr("Micro-F1: F1 of all labels counted together.", "微平均 F1 值：所有标签合在一起计算的 F1。"),
             ],
             Task::Regression => vec![
                 tr(
                     "RMSE: root mean squared error; of several columns their mean.",
-                    "RMSE：均方根误差；有几列时取各列的平均值。",
+                    "均方根误差（RMSE）：有几列时取各列的平均值。",
                 ),
                 tr(
                     "R²: share of the variance of the numbers that is predicted; 0 is predicting their mean for every row.",

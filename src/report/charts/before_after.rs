@@ -148,7 +148,7 @@ impl Chart for BeforeAfterChart {
             pen::text(area, (x(value), bottom + 28.0), &label, pen::SMALL, theme::MUTED, At::Middle)?;
         }
         let drawn = self.changes.iter().any(|c| c.after.1.is_some());
-        let bars = if drawn { tr!(" · bars: {}", "·区间：{}", self.intervals) } else { String::new() };
+        let bars = if drawn { tr!(" · bars: {}", " · 区间：{}", self.intervals) } else { String::new() };
         let note = &tr!("ring: before · dot: after{bars}", "空心圆：训练前 · 实心点：训练后{bars}");
         let from = if width < f64::from(super::WIDTH) { 24.0 } else { left };
         pen::text(area, (from, bottom + 66.0), note, pen::SMALL, theme::MUTED, At::Left)?;

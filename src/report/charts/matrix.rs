@@ -71,8 +71,9 @@ impl Chart for MatrixChart {
             Value {
                 at: (left + width * (j as f64 + 0.5), TOP + height * (i as f64 + 0.5)),
                 series: Some(i),
-                text: format!(
+                text: tr!(
                     "{} “{}”: {}, {}",
+                    "{}“{}”：{}，{}",
                     words[1],
                     self.labels[j],
                     format::plural(count as usize, "row"),

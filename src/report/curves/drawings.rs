@@ -42,7 +42,7 @@ pub fn drawings(input: &ReportInput, settings: &Settings, analysis: &Analysis) -
                 "每一步的各行在更新前的平均损失，取指数移动平均。",
             )
             .to_owned()
-                + AVERAGED
+                + averaged_runs()
         } else {
             tr(
                 "Thin: the mean loss of each step’s rows, before the update. Bold: its exponential moving average.",
@@ -57,7 +57,7 @@ pub fn drawings(input: &ReportInput, settings: &Settings, analysis: &Analysis) -
         let also = match has(input, &runs) {
             none if none.is_empty() => String::new(),
             some => {
-                tr!(", and has {some} that the {} loss has not", split.said(); "，而且含有{}损失所没有的{some}", split.said())
+                tr!(", and has {some} that the {} loss has not", split.said(); "，而且含有{}损失没有的部分（{some}）", split.said())
             }
         };
         let caption = tr!(
@@ -85,7 +85,7 @@ pub fn drawings(input: &ReportInput, settings: &Settings, analysis: &Analysis) -
             None => String::new(),
         };
         let what = if chart.averaged {
-            AVERAGED
+            averaged_runs()
         } else {
             tr("Thin: each step. Bold: its exponential moving average.", "细线：每一步。粗线：它的指数移动平均。")
         };
@@ -106,11 +106,16 @@ pub fn drawings(input: &ReportInput, settings: &Settings, analysis: &Analysis) -
     all
 }
 
-const AVERAGED: &str =
-    "Thin: each run. Bold: the mean over the runs of a trial. Band: from its lowest to its highest run.";
+/// What averages over runs look like.
+fn averaged_runs() -> &'static str {
+    tr(
+        "Thin: each run. Bold: the mean over the runs of a trial. Band: from its lowest to its highest run.",
+        "细线：每次运行。粗线：试验各次运行的平均。色带：从最低到最高的运行。",
+    )
+}
 
 fn of_metric(chart: MetricChart, drawn: &Drawn) -> Drawing {
-    let averaged = if chart.bands.is_empty() { String::new() } else { format!(" {AVERAGED}") };
+    let averaged = if chart.bands.is_empty() { String::new() } else { tr!(" {}", "{}", averaged_runs()) };
     let caption = tr!(
         "Evaluations during training; the first is before the first step.{averaged}{}",
         "训练期间的评估；第一次在第一步之前。{averaged}{}",

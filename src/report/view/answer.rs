@@ -88,8 +88,8 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
     Some(Headline {
         first: terms.first.text(over.first.mean),
         rows: match (terms.is_single(), folds) {
-            (true, true) => tr("of all rows right, out-of-fold", "的行预测正确（全部行，折外）").into(),
-            (true, false) => tr!("of the {} rows right", "的{}行预测正确", own.split),
+            (true, true) => tr("of all rows right, out-of-fold", " 的行预测正确（全部行，折外）").into(),
+            (true, false) => tr!("of the {} rows right", " 的{}行预测正确", own.split),
             (false, true) => tr!("{} on all rows, out-of-fold", "（全部行，折外{}）", terms.first.said()),
             (false, false) => tr!("{} on the {} rows", "（{1}的{0}）", terms.first.said(), own.split),
         },
@@ -205,8 +205,8 @@ impl Own {
             split,
             first: terms.first.text(metrics.get(terms.first)),
             rows: match (terms.is_single(), folds) {
-                (true, true) => tr!("of all {rows} rows right, {split}", "的行预测正确（全部 {rows} 行，{split}）"),
-                (true, false) => tr!("of {rows} {split} rows right", "的{split}行预测正确（共 {rows} 行）"),
+                (true, true) => tr!("of all {rows} rows right, {split}", " 的行预测正确（全部 {rows} 行，{split}）"),
+                (true, false) => tr!("of {rows} {split} rows right", " 的{split}行预测正确（共 {rows} 行）"),
                 (false, true) => {
                     tr!("{} on all {rows} rows, {split}", "（全部 {rows} 行，{split}{}）", terms.first.said())
                 }

@@ -113,14 +113,15 @@ fn sentences(run: &RunInput, terms: Terms, rows: &[Row<'_>], flips: &Flips<'_>) 
              sign test, {p}).", "{split}的 {all} 行中，训练后误差变小的有 {better} 行，变大的有 {worse} 行，不变的有 {same} 行（精确符号检验，{p}）。"
         ));
     } else {
-        let right = |n: u64| format!("{} ({})", format::count(n), format::percent(n as f64 / rows.len() as f64));
+        let right =
+            |n: u64| tr!("{} ({})", "{} 行（{}）", format::count(n), format::percent(n as f64 / rows.len() as f64));
         let (what, test) = match terms.task {
             Task::MultiLabel => (tr("predicted exactly", "完全预测正确"), tr("sign test", "符号检验")),
             _ => (tr("predicted correctly", "预测正确"), tr("McNemar test", "麦克尼马尔（McNemar）检验")),
         };
         said.push(tr!(
             "Of {all} {split} rows, {} were {what} before training and {} are after: {better} became right and {worse} became wrong (exact \
-             {test}, {p}).", "{split}的 {all} 行中，训练前{what}的有 {} 行，训练后有 {} 行：{better} 行由错变对，{worse} 行由对变错（精确{test}，{p}）。",
+             {test}, {p}).", "{split}的 {all} 行中，训练前{what}的有 {}，训练后有 {}：{better} 行由错变对，{worse} 行由对变错（精确{test}，{p}）。",
             right(counts.both + counts.second_only),
             right(counts.both + counts.first_only),
         ));

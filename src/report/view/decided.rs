@@ -170,7 +170,7 @@ fn listed(all: impl Iterator<Item = String>) -> String {
             format::count(more as u64)
         )
     }));
-    all.join(", ")
+    all.join(tr(", ", "、"))
 }
 
 /// `0.411 (0.350–0.470)`.

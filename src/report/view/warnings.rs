@@ -94,8 +94,7 @@ fn of_result(run: &RunInput) -> Option<Warning> {
 
 /// `data_file` as `Data file`.
 fn heading(kind: Kind) -> String {
-    let tag = serde_json::to_value(kind).ok().and_then(|v| v.as_str().map(|tag| tag.replace('_', " ")));
-    format::capital(&tag.unwrap_or_default())
+    format::capital(kind.said())
 }
 
 /// The names of the runs that a warning is about, out of `of`.
