@@ -118,7 +118,7 @@ pub(super) fn of_runs(runs: &[RunInput]) -> Option<DataSection> {
             counted(n, "run"),
             by_number(n, "was", "were"),
             few(&without)
-        ; "{} 由较早的版本记录，当时不存储这些信息：{}。", counted(n, "run"), few(&without)));
+        ; "{}由较早的版本记录，当时不存储这些信息：{}。", counted(n, "run"), few(&without)));
     }
     (!audited.is_empty()).then_some(section)
 }

@@ -98,11 +98,11 @@ impl OutOfFold {
             0 => tr("metrics of all folds together need all of them", "所有折合在一起的指标需要全部折").to_owned(),
             some => tr!(
                 "the out-of-fold result is that of {some} of {}",
-                "折外结果是 {}中 {some} 个的结果",
+                "折外结果是 {}中 {some} 个种子的结果",
                 counted(self.seeds as u64, "seed")
             ),
         };
-        Some(tr!("{} {is} completed; {means}", self.incomplete()?; "{} 已完成；{means}", self.incomplete()?))
+        Some(tr!("{} {is} completed; {means}", self.incomplete()?; "{}已完成；{means}", self.incomplete()?))
     }
 }
 

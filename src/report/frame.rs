@@ -12,6 +12,17 @@ const SCRIPT: &str = include_str!("../../templates/page/script.js");
 /// The part of the script that refreshes a page while runs are trained.
 const LIVE: &str = include_str!("../../templates/page/live.js");
 
+/// What a Chinese page adds: its words have no spaces, so that a narrow column would break them anywhere.
+const CHINESE_STYLE: &str = "td:is(.pending,.running,.waiting,.interrupted,.completed,.pruned,.failed){white-space:nowrap}th{min-width:3.2em}\n";
+
+/// The style sheet of the page's language.
+fn style() -> Cow<'static, str> {
+    match is_chinese() {
+        false => STYLE.into(),
+        true => format!("{STYLE}{CHINESE_STYLE}").into(),
+    }
+}
+
 /// Where the script names the language by which texts are sorted.
 const SORTED_BY: &str = "new Intl.Collator(\"en\"";
 
@@ -43,7 +54,7 @@ pub struct Frame {
     /// Content-Security-Policy: nothing may be loaded, and only this style and this script apply, whatever the texts of the page are.
     pub policy: String,
     /// Its style sheet.
-    pub style: &'static str,
+    pub style: Cow<'static, str>,
     /// Its script.
     pub script: String,
     /// Whether a server refreshes the page.
@@ -62,14 +73,15 @@ impl Frame {
     }
 
     fn new(script: String, live: bool) -> Self {
+        let style = style();
         let policy = format!(
             "default-src 'none'; style-src '{}'; script-src '{}'; base-uri 'none'; form-action 'none'{}",
-            hash(STYLE),
+            hash(&style),
             hash(&script),
             // A browser asks a server for an icon, unless the page names one.
             if live { "; connect-src 'self'; img-src data:" } else { "" }
         );
-        Self { policy, style: STYLE, script, live }
+        Self { policy, style, script, live }
     }
 }
 
@@ -118,7 +130,7 @@ mod tests {
         let (file, server) = (Frame::of_file(), Frame::of_server());
         assert!(file.policy.starts_with("default-src 'none'; ") && !file.policy.contains("connect-src"));
         assert!(server.policy.contains("connect-src 'self'") && server.policy.contains(&hash(&server.script)));
-        for text in [file.style, server.script.as_str()] {
+        for text in [&*file.style, server.script.as_str()] {
             assert!(!text.contains("</"), "it would end the element that it is in");
         }
     }

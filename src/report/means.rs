@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::terms::{is_share_of_rows, over_rows};
-use crate::report::language::{Said, and, tr};
+use crate::report::language::{self, Said, and, tr};
 use crate::{
     metrics::{Metric, Metrics, Unit},
     stats::{Interval, Sample, wilson, wilson_of_share},
@@ -47,6 +47,7 @@ impl Mean {
     /// `None` without an interval.
     pub(super) fn covers(&self, metric: Metric, replicate: &str) -> Option<String> {
         let shown = self.shown()?;
+        let replicate = language::replicate(replicate);
         Some(match self.n {
             _ if self.n == 1 || self.rows == Some(shown) => over_rows(metric).into(),
             2 => tr!("the lower and the higher of 2 {replicate}s", "2 个{replicate}中的较低值和较高值"),

@@ -87,7 +87,7 @@ impl Missing {
                 by_number(n as u64, "has", "have"),
                 by_number(n as u64, "it was", "they were"),
                 trained_again(n, self.prunes)
-            ; "{} 没有记录，因为它们已被删除：`{run}` {}", counted(n as u64, "planned run"), trained_again(n, self.prunes))
+            ; "{}没有记录，因为它们已被删除：`{run}` {}", counted(n as u64, "planned run"), trained_again(n, self.prunes))
         })
     }
 }

@@ -178,7 +178,7 @@ fn subject(input: &ReportInput, analysis: &Analysis) -> (String, &'static str) {
 fn trial_name(analysis: &Analysis, group: &Group) -> String {
     let folds = group.out_of_fold.as_ref().map(|folds| format::plural(folds.folds, "fold"));
     let own = (analysis.groups.len() > 1).then(|| group.name.clone());
-    own.into_iter().chain(folds).collect::<Vec<_>>().join(", ")
+    own.into_iter().chain(folds).collect::<Vec<_>>().join(tr(", ", "，"))
 }
 
 /// What is measured of the run, or of the folds together, that the page shows.

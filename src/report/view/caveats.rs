@@ -64,7 +64,7 @@ pub(super) fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
             format::plural(pruned, "run"),
             by_number(n, "was", "were"),
             by_number(n, "it", "them")
-        ; "{} 被剪枝：参数搜索的剪枝规则在最后一步之前停止了它们。步数和原因见参数搜索一节。", format::plural(pruned, "run")));
+        ; "{}被剪枝：参数搜索的剪枝规则在最后一步之前停止了它们。步数和原因见参数搜索一节。", format::plural(pruned, "run")));
     }
     let unmeasured = input.runs.len() - n - pruned;
     if unmeasured > 0 && n > 0 {
@@ -79,7 +79,7 @@ pub(super) fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
         out.push(tr!(
             "{} {have} no final result. The table of runs says why.{spent}",
             format::plural(unmeasured, "run")
-        ; "{} 没有最终结果，原因见运行表。{spent}", format::plural(unmeasured, "run")));
+        ; "{}没有最终结果，原因见运行表。{spent}", format::plural(unmeasured, "run")));
     }
     out.extend(analysis.missing.note("taper run SPEC").map(|note| format!("{note}.")));
     if input.runs.iter().any(|r| r.run.state == RunState::Running) {
@@ -144,7 +144,7 @@ fn failed(input: &ReportInput) -> Vec<String> {
                 let names: Vec<&str> = reason.runs.iter().map(|&run| input.runs[run].run.name.as_str()).collect();
                 tr!(
                     "{} {state}: {}. The message of the first: {why}.",
-                    "{} {state}：{}。第一次的信息：{why}。",
+                    "{}{state}：{}。第一次的信息：{why}。",
                     format::plural(n, "run"),
                     few(&names)
                 )

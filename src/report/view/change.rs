@@ -199,8 +199,8 @@ fn shown(mut all: Vec<ClassChange>) -> (Vec<ClassChange>, Option<String>) {
 fn column_heads() -> Vec<(&'static str, bool)> {
     vec![
         (tr("Column", "列"), false),
-        (tr("RMSE before", "训练前 RMSE"), true),
-        (tr("RMSE after", "训练后 RMSE"), true),
+        (tr("RMSE before", "训练前均方根误差"), true),
+        (tr("RMSE after", "训练后均方根误差"), true),
         (tr("Mean absolute error before", "训练前平均绝对误差"), true),
         (tr("Mean absolute error after", "训练后平均绝对误差"), true),
         (tr("R² before", "训练前 R²"), true),

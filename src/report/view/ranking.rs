@@ -1,7 +1,7 @@
 //! The ranking of the trials, and the comparison of the first two.
 
 use super::{Ranking, TrialRow, facts::on_test, folds};
-use crate::report::language::{Said, and, measured_name, replicate, tr};
+use crate::report::language::{self, Said, and, measured_name, replicate, tr};
 use crate::{
     format::command::shell_word,
     metrics::Metric,
@@ -154,6 +154,8 @@ fn intervals(analysis: &Analysis) -> Vec<String> {
 fn interval_sentences(terms: Terms, means: &[(Metric, Mean)], replicate: &str) -> Vec<String> {
     let accuracies: Vec<&Mean> = means.iter().filter(|(by, _)| *by == terms.first).map(|(_, mean)| mean).collect();
     let (over_rows, a_first) = (over_rows(terms.first), terms.a_first());
+    let over_seeds = replicate == "seed";
+    let replicate = language::replicate(replicate);
     let wider = match accuracies.iter().any(|mean| mean.n > 1 && mean.rows.is_some()) {
         true => tr!(", or {over_rows} if that is wider", "，若{over_rows}更宽则用后者"),
         false => String::new(),
@@ -183,7 +185,7 @@ fn interval_sentences(terms: Terms, means: &[(Metric, Mean)], replicate: &str) -
             sentences.push(tr!("In parentheses after {a_first}: {}.", each.join("; "); "{a_first}后面括号内：{}。", each.join("；")));
         }
     }
-    if accuracies.iter().any(|mean| mean.n == 2) && replicate == "seed" {
+    if accuracies.iter().any(|mean| mean.n == 2) && over_seeds {
         sentences.push(
             tr("Two seeds say little about how other seeds would perform.", "两个种子不足以说明其他种子会怎样。")
                 .into(),
@@ -319,13 +321,13 @@ pub(super) fn comparison(input: &ReportInput, analysis: &Analysis, c: &Compariso
                 return tr!(
                     "{first} against {second} cannot be tested: the seeds of neither differ in {on} {}, so nothing is known \
                      about how other seeds would differ.",
-                    "{first} 与 {second} 无法检验：两者的种子在{on}{}上都没有差异，因此无从得知其他种子会相差多少。",
+                    "{first}与{second}无法检验：两者的种子在{on}{}上都没有差异，因此无从得知其他种子会相差多少。",
                     terms.first.said()
                 );
             };
             tr!(
                 "{first} against {second}, by mean {on} {}: {} (Welch's t-test over seeds, {}).{}",
-                "{first} 对 {second}，按{on}{}的平均值：{}（种子间的韦尔奇（Welch）t 检验，{}）。{}",
+                "{first}对{second}，按{on}{}的平均值：{}（种子间的韦尔奇（Welch）t 检验，{}）。{}",
                 terms.first.said(),
                 verdict(means.p, terms.is_better(means.difference), ""),
                 format::p_value(means.p),

@@ -192,7 +192,7 @@ fn strongest(sweep: &Sweep) -> Option<String> {
     let level = |at: usize| format!("{}={}", plain(&axis.name), plain(&axis.levels[at].text));
     Some(tr!(
         "Of {trials} with a result, the mean {} changes most with {}{among}: from {} with {} to {} with {}.",
-        "在有结果的 {trials}中，平均{}随 {}{among} 变化最大：从 {}（{}）到 {}（{}）。",
+        "在有结果的 {trials}中，平均{}随 {} 变化最大{among}：从 {}（{}）到 {}（{}）。",
         sweep.ranked_by(),
         plain(&axis.name),
         metric.text(worst.1),
@@ -506,7 +506,7 @@ fn failed(input: &ReportInput, sweep: &Sweep) -> SweepPart {
         tr("Failed runs", "失败的运行"),
         vec![tr!(
             "{} failed, for {}. Messages that differ only in numbers count as one reason; the first message is shown.",
-            "{} 失败，共 {}。只有数字不同的信息算作同一种原因；列出的是第一条。",
+            "{}失败，共 {}。只有数字不同的信息算作同一种原因；列出的是第一条。",
             format::plural(runs, "run"),
             format::plural(sweep.failures.len(), "reason")
         )],
