@@ -11,7 +11,7 @@ use super::{
     terms::Terms,
     trials::Criterion,
 };
-use crate::report::language::{counted, tr};
+use crate::report::language::{counted, tr, trial_name};
 use crate::{
     metrics::{Metrics, RankKey, better_first},
     stats::{MeansDiffer, Sample, welch},
@@ -141,7 +141,7 @@ impl Analysis {
                 planned: trial.planned(),
                 rank: trial.rank,
                 unfinished_at: trial.unfinished_at(),
-                name: trial.name,
+                name: trial_name(&trial.name),
                 finished,
                 state: trial.state,
                 runs: members,

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use crate::format::percents;
 pub use crate::format::{NOTHING, count, decimals, duration, loss, percent, points, short, texts};
-use crate::report::language::tr;
+use crate::report::language::{is_chinese, tr};
 use crate::{
     metrics::{Metric, Unit},
     stats::Interval,
@@ -122,7 +122,28 @@ pub fn unbroken_words(text: &str) -> String {
         true => format!("<span class=\"w\">{}</span>", escaped(word)),
         false => escaped(word),
     };
-    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+    // Chinese sentences have no spaces: a word is what is in other letters.
+    let parts = |words: &str| match is_chinese() {
+        false => word(words),
+        true => by_script(words).into_iter().map(word).collect(),
+    };
+    text.split(' ').map(parts).collect::<Vec<_>>().join(" ")
+}
+
+/// The parts of a text in Chinese and in other characters.
+fn by_script(text: &str) -> Vec<&str> {
+    let is_wide = |c: char| char_em(c) == 1.0 || matches!(c, '“' | '”');
+    let (mut parts, mut begin) = (Vec::new(), 0);
+    let mut before = None;
+    for (at, c) in text.char_indices() {
+        if before.is_some_and(|before| before != is_wide(c)) {
+            parts.push(&text[begin..at]);
+            begin = at;
+        }
+        before = Some(is_wide(c));
+    }
+    parts.push(&text[begin..]);
+    parts
 }
 
 /// A fence longer than any run of backticks in `text`, so that the text cannot close it.
@@ -191,6 +212,7 @@ pub fn ellipsize(text: &str, em: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::report::Language;
 
     #[test]
     fn numbers() {
@@ -230,6 +252,9 @@ mod tests {
         assert_eq!(unbroken_words("a-<b>"), "<span class=\"w\">a-&#60;b&#62;</span>");
         let long = format!("path:{}-large", "x".repeat(40));
         assert_eq!(unbroken_words(&long), long);
+        let chinese = || unbroken_words("与第二名“lr=2e-5”相比（93.8–97.1%）");
+        let words = "与第二名“<span class=\"w\">lr=2e-5</span>”相比（<span class=\"w\">93.8–97.1%</span>）";
+        assert_eq!(Language::Chinese.during(chinese), words);
     }
 
     #[test]

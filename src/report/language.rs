@@ -9,7 +9,7 @@ use std::cell::Cell;
 
 use crate::{
     event::{FailureKind, Split},
-    metrics::Metric,
+    metrics::{Metric, Target},
     store::{RunRecord, RunState},
     warning::{Kind, SHOWN},
 };
@@ -227,6 +227,7 @@ pub fn replicate(name: &str) -> &str {
     match name {
         "seed" => tr("seed", "种子"),
         "fold" => tr("fold", "折"),
+        "run" => tr("run", "运行"),
         other => other,
     }
 }
@@ -239,6 +240,22 @@ pub fn measured(split: Split, metric: Metric) -> String {
 /// The same at the beginning of a sentence.
 pub fn measured_name(split: Split, metric: Metric) -> String {
     crate::report::format::capital(&measured(split, metric))
+}
+
+/// A target as text, which records call `(none)` if it is a set without labels.
+pub fn target(shown: &str) -> &str {
+    match shown {
+        Target::NONE => tr(Target::NONE, "（无）"),
+        other => other,
+    }
+}
+
+/// The name of a trial, which is called `all seeds` or `all folds` if it is the only one and nothing else names it.
+pub fn trial_name(name: &str) -> String {
+    match (name.strip_prefix("all ").and_then(|rest| rest.strip_suffix('s')), is_chinese()) {
+        (Some(of @ ("seed" | "fold" | "run")), true) => format!("所有{}", replicate(of)),
+        _ => name.into(),
+    }
 }
 
 /// The number of runs in each state.
@@ -280,7 +297,7 @@ pub fn counted(n: u64, noun: &str) -> String {
         "label" => "个标签",
         "training label" => "个训练标签",
         "other label" => "个其他标签",
-        "pair" => "个（行，标签）对",
+        "pair" => "对",
         "mistake" => "个错误",
         "wrong set" => "个预测错误的标签集合",
         "reason" => "种原因",
@@ -364,7 +381,7 @@ mod tests {
         assert_eq!((said(), Language::Chinese.during(said)), ("1 of 2".to_owned(), "2 中的 1".to_owned()));
         let nested = Language::Chinese.during(|| (Language::English.during(said), said()));
         assert_eq!(nested, ("1 of 2".to_owned(), "2 中的 1".to_owned()));
-        let failed = std::panic::catch_unwind(|| Language::Chinese.during(|| panic!("it fails")));
+        let failed = std::panic::catch_unwind(|| Language::Chinese.during(|| -> bool { panic!("it fails") }));
         assert_eq!((failed.is_err(), Language::current()), (true, Language::English));
     }
 

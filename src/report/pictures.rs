@@ -14,7 +14,7 @@ use super::{
     reference::Reference,
     terms::Terms,
 };
-use crate::report::language::{Said, tr};
+use crate::report::language::{Said, target, tr};
 use crate::{
     event::When,
     metrics::{Metrics, Probabilities},
@@ -119,7 +119,7 @@ pub fn probes(run: &RunInput) -> Option<(ProbesChart, usize)> {
         let bar = |(when, record): (&'static str, &ProbeRecord)| Bar {
             when,
             probability: record.score.probabilities.get(label_id as u32).map_or(0.0, f64::from),
-            predicted: (record.score.predicted.clone(), id(&record.score.predicted).unwrap_or(0)),
+            predicted: (target(&record.score.predicted).to_owned(), id(&record.score.predicted).unwrap_or(0)),
             right: record.score.is_right().filter(|_| expected.is_some()),
         };
         let moments = [pair.before.map(|r| ("before", r)), pair.after.map(|r| ("after", r))];

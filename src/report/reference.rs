@@ -9,7 +9,7 @@ use super::{
     intervals::column_of,
     terms::{Terms, signed},
 };
-use crate::report::language::tr;
+use crate::report::language::{target, tr};
 use crate::{
     metrics::{Counts, Metric, Metrics, Target},
     task::Task,
@@ -105,7 +105,7 @@ impl Reference {
                     tr!(
                         "{subject} predicts “{}” for every row.",
                         "{subject}对每一行都预测“{}”。",
-                        Target::labels(ids).shown(&run.run.labels)
+                        target(&Target::labels(ids).shown(&run.run.labels))
                     )
                 }
                 None => against(&subject, terms, metrics.get(terms.first), f1_of_all(metrics)),

@@ -119,7 +119,7 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
                     "Its best run by {} {}, whose classes and mistakes are below:",
                     analysis.criterion.split.said(),
                     analysis.criterion.metric.said()
-                ; "按{}最好的一次运行（下文的类别和错误来自它）：", measured(analysis.criterion.split, analysis.criterion.metric)),
+                ; "按{}最好的一次运行（下文的类别和错误来自它）", measured(analysis.criterion.split, analysis.criterion.metric)),
             },
             name: shown.run.name.clone(),
             key: (!folds).then(|| format::short(&shown.run.key).to_string()),

@@ -9,7 +9,7 @@ use super::{
     scores, sweep,
     warnings::warnings,
 };
-use crate::report::language::{Said, counted_states, measured_name, tr};
+use crate::report::language::{Said, counted_states, measured_name, target, tr};
 use crate::{
     event::{Split, When},
     metrics::{ClassMetrics, Metric, Metrics},
@@ -402,7 +402,7 @@ fn probe_rows(run: &RunInput) -> Vec<ProbeRow> {
                 Some(false) => tr(", wrong", "，错误"),
                 None => "",
             };
-            format!("{}{p}{verdict}", r.score.predicted)
+            format!("{}{p}{verdict}", target(&r.score.predicted))
         })
     };
     let row = |pair: ProbePair<'_>| {
@@ -411,7 +411,7 @@ fn probe_rows(run: &RunInput) -> Vec<ProbeRow> {
         Some(ProbeRow {
             number: pair.number,
             text: format::texts(&score.text, score.text_pair.as_deref()).into_owned(),
-            expected: score.expect.clone().unwrap_or_else(|| format::NOTHING.into()),
+            expected: score.expect.as_deref().map_or(format::NOTHING, target).into(),
             before: said(pair.before),
             after: said(pair.after),
             right: pair.after.and_then(right),

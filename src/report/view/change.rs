@@ -1,7 +1,7 @@
 //! What training changed in the predictions of the tested rows, as text.
 
 use super::Picture;
-use crate::report::language::{Said, tr};
+use crate::report::language::{self, Said, tr};
 use crate::{
     event::PredictionBefore,
     metrics::{Metric, Target},
@@ -142,7 +142,7 @@ fn sentences(run: &RunInput, terms: Terms, rows: &[Row<'_>], flips: &Flips<'_>) 
             said.push(tr!(
                 "Before training, “{}” was predicted for every row.",
                 "训练前，每一行都被预测为“{}”。",
-                first.before.predicted.shown(&run.run.labels)
+                language::target(&first.before.predicted.shown(&run.run.labels))
             ));
         }
     }
@@ -278,7 +278,7 @@ fn flip_heads(terms: Terms) -> Vec<(&'static str, bool)> {
 }
 
 fn flip(run: &RunInput, row: &Row<'_>) -> FlipRow {
-    let shown = |target: &Target| target.shown(&run.run.labels);
+    let shown = |target: &Target| language::target(&target.shown(&run.run.labels)).to_owned();
     let (before, after) = (row.before, row.after);
     // How sure of a set says little: it is a mean over all labels.
     let with = |predicted: &Target, sure: Option<f32>| match (predicted, sure) {

@@ -1,7 +1,7 @@
 //! The mistakes of the predictions that the page shows, the worst first.
 
 use super::MistakeRow;
-use crate::report::language::tr;
+use crate::report::language::{self, tr};
 use crate::{
     metrics::{Metric, Target},
     report::{
@@ -42,7 +42,7 @@ pub(super) fn heads(task: Task) -> Vec<(&'static str, bool)> {
 
 /// One of them.
 pub(super) fn row(run: &RunInput, task: Task, p: &PredictionRecord) -> MistakeRow {
-    let shown = |target: &Target| target.shown(&run.run.labels);
+    let shown = |target: &Target| language::target(&target.shown(&run.run.labels)).to_owned();
     let cells = match task {
         Task::SingleLabel => {
             vec![shown(&p.label), shown(&p.predicted), format::percent(f64::from(confidence(p)))]
