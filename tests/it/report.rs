@@ -7,6 +7,7 @@ mod answers;
 mod audit;
 mod browser;
 mod change;
+mod chinese;
 mod choosing;
 mod compare;
 mod compare_folds;

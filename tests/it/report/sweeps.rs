@@ -28,7 +28,7 @@ fn run(lr: f64, batch_size: usize, seed: u64, dev: f64) -> RunInput {
 }
 
 /// The run as it is after it was pruned at the end of its first epoch.
-fn pruned(mut run: RunInput, reason: &str) -> RunInput {
+pub fn pruned(mut run: RunInput, reason: &str) -> RunInput {
     run.steps.retain(|step| step.step <= 3);
     run.evals.retain(|eval| eval.step <= 3);
     run.predictions.clear();
@@ -47,7 +47,7 @@ const GRID: [(f64, usize, [f64; 2]); 6] = [
     (1e-3, 16, [0.71, 0.71]),
 ];
 
-fn grid() -> Vec<RunInput> {
+pub fn grid() -> Vec<RunInput> {
     let trial = |(lr, batch, dev): (f64, usize, [f64; 2])| [run(lr, batch, 1, dev[0]), run(lr, batch, 2, dev[1])];
     let mut runs: Vec<RunInput> = GRID.into_iter().flat_map(trial).collect();
     // In the order of the plan.
