@@ -19,6 +19,7 @@ mod sweeps;
 mod typed;
 mod typed_fixtures;
 mod watch;
+mod without_texts;
 
 use std::{collections::BTreeMap, fs, path::Path};
 
