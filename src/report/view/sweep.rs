@@ -466,8 +466,16 @@ fn nearly_pruned(analysis: &Analysis, sweep: &Sweep) -> Option<String> {
             0 => String::new(),
             others => format!(", tied with {}", format::plural(others, "other")),
         };
+        // The rule sees what has reached the rung until then.
+        let judged = match rung.on.len() {
+            on if first > on => {
+                " Judged when all had reached it, it would have been pruned: it went on because fewer had."
+            }
+            on if last > on => " Whether it went on was decided among equal values.",
+            _ => "",
+        };
         sentences.push(format!(
-            "At {at} {name} had rank{} {} with dev {} {}{tied}; {} went on.",
+            "At {at} {name} had rank{} {} with dev {} {}{tied}; {} went on.{judged}",
             if tied.is_empty() { "" } else { "s" },
             ranks(best),
             metric.name(),

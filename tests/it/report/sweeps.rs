@@ -215,6 +215,28 @@ fn a_rung_says_how_near_pruning_came_to_losing_the_best_trial() {
     near(number(&rungs[3], "final_dev_accuracy"), 0.86);
 }
 
+/// Six of eight went on, of which the best trial was the seventh by then: alone its early arrival saved it.
+#[test]
+fn a_rung_says_if_the_best_trial_would_have_been_pruned() {
+    let says = |at_rung: f64, others: f64| {
+        let mut runs = grid();
+        for run in &mut runs[6..8] {
+            let first = run.evals.iter_mut().find(|e| e.when == When::During && e.split == Split::Dev).unwrap();
+            first.metrics.set(Metric::Accuracy, at_rung);
+        }
+        for batch in [32, 64] {
+            runs.extend([1, 2].map(|seed| pruned(run(1e-4, batch, seed, others + 0.01), "rank 7 of 8 at rung 1 with")));
+        }
+        text(&files_of(&experiment(runs)), "report.md").to_owned()
+    };
+    let md = says(0.58, 0.59);
+    assert!(md.contains("had rank 8 of 8 with dev accuracy 58.0%; 6 went on. Judged when all had reached it, it would have been pruned"), "{md}");
+    let md = says(0.58, 0.58);
+    assert!(md.contains("had ranks 6–8 of 8 with dev accuracy 58.0%, tied with 2 others; 6 went on. Whether it went on was decided among equal values."), "{md}");
+    let md = says(0.84, 0.58);
+    assert!(md.contains("had rank 1 of 8 with dev accuracy 84.0%; 6 went on.\n"), "{md}");
+}
+
 /// A run that ends after the best trial was complete counts with the steps of the time until then, whatever decided its end.
 #[test]
 fn steps_count_when_they_are_trained() {

@@ -269,7 +269,7 @@ fn the_best_two_are_compared_by_the_test_of_the_task() {
     input.experiment.runs.retain(|(key, _)| input.runs.iter().any(|run| run.run.key == *key));
     let md = markdown(&input);
     assert!(md.contains("sign flips of the Hamming loss of each row"), "{md}");
-    assert!(md.contains("The test Hamming losses differ by −"), "{md}");
+    assert!(md.contains("First minus second, the difference of the test Hamming losses is −"), "{md}");
 }
 
 /// Above the limit intervals are left out, and the page says so.
