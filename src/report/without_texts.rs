@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use super::input::{ReportInput, RunInput};
 
-/// What names a row: the index after cleaning, and the file with the line.
-type Place = (u32, u64, String);
+/// What identifies a row: the index after cleaning, and the file with the line.
+type RowId = (u32, u64, String);
 
 impl ReportInput {
     /// The same records, with each row named by its file and line instead of its texts. Probes stay: they are from the spec.
@@ -15,7 +15,7 @@ impl ReportInput {
     #[must_use]
     pub fn without_texts(mut self) -> Self {
         self.leaves_texts_out = true;
-        let mut seen: HashMap<Place, Vec<(String, Option<String>)>> = HashMap::new();
+        let mut seen: HashMap<RowId, Vec<(String, Option<String>)>> = HashMap::new();
         for run in &mut self.runs {
             name_rows(run, &mut seen);
         }
@@ -23,7 +23,7 @@ impl ReportInput {
     }
 }
 
-fn name_rows(run: &mut RunInput, seen: &mut HashMap<Place, Vec<(String, Option<String>)>>) {
+fn name_rows(run: &mut RunInput, seen: &mut HashMap<RowId, Vec<(String, Option<String>)>>) {
     let file = run.file_of_rows();
     for p in &mut run.predictions {
         let name = format!("{file}, line {}", p.line);

@@ -23,8 +23,8 @@ pub struct PrunedGroup {
     pub trials: Vec<PrunedTrial>,
     /// What was measured there of the trials that went on past it, in the plan's order.
     pub on: Vec<WentOn>,
-    /// Where the best trial stood there; `None` while no trial has a rank, or if it has no value there.
-    pub best: Option<Standing>,
+    /// The rank of the best trial there; `None` while no trial has a rank, or if it has no value there.
+    pub best: Option<RungRank>,
     /// How well the order there agrees with the final one; `None` where fewer than [`LEAST_ORDERED`] trials that are completed have a value
     /// there, or all have the same.
     pub agreement: Option<Agreement>,
@@ -43,9 +43,9 @@ pub struct WentOn {
     pub value: Option<f64>,
 }
 
-/// Where a trial stands among all that reached a rung.
+/// The rank of a trial among all that reached a rung.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Standing {
+pub struct RungRank {
     /// Its position in the analysis' groups.
     pub group: usize,
     /// Its value.
@@ -109,13 +109,13 @@ impl PrunedGroup {
         all.filter_map(|(group, value)| Some((group, value?)))
     }
 
-    /// Where a trial stands there.
-    pub fn standing(&self, group: usize, metric: Metric) -> Option<Standing> {
+    /// The rank of a trial there; `None` if it has no value there.
+    pub fn rank_of(&self, group: usize, metric: Metric) -> Option<RungRank> {
         let (_, value) = self.measured().find(|(other, _)| *other == group)?;
         let score = |value: f64| metric.score(value).rounded();
         let better = self.measured().filter(|other| score(other.1) > score(value)).count();
         let equal = self.measured().filter(|other| score(other.1) == score(value)).count();
-        Some(Standing { group, value, ranks: (better + 1, better + equal), of: self.measured().count() })
+        Some(RungRank { group, value, ranks: (better + 1, better + equal), of: self.measured().count() })
     }
 
     /// How well the order there agrees with the final one, of the completed trials.
@@ -173,7 +173,7 @@ pub fn pruned(input: &ReportInput, analysis: &Analysis, metric: Metric) -> Vec<P
     for rung in &mut rungs {
         rung.by_median = rung.trials.iter().any(|trial| trial.reason.contains(", the median of "));
         rung.on = went_on(input, analysis, rung, metric);
-        rung.best = best.and_then(|best| rung.standing(best, metric));
+        rung.best = best.and_then(|best| rung.rank_of(best, metric));
         rung.agreement = rung.agreement(analysis);
     }
     rungs

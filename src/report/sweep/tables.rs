@@ -265,7 +265,7 @@ fn rungs(table: &mut Table, analysis: &Analysis, sweep: &Sweep) -> csv::Result<(
         for (at, step, value, went_on) in on.chain(pruned) {
             let group = &analysis.groups[at];
             let row = [rung.rung.map(|rung| rung.to_string()).unwrap_or_default(), text(&group.name)].into_iter();
-            let rank = rung.standing(at, sweep.metric).map(|standing| standing.ranks.0.to_string());
+            let rank = rung.rank_of(at, sweep.metric).map(|rank| rank.ranks.0.to_string());
             table.write_record(row.chain(values(&sweep.axes, at)).chain([
                 step.to_string(),
                 number(value),

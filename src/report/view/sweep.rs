@@ -10,7 +10,7 @@ use crate::{
         input::ReportInput,
         long_texts::few,
         means::Mean,
-        sweep::{Axis, Budget, How, Importance, PrunedGroup, Standing, Sweep},
+        sweep::{Axis, Budget, How, Importance, PrunedGroup, RungRank, Sweep},
     },
 };
 
@@ -440,14 +440,14 @@ fn pruned(analysis: &Analysis, sweep: &Sweep) -> SweepPart {
 }
 
 /// `2 of 27`, `4–27 of 27` where others have the same value.
-fn ranks(standing: &Standing) -> String {
-    match standing.ranks {
-        (first, last) if first == last => format!("{first} of {}", standing.of),
-        (first, last) => format!("{first}–{last} of {}", standing.of),
+fn ranks(rank: &RungRank) -> String {
+    match rank.ranks {
+        (first, last) if first == last => format!("{first} of {}", rank.of),
+        (first, last) => format!("{first}–{last} of {}", rank.of),
     }
 }
 
-/// Where the best trial stood at each rung: how near pruning came to losing it.
+/// The rank of the best trial at each rung: how near pruning came to losing it.
 fn nearly_pruned(analysis: &Analysis, sweep: &Sweep) -> Option<String> {
     let metric = sweep.metric;
     let mut sentences = Vec::new();
