@@ -6,6 +6,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use crate::data::shared;
+
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/example")
 }
@@ -52,11 +54,7 @@ const LONG: usize = 6;
 /// The reviews are in `../shared/data`, if there is one; they are no part of this project.
 #[test]
 fn it_has_no_review() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/waimai_10k.csv");
-    if !path.exists() {
-        println!("skipped: {} is not there", path.display());
-        return;
-    }
+    let Some(path) = shared("data/waimai_10k.csv") else { return };
     let mut reader = csv::Reader::from_path(path).unwrap();
     let column = reader.headers().unwrap().iter().position(|name| name == "review").unwrap();
     let rows = reader.records().map(|row| row.unwrap()[column].trim().to_string());
