@@ -42,6 +42,9 @@ pub struct Compare {
     /// Also write the comparison as one HTML page, with learning curves.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Leave out the texts of the data's rows, to give the comparison away: rows are named by their line.
+    #[arg(long)]
+    no_texts: bool,
     /// Replace the file of --html even if taper did not write it.
     #[arg(long, requires = "html")]
     force: bool,
@@ -63,15 +66,16 @@ impl Compare {
         let store = common::open_existing(global)?;
         let sides = self.sides.iter().map(|wanted| sides::side(&store, wanted, global, out));
         let sides: Vec<Side> = sides.collect::<Result<_>>()?;
-        let comparison = compare::compare(&sides).map_err(|e| Unusable(e.into()))?;
+        let compared = || -> Result<Comparison> {
+            let comparison = compare::compare(&sides).map_err(|e| Unusable(e.into()))?;
+            Ok(if self.no_texts { comparison.without_texts() } else { comparison })
+        };
+        let comparison = compared()?;
         if let Some(path) = &self.html {
             let page = match Lang::language(self.lang) {
                 Language::English => compare::page(&sides, &comparison)?,
                 // What the terminal and --json say is English.
-                other => other.during(|| -> Result<String> {
-                    let said = compare::compare(&sides).map_err(|e| Unusable(e.into()))?;
-                    Ok(compare::page(&sides, &said)?)
-                })?,
+                other => other.during(|| -> Result<String> { Ok(compare::page(&sides, &compared()?)?) })?,
             };
             compare::write(path, &page, self.force).map_err(|error| match error {
                 error @ (PageError::Foreign { .. }

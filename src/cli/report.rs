@@ -8,17 +8,13 @@ use std::{
 
 use anyhow::{Result, anyhow};
 use clap::Args;
-use taper::{
-    format,
-    report::{self, Language},
-    store::Store,
-};
+use taper::{format, report, store::Store};
 
 use super::{
     Global, Unusable, common,
     lang::Lang,
     output::Output,
-    reports::{self, Browser, Writing},
+    reports::{self, Browser, How, Writing},
 };
 
 /// Write the report of an experiment: report.html, report.md, charts and tables. Without a name, list the experiments.
@@ -39,6 +35,9 @@ pub struct Report {
     /// Overwrite existing files that have the names of report files, even if taper did not write them.
     #[arg(long)]
     force: bool,
+    /// Leave out the texts of the data's rows, to give the report away: rows are named by file and line. Texts of probes stay.
+    #[arg(long)]
+    no_texts: bool,
     /// Write the reports of all experiments, and index.html with a link to each.
     #[arg(long, conflicts_with_all = ["experiment", "watch"])]
     all: bool,
@@ -59,11 +58,9 @@ pub struct Report {
 impl Report {
     /// Writes the report and prints its files.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
-        if self.experiment.is_none()
-            && !self.all
-            && (self.open || self.force || self.out.is_some() || self.lang.is_some())
-        {
-            let why = "--open, --out, --lang and --force need an experiment, or --all for all of them: `taper report` alone lists the experiments";
+        let is_asked = self.open || self.force || self.no_texts || self.out.is_some() || self.lang.is_some();
+        if self.experiment.is_none() && !self.all && is_asked {
+            let why = "--open, --out, --lang, --force and --no-texts need an experiment, or --all for all of them: `taper report` alone lists the experiments";
             return Err(Unusable(anyhow!(why)).into());
         }
         let browser = if self.open { Some(Browser::find()?) } else { None };
@@ -74,16 +71,14 @@ impl Report {
             drop(store);
             // Training may take hours: what its report cannot be written to is said now.
             report::check_folder(&self.folder(global, &name), self.force).map_err(reports::explained)?;
-            if let Some(code) =
-                self.language().during(|| reports::watch(global, &name, self.addr, browser.as_ref(), out))?
-            {
+            if let Some(code) = reports::watch(global, (&name, self.how()), self.addr, browser.as_ref(), out)? {
                 return Ok(code);
             }
         }
         let store = common::open_existing(global)?;
         let name = common::experiment(&store, wanted)?;
         let folder = self.folder(global, &name);
-        let writing = Writing { experiment: &name, folder: &folder, force: self.force, language: self.language() };
+        let writing = Writing { experiment: &name, folder: &folder, how: self.how() };
         let files = reports::write(&store, &writing, out)?;
         if out.json {
             out.document(&files)?;
@@ -99,8 +94,8 @@ impl Report {
         Ok(ExitCode::SUCCESS)
     }
 
-    fn language(&self) -> Language {
-        Lang::language(self.lang)
+    fn how(&self) -> How {
+        How { force: self.force, language: Lang::language(self.lang), no_texts: self.no_texts }
     }
 
     /// The folder of the report of this experiment.
@@ -115,7 +110,7 @@ impl Report {
             reports::list(global, &store, out)?;
             return Ok(ExitCode::SUCCESS);
         }
-        let (index, n) = reports::write_all(global, &store, (self.out.clone(), self.force, self.language()), out)?;
+        let (index, n) = reports::write_all(global, &store, self.out.clone(), self.how(), out)?;
         if out.json {
             out.document(&[&index])?;
         } else {

@@ -4,8 +4,9 @@ use jiff::Timestamp;
 
 use crate::format::percents;
 pub use crate::format::{NOTHING, count, decimals, duration, loss, percent, points, short, texts};
-use crate::report::language::{is_chinese, tr};
+use crate::report::language::{is_chinese, measured, tr};
 use crate::{
+    event::Split,
     metrics::{Metric, Unit},
     stats::Interval,
 };
@@ -28,6 +29,11 @@ pub fn interval(metric: Metric, i: Interval) -> String {
 pub fn capital(word: &str) -> String {
     let mut letters = word.chars();
     letters.next().map(|c| c.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// A metric on the rows of a split, at the beginning of a sentence: `Dev accuracy`.
+pub fn measured_name(split: Split, metric: Metric) -> String {
+    capital(&measured(split, metric))
 }
 
 /// A p-value: three decimals, or `< 0.001`. Its spaces are non-breaking.

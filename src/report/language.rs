@@ -237,11 +237,6 @@ pub fn measured(split: Split, metric: Metric) -> String {
     tr_with!("{} {}", "{}{}", split.said(), metric.said())
 }
 
-/// The same at the beginning of a sentence.
-pub fn measured_name(split: Split, metric: Metric) -> String {
-    crate::report::format::capital(&measured(split, metric))
-}
-
 /// A target as text, which records call `(none)` if it is a set without labels.
 pub fn target(shown: &str) -> &str {
     match shown {

@@ -47,6 +47,7 @@ mod terms;
 mod trials;
 mod view;
 mod weights;
+mod without_texts;
 
 pub use error::ReportError;
 pub use folds::OutOfFold;

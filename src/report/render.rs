@@ -269,11 +269,23 @@ impl Folder<'_> {
         }
         if let Some((chart, left_out)) = &probes {
             let more = pictures::left_out(*left_out, "probe");
-            let caption = tr!(
-                "Probability of the expected label. The table below has the sentences.{more}",
-                "期望标签的概率。下表列出各探针句。{more}"
-            );
-            let alt = tr("Probability of the expected label of each probe", "每个探针句的期望标签的概率");
+            let (what, alt) = match task {
+                Task::MultiLabel => (
+                    tr(
+                        "Probability of each label that is expected or predicted. Green: right; orange: wrong.",
+                        "每个期望或预测标签的概率。绿色：正确；橙色：错误。",
+                    ),
+                    tr(
+                        "Probabilities of the expected and the predicted labels of each probe",
+                        "每个探针句的期望标签和预测标签的概率",
+                    ),
+                ),
+                Task::SingleLabel | Task::Regression => (
+                    tr("Probability of the expected label.", "期望标签的概率。"),
+                    tr("Probability of the expected label of each probe", "每个探针句的期望标签的概率"),
+                ),
+            };
+            let caption = tr!("{what} The table below has the sentences.{more}", "{what}下表列出各探针句。{more}");
             done.probes = Some(self.chart("probes", alt, caption, chart, &fonts)?);
         }
         if let Some(chart) = matrix.as_ref().filter(|_| task == Task::MultiLabel) {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use taper::{
     format::{self, command::shell_word},
-    report::{self, IndexEntry, Language, leaderboard_of},
+    report::{self, IndexEntry, leaderboard_of},
     store::Store,
 };
 
@@ -15,7 +15,7 @@ use super::{
         listed::no_store,
         output::{self, Output},
     },
-    write::{Writing, explained, write},
+    write::{How, Writing, explained, write},
 };
 
 fn entries(store: &Store) -> Result<Vec<IndexEntry>> {
@@ -60,17 +60,18 @@ pub fn list(global: &Global, store: &Store, out: &mut Output) -> Result<()> {
 pub fn write_all(
     global: &Global,
     store: &Store,
-    (folder, force, language): (Option<PathBuf>, bool, Language),
+    folder: Option<PathBuf>,
+    how: How,
     out: &Output,
 ) -> Result<(PathBuf, usize)> {
     let folder = folder.unwrap_or_else(|| global.runs.join("reports"));
     // Before any report is written.
-    report::check_index(&folder, force).map_err(explained)?;
-    let entries = language.during(|| entries(store))?;
+    report::check_index(&folder, how.force).map_err(explained)?;
+    let entries = how.language.during(|| entries(store))?;
     for entry in &entries {
         let own = folder.join(&entry.experiment);
-        write(store, &Writing { experiment: &entry.experiment, folder: &own, force, language }, out)?;
+        write(store, &Writing { experiment: &entry.experiment, folder: &own, how }, out)?;
     }
-    let index = language.during(|| report::index(&entries, &folder, force)).map_err(explained)?;
+    let index = how.language.during(|| report::index(&entries, &folder, how.force)).map_err(explained)?;
     Ok((index, entries.len()))
 }

@@ -11,4 +11,4 @@ mod write;
 pub use all::{list, write_all};
 pub use browser::Browser;
 pub use watch::watch;
-pub use write::{Writing, explained, write};
+pub use write::{How, Writing, explained, write};

@@ -20,6 +20,7 @@ use super::{
     super::{Global, Unusable, common, output::Output},
     browser::Browser,
     server::Server,
+    write::How,
 };
 
 /// Time between two looks at the database.
@@ -39,7 +40,7 @@ const QUIET: u32 = 30;
 /// The address is not this machine's own, or cannot be used; the database cannot be read.
 pub fn watch(
     global: &Global,
-    experiment: &str,
+    (experiment, how): (&str, How),
     address: SocketAddr,
     browser: Option<&Browser>,
     out: &mut Output,
@@ -58,7 +59,7 @@ pub fn watch(
         );
         return Err(Unusable(anyhow!(why)).into());
     }
-    let mut seen = Seen { store, changes: None, rest: Duration::ZERO, at: Instant::now() };
+    let mut seen = Seen { store, how, changes: None, rest: Duration::ZERO, at: Instant::now() };
     let first = seen.page(experiment)?;
     let server =
         Server::start(address, first).with_context(|| format!("--addr {address} cannot be used")).map_err(Unusable)?;
@@ -69,6 +70,7 @@ pub fn watch(
         out.wrapped(&format!("shows the report of {name} while it is trained, on this machine only (Ctrl-C stops)"))?;
     }
     browser.map_or(Ok(()), |browser| browser.open(&server.url()))?;
+    let end = |why: LiveEnd| server.end(&how.language.during(|| why.said()));
     let mut quiet = 0;
     loop {
         // Before the runs: a command that ends in between has stored all of them.
@@ -79,17 +81,17 @@ pub fn watch(
         quiet = if lasts { 0 } else { quiet + 1 };
         let open = if lasts { 0 } else { seen.open_runs(experiment)? };
         if !lasts && open == 0 {
-            server.end(&LiveEnd::Trained.said());
+            end(LiveEnd::Trained);
             return Ok(None);
         }
         if quiet > QUIET {
-            server.end(&LiveEnd::Left(open).said());
+            end(LiveEnd::Left(open));
             return Ok(None);
         }
         let begin = Instant::now();
         while begin.elapsed() < PAUSE {
             if common::stop_requested() {
-                server.end(&LiveEnd::Stopped.said());
+                end(LiveEnd::Stopped);
                 return Ok(Some(ExitCode::from(130)));
             }
             thread::sleep(LOOK);
@@ -100,6 +102,7 @@ pub fn watch(
 /// What was read last.
 struct Seen {
     store: Store,
+    how: How,
     /// The state of the database; `None` if that is not known.
     changes: Option<i64>,
     /// How long the next page has to wait, and since when.
@@ -112,7 +115,9 @@ impl Seen {
         let begin = Instant::now();
         // Before the records: what is stored in between is read again.
         self.changes = Some(self.store.changes()?);
-        let page = live_page(&ReportInput::read(&self.store, self.store.experiment(experiment)?)?)?;
+        let input = ReportInput::read(&self.store, self.store.experiment(experiment)?)?;
+        let input = if self.how.no_texts { input.without_texts() } else { input };
+        let page = self.how.language.during(|| live_page(&input))?;
         (self.at, self.rest) = (Instant::now(), REST.0.max(begin.elapsed() * REST.1));
         Ok(page)
     }

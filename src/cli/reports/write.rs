@@ -24,10 +24,19 @@ pub struct Writing<'a> {
     pub experiment: &'a str,
     /// The folder.
     pub folder: &'a Path,
+    /// How.
+    pub how: How,
+}
+
+/// How reports are written.
+#[derive(Debug, Clone, Copy)]
+pub struct How {
     /// Whether files may be replaced that no report wrote.
     pub force: bool,
-    /// The language of its pages.
+    /// The language of the pages.
     pub language: Language,
+    /// Whether the texts of rows are left out.
+    pub no_texts: bool,
 }
 
 /// Writes a report and returns its files.
@@ -36,8 +45,9 @@ pub struct Writing<'a> {
 /// The folder cannot be written, or the database cannot be read.
 pub fn write(store: &Store, writing: &Writing<'_>, out: &Output) -> Result<Vec<PathBuf>> {
     let input = ReportInput::read(store, store.experiment(writing.experiment)?)?;
-    let render = if writing.force { report::render_over } else { report::render };
-    let files = writing.language.during(|| render(&input, writing.folder)).map_err(explained)?;
+    let input = if writing.how.no_texts { input.without_texts() } else { input };
+    let render = if writing.how.force { report::render_over } else { report::render };
+    let files = writing.how.language.during(|| render(&input, writing.folder)).map_err(explained)?;
     if is_empty(&input) {
         output::error(&no_runs(writing.experiment, out));
     }

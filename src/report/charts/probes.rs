@@ -10,7 +10,7 @@ use super::{
 use crate::report::format;
 use crate::report::language::tr;
 
-/// Two bars for each probe.
+/// Two bars for each label that is shown of a probe.
 pub struct ProbesChart {
     /// The probes, in the spec's order.
     pub probes: Vec<ProbeBars>,
@@ -22,14 +22,45 @@ pub struct ProbeBars {
     pub number: usize,
     /// The sentence.
     pub text: String,
+    /// The labels that are shown of it.
+    pub labels: Vec<LabelBars>,
+}
+
+/// One label of a probe.
+pub struct LabelBars {
     /// Name of the label whose probability the bars show.
     pub label: String,
     /// The label's id, which identifies it if its name cannot be drawn.
     pub label_id: usize,
-    /// Whether it is the expected label, or only the predicted one.
-    pub expected: bool,
+    /// Why it is shown.
+    pub why: Why,
     /// Before, during or after training, in this order.
     pub bars: Vec<Bar>,
+}
+
+/// Why a label is shown of a probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// It is expected.
+    Expected,
+    /// It is predicted, although others are expected, or none.
+    NotExpected,
+    /// The spec does not say what is expected: it is the predicted one.
+    Predicted,
+    /// It is neither expected nor predicted, but the most probable one.
+    MostProbable,
+}
+
+impl Why {
+    /// In words, before the name of the label.
+    fn words(self) -> &'static str {
+        match self {
+            Self::Expected => tr("expected", "期望标签"),
+            Self::NotExpected => tr("not expected:", "非期望标签"),
+            Self::Predicted => tr("no label expected; shown:", "没有期望标签；预测标签"),
+            Self::MostProbable => tr("no label predicted; most probable:", "没有预测标签；最可能的标签"),
+        }
+    }
 }
 
 /// One bar.
@@ -38,10 +69,18 @@ pub struct Bar {
     pub when: &'static str,
     /// Probability of the label.
     pub probability: f64,
-    /// Name and id of the predicted label.
-    pub predicted: (String, usize),
+    /// What is predicted.
+    pub predicted: Said,
     /// Whether that was right, if a label is expected.
     pub right: Option<bool>,
+}
+
+/// What is predicted of a probe.
+pub enum Said {
+    /// One label: its name and id.
+    Label(String, usize),
+    /// Of several labels, whether this one is among them.
+    Has(bool),
 }
 
 const TOP: f64 = 96.0;
@@ -60,7 +99,8 @@ impl ProbesChart {
     }
 
     fn rows(probe: &ProbeBars, width: f64) -> f64 {
-        LINE * (Self::sentence(probe, width).len() as f64 + 1.0) + BAR * probe.bars.len() as f64 + GAP
+        let bars: f64 = probe.labels.iter().map(|label| LINE + BAR * label.bars.len() as f64).sum();
+        LINE * Self::sentence(probe, width).len() as f64 + bars + GAP
     }
 }
 
@@ -70,16 +110,27 @@ impl Chart for ProbesChart {
     }
 
     fn texts(&self) -> Vec<&str> {
-        self.probes
-            .iter()
-            .flat_map(|p| {
-                [p.text.as_str(), p.label.as_str()].into_iter().chain(p.bars.iter().map(|b| b.predicted.0.as_str()))
-            })
-            .collect()
+        let mut texts = Vec::new();
+        for probe in &self.probes {
+            texts.push(probe.text.as_str());
+            for of in &probe.labels {
+                texts.push(of.label.as_str());
+                texts.extend(of.bars.iter().filter_map(|bar| match &bar.predicted {
+                    Said::Label(name, _) => Some(name.as_str()),
+                    Said::Has(_) => None,
+                }));
+            }
+        }
+        texts
     }
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
-        let after = self.probes.iter().flat_map(|probe| &probe.bars).any(|bar| bar.when == "after");
+        let after = self
+            .probes
+            .iter()
+            .flat_map(|probe| &probe.labels)
+            .flat_map(|label| &label.bars)
+            .any(|bar| bar.when == "after");
         pen::title(
             area,
             if after {
@@ -103,41 +154,34 @@ impl Chart for ProbesChart {
                 pen::text(area, (24.0, y + LINE / 2.0), &line, pen::LABEL, theme::INK, At::Left)?;
                 y += LINE;
             }
-            let what = if probe.expected {
-                tr("expected", "期望")
-            } else {
-                tr("no label expected; shown:", "没有期望标签，显示的是")
-            };
-            let label = name(&probe.label, probe.label_id);
-            let note = tr!("{what} “{label}”: its probability", "{what}“{label}”的概率");
-            pen::text(area, (LEFT, y + LINE / 2.0), &note, pen::SMALL, theme::MUTED, At::Left)?;
-            y += LINE;
-            for bar in &probe.bars {
-                let middle = y + BAR / 2.0;
-                pen::text(
-                    area,
-                    (LEFT - 18.0, middle),
-                    tr(bar.when, if bar.when == "before" { "训练前" } else { "训练后" }),
-                    pen::SMALL,
-                    theme::MUTED,
-                    At::Right,
-                )?;
-                pen::fill(area, (x(0.0), y + 6.0), (x(1.0), y + BAR - 6.0), theme::GRID, 0.7)?;
-                let colour = match bar.right {
-                    Some(true) => theme::GOOD,
-                    Some(false) => theme::BAD,
-                    None => theme::PALETTE[0],
-                };
-                let opacity = if bar.when == "before" { 0.55 } else { 1.0 };
-                pen::fill(area, (x(0.0), y + 6.0), (x(bar.probability), y + BAR - 6.0), colour, opacity)?;
-                let verdict = match bar.right {
-                    Some(true) => tr("right", "正确").to_string(),
-                    Some(false) => tr!("wrong: “{}”", "错误：“{}”", name(&bar.predicted.0, bar.predicted.1)),
-                    None => format!("“{}”", name(&bar.predicted.0, bar.predicted.1)),
-                };
-                let value = format!("{} · {verdict}", format::percent(bar.probability));
-                pen::text(area, (right + 20.0, middle), &value, pen::LABEL, theme::INK, At::Left)?;
-                y += BAR;
+            for of in &probe.labels {
+                let (why, label) = (of.why.words(), name(&of.label, of.label_id));
+                let note = tr!("{why} “{label}”: its probability", "{why}“{label}”的概率");
+                pen::text(area, (LEFT, y + LINE / 2.0), &note, pen::SMALL, theme::MUTED, At::Left)?;
+                y += LINE;
+                for bar in &of.bars {
+                    let middle = y + BAR / 2.0;
+                    let when = tr(bar.when, if bar.when == "before" { "训练前" } else { "训练后" });
+                    pen::text(area, (LEFT - 18.0, middle), when, pen::SMALL, theme::MUTED, At::Right)?;
+                    pen::fill(area, (x(0.0), y + 6.0), (x(1.0), y + BAR - 6.0), theme::GRID, 0.7)?;
+                    let colour = match bar.right {
+                        Some(true) => theme::GOOD,
+                        Some(false) => theme::BAD,
+                        None => theme::PALETTE[0],
+                    };
+                    let opacity = if bar.when == "before" { 0.55 } else { 1.0 };
+                    pen::fill(area, (x(0.0), y + 6.0), (x(bar.probability), y + BAR - 6.0), colour, opacity)?;
+                    let verdict = match (&bar.predicted, bar.right) {
+                        (Said::Has(true), _) => tr("predicted", "预测有").to_string(),
+                        (Said::Has(false), _) => tr("not predicted", "预测无").to_string(),
+                        (Said::Label(..), Some(true)) => tr("right", "正确").to_string(),
+                        (Said::Label(label, id), Some(false)) => tr!("wrong: “{}”", "错误：“{}”", name(label, *id)),
+                        (Said::Label(label, id), None) => format!("“{}”", name(label, *id)),
+                    };
+                    let value = format!("{} · {verdict}", format::percent(bar.probability));
+                    pen::text(area, (right + 20.0, middle), &value, pen::LABEL, theme::INK, At::Left)?;
+                    y += BAR;
+                }
             }
             y += GAP;
         }

@@ -402,8 +402,9 @@ fn budget(sweep: &Sweep) -> Option<Drawing> {
         name: "budget",
         alt: tr!("Best {} so far by runs and by steps", "随运行数和步数增加的目前最佳{}", sweep.ranked_by()),
         caption: tr(
-            "Runs count when they end, completed, pruned or failed, with the steps that they trained.",
-            "运行在结束时计入（完成、被剪枝或失败），连同它训练的步数。",
+            "By the clock: runs count from their last step on, whether they are completed, pruned or failed; steps count when they are \
+             trained, those of a run that ended later in proportion to the time since its start.",
+            "按实际时间：运行从其最后一步起计入，无论是完成、被剪枝还是失败；步在训练时计入，其中之后才结束的运行，按其开始以来的时间比例计入。",
         )
         .into(),
         chart: SweepChart::Budget(BudgetChart {

@@ -9,7 +9,7 @@ use super::{
     scores, sweep,
     warnings::warnings,
 };
-use crate::report::language::{Said, counted_states, measured_name, target, tr};
+use crate::report::language::{Said, counted_states, target, tr};
 use crate::{
     event::{Split, When},
     metrics::{ClassMetrics, Metric, Metrics},
@@ -34,6 +34,15 @@ use crate::{
     task::Task,
 };
 
+/// That a page has no texts of rows.
+fn texts_note(experiment: &str) -> String {
+    tr!(
+        "The texts of the data's rows were left out of this report: rows are named by file and line; `taper report {}` shows them.",
+        "本报告不含数据各行的文本，各行以文件名和行号表示；`taper report {}` 显示文本。",
+        crate::format::command::shell_word(experiment)
+    )
+}
+
 impl View {
     /// The view of what is stored.
     pub fn new(
@@ -52,7 +61,7 @@ impl View {
             let selects =
                 input.experiment.runs.len().max(input.runs.len()) > 1 || input.runs.iter().any(chooses_checkpoint);
             let note = if selects { tr(" (used for selection)", "（用于选择）") } else { "" };
-            measured_name(analysis.criterion.split, analysis.criterion.metric) + note
+            format::measured_name(analysis.criterion.split, analysis.criterion.metric) + note
         });
         let terms = analysis.terms;
         let metric = analysis.criterion.metric;
@@ -67,7 +76,7 @@ impl View {
         let environments = environment::environments(&input.runs);
         let runs: Vec<RunRow> = (0..input.runs.len()).map(|i| run_row(input, analysis, i)).collect();
         let first_heading = match shown {
-            Some(run) => measured_name(run.measured_on(), terms.first),
+            Some(run) => format::measured_name(run.measured_on(), terms.first),
             None => format::capital(&terms.first.said()),
         };
         // With one label every result has an interval.
@@ -79,6 +88,7 @@ impl View {
             experiment: experiment.name.clone(),
             states: states(&input.runs, analysis.missing.all, experiment.to_come),
             finished: last_finish(&input.runs),
+            texts_note: input.leaves_texts_out.then(|| texts_note(&experiment.name)),
             headline: headline(input, analysis),
             caveats: caveats(input, analysis),
             ranking: ranking(input, analysis, &first_heading, [&chosen_heading, &chosen_test_heading]),

@@ -2,6 +2,7 @@
 
 use super::Picture;
 use crate::report::language::{self, Said, tr};
+use crate::report::without_texts::shown_text;
 use crate::{
     event::PredictionBefore,
     metrics::{Metric, Target},
@@ -299,5 +300,5 @@ fn flip(run: &RunInput, row: &Row<'_>) -> FlipRow {
             with(&after.predicted, after.confidence()),
         ],
     };
-    FlipRow { line: after.line, text: format::texts(&after.text, after.text_pair.as_deref()).into_owned(), cells }
+    FlipRow { line: after.line, text: shown_text(run, after), cells }
 }

@@ -9,6 +9,7 @@ use crate::{
         input::RunInput,
         mistakes::{confidence, largest_error, wrong_confidence},
         terms::signed,
+        without_texts::shown_text,
     },
     store::PredictionRecord,
     task::Task,
@@ -60,7 +61,7 @@ pub(super) fn row(run: &RunInput, task: Task, p: &PredictionRecord) -> MistakeRo
             vec![shown(&p.label), shown(&p.predicted), largest_error(p).map_or(format::NOTHING.into(), signed)]
         }
     };
-    MistakeRow { line: p.line, text: format::texts(&p.text, p.text_pair.as_deref()).into_owned(), cells }
+    MistakeRow { line: p.line, text: shown_text(run, p), cells }
 }
 
 /// How many there are, and how many are listed.

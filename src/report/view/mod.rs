@@ -5,9 +5,11 @@ mod build;
 mod caveats;
 mod change;
 mod decided;
+mod ended;
 mod facts;
 mod folds;
 mod mistakes;
+mod part;
 mod ranking;
 mod scores;
 mod sweep;
@@ -17,7 +19,7 @@ use super::{audit::DataSection, environment::SharedEnvironment};
 pub use build::NOT_FINAL;
 pub use change::ChangeSection;
 pub use decided::DecisionSection;
-pub use sweep::SweepPart;
+pub use part::SweepPart;
 pub use warnings::WarningGroup;
 
 /// A report.
@@ -32,6 +34,8 @@ pub struct View {
     pub states: String,
     /// When the last run ended.
     pub finished: Option<String>,
+    /// That the texts of rows were left out, and the command that shows them.
+    pub texts_note: Option<String>,
     /// The result.
     pub headline: Option<Headline>,
     /// Caveats about the result.

@@ -1,7 +1,7 @@
 //! The ranking of the trials, and the comparison of the first two.
 
 use super::{Ranking, TrialRow, facts::on_test, folds};
-use crate::report::language::{self, Said, and, measured_name, replicate, tr};
+use crate::report::language::{self, Said, and, replicate, tr};
 use crate::{
     format::command::shell_word,
     metrics::Metric,
@@ -32,7 +32,7 @@ pub(super) fn ranking(
     if !several && !analysis.has_seeds() {
         return None;
     }
-    let ranked_by = measured_name(analysis.criterion.split, analysis.criterion.metric);
+    let ranked_by = format::measured_name(analysis.criterion.split, analysis.criterion.metric);
     let (mut rows, mut folded) = (rows(input, analysis), Vec::new());
     // Pruned and failed trials come last; the section on the sweep has them, too.
     let open = analysis
@@ -291,8 +291,8 @@ pub(super) fn comparison(input: &ReportInput, analysis: &Analysis, c: &Compariso
     };
     let differ = |what: &str, d: f64, interval: Interval, how: &str| {
         tr!(
-            " The {what} differ by {} (95% interval {}).",
-            "{what}相差 {}（95% 区间 {}）。",
+            " First minus second, the difference of the {what} is {} (95% interval {}).",
+            "第一个减第二个，{what}之差为 {}（95% 区间 {}）。",
             terms.difference(d),
             of_difference(terms, interval, how)
         )
@@ -422,8 +422,8 @@ fn of_errors(analysis: &Analysis, difference: f64, interval: Option<Interval>, o
         )
     });
     tr!(
-        " The {on} {of_rows} differ by {difference_text}{interval}; lower is better.",
-        "{on}{of_rows}相差 {difference_text}{interval}；越低越好。"
+        " First minus second, the difference of the {on} {of_rows} is {difference_text}{interval}; lower is better.",
+        "第一个减第二个，{on}{of_rows}之差为 {difference_text}{interval}；越低越好。"
     )
 }
 

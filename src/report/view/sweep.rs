@@ -1,6 +1,10 @@
 //! What the sweep says beyond the ranking: its axes, its budget, and what ended early.
 
-use super::Picture;
+use super::{
+    Picture,
+    ended::{failed, pruned},
+    part::{SweepPart, part, plain, table},
+};
 use crate::report::language::{Said, replicate, tr};
 use crate::{
     event::Split,
@@ -10,42 +14,11 @@ use crate::{
         analysis::Analysis,
         format,
         input::ReportInput,
-        long_texts::few,
         means::Mean,
-        sweep::{Axis, Budget, How, Importance, PrunedGroup, Sweep},
+        sweep::{Axis, Budget, How, Importance, Sweep},
     },
 };
 
-/// A part of the section.
-pub struct SweepPart {
-    /// Its title.
-    pub title: String,
-    /// What it says.
-    pub sentences: Vec<String>,
-    /// Its charts.
-    pub pictures: Vec<Picture>,
-    /// Its tables.
-    pub tables: Vec<SweepRows>,
-    /// How to read it.
-    pub notes: Vec<String>,
-}
-
-/// A table.
-pub struct SweepRows {
-    /// Headings, each with whether its cells are numbers.
-    pub heads: Vec<(String, bool)>,
-    /// The first rows.
-    pub rows: Vec<Vec<String>>,
-    /// If the page folds all of it away, what it says instead.
-    pub folded_whole: Option<String>,
-    /// Further rows, which the page folds away.
-    pub folded: Vec<Vec<String>>,
-    /// What it says instead of these.
-    pub folded_name: String,
-}
-
-/// Rows that the page shows at once; the others are folded away.
-const MOST_ROWS: usize = 20;
 /// Pairs of axes in the table of importance.
 const MOST_PAIRS: usize = 3;
 
@@ -86,19 +59,6 @@ impl Charts {
         self.0 = rest;
         own
     }
-}
-
-fn part(title: &str, sentences: Vec<String>, pictures: Vec<Picture>) -> SweepPart {
-    SweepPart { title: title.into(), sentences, pictures, tables: Vec::new(), notes: Vec::new() }
-}
-
-/// A table whose rows after the first ones are folded away. `what` they are: `value`.
-fn table(heads: &[(&str, bool)], mut rows: Vec<Vec<String>>, what: &str) -> SweepRows {
-    // A few more are no reason to fold.
-    let folded = if rows.len() > MOST_ROWS + 4 { rows.split_off(MOST_ROWS) } else { Vec::new() };
-    let heads = heads.iter().map(|(head, number)| (head.to_string(), *number)).collect();
-    let folded_name = tr!("The other {}", "其余 {}", format::plural(folded.len(), what));
-    SweepRows { heads, rows, folded_whole: None, folded, folded_name }
 }
 
 /// The trials with each value of each axis.
@@ -147,11 +107,6 @@ fn effects(analysis: &Analysis, sweep: &Sweep, pictures: Vec<Picture>) -> SweepP
     part.notes = notes_of_effects(analysis, sweep);
     part.tables.push(table(&heads, rows, "value"));
     part
-}
-
-/// User text in a cell, in which backticks are no code.
-fn plain(text: &str) -> String {
-    text.replace('`', "'")
 }
 
 /// Trials that a value needs to be compared: with one each, the axis with the most values would differ most, by noise alone.
@@ -352,8 +307,8 @@ fn of_budget(analysis: &Analysis, sweep: &Sweep, budget: &Budget, pictures: Vec<
     if let Some((found, best)) = budget.found().and_then(|at| Some((at, budget.moments[at].best?))) {
         let trial = budget.moments[found].point.map(|point| analysis.groups[sweep.points[point].group].name.as_str());
         sentences.push(tr!(
-            "The best trial{} was complete after {} of {} and {} of {}: {} {}.",
-            "最佳试验{}在 {2}中的第 {1} 次、{4}中的第 {3} 步之后完成：{5} {6}。",
+            "The best trial{} was complete when {} of {} had ended and {} of {} were trained: {} {}.",
+            "最佳试验{}完成时，{2}中有 {1} 次已结束，{4}中已训练 {3} 步：{5} {6}。",
             trial.map(|name| tr!(" ({})", "（{}）", plain(name))).unwrap_or_default(),
             format::count(found as u64 + 1),
             format::plural(runs, "run"),
@@ -401,117 +356,5 @@ fn of_budget(analysis: &Analysis, sweep: &Sweep, budget: &Budget, pictures: Vec<
             by_number(budget.failed as u64, "is", "are")
         ; "{}有失败的运行，未计入两条曲线。", format::plural(budget.failed, "trial")));
     }
-    part
-}
-
-fn pruned(analysis: &Analysis, sweep: &Sweep) -> SweepPart {
-    let metric = sweep.metric;
-    let trials: usize = sweep.pruned.iter().map(|rung| rung.trials.len()).sum();
-    let runs: usize = sweep.pruned.iter().map(PrunedGroup::runs).sum();
-    let range =
-        |(low, high): (String, String)| if low == high { low } else { tr!("{low} to {high}", "{low} 至 {high}") };
-    let row = |rung: &PrunedGroup| {
-        let (first, last) = rung.steps();
-        vec![
-            rung.rung.map_or(format::NOTHING.into(), |rung| rung.to_string()),
-            range((format::count(first), format::count(last))),
-            rung.trials.len().to_string(),
-            rung.values(metric).map_or(format::NOTHING.into(), |(a, b)| range((metric.text(a), metric.text(b)))),
-            rung.went_on.to_string(),
-            match (rung.by_median, rung.worst_on) {
-                (true, _) => tr("median of earlier trials", "先前试验的中位数").into(),
-                (false, Some(worst)) => metric.text(worst),
-                (false, None) => format::NOTHING.into(),
-            },
-        ]
-    };
-    let values = tr!("Their dev {}", "它们的开发集{}", metric.said());
-    let on = if sweep.pruned.iter().any(|rung| rung.by_median) {
-        tr("Limit", "界限")
-    } else {
-        tr("Worst that went on", "继续者中最差的")
-    };
-    let heads = [
-        (tr("Rung", "级"), true),
-        (tr("At step", "所在步"), true),
-        (tr("Trials pruned", "被剪枝的试验"), true),
-        (&values[..], true),
-        (tr("Went on", "继续训练"), true),
-        (on, true),
-    ];
-    let of_trial = |trial: &crate::report::sweep::PrunedTrial| {
-        vec![
-            plain(&analysis.groups[trial.group].name),
-            tr!("{} of {}", "{}/{}", format::count(trial.step), format::count(trial.of)),
-            trial.value.map_or(format::NOTHING.into(), |value| metric.text(value)),
-            if trial.reason.is_empty() { format::NOTHING.into() } else { trial.reason.clone() },
-        ]
-    };
-    let each = sweep.pruned.iter().flat_map(|rung| rung.trials.iter().map(of_trial)).collect();
-    let mut each = table(
-        &[
-            (tr("Trial", "试验"), false),
-            (tr("Ended at step", "结束于步"), true),
-            (&tr!("Dev {}", "开发集{}", metric.said()), true),
-            (tr("Reason", "原因"), false),
-        ],
-        each,
-        "pruned trial",
-    );
-    if trials > 4 {
-        each.rows.append(&mut each.folded);
-        each.folded_whole =
-            Some(tr!("The {} and the reason of each", "{}及各自的原因", format::plural(trials, "pruned trial")));
-    }
-    let mut part = part(
-        tr("Pruned trials", "被剪枝的试验"),
-        vec![tr!(
-            "{} with {} {} pruned: the sweep's pruning rule stopped {} before the last step.",
-            format::plural(trials, "trial"),
-            format::plural(runs, "run"),
-            by_number(trials as u64, "was", "were"),
-            by_number(runs as u64, "it", "them")
-        ; "{}（{}）被剪枝：参数搜索的剪枝规则在最后一步之前停止了它们。", format::plural(trials, "trial"), format::plural(runs, "run"))],
-        Vec::new(),
-    );
-    part.tables = vec![table(&heads, sweep.pruned.iter().map(row).collect(), "rung"), each];
-    part.notes.push(tr!(
-        "A rung is an evaluation after which trials are compared by mean dev {}. “Went on”: trials that trained further than this rung.", "级（rung）是一次评估，在它之后按开发集{}的平均值比较各试验。“继续训练”：训练超过这一级的试验。",
-        metric.said()
-    ));
-    part
-}
-
-fn failed(input: &ReportInput, sweep: &Sweep) -> SweepPart {
-    let runs: usize = sweep.failures.iter().map(|group| group.runs.len()).sum();
-    let row = |group: &crate::report::sweep::FailureGroup| {
-        let names: Vec<&str> = group.runs.iter().map(|&run| input.runs[run].run.name.as_str()).collect();
-        let steps = || group.runs.iter().map(|&run| input.runs[run].run.steps);
-        let (first, last) = (steps().min().unwrap_or(0), steps().max().unwrap_or(0));
-        let at = if first == last {
-            format::count(first)
-        } else {
-            tr!("{} to {}", "{} 至 {}", format::count(first), format::count(last))
-        };
-        vec![group.reason.clone(), group.state.clone(), names.len().to_string(), at, plain(&few(&names))]
-    };
-    let heads = [
-        (tr("Reason", "原因"), false),
-        (tr("State", "状态"), false),
-        (tr("Runs", "运行数"), true),
-        (tr("After step", "结束于步"), true),
-        (tr("Which", "哪些"), false),
-    ];
-    let mut part = part(
-        tr("Failed runs", "失败的运行"),
-        vec![tr!(
-            "{} failed, for {}. Messages that differ only in numbers count as one reason; the first message is shown.",
-            "{}失败，共 {}。只有数字不同的信息算作同一种原因；列出的是第一条。",
-            format::plural(runs, "run"),
-            format::plural(sweep.failures.len(), "reason")
-        )],
-        Vec::new(),
-    );
-    part.tables.push(table(&heads, sweep.failures.iter().map(row).collect(), "reason"));
     part
 }
