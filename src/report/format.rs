@@ -89,7 +89,8 @@ pub fn visible(page: &str) -> String {
 /// Words of at most this many characters are not broken.
 const WORD: usize = 28;
 
-fn escaped(text: &str) -> String {
+/// Text as HTML.
+pub fn escaped(text: &str) -> String {
     text.replace('&', "&#38;").replace('<', "&#60;").replace('>', "&#62;").replace('"', "&#34;").replace('\'', "&#39;")
 }
 

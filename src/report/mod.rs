@@ -38,6 +38,7 @@ mod read;
 mod reference;
 mod render;
 mod same_rows;
+mod sentence;
 mod staged;
 mod sweep;
 mod swept;

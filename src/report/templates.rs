@@ -34,7 +34,10 @@ pub fn markdown(view: &View) -> askama::Result<String> {
 pub(super) mod filters {
     use std::fmt::Display;
 
-    use crate::report::{format, language::tr};
+    use crate::report::{
+        format,
+        language::{is_chinese, tr},
+    };
 
     /// A text of the template, or its Chinese translation.
     #[askama::filter_fn]
@@ -58,6 +61,13 @@ pub(super) mod filters {
     #[askama::filter_fn]
     pub fn ticks(text: impl Display, _: &dyn askama::Values) -> askama::Result<String> {
         Ok(format::ticks(&text.to_string()))
+    }
+
+    /// A stored text, which is English on every page, as HTML.
+    #[askama::filter_fn]
+    pub fn english(text: impl Display, _: &dyn askama::Values) -> askama::Result<String> {
+        let text = format::escaped(&text.to_string());
+        Ok(if is_chinese() { format!("<span lang=\"en\">{text}</span>") } else { text })
     }
 
     /// Escapes text for Markdown, but for what is between backticks.

@@ -118,7 +118,7 @@ impl Chart for MetricChart {
         let is_share = self.metric.info().unit == Unit::Share;
         let (scale, (x, range, last)) = (self.scale(), self.ranges());
         let (title, length) = (self.metric.said(), range.end - range.start);
-        let title = if is_share { format!("{title} (%)") } else { title.into() };
+        let title = if is_share { format!("{title} (%)") } else { title };
         let decimals = usize::from(length < 5.0);
         let label = |v: f64| if is_share { format!("{v:.decimals$}") } else { number(length, v) };
         let mut chart = plot(

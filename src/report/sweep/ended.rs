@@ -3,7 +3,7 @@
 use std::{cmp::Ordering, collections::BTreeMap};
 
 use super::points::is_pruned;
-use crate::report::language::{Said, tr};
+use crate::report::language::Said;
 use crate::{
     event::{Split, When},
     format::names::without_numbers,
@@ -232,8 +232,8 @@ fn rung_of(reason: &str) -> Option<u64> {
 /// Failed runs with the same reason.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FailureGroup {
-    /// The message of the first of them, without its full stop.
-    pub reason: String,
+    /// The message of the first of them, without its full stop; `None` if it left none.
+    pub reason: Option<String>,
     /// Their state: `failed (diverged)`.
     pub state: String,
     /// The runs, in the plan's order.
@@ -250,7 +250,7 @@ pub fn failures(input: &ReportInput) -> Vec<FailureGroup> {
         let at = *known.entry(message.replace("#.#", "#").replace("#e-#", "#") + &state).or_insert(groups.len());
         if at == groups.len() {
             let why = run.run.message.as_deref().map(str::trim).filter(|why| !why.is_empty());
-            let reason = why.unwrap_or(tr("it left no message", "没有留下错误信息")).trim_end_matches('.').to_string();
+            let reason = why.map(|why| why.trim_end_matches('.').to_string());
             groups.push(FailureGroup { reason, state, runs: Vec::new() });
         }
         groups[at].runs.push(i);

@@ -26,6 +26,7 @@ use crate::{
         mistakes::mistakes_of,
         pictures::{MOST_LABELS, ProbePair, probe_pairs},
         rates,
+        sentence::Sentence,
         sweep::Sweep,
         tables::names,
         trials::kept_at,
@@ -346,7 +347,7 @@ fn kept_weights(evals: &[EvalRecord]) -> Option<u64> {
 }
 
 /// Why a run has no result: its message, if it has one.
-fn message(run: &RunInput, budget_is_spent: bool) -> Option<String> {
+fn message(run: &RunInput, budget_is_spent: bool) -> Option<Sentence> {
     if budget_is_spent && matches!(run.run.state, RunState::Pending | RunState::Waiting | RunState::Interrupted) {
         return Some(tr("the sweep's budget is spent", "参数搜索的预算已用完").into());
     }
@@ -355,24 +356,24 @@ fn message(run: &RunInput, budget_is_spent: bool) -> Option<String> {
         return None;
     }
     if let Some(own) = run.run.message.clone().filter(|m| !m.trim().is_empty()) {
-        return Some(own);
+        return Some(Sentence::stored(own));
     }
     match run.run.state {
         RunState::Completed if run.run.final_metrics.is_none() => {
             Some(tr("completed, but no evaluation is stored", "已完成，但没有存储评估结果").into())
         }
-        RunState::Failed => Some(tr("it left no message", "没有留下错误信息").into()),
+        RunState::Failed => Some(Sentence::about("", None, "")),
         RunState::Interrupted => Some(match run.run.checkpoint_step {
             Some(step) if step == run.run.total_steps => {
                 tr("“taper run” evaluates it: all its steps are trained", "“taper run”会评估它：所有步都已训练完")
                     .into()
             }
             Some(step) => {
-                tr!("“taper run” resumes it from step {}", "“taper run”会从第 {} 步继续", format::count(step))
+                tr!("“taper run” resumes it from step {}", "“taper run”会从第 {} 步继续", format::count(step)).into()
             }
             None => tr("“taper run” starts it again", "“taper run”会从头训练它").into(),
         }),
-        RunState::Completed => run.run.early_stop(),
+        RunState::Completed => run.run.early_stop().map(Sentence::stored),
         RunState::Pruned | RunState::Pending | RunState::Running | RunState::Waiting => None,
     }
 }

@@ -12,6 +12,7 @@ use crate::{
         format,
         input::{ReportInput, RunInput},
         long_texts::few,
+        sentence::Sentence,
         sweep::{FailureGroup, failures},
         trials::kept_at,
     },
@@ -23,7 +24,14 @@ use crate::{
 const MOST_REASONS: usize = 3;
 
 /// All of them, in the order of the page.
-pub(super) fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
+pub(super) fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<Sentence> {
+    let [of_result, of_others] = [of_result(input, analysis), of_others(input, analysis)];
+    let of_result = of_result.into_iter().chain(folds::caveats(analysis)).map(Sentence::from);
+    of_result.chain(failed(input)).chain(of_others.into_iter().map(Sentence::from)).collect()
+}
+
+/// How the best was chosen, and whether it is final.
+fn of_result(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
     let mut out = Vec::new();
     let n = analysis.ranked.len();
     if n == 0 && !input.runs.is_empty() {
@@ -54,8 +62,13 @@ pub(super) fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
             ),
         });
     }
-    out.extend(folds::caveats(analysis));
-    out.extend(failed(input));
+    out
+}
+
+/// The runs without a result that did not fail.
+fn of_others(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
+    let mut out = Vec::new();
+    let n = analysis.ranked.len();
     let pruned = input.runs.iter().filter(|r| r.run.state == RunState::Pruned).count();
     if pruned > 0 {
         let n = pruned as u64;
@@ -126,33 +139,34 @@ fn no_result(input: &ReportInput, analysis: &Analysis) -> String {
 }
 
 /// Why runs failed: each reason once.
-fn failed(input: &ReportInput) -> Vec<String> {
+fn failed(input: &ReportInput) -> Vec<Sentence> {
     let reasons = failures(input);
     let more = reasons.len().saturating_sub(MOST_REASONS);
     let sentence = |reason: FailureGroup| {
         let (first, n) = (&input.runs[reason.runs[0]].run, reason.runs.len());
-        let (why, state) = (reason.reason, reason.state);
-        match (n, input.runs.len()) {
+        let state = reason.state;
+        let before = match (n, input.runs.len()) {
             (1, 1) => tr!(
-                "The run {state} at step {} of {}: {why}.",
-                "该运行在第 {} 步（共 {} 步）{state}：{why}。",
+                "The run {state} at step {} of {}: ",
+                "该运行在第 {} 步（共 {} 步）{state}：",
                 format::count(first.steps),
                 format::count(first.total_steps)
             ),
-            (1, _) => tr!("Run {} {state}: {why}.", "运行 {} {state}：{why}。", first.name),
+            (1, _) => tr!("Run {} {state}: ", "运行 {} {state}：", first.name),
             _ => {
                 let names: Vec<&str> = reason.runs.iter().map(|&run| input.runs[run].run.name.as_str()).collect();
                 tr!(
-                    "{} {state}: {}. The message of the first: {why}.",
-                    "{}{state}：{}。第一次的信息：{why}。",
+                    "{} {state}: {}. The message of the first: ",
+                    "{}{state}：{}。第一次的信息：",
                     format::plural(n, "run"),
                     few(&names)
                 )
             }
-        }
+        };
+        Sentence::about(&before, reason.reason.as_deref(), tr(".", "。"))
     };
-    let more =
-        (more > 0).then(|| tr!("{} of failures below.", "失败还有 {}，见下文。", format::plural(more, "more reason")));
+    let more = (more > 0)
+        .then(|| tr!("{} of failures below.", "失败还有 {}，见下文。", format::plural(more, "more reason")).into());
     reasons.into_iter().take(MOST_REASONS).map(sentence).chain(more).collect()
 }
 

@@ -10,6 +10,7 @@ use crate::{
         input::ReportInput,
         language::{Said, tr},
         long_texts::few,
+        sentence::Sentence,
         sweep::{PrunedGroup, RungRank, Sweep},
     },
 };
@@ -51,10 +52,10 @@ pub(super) fn pruned(analysis: &Analysis, sweep: &Sweep) -> SweepPart {
     ];
     let of_trial = |trial: &crate::report::sweep::PrunedTrial| {
         vec![
-            plain(&analysis.groups[trial.group].name),
-            tr!("{} of {}", "{}/{}", format::count(trial.step), format::count(trial.of)),
-            trial.value.map_or(format::NOTHING.into(), |value| metric.text(value)),
-            if trial.reason.is_empty() { format::NOTHING.into() } else { trial.reason.clone() },
+            plain(&analysis.groups[trial.group].name).into(),
+            tr!("{} of {}", "{}/{}", format::count(trial.step), format::count(trial.of)).into(),
+            trial.value.map_or(format::NOTHING.into(), |value| metric.text(value)).into(),
+            if trial.reason.is_empty() { format::NOTHING.into() } else { Sentence::stored(&trial.reason) },
         ]
     };
     let each = sweep.pruned.iter().flat_map(|rung| rung.trials.iter().map(of_trial)).collect();
@@ -184,7 +185,8 @@ pub(super) fn failed(input: &ReportInput, sweep: &Sweep) -> SweepPart {
         } else {
             tr!("{} to {}", "{} 至 {}", format::count(first), format::count(last))
         };
-        vec![group.reason.clone(), group.state.clone(), names.len().to_string(), at, plain(&few(&names))]
+        let cells = [group.state.clone(), names.len().to_string(), at, plain(&few(&names))].map(Sentence::from);
+        [Sentence::about("", group.reason.as_deref(), "")].into_iter().chain(cells).collect()
     };
     let heads = [
         (tr("Reason", "原因"), false),

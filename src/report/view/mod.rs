@@ -15,7 +15,7 @@ mod scores;
 mod sweep;
 mod warnings;
 
-use super::{audit::DataSection, environment::SharedEnvironment};
+use super::{audit::DataSection, environment::SharedEnvironment, sentence::Sentence};
 pub use build::NOT_FINAL;
 pub use change::ChangeSection;
 pub use decided::DecisionSection;
@@ -39,7 +39,7 @@ pub struct View {
     /// The result.
     pub headline: Option<Headline>,
     /// Caveats about the result.
-    pub caveats: Vec<String>,
+    pub caveats: Vec<Sentence>,
     /// The first metric of the task: `accuracy`.
     pub first: String,
     /// The same at the beginning of a sentence.
@@ -268,7 +268,7 @@ pub struct RunRow {
     /// Time.
     pub time: String,
     /// Why it has no result.
-    pub message: Option<String>,
+    pub message: Option<Sentence>,
 }
 
 /// A trial in the ranking.

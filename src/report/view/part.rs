@@ -1,7 +1,7 @@
 //! A part of the section on the sweep: what it holds, and its tables.
 
 use super::Picture;
-use crate::report::{format, language::tr};
+use crate::report::{format, language::tr, sentence::Sentence};
 
 /// A part of the section.
 pub struct SweepPart {
@@ -22,11 +22,11 @@ pub struct SweepRows {
     /// Headings, each with whether its cells are numbers.
     pub heads: Vec<(String, bool)>,
     /// The first rows.
-    pub rows: Vec<Vec<String>>,
+    pub rows: Vec<Vec<Sentence>>,
     /// If the page folds all of it away, what it says instead.
     pub folded_whole: Option<String>,
     /// Further rows, which the page folds away.
-    pub folded: Vec<Vec<String>>,
+    pub folded: Vec<Vec<Sentence>>,
     /// What it says instead of these.
     pub folded_name: String,
 }
@@ -39,7 +39,8 @@ pub(super) fn part(title: &str, sentences: Vec<String>, pictures: Vec<Picture>) 
 }
 
 /// A table whose rows after the first ones are folded away. `what` they are: `value`.
-pub(super) fn table(heads: &[(&str, bool)], mut rows: Vec<Vec<String>>, what: &str) -> SweepRows {
+pub(super) fn table<Cell: Into<Sentence>>(heads: &[(&str, bool)], rows: Vec<Vec<Cell>>, what: &str) -> SweepRows {
+    let mut rows: Vec<Vec<Sentence>> = rows.into_iter().map(|row| row.into_iter().map(Into::into).collect()).collect();
     // A few more are no reason to fold.
     let folded = if rows.len() > MOST_ROWS + 4 { rows.split_off(MOST_ROWS) } else { Vec::new() };
     let heads = heads.iter().map(|(head, number)| (head.to_string(), *number)).collect();

@@ -1,10 +1,10 @@
 //! Stored warnings and those that follow from the results, grouped over the runs.
 
-use crate::report::language::{Said, tr};
+use crate::report::language::{Said, is_chinese, tr};
 use crate::{
     metrics::Degenerate,
     plan::Metric,
-    report::{baseline::Baseline, cells::label_name, format, high_loss, input::RunInput},
+    report::{baseline::Baseline, cells::label_name, format, high_loss, input::RunInput, sentence::Sentence},
     warning::{Kind, Warning},
 };
 
@@ -19,11 +19,19 @@ pub struct WarningGroup {
 /// A warning.
 pub struct WarningRow {
     /// What was found.
-    pub message: String,
+    pub message: Sentence,
     /// The lines of the data file that the message does not name; empty if there are none.
     pub lines: String,
     /// The runs that it is about.
     pub runs: String,
+}
+
+/// A warning, with the runs that have it.
+struct Found<'a> {
+    warning: Warning,
+    /// Whether it is from the records, and thus English.
+    is_stored: bool,
+    names: Vec<&'a str>,
 }
 
 /// A warning names at most this many runs.
@@ -36,26 +44,28 @@ pub fn warnings(sweep: &[Warning], runs: &[RunInput], said: bool) -> Vec<Warning
     // are optimistic; where some have test rows and some have none, it speaks of the best alone.
     let alike = runs.iter().all(|run| run.measured_on() == runs[0].measured_on());
     let sweep = sweep.iter().filter(|warning| warning.kind != Kind::Optimistic || !(said || alike));
-    let mut found: Vec<(Warning, Vec<&str>)> = sweep.map(|warning| (warning.clone(), Vec::new())).collect();
+    let found = sweep.map(|warning| Found { warning: warning.clone(), is_stored: true, names: Vec::new() });
+    let mut found: Vec<Found<'_>> = found.collect();
     for run in runs {
         // Results are checked here, from the records, so that runs of versions without these warnings get them too.
         let high_loss = high_loss(&run.run, &run.steps);
         // A loss that is too high explains the rest.
         let of_result = high_loss.or_else(|| of_result(run));
         let stored = run.warnings.iter().filter(|w| of_result.is_none() || w.kind != Kind::Result).cloned();
-        for warning in stored.chain(of_result.clone()) {
-            match found.iter_mut().find(|(known, _)| *known == warning) {
-                Some((_, names)) => names.push(&run.run.name),
-                None => found.push((warning, vec![&run.run.name])),
+        let stored = stored.map(|warning| (warning, true));
+        for (warning, is_stored) in stored.chain(of_result.clone().map(|warning| (warning, false))) {
+            match found.iter_mut().find(|known| known.warning == warning) {
+                Some(known) => known.names.push(&run.run.name),
+                None => found.push(Found { warning, is_stored, names: vec![&run.run.name] }),
             }
         }
     }
     let mut groups: Vec<(Kind, WarningGroup)> = Vec::new();
-    for (warning, names) in found {
+    for Found { warning, is_stored, names } in found {
         let row = WarningRow {
-            lines: warning.further_lines(),
+            lines: further_lines(&warning),
             runs: run_names(&names, runs.len()),
-            message: warning.message,
+            message: if is_stored { Sentence::stored(warning.message) } else { warning.message.into() },
         };
         match groups.iter_mut().find(|(kind, _)| *kind == warning.kind) {
             Some((_, group)) => group.warnings.push(row),
@@ -90,6 +100,15 @@ fn of_result(run: &RunInput) -> Option<Warning> {
         }
     };
     Some(Warning::new(Kind::Result, message))
+}
+
+/// The lines that the message does not have.
+fn further_lines(warning: &Warning) -> String {
+    let english = warning.further_lines();
+    match is_chinese() && !english.is_empty() {
+        true => format!("第 {} 行", warning.lines.iter().map(u64::to_string).collect::<Vec<_>>().join("、")),
+        false => english,
+    }
 }
 
 /// `data_file` as `Data file`.

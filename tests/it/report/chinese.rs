@@ -101,7 +101,7 @@ fn all() -> Vec<(&'static str, ReportInput)> {
 /// Those of which all files are written: their PNG charts take long.
 const FILES: [&str; 4] = ["sweep", "pruned", "sets-sweep", "numbers-folds"];
 
-/// What of a page is not its own: names, labels, texts, messages, and what the environment is called.
+/// What of a page is not its own: names, labels, texts, and what the environment is called.
 fn of_others(input: &ReportInput) -> BTreeSet<String> {
     let mut found: BTreeSet<String> = BTreeSet::new();
     let mut add = |text: &str| {
@@ -111,15 +111,12 @@ fn of_others(input: &ReportInput) -> BTreeSet<String> {
     for text in [&experiment.name, &experiment.description, &experiment.spec_path] {
         add(text);
     }
-    experiment.warnings.iter().for_each(|warning| add(&warning.message));
     for run in &input.runs {
         let record = &run.run;
         add(&record.name);
         add(&record.key[..12]);
         record.name.split_whitespace().for_each(&mut add);
         record.labels.iter().for_each(|label| add(label));
-        record.message.iter().for_each(|message| add(message));
-        run.warnings.iter().for_each(|warning| add(&warning.message));
         run.predictions.iter().for_each(|row| add(&row.text));
         for probe in &run.probes {
             add(&probe.score.text);
@@ -131,6 +128,22 @@ fn of_others(input: &ReportInput) -> BTreeSet<String> {
             e.git_commit.iter().for_each(|commit| add(commit));
         }
     }
+    kept(found)
+}
+
+/// The messages of the records, which Markdown cannot mark as English.
+fn messages(input: &ReportInput) -> BTreeSet<String> {
+    let mut found: Vec<&str> = input.experiment.warnings.iter().map(|warning| &warning.message[..]).collect();
+    for run in &input.runs {
+        found.extend(run.run.message.iter().map(String::as_str));
+        found.extend(run.warnings.iter().map(|warning| &warning.message[..]));
+        found.extend(run.run.environment.iter().map(|environment| &environment.learning_rates[..]));
+    }
+    let parts = found.into_iter().flat_map(|text| text.split(['\n', '<', '>', '`', '|']));
+    kept(parts.map(|part| part.trim().trim_end_matches('.').to_owned()).collect())
+}
+
+fn kept(mut found: BTreeSet<String>) -> BTreeSet<String> {
     found.retain(|text| text.chars().any(|c| c.is_ascii_alphabetic()) && text.len() > 2);
     found
 }
@@ -167,7 +180,14 @@ fn without(page: &str, element: &str) -> String {
 fn texts(page: &str) -> Vec<String> {
     let page = ["style", "script", "pre", "code"].iter().fold(page.to_owned(), |page, element| without(&page, element));
     // A number with a hyphen has an element of its own within its sentence.
-    let page = page.replace("<span class=\"w\">", "").replace("</span>", "");
+    let mut parts = page.split("<span class=\"w\">");
+    let first = parts.next().unwrap_or_default().to_owned();
+    let page = parts.fold(first, |page, part| page + &part.replacen("</span>", "", 1));
+    // Stored messages are English, and say so.
+    let mut parts = page.split("<span lang=\"en\">");
+    let first = parts.next().unwrap_or_default().to_owned();
+    let page = parts.fold(first, |page, part| page + part.split_once("</span>").map_or("", |(_, rest)| rest));
+    let page = page.replace("</span>", "");
     let mut found = Vec::new();
     for part in page.split('<') {
         let (tag, text) = part.split_once('>').unwrap_or(("", part));
@@ -228,6 +248,7 @@ fn no_english_is_left_on_a_chinese_page() {
             for (file, bytes) in files.iter().filter(|(file, _)| file.ends_with(".svg") || *file == "report.html") {
                 left.extend(english_texts(&format!("{name}/{file}"), &text(bytes), &others));
             }
+            let others = others.union(&messages(&input)).cloned().collect();
             left.extend(english_texts(&format!("{name}/report.md"), &prose(&text(&files["report.md"])), &others));
         }
     }
