@@ -24,7 +24,7 @@ use super::{
 
 /// Compare runs or trials: settings, metrics, significance, and the rows on which they disagree.
 ///
-/// Each is compared with the first: two runs row by row where they were evaluated on the same rows, trials by the means of their seeds,
+/// Each is compared with the first: runs row by row if they were evaluated on the same rows, trials by their means over seeds,
 /// cross-validations by their folds. With more than two, the p-values are corrected by Holm's method.
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -34,14 +34,14 @@ use super::{
                                              two trials and another experiment
   taper compare 3f2a 9c1b --html compare.html")]
 pub struct Compare {
-    /// Runs or trials, the first of which is the reference: a key or its first digits, the name of a run or of a trial, EXPERIMENT#RANK or
+    /// Runs or trials; the first is the reference. Each is a run's key or a prefix of it, the name of a run or trial, EXPERIMENT#RANK or
     /// EXPERIMENT#TRIAL for a trial, or an experiment or spec file that has only one trial.
     #[arg(required = true, num_args = 1..)]
     sides: Vec<String>,
     /// Also write the comparison as one HTML page, with learning curves.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Leave out the texts of the data's rows, to give the comparison away: rows are named by their line.
+    /// Leave out the texts of the data, so that you can share the comparison: rows are identified by line number.
     #[arg(long)]
     no_texts: bool,
     /// Replace the file of --html even if taper did not write it.
