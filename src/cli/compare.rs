@@ -86,7 +86,7 @@ impl Compare {
             let names: Vec<_> = self.sides.iter().map(|side| shell_word(side)).collect();
             let command = out.command(&format!("taper compare {} --html compare.html", names.join(" ")));
             out.line("")?;
-            out.unbroken(&format!("with curves, as a page: {command}"))?;
+            out.unbroken(&format!("as an HTML page with learning curves: {command}"))?;
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -111,7 +111,7 @@ fn print(c: &Comparison, out: &mut Output) -> Result<()> {
     out.line("")?;
     differing("setting", &c.settings, &c.sides, out)?;
     if c.settings.is_empty() {
-        out.line("no setting that changes a result differs")?;
+        out.line("all settings that affect results are the same")?;
     }
     if !c.environment.is_empty() {
         out.line("")?;
@@ -213,10 +213,8 @@ fn flipped(c: &Comparison, against: &Against, out: &mut Output) -> Result<()> {
             [format!("closer in {letter}"), format!("further off in {letter}")]
         }
         Task::SingleLabel | Task::MultiLabel => {
-            out.wrapped(&format!(
-                "of {rows} rows, {letter} is right where A is wrong on {gained}, and wrong where A is right on {lost}"
-            ))?;
-            [format!("right in {letter} alone"), "right in A alone".into()]
+            out.wrapped(&format!("of {rows} rows, correct only in {letter}: {gained}; correct only in A: {lost}"))?;
+            [format!("correct only in {letter}"), "correct only in A".into()]
         }
     };
     // Of several comparisons the counts are enough.
