@@ -296,7 +296,7 @@ pub(super) fn about_sizes(config: &RunConfig, tokenizer: &Tokenizer, shape: &Mod
     } else if tokens + SPARE <= rows && tokens * 10 < rows * 9 {
         messages.push(format!(
             "the tokenizer has {tokens} token ids and the model's vocabulary {rows}: if the tokenizer's vocabulary was \
-             cut short, most words are unknown; if it belongs to another model, words get the wrong embeddings"
+             truncated, most words are unknown; if it belongs to another model, words get the wrong embeddings"
         ));
     }
     if let Some((pad, id)) = tokenizer.padding().filter(|(_, id)| other_padding(*id, shape)) {
