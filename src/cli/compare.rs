@@ -25,7 +25,7 @@ use super::{
 
 /// Compare runs or trials: settings, metrics, significance, and the rows on which they disagree.
 ///
-/// Each is compared with the first: two runs row by row where they were evaluated on the same rows, trials by the means of their seeds,
+/// Each is compared with the first: runs row by row if they were evaluated on the same rows, trials by their means over seeds,
 /// cross-validations by their folds. With more than two, the p-values are corrected by Holm's method.
 #[derive(Args)]
 #[command(after_help = "Examples:
@@ -35,14 +35,14 @@ use super::{
                                              two trials and another experiment
   taper compare 3f2a 9c1b --html compare.html")]
 pub struct Compare {
-    /// Runs or trials, the first of which is the reference: a key or its first digits, the name of a run or of a trial, EXPERIMENT#RANK or
+    /// Runs or trials; the first is the reference. Each is a run's key or a prefix of it, the name of a run or trial, EXPERIMENT#RANK or
     /// EXPERIMENT#TRIAL for a trial, or an experiment or spec file that has only one trial.
     #[arg(required = true, num_args = 1..)]
     sides: Vec<String>,
     /// Also write the comparison as one HTML page, with learning curves.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Leave out the texts of the data's rows, to give the comparison away: rows are named by their line.
+    /// Leave out the texts of the data, so that you can share the comparison: rows are identified by line number.
     #[arg(long)]
     no_texts: bool,
     /// Replace the file of --html even if taper did not write it.
@@ -97,7 +97,7 @@ impl Compare {
             let names: Vec<_> = self.sides.iter().map(|side| shell_word(side)).collect();
             let command = out.command(&format!("taper compare {} --html compare.html", names.join(" ")));
             out.line("")?;
-            out.unbroken(&format!("with curves, as a page: {command}"))?;
+            out.unbroken(&format!("as an HTML page with learning curves: {command}"))?;
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -122,7 +122,7 @@ fn print(c: &Comparison, out: &mut Output) -> Result<()> {
     out.line("")?;
     differing("setting", &c.settings, &c.sides, out)?;
     if c.settings.is_empty() {
-        out.line("no setting that changes a result differs")?;
+        out.line("all settings that affect results are the same")?;
     }
     if !c.environment.is_empty() {
         out.line("")?;
@@ -224,10 +224,8 @@ fn flipped(c: &Comparison, against: &Against, out: &mut Output) -> Result<()> {
             [format!("closer in {letter}"), format!("further off in {letter}")]
         }
         Task::SingleLabel | Task::MultiLabel => {
-            out.wrapped(&format!(
-                "of {rows} rows, {letter} is right where A is wrong on {gained}, and wrong where A is right on {lost}"
-            ))?;
-            [format!("right in {letter} alone"), "right in A alone".into()]
+            out.wrapped(&format!("of {rows} rows, correct only in {letter}: {gained}; correct only in A: {lost}"))?;
+            [format!("correct only in {letter}"), "correct only in A".into()]
         }
     };
     // Of several comparisons the counts are enough.

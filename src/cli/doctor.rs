@@ -20,7 +20,7 @@ const LITTLE: u64 = 2 << 30;
 /// A mirror of the Hugging Face hub.
 const MIRROR: &str = "https://hf-mirror.com";
 
-/// Check this machine (servers, devices, threads, fonts, disk, database) and say how to fix problems.
+/// Check this machine (servers, devices, threads, fonts, disk, database) and suggest fixes.
 #[derive(Args)]
 #[command(
     after_help = "Exit codes: 0 everything works, possibly with notes (--); 1 something does not work (!!).\n\nExamples:\n  taper doctor\n  HF_ENDPOINT=https://hf-mirror.com taper doctor\n  taper doctor --json"

@@ -22,7 +22,7 @@ use super::{
     stop,
 };
 
-/// Evaluate a trained model on labelled rows: accuracy, macro-F1, loss and per-label metrics, or those of its problem type.
+/// Evaluate a trained model on labelled rows: accuracy, macro-F1, loss and per-label metrics, or the metrics of its problem type.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  taper eval 3f2a --file newer.csv\n  \
     taper eval 3f2a --file newer.tsv --text-column review --label-column stars --json\n\n\

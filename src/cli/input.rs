@@ -26,16 +26,16 @@ pub struct FileArgs {
     /// Format of the file; detected by default, from the extension or else from the first bytes.
     #[arg(long, value_parser = formats())]
     format: Option<Format>,
-    /// Encoding of a text file, such as `gb18030`; by default detected.
+    /// Encoding of a text file, such as `gb18030`; detected by default.
     #[arg(long, value_name = "NAME", value_parser = encoding)]
     encoding: Option<TextEncoding>,
-    /// Sheet of an Excel workbook; by default the first.
+    /// Sheet of an Excel workbook; the first by default.
     #[arg(long, value_name = "NAME")]
     sheet: Option<String>,
     /// Field delimiter of a CSV or TSV file: one character, or `tab`.
     #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
     delimiter: Option<Delimiter>,
-    /// Quotes in a CSV or TSV file. `minimal` (the default): fields may be quoted; `none`: quotes are ordinary characters.
+    /// How to read quotes in a CSV or TSV file. `minimal` (the default): fields may be quoted; `none`: quotes are ordinary characters.
     #[arg(long, value_parser = quotings())]
     quoting: Option<Quoting>,
 }

@@ -65,7 +65,7 @@ Examples:
   taper run experiments/quickstart.toml --set train.lr=1e-4
                                             train with another learning rate
   taper list                                list all runs
-  taper compare 3f2a 9c1b                   say how two runs differ, and whether by chance
+  taper compare 3f2a 9c1b                   compare two runs and test their difference
   taper report quickstart                   write the report
   taper predict 3f2a \"送餐很快\"             classify with the model of run 3f2a";
 
@@ -120,7 +120,7 @@ enum Command {
     Report(report::Report),
     /// Classify texts with a trained model.
     Predict(predict::Predict),
-    /// Evaluate a trained model on labelled rows: accuracy, macro-F1, loss and per-label metrics, or those of its problem type.
+    /// Evaluate a trained model on labelled rows: accuracy, macro-F1, loss and per-label metrics, or the metrics of its problem type.
     Eval(eval::Eval),
     /// Export a trained model to a folder that transformers can load.
     Export(export::Export),
@@ -133,7 +133,7 @@ enum Command {
     Rm(rm::Rm),
     /// List files that no run needs and remove them. Asks first.
     Gc(gc::Gc),
-    /// Check this machine (servers, devices, threads, fonts, disk, database) and say how to fix problems.
+    /// Check this machine (servers, devices, threads, fonts, disk, database) and suggest fixes.
     Doctor(doctor::Doctor),
     /// Print a completion script for a shell.
     Completions {

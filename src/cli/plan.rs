@@ -54,7 +54,7 @@ pub struct Plan {
     /// Estimate the time for N runs in parallel, as with `taper run --jobs N`.
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
-    /// Let --order overwrite a file that an earlier --order did not write.
+    /// Let --order overwrite a file even if --order did not write it.
     #[arg(long, requires = "order")]
     force: bool,
 }

@@ -47,8 +47,8 @@ const MOST_FIELDS: usize = 10_000;
     taper predict 3f2a \"多久能送到？\" --pair \"大约半小时\"\n  \
     taper predict 3f2a --file reviews.xlsx --keep-columns --out results.parquet\n  \
     taper predict 3f2a --file rated.csv --labels stars --out results.jsonl.gz\n\n\
-    In CSV output, cells that a spreadsheet would run as a formula are prefixed with ': those that begin with = + - @, a tab or a line \
-    break, except numbers. JSON output leaves texts unchanged. A row without a text has an empty label (null in JSON).")]
+    In CSV output, cells that a spreadsheet would evaluate as a formula are prefixed with an apostrophe ('): those that begin with = + - @, \
+    a tab or a line break, except numbers. JSON output leaves texts unchanged. A row without a text has an empty label (null in JSON).")]
 pub struct Predict {
     /// Run: its key, a prefix of its key, its name, or an experiment or spec file that has only one run.
     run: String,

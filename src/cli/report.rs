@@ -27,7 +27,7 @@ use super::{
     taper report quickstart --lang zh in Chinese\n  \
     taper report --all                all reports, and an index page")]
 pub struct Report {
-    /// Experiment: its name or its spec file.
+    /// Name of the experiment, or its spec file.
     experiment: Option<String>,
     /// Output folder; `RUNS/reports/EXPERIMENT` by default, with --all `RUNS/reports`.
     #[arg(long, value_name = "DIR")]
@@ -35,7 +35,7 @@ pub struct Report {
     /// Overwrite existing files that have the names of report files, even if taper did not write them.
     #[arg(long)]
     force: bool,
-    /// Leave out the texts of the data's rows, to give the report away: rows are named by file and line. Texts of probes stay.
+    /// Leave out the texts of the data, so that you can share the report: rows are identified by file and line number. Texts of probes are kept.
     #[arg(long)]
     no_texts: bool,
     /// Write the reports of all experiments, and index.html with a link to each.
@@ -44,13 +44,13 @@ pub struct Report {
     /// Language of the pages and charts: en or zh. CSV files are English.
     #[arg(long, value_name = "LANG", hide_possible_values = true)]
     lang: Option<Lang>,
-    /// Open the page in a browser: that of the variable BROWSER, or the system's.
+    /// Open the page in a browser: the one in the variable BROWSER, or else the system's default.
     #[arg(long)]
     open: bool,
     /// Serve the page to browsers on this machine and refresh it until the experiment is trained; then write the report.
     #[arg(long, requires = "experiment", conflicts_with = "json")]
     watch: bool,
-    /// Address for --watch: a loopback address; port 0 is any free port.
+    /// Loopback address and port for --watch; port 0 picks any free port.
     #[arg(long, value_name = "IP:PORT", requires = "watch", default_value = "127.0.0.1:0")]
     addr: SocketAddr,
 }

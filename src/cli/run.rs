@@ -278,13 +278,13 @@ mod tests {
     fn a_reason_that_several_runs_have_is_said_once() {
         let pruned = |rank: u32| {
             format!(
-                "pruned before and was skipped; --retry runs it to its end (at step 4: rank {rank} of 9; the best (1 in 3) goes on)"
+                "pruned before and was skipped; --retry trains it to the end (at step 4: rank {rank} of 9; the best (1 in 3) goes on)"
             )
         };
         let whys = [pruned(2), "completed before".into(), pruned(3), "completed before".into()];
         let said = once(whys.iter().map(String::as_str));
         assert_eq!(said[0], whys[0]);
-        assert_eq!(said[2], "pruned before and was skipped; --retry runs it to its end, for the same reason");
+        assert_eq!(said[2], "pruned before and was skipped; --retry trains it to the end, for the same reason");
         assert_eq!((&*said[1], &*said[3]), ("completed before", "completed before"));
     }
 }

@@ -14,7 +14,7 @@ use super::{Cli, output};
 const ELSEWHERE: &[(&[&str], &str)] = &[
     (
         &["diff", "versus", "vs", "significance"],
-        "`taper compare A B` compares two runs or trials: their settings, their metrics, and whether they differ by chance",
+        "`taper compare A B` compares two runs or trials: their settings, their metrics, and whether chance explains the difference",
     ),
     (
         &["leaderboard", "best", "rank"],

@@ -28,7 +28,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Precompiled, String> {
 pub(super) fn check_memory(bytes: &[u8]) -> Result<(), String> {
     let states = bytes.first_chunk().map_or(0, |size| u32::from_le_bytes(*size) as usize);
     if states > bytes.len().saturating_sub(4) {
-        return Err("`precompiled_charsmap` states more bytes than it has: it is cut short".into());
+        return Err("`precompiled_charsmap` states more bytes than it has: it is truncated".into());
     }
     let Ok((trie, texts)) = parts(bytes) else { return Ok(()) };
     check_longest(Reached::of(&trie, texts).longest)
@@ -43,7 +43,7 @@ fn check_longest(longest: usize) -> Result<(), String> {
 
 /// The units of the trie and the texts.
 fn parts(bytes: &[u8]) -> Result<(Vec<usize>, &str), String> {
-    let (size, rest) = bytes.split_first_chunk().ok_or("its table of characters is cut short")?;
+    let (size, rest) = bytes.split_first_chunk().ok_or("its table of characters is truncated")?;
     let size = u32::from_le_bytes(*size) as usize / 4 * 4;
     if size == 0 || size > rest.len() {
         return Err(format!("its table of characters states a trie of {size} bytes, but {} bytes follow", rest.len()));
@@ -135,7 +135,7 @@ mod tests {
             change(&mut bytes);
             read(&bytes).unwrap_err()
         };
-        assert!(refused(&|bytes| bytes.truncate(3)).contains("cut short"));
+        assert!(refused(&|bytes| bytes.truncate(3)).contains("truncated"));
         assert!(refused(&|bytes| bytes.truncate(99)).contains("states a trie of 2048 bytes, but 95 bytes follow"));
         assert!(refused(&|bytes| bytes[..4].fill(0xff)).contains("states a trie of 4294967292 bytes"));
         assert!(refused(&|bytes| bytes[..4].fill(0)).contains("states a trie of 0 bytes, but "));
@@ -157,7 +157,7 @@ mod tests {
         for bytes in [&[][..], &[0; 4], &sound, &table(&"x".repeat(64))] {
             assert_eq!(check_memory(bytes), Ok(()));
         }
-        assert!(check_memory(&sound[..99]).unwrap_err().contains("cut short"));
+        assert!(check_memory(&sound[..99]).unwrap_err().contains("truncated"));
         assert!(check_memory(&table(&"x".repeat(65))).unwrap_err().contains("more than 64 bytes"));
         sound[4..8].copy_from_slice(&u32::to_le_bytes(1 << 20));
         assert_eq!(check_memory(&sound), Ok(()), "it leads out of itself");

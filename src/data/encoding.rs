@@ -313,7 +313,7 @@ fn advice(path: &Path, found: &Finding, wording: Wording) -> String {
             convert(path, "GB18030", true)
         ),
         Finding::Gb18030 { cut: true, .. } => {
-            "the file decodes as GB18030, and it ends inside a character: it was cut short, so download it again or \
+            "the file decodes as GB18030, and it ends inside a character: it was truncated, so download it again or \
              remove its last line"
                 .into()
         }
@@ -333,7 +333,7 @@ fn advice(path: &Path, found: &Finding, wording: Wording) -> String {
             }
         }
         Finding::Cut(line) => format!(
-            "the file ends inside a character, on line {line}: it was cut short, but everything before that is UTF-8; \
+            "the file ends inside a character, on line {line}: it was truncated, but everything before that is UTF-8; \
              create or download it again, or remove that line"
         ),
         Finding::Lines { first, all, gb, cut } => {
@@ -343,7 +343,7 @@ fn advice(path: &Path, found: &Finding, wording: Wording) -> String {
                 (true, _) => "; they decode as GB18030",
                 (false, _) => "",
             };
-            let cut = if *cut { ", and the file ends inside a character: it was cut short" } else { "" };
+            let cut = if *cut { ", and the file ends inside a character: it was truncated" } else { "" };
             format!(
                 "only {} {is} not UTF-8{reads}; the rest of the file is UTF-8{cut}: correct or remove {these}, and do not convert the whole \
                  file",

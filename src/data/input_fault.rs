@@ -27,7 +27,7 @@ impl fmt::Display for InputFault {
             Self::Cut { packing } => {
                 write!(
                     f,
-                    "the {packing} file ends before its contents do: it was cut short; create or download it again"
+                    "the {packing} file ends before its contents do: it was truncated; create or download it again"
                 )
             }
             Self::Damaged { packing, what } => {

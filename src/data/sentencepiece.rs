@@ -44,7 +44,7 @@ impl SentencePiece {
     /// The model in these bytes.
     ///
     /// # Errors
-    /// Where they are another kind of file, cut short, or have too many pieces; in words.
+    /// Where they are another kind of file, truncated, or have too many pieces; in words.
     pub fn read(bytes: &[u8]) -> Result<Self, String> {
         let mut model = Self {
             pieces: Vec::new(),
@@ -194,7 +194,7 @@ impl<'a> Fields<'a> {
     fn take(&mut self, length: usize) -> Result<&'a [u8], String> {
         let Some((taken, rest)) = self.rest.split_at_checked(length) else {
             return Err(format!(
-                "at byte {}, {} bytes are left of {length}: it is cut short",
+                "at byte {}, {} bytes are left of {length}: it is truncated",
                 self.at,
                 self.rest.len()
             ));

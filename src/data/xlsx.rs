@@ -114,7 +114,7 @@ impl From<XlsxError> for Refused {
 fn check_size(path: &Path) -> Result<(), DataError> {
     let refuse = |what: String| DataError::Layout { path: path.to_owned(), what };
     let damaged =
-        |error: String| refuse(format!("the workbook is cut short or damaged ({error}): create or download it again"));
+        |error: String| refuse(format!("the workbook is truncated or damaged ({error}): create or download it again"));
     let file = io::BufReader::new(regular::open(path).map_err(DataError::io(path))?);
     let mut archive = zip::ZipArchive::new(file).map_err(|error| damaged(error.to_string()))?;
     let mut bytes = 0;

@@ -77,8 +77,7 @@ pub(super) fn check(
         found(
             "model.source",
             format!(
-                "the tokenizer produces token id {id}, but the model's vocabulary has {}: tokenizer and model do not \
-                 belong together",
+                "the tokenizer produces token id {id}, but the model's vocabulary has {}: tokenizer and model do not match",
                 shape.vocab_size
             ),
         );
@@ -90,7 +89,7 @@ pub(super) fn check(
             "model.source",
             format!(
                 "the tokenizer's padding token `{pad}` has the id {id}, but pad_token_id of config.json is {}, which decides about \
-                 positions: tokenizer and model do not belong together",
+                 positions: tokenizer and model do not match",
                 shape.pad_token_id
             ),
         );
@@ -296,20 +295,20 @@ pub(super) fn about_sizes(config: &RunConfig, tokenizer: &Tokenizer, shape: &Mod
     } else if tokens + SPARE <= rows && tokens * 10 < rows * 9 {
         messages.push(format!(
             "the tokenizer has {tokens} token ids and the model's vocabulary {rows}: if the tokenizer's vocabulary was \
-             cut short, most words are unknown; if it belongs to another model, words get the wrong embeddings"
+             truncated, most words are unknown; if it belongs to another model, words get the wrong embeddings"
         ));
     }
     if let Some((pad, id)) = tokenizer.padding().filter(|(_, id)| other_padding(*id, shape)) {
         messages.push(format!(
             "the tokenizer's padding token `{pad}` has the id {id}, but pad_token_id of config.json is {}: tokenizer and model may not \
-             belong together",
+             match",
             shape.pad_token_id
         ));
     }
     if config.data.text_pair_column.is_some() && shape.type_vocab_size > 1 && tokenizer.leaves_out_token_types() {
         messages.push(
-            "the model is not told which of the two texts a token belongs to: the tokenizer's class has no \
-             token_type_ids among its inputs, in transformers too; to use them, add \"model_input_names\": \
+            "the model cannot tell the two texts apart by token types, because the tokenizer's class gives it no \
+             token_type_ids, as in transformers; to use them, add \"model_input_names\": \
              [\"input_ids\", \"token_type_ids\", \"attention_mask\"] to tokenizer_config.json"
                 .into(),
         );

@@ -100,8 +100,7 @@ impl Classifier {
         match ids.iter().find(|&&id| id as usize >= self.rows) {
             None => Ok(()),
             Some(&id) => Err(ExecuteError::Setting(format!(
-                "the text {:?} has the token `{}` with the id {id}, but the model's vocabulary has {}: tokenizer and model do not \
-                 belong together",
+                "the text {:?} has the token `{}` with the id {id}, but the model's vocabulary has {}: tokenizer and model do not match",
                 beginning(text.text),
                 self.tokenizer.tokens(&[id]).concat(),
                 self.rows

@@ -128,13 +128,13 @@ impl ModelConfig {
             },
             layer_norm_eps: match names.norm_eps {
                 (None, eps) => eps,
-                (Some(key), eps) => keys.number(key, eps, is_epsilon, "a number above 0, at most 1 (1e-12, say)")?,
+                (Some(key), eps) => keys.number(key, eps, is_epsilon, "a number above 0, at most 1, such as 1e-12")?,
             },
             initializer_range: keys.number(
                 "initializer_range",
                 0.02,
                 |range| (0.0..=1.0).contains(&range),
-                "a number from 0 to 1 (0.02, say)",
+                "a number from 0 to 1, such as 0.02",
             )?,
             initializer_cutoff: match family.init {
                 InitScheme::Normal => f64::INFINITY,
@@ -144,7 +144,7 @@ impl ModelConfig {
                     "initializer_cutoff_factor",
                     2.0,
                     |cutoff| (0.1..=1000.0).contains(&cutoff),
-                    "a number from 0.1 to 1000 (2, say)",
+                    "a number from 0.1 to 1000, such as 2",
                 )?,
             },
             pad_token_id,

@@ -102,7 +102,7 @@ fn is_local(keys: &Keys, layers: usize) -> Result<Vec<bool>, String> {
 fn theta(keys: &Keys, kind: usize) -> Result<f64, String> {
     let (name, older, default) = KINDS[kind];
     let is_sound = |theta: f64| (1.0..=1e12).contains(&theta);
-    let expected = "a number from 1 to 1e12 (10000, say)";
+    let expected = "a number from 1 to 1e12, such as 10000";
     let older = || keys.number(older, default, is_sound, expected);
     let Some(parameters) = keys.get("rope_parameters") else { return older() };
     let of_kinds = |parameters: &Map<String, Value>| KINDS.iter().any(|(name, ..)| parameters.contains_key(*name));

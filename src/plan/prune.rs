@@ -204,11 +204,11 @@ pub fn besides_ranks(
     let (pruned, further) = (count(best, Fate::Pruned), count(others, Fate::WentOn));
     let mut said = String::new();
     if pruned > 0 {
-        let (were, stay) = (by_number(pruned, "was", "were"), by_number(pruned, "stays", "stay"));
+        let (were, remain) = (by_number(pruned, "was", "were"), by_number(pruned, "remains", "remain"));
         said += &match best.len() {
-            1 => "; it was pruned earlier and stays so".to_string(),
-            all if all as u64 == pruned => "; they were pruned earlier and stay so".into(),
-            _ => format!("; {pruned} of these {were} pruned earlier and {stay} so"),
+            1 => "; it was pruned earlier and remains pruned".to_string(),
+            all if all as u64 == pruned => "; they were pruned earlier and remain pruned".into(),
+            _ => format!("; {pruned} of these {were} pruned earlier and {remain} pruned"),
         };
     }
     if further > 0 && !best.is_empty() {
@@ -437,18 +437,18 @@ mod tests {
             })
         };
         assert_eq!(said(&ASHA, 8, &[], &[0, 1, 2]), "", "as the ranks say");
-        assert_eq!(said(&ASHA, 8, &[2], &[0, 1]), "; 1 of these was pruned earlier and stays so");
-        assert_eq!(said(&ASHA, 8, &[0, 1, 2], &[]), "; they were pruned earlier and stay so");
+        assert_eq!(said(&ASHA, 8, &[2], &[0, 1]), "; 1 of these was pruned earlier and remains pruned");
+        assert_eq!(said(&ASHA, 8, &[0, 1, 2], &[]), "; they were pruned earlier and remain pruned");
         let equals = format!("; 1 other went on earlier; {WHICH_OF_EQUALS}");
         assert_eq!(said(&ASHA, 5, &[], &[0, 1, 2, 3]), equals);
         assert_eq!(
             said(&ASHA, 6, &[1, 2], &[0, 3, 7]),
-            "; 2 of these were pruned earlier and stay so; 2 others went on earlier"
+            "; 2 of these were pruned earlier and remain pruned; 2 others went on earlier"
         );
         assert_eq!(said(&MEDIAN, 5, &[0], &[3]), "");
         let three = at_one_rung(&[0.9, 0.8, 0.7]);
         let only = besides_ranks(&ASHA, &three, (1, 0), |t| if t == 0 { Fate::Pruned } else { Fate::Open });
-        assert_eq!(only, "; it was pruned earlier and stays so");
+        assert_eq!(only, "; it was pruned earlier and remains pruned");
     }
 
     /// A trial that was promoted stays promoted: more scores only enlarge the promoted part or push others down.

@@ -164,7 +164,7 @@ fn optimizer(train: &TrainConfig, warn: &mut impl FnMut(String)) {
         }
         // A new head has further to go than the layers below it.
         Some(head) if head < lr => warn(format!(
-            "train.head_lr = {} is lower than train.lr = {}: the head, which most models do not bring, then learns more slowly than the \
+            "train.head_lr = {} is lower than train.lr = {}: the head, which is new in most models, then learns more slowly than the \
              layers below it; it is usually 1 to 100 times train.lr",
             setting(head),
             setting(lr)

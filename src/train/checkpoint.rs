@@ -103,8 +103,8 @@ pub fn peek_state(path: &Path) -> Result<(Option<String>, TrainState), TrainErro
 
 fn header(path: &Path, metadata: &Metadata) -> Result<Header, TrainError> {
     let damaged = |message: String| TrainError::State { path: path.into(), message };
-    let json = metadata.get(STATE).ok_or_else(|| damaged("its header holds no state of training".into()))?;
-    serde_json::from_str(json).map_err(|e| damaged(format!("not a state of training: {e}")))
+    let json = metadata.get(STATE).ok_or_else(|| damaged("its header contains no training state".into()))?;
+    serde_json::from_str(json).map_err(|e| damaged(format!("not a training state: {e}")))
 }
 
 /// Writes the parameters that were evaluated after `step` steps of the run with the key `run`.

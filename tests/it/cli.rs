@@ -334,7 +334,7 @@ fn a_damaged_checkpoint_costs_time_and_nothing_else() {
     }
     for (damaged, said) in [(&state, "resumes from the previous checkpoint"), (&before, "begins again")] {
         let whole = fs::read(damaged).expect("a checkpoint");
-        fs::write(damaged, &whole[..whole.len() - 100]).expect("one cut short");
+        fs::write(damaged, &whole[..whole.len() - 100]).expect("a truncated one");
         if damaged == &before {
             fs::write(&state, b"nothing that was ever a checkpoint").expect("both damaged");
         }

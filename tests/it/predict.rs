@@ -309,7 +309,7 @@ fn what_predict_cannot_read_is_an_error_in_its_own_terms() {
             &["--file", "x.dat"],
             "error: x.dat: the format cannot be determined from the file's extension or its first line; set --format to",
         ),
-        (&["--file", "x.gz"], "error: x.gz: the gzip file ends before its contents do: it was cut short"),
+        (&["--file", "x.gz"], "error: x.gz: the gzip file ends before its contents do: it was truncated"),
         (&["--file", "x.csv", "--delimiter", "ab"], "error: invalid value 'ab' for '--delimiter"),
         (
             &["好", "--format", "csv"],
@@ -570,7 +570,7 @@ fn tokens_that_do_not_fit_the_texts_are_warned_about() {
     sandbox.write("early.csv", format!("label,review\n{}{}", "0,龘龘\n".repeat(500), "1,很好\n".repeat(3000)));
     assert!(warnings("run", "early.csv").contains("[UNK]: 500 of the first 2,000 rows"));
 
-    // A vocabulary that was cut short.
+    // A vocabulary that was truncated.
     let vocab = fs::read_to_string(sandbox.path("model/vocab.txt")).expect("a vocabulary");
     let (all, some) = (vocab.lines().count(), vocab.lines().count() / 2);
     fs::remove_file(sandbox.path("model/tokenizer.json")).expect("a file");

@@ -486,7 +486,7 @@ mod tests {
         assert!(six.pruned(&states).is_empty());
         let (run, reason) = six.waiting(&states).remove(0);
         let want = "at step 1: rank 3 of 6 at rung 1 with dev accuracy 70.0%; only the best 2 (1 in 3) go on; 1 of these was pruned \
-                    earlier and stays so";
+                    earlier and remains pruned";
         assert_eq!((run, reason.as_str()), (3, want));
     }
 

@@ -432,10 +432,10 @@ impl<'a> Scheduler<'a> {
     /// Ends a run that is skipped, with the reason.
     fn leave_out(&mut self, run: usize, end: End, record: &RunRecord) {
         let why = match end {
-            End::DivergedBefore => "diverged before and was skipped; --retry runs it again".into(),
+            End::DivergedBefore => "diverged before and was skipped; --retry trains it again".into(),
             End::PrunedBefore => {
                 let reason = record.message.as_deref().unwrap_or("by the rule of its sweep");
-                format!("pruned before and was skipped; --retry runs it to its end ({reason})")
+                format!("pruned before and was skipped; --retry trains it to the end ({reason})")
             }
             End::DoneElsewhere => "completed by another command".into(),
             _ => "completed before".into(),

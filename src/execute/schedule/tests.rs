@@ -163,7 +163,7 @@ fn a_run_that_another_process_ends_is_done() {
     let waits = "says: another taper process is training 1 of the remaining runs: waiting for it";
     assert_eq!(bench.log(), ["0: a", "a: completed", waits]);
     assert_eq!(outcome.tally, Tally { completed: 1, diverged_before: 1, ..Tally::default() });
-    let why = "diverged before and was skipped; --retry runs it again";
+    let why = "diverged before and was skipped; --retry trains it again";
     assert_eq!(outcome.skipped.iter().map(|s| (&s.name[..], &s.why[..])).collect::<Vec<_>>(), [("b", why)]);
 }
 
@@ -249,7 +249,7 @@ fn the_slot_of_a_pruned_run_is_filled_with_the_next() {
     let outcome = bench.run(&script);
     assert_eq!(outcome.tally, Tally { already_done: 2, pruned_before: 1, ..Tally::default() });
     let why = &outcome.skipped[0].why;
-    assert!(why.starts_with("pruned before and was skipped; --retry runs it to its end (at step 1: "), "{why}");
+    assert!(why.starts_with("pruned before and was skipped; --retry trains it to the end (at step 1: "), "{why}");
     bench.log();
     bench.retry = true;
     let outcome = bench.run(&|_, _, from| whole(from));
@@ -382,7 +382,7 @@ fn a_diverged_run_takes_its_trial_with_it_and_is_trained_again_with_retry_alone(
     assert_eq!(bench.run(&script).tally, Tally { completed: 1, failed: 1, ..Tally::default() });
     let again = bench.run(&script);
     assert_eq!(again.tally, Tally { already_done: 1, diverged_before: 1, ..Tally::default() });
-    assert_eq!(again.skipped[0].why, "diverged before and was skipped; --retry runs it again");
+    assert_eq!(again.skipped[0].why, "diverged before and was skipped; --retry trains it again");
     assert_eq!(bench.log(), ["0: a", "a: failed (diverged)", "0: b", "b: completed"]);
     bench.retry = true;
     assert_eq!(bench.run(&|_, _, _| whole(0)).tally, Tally { completed: 1, already_done: 1, ..Tally::default() });

@@ -13,7 +13,7 @@ pub struct Requirements {
 
 /// A model that a device's kernels cannot compute.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{what} is {found}, but taper's kernels for {device} take {most} at most")]
+#[error("{what} is {found}, but taper's kernels for {device} support at most {most}")]
 pub struct Unsupported {
     /// `NVIDIA GPUs`, …
     pub device: &'static str,
@@ -54,15 +54,15 @@ mod tests {
         for (model, message) in [
             (
                 Requirements { norm_width: 2049, ..limits },
-                "the hidden size is 2049, but taper's kernels for GPUs take 2048 at most",
+                "the hidden size is 2049, but taper's kernels for GPUs support at most 2048",
             ),
             (
                 Requirements { head_width: 192, ..limits },
-                "the size of an attention head is 192, but taper's kernels for GPUs take 128 at most",
+                "the size of an attention head is 192, but taper's kernels for GPUs support at most 128",
             ),
             (
                 Requirements { longest: 8193, ..limits },
-                "data.max_length is 8193, but taper's kernels for GPUs take 8192 at most",
+                "data.max_length is 8193, but taper's kernels for GPUs support at most 8192",
             ),
         ] {
             assert_eq!(model.within(limits, "GPUs").expect_err("too large").to_string(), message);

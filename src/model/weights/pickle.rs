@@ -54,7 +54,7 @@ impl<'a> Pickle<'a> {
 
     fn take(&mut self, length: usize) -> Result<Span, String> {
         let to = self.at.checked_add(length).filter(|to| *to <= self.tables.bytes.len());
-        let span = Span { from: self.at, to: to.ok_or("it is cut short")? };
+        let span = Span { from: self.at, to: to.ok_or("it is truncated")? };
         self.at = span.to;
         Ok(span)
     }
@@ -68,12 +68,12 @@ impl<'a> Pickle<'a> {
     fn length<const N: usize>(&mut self) -> Result<usize, String> {
         let mut bytes = [0u8; 8];
         bytes[..N].copy_from_slice(&self.number::<N>()?);
-        usize::try_from(u64::from_le_bytes(bytes)).map_err(|_| "it is cut short".into())
+        usize::try_from(u64::from_le_bytes(bytes)).map_err(|_| "it is truncated".into())
     }
 
     /// The rest of the line.
     fn line(&mut self) -> Result<Span, String> {
-        let length = self.tables.bytes[self.at..].iter().position(|byte| *byte == b'\n').ok_or("it is cut short")?;
+        let length = self.tables.bytes[self.at..].iter().position(|byte| *byte == b'\n').ok_or("it is truncated")?;
         let span = self.take(length)?;
         self.at += 1;
         Ok(span)
@@ -384,15 +384,15 @@ mod tests {
         assert!(matches!(run(&deep), Ok(Value::Tuple(_))));
         let marks = [b"\x80\x02".to_vec(), vec![b'('; 300_000], vec![b't'; 300_000], b".".to_vec()].concat();
         assert!(matches!(run(&marks), Ok(Value::Tuple(_))));
-        assert_eq!(run(b"\x80\x02X\xff\xff\xff\xffabc."), Err("it is cut short".into()));
-        assert_eq!(run(b"\x80\x04\x8d\xff\xff\xff\xff\xff\xff\xff\xffabc."), Err("it is cut short".into()));
+        assert_eq!(run(b"\x80\x02X\xff\xff\xff\xffabc."), Err("it is truncated".into()));
+        assert_eq!(run(b"\x80\x04\x8d\xff\xff\xff\xff\xff\xff\xff\xffabc."), Err("it is truncated".into()));
         assert!(run(&vec![b'N'; MOST_INSTRUCTIONS + 1]).unwrap_err().contains("more instructions"));
     }
 
     #[test]
     fn broken_programs_are_refused() {
         for (bytes, words) in [
-            (&b"\x80\x02"[..], "cut short"),
+            (&b"\x80\x02"[..], "truncated"),
             (b".", "where there is none"),
             (b"(.", "where there is none"),
             (b"t.", "mark"),

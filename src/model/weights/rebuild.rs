@@ -65,7 +65,7 @@ pub(super) fn global(module: &str, name: &str) -> Result<Global, String> {
         ("torch", _) if dtype.is_some() => dtype.map(Global::Dtype),
         ("torch", _) if newer.is_some() => newer.map(|name| Global::Dtype(Dtype::Other(name, 1))),
         ("torch", _) if ["float8_", "uint", "float4_", "bits"].iter().any(|start| name.starts_with(start)) => {
-            Some(Global::Dtype(Dtype::Other("of a type that is not known", 1)))
+            Some(Global::Dtype(Dtype::Other("of an unknown type", 1)))
         }
         _ => None,
     };
@@ -105,7 +105,7 @@ pub(super) fn call(tables: &mut Tables, function: Value, arguments: Value) -> Re
                     _ => Err("a parameter in it has no tensor".into()),
                 }
             }
-            _ => Err("a tensor in it is built in a way that is not known".into()),
+            _ => Err("a tensor in it is built in an unknown way".into()),
         },
         Global::Storage(_) | Global::Dtype(_) | Global::Other => Ok(Value::Other),
     }

@@ -27,7 +27,7 @@ type StorageRanges = BTreeMap<String, (u64, u64)>;
 /// All tensors of a file of `size` bytes.
 pub(super) fn read(file: &mut File, size: u64) -> Result<Found, String> {
     let mut head = [0; 2];
-    file.read_exact(&mut head).map_err(|_| "the file is cut short")?;
+    file.read_exact(&mut head).map_err(|_| "the file is truncated")?;
     match head == *b"PK" {
         true => archive(file, size),
         false => sequence(file, size),
@@ -48,7 +48,7 @@ fn archive(file: &mut File, size: u64) -> Result<Found, String> {
     if let Some(part) = parts.get(&order)
         && part.read(&order, file, size, 64)?.trim_ascii() != b"little"
     {
-        return Err("its numbers are big-endian, which is not read".into());
+        return Err("its numbers are big-endian, which taper does not support".into());
     }
     let bytes = parts[name].read(name, file, size, LONGEST)?;
     let mut pickle = Pickle::new(&bytes);
@@ -84,7 +84,7 @@ fn sequence(file: &mut File, size: u64) -> Result<Found, String> {
     }
     let (_, version) = next(&mut at, "its version")?;
     if version != Value::Int(1001) {
-        return Err("its version of torch.save's format is not known".into());
+        return Err("it has an unknown version of torch.save's format".into());
     }
     let (system, value) = next(&mut at, "the system")?;
     let is_big = |(key, value): &(Value, Value)| {
@@ -92,7 +92,7 @@ fn sequence(file: &mut File, size: u64) -> Result<Found, String> {
             && *value == Value::Bool(false)
     };
     if system.tables.pairs(value).is_some_and(|pairs| pairs.iter().any(is_big)) {
-        return Err("its numbers are big-endian, which is not read".into());
+        return Err("its numbers are big-endian, which taper does not support".into());
     }
     let (pickle, tensors) = next(&mut at, "the tensors")?;
     let (list, keys) = next(&mut at, "the storages")?;
@@ -114,10 +114,10 @@ fn sequence(file: &mut File, size: u64) -> Result<Found, String> {
         let mut count = [0u8; 8];
         file.seek(SeekFrom::Start(at))
             .and_then(|_| file.read_exact(&mut count))
-            .map_err(|_| "the file is cut short")?;
+            .map_err(|_| "the file is truncated")?;
         let length = u64::from_le_bytes(count).checked_mul(width);
         let end = length.and_then(|length| length.checked_add(at + 8)).filter(|end| *end <= size);
-        let end = end.ok_or_else(|| format!("the file is cut short, or the length of its storage {key} is wrong"))?;
+        let end = end.ok_or_else(|| format!("the file is truncated, or the length of its storage {key} is wrong"))?;
         if ranges.insert(key.clone(), (at + 8, end - at - 8)).is_some() {
             return Err(format!("its storage {key} occurs twice"));
         }

@@ -126,13 +126,13 @@ fn files_that_are_not_what_is_said_are_refused() {
             "a.csv.gz",
             gz[..gz.len() / 2].to_vec(),
             texts(),
-            "a.csv.gz: the gzip file ends before its contents do: it was cut short; create or download it again",
+            "a.csv.gz: the gzip file ends before its contents do: it was truncated; create or download it again",
         ),
         (
             "a.csv.gz",
             gz[..gz.len() - 3].to_vec(),
             texts(),
-            "a.csv.gz: the gzip file ends before its contents do: it was cut short; create or download it again",
+            "a.csv.gz: the gzip file ends before its contents do: it was truncated; create or download it again",
         ),
         ("a.csv.gz", damaged, texts(), "a.csv.gz: the gzip file is damaged ("),
         (
@@ -145,7 +145,7 @@ fn files_that_are_not_what_is_said_are_refused() {
             "a.csv.zst",
             zst[..zst.len() / 2].to_vec(),
             texts(),
-            "a.csv.zst: the Zstandard file ends before its contents do: it was cut short",
+            "a.csv.zst: the Zstandard file ends before its contents do: it was truncated",
         ),
         (
             "a.parquet.gz",
@@ -199,7 +199,7 @@ fn files_that_are_not_what_is_said_are_refused() {
             other_sheet("其他"),
             "a.xlsx: no column `text`, which data.text_column names; columns found: note (the first row of sheet `其他`)",
         ),
-        ("a.xlsx", xlsx[..xlsx.len() / 2].to_vec(), texts(), "a.xlsx: the workbook is cut short or damaged ("),
+        ("a.xlsx", xlsx[..xlsx.len() / 2].to_vec(), texts(), "a.xlsx: the workbook is truncated or damaged ("),
         ("a.csv", xlsx.clone(), texts(), "a.csv: it is an Excel workbook (.xlsx), which data.format = \"xlsx\" reads"),
         (
             "a.csv",
@@ -224,7 +224,7 @@ fn files_that_are_not_what_is_said_are_refused() {
             "a.xlsx",
             bytes("rows.csv"),
             DataConfig { format: Some(Format::Xlsx), ..texts() },
-            "a.xlsx: the workbook is cut short or damaged (",
+            "a.xlsx: the workbook is truncated or damaged (",
         ),
     ];
     for (name, bytes, config, want) in cases {

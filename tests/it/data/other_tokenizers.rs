@@ -320,7 +320,7 @@ fn damaged_vocabularies_are_refused_by_name() {
     assert!(with(b"version https://git-lfs.github.com/spec/v1\n".to_vec()).contains(no_model));
     assert!(with(b"PK\x03\x04".to_vec()).contains(no_model));
     // A piece that states 2^34 bytes; a table of characters that states 4 GiB.
-    assert!(with([&[10, 0xff, 0xff, 0xff, 0xff, 0x3f][..], &model].concat()).contains("it is cut short"));
+    assert!(with([&[10, 0xff, 0xff, 0xff, 0xff, 0x3f][..], &model].concat()).contains("it is truncated"));
     let table = [[0xff; 4], [0; 4]].concat();
     let said = with([&model[..], &[26, 10, 18, 8], &table].concat());
     assert!(said.contains("states a trie of 4294967292 bytes, but 4 bytes follow"), "{said}");

@@ -291,7 +291,7 @@ fn a_file_that_is_partly_utf8_gives_an_error_with_the_part() {
         (
             b"1,\xE5\xBE".as_slice(),
             14,
-            "the file ends inside a character, on line 14: it was cut short, but everything before that is UTF-8",
+            "the file ends inside a character, on line 14: it was truncated, but everything before that is UTF-8",
         ),
         (
             GB,
@@ -307,7 +307,7 @@ fn a_file_that_is_partly_utf8_gives_an_error_with_the_part() {
         (
             "1,好\u{e5}".as_bytes().split_last().unwrap().1,
             14,
-            "the file ends inside a character, on line 14: it was cut short",
+            "the file ends inside a character, on line 14: it was truncated",
         ),
         (
             b"1,\xE5\xBE\xE5\xA5\xBD\n0,a\n",

@@ -43,7 +43,7 @@ fn fatal() -> Vec<(&'static str, String)> {
             with("normalizer", json!({"type": "Precompiled", "precompiled_charsmap": ""})),
         ),
         (
-            "a normalizer with a table cut short",
+            "a normalizer with a truncated table",
             with("normalizer", json!({"type": "Precompiled", "precompiled_charsmap": "AAAAAA=="})),
         ),
         ("pieces of no length", with("pre_tokenizer", json!({"type": "FixedLength", "length": 0}))),

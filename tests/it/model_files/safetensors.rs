@@ -54,7 +54,7 @@ fn what_does_not_fit_to_the_byte_is_refused() {
     assert!(opened(&path, &file(&sound, 12)).is_ok());
     for (header, numbers, words) in [
         (sound.clone(), 13, "1 byte follows its last tensor"),
-        (sound.clone(), 11, "cut short"),
+        (sound.clone(), 11, "truncated"),
         (two(tensor("F32", &[2], 0, 8), tensor("F32", &[1], 4, 8)), 8, "do not follow"),
         (two(tensor("F32", &[2], 0, 8), tensor("F32", &[1], 12, 16)), 16, "do not follow"),
         (two(tensor("F32", &[2], 0, 8), tensor("F32", &[1], 8, 4)), 8, "do not follow"),
@@ -79,7 +79,7 @@ fn what_does_not_fit_to_the_byte_is_refused() {
         opened(&path, &[&(1u64 << 40).to_le_bytes()[..], b"{"].concat()).err().expect("refused").contains("impossible")
     );
     assert!(
-        opened(&path, &[&200u64.to_le_bytes()[..], b"{\"a\""].concat()).err().expect("refused").contains("cut short")
+        opened(&path, &[&200u64.to_le_bytes()[..], b"{\"a\""].concat()).err().expect("refused").contains("truncated")
     );
 }
 

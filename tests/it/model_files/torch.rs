@@ -128,7 +128,7 @@ fn small_pickles_that_ask_for_much_are_refused_at_once() {
         (deep, "no dictionary"),
         (marks, "no dictionary"),
         (laughs, "no dictionary"),
-        (long, "cut short"),
+        (long, "truncated"),
     ] {
         let error = refusal(&torch(&pickle, &[])).expect(words);
         assert!(error.contains(words), "{error}");
@@ -154,7 +154,7 @@ fn archives_and_old_files_that_were_cut_are_called_so() {
         let whole = fs::read(fixture(name)).expect("a file");
         for keep in [whole.len() - 1, whole.len() / 2, 300] {
             let error = refusal(&whole[..keep]).unwrap_or_else(|| panic!("{name} cut to {keep} is taken"));
-            assert!(error.contains("cut short"), "{name} cut to {keep}: {error}");
+            assert!(error.contains("truncated"), "{name} cut to {keep}: {error}");
         }
     }
     let longer = [fs::read(fixture("legacy2.bin")).expect("a file"), vec![0; 3]].concat();

@@ -12,7 +12,7 @@ fn page() -> PathBuf {
 
 /// The table of a section, as Markdown.
 fn reference(section: &str) -> String {
-    let mut table = String::from("| key | takes | default | unit | what it is |\n|---|---|---|---|---|\n");
+    let mut table = String::from("| key | takes | default | unit | description |\n|---|---|---|---|---|\n");
     for key in KEYS.iter().filter(|key| key.section() == section) {
         let default = match key.default {
             Fallback::Is(value) => format!("`{value}`"),

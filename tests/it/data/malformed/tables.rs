@@ -121,13 +121,13 @@ fn workbooks() -> Vec<Variant> {
     let old = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0\0\0\0\0\0\0";
     let no_book = archive(&[("[Content_Types].xml", "<Types/>"), ("xl/other.xml", "<other/>")]);
     vec![
-        variant("CSV named a workbook", "a.xlsx", text::CSV, (WHOLE, NONE), "the workbook is cut short or damaged ("),
+        variant("CSV named a workbook", "a.xlsx", text::CSV, (WHOLE, NONE), "the workbook is truncated or damaged ("),
         variant(
             "workbook cut",
             "a.xlsx",
             &whole[..whole.len() / 2],
             (WHOLE, NONE),
-            "the workbook is cut short or damaged (",
+            "the workbook is truncated or damaged (",
         ),
         variant(
             "archive without a workbook",
