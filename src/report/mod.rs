@@ -46,6 +46,7 @@ mod terms;
 mod trials;
 mod view;
 mod weights;
+mod with_decision;
 mod without_texts;
 
 pub use error::ReportError;

@@ -18,6 +18,7 @@ use super::{
     sweep::{self, Sweep},
     tables, templates,
     view::{Picture, Pictures, View},
+    with_decision::chosen,
 };
 use crate::{metrics::Metric, task::Task};
 
@@ -165,13 +166,21 @@ impl Folder<'_> {
         let change = pictures::before_after(input, analysis);
         let probes = best.or(input.runs.first()).and_then(pictures::probes);
         let result = analysis.shown(&input.runs);
-        let matrix = result.and_then(pictures::matrix);
-        let reliability = result.and_then(pictures::reliability);
+        // As people use the model; single rows only where they are known so.
+        let (predicted, rows) = (analysis.predicted(&input.runs), analysis.predicted_rows(&input.runs));
+        let matrix = predicted.and_then(pictures::matrix);
+        let reliability = rows.and_then(pictures::reliability);
         let numbers = result.map(pictures::numbers).unwrap_or_default();
         let changed = change::drawings(result, analysis);
         let (task, first) = (analysis.terms.task, analysis.terms.first);
         let first_name = format::capital(first.name());
         let of_sweep = sweep::drawings(sweep, analysis);
+        let decided = analysis.with_decision.as_ref();
+        let with = decided.map_or(String::new(), |run| format!(" With {}.", chosen(&run.run.config.data)));
+        let of_rows = match decided.is_some_and(|run| run.predictions.is_empty()) {
+            true => with.replacen("With", "Without", 1),
+            false => with.clone(),
+        };
 
         let mut texts: Vec<&str> = Vec::new();
         texts.extend(of_sweep.iter().flat_map(|drawing| drawing.chart.texts()));
@@ -228,7 +237,9 @@ impl Folder<'_> {
             done.probes = Some(self.chart("probes", alt, caption, chart, &fonts)?);
         }
         if let Some(chart) = matrix.as_ref().filter(|_| task == Task::MultiLabel) {
-            let caption = "Rows that have both labels; shares are of the rows of the label at the left.".into();
+            let caption =
+                "Rows that have both labels, whatever is predicted; shares are of the rows of the label at the left."
+                    .into();
             let alt = "Labels that occur together";
             done.details.push(self.chart("co-occurrence", alt, caption, chart, &fonts)?);
         }
@@ -240,7 +251,7 @@ impl Folder<'_> {
                 }
                 None => (format!("Rows of the {split} split by label and by the run's prediction"), "Confusion matrix"),
             };
-            let caption = format!("{rows}. Shares are of each label's rows.");
+            let caption = format!("{rows}. Shares are of each label's rows.{with}");
             done.details.push(self.chart("confusion", alt, caption, chart, &fonts)?);
         }
         for (i, ((scatter, residuals), (of_scatter, of_residuals))) in numbers.iter().zip(NUMBERS).enumerate() {
@@ -275,19 +286,20 @@ impl Folder<'_> {
             )?);
         }
         if let Some(chart) = reliability.as_ref().filter(|_| task == Task::MultiLabel) {
-            let caption = "Each row counts once for each label. A bar above the dashed line: the labels are there more often than their \
-                           probability says; below it: less often."
-                .into();
+            let caption = format!(
+                "Each row counts once for each label. A bar above the dashed line: the labels are there more often than their \
+                 probability says; below it: less often.{of_rows}"
+            );
             let alt = "Share of rows that have a label, by its probability";
             done.details.push(self.chart("reliability", alt, caption, chart, &fonts)?);
         }
         if let Some(chart) = reliability.as_ref().filter(|_| task == Task::SingleLabel) {
-            let error = result
+            let error = rows
                 .and_then(|run| run.run.final_metrics.as_ref())
                 .map_or(f64::NAN, |m| m.get(Metric::CalibrationError));
             let caption = format!(
                 "A bar above the dashed line is underconfident: more of its rows are right than their confidence says. A bar below it is \
-                 overconfident. Expected calibration error over these ten equal bins: {}.",
+                 overconfident. Expected calibration error over these ten equal bins: {}.{of_rows}",
                 format::percent(error)
             );
             let alt = "Share predicted correctly, by confidence";

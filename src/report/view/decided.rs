@@ -1,10 +1,11 @@
 //! The temperature and the thresholds of a run, or of the folds of a cross-validation, beside the metrics without them.
 
-use super::super::{format, input::RunInput};
+use super::super::{analysis::Analysis, format, input::RunInput, with_decision::chosen};
 use crate::{
     event::{Decided, Split, When},
     metrics::{Metric, Metrics},
     stats::wilson,
+    task::Task,
 };
 
 /// The most thresholds that are listed.
@@ -25,15 +26,15 @@ pub struct DecisionSection {
 type Beside<'a> = (&'static str, &'a Metrics, &'a Metrics);
 
 /// That of the result, which is of these runs: of one, or of the folds of one seed. `None` if nothing was chosen.
-pub fn section(result: Option<&RunInput>, runs: &[&RunInput]) -> Option<DecisionSection> {
+pub fn section(result: Option<&RunInput>, with: Option<&RunInput>, runs: &[&RunInput]) -> Option<DecisionSection> {
     match (result, runs) {
-        (Some(run), [_]) => of_run(run),
-        (Some(together), [_, ..]) => of_folds(together, runs),
+        (Some(run), [_]) => of_run(run, with),
+        (Some(together), [_, ..]) => of_folds(together, with, runs),
         _ => None,
     }
 }
 
-fn of_run(run: &RunInput) -> Option<DecisionSection> {
+fn of_run(run: &RunInput, with: Option<&RunInput>) -> Option<DecisionSection> {
     let (decided, data) = (run.run.decided.as_ref()?, &run.run.config.data);
     let mut sentences = Vec::new();
     if data.calibrate {
@@ -50,10 +51,8 @@ fn of_run(run: &RunInput) -> Option<DecisionSection> {
             metric.name(),
         ));
     }
-    sentences.push(
-        "No test row has a part in the choice. All other numbers of this report are without it; `taper predict` and `taper eval` apply it."
-            .into(),
-    );
+    sentences.push("No test row has a part in the choice. `taper predict` and `taper eval` apply it.".into());
+    sentences.extend(with.map(scope));
     let before = |split| {
         let of_split = |eval: &&crate::store::EvalRecord| eval.when == When::After && eval.split == split;
         run.evals.iter().rev().find(of_split).map(|eval| &eval.metrics)
@@ -66,8 +65,58 @@ fn of_run(run: &RunInput) -> Option<DecisionSection> {
     Some(DecisionSection { sentences, heads, rows })
 }
 
+/// What of the report is with the decision, and what without; `with` is the result with it.
+fn scope(with: &RunInput) -> String {
+    let task = with.run.config.data.task();
+    let (mut with_it, mut without) = (vec!["the classes"], Vec::new());
+    if task == Task::SingleLabel {
+        with_it.insert(0, "the confusion matrix");
+    }
+    let rows = if with.predictions.is_empty() { &mut without } else { &mut with_it };
+    rows.extend(["the reliability diagram", "the mistakes", "`mistakes.csv`"]);
+    with_it.push("the probes after training");
+    let beside = if task == Task::MultiLabel { "the tables of metrics and `metrics.csv`" } else { "`metrics.csv`" };
+    without.push("all else: the ranking, the runs, the curves, the comparisons, what training changed");
+    let tables = match task {
+        Task::SingleLabel => "`classes.csv`, `confusion.csv` and `predictions.csv`",
+        _ => "`classes.csv` and `predictions.csv`",
+    };
+    let rows = match with.predictions.is_empty() {
+        true => " Single rows are without it, because what is stored of them does not give their predictions with it.",
+        false => "",
+    };
+    format!(
+        "With it are {}; with and without it the answer, {beside}, and the table below; without it {}. The tables {tables} have both, in \
+         columns that say so.{rows}",
+        with_it.join(", "),
+        without.join(", "),
+    )
+}
+
+/// That something is with the decision.
+fn with(analysis: &Analysis) -> Option<&'static str> {
+    analysis.with_decision.as_ref().map(|run| chosen(&run.run.config.data))
+}
+
+/// Said of the table of classes.
+pub(super) fn of_classes(analysis: &Analysis) -> Option<String> {
+    with(analysis).map(|chosen| format!("The table is of the predictions with {chosen}."))
+}
+
+/// Said of what training changed.
+pub(super) fn without(analysis: &Analysis) -> Option<String> {
+    with(analysis).map(|chosen| format!("Both are without {chosen}: what is compared is training alone."))
+}
+
+/// Said of the mistakes, behind another sentence.
+pub(super) fn of_mistakes(analysis: &Analysis) -> String {
+    let is_known = analysis.with_decision.as_ref().is_some_and(|run| !run.predictions.is_empty());
+    let which = if is_known { "with" } else { "without" };
+    with(analysis).map_or(String::new(), |chosen| format!(" Predicted {which} {chosen}."))
+}
+
 /// Each fold chooses for itself; metrics are those of the held-out rows of all folds together.
-fn of_folds(together: &RunInput, folds: &[&RunInput]) -> Option<DecisionSection> {
+fn of_folds(together: &RunInput, decided: Option<&RunInput>, folds: &[&RunInput]) -> Option<DecisionSection> {
     let all: Vec<&Decided> = folds.iter().map(|run| run.run.decided.as_ref()).collect::<Option<_>>()?;
     let (first, data) = (*all.first()?, &together.run.config.data);
     let mut sentences = vec!["Each fold chooses for itself, on its own dev rows.".to_owned()];
@@ -93,12 +142,14 @@ fn of_folds(together: &RunInput, folds: &[&RunInput]) -> Option<DecisionSection>
         ));
     }
     sentences.push(
-        "These are means over the folds, with the lowest and the highest value. No test row has a part in the choice of its fold. All other \
-         numbers of this report are without it."
+        "These are means over the folds, with the lowest and the highest value. No test row has a part in the choice of its fold."
             .into(),
     );
+    sentences.extend(decided.map(scope));
     let tested: Option<Vec<&Metrics>> = all.iter().map(|decided| decided.test.as_ref()).collect();
-    let with = tested.and_then(|tested| Metrics::pooled(&tested));
+    // Whatever follows from single rows, too, where they are known.
+    let known = decided.and_then(|run| run.run.final_metrics.clone());
+    let with = known.or_else(|| tested.and_then(|tested| Metrics::pooled(&tested)));
     let splits: Vec<Beside<'_>> = together
         .run
         .final_metrics
@@ -108,7 +159,9 @@ fn of_folds(together: &RunInput, folds: &[&RunInput]) -> Option<DecisionSection>
         .into_iter()
         .collect();
     let (heads, mut rows) = table(together, first, &splits);
-    rows.extend(mean_calibration_error(folds, &all));
+    if with.is_none_or(|with| !with.is_measured(Metric::CalibrationError)) {
+        rows.extend(mean_calibration_error(folds, &all));
+    }
     Some(DecisionSection { sentences, heads, rows })
 }
 
