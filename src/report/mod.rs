@@ -62,3 +62,4 @@ pub use render::{LivePage, check_folder, draws_chinese, live_page, render, rende
 pub use trials::kept_at;
 pub use view::NOT_FINAL;
 pub use weights::weights;
+pub use with_decision::chosen;

@@ -37,7 +37,7 @@ pub fn folds_with_decision(name: String, folds: &[&RunInput], model: &RunInput) 
     as_one(name, &with.iter().collect::<Vec<_>>(), model)
 }
 
-/// What was chosen, in words.
+/// What the settings choose on dev rows, in words: `the temperature and the thresholds`.
 pub fn chosen(data: &DataConfig) -> &'static str {
     match (data.thresholds == Thresholds::Tuned, data.calibrate) {
         (true, true) => "the temperature and the thresholds",

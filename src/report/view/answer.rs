@@ -39,7 +39,7 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
         verdict: own.verdict(shown, if analysis.groups.len() > 1 { "the best trial" } else { "the model" }),
         key: None,
         facts: Vec::new(),
-        decided: facts::decided(shown, terms),
+        decided: facts::decided(analysis),
         run: None,
     };
     // The verdict compares it with the baseline row by row.
@@ -118,7 +118,7 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
             rows: own.rows.clone(),
             interval: own.interval.clone(),
             second: own.second.clone(),
-            decided: facts::decided(shown, terms),
+            decided: facts::decided(analysis),
             of: if folds { "of one seed of it".into() } else { format!("of its best run, {}", shown.run.name) },
         }),
         ..single(trial_name(analysis, group))

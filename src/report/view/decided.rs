@@ -76,7 +76,7 @@ fn scope(with: &RunInput) -> String {
     rows.extend(["the reliability diagram", "the mistakes", "`mistakes.csv`"]);
     with_it.push("the probes after training");
     let beside = if task == Task::MultiLabel { "the tables of metrics and `metrics.csv`" } else { "`metrics.csv`" };
-    without.push("all else: the ranking, the runs, the curves, the comparisons, what training changed");
+    without.push("all else (the ranking, the runs, the curves, the comparisons, what training changed)");
     let tables = match task {
         Task::SingleLabel => "`classes.csv`, `confusion.csv` and `predictions.csv`",
         _ => "`classes.csv` and `predictions.csv`",
@@ -86,8 +86,8 @@ fn scope(with: &RunInput) -> String {
         false => "",
     };
     format!(
-        "With it are {}; with and without it the answer, {beside}, and the table below; without it {}. The tables {tables} have both, in \
-         columns that say so.{rows}",
+        "With the decision: {}. With and without it: the answer, {beside}, and the table below. Without it: {}. The tables {tables} have \
+         both, in columns that say so.{rows}",
         with_it.join(", "),
         without.join(", "),
     )

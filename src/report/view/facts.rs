@@ -11,6 +11,7 @@ use crate::{
         means::{Mean, mean},
         same_rows::OnSameRows,
         terms::Terms,
+        with_decision::chosen,
     },
     stats::{Interval, difference_of, wilson_of_share},
     store::RunState,
@@ -218,25 +219,24 @@ pub(super) fn on_test(runs: &[&RunInput], metric: Metric) -> Option<Mean> {
     mean(&measured, metric)
 }
 
-/// The metrics of a run with the thresholds and the temperature that `taper predict` applies.
-pub(super) fn decided(run: &RunInput, terms: Terms) -> Option<String> {
-    let decided = run.run.decided.as_ref()?;
-    let test = run.run.config.data.has_test();
-    let metrics = if test { decided.test.as_ref()? } else { &decided.dev };
+/// The metrics of the result with the thresholds and the temperature that `taper predict` applies, in a cross-validation those of each fold.
+pub(super) fn decided(analysis: &Analysis) -> Option<String> {
+    let (with, terms) = (analysis.with_decision.as_ref()?, analysis.terms);
+    let metrics = with.run.final_metrics.as_ref()?;
     let mut parts = Vec::new();
     for metric in [terms.first, terms.second] {
         if metrics.is_measured(metric) {
             parts.push(format!("{} {}", metric.name(), metric.text(metrics.get(metric))));
         }
     }
-    let data = &run.run.config.data;
-    let what = match (decided.metric.is_some(), data.calibrate) {
-        (true, true) => "its thresholds and its temperature",
-        (true, false) => "its thresholds",
-        _ => "its temperature",
+    let (what, them) = match chosen(&with.run.config.data) {
+        one @ "the temperature" => (one, "it"),
+        several => (several, "them"),
     };
-    let split = if test { "test" } else { "dev" };
-    let with = format!("With {what}, as `taper predict` applies them: {} on the {split} rows.", parts.join(", "));
-    (!parts.is_empty())
-        .then(|| if what == "its temperature" { with.replace("applies them", "applies it") } else { with })
+    let (of, rows) = match analysis.together.is_some() {
+        true => (" of each fold", "all rows, out-of-fold".to_owned()),
+        false => ("", format!("the {} rows", split_name(with.measured_on()))),
+    };
+    let with = format!("With {what}{of}, as `taper predict` applies {them}: {} on {rows}.", parts.join(", "));
+    (!parts.is_empty()).then_some(with)
 }

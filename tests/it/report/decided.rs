@@ -148,7 +148,7 @@ fn tables_and_mistakes_of_two_labels_are_with_the_threshold() {
         "Shares are of each label's rows. With the temperature and the thresholds.",
         "The table is of the predictions with the temperature and the thresholds.",
         "Predicted with the temperature and the thresholds.",
-        "With it are the confusion matrix, the classes, the reliability diagram, the mistakes, `mistakes.csv`, the probes after training;",
+        "With the decision: the confusion matrix, the classes, the reliability diagram, the mistakes, `mistakes.csv`, the probes after training.",
     ] {
         assert!(page.contains(said), "{said}: {page}");
     }
@@ -179,4 +179,21 @@ fn rows_whose_decision_is_not_known_are_called_so() {
     assert!(page.contains("The table is of the predictions with the temperature and the thresholds."), "{page}");
     assert!(page.contains("Single rows are without it"), "{page}");
     assert!(lines(&files, "predictions.csv").iter().all(|line| line["predicted_with_decision"].is_empty()));
+}
+
+/// Where the stored probabilities do not give what was measured with the decision, no row is shown with it; what was measured is.
+#[test]
+fn rows_that_give_other_metrics_are_not_used() {
+    let mut input = two();
+    for row in &mut input.runs[0].predictions {
+        let other = row.probabilities.iter().map(|(_, p)| 1.0 - p).collect();
+        row.probabilities = Probabilities::new(other, row.label.ids());
+    }
+    let (case, files) = (reference().two, files_of(&input));
+    has_classes(&files, &case.classes, &TWO);
+    assert!(lines(&files, "predictions.csv").iter().all(|line| line["right_with_decision"].is_empty()));
+    let page = text(&files, "report.md");
+    assert!(page.contains("Predicted without the temperature and the thresholds."), "{page}");
+    assert!(page.contains("Shares are of each label's rows. With the temperature and the thresholds."), "{page}");
+    assert!(page.contains("Without it: the reliability diagram, the mistakes, `mistakes.csv`, all else"), "{page}");
 }
