@@ -181,17 +181,13 @@ fn one(store: &Store, run: &RunRecord) -> Result<Vec<Said>> {
 }
 
 /// That the metrics beside it are without what was chosen on the dev rows, which the kept model answers with.
-pub fn undecided(run: &RunRecord) -> &'static str {
-    match run.decided.as_ref().map(|decided| decided.metric.is_some()) {
-        None => "",
-        Some(true) if run.config.data.calibrate => ", without the temperature and the thresholds below",
-        Some(true) => ", without the thresholds below",
-        Some(false) => ", without the temperature below",
-    }
+pub fn undecided(run: &RunRecord) -> String {
+    let chosen = run.decided.as_ref().map(|_| report::chosen(&run.config.data));
+    chosen.map_or(String::new(), |chosen| format!(", without {chosen} below"))
 }
 
-/// What was chosen on the dev rows, and what it changes on the rows of the result: `thresholds`: `yes 0.411: test F1 of yes 38.5% (34.5%
-/// without), test accuracy 60.0% (68.3% without)`.
+/// What was chosen on the dev rows, and what it changes on the rows of the result: `thresholds`: `yes 0.411: test F1 of yes 38.5% with, 34.5%
+/// without; test accuracy 60.0% with, 68.3% without`.
 pub fn decided(run: &RunRecord) -> Vec<(String, String)> {
     let (Some(decided), Some(before)) = (&run.decided, &run.final_metrics) else { return Vec::new() };
     let split = run.measured_on();
@@ -199,7 +195,7 @@ pub fn decided(run: &RunRecord) -> Vec<(String, String)> {
     let change = |metric: Metric| {
         after.map_or(String::new(), |after| {
             let (value, without) = (metric.text(after.get(metric)), metric.text(before.get(metric)));
-            format!("{} {} {value} ({without} without)", word(&split), metric.name())
+            format!("{} {} {value} with, {without} without", word(&split), metric.name())
         })
     };
     let mut lines = Vec::new();
@@ -207,14 +203,14 @@ pub fn decided(run: &RunRecord) -> Vec<(String, String)> {
     if run.config.data.calibrate {
         let mut changes = vec![change(Metric::Loss)];
         changes.extend(before.is_measured(Metric::CalibrationError).then(|| change(Metric::CalibrationError)));
-        lines.push(("temperature".into(), format!("{}: {}", format::decimals(temperature, 3), changes.join(", "))));
+        lines.push(("temperature".into(), format!("{}: {}", format::decimals(temperature, 3), changes.join("; "))));
     }
     if let Some(metric) = decided.metric {
         let [first, _] = before.headline();
         let metrics = [Some(metric), Some(first).filter(|first| *first != metric)];
         let changes: Vec<String> = metrics.into_iter().flatten().map(change).collect();
         let thresholds = decision::thresholds(decided, &run.labels);
-        lines.push(("thresholds".into(), format!("{thresholds}: {}", changes.join(", "))));
+        lines.push(("thresholds".into(), format!("{thresholds}: {}", changes.join("; "))));
     }
     lines
 }

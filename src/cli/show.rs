@@ -6,11 +6,11 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 use taper::{
-    event::When,
+    event::{Split, When},
     experiment::evaluated_otherwise_than,
     format,
-    metrics::Metric,
-    report::{LAST_STEPS, about_result, long_texts, weights},
+    metrics::{Metric, Metrics},
+    report::{LAST_STEPS, about_result, chosen, long_texts, weights},
     store::{EvalRecord, ProbeRecord, RunRecord},
     task::Task,
     warning::{Kind, Warning},
@@ -27,6 +27,9 @@ use super::{
 
 /// The column of the values after their labels.
 const VALUES: usize = 12;
+
+/// When metrics with the decision are of, as in metrics.csv of a report.
+const DECIDED: &str = "decided";
 
 /// Show the details of one run.
 #[derive(Args)]
@@ -177,21 +180,37 @@ fn print(whole: &Whole, next: Option<String>, results: &[Warning], config: bool,
     }
     out.line("")?;
     let headings = ["when", "step", "split", "rows"].into_iter().chain(metrics.iter().map(|metric| metric.name()));
+    let line = |when: String, step: u64, split: Split, measured: &Metrics| -> Vec<String> {
+        let of = [when, format::count(step), tag(&split), format::count(measured.rows)];
+        of.into_iter().chain(metrics.iter().map(|metric| metric.text(measured.get(*metric)))).collect()
+    };
+    let with_decision = run.decided.iter().flat_map(|decided| {
+        [(Split::Dev, Some(&decided.dev)), (Split::Test, decided.test.as_ref())]
+            .into_iter()
+            .filter_map(|(split, measured)| Some((split, measured?)))
+    });
+    let step = whole.weights_of.unwrap_or(run.steps);
     out.fitted(
         &headings.collect::<Vec<_>>(),
-        whole.evaluations.iter().map(|e| {
-            let of = [tag(&e.when), format::count(e.step), tag(&e.split), format::count(e.metrics.rows)];
-            of.into_iter().chain(metrics.iter().map(|metric| metric.text(e.metrics.get(*metric)))).collect()
-        }),
+        whole
+            .evaluations
+            .iter()
+            .map(|e| line(tag(&e.when), e.step, e.split, &e.metrics))
+            .chain(with_decision.map(|(split, measured)| line(DECIDED.into(), step, split, measured))),
         &["rows", second.name(), "loss"],
     )?;
     out.say_what_is_left_out()?;
+    if run.decided.is_some() {
+        let chosen = chosen(&run.config.data);
+        out.wrapped(&format!("{DECIDED}: after training, with {chosen} below; all other lines are without"))?;
+    }
     if let Some(m) = &run.final_metrics {
         out.line("")?;
         let split = run.measured_on().tag();
         out.wrapped(&format!("{split} {} {}{}", first.name(), with_interval(m), undecided(run)))?;
         if selects != first && selects != Metric::Loss {
-            out.wrapped(&format!("{split} {} {}", selects.name(), selects.text(m.get(selects))))?;
+            let value = selects.text(m.get(selects));
+            out.wrapped(&format!("{split} {} {value}{}", selects.name(), undecided(run)))?;
         }
     }
     for (label, text) in decided(run) {

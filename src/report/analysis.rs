@@ -10,6 +10,7 @@ use super::{
     same_rows::{OnSameRows, compared},
     terms::Terms,
     trials::Criterion,
+    with_decision::{folds_with_decision, with_decision},
 };
 use crate::report::language::{counted, tr, trial_name};
 use crate::{
@@ -39,6 +40,8 @@ pub struct Analysis {
     /// In a cross-validation, the folds of the best configuration as if they were one run, once all are completed: of several seeds those
     /// of the first one that is complete.
     pub together: Option<RunInput>,
+    /// What the result is shown of, with the temperature and the thresholds that were chosen on dev rows; `None` without any.
+    pub with_decision: Option<RunInput>,
     /// What the runs of a configuration differ in: `seed`, `fold` or, if in both, `run`.
     pub replicate: &'static str,
     /// Planned runs that have no record.
@@ -160,7 +163,7 @@ impl Analysis {
         by_plan.sort_by_key(|(_, group)| group.runs.first().copied());
         let groups: Vec<Group> = by_plan.into_iter().map(|(_, group)| group).collect();
         let ranked = best_first((0..runs.len()).collect());
-        let (comparison, together) = (None, None);
+        let (comparison, together, with_decision) = (None, None, None);
         let mut analysis = Self {
             terms,
             intervals,
@@ -171,11 +174,13 @@ impl Analysis {
             order,
             comparison,
             together,
+            with_decision,
             replicate,
             missing,
         };
         analysis.comparison = analysis.compare(runs);
         analysis.together = analysis.folds_of_best(runs);
+        analysis.with_decision = analysis.decided(runs);
         analysis
     }
 
@@ -249,6 +254,28 @@ impl Analysis {
     /// What the result is shown of: the best run, or all folds together.
     pub fn shown<'a>(&'a self, runs: &'a [RunInput]) -> Option<&'a RunInput> {
         self.together.as_ref().or_else(|| self.best().map(|i| &runs[i]))
+    }
+
+    /// What the predictions are shown of, as people use the model: the result with its decision, if it has one.
+    pub fn predicted<'a>(&'a self, runs: &'a [RunInput]) -> Option<&'a RunInput> {
+        self.with_decision.as_ref().or_else(|| self.shown(runs))
+    }
+
+    /// The same, whose single rows are shown: without the decision where those with it are not known.
+    pub fn predicted_rows<'a>(&'a self, runs: &'a [RunInput]) -> Option<&'a RunInput> {
+        let with = self.with_decision.as_ref().filter(|run| !run.predictions.is_empty());
+        with.or_else(|| self.shown(runs))
+    }
+
+    fn decided(&self, runs: &[RunInput]) -> Option<RunInput> {
+        match (&self.together, &self.shown_runs()[..]) {
+            (Some(together), folds) => {
+                let folds: Vec<&RunInput> = folds.iter().map(|&i| &runs[i]).collect();
+                folds_with_decision(together.run.name.clone(), &folds, folds.first()?)
+            }
+            (None, &[run]) => with_decision(&runs[run]),
+            (None, _) => None,
+        }
     }
 
     /// The intervals of what the result is shown of.

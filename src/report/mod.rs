@@ -48,6 +48,7 @@ mod terms;
 mod trials;
 mod view;
 mod weights;
+mod with_decision;
 mod without_texts;
 
 pub use error::ReportError;
@@ -64,3 +65,4 @@ pub use render::{LivePage, check_folder, draws_chinese, live_page, render, rende
 pub use trials::kept_at;
 pub use view::NOT_FINAL;
 pub use weights::weights;
+pub use with_decision::chosen;

@@ -8,8 +8,13 @@ use super::{
     input::{ReportInput, RunInput},
     mistakes::{confidence, mistakes_of},
     pictures::MOST_LABELS,
+    with_decision::rows,
 };
-use crate::{metrics::Probabilities, store::PredictionRecord, task::Task};
+use crate::{
+    metrics::{Probabilities, Target},
+    store::PredictionRecord,
+    task::Task,
+};
 
 /// With more than [`MOST_LABELS`] labels, this many probabilities are written for each row.
 const MOST_RANKED: usize = 5;
@@ -22,6 +27,8 @@ struct Columns<'a> {
     numbers: Vec<&'a str>,
     /// Whether a run reads two texts.
     pairs: bool,
+    /// Whether there are columns of what is predicted with the decision of a run.
+    decided: bool,
 }
 
 impl<'a> Columns<'a> {
@@ -31,17 +38,25 @@ impl<'a> Columns<'a> {
             let runs = runs.iter().filter(|run| predicts_numbers(run) == numbers);
             runs.flat_map(|run| &run.run.labels).map(String::as_str).filter(|name| seen.insert(*name)).collect()
         };
-        Self { labels: named(false), numbers: named(true), pairs: runs.iter().any(|run| reads_two(run)) }
+        Self {
+            labels: named(false),
+            numbers: named(true),
+            pairs: runs.iter().any(|run| reads_two(run)),
+            decided: runs.iter().any(|run| run.run.decided.is_some()),
+        }
     }
 
     fn head(&self) -> impl Iterator<Item = String> {
         let fixed = ["run", "row", "file", "line", "label", "predicted", "right", "confidence"].map(String::from);
         let numbers = self.numbers.iter().flat_map(|name| [format!("true({name})"), format!("predicted({name})")]);
         let own = probability_head(&self.labels).into_iter().chain(numbers).collect::<Vec<_>>();
-        fixed.into_iter().chain(own).chain(text_head(self.pairs))
+        let decided = ["predicted_with_decision", "right_with_decision"].map(String::from);
+        let decided = decided.into_iter().filter(|_| self.decided);
+        fixed.into_iter().chain(own).chain(decided).chain(text_head(self.pairs))
     }
 
-    fn record(&self, run: &RunInput, p: &PredictionRecord) -> Vec<String> {
+    /// `decided`: what is predicted with the decision of the run, if that is known.
+    fn record(&self, run: &RunInput, p: &PredictionRecord, decided: Option<&Target>) -> Vec<String> {
         let numbers = predicts_numbers(run);
         let mut record = vec![
             text(&run.run.name),
@@ -74,8 +89,20 @@ impl<'a> Columns<'a> {
             };
             record.extend([cell(p.label.numbers()), cell(p.predicted.numbers())]);
         }
+        if self.decided {
+            record.push(decided.map_or(String::new(), |target| text(&target.shown(&run.run.labels))));
+            record.push(decided.map_or(String::new(), |target| (p.label == *target).to_string()));
+        }
         record.extend(text_cells(&p.text, p.text_pair.as_deref(), self.pairs));
         record
+    }
+}
+
+/// What is predicted of each stored row with the decision of the run; `None` of each where that is not known.
+fn with_decision(run: &RunInput) -> Vec<Option<Target>> {
+    match rows(run) {
+        Some(rows) => rows.into_iter().map(|(target, _)| Some(target)).collect(),
+        None => vec![None; run.predictions.len()],
     }
 }
 
@@ -120,8 +147,8 @@ pub fn predictions(table: &mut Table, input: &ReportInput) -> csv::Result<()> {
     let columns = Columns::of(&input.runs.iter().collect::<Vec<_>>());
     table.write_record(columns.head())?;
     for run in &input.runs {
-        for p in &run.predictions {
-            table.write_record(columns.record(run, p))?;
+        for (p, decided) in run.predictions.iter().zip(with_decision(run)) {
+            table.write_record(columns.record(run, p, decided.as_ref()))?;
         }
     }
     Ok(())
@@ -134,14 +161,17 @@ pub fn out_of_fold(table: &mut Table, input: &ReportInput, analysis: &Analysis) 
     table.write_record(head.into_iter().chain(columns.head()))?;
     for group in &analysis.groups {
         for set in &group.complete {
-            let of = |i: usize| input.runs[i].predictions.iter().map(move |p| (p.row, i, p));
+            let of = |i: usize| {
+                let run = &input.runs[i];
+                run.predictions.iter().zip(with_decision(run)).map(move |(p, decided)| (p.row, i, p, decided))
+            };
             let mut rows: Vec<_> = set.iter().flat_map(|&i| of(i)).collect();
             rows.sort_by_key(|(row, ..)| *row);
-            for (_, i, p) in rows {
+            for (_, i, p, decided) in rows {
                 let (run, config) = (&input.runs[i], &input.runs[i].run.config);
                 let fold = config.data.fold.map(|fold| fold.number().to_string()).unwrap_or_default();
                 let of_trial = [text(&group.name), config.train.seed.to_string(), fold];
-                table.write_record(of_trial.into_iter().chain(columns.record(run, p)))?;
+                table.write_record(of_trial.into_iter().chain(columns.record(run, p, decided.as_ref())))?;
             }
         }
     }
@@ -150,12 +180,13 @@ pub fn out_of_fold(table: &mut Table, input: &ReportInput, analysis: &Analysis) 
 
 /// mistakes.csv.
 pub fn mistakes(table: &mut Table, input: &ReportInput, analysis: &Analysis) -> csv::Result<()> {
-    let shown = analysis.shown(&input.runs);
-    let columns = Columns::of(&shown.into_iter().collect::<Vec<_>>());
+    let shown = analysis.predicted_rows(&input.runs);
+    // Its predictions are those that are shown already.
+    let columns = Columns { decided: false, ..Columns::of(&shown.into_iter().collect::<Vec<_>>()) };
     table.write_record(columns.head())?;
     if let Some(run) = shown {
         for p in mistakes_of(run) {
-            table.write_record(columns.record(run, p))?;
+            table.write_record(columns.record(run, p, None))?;
         }
     }
     Ok(())

@@ -18,6 +18,7 @@ use super::{
     sweep::{self, Sweep},
     tables, templates,
     view::{Picture, Pictures, View},
+    with_decision::chosen,
 };
 use crate::report::language::{Language, Said, is_chinese, measured, tr};
 use crate::{metrics::Metric, task::Task};
@@ -210,13 +211,27 @@ impl Folder<'_> {
         let change = pictures::before_after(input, analysis);
         let probes = best.or(input.runs.first()).and_then(pictures::probes);
         let result = analysis.shown(&input.runs);
-        let matrix = result.and_then(pictures::matrix);
-        let reliability = result.and_then(pictures::reliability);
+        // As people use the model; single rows only where they are known so.
+        let (predicted, rows) = (analysis.predicted(&input.runs), analysis.predicted_rows(&input.runs));
+        let matrix = predicted.and_then(pictures::matrix);
+        let reliability = rows.and_then(pictures::reliability);
         let numbers = result.map(pictures::numbers).unwrap_or_default();
         let changed = change::drawings(result, analysis);
         let (task, first) = (analysis.terms.task, analysis.terms.first);
         let first_name = format::capital(&first.said());
         let of_sweep = sweep::drawings(sweep, analysis);
+        let decided = analysis.with_decision.as_ref();
+        let said = |is_with| {
+            decided.map_or(String::new(), |run| {
+                let chosen = chosen(&run.run.config.data);
+                match is_with {
+                    true => tr!(" With {chosen}.", "应用了{chosen}。"),
+                    false => tr!(" Without {chosen}.", "未应用{chosen}。"),
+                }
+            })
+        };
+        let with = said(true);
+        let of_rows = said(decided.is_none_or(|run| !run.predictions.is_empty()));
 
         let mut texts: Vec<&str> = Vec::new();
         texts.extend(of_sweep.iter().flat_map(|drawing| drawing.chart.texts()));
@@ -290,8 +305,8 @@ impl Folder<'_> {
         }
         if let Some(chart) = matrix.as_ref().filter(|_| task == Task::MultiLabel) {
             let caption = tr(
-                "Rows that have both labels; shares are of the rows of the label at the left.",
-                "同时具有两个标签的行；比例以左侧标签的行为分母。",
+                "Rows that have both labels, whatever is predicted; shares are of the rows of the label at the left.",
+                "同时具有两个标签的行，与预测无关；比例以左侧标签的行为分母。",
             )
             .into();
             let alt = tr("Labels that occur together", "同时出现的标签");
@@ -312,7 +327,8 @@ impl Folder<'_> {
                     tr("Confusion matrix", "混淆矩阵"),
                 ),
             };
-            let caption = tr!("{rows}. Shares are of each label's rows.", "{rows}。比例以每个标签的行为分母。");
+            let caption =
+                tr!("{rows}. Shares are of each label's rows.{with}", "{rows}。比例以每个标签的行为分母。{with}");
             done.details.push(self.chart("confusion", alt, caption, chart, &fonts)?);
         }
         for (i, ((scatter, residuals), (of_scatter, of_residuals))) in numbers.iter().zip(NUMBERS).enumerate() {
@@ -356,20 +372,22 @@ impl Folder<'_> {
             )?);
         }
         if let Some(chart) = reliability.as_ref().filter(|_| task == Task::MultiLabel) {
-            let caption = tr("Each row counts once for each label. A bar above the dashed line: the labels are there more often than their \
-                           probability says; below it: less often.", "每一行对每个标签各计一次。柱高于虚线：标签实际出现得比其概率所示更频繁；低于虚线：更少。")
-                .into();
+            let caption = tr!(
+                "Each row counts once for each label. A bar above the dashed line: the labels are there more often than their \
+                 probability says; below it: less often.{of_rows}",
+                "每一行对每个标签各计一次。柱高于虚线：标签实际出现得比其概率所示更频繁；低于虚线：更少。{of_rows}"
+            );
             let alt = tr("Share of rows that have a label, by its probability", "具有某标签的行的比例，按其概率");
             done.details.push(self.chart("reliability", alt, caption, chart, &fonts)?);
         }
         if let Some(chart) = reliability.as_ref().filter(|_| task == Task::SingleLabel) {
-            let error = result
+            let error = rows
                 .and_then(|run| run.run.final_metrics.as_ref())
                 .map_or(f64::NAN, |m| m.get(Metric::CalibrationError));
             let caption = tr!(
                 "A bar above the dashed line is underconfident: more of its rows are right than their confidence says. A bar below it is \
-                 overconfident. Expected calibration error over these ten equal bins: {}.",
-                "柱高于虚线表示信心不足：正确的行比置信度所示更多；低于虚线表示过度自信。这十个等宽段上的期望校准误差（ECE）：{}。",
+                 overconfident. Expected calibration error over these ten equal bins: {}.{of_rows}",
+                "柱高于虚线表示信心不足：正确的行比置信度所示更多；低于虚线表示过度自信。这十个等宽段上的期望校准误差（ECE）：{}。{of_rows}",
                 format::percent(error)
             );
             let alt = tr("Share predicted correctly, by confidence", "预测正确的比例，按置信度");

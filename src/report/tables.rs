@@ -18,11 +18,12 @@ use super::{
     curves::{Drawn, is_whole},
     decision_tables::{decisions, has_decisions},
     files,
-    input::{ReportInput, split_name},
+    input::{ReportInput, RunInput, split_name},
     pictures::MOST_LABELS,
     prediction_tables::{by_label, mistakes, out_of_fold, predictions, reads_two, text_cells, text_head},
     swept::Swept,
     trials::kept,
+    with_decision,
 };
 use crate::report::language::tr;
 use crate::{
@@ -152,8 +153,10 @@ fn decision_table() -> (&'static str, &'static str) {
     (
         "decisions.csv",
         tr(
-            "the temperature and the thresholds of each run; its metrics with them are in metrics.csv, where `when` is `decided`",
-            "每次运行的温度和阈值；应用它们之后的指标在 metrics.csv 中 `when` 为 `decided` 的行",
+            "the temperature and the thresholds of each run; with them are the lines of metrics.csv whose `when` is `decided`, those of classes.csv and \
+             confusion.csv whose `decision` is `with`, the columns of predictions.csv that end in `with_decision`, and mistakes.csv",
+            "每次运行的温度和阈值；应用它们之后的结果在 metrics.csv 中 `when` 为 `decided` 的行、classes.csv 和 confusion.csv 中 `decision` 为 \
+             `with` 的行、predictions.csv 中以 `with_decision` 结尾的列，以及 mistakes.csv",
         ),
     )
 }
@@ -359,12 +362,24 @@ fn co_occurrence(table: &mut Table, input: &ReportInput) -> csv::Result<()> {
     Ok(())
 }
 
+/// The column that says whether a line is `with` the decision of its run, or `without`; only where a run has one.
+const DECISION: &str = "decision";
+
+/// The metrics of a result without and with its decision.
+fn beside(run: &RunInput) -> impl Iterator<Item = (&RunInput, &Metrics, &'static str)> {
+    let with = run.run.decided.as_ref().and_then(|decided| with_decision::metrics(run, decided));
+    let without = run.run.final_metrics.as_ref();
+    let both = [(without, "without"), (with.filter(|_| without.is_some()), "with")];
+    both.into_iter().filter_map(move |(metrics, decision)| Some((run, metrics?, decision)))
+}
+
 fn classes(table: &mut Table, input: &ReportInput) -> csv::Result<()> {
     let ranked = input.runs.iter().any(|run| run.run.config.data.task() == Task::MultiLabel);
+    let both = has_decisions(input);
     let head = ["run", "split", "id", "label", "precision", "recall", "f1", "rows", "predicted"];
-    table.write_record(head.into_iter().chain(ranked.then_some("average_precision")))?;
-    for run in &input.runs {
-        let Some(metrics) = &run.run.final_metrics else { continue };
+    table
+        .write_record(head.into_iter().chain(ranked.then_some("average_precision")).chain(both.then_some(DECISION)))?;
+    for (run, metrics, decision) in input.runs.iter().flat_map(beside) {
         let predicted = metrics.confusion.predicted();
         for (id, class) in metrics.per_class.iter().enumerate() {
             let average = number(class.average_precision.filter(|share| !share.is_nan()));
@@ -380,24 +395,26 @@ fn classes(table: &mut Table, input: &ReportInput) -> csv::Result<()> {
                 class.support.to_string(),
                 class.predicted.or(predicted.get(id).copied()).unwrap_or(0).to_string(),
             ];
-            table.write_record(fixed.into_iter().chain(ranked.then_some(average)))?;
+            let decision = both.then(|| decision.into());
+            table.write_record(fixed.into_iter().chain(ranked.then_some(average)).chain(decision))?;
         }
     }
     Ok(())
 }
 
 fn confusion(table: &mut Table, input: &ReportInput) -> csv::Result<()> {
-    table.write_record(["run", "split", "label", "predicted", "rows"])?;
-    for run in &input.runs {
-        let Some(metrics) = &run.run.final_metrics else { continue };
+    let both = has_decisions(input);
+    table.write_record(["run", "split", "label", "predicted", "rows"].into_iter().chain(both.then_some(DECISION)))?;
+    for (run, metrics, decision) in input.runs.iter().flat_map(beside) {
         for (label, predicted, rows) in metrics.confusion.cells() {
-            table.write_record([
+            let fixed = [
                 text(&run.run.name),
                 split_name(run.measured_on()).into(),
                 text(&label_name(run, label)),
                 text(&label_name(run, predicted)),
                 rows.to_string(),
-            ])?;
+            ];
+            table.write_record(fixed.into_iter().chain(both.then(|| decision.into())))?;
         }
     }
     Ok(())

@@ -105,6 +105,18 @@ impl Answer {
         Self { predicted: Target::values(values), probabilities: Vec::new(), evidence: Evidence::Numbers }
     }
 
+    /// What was said of a text, by what is stored of it: what was predicted, and the probability of each label, by id. What follows from it is as
+    /// exact as these float32 numbers. Of numbers there are no probabilities.
+    pub fn of_stored(predicted: Target, probabilities: Vec<f32>) -> Self {
+        let log = |of: &dyn Fn(f64) -> f64| probabilities.iter().map(|p| of(f64::from(*p)).ln()).collect::<Vec<f64>>();
+        let evidence = match &predicted {
+            Target::Label(_) => Evidence::Label(log(&|p| p)),
+            Target::Labels(_) => Evidence::Labels(log(&|p| p), log(&|p| 1.0 - p)),
+            Target::Values(_) => Evidence::Numbers,
+        };
+        Self { predicted, probabilities, evidence }
+    }
+
     /// The same with another temperature and other thresholds; numbers stay. The temperature divides the logits that belong to its
     /// probabilities: of a text of one window, the model's own.
     #[must_use]

@@ -247,6 +247,24 @@ fn a_kept_model_decides_as_its_run() {
         assert!(probes.iter().any(|probe| probe.when == When::After));
         let said = sandbox.ok(&["show", name]);
         assert!(said.contains("probes after training: with temperature ") && said.contains("as in `taper predict`"));
+        // Each number says whether it is with the decision, and `--json` has both.
+        let (without, with) = (run.final_metrics.as_ref().expect("metrics"), want);
+        let in_table = |when: &str, loss: f64| {
+            let is_it = |line: &&str| {
+                let cells: Vec<&str> = line.split_whitespace().take(3).collect();
+                cells.first() == Some(&when) && cells.last() == Some(&"test")
+            };
+            let line = said.lines().find(is_it).unwrap_or_else(|| panic!("{when}: {said}"));
+            assert!(line.contains(&format!(" {} ", Metric::Loss.text(loss))), "{when}: {said}");
+        };
+        in_table("after", without.get(Metric::Loss));
+        in_table("decided", with.get(Metric::Loss));
+        assert_ne!(Metric::Loss.text(without.get(Metric::Loss)), Metric::Loss.text(with.get(Metric::Loss)), "{name}");
+        assert!(said.contains("\ndecided: after training, with the temperature and the thresholds below; "), "{said}");
+        let json = sandbox.json(&["show", name]);
+        for (shown, stored) in [(&json["final_metrics"], without), (&json["decided"]["test"], with)] {
+            assert_eq!(shown["macro_f1"].as_f64(), Some(stored.get(Metric::MacroF1)));
+        }
         // It is exported with the model.
         sandbox.ok(&["export", name, "exported"]);
         assert_eq!(
@@ -262,7 +280,7 @@ fn a_kept_model_decides_as_its_run() {
         let differs = sandbox.taper(&["verify", name]);
         assert!(!differs.status.success(), "another temperature is a difference");
         let text = sandbox.ok(&["show", name]);
-        assert!(text.contains("temperature") && text.contains("thresholds") && text.contains("without)"), "{text}");
+        assert!(text.contains("\ntemperature 7.500: test loss "), "{text}");
     }
 }
 
@@ -285,12 +303,15 @@ fn what_selects_is_shown_on_dev_and_on_test() {
     assert!(lines.contains("after training with temperature and thresholds  "), "{lines}");
     // The first metric of the task with and without the thresholds, too.
     let thresholds = said.lines().find(|line| line.starts_with("  thresholds ")).expect(&said);
-    assert!(thresholds.contains("test F1 of yes ") && thresholds.contains(", test accuracy "), "{thresholds}");
-    assert_eq!(thresholds.matches(" without)").count(), 2, "{thresholds}");
+    assert!(thresholds.contains("test F1 of yes ") && thresholds.contains(" without; test accuracy "), "{thresholds}");
+    assert_eq!((thresholds.matches(" with,").count(), thresholds.matches(" without").count()), (2, 2), "{thresholds}");
     assert!(said.contains(", without the temperature and the thresholds below\n"), "{said}");
     let show = sandbox.ok(&["show", "binary"]);
     assert!(
-        show.contains("AVERAGE PRECISION") && show.contains(&format!("\ntest average precision {test}\n")),
+        show.contains("AVERAGE PRECISION")
+            && show.contains(&format!(
+                "\ntest average precision {test}, without the temperature and the thresholds below\n"
+            )),
         "{show}"
     );
     let list = sandbox.ok(&["list", "binary"]);

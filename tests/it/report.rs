@@ -12,6 +12,7 @@ mod choosing;
 mod compare;
 mod compare_folds;
 mod curves;
+mod decided;
 mod inert;
 mod labels;
 mod report_fixtures;

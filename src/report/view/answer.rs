@@ -43,7 +43,7 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
         ),
         key: None,
         facts: Vec::new(),
-        decided: facts::decided(shown, terms),
+        decided: facts::decided(analysis),
         run: None,
     };
     // The verdict compares it with the baseline row by row.
@@ -128,7 +128,7 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
             rows: own.rows.clone(),
             interval: own.interval.clone(),
             second: own.second.clone(),
-            decided: facts::decided(shown, terms),
+            decided: facts::decided(analysis),
             of: if folds {
                 tr("of one seed of it", "，其中一个种子").into()
             } else {

@@ -72,8 +72,10 @@ impl View {
         let chosen_test_heading = on_test.then(|| tr!("Test {}", "测试集{}", metric.said()));
         // In a cross-validation all folds together.
         let result = analysis.shown(&input.runs);
-        let metrics = result.and_then(|run| run.run.final_metrics.as_ref());
-        let mistakes = result.map(mistakes_of).unwrap_or_default();
+        // As people use the model: with its decision, if it has one; single rows only where they are known so.
+        let (predicted, of_rows) = (analysis.predicted(&input.runs), analysis.predicted_rows(&input.runs));
+        let metrics = predicted.and_then(|run| run.run.final_metrics.as_ref());
+        let mistakes = of_rows.map(mistakes_of).unwrap_or_default();
         let environments = environment::environments(&input.runs);
         let runs: Vec<RunRow> = (0..input.runs.len()).map(|i| run_row(input, analysis, i)).collect();
         let first_heading = match shown {
@@ -112,7 +114,13 @@ impl View {
             sweep: sweep::parts(input, analysis, of_sweep, pictures.sweep),
             training: pictures.training,
             outcome: pictures.outcome,
-            change: result.and_then(|run| change::section(run, terms, settings.mistakes, pictures.change)),
+            change: result.and_then(|run| {
+                let mut section = change::section(run, terms, settings.mistakes, pictures.change)?;
+                if !section.classes.is_empty() {
+                    section.sentences.extend(decided::without(analysis));
+                }
+                Some(section)
+            }),
             probe_chart: pictures.probes,
             probes_after: shown.is_some_and(|run| probe_pairs(run).iter().any(|pair| pair.after.is_some())),
             probes_note: shown.map(|run| probes_note(run, input.runs.len() > 1)).unwrap_or_default(),
@@ -123,18 +131,22 @@ impl View {
                 (None, Some(run)) if input.runs.len() > 1 => tr!("run {}", "运行 {}", run.run.name),
                 (None, _) => String::new(),
             },
-            metrics_heads: scores::heads(terms.task),
-            metrics: result.map(|run| scores::rows(run, &intervals)).unwrap_or_default(),
+            metrics_heads: scores::heads(terms.task, analysis.with_decision.is_some()),
+            metrics: result
+                .map(|run| scores::rows(run, &intervals, analysis.with_decision.as_ref()))
+                .unwrap_or_default(),
             decision: decided::section(
                 result,
+                analysis.with_decision.as_ref(),
                 &analysis.shown_runs().iter().map(|&i| &input.runs[i]).collect::<Vec<_>>(),
             ),
             classes: metrics.map(class_rows).unwrap_or_default(),
             classes_have_ap: terms.task == Task::MultiLabel,
-            classes_note: metrics.and_then(classes_note),
-            confused: result.zip(metrics).map(|(run, metrics)| confused_rows(run, metrics)).unwrap_or_default(),
+            classes_note: classes_notes(metrics, analysis),
+            confused: predicted.zip(metrics).map(|(run, metrics)| confused_rows(run, metrics)).unwrap_or_default(),
             mistakes_title: mistakes::title(terms.task),
-            mistakes_note: mistakes::note(result, terms.task, mistakes.len(), settings.mistakes),
+            mistakes_note: mistakes::note(of_rows, terms.task, mistakes.len(), settings.mistakes)
+                + &decided::of_mistakes(analysis),
             mistake_heads: mistakes::heads(terms.task),
             line_heading: result.map_or(tr("Line", "行号").into(), line_heading),
             mistakes: Vec::new(),
@@ -151,7 +163,7 @@ impl View {
             extends: environment::extends(experiment),
             files: names(input).collect(),
         };
-        if let Some(run) = result {
+        if let Some(run) = of_rows {
             let listed = mistakes.into_iter().take(settings.mistakes);
             view.mistakes = listed.map(|p| mistakes::row(run, terms.task, p)).collect();
         }
@@ -454,6 +466,12 @@ fn class_rows(metrics: &Metrics) -> Vec<ClassRow> {
         support: format::count(c.support),
     };
     listed.into_iter().map(row).collect()
+}
+
+/// What is said below the classes.
+fn classes_notes(metrics: Option<&Metrics>, analysis: &Analysis) -> Option<String> {
+    let all: Vec<String> = metrics.and_then(classes_note).into_iter().chain(decided::of_classes(analysis)).collect();
+    (metrics.is_some_and(|metrics| !metrics.per_class.is_empty()) && !all.is_empty()).then(|| all.join(" "))
 }
 
 fn classes_note(metrics: &Metrics) -> Option<String> {

@@ -1,11 +1,12 @@
 //! The temperature and the thresholds of a run, or of the folds of a cross-validation, beside the metrics without them.
 
-use super::super::{format, input::RunInput};
+use super::super::{analysis::Analysis, format, input::RunInput, with_decision::chosen};
 use crate::report::language::{Said, tr};
 use crate::{
     event::{Decided, Split, When},
     metrics::{Metric, Metrics},
     stats::wilson,
+    task::Task,
 };
 
 /// The most thresholds that are listed.
@@ -26,15 +27,15 @@ pub struct DecisionSection {
 type Beside<'a> = (&'static str, &'a Metrics, &'a Metrics);
 
 /// That of the result, which is of these runs: of one, or of the folds of one seed. `None` if nothing was chosen.
-pub fn section(result: Option<&RunInput>, runs: &[&RunInput]) -> Option<DecisionSection> {
+pub fn section(result: Option<&RunInput>, with: Option<&RunInput>, runs: &[&RunInput]) -> Option<DecisionSection> {
     match (result, runs) {
-        (Some(run), [_]) => of_run(run),
-        (Some(together), [_, ..]) => of_folds(together, runs),
+        (Some(run), [_]) => of_run(run, with),
+        (Some(together), [_, ..]) => of_folds(together, with, runs),
         _ => None,
     }
 }
 
-fn of_run(run: &RunInput) -> Option<DecisionSection> {
+fn of_run(run: &RunInput, with: Option<&RunInput>) -> Option<DecisionSection> {
     let (decided, data) = (run.run.decided.as_ref()?, &run.run.config.data);
     let mut sentences = Vec::new();
     if data.calibrate {
@@ -54,9 +55,13 @@ fn of_run(run: &RunInput) -> Option<DecisionSection> {
         ));
     }
     sentences.push(
-        tr("No test row has a part in the choice. All other numbers of this report are without it; `taper predict` and `taper eval` apply it.", "测试集的行不参与这一选择。本报告的其他数值都没有应用它；`taper predict` 和 `taper eval` 会应用它。")
-            .into(),
+        tr(
+            "No test row has a part in the choice. `taper predict` and `taper eval` apply it.",
+            "测试集的行不参与这一选择。`taper predict` 和 `taper eval` 会应用它。",
+        )
+        .into(),
     );
+    sentences.extend(with.map(scope));
     let before = |split| {
         let of_split = |eval: &&crate::store::EvalRecord| eval.when == When::After && eval.split == split;
         run.evals.iter().rev().find(of_split).map(|eval| &eval.metrics)
@@ -71,8 +76,76 @@ fn of_run(run: &RunInput) -> Option<DecisionSection> {
     Some(DecisionSection { sentences, heads, rows })
 }
 
+/// What of the report is with the decision, and what without; `with` is the result with it.
+fn scope(with: &RunInput) -> String {
+    let task = with.run.config.data.task();
+    let (mut with_it, mut without) = (vec![tr("the classes", "各类别")], Vec::new());
+    if task == Task::SingleLabel {
+        with_it.insert(0, tr("the confusion matrix", "混淆矩阵"));
+    }
+    let rows = if with.predictions.is_empty() { &mut without } else { &mut with_it };
+    rows.extend([tr("the reliability diagram", "可靠性图"), tr("the mistakes", "错误"), "`mistakes.csv`"]);
+    with_it.push(tr("the probes after training", "训练后的探针"));
+    let beside = match task {
+        Task::MultiLabel => tr("the tables of metrics and `metrics.csv`", "指标表和 `metrics.csv`"),
+        _ => "`metrics.csv`",
+    };
+    without.push(tr(
+        "all else (the ranking, the runs, the curves, the comparisons, what training changed)",
+        "其余全部（排名、运行、曲线、比较、训练带来的变化）",
+    ));
+    let tables = match task {
+        Task::SingleLabel => tr(
+            "`classes.csv`, `confusion.csv` and `predictions.csv`",
+            "`classes.csv`、`confusion.csv` 和 `predictions.csv`",
+        ),
+        _ => tr("`classes.csv` and `predictions.csv`", "`classes.csv` 和 `predictions.csv`"),
+    };
+    let rows = match with.predictions.is_empty() {
+        true => tr(
+            " Single rows are without it, because what is stored of them does not give their predictions with it.",
+            "单行未应用它，因为所存内容无法得出应用后的预测。",
+        ),
+        false => "",
+    };
+    let between = tr(", ", "、");
+    tr!(
+        "With the decision: {}. With and without it: the answer, {beside}, and the table below. Without it: {}. The tables {tables} have \
+         both, in columns that say so.{rows}",
+        "应用了这一选择的有：{}。两种都给出的有：结论、{beside}和下表。未应用的有：{}。{tables} 以单独的列给出两者。{rows}",
+        with_it.join(between),
+        without.join(between),
+    )
+}
+
+/// That something is with the decision.
+fn with(analysis: &Analysis) -> Option<&'static str> {
+    analysis.with_decision.as_ref().map(|run| chosen(&run.run.config.data))
+}
+
+/// Said of the table of classes.
+pub(super) fn of_classes(analysis: &Analysis) -> Option<String> {
+    with(analysis).map(|chosen| tr!("The table is of the predictions with {chosen}.", "表中是应用{chosen}后的预测。"))
+}
+
+/// Said of what training changed.
+pub(super) fn without(analysis: &Analysis) -> Option<String> {
+    with(analysis).map(|chosen| {
+        tr!("Both are without {chosen}: what is compared is training alone.", "两者都未应用{chosen}：比较的只是训练。")
+    })
+}
+
+/// Said of the mistakes, behind another sentence.
+pub(super) fn of_mistakes(analysis: &Analysis) -> String {
+    let is_known = analysis.with_decision.as_ref().is_some_and(|run| !run.predictions.is_empty());
+    with(analysis).map_or(String::new(), |chosen| match is_known {
+        true => tr!(" Predicted with {chosen}.", "预测应用了{chosen}。"),
+        false => tr!(" Predicted without {chosen}.", "预测未应用{chosen}。"),
+    })
+}
+
 /// Each fold chooses for itself; metrics are those of the held-out rows of all folds together.
-fn of_folds(together: &RunInput, folds: &[&RunInput]) -> Option<DecisionSection> {
+fn of_folds(together: &RunInput, decided: Option<&RunInput>, folds: &[&RunInput]) -> Option<DecisionSection> {
     let all: Vec<&Decided> = folds.iter().map(|run| run.run.decided.as_ref()).collect::<Option<_>>()?;
     let (first, data) = (*all.first()?, &together.run.config.data);
     let mut sentences =
@@ -101,12 +174,17 @@ fn of_folds(together: &RunInput, folds: &[&RunInput]) -> Option<DecisionSection>
         ));
     }
     sentences.push(
-        tr("These are means over the folds, with the lowest and the highest value. No test row has a part in the choice of its fold. All other \
-         numbers of this report are without it.", "这些是各折的平均值，括号内为最低值和最高值。测试集的行不参与所在折的选择。本报告的其他数值都没有应用它。")
+        tr(
+            "These are means over the folds, with the lowest and the highest value. No test row has a part in the choice of its fold.",
+            "这些是各折的平均值，括号内为最低值和最高值。测试集的行不参与所在折的选择。",
+        )
             .into(),
     );
+    sentences.extend(decided.map(scope));
     let tested: Option<Vec<&Metrics>> = all.iter().map(|decided| decided.test.as_ref()).collect();
-    let with = tested.and_then(|tested| Metrics::pooled(&tested));
+    // Whatever follows from single rows, too, where they are known.
+    let known = decided.and_then(|run| run.run.final_metrics.clone());
+    let with = known.or_else(|| tested.and_then(|tested| Metrics::pooled(&tested)));
     let splits: Vec<Beside<'_>> = together
         .run
         .final_metrics
@@ -116,7 +194,9 @@ fn of_folds(together: &RunInput, folds: &[&RunInput]) -> Option<DecisionSection>
         .into_iter()
         .collect();
     let (heads, mut rows) = table(together, first, &splits);
-    rows.extend(mean_calibration_error(folds, &all));
+    if with.is_none_or(|with| !with.is_measured(Metric::CalibrationError)) {
+        rows.extend(mean_calibration_error(folds, &all));
+    }
     Some(DecisionSection { sentences, heads, rows })
 }
 

@@ -4,6 +4,7 @@ use crate::report::language::{Said, measured, replicate, tr};
 use crate::{
     format::by_number,
     metrics::{Metric, Metrics},
+    plan::Thresholds,
     report::{
         analysis::{Analysis, Comparison, Group},
         change, format,
@@ -12,6 +13,7 @@ use crate::{
         means::{Mean, mean},
         same_rows::OnSameRows,
         terms::Terms,
+        with_decision::chosen,
     },
     stats::{Interval, difference_of, wilson_of_share},
     store::RunState,
@@ -241,29 +243,33 @@ pub(super) fn on_test(runs: &[&RunInput], metric: Metric) -> Option<Mean> {
     mean(&measured, metric)
 }
 
-/// The metrics of a run with the thresholds and the temperature that `taper predict` applies.
-pub(super) fn decided(run: &RunInput, terms: Terms) -> Option<String> {
-    let decided = run.run.decided.as_ref()?;
-    let test = run.run.config.data.has_test();
-    let metrics = if test { decided.test.as_ref()? } else { &decided.dev };
+/// The metrics of the result with the thresholds and the temperature that `taper predict` applies, in a cross-validation those of each fold.
+pub(super) fn decided(analysis: &Analysis) -> Option<String> {
+    let (with, terms) = (analysis.with_decision.as_ref()?, analysis.terms);
+    let metrics = with.run.final_metrics.as_ref()?;
     let mut parts = Vec::new();
     for metric in [terms.first, terms.second] {
         if metrics.is_measured(metric) {
             parts.push(format!("{} {}", metric.said(), metric.text(metrics.get(metric))));
         }
     }
-    let data = &run.run.config.data;
-    let what = match (decided.metric.is_some(), data.calibrate) {
-        (true, true) => tr("its thresholds and its temperature", "阈值和温度"),
-        (true, false) => tr("its thresholds", "阈值"),
-        _ => tr("its temperature", "温度"),
+    let data = &with.run.config.data;
+    let what = chosen(data);
+    let of = if analysis.together.is_some() { tr(" of each fold", "（每折各自的）") } else { "" };
+    let rows = match analysis.together.is_some() {
+        true => tr("all rows, out-of-fold", "全部行（折外）").to_owned(),
+        false => tr!("the {} rows", "{}", with.measured_on().said()),
     };
-    let split = if test { tr("test", "测试集") } else { tr("dev", "开发集") };
-    let with = tr!(
-        "With {what}, as `taper predict` applies them: {} on the {split} rows.",
-        "应用{what}后（`taper predict` 就是这样做的），{split}上：{}。",
-        parts.join(", ")
-    );
-    (!parts.is_empty())
-        .then(|| if what == "its temperature" { with.replace("applies them", "applies it") } else { with })
+    let values = parts.join(tr(", ", "，"));
+    let said = match data.thresholds == Thresholds::Tuned {
+        true => tr!(
+            "With {what}{of}, as `taper predict` applies them: {values} on {rows}.",
+            "应用{what}{of}后（`taper predict` 就是这样做的），{rows}上：{values}。"
+        ),
+        false => tr!(
+            "With {what}{of}, as `taper predict` applies it: {values} on {rows}.",
+            "应用{what}{of}后（`taper predict` 就是这样做的），{rows}上：{values}。"
+        ),
+    };
+    (!parts.is_empty()).then_some(said)
 }

@@ -8,7 +8,7 @@ use crate::{
     report::{
         format,
         input::RunInput,
-        intervals::{Intervals, column_of},
+        intervals::{Intervals, column_of, over_rows},
         terms::{Terms, is_share_of_rows},
     },
     stats::wilson,
@@ -19,9 +19,15 @@ use crate::{
 const OF_NUMBERS: [Metric; 5] = [Metric::Rmse, Metric::Mae, Metric::R2, Metric::Pearson, Metric::Spearman];
 
 /// The headings of the table.
-pub(super) fn heads(task: Task) -> Vec<String> {
+/// With a decision, metrics of labels have a column without it.
+pub(super) fn heads(task: Task, is_decided: bool) -> Vec<String> {
     match task {
         Task::SingleLabel => Vec::new(),
+        Task::MultiLabel if is_decided => vec![
+            tr("Metric", "指标").into(),
+            tr("Without the decision (95% interval)", "未应用阈值等选择（95% 区间）").into(),
+            tr("With it (95% interval)", "应用后（95% 区间）").into(),
+        ],
         Task::MultiLabel => vec![tr("Metric", "指标").into(), tr("Value (95% interval)", "值（95% 区间）").into()],
         Task::Regression => [tr("Column", "列").into()]
             .into_iter()
@@ -32,11 +38,21 @@ pub(super) fn heads(task: Task) -> Vec<String> {
 }
 
 /// Its rows. Of one label there are none: the page has its two metrics and those of the classes.
-pub(super) fn rows(run: &RunInput, intervals: &Intervals) -> Vec<Vec<String>> {
+pub(super) fn rows(run: &RunInput, intervals: &Intervals, decided: Option<&RunInput>) -> Vec<Vec<String>> {
     let terms = Terms::of_run(&run.run);
     match terms.task {
         Task::SingleLabel => Vec::new(),
-        Task::MultiLabel => of_sets(run, terms, intervals),
+        Task::MultiLabel => {
+            let (mut all, with) =
+                (of_sets(run, terms, intervals), decided.map(|run| of_sets(run, terms, &over_rows(run))));
+            for with in with.into_iter().flatten() {
+                let row = all.iter_mut().find(|row| row[0] == with[0]);
+                row.into_iter().for_each(|row| row.extend(with.get(1).cloned()));
+            }
+            let width = heads(terms.task, decided.is_some()).len();
+            all.iter_mut().for_each(|row| row.resize(width, format::NOTHING.into()));
+            all
+        }
         Task::Regression => of_numbers(run),
     }
 }
