@@ -15,6 +15,7 @@ mod connection;
 mod data_files;
 mod decision_file;
 mod device;
+mod element;
 mod environment;
 mod executor;
 mod folder;
