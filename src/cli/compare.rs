@@ -41,6 +41,9 @@ pub struct Compare {
     /// Also write the comparison as one HTML page, with learning curves.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Leave out the texts of the data's rows, to give the comparison away: rows are named by their line.
+    #[arg(long)]
+    no_texts: bool,
     /// Replace the file of --html even if taper did not write it.
     #[arg(long, requires = "html")]
     force: bool,
@@ -60,6 +63,7 @@ impl Compare {
         let sides = self.sides.iter().map(|wanted| sides::side(&store, wanted, global, out));
         let sides: Vec<Side> = sides.collect::<Result<_>>()?;
         let comparison = compare::compare(&sides).map_err(|e| Unusable(e.into()))?;
+        let comparison = if self.no_texts { comparison.without_texts() } else { comparison };
         if let Some(path) = &self.html {
             let page = compare::page(&sides, &comparison)?;
             compare::write(path, &page, self.force).map_err(|error| match error {

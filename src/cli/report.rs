@@ -33,6 +33,9 @@ pub struct Report {
     /// Overwrite existing files that have the names of report files, even if taper did not write them.
     #[arg(long)]
     force: bool,
+    /// Leave out the texts of the data's rows, to give the report away: rows are named by file and line. Texts of probes stay.
+    #[arg(long)]
+    no_texts: bool,
     /// Write the reports of all experiments, and index.html with a link to each.
     #[arg(long, conflicts_with_all = ["experiment", "watch"])]
     all: bool,
@@ -50,8 +53,8 @@ pub struct Report {
 impl Report {
     /// Writes the report and prints its files.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
-        if self.experiment.is_none() && !self.all && (self.open || self.force || self.out.is_some()) {
-            let why = "--open, --out and --force need an experiment, or --all for all of them: `taper report` alone lists the experiments";
+        if self.experiment.is_none() && !self.all && (self.open || self.force || self.no_texts || self.out.is_some()) {
+            let why = "--open, --out, --force and --no-texts need an experiment, or --all for all of them: `taper report` alone lists the experiments";
             return Err(Unusable(anyhow!(why)).into());
         }
         let browser = if self.open { Some(Browser::find()?) } else { None };
@@ -62,14 +65,15 @@ impl Report {
             drop(store);
             // Training may take hours: what its report cannot be written to is said now.
             report::check_folder(&self.folder(global, &name), self.force).map_err(reports::explained)?;
-            if let Some(code) = reports::watch(global, &name, self.addr, browser.as_ref(), out)? {
+            if let Some(code) = reports::watch(global, (&name, self.no_texts), self.addr, browser.as_ref(), out)? {
                 return Ok(code);
             }
         }
         let store = common::open_existing(global)?;
         let name = common::experiment(&store, wanted)?;
         let folder = self.folder(global, &name);
-        let files = reports::write(&store, &Writing { experiment: &name, folder: &folder, force: self.force }, out)?;
+        let writing = Writing { experiment: &name, folder: &folder, force: self.force, no_texts: self.no_texts };
+        let files = reports::write(&store, &writing, out)?;
         if out.json {
             out.document(&files)?;
         } else {
@@ -96,7 +100,7 @@ impl Report {
             reports::list(global, &store, out)?;
             return Ok(ExitCode::SUCCESS);
         }
-        let (index, n) = reports::write_all(global, &store, (self.out.clone(), self.force), out)?;
+        let (index, n) = reports::write_all(global, &store, (self.out.clone(), self.force, self.no_texts), out)?;
         if out.json {
             out.document(&[&index])?;
         } else {

@@ -306,9 +306,17 @@ impl Metric {
         finer.unwrap_or_else(|| [a, b].map(|value| format!("{}{unit}", value * scale))).map(signed)
     }
 
-    /// A value with the bounds of its interval as text: `91.3% (90.1–92.4)`. All three are in the unit of the metric.
+    /// A value with the bounds of its interval as text: `91.3% (90.1–92.4)`. All three are in the unit of the metric. An interval that is so
+    /// narrow that its ends would look equal has more digits; one of a single value is left out.
     pub fn text_with(self, value: f64, (low, high): (f64, f64)) -> String {
         let text = self.text(value);
+        if self.score(low).rounded() == self.score(high).rounded() {
+            return text;
+        }
+        if self.text(low) == self.text(high) {
+            let [low, high] = self.texts_apart(low, high);
+            return format!("{text} ({low} to {high})");
+        }
         match self.info().unit {
             Unit::Share => format!("{text} ({})", format::percents((low, high))),
             Unit::Plain if low < 0.0 => format!("{text} ({} to {})", self.text(low), self.text(high)),
@@ -421,6 +429,9 @@ mod tests {
         assert_eq!(Metric::Accuracy.text_with(0.913, (0.901, 0.9242)), "91.3% (90.1–92.4)");
         assert_eq!(Metric::Loss.text_with(0.5, (0.25, 0.75)), "0.5000 (0.2500–0.7500)");
         assert_eq!([-0.5, -0.000_01, f64::NAN, 1e9].map(|v| Metric::R2.text(v)), ["−0.5000", "0.0000", "–", "1.000e9"]);
+        // Narrower than a digit, and the same but for the last bits.
+        assert_eq!(Metric::Accuracy.text_with(0.95833, (0.9582, 0.9584)), "95.8% (95.82% to 95.84%)");
+        assert_eq!(Metric::Accuracy.text_with(0.95833, (0.95833, 0.95833 + 1e-16)), "95.8%");
         assert_eq!(Metric::Mcc.text_with(0.25, (-0.25, 0.75)), "0.2500 (−0.2500 to 0.7500)");
         assert_eq!(Metric::Rmse.text_with(0.5, (0.25, 0.75)), "0.5000 (0.2500–0.7500)");
     }

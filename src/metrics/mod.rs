@@ -31,6 +31,7 @@ pub use decision::Decision;
 pub use degenerate::Degenerate;
 pub use measured::{Metrics, majority, majority_words};
 pub use metric::{Better, Metric, MetricInfo, NamedLabel, Unit};
+pub use numbers::spearman;
 pub use probabilities::Probabilities;
 pub use rank::{RankKey, better_first, is_new_best};
 pub use score::Score;

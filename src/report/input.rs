@@ -20,6 +20,8 @@ pub struct ReportInput {
     pub experiment: ExperimentRecord,
     /// Its runs, in the plan's order.
     pub runs: Vec<RunInput>,
+    /// Whether the texts of rows were left out ([`Self::without_texts`]).
+    pub leaves_texts_out: bool,
 }
 
 /// Everything stored of one run.

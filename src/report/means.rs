@@ -35,7 +35,8 @@ impl Mean {
     pub fn shown(&self) -> Option<(f64, f64)> {
         let seeds = match self.n {
             1 => self.low.zip(self.high),
-            _ if self.range.0 == self.range.1 => None,
+            // The last bits of means of equal values differ.
+            _ if self.range.1 - self.range.0 <= self.range.1.abs() * 1e-12 => None,
             2 => Some(self.range),
             _ => self.low.zip(self.high),
         };

@@ -46,6 +46,7 @@ mod terms;
 mod trials;
 mod view;
 mod weights;
+mod without_texts;
 
 pub use error::ReportError;
 pub use folds::OutOfFold;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::{
     analysis::Analysis,
     charts::{
-        Bar, BeforeAfterChart, Bin, Change, MatrixChart, OTHERS, PALETTE, ProbeBars, ProbesChart, ReliabilityChart,
-        ReliabilityWords, ResidualsChart, ScatterChart,
+        Bar, BeforeAfterChart, Bin, Change, LabelBars, MatrixChart, OTHERS, PALETTE, ProbeBars, ProbesChart,
+        ReliabilityChart, ReliabilityWords, ResidualsChart, Said, ScatterChart, Why,
     },
     format,
     input::{ReportInput, RunInput, split_name},
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     event::When,
-    metrics::{Metrics, Probabilities},
+    metrics::{Metrics, Probabilities, Target},
     stats::wilson,
     store::ProbeRecord,
     task::Task,
@@ -28,6 +28,8 @@ const MOST_CHANGES: usize = 24;
 pub const MOST_LABELS: usize = 50;
 /// At most this many probes are drawn.
 const MOST_PROBES: usize = 12;
+/// At most this many labels of a probe are drawn: a set may have hundreds.
+const MOST_OF_PROBE: usize = 6;
 
 /// Removes the words that `all` names share: a chart only has space for what distinguishes them.
 pub fn distinguish(names: Vec<&mut String>, all: &[&str]) {
@@ -101,34 +103,87 @@ pub fn probe_pairs(run: &RunInput) -> Vec<ProbePair<'_>> {
 
 /// Bars for the first probes, and how many were left out.
 pub fn probes(run: &RunInput) -> Option<(ProbesChart, usize)> {
-    let labels = &run.run.labels;
-    let id = |name: &str| labels.iter().position(|l| l == name);
     let pairs = probe_pairs(run);
     let bars = |pair: &ProbePair<'_>| {
         let shown = pair.after.or(pair.before).filter(|shown| !shown.score.probabilities.is_empty())?;
-        let expected = shown.score.expect.as_deref().filter(|name| id(name).is_some());
-        let label = expected.unwrap_or(&shown.score.predicted);
-        let label_id = id(label).unwrap_or_else(|| shown.score.probabilities.argmax() as usize);
-        // Of several labels the most probable one is drawn.
-        let label = labels.get(label_id).map_or(label, String::as_str);
-        let bar = |(when, record): (&'static str, &ProbeRecord)| Bar {
-            when,
-            probability: record.score.probabilities.get(label_id as u32).map_or(0.0, f64::from),
-            predicted: (record.score.predicted.clone(), id(&record.score.predicted).unwrap_or(0)),
-            right: record.score.is_right().filter(|_| expected.is_some()),
+        let labels = match Terms::of_run(&run.run).task {
+            Task::MultiLabel => labels_of_set(run, pair, shown),
+            Task::SingleLabel | Task::Regression => vec![one_label(run, pair, shown)],
         };
-        let moments = [pair.before.map(|r| ("before", r)), pair.after.map(|r| ("after", r))];
-        Some(ProbeBars {
-            number: pair.number,
-            text: format::texts(&shown.score.text, shown.score.text_pair.as_deref()).into_owned(),
-            label: label.to_string(),
-            label_id,
-            expected: expected.is_some(),
-            bars: moments.into_iter().flatten().map(bar).collect(),
-        })
+        let text = format::texts(&shown.score.text, shown.score.text_pair.as_deref()).into_owned();
+        Some(ProbeBars { number: pair.number, text, labels })
     };
     let drawn: Vec<ProbeBars> = pairs.iter().take(MOST_PROBES).filter_map(bars).collect();
     if drawn.is_empty() { None } else { Some((ProbesChart { probes: drawn }, pairs.len().saturating_sub(MOST_PROBES))) }
+}
+
+/// The moments of a probe.
+fn moments<'a>(pair: &ProbePair<'a>) -> impl Iterator<Item = (&'static str, &'a ProbeRecord)> {
+    [pair.before.map(|record| ("before", record)), pair.after.map(|record| ("after", record))].into_iter().flatten()
+}
+
+/// The expected label, or the predicted one where none is expected.
+fn one_label(run: &RunInput, pair: &ProbePair<'_>, shown: &ProbeRecord) -> LabelBars {
+    let labels = &run.run.labels;
+    let id = |name: &str| labels.iter().position(|label| label == name);
+    let expected = shown.score.expect.as_deref().filter(|name| id(name).is_some());
+    let label = expected.unwrap_or(&shown.score.predicted);
+    let label_id = id(label).unwrap_or_else(|| shown.score.probabilities.argmax() as usize);
+    let bar = |(when, record): (&'static str, &ProbeRecord)| Bar {
+        when,
+        probability: record.score.probabilities.get(label_id as u32).map_or(0.0, f64::from),
+        predicted: Said::Label(record.score.predicted.clone(), id(&record.score.predicted).unwrap_or(0)),
+        right: record.score.is_right().filter(|_| expected.is_some()),
+    };
+    LabelBars {
+        label: labels.get(label_id).map_or(label, String::as_str).to_string(),
+        label_id,
+        why: if expected.is_some() { Why::Expected } else { Why::Predicted },
+        bars: moments(pair).map(bar).collect(),
+    }
+}
+
+/// Of a set of labels those that are expected, then those that are predicted beyond them; the most probable one if there are none.
+fn labels_of_set(run: &RunInput, pair: &ProbePair<'_>, shown: &ProbeRecord) -> Vec<LabelBars> {
+    let labels = &run.run.labels;
+    let separator = run.run.config.data.label_separator.as_deref();
+    let expected = shown.score.expect.as_deref().map(|text| {
+        let target = Task::MultiLabel.expected(text, separator, labels);
+        target.map(|target| target.ids().to_vec()).unwrap_or_default()
+    });
+    // A name may have the separator in it.
+    let ids = |shown: &str| {
+        let within = |text: &str| format!("{0}{text}{0}", Target::SEPARATOR);
+        let shown = within(shown);
+        (0..).zip(labels).filter(|(_, name)| shown.contains(&within(name))).map(|(id, _)| id).collect::<Vec<u32>>()
+    };
+    let predicted = ids(&shown.score.predicted);
+    let is_expected = |id: &u32| expected.as_ref().is_some_and(|expected| expected.contains(id));
+    let why = if expected.is_some() { Why::NotExpected } else { Why::Predicted };
+    let beyond = predicted.into_iter().filter(|id| !is_expected(id)).map(|id| (id, why));
+    let mut all: Vec<(u32, Why)> =
+        expected.iter().flatten().map(|id| (*id, Why::Expected)).chain(beyond).take(MOST_OF_PROBE).collect();
+    if all.is_empty() {
+        all.push((shown.score.probabilities.argmax(), Why::MostProbable));
+    }
+    let bars = |(id, why): (u32, Why)| {
+        let bar = |(when, record): (&'static str, &ProbeRecord)| {
+            let has = ids(&record.score.predicted).contains(&id);
+            Bar {
+                when,
+                probability: record.score.probabilities.get(id).map_or(0.0, f64::from),
+                predicted: Said::Has(has),
+                right: expected.as_ref().map(|_| has == is_expected(&id)),
+            }
+        };
+        LabelBars {
+            label: labels.get(id as usize).cloned().unwrap_or_default(),
+            label_id: id as usize,
+            why,
+            bars: moments(pair).map(bar).collect(),
+        }
+    };
+    all.into_iter().map(bars).collect()
 }
 
 /// The confusion matrix of a run with a result, or of sets of labels how often two occur together, unless it has too many labels to draw.

@@ -39,7 +39,7 @@ impl ReportInput {
                 run,
             });
         }
-        Ok(Self { experiment, runs })
+        Ok(Self { experiment, runs, leaves_texts_out: false })
     }
 }
 

@@ -215,8 +215,16 @@ impl Folder<'_> {
         }
         if let Some((chart, left_out)) = &probes {
             let more = pictures::left_out(*left_out, "probe");
-            let caption = format!("Probability of the expected label. The table below has the sentences.{more}");
-            let alt = "Probability of the expected label of each probe";
+            let (what, alt) = match task {
+                Task::MultiLabel => (
+                    "Probability of each label that is expected or predicted. Green: right; orange: wrong.",
+                    "Probabilities of the expected and the predicted labels of each probe",
+                ),
+                Task::SingleLabel | Task::Regression => {
+                    ("Probability of the expected label.", "Probability of the expected label of each probe")
+                }
+            };
+            let caption = format!("{what} The table below has the sentences.{more}");
             done.probes = Some(self.chart("probes", alt, caption, chart, &fonts)?);
         }
         if let Some(chart) = matrix.as_ref().filter(|_| task == Task::MultiLabel) {

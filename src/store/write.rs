@@ -1,6 +1,6 @@
 //! Writing to the store: plans, states, and events as rows.
 
-use rusqlite::{Connection, Transaction, named_params, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, named_params, params};
 
 use super::{
     DataAudit, Environment, ExperimentRecord, RunState, Store, StoreError, audit,
@@ -306,7 +306,19 @@ pub(super) fn append_event(tx: &Transaction<'_>, key: &str, event: &Event, at: f
                 end(RunState::Interrupted, None, Some(&message))?;
                 tx.execute("UPDATE runs SET waits_at = ?2 WHERE key = ?1", params![key, Count(*step)])?;
             }
-            Outcome::Pruned { reason } => end(RunState::Pruned, None, Some(reason))?,
+            Outcome::Pruned { reason } => {
+                let stopped: Option<f64> = tx
+                    .query_row("SELECT finished_at FROM runs WHERE key = ?1 AND waits_at IS NOT NULL", [key], |row| {
+                        row.get(0)
+                    })
+                    .optional()?
+                    .flatten();
+                end(RunState::Pruned, None, Some(reason))?;
+                // A run that waited trained until it was held, not until its sweep decided.
+                if let Some(stopped) = stopped {
+                    tx.execute("UPDATE runs SET finished_at = ?2 WHERE key = ?1", params![key, stopped])?;
+                }
+            }
             Outcome::Failed { kind, message } => end(RunState::Failed, Some(*kind), Some(message))?,
         },
         Event::EvalProgress { .. } | Event::CheckpointStarted { .. } => {}

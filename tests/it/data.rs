@@ -83,7 +83,7 @@ fn file(name: &str, bytes: impl AsRef<[u8]>) -> (TempDir, PathBuf) {
 
 /// A file of the folder that lies beside the project, where it does.
 #[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
-fn shared(name: &str) -> Option<PathBuf> {
+pub fn shared(name: &str) -> Option<PathBuf> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../shared").join(name);
     if !path.exists() {
         println!("skipped: {} is not there", path.display());

@@ -7,6 +7,7 @@ mod cli;
 mod data;
 mod data_sets;
 mod docs;
+mod example;
 mod folds;
 mod fuzzing;
 mod hub;

@@ -19,6 +19,7 @@ mod sweeps;
 mod typed;
 mod typed_fixtures;
 mod watch;
+mod without_texts;
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -298,10 +299,15 @@ fn a_report_of_an_interrupted_run_without_evaluations_promises_none() {
 #[test]
 fn the_comparison_says_on_which_split() {
     let md = text(&files_of(&report_fixtures::two_rates()), "report.md").to_string();
-    assert!(md.contains("on the same 600 test rows: ") && md.contains(" The test accuracies differ by "), "{md}");
+    assert!(
+        md.contains("on the same 600 test rows: ")
+            && md.contains(" First minus second, the difference of the test accuracies is "),
+        "{md}"
+    );
     let seeds = text(&files_of(&sweep()), "report.md").to_string();
     assert!(
-        seeds.contains(", by mean test accuracy: ") && seeds.contains(" The mean test accuracies differ by "),
+        seeds.contains(", by mean test accuracy: ")
+            && seeds.contains(" First minus second, the difference of the mean test accuracies is "),
         "{seeds}"
     );
     // Without a test split the dev rows are compared.
@@ -310,7 +316,11 @@ fn the_comparison_says_on_which_split() {
         run.run.config.data.test = 0.0.into();
     }
     let md = text(&files_of(&input), "report.md").to_string();
-    assert!(md.contains("on the same 600 dev rows: ") && md.contains(" The dev accuracies differ by "), "{md}");
+    assert!(
+        md.contains("on the same 600 dev rows: ")
+            && md.contains(" First minus second, the difference of the dev accuracies is "),
+        "{md}"
+    );
 }
 
 /// A header and a separator of different lengths are no table for GitHub.

@@ -60,7 +60,7 @@ pub fn list(global: &Global, store: &Store, out: &mut Output) -> Result<()> {
 pub fn write_all(
     global: &Global,
     store: &Store,
-    (folder, force): (Option<PathBuf>, bool),
+    (folder, force, no_texts): (Option<PathBuf>, bool, bool),
     out: &Output,
 ) -> Result<(PathBuf, usize)> {
     let folder = folder.unwrap_or_else(|| global.runs.join("reports"));
@@ -69,7 +69,7 @@ pub fn write_all(
     let entries = entries(store)?;
     for entry in &entries {
         let own = folder.join(&entry.experiment);
-        write(store, &Writing { experiment: &entry.experiment, folder: &own, force }, out)?;
+        write(store, &Writing { experiment: &entry.experiment, folder: &own, force, no_texts }, out)?;
     }
     let index = report::index(&entries, &folder, force).map_err(explained)?;
     Ok((index, entries.len()))

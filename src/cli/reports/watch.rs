@@ -39,7 +39,7 @@ const QUIET: u32 = 30;
 /// The address is not this machine's own, or cannot be used; the database cannot be read.
 pub fn watch(
     global: &Global,
-    experiment: &str,
+    (experiment, no_texts): (&str, bool),
     address: SocketAddr,
     browser: Option<&Browser>,
     out: &mut Output,
@@ -58,7 +58,7 @@ pub fn watch(
         );
         return Err(Unusable(anyhow!(why)).into());
     }
-    let mut seen = Seen { store, changes: None, rest: Duration::ZERO, at: Instant::now() };
+    let mut seen = Seen { store, no_texts, changes: None, rest: Duration::ZERO, at: Instant::now() };
     let first = seen.page(experiment)?;
     let server =
         Server::start(address, first).with_context(|| format!("--addr {address} cannot be used")).map_err(Unusable)?;
@@ -101,6 +101,8 @@ pub fn watch(
 /// What was read last.
 struct Seen {
     store: Store,
+    /// Whether the texts of rows are left out.
+    no_texts: bool,
     /// The state of the database; `None` if that is not known.
     changes: Option<i64>,
     /// How long the next page has to wait, and since when.
@@ -113,7 +115,8 @@ impl Seen {
         let begin = Instant::now();
         // Before the records: what is stored in between is read again.
         self.changes = Some(self.store.changes()?);
-        let page = live_page(&ReportInput::read(&self.store, self.store.experiment(experiment)?)?)?;
+        let input = ReportInput::read(&self.store, self.store.experiment(experiment)?)?;
+        let page = live_page(&if self.no_texts { input.without_texts() } else { input })?;
         (self.at, self.rest) = (Instant::now(), REST.0.max(begin.elapsed() * REST.1));
         Ok(page)
     }

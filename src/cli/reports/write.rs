@@ -26,6 +26,8 @@ pub struct Writing<'a> {
     pub folder: &'a Path,
     /// Whether files may be replaced that no report wrote.
     pub force: bool,
+    /// Whether the texts of rows are left out.
+    pub no_texts: bool,
 }
 
 /// Writes a report and returns its files.
@@ -34,6 +36,7 @@ pub struct Writing<'a> {
 /// The folder cannot be written, or the database cannot be read.
 pub fn write(store: &Store, writing: &Writing<'_>, out: &Output) -> Result<Vec<PathBuf>> {
     let input = ReportInput::read(store, store.experiment(writing.experiment)?)?;
+    let input = if writing.no_texts { input.without_texts() } else { input };
     let render = if writing.force { report::render_over } else { report::render };
     let files = render(&input, writing.folder).map_err(explained)?;
     if is_empty(&input) {

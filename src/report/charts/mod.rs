@@ -50,7 +50,7 @@ pub use paired_bars::{PairedBars, legend as paired_legend};
 pub use panel::{Mark, ticks};
 pub use parallel::{Line, ParallelAxis, ParallelChart};
 pub use pen::LegendEntry;
-pub use probes::{Bar, ProbeBars, ProbesChart};
+pub use probes::{Bar, LabelBars, ProbeBars, ProbesChart, Said, Why};
 pub use reliability::{Bin, ReliabilityChart, ReliabilityWords};
 pub use residuals::ResidualsChart;
 pub use scatter::ScatterChart;

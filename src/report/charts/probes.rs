@@ -9,7 +9,7 @@ use super::{
 };
 use crate::report::format;
 
-/// Two bars for each probe.
+/// Two bars for each label that is shown of a probe.
 pub struct ProbesChart {
     /// The probes, in the spec's order.
     pub probes: Vec<ProbeBars>,
@@ -21,14 +21,45 @@ pub struct ProbeBars {
     pub number: usize,
     /// The sentence.
     pub text: String,
+    /// The labels that are shown of it.
+    pub labels: Vec<LabelBars>,
+}
+
+/// One label of a probe.
+pub struct LabelBars {
     /// Name of the label whose probability the bars show.
     pub label: String,
     /// The label's id, which identifies it if its name cannot be drawn.
     pub label_id: usize,
-    /// Whether it is the expected label, or only the predicted one.
-    pub expected: bool,
+    /// Why it is shown.
+    pub why: Why,
     /// Before, during or after training, in this order.
     pub bars: Vec<Bar>,
+}
+
+/// Why a label is shown of a probe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// It is expected.
+    Expected,
+    /// It is predicted, although others are expected, or none.
+    NotExpected,
+    /// The spec does not say what is expected: it is the predicted one.
+    Predicted,
+    /// It is neither expected nor predicted, but the most probable one.
+    MostProbable,
+}
+
+impl Why {
+    /// In words, before the name of the label.
+    fn words(self) -> &'static str {
+        match self {
+            Self::Expected => "expected",
+            Self::NotExpected => "not expected:",
+            Self::Predicted => "no label expected; shown:",
+            Self::MostProbable => "no label predicted; most probable:",
+        }
+    }
 }
 
 /// One bar.
@@ -37,10 +68,18 @@ pub struct Bar {
     pub when: &'static str,
     /// Probability of the label.
     pub probability: f64,
-    /// Name and id of the predicted label.
-    pub predicted: (String, usize),
+    /// What is predicted.
+    pub predicted: Said,
     /// Whether that was right, if a label is expected.
     pub right: Option<bool>,
+}
+
+/// What is predicted of a probe.
+pub enum Said {
+    /// One label: its name and id.
+    Label(String, usize),
+    /// Of several labels, whether this one is among them.
+    Has(bool),
 }
 
 const TOP: f64 = 96.0;
@@ -59,7 +98,8 @@ impl ProbesChart {
     }
 
     fn rows(probe: &ProbeBars, width: f64) -> f64 {
-        LINE * (Self::sentence(probe, width).len() as f64 + 1.0) + BAR * probe.bars.len() as f64 + GAP
+        let bars: f64 = probe.labels.iter().map(|label| LINE + BAR * label.bars.len() as f64).sum();
+        LINE * Self::sentence(probe, width).len() as f64 + bars + GAP
     }
 }
 
@@ -69,16 +109,27 @@ impl Chart for ProbesChart {
     }
 
     fn texts(&self) -> Vec<&str> {
-        self.probes
-            .iter()
-            .flat_map(|p| {
-                [p.text.as_str(), p.label.as_str()].into_iter().chain(p.bars.iter().map(|b| b.predicted.0.as_str()))
-            })
-            .collect()
+        let mut texts = Vec::new();
+        for probe in &self.probes {
+            texts.push(probe.text.as_str());
+            for of in &probe.labels {
+                texts.push(of.label.as_str());
+                texts.extend(of.bars.iter().filter_map(|bar| match &bar.predicted {
+                    Said::Label(name, _) => Some(name.as_str()),
+                    Said::Has(_) => None,
+                }));
+            }
+        }
+        texts
     }
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
-        let after = self.probes.iter().flat_map(|probe| &probe.bars).any(|bar| bar.when == "after");
+        let after = self
+            .probes
+            .iter()
+            .flat_map(|probe| &probe.labels)
+            .flat_map(|label| &label.bars)
+            .any(|bar| bar.when == "after");
         pen::title(
             area,
             if after { "Probe sentences before and after training" } else { "Probe sentences before training" },
@@ -97,30 +148,32 @@ impl Chart for ProbesChart {
                 pen::text(area, (24.0, y + LINE / 2.0), &line, pen::LABEL, theme::INK, At::Left)?;
                 y += LINE;
             }
-            let what = if probe.expected { "expected" } else { "no label expected; shown:" };
-            let label = name(&probe.label, probe.label_id);
-            let note = format!("{what} “{label}”: its probability");
-            pen::text(area, (LEFT, y + LINE / 2.0), &note, pen::SMALL, theme::MUTED, At::Left)?;
-            y += LINE;
-            for bar in &probe.bars {
-                let middle = y + BAR / 2.0;
-                pen::text(area, (LEFT - 18.0, middle), bar.when, pen::SMALL, theme::MUTED, At::Right)?;
-                pen::fill(area, (x(0.0), y + 6.0), (x(1.0), y + BAR - 6.0), theme::GRID, 0.7)?;
-                let colour = match bar.right {
-                    Some(true) => theme::GOOD,
-                    Some(false) => theme::BAD,
-                    None => theme::PALETTE[0],
-                };
-                let opacity = if bar.when == "before" { 0.55 } else { 1.0 };
-                pen::fill(area, (x(0.0), y + 6.0), (x(bar.probability), y + BAR - 6.0), colour, opacity)?;
-                let verdict = match bar.right {
-                    Some(true) => "right".to_string(),
-                    Some(false) => format!("wrong: “{}”", name(&bar.predicted.0, bar.predicted.1)),
-                    None => format!("“{}”", name(&bar.predicted.0, bar.predicted.1)),
-                };
-                let value = format!("{} · {verdict}", format::percent(bar.probability));
-                pen::text(area, (right + 20.0, middle), &value, pen::LABEL, theme::INK, At::Left)?;
-                y += BAR;
+            for of in &probe.labels {
+                let note = format!("{} “{}”: its probability", of.why.words(), name(&of.label, of.label_id));
+                pen::text(area, (LEFT, y + LINE / 2.0), &note, pen::SMALL, theme::MUTED, At::Left)?;
+                y += LINE;
+                for bar in &of.bars {
+                    let middle = y + BAR / 2.0;
+                    pen::text(area, (LEFT - 18.0, middle), bar.when, pen::SMALL, theme::MUTED, At::Right)?;
+                    pen::fill(area, (x(0.0), y + 6.0), (x(1.0), y + BAR - 6.0), theme::GRID, 0.7)?;
+                    let colour = match bar.right {
+                        Some(true) => theme::GOOD,
+                        Some(false) => theme::BAD,
+                        None => theme::PALETTE[0],
+                    };
+                    let opacity = if bar.when == "before" { 0.55 } else { 1.0 };
+                    pen::fill(area, (x(0.0), y + 6.0), (x(bar.probability), y + BAR - 6.0), colour, opacity)?;
+                    let verdict = match (&bar.predicted, bar.right) {
+                        (Said::Has(true), _) => "predicted".to_string(),
+                        (Said::Has(false), _) => "not predicted".to_string(),
+                        (Said::Label(..), Some(true)) => "right".to_string(),
+                        (Said::Label(label, id), Some(false)) => format!("wrong: “{}”", name(label, *id)),
+                        (Said::Label(label, id), None) => format!("“{}”", name(label, *id)),
+                    };
+                    let value = format!("{} · {verdict}", format::percent(bar.probability));
+                    pen::text(area, (right + 20.0, middle), &value, pen::LABEL, theme::INK, At::Left)?;
+                    y += BAR;
+                }
             }
             y += GAP;
         }

@@ -50,6 +50,23 @@ pub struct Comparison {
     pub main_metrics: usize,
     /// What to know before trusting the comparison.
     pub warnings: Vec<String>,
+    /// Whether the texts of rows were left out ([`Self::without_texts`]).
+    #[serde(skip)]
+    pub leaves_texts_out: bool,
+}
+
+impl Comparison {
+    /// The same, with each row named by its line instead of its texts.
+    #[must_use]
+    pub fn without_texts(mut self) -> Self {
+        self.leaves_texts_out = true;
+        for flipped in self.comparisons.iter_mut().filter_map(|against| against.flipped.as_mut()) {
+            for flip in flipped.gained_examples.iter_mut().chain(&mut flipped.lost_examples) {
+                flip.text = format!("line {}", flip.line);
+            }
+        }
+        self
+    }
 }
 
 /// A side as it is shown.
@@ -152,6 +169,7 @@ pub fn compare(sides: &[Side]) -> Result<Comparison, CompareError> {
         metrics,
         main_metrics,
         warnings: said,
+        leaves_texts_out: false,
     })
 }
 

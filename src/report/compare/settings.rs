@@ -49,7 +49,8 @@ pub fn settings(sides: &[Side]) -> Vec<Differs> {
         warnings: Vec::new(),
         audit: None,
     };
-    let input = ReportInput { experiment, runs: sides.iter().flat_map(|side| &side.runs).map(bare).collect() };
+    let runs = sides.iter().flat_map(|side| &side.runs).map(bare).collect();
+    let input = ReportInput { experiment, runs, leaves_texts_out: false };
     let swept = Swept::of(&input);
     let table =
         |key: &str| ["model", "data", "train", "checkpoint"].iter().position(|t| key.split('.').next() == Some(t));

@@ -17,7 +17,7 @@ use crate::{
 /// The budget of a sweep.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Budget {
-    /// The runs that ended, in the order in which they did.
+    /// The runs that ended, in the order in which they trained their last step.
     pub moments: Vec<Moment>,
     /// Steps trained by all of them.
     pub steps: u64,
@@ -34,7 +34,7 @@ pub struct Budget {
 pub struct Moment {
     /// The run.
     pub run: usize,
-    /// Steps trained until then, by this run and those before.
+    /// Steps trained until then, by all runs, including those that trained or waited then.
     pub steps: u64,
     /// The trial that has its result from then on, by its position among the points.
     pub point: Option<usize>,
@@ -66,9 +66,10 @@ impl Budget {
                 point_at[last] = Some(i);
             }
         }
-        let (mut steps, mut best) = (0, None);
+        let spent = Spent::of(input, &order);
+        let mut best = None;
         let moment = |(i, &run): (usize, &usize)| {
-            steps += input.runs[run].run.steps;
+            let steps = spent.at(i);
             if let Some(point) = point_at[i] {
                 best = better(best, points[point].mean.mean, metric);
             }
@@ -84,6 +85,7 @@ impl Budget {
         let failed = |group: &&Group| {
             has(&group.runs, &|run| run.run.state == RunState::Failed) && !has(&group.runs, &is_pruned)
         };
+        let steps = spent.all();
         Self { moments, steps, expected, pruned, failed: analysis.groups.iter().filter(failed).count() }
     }
 
@@ -91,6 +93,40 @@ impl Budget {
     pub fn found(&self) -> Option<usize> {
         let last = self.moments.last()?.best?;
         self.moments.iter().position(|moment| moment.best == Some(last))
+    }
+}
+
+/// The steps that runs trained by the clock.
+struct Spent {
+    /// Of each run, in the order in which they ended: when it began and ended, in seconds of Unix time, and its steps.
+    runs: Vec<(f64, f64, f64)>,
+}
+
+impl Spent {
+    fn of(input: &ReportInput, order: &[usize]) -> Self {
+        let of = |&run: &usize| {
+            let run = &input.runs[run].run;
+            let ended = run.finished_at.unwrap_or(f64::INFINITY);
+            (run.started_at.unwrap_or(ended), ended, run.steps as f64)
+        };
+        Self { runs: order.iter().map(of).collect() }
+    }
+
+    /// All of them.
+    fn all(&self) -> u64 {
+        self.runs.iter().map(|run| run.2).sum::<f64>() as u64
+    }
+
+    /// Those until the end of a run, by its position. Of a run that ended later, what part of the time since its start had passed: when a
+    /// run waited within that time is not stored.
+    fn at(&self, position: usize) -> u64 {
+        let now = self.runs[position].1;
+        let before: f64 = self.runs[..=position].iter().map(|run| run.2).sum();
+        let part = |&(began, ended, steps): &(f64, f64, f64)| match (now - began) / (ended - began) {
+            share if share.is_finite() => steps * share.clamp(0.0, 1.0),
+            _ => 0.0,
+        };
+        (before + self.runs[position + 1..].iter().map(part).sum::<f64>()).round() as u64
     }
 }
 

@@ -19,7 +19,7 @@ mod tables;
 
 pub use axes::Axis;
 pub use budget::Budget;
-pub use ended::{FailureGroup, PrunedGroup, PrunedTrial, failures};
+pub use ended::{FailureGroup, PrunedGroup, PrunedTrial, RungRank, failures};
 pub use forest::TREES;
 pub use importance::{How, Importance};
 pub use pictures::drawings;

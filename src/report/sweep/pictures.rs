@@ -380,7 +380,9 @@ fn budget(sweep: &Sweep) -> Option<Drawing> {
     Some(Drawing {
         name: "budget",
         alt: format!("Best {} so far by runs and by steps", sweep.ranked_by()),
-        caption: "Runs count when they end, completed, pruned or failed, with the steps that they trained.".into(),
+        caption: "By the clock: runs count from their last step on, whether they are completed, pruned or failed; steps count when they are \
+                  trained, those of a run that ended later in proportion to the time since its start."
+            .into(),
         chart: SweepChart::Budget(BudgetChart {
             metric: sweep.metric,
             plots: vec![

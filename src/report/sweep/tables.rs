@@ -55,10 +55,17 @@ pub fn tables(input: &ReportInput, analysis: &Analysis, sweep: &Sweep) -> Result
         add("heatmap.csv", "the mean of the trials with each combination of two axes", &|table| heatmap(table, sweep))?;
     }
     if sweep.budget.is_some() {
-        add("budget.csv", "every run that ended, in that order: steps so far, and the best trial so far", &|table| {
-            budget(table, input, analysis, sweep)
-        })?;
+        add(
+            "budget.csv",
+            "every run that ended, in that order: steps of all runs so far, and the best trial so far",
+            &|table| budget(table, input, analysis, sweep),
+        )?;
         add("expected_best.csv", "the expected best of 1, 2, … trials", &|table| expected(table, sweep))?;
+    }
+    if !sweep.pruned.is_empty() {
+        let contents =
+            "every trial at every rung at which a trial was pruned: its value, its rank there, and its final value";
+        add("rungs.csv", contents, &|table| rungs(table, analysis, sweep))?;
     }
     if !(sweep.pruned.is_empty() && sweep.failures.is_empty()) {
         add("ended.csv", "every run that was pruned or failed, with its step and the reason", &|table| {
@@ -243,6 +250,30 @@ fn expected(table: &mut Table, sweep: &Sweep) -> csv::Result<()> {
     table.write_record(["trials".into(), format!("expected_best_{}", ranked(sweep))])?;
     for (i, value) in sweep.budget.iter().flat_map(|budget| &budget.expected).enumerate() {
         table.write_record([(i + 1).to_string(), value.to_string()])?;
+    }
+    Ok(())
+}
+
+fn rungs(table: &mut Table, analysis: &Analysis, sweep: &Sweep) -> csv::Result<()> {
+    let ranked = ranked(sweep);
+    let head = ["rung", "trial"].map(String::from).into_iter().chain(keys(&sweep.axes));
+    let head = head.chain(["step".into(), ranked.clone(), "rank".into(), "went_on".into(), format!("final_{ranked}")]);
+    table.write_record(head)?;
+    for rung in &sweep.pruned {
+        let pruned = rung.trials.iter().map(|trial| (trial.group, trial.step, trial.value, false));
+        let on = rung.on.iter().map(|trial| (trial.group, trial.step, trial.value, true));
+        for (at, step, value, went_on) in on.chain(pruned) {
+            let group = &analysis.groups[at];
+            let row = [rung.rung.map(|rung| rung.to_string()).unwrap_or_default(), text(&group.name)].into_iter();
+            let rank = rung.rank_of(at, sweep.metric).map(|rank| rank.ranks.0.to_string());
+            table.write_record(row.chain(values(&sweep.axes, at)).chain([
+                step.to_string(),
+                number(value),
+                rank.unwrap_or_default(),
+                went_on.to_string(),
+                number(group.rank.and(group.chosen).map(|mean| mean.mean)),
+            ]))?;
+        }
     }
     Ok(())
 }

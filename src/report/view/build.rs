@@ -33,6 +33,14 @@ use crate::{
     task::Task,
 };
 
+/// That a page has no texts of rows.
+fn texts_note(experiment: &str) -> String {
+    format!(
+        "The texts of the data's rows were left out of this report: rows are named by file and line; `taper report {}` shows them.",
+        crate::format::command::shell_word(experiment)
+    )
+}
+
 impl View {
     /// The view of what is stored.
     pub fn new(
@@ -79,6 +87,7 @@ impl View {
             experiment: experiment.name.clone(),
             states: states(&input.runs, analysis.missing.all, experiment.to_come),
             finished: last_finish(&input.runs),
+            texts_note: input.leaves_texts_out.then(|| texts_note(&experiment.name)),
             headline: headline(input, analysis),
             caveats: caveats(input, analysis),
             ranking: ranking(input, analysis, &first_heading, [&chosen_heading, &chosen_test_heading]),

@@ -32,6 +32,8 @@ pub struct View {
     pub states: String,
     /// When the last run ended.
     pub finished: Option<String>,
+    /// That the texts of rows were left out, and the command that shows them.
+    pub texts_note: Option<String>,
     /// The result.
     pub headline: Option<Headline>,
     /// Caveats about the result.

@@ -229,7 +229,11 @@ pub(super) fn comparison(input: &ReportInput, analysis: &Analysis, c: &Compariso
         (true, false) => format!("the second is significantly better at the 5% level{on}"),
     };
     let differ = |what: &str, d: f64, interval: Interval, how: &str| {
-        format!(" The {what} differ by {} (95% interval {}).", terms.difference(d), of_difference(terms, interval, how))
+        format!(
+            " First minus second, the difference of the {what} is {} (95% interval {}).",
+            terms.difference(d),
+            of_difference(terms, interval, how)
+        )
     };
     // The split that all runs are evaluated on, or a general word if they differ.
     let on = |runs: &[usize]| {
@@ -325,7 +329,9 @@ fn of_errors(analysis: &Analysis, difference: f64, interval: Option<Interval>, o
     let interval = interval.map_or(String::new(), |i| {
         format!(" (95% interval {} to {}, percentile bootstrap)", text(i.low), text(i.high))
     });
-    format!(" The {on} {of_rows} differ by {difference_text}{interval}; lower is better.")
+    format!(
+        " First minus second, the difference of the {on} {of_rows} is {difference_text}{interval}; lower is better."
+    )
 }
 
 #[cfg(test)]

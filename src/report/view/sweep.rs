@@ -10,7 +10,7 @@ use crate::{
         input::ReportInput,
         long_texts::few,
         means::Mean,
-        sweep::{Axis, Budget, How, Importance, PrunedGroup, Sweep},
+        sweep::{Axis, Budget, How, Importance, PrunedGroup, RungRank, Sweep},
     },
 };
 
@@ -310,7 +310,7 @@ fn of_budget(analysis: &Analysis, sweep: &Sweep, budget: &Budget, pictures: Vec<
     if let Some((found, best)) = budget.found().and_then(|at| Some((at, budget.moments[at].best?))) {
         let trial = budget.moments[found].point.map(|point| analysis.groups[sweep.points[point].group].name.as_str());
         sentences.push(format!(
-            "The best trial{} was complete after {} of {} and {} of {}: {} {}.",
+            "The best trial{} was complete when {} of {} had ended and {} of {} were trained: {} {}.",
             trial.map(|name| format!(" ({})", plain(name))).unwrap_or_default(),
             format::count(found as u64 + 1),
             format::plural(runs, "run"),
@@ -372,23 +372,26 @@ fn pruned(analysis: &Analysis, sweep: &Sweep) -> SweepPart {
             range((format::count(first), format::count(last))),
             rung.trials.len().to_string(),
             rung.values(metric).map_or(format::NOTHING.into(), |(a, b)| range((metric.text(a), metric.text(b)))),
-            rung.went_on.to_string(),
-            match (rung.by_median, rung.worst_on) {
-                (true, _) => "median of earlier trials".into(),
-                (false, Some(worst)) => metric.text(worst),
-                (false, None) => format::NOTHING.into(),
-            },
+            rung.on.len().to_string(),
+            rung.values_on(metric).map_or(format::NOTHING.into(), |(a, b)| range((metric.text(a), metric.text(b)))),
+            rung.best.map_or(format::NOTHING.into(), |best| ranks(&best)),
+            rung.agreement.map_or(format::NOTHING.into(), |agreement| {
+                let number = Metric::Spearman.text(agreement.correlation);
+                format!("{number} ({})", format::plural(agreement.trials, "trial"))
+            }),
         ]
     };
     let values = format!("Their dev {}", metric.name());
-    let on = if sweep.pruned.iter().any(|rung| rung.by_median) { "Limit" } else { "Worst that went on" };
+    let values_on = format!("Their dev {} there", metric.name());
     let heads = [
         ("Rung", true),
         ("At step", true),
         ("Trials pruned", true),
         (&values[..], true),
         ("Went on", true),
-        (on, true),
+        (&values_on[..], true),
+        ("Best trial", true),
+        ("Agreement", true),
     ];
     let of_trial = |trial: &crate::report::sweep::PrunedTrial| {
         vec![
@@ -408,23 +411,79 @@ fn pruned(analysis: &Analysis, sweep: &Sweep) -> SweepPart {
         each.rows.append(&mut each.folded);
         each.folded_whole = Some(format!("The {} and the reason of each", format::plural(trials, "pruned trial")));
     }
-    let mut part = part(
-        "Pruned trials",
-        vec![format!(
-            "{} with {} {} pruned: the sweep's pruning rule stopped {} before the last step.",
-            format::plural(trials, "trial"),
-            format::plural(runs, "run"),
-            by_number(trials as u64, "was", "were"),
-            by_number(runs as u64, "it", "them")
-        )],
-        Vec::new(),
+    let stopped = format!(
+        "{} with {} {} pruned: the sweep's pruning rule stopped {} before the last step.",
+        format::plural(trials, "trial"),
+        format::plural(runs, "run"),
+        by_number(trials as u64, "was", "were"),
+        by_number(runs as u64, "it", "them")
     );
+    let sentences = [Some(stopped), nearly_pruned(analysis, sweep)].into_iter().flatten().collect();
+    let mut part = part("Pruned trials", sentences, Vec::new());
     part.tables = vec![table(&heads, sweep.pruned.iter().map(row).collect(), "rung"), each];
     part.notes.push(format!(
-        "A rung is an evaluation after which trials are compared by mean dev {}. “Went on”: trials that trained further than this rung.",
+        "A rung is an evaluation after which trials are compared by mean dev {}. “Went on”: trials that trained further than this rung. “Best \
+         trial”: the rank that the best trial had there among all trials that reached the rung.",
         metric.name()
     ));
+    if sweep.pruned.iter().any(|rung| rung.by_median) {
+        part.notes.push("The rule compared each trial with the median of earlier ones at the same step.".into());
+    }
+    if sweep.pruned.iter().any(|rung| rung.agreement.is_some()) {
+        part.notes.push(
+            "Agreement: Spearman's rank correlation of the values at the rung with the final ones, over the trials that are completed; 1: the \
+             same order, 0: none. Pruned trials have no final value, so it does not say how good they would have become."
+                .into(),
+        );
+    }
     part
+}
+
+/// `2 of 27`, `4–27 of 27` where others have the same value.
+fn ranks(rank: &RungRank) -> String {
+    match rank.ranks {
+        (first, last) if first == last => format!("{first} of {}", rank.of),
+        (first, last) => format!("{first}–{last} of {}", rank.of),
+    }
+}
+
+/// The rank of the best trial at each rung: how near pruning came to losing it.
+fn nearly_pruned(analysis: &Analysis, sweep: &Sweep) -> Option<String> {
+    let metric = sweep.metric;
+    let mut sentences = Vec::new();
+    for rung in &sweep.pruned {
+        let Some(best) = &rung.best else { continue };
+        let name = match sentences.is_empty() {
+            true => format!("the best trial ({})", plain(&analysis.groups[best.group].name)),
+            false => "it".into(),
+        };
+        let at = match rung.rung {
+            Some(number) => format!("rung {number}"),
+            None => format!("the evaluation before which {} ended", format::plural(rung.trials.len(), "trial")),
+        };
+        let (first, last) = best.ranks;
+        let tied = match last - first {
+            0 => String::new(),
+            others => format!(", tied with {}", format::plural(others, "other")),
+        };
+        // The rule sees what has reached the rung until then.
+        let judged = match rung.on.len() {
+            on if first > on => {
+                " Judged when all had reached it, it would have been pruned: it went on because fewer had."
+            }
+            on if last > on => " Whether it went on was decided among equal values.",
+            _ => "",
+        };
+        sentences.push(format!(
+            "At {at} {name} had rank{} {} with dev {} {}{tied}; {} went on.{judged}",
+            if tied.is_empty() { "" } else { "s" },
+            ranks(best),
+            metric.name(),
+            metric.text(best.value),
+            rung.on.len()
+        ));
+    }
+    (!sentences.is_empty()).then(|| sentences.join(" "))
 }
 
 fn failed(input: &ReportInput, sweep: &Sweep) -> SweepPart {

@@ -298,3 +298,20 @@ fn warnings_are_updated_only_for_the_current_plan_of_the_name() {
     store.renew(&first).unwrap();
     assert_eq!(store.experiment("e").unwrap(), second);
 }
+
+/// The end of a run is when it trained last: a run that its sweep held did so before the sweep decided. Another one is pruned as it trains.
+#[test]
+fn a_run_that_is_pruned_while_it_waits_ended_when_it_was_held() {
+    let folder = folder();
+    let mut store = store_with_run(folder.path());
+    let end = |store: &Store| store.run("k").unwrap().finished_at.unwrap();
+    store.append("k", &[started(10, None), Event::RunFinished(Outcome::Paused { step: 3 })]).unwrap();
+    store.conn.execute("UPDATE runs SET finished_at = 1000.5", []).unwrap();
+    let pruned = Event::RunFinished(Outcome::Pruned { reason: "rank 3 of 3".into() });
+    store.append("k", std::slice::from_ref(&pruned)).unwrap();
+    assert_eq!((end(&store), store.run("k").unwrap().state), (1000.5, RunState::Pruned));
+
+    store.start("k", &environment(), None).unwrap();
+    store.append("k", &[started(10, None), pruned]).unwrap();
+    assert!(end(&store) > 1e9);
+}

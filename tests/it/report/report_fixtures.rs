@@ -437,6 +437,7 @@ pub fn experiment(runs: Vec<RunInput>) -> ReportInput {
             trials: Vec::new(),
         },
         runs,
+        leaves_texts_out: false,
     }
 }
 

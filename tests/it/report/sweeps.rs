@@ -51,7 +51,10 @@ fn grid() -> Vec<RunInput> {
     let trial = |(lr, batch, dev): (f64, usize, [f64; 2])| [run(lr, batch, 1, dev[0]), run(lr, batch, 2, dev[1])];
     let mut runs: Vec<RunInput> = GRID.into_iter().flat_map(trial).collect();
     // In the order of the plan.
-    (0..).zip(&mut runs).for_each(|(i, run)| run.run.finished_at = Some(1_772_366_400.0 + f64::from(i)));
+    for (i, run) in (0..).zip(&mut runs) {
+        let began = 1_772_366_400.0 + f64::from(i);
+        (run.run.started_at, run.run.finished_at) = (Some(began), Some(began + 1.0));
+    }
     runs
 }
 
@@ -136,7 +139,10 @@ fn the_budget_counts_runs_and_steps() {
     near(number(&expected[1], "expected_best_dev_accuracy"), pairs.iter().sum::<f64>() / 15.0);
     near(number(&expected[5], "expected_best_dev_accuracy"), 0.86);
     let md = text(&files, "report.md");
-    assert!(md.contains("was complete after 8 of 12 runs and 48 of 72 steps: dev accuracy 86.0%."), "{md}");
+    assert!(
+        md.contains("was complete when 8 of 12 runs had ended and 48 of 72 steps were trained: dev accuracy 86.0%."),
+        "{md}"
+    );
 }
 
 /// A pruned trial was good at its rung, but its value is not final: it is in no mean, and the page says so. Its reason is said once for all its
@@ -167,13 +173,85 @@ fn pruned_trials_are_in_no_mean() {
     near(number(&expected[0], "expected_best_dev_accuracy"), (0.61 + 0.65 + 0.82 + 0.86 + 0.72 + 0.71 + 0.86) / 7.0);
     // What was pruned, where, with which value, and the worst of those that went on.
     assert!(md.contains("1 trial with 2 runs was pruned"), "{md}");
-    assert!(md.contains("| 1 | 3 | 1 | 94.0% | 6 | 60.0% |"), "{md}");
+    assert!(md.contains("| 1 | 3 | 1 | 94.0% | 6 | 60.0% to 85.0% | 2 of 7 | 1.0000 (6 trials) |"), "{md}");
     for page in [md, text(&files, "report.html")] {
         assert_eq!(page.matches("only the best 2 (1 in 3) go on").count(), 1, "{page}");
     }
     let ended = table(&files, "ended.csv");
     assert_eq!((ended.len(), &ended[1]["rung"][..], &ended[1]["train.batch_size"][..]), (2, "1", "32"));
     near(number(&ended[0], "dev_accuracy_mean_of_trial"), 0.94);
+}
+
+/// At the rung the best trial is fourth with two others, and the order of those that are completed is another one. Expected:
+/// `scipy.stats.spearmanr` of the values at the rung and at the end, over the six completed trials (tests/fixtures/sweep/rungs.py).
+#[test]
+fn a_rung_says_how_near_pruning_came_to_losing_the_best_trial() {
+    let mut runs = grid();
+    let at_rung = [0.70, 0.65, 0.55, 0.55, 0.60, 0.50];
+    for (i, run) in runs.iter_mut().enumerate() {
+        let first = run.evals.iter_mut().find(|e| e.when == When::During && e.split == Split::Dev).unwrap();
+        first.metrics.set(Metric::Accuracy, at_rung[i / 2]);
+    }
+    // The value at the rung of a run is 0.01 below its end.
+    runs.extend(
+        [1, 2].map(|seed| pruned(run(1e-4, 32, seed, 0.56), "at step 3: rank 7 of 7 at rung 1 with dev accuracy")),
+    );
+    let files = files_of(&experiment(runs));
+    let md = text(&files, "report.md");
+    assert!(
+        md.contains(
+            "At rung 1 the best trial (lr=1e-4 batch\\_size=16) had ranks 4–6 of 7 with dev accuracy 55.0%, tied with 2 others; 6 went on."
+        ),
+        "{md}"
+    );
+    assert!(md.contains("| 1 | 3 | 1 | 55.0% | 6 | 50.0% to 70.0% | 4–6 of 7 | −0.6377 (6 trials) |"), "{md}");
+    let rungs = table(&files, "rungs.csv");
+    assert_eq!(rungs.len(), 7);
+    assert_eq!(
+        (&rungs[6]["went_on"][..], &rungs[6]["final_dev_accuracy"][..], &rungs[6]["rank"][..]),
+        ("false", "", "4")
+    );
+    assert_eq!((&rungs[3]["train.lr"][..], &rungs[3]["rank"][..], &rungs[3]["step"][..]), ("0.0001", "4", "3"));
+    near(number(&rungs[3], "final_dev_accuracy"), 0.86);
+}
+
+/// Six of eight went on, of which the best trial was the seventh by then: alone its early arrival saved it.
+#[test]
+fn a_rung_says_if_the_best_trial_would_have_been_pruned() {
+    let says = |at_rung: f64, others: f64| {
+        let mut runs = grid();
+        for run in &mut runs[6..8] {
+            let first = run.evals.iter_mut().find(|e| e.when == When::During && e.split == Split::Dev).unwrap();
+            first.metrics.set(Metric::Accuracy, at_rung);
+        }
+        for batch in [32, 64] {
+            runs.extend([1, 2].map(|seed| pruned(run(1e-4, batch, seed, others + 0.01), "rank 7 of 8 at rung 1 with")));
+        }
+        text(&files_of(&experiment(runs)), "report.md").to_owned()
+    };
+    let md = says(0.58, 0.59);
+    assert!(md.contains("had rank 8 of 8 with dev accuracy 58.0%; 6 went on. Judged when all had reached it, it would have been pruned"), "{md}");
+    let md = says(0.58, 0.58);
+    assert!(md.contains("had ranks 6–8 of 8 with dev accuracy 58.0%, tied with 2 others; 6 went on. Whether it went on was decided among equal values."), "{md}");
+    let md = says(0.84, 0.58);
+    assert!(md.contains("had rank 1 of 8 with dev accuracy 84.0%; 6 went on.\n"), "{md}");
+}
+
+/// A run that ends after the best trial was complete counts with the steps of the time until then, whatever decided its end.
+#[test]
+fn steps_count_when_they_are_trained() {
+    let mut runs = grid();
+    // The last trial began with the first one, and was half as old as at its end when the eighth run ended.
+    for run in &mut runs[10..] {
+        run.run.started_at = Some(1_772_366_396.0);
+        run.run.finished_at = Some(1_772_366_420.0);
+    }
+    let files = files_of(&experiment(runs));
+    // Eight runs of six steps, and twice half of six.
+    let budget = table(&files, "budget.csv");
+    assert_eq!((&budget[7]["steps_so_far"][..], &budget[11]["steps_so_far"][..]), ("54", "72"));
+    let md = text(&files, "report.md");
+    assert!(md.contains("was complete when 8 of 12 runs had ended and 54 of 72 steps were trained"), "{md}");
 }
 
 /// Failed runs are grouped by reason, whatever numbers it has.
@@ -334,7 +412,10 @@ fn the_budget_counts_complete_trials_only() {
     runs[12..].iter_mut().for_each(|run| run.run.finished_at = Some(1_772_366_500.0));
     let files = files_of(&experiment(runs));
     let md = text(&files, "report.md");
-    assert!(md.contains("was complete after 8 of 14 runs") && md.contains(" steps: dev accuracy 86.0%."), "{md}");
+    assert!(
+        md.contains("was complete when 8 of 14 runs had ended") && md.contains(" were trained: dev accuracy 86.0%."),
+        "{md}"
+    );
     assert!(md.contains("1 trial with a failed run is left out of both curves."), "{md}");
     let budget = table(&files, "budget.csv");
     near(number(&budget[13], "dev_accuracy_best_so_far"), 0.86);

@@ -10,7 +10,7 @@ use taper::{
 use super::{
     files_of, text,
     typed_fixtures::{
-        self, by_decision, columns, measure, numbers, numbers_folds, numbers_sweep, sets, sets_folds, sets_sweep,
+        self, SETS, by_decision, columns, measure, numbers, numbers_folds, numbers_sweep, sets, sets_folds, sets_sweep,
     },
 };
 
@@ -135,6 +135,41 @@ fn each_task_has_its_charts() {
     assert_eq!(charts(&columns()), with(&of_columns));
 }
 
+/// Of a set, each label that is expected or predicted has its probability: the labels of the sets are known by the separator of the data.
+#[test]
+fn the_probes_of_sets_show_each_label() {
+    let mut input = sets();
+    let run = &mut input.runs[0];
+    run.run.config.data.label_separator = Some(";".into());
+    let names = run.run.labels.clone();
+    for probe in &mut run.probes {
+        let (expect, predicted) = match probe.score.position {
+            0 => (Some([1, 0]), vec![0, 2]),
+            1 => (None, vec![1]),
+            _ => (None, vec![]),
+        };
+        probe.score.expect = expect.map(|ids: [usize; 2]| ids.map(|id| names[id].clone()).join("; "));
+        probe.score.predicted = Target::labels(predicted).shown(&names);
+        (probe.score.right, probe.score.confidence) = (None, None);
+    }
+    let files = files_of(&input);
+    let chart = text(&files, "probes.svg");
+    let says = |what: &str| chart.matches(what).count();
+    assert_eq!(
+        [says("expected “"), says("not expected: “"), says("no label expected; shown: “")],
+        [2, 1, 1],
+        "{chart}"
+    );
+    assert_eq!(says("no label predicted; most probable: “"), 2);
+    // Also a label with the separator of sets in its name.
+    for (label, why) in [(SETS[0], "expected"), (SETS[1], "expected"), ("&lt;b&gt;太咸&lt;/b&gt;|多", "not expected:")]
+    {
+        assert!(chart.contains(&format!("{why} “{label}”: its probability")), "{label}: {chart}");
+    }
+    let md = text(&files, "report.md");
+    assert!(md.contains("Probability of each label that is expected or predicted."), "{md}");
+}
+
 /// The number of dots of a chart is bounded, and the caption says so.
 #[test]
 fn many_rows_are_thinned() {
@@ -234,7 +269,7 @@ fn the_best_two_are_compared_by_the_test_of_the_task() {
     input.experiment.runs.retain(|(key, _)| input.runs.iter().any(|run| run.run.key == *key));
     let md = markdown(&input);
     assert!(md.contains("sign flips of the Hamming loss of each row"), "{md}");
-    assert!(md.contains("The test Hamming losses differ by −"), "{md}");
+    assert!(md.contains("First minus second, the difference of the test Hamming losses is −"), "{md}");
 }
 
 /// Above the limit intervals are left out, and the page says so.

@@ -24,25 +24,36 @@ fn counts(outputs: &[String], event: &str) -> BTreeMap<String, usize> {
     counts
 }
 
+/// What two commands print that train one spec at the same time, in the sandbox and for the epochs with which both took a part by `shared`:
+/// on a busy machine one may begin when the other has all but ended, so the runs are longer each time.
+fn two_commands(options: &[&str], shared: impl Fn(&[String; 2]) -> bool) -> (Sandbox, &'static str, [String; 2]) {
+    for epochs in ["train.epochs=20", "train.epochs=100", "train.epochs=500"] {
+        let sandbox = twelve_runs();
+        let start = || sandbox.start("runs", &[options, &["--set", epochs]].concat());
+        // Both are read in parallel: an unread one would block, and the other with it.
+        let readers = [start(), start()].map(|child| std::thread::spawn(|| child.wait_with_output()));
+        let outputs = readers.map(|reader| {
+            let output = reader.join().expect("no panic").expect("an end");
+            let errors = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success() && !errors.contains("locked"), "{errors}");
+            String::from_utf8(output.stdout).expect("text")
+        });
+        if shared(&outputs) {
+            return (sandbox, epochs, outputs);
+        }
+    }
+    panic!("one of the commands trained next to nothing, however long the runs were");
+}
+
 #[test]
 fn two_commands_on_one_spec_train_each_run_once() {
-    let sandbox = twelve_runs();
-    let long = ["--set", "train.epochs=20"];
-    let start = || sandbox.start("runs", &[&["--jobs", "2", "--json"], &long[..]].concat());
-    // Both are read in parallel: an unread one would block, and the other with it.
-    let readers = [start(), start()].map(|child| std::thread::spawn(|| child.wait_with_output()));
-    let outputs = readers.map(|reader| {
-        let output = reader.join().expect("no panic").expect("an end");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        assert!(!String::from_utf8_lossy(&output.stderr).contains("locked"));
-        String::from_utf8(output.stdout).expect("text")
-    });
+    let started = |output: &String| counts(std::slice::from_ref(output), "run_started").len();
+    let (sandbox, epochs, outputs) =
+        two_commands(&["--jobs", "2", "--json"], |outputs| outputs.iter().all(|output| started(output) > 1));
     let (started, finished) = (counts(&outputs, "run_started"), counts(&outputs, "run_finished"));
     assert_eq!((started.len(), finished.len()), (RUNS, RUNS));
     assert!(started.values().chain(finished.values()).all(|&times| times == 1), "{started:?} {finished:?}");
-    // Both took part, or there was nothing to share.
-    assert!(outputs.iter().all(|output| counts(std::slice::from_ref(output), "run_started").len() > 1));
-    sandbox.finish("calm", &[&["--jobs", "3"], &long[..]].concat());
+    sandbox.finish("calm", &["--jobs", "3", "--set", epochs]);
     assert!(
         trail(&sandbox.path("runs")) == trail(&sandbox.path("calm")),
         "neither jobs nor companions change a number"
@@ -60,18 +71,14 @@ fn told(said: &str, what: &str) -> usize {
 
 #[test]
 fn what_another_command_trained_meanwhile_is_counted_as_that() {
-    let sandbox = twelve_runs();
-    let start = || sandbox.start("runs", &["--set", "train.epochs=20"]);
-    let readers = [start(), start()].map(|child| std::thread::spawn(|| child.wait_with_output()));
-    let counts = readers.map(|reader| {
-        let output = reader.join().expect("no panic").expect("an end");
-        let said = String::from_utf8(output.stdout).expect("text");
-        ["completed", "completed by another command", "completed before"].map(|what| told(&said, what))
-    });
+    let of =
+        |said: &String| ["completed", "completed by another command", "completed before"].map(|what| told(said, what));
     // One of them may begin a moment after the other has trained its first run.
-    for [own, other, before] in counts {
-        assert!(own > 0 && other > 0 && before < 3 && own + other + before == RUNS, "{counts:?}");
-    }
+    let shared =
+        |outputs: &[String; 2]| outputs.iter().map(of).all(|[own, other, before]| own > 0 && other > 0 && before < 3);
+    let (_sandbox, _, outputs) = two_commands(&[], shared);
+    let counts = outputs.each_ref().map(of);
+    assert!(counts.iter().all(|counts| counts.iter().sum::<usize>() == RUNS), "{counts:?}");
     assert_eq!(counts[0][0] + counts[1][0], RUNS, "{counts:?}");
 }
 
