@@ -305,7 +305,7 @@ static STOP: AtomicBool = AtomicBool::new(false);
 
 /// Whether the user has asked to stop.
 pub fn stop_requested() -> bool {
-    STOP.load(std::sync::atomic::Ordering::Relaxed)
+    STOP.load(std::sync::atomic::Ordering::Relaxed) || stop::checkpoint_requested()
 }
 
 /// Requests a stop; returns whether one was already requested.
@@ -322,8 +322,9 @@ pub fn work_is_done() {
 }
 
 /// Turns Ctrl-C into a request to stop; a second one ends the process. `say` is called for each, with whether it is a repeated one, as long
-/// as there is something to stop.
+/// as there is something to stop. SIGUSR1 is a request to stop too, for which `say` is not called and which may be repeated.
 pub fn catch_signals(say: impl Fn(bool) + Send + 'static) -> Result<()> {
+    stop::catch_checkpoint_signal();
     Ok(stop::on_signal(move || {
         let again = request_stop();
         if !WORK_DONE.load(std::sync::atomic::Ordering::Relaxed) {

@@ -94,10 +94,24 @@ const MISSING: &[(&str, &str)] = &[
     ("<SHELL>", "SHELL is one of bash, elvish, fish, powershell and zsh"),
 ];
 
+/// Checks the variable that says whether several machines share the runs folder.
+fn shared_runs() -> Result<(), ExitCode> {
+    match std::env::var_os("TAPER_SHARED_RUNS") {
+        Some(value) if value != "yes" && value != "no" => {
+            let value = format::one_line(&value.to_string_lossy());
+            output::error(&format!(
+                "error: environment variable TAPER_SHARED_RUNS is `{value}`; expected `yes` (several machines share the runs folder) or `no`"
+            ));
+            Err(ExitCode::from(2))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Parses the command line. If it is invalid, or only help was requested, the message has been printed and this is the exit code.
 pub fn parse() -> Result<Cli, ExitCode> {
     let error = match Cli::try_parse() {
-        Ok(cli) => return Ok(cli),
+        Ok(cli) => return shared_runs().map(|()| cli),
         Err(error) => error,
     };
     let code = ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));

@@ -26,6 +26,7 @@ mod read;
 mod records;
 mod remove;
 mod schema;
+mod shared;
 mod submissions;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -43,6 +44,7 @@ pub use error::StoreError;
 pub use lock::{RunLock, holder, is_free, is_locked, tidy_locks};
 pub use plans::PlanRecord;
 pub use records::*;
+pub use shared::OnlyCommand;
 pub use submissions::{ElementRecord, Merged, Reported, ReportedRun, SubmissionRecord};
 pub use write::NewRun;
 
