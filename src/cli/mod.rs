@@ -5,6 +5,7 @@
 
 mod ask;
 mod at_work;
+mod collect;
 mod common;
 mod compare;
 mod costs;
@@ -123,9 +124,12 @@ enum Command {
     Eval(eval::Eval),
     /// Export a trained model to a folder that transformers can load.
     Export(export::Export),
+    /// Bring the results of runs that were trained on a cluster into the database.
+    #[command(hide = true)]
+    Collect(collect::Collect),
     /// Train the runs that another taper process sends.
     #[command(hide = true)]
-    Worker,
+    Worker(worker::Worker),
     /// Retrain a run from its stored spec and compare the results. Stores nothing.
     Verify(verify::Verify),
     /// Remove runs: their records and their folders. Asks first.
@@ -144,6 +148,6 @@ enum Command {
 impl Command {
     /// Whether it reads a spec, whose warnings cover environment variables, or is internal.
     fn loads_a_spec(&self) -> bool {
-        matches!(self, Self::Plan(_) | Self::Run(_) | Self::Worker | Self::Completions { .. })
+        matches!(self, Self::Plan(_) | Self::Run(_) | Self::Worker(_) | Self::Completions { .. })
     }
 }

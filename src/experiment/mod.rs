@@ -25,6 +25,7 @@ mod open;
 mod planner;
 mod run;
 mod runs;
+mod submit;
 mod worker;
 
 pub use crate::execute::Skipped;

@@ -78,6 +78,8 @@ impl Experiment {
         }
         let folder = self.options.runs.clone();
         let mut store = Store::open(&folder).map_err(ExperimentError::NoStore)?;
+        // What was trained elsewhere meanwhile is not trained again.
+        execute::collect(&mut store, &folder)?;
         // Where locks may not hold.
         let _only = OnlyCommand::claim(&folder).map_err(ExperimentError::NoStore)?;
         let planner = self.planner.as_mut().expect("planned above");

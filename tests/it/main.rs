@@ -7,6 +7,8 @@ mod cli;
 mod data;
 mod data_sets;
 mod docs;
+#[cfg(target_os = "linux")]
+mod element;
 mod example;
 mod folds;
 mod fuzzing;
