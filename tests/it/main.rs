@@ -4,6 +4,8 @@
 //! that it starts.
 
 mod cli;
+#[cfg(target_os = "linux")]
+mod cluster;
 mod data;
 mod data_sets;
 mod docs;
