@@ -45,6 +45,7 @@ mod states;
 mod stop;
 mod stored;
 mod stream;
+mod submit;
 mod usage;
 mod verify;
 mod watch;
@@ -124,8 +125,9 @@ enum Command {
     Eval(eval::Eval),
     /// Export a trained model to a folder that transformers can load.
     Export(export::Export),
+    /// Train the runs of a spec on a cluster with Slurm: submit a job for each run that is not completed yet, and return.
+    Submit(submit::Submit),
     /// Bring the results of runs that were trained on a cluster into the database.
-    #[command(hide = true)]
     Collect(collect::Collect),
     /// Train the runs that another taper process sends.
     #[command(hide = true)]
@@ -148,6 +150,6 @@ enum Command {
 impl Command {
     /// Whether it reads a spec, whose warnings cover environment variables, or is internal.
     fn loads_a_spec(&self) -> bool {
-        matches!(self, Self::Plan(_) | Self::Run(_) | Self::Worker(_) | Self::Completions { .. })
+        matches!(self, Self::Plan(_) | Self::Run(_) | Self::Submit(_) | Self::Worker(_) | Self::Completions { .. })
     }
 }

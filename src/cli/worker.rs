@@ -1,15 +1,11 @@
 //! `taper worker`: an internal command. `taper run` starts one for each slot; an element of a cluster's job array is one too.
 
-use std::{
-    cell::Cell,
-    env, io,
-    path::PathBuf,
-    process::{Command, ExitCode, Stdio},
-};
+use std::{cell::Cell, env, io, path::PathBuf, process::ExitCode, thread, time::Duration};
 
 use anyhow::Result;
 use clap::Args;
 use taper::{
+    cluster::{ElementId, Slurm},
     execute::{Asked, DeviceChoice, ElementEnd, ElementOptions, Slot, attend, serve, threads},
     store::unix_time,
 };
@@ -86,18 +82,26 @@ fn number(variable: &str) -> Option<u64> {
     env::var(variable).ok()?.parse().ok()
 }
 
-/// Queues the job that this process is in again.
+/// Queues the job that this process is in again. While the controller is restarted it does not answer for a moment.
 fn requeue() -> Result<(), String> {
-    // The id of the job alone would mean the whole array in the last of its elements.
     let id = match (number("SLURM_ARRAY_JOB_ID"), number("SLURM_ARRAY_TASK_ID"), number("SLURM_JOB_ID")) {
-        (Some(array), Some(task), _) => format!("{array}_{task}"),
-        (_, _, Some(job)) => job.to_string(),
+        (Some(array), Some(task), _) => ElementId { array, task: Some(task) },
+        (_, _, Some(job)) => ElementId { array: job, task: None },
         _ => return Err("it is not a job of Slurm".into()),
     };
-    let output = Command::new("scontrol").args(["requeue", &id]).stdin(Stdio::null()).output();
-    let output = output.map_err(|e| format!("scontrol cannot be started: {e}"))?;
-    match output.status.success() {
-        true => Ok(()),
-        false => Err(format!("scontrol requeue {id}: {}", String::from_utf8_lossy(&output.stderr).trim())),
+    let slurm = Slurm::find().map_err(|e| e.to_string())?;
+    let mut attempt = 1;
+    loop {
+        match slurm.requeue(&id) {
+            Err(e) if e.is_temporary() && attempt < REQUEUES => {
+                attempt += 1;
+                thread::sleep(BETWEEN);
+            }
+            result => return result.map_err(|e| e.to_string()),
+        }
     }
 }
+
+/// How often, and at which interval, the controller is asked.
+const REQUEUES: u32 = 12;
+const BETWEEN: Duration = Duration::from_secs(5);

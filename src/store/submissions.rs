@@ -95,6 +95,11 @@ impl Store {
         })
     }
 
+    /// Removes a submission that the cluster refused.
+    pub fn remove_submission(&mut self, number: u64) -> Result<(), StoreError> {
+        self.write(|tx| tx.execute("DELETE FROM submissions WHERE number = ?1", [Count(number)]).map(drop))
+    }
+
     /// Stores that the cluster accepted these elements of a submission as an array, of which the first is number `first_task`.
     pub fn set_array(
         &mut self,
@@ -349,6 +354,8 @@ mod tests {
         store.remove_runs(&["l".into()]).unwrap();
         assert_eq!(store.submitted(Some(3)).unwrap().len(), 2);
         assert!(store.submitted(Some(4)).unwrap().is_empty());
+        store.remove_submission(3).unwrap();
+        assert!(store.submitted(None).unwrap().is_empty() && store.submissions().unwrap().is_empty());
     }
 
     #[test]

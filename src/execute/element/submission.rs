@@ -81,6 +81,27 @@ impl SubmissionFolder {
         }
     }
 
+    /// The folder that the next submission will have, if no other command is faster.
+    ///
+    /// # Errors
+    /// If the folder of all submissions cannot be read.
+    pub fn next(runs: &Path) -> Result<Self, ExecuteError> {
+        let last = Self::all(runs)?.last().map_or(0, |(number, _)| *number);
+        Ok(Self::new(runs, last + 1))
+    }
+
+    /// Removes the folder of a submission that the cluster refused, unless it has taken over the shard of an earlier one.
+    ///
+    /// # Errors
+    /// If it cannot be removed.
+    pub fn remove_unless_used(&self) -> Result<(), ExecuteError> {
+        let failed = |error| ExecuteError::Io { path: self.0.clone(), error };
+        match fs::read_dir(self.shards()).map_err(failed)?.next() {
+            None => fs::remove_dir_all(&self.0).map_err(failed),
+            Some(_) => Ok(()),
+        }
+    }
+
     /// The folder itself.
     pub fn path(&self) -> &Path {
         &self.0
