@@ -5,6 +5,7 @@
 
 mod ask;
 mod at_work;
+mod cancel;
 mod collect;
 mod common;
 mod compare;
@@ -23,6 +24,7 @@ mod input;
 mod leaderboard;
 mod list;
 mod listed;
+mod logs;
 mod measuring;
 mod method;
 mod nearest;
@@ -124,6 +126,10 @@ enum Command {
     Eval(eval::Eval),
     /// Export a trained model to a folder that transformers can load.
     Export(export::Export),
+    /// Show what the job of a run printed on a cluster.
+    Logs(logs::Logs),
+    /// Cancel the jobs of runs on a cluster.
+    Cancel(cancel::Cancel),
     /// Bring the results of runs that were trained on a cluster into the database.
     #[command(hide = true)]
     Collect(collect::Collect),
