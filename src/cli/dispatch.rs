@@ -41,6 +41,8 @@ pub fn main() -> ExitCode {
         Command::Eval(command) => command.execute(&global, &mut out),
         Command::Export(command) => command.execute(&global, &mut out),
         Command::Submit(command) => command.execute(&global, &mut out),
+        Command::Logs(command) => command.execute(&global, &mut out),
+        Command::Cancel(command) => command.execute(&global, &mut out),
         Command::Collect(command) => command.execute(&global, &mut out),
         Command::Worker(_) => Ok(ExitCode::FAILURE),
         Command::Verify(command) => command.execute(&global, &mut out),

@@ -5,6 +5,7 @@
 
 mod ask;
 mod at_work;
+mod cancel;
 mod collect;
 mod common;
 mod compare;
@@ -23,6 +24,7 @@ mod input;
 mod leaderboard;
 mod list;
 mod listed;
+mod logs;
 mod measuring;
 mod method;
 mod nearest;
@@ -127,6 +129,10 @@ enum Command {
     Export(export::Export),
     /// Train the runs of a spec on a cluster with Slurm: submit a job for each run that is not completed yet, and return.
     Submit(submit::Submit),
+    /// Show what the job of a run printed on a cluster.
+    Logs(logs::Logs),
+    /// Cancel the jobs of runs on a cluster.
+    Cancel(cancel::Cancel),
     /// Bring the results of runs that were trained on a cluster into the database.
     Collect(collect::Collect),
     /// Train the runs that another taper process sends.

@@ -22,9 +22,9 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
          `taper report NAME` shows its runs side by side",
     ),
     (
-        &["logs", "log", "tail", "history", "metrics"],
+        &["log", "tail", "history", "metrics"],
         "`taper show RUN` prints the evaluations of a run, `taper report NAME` writes every step to steps.csv, \
-         `taper run SPEC --json` prints each step as it is trained",
+         `taper run SPEC --json` prints each step as it is trained, `taper logs RUN` shows what a job of a cluster printed",
     ),
     (&["train", "fit", "start", "finetune", "fine-tune", "launch"], "`taper run SPEC` trains the runs of a spec"),
     (&["resume", "continue", "restart", "retry"], "`taper run SPEC` resumes from the last checkpoint"),
@@ -57,8 +57,9 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
     (&["ui", "dashboard", "tensorboard", "plot", "view"], "`taper report NAME` writes a page with charts"),
     (&["push", "upload", "save", "convert"], "`taper export RUN DIR` copies a trained model to a Hugging Face folder"),
     (
-        &["stop", "kill", "cancel", "abort"],
-        "Ctrl-C (or SIGTERM) ends `taper run` after the current step, with a checkpoint",
+        &["stop", "kill", "abort", "scancel"],
+        "Ctrl-C (or SIGTERM) ends `taper run` after the current step, with a checkpoint; `taper cancel NAME` ends the \
+         jobs of runs on a cluster",
     ),
     (&["reproduce", "repro", "replay"], "`taper verify RUN` trains a run again and compares every number"),
     (

@@ -19,6 +19,7 @@
 mod afterwards;
 mod as_trained;
 mod error;
+mod jobs;
 mod last_spec;
 mod layers;
 mod open;
@@ -31,6 +32,7 @@ mod worker;
 pub use crate::execute::Skipped;
 pub use as_trained::evaluated_otherwise_than;
 pub use error::ExperimentError;
+pub use jobs::{Job, jobs, log};
 pub use last_spec::last_spec;
 pub use layers::{Layers, Wanted, environment};
 pub use open::{Experiment, Options};
