@@ -108,9 +108,9 @@ impl Away {
 }
 
 /// The rows of all tables about runs, without times and paths.
-type Rows = BTreeMap<String, Vec<String>>;
+pub type Rows = BTreeMap<String, Vec<String>>;
 
-fn rows(runs: &Path) -> Rows {
+pub fn rows(runs: &Path) -> Rows {
     let database = Connection::open(runs.join("taper.db")).expect("the database");
     let tables =
         ["runs", "steps", "evals", "metrics", "predictions", "predictions_before", "probes", "kept_files", "warnings"];
@@ -132,7 +132,7 @@ fn rows(runs: &Path) -> Rows {
 }
 
 /// The first difference, so that a failure does not print whole tables.
-fn assert_same(left: &Rows, right: &Rows) {
+pub fn assert_same(left: &Rows, right: &Rows) {
     for (table, rows) in left {
         assert_eq!(rows.len(), right[table].len(), "rows of {table}");
         assert!(!rows.is_empty() || table == "warnings", "{table} is empty");
