@@ -4,6 +4,7 @@
 //! [`store`], and a [`report`]. Each module documents its job; `tests/architecture` enforces the allowed imports.
 
 pub mod assets;
+pub mod cluster;
 pub mod data;
 pub mod engine;
 pub mod event;

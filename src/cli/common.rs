@@ -9,7 +9,7 @@ use anyhow::Result;
 use clap::Args;
 use taper::{
     event::FailureKind,
-    execute::{DeviceChoice, RunFolder},
+    execute::{self, DeviceChoice, ExecuteError, RunFolder},
     experiment::{Experiment, ExperimentError, Options, environment},
     format::{
         self,
@@ -87,7 +87,22 @@ pub fn open_existing(global: &Global) -> Result<Store> {
     // Nothing was started yet, whatever the error is.
     let mut store = Store::open_existing(&global.runs).map_err(|e| Unusable(e.into()))?;
     store.interrupt_abandoned()?;
+    collect_results(&mut store, global)?;
     Ok(store)
+}
+
+/// Brings the results of runs that were trained elsewhere into the store. Does nothing if it cannot be written.
+fn collect_results(store: &mut Store, global: &Global) -> Result<()> {
+    match execute::collect(store, &global.runs) {
+        Ok(collected) => {
+            for (_, why) in &collected.damaged {
+                output::error(&format!("warning: {why}"));
+            }
+            Ok(())
+        }
+        Err(ExecuteError::Store(e)) if e.is_about_writing() => Ok(()),
+        Err(e) => Err(e.into()),
+    }
 }
 
 /// The run named by its key or the beginning of it, by its name, or as the only run of an experiment, given by name or spec
@@ -305,6 +320,11 @@ static STOP: AtomicBool = AtomicBool::new(false);
 
 /// Whether the user has asked to stop.
 pub fn stop_requested() -> bool {
+    ended_by_signal() || stop::checkpoint_requested()
+}
+
+/// Whether the user has asked to stop in another way than by SIGUSR1.
+pub fn ended_by_signal() -> bool {
     STOP.load(std::sync::atomic::Ordering::Relaxed)
 }
 
@@ -322,8 +342,9 @@ pub fn work_is_done() {
 }
 
 /// Turns Ctrl-C into a request to stop; a second one ends the process. `say` is called for each, with whether it is a repeated one, as long
-/// as there is something to stop.
+/// as there is something to stop. SIGUSR1 is a request to stop too, for which `say` is not called and which may be repeated.
 pub fn catch_signals(say: impl Fn(bool) + Send + 'static) -> Result<()> {
+    stop::catch_checkpoint_signal();
     Ok(stop::on_signal(move || {
         let again = request_stop();
         if !WORK_DONE.load(std::sync::atomic::Ordering::Relaxed) {

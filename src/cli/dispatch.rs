@@ -8,7 +8,7 @@ use super::{
     Cli, Command, common,
     failure::{is_unusable, sentence},
     output::{self, Output},
-    usage, worker,
+    usage,
 };
 
 /// Runs the command and turns its result into an exit code.
@@ -18,9 +18,12 @@ pub fn main() -> ExitCode {
         Err(code) => return code,
     };
     let result = global.threads.map_or(Ok(()), |n| Ok(taper::execute::set_threads(n.into())?));
-    if let (Ok(()), Command::Worker) = (&result, &command) {
+    if let (Ok(()), Command::Worker(worker)) = (&result, &command) {
         // A worker's standard output belongs to the process that started it.
-        return worker::execute(&global).unwrap_or(ExitCode::FAILURE);
+        return worker.execute(&global).unwrap_or_else(|e| {
+            output::error(&format!("error: {}", sentence(&e)));
+            ExitCode::FAILURE
+        });
     }
     if !global.quiet && !command.loads_a_spec() {
         common::warn_of_variables();
@@ -37,7 +40,11 @@ pub fn main() -> ExitCode {
         Command::Predict(command) => command.execute(&global, &mut out),
         Command::Eval(command) => command.execute(&global, &mut out),
         Command::Export(command) => command.execute(&global, &mut out),
-        Command::Worker => Ok(ExitCode::FAILURE),
+        Command::Submit(command) => command.execute(&global, &mut out),
+        Command::Logs(command) => command.execute(&global, &mut out),
+        Command::Cancel(command) => command.execute(&global, &mut out),
+        Command::Collect(command) => command.execute(&global, &mut out),
+        Command::Worker(_) => Ok(ExitCode::FAILURE),
         Command::Verify(command) => command.execute(&global, &mut out),
         Command::Rm(command) => command.execute(&global, &mut out),
         Command::Gc(command) => command.execute(&global, &mut out),

@@ -5,6 +5,8 @@
 
 mod ask;
 mod at_work;
+mod cancel;
+mod collect;
 mod common;
 mod compare;
 mod costs;
@@ -23,6 +25,7 @@ mod lang;
 mod leaderboard;
 mod list;
 mod listed;
+mod logs;
 mod measuring;
 mod method;
 mod nearest;
@@ -45,6 +48,7 @@ mod states;
 mod stop;
 mod stored;
 mod stream;
+mod submit;
 mod usage;
 mod verify;
 mod watch;
@@ -124,9 +128,17 @@ enum Command {
     Eval(eval::Eval),
     /// Export a trained model to a folder that transformers can load.
     Export(export::Export),
+    /// Train the runs of a spec on a cluster with Slurm: submit a job for each run that is not completed yet, and return.
+    Submit(submit::Submit),
+    /// Show what the job of a run printed on a cluster.
+    Logs(logs::Logs),
+    /// Cancel the jobs of runs on a cluster.
+    Cancel(cancel::Cancel),
+    /// Bring the results of runs that were trained on a cluster into the database.
+    Collect(collect::Collect),
     /// Train the runs that another taper process sends.
     #[command(hide = true)]
-    Worker,
+    Worker(worker::Worker),
     /// Retrain a run from its stored spec and compare the results. Stores nothing.
     Verify(verify::Verify),
     /// Remove runs: their records and their folders. Asks first.
@@ -145,6 +157,6 @@ enum Command {
 impl Command {
     /// Whether it reads a spec, whose warnings cover environment variables, or is internal.
     fn loads_a_spec(&self) -> bool {
-        matches!(self, Self::Plan(_) | Self::Run(_) | Self::Worker | Self::Completions { .. })
+        matches!(self, Self::Plan(_) | Self::Run(_) | Self::Submit(_) | Self::Worker(_) | Self::Completions { .. })
     }
 }

@@ -1,6 +1,6 @@
 //! `taper run`
 
-use std::{borrow::Cow, collections::HashSet, io, process::ExitCode};
+use std::{borrow::Cow, cell::Cell, collections::HashSet, io, process::ExitCode};
 
 use anyhow::Result;
 use clap::Args;
@@ -23,6 +23,7 @@ use super::{
     output::{self, Output},
     plan_data,
     reader::Reader,
+    stop,
 };
 
 /// Up to this many runs that are left out have a line each.
@@ -57,6 +58,8 @@ pub struct Run {
 impl Run {
     /// Trains.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
+        // While it plans, the request is only noted: then no run begins.
+        stop::catch_checkpoint_signal();
         let devices = self.devices(global);
         let mut experiment = self.spec.open(global, devices.clone(), "stopped: nothing was trained")?;
         let existing = match Store::is_there(&global.runs) {
@@ -113,6 +116,13 @@ impl Run {
             ));
         }
         let at_work = AtWork::default();
+        let (for_signal, told) = (above.clone(), Cell::new(false));
+        let stop_requested = || {
+            if stop::checkpoint_requested() && !told.replace(true) {
+                for_signal.say("SIGUSR1: stopping after this step, with a checkpoint");
+            }
+            common::stop_requested()
+        };
         let (interrupted, runs) = (at_work.clone(), global.runs.clone());
         common::catch_signals(move |again| match again {
             false if interrupted.trains() => {
@@ -133,7 +143,7 @@ impl Run {
             slots,
             retry: self.retry,
             retries: self.retries,
-            stop: &common::stop_requested,
+            stop: &stop_requested,
             say: &say,
             program: None,
         };

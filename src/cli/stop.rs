@@ -1,6 +1,9 @@
 //! Ctrl-C and requests to end.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{
+    Mutex, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
 use super::output;
 
@@ -45,6 +48,35 @@ pub fn end_at_once(said: &'static str) -> Result<(), ctrlc::Error> {
         std::process::exit(130);
     })
 }
+
+/// Set by SIGUSR1.
+static CHECKPOINT: AtomicBool = AtomicBool::new(false);
+
+/// Whether the process was asked by SIGUSR1, after [`catch_checkpoint_signal`], to write a checkpoint and go.
+pub fn checkpoint_requested() -> bool {
+    CHECKPOINT.load(Ordering::Relaxed)
+}
+
+/// From now on SIGUSR1 is a request to write a checkpoint and go: clusters can send it before the time of a job is up. Otherwise it would end the
+/// process. However often it comes, it is one request.
+#[cfg(unix)]
+pub fn catch_checkpoint_signal() {
+    extern "C" fn note(_: libc::c_int) {
+        CHECKPOINT.store(true, Ordering::Relaxed);
+    }
+    #[expect(unsafe_code, reason = "the standard library does not know signals; the handler only sets a flag")]
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = note as *const () as libc::sighandler_t;
+        // Reads and writes go on.
+        action.sa_flags = libc::SA_RESTART;
+        libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut());
+    }
+}
+
+/// Other systems have no such signal.
+#[cfg(not(unix))]
+pub fn catch_checkpoint_signal() {}
 
 /// Whether SIGHUP is ignored.
 struct Hangup(bool);

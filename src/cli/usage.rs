@@ -22,9 +22,9 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
          `taper report NAME` shows its runs side by side",
     ),
     (
-        &["logs", "log", "tail", "history", "metrics"],
+        &["log", "tail", "history", "metrics"],
         "`taper show RUN` prints the evaluations of a run, `taper report NAME` writes every step to steps.csv, \
-         `taper run SPEC --json` prints each step as it is trained",
+         `taper run SPEC --json` prints each step as it is trained, `taper logs RUN` shows what a job of a cluster printed",
     ),
     (&["train", "fit", "start", "finetune", "fine-tune", "launch"], "`taper run SPEC` trains the runs of a spec"),
     (&["resume", "continue", "restart", "retry"], "`taper run SPEC` resumes from the last checkpoint"),
@@ -57,8 +57,9 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
     (&["ui", "dashboard", "tensorboard", "plot", "view"], "`taper report NAME` writes a page with charts"),
     (&["push", "upload", "save", "convert"], "`taper export RUN DIR` copies a trained model to a Hugging Face folder"),
     (
-        &["stop", "kill", "cancel", "abort"],
-        "Ctrl-C (or SIGTERM) ends `taper run` after the current step, with a checkpoint",
+        &["stop", "kill", "abort", "scancel"],
+        "Ctrl-C (or SIGTERM) ends `taper run` after the current step, with a checkpoint; `taper cancel NAME` ends the \
+         jobs of runs on a cluster",
     ),
     (&["reproduce", "repro", "replay"], "`taper verify RUN` trains a run again and compares every number"),
     (
@@ -94,10 +95,24 @@ const MISSING: &[(&str, &str)] = &[
     ("<SHELL>", "SHELL is one of bash, elvish, fish, powershell and zsh"),
 ];
 
+/// Checks the variable that says whether several machines share the runs folder.
+fn shared_runs() -> Result<(), ExitCode> {
+    match std::env::var_os("TAPER_SHARED_RUNS") {
+        Some(value) if value != "yes" && value != "no" => {
+            let value = format::one_line(&value.to_string_lossy());
+            output::error(&format!(
+                "error: environment variable TAPER_SHARED_RUNS is `{value}`; expected `yes` (several machines share the runs folder) or `no`"
+            ));
+            Err(ExitCode::from(2))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Parses the command line. If it is invalid, or only help was requested, the message has been printed and this is the exit code.
 pub fn parse() -> Result<Cli, ExitCode> {
     let error = match Cli::try_parse() {
-        Ok(cli) => return Ok(cli),
+        Ok(cli) => return shared_runs().map(|()| cli),
         Err(error) => error,
     };
     let code = ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2));

@@ -15,6 +15,7 @@ mod connection;
 mod data_files;
 mod decision_file;
 mod device;
+mod element;
 mod environment;
 mod executor;
 mod folder;
@@ -43,6 +44,10 @@ mod worker;
 
 pub use classifier::Classifier;
 pub use device::{DeviceChoice, set_threads, threads};
+pub use element::{
+    Asked, Collected, ElementEnd, ElementOptions, ShardError, SubmissionFolder, SubmitOptions, Submitted, attend,
+    collect, write_jobs, write_shard,
+};
 pub use environment::{environment, processor};
 pub use executor::Slot;
 pub use folder::{RunFolder, TrainedModel};
@@ -116,6 +121,9 @@ pub enum ExecuteError {
     /// Training.
     #[error(transparent)]
     Train(#[from] crate::train::TrainError),
+    /// The file of a run's reports.
+    #[error(transparent)]
+    Shard(#[from] ShardError),
     /// The store.
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{ExecuteError, Prepared};
 use crate::{
-    event::{Split, When},
+    event::{Event, Split, When},
     format::count,
-    metrics::Score,
+    metrics::{Metric, Score},
     store::{EvalRecord, RunRecord, Store},
     train::{TrainState, policy::Best},
 };
@@ -32,6 +32,19 @@ impl StoredProgress {
             steps: store.unbroken_steps(&run.key)?,
             evaluations: store.evals(&run.key)?.into_iter().map(evaluation).collect(),
         })
+    }
+
+    /// Adds a measurement that is stored from now on, as the database would: it replaces an earlier one of the same step. `metric` is the
+    /// run's `checkpoint.metric`.
+    pub fn add(&mut self, event: &Event, metric: Metric) {
+        match event {
+            Event::StepCompleted(step) if step.step == self.steps + 1 => self.steps += 1,
+            Event::EvalCompleted { when, step, split, metrics, .. } => {
+                self.evaluations.retain(|(w, at, of, _)| (*w, *at, *of) != (*when, *step, *split));
+                self.evaluations.push((*when, *step, *split, metrics.score(metric)));
+            }
+            _ => {}
+        }
     }
 
     /// Checks that all measurements before a state are stored; the error is what is missing. `measured` are the splits with rows to evaluate,

@@ -14,7 +14,7 @@ use std::{
 };
 
 use super::{
-    DeviceChoice, ExecuteError, Workbench,
+    DeviceChoice, ExecuteError, Prepared, Workbench,
     connection::Connection,
     probes,
     protocol::{Order, Report, Work, WorkerJob, receive},
@@ -79,6 +79,22 @@ fn listen(mut input: impl Read + Send + 'static, stopped: Arc<AtomicBool>) -> Re
     orders
 }
 
+/// The run of a job, prepared again.
+///
+/// # Errors
+/// If it cannot be prepared, or is another one than the command prepared.
+pub(super) fn prepare(bench: &mut Workbench, job: &WorkerJob) -> Result<Prepared, ExecuteError> {
+    let planned = PlannedRun { trial: 0, name: job.name.clone(), point: Vec::new(), config: job.config.clone() };
+    bench.library().know(&job.located);
+    let run = bench.prepare(&planned)?;
+    match run.key == job.key {
+        true => Ok(run),
+        false => Err(ExecuteError::Setting(
+            "its data or model changed since the command began; run the same command again".into(),
+        )),
+    }
+}
+
 /// Does the work on one run.
 fn work(
     bench: &mut Workbench,
@@ -87,14 +103,7 @@ fn work(
     connection: &Connection,
     stop: &dyn Fn() -> bool,
 ) -> io::Result<()> {
-    let planned = PlannedRun { trial: 0, name: job.name.clone(), point: Vec::new(), config: job.config.clone() };
-    bench.library().know(&job.located);
-    let prepared = bench.prepare(&planned).and_then(|run| match run.key == job.key {
-        true => Ok(run),
-        false => Err(ExecuteError::Setting(
-            "its data or model changed since the command began; run the same command again".into(),
-        )),
-    });
+    let prepared = prepare(bench, job);
     match (prepared, &job.work) {
         (Ok(run), Work::Train { rungs, micro_batch_tokens, stored }) => {
             let assignment =

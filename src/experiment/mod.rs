@@ -19,17 +19,20 @@
 mod afterwards;
 mod as_trained;
 mod error;
+mod jobs;
 mod last_spec;
 mod layers;
 mod open;
 mod planner;
 mod run;
 mod runs;
+mod submit;
 mod worker;
 
 pub use crate::execute::Skipped;
 pub use as_trained::evaluated_otherwise_than;
 pub use error::ExperimentError;
+pub use jobs::{Job, jobs, log};
 pub use last_spec::last_spec;
 pub use layers::{Layers, Wanted, environment};
 pub use open::{Experiment, Options};

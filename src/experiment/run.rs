@@ -17,7 +17,7 @@ use crate::{
         Batches, Budget, Metric, Prune, RungSteps, rung_steps,
         sanity::{Tie, decided_by_order},
     },
-    store::{ExperimentRecord, Store},
+    store::{ExperimentRecord, OnlyCommand, Store},
     warning::Warning,
 };
 
@@ -78,6 +78,10 @@ impl Experiment {
         }
         let folder = self.options.runs.clone();
         let mut store = Store::open(&folder).map_err(ExperimentError::NoStore)?;
+        // What was trained elsewhere meanwhile is not trained again.
+        execute::collect(&mut store, &folder)?;
+        // Where locks may not hold.
+        let _only = OnlyCommand::claim(&folder).map_err(ExperimentError::NoStore)?;
         let planner = self.planner.as_mut().expect("planned above");
         // No other command may remove runs that this one has yet to train.
         let _planning = Planning::begin(&folder, &planner.spec.spec().name)?;

@@ -12,7 +12,7 @@ use crate::spec::{Checkpoint, Data, HeldOut, Long, LossKind, Metric, Model, Spec
 /// [`PlanError::Source`] for a dataset from `scratch:`; [`PlanError::TooLarge`] for a number
 /// that does not fit its type or that no `run.toml` could hold (TOML's integers end at 2^63 − 1); [`PlanError::Betas`].
 pub fn resolve(spec: &Spec) -> Result<RunConfig, PlanError> {
-    let Spec { name, model, data, train, checkpoint, probes, description: _, report: _, sweep: _ } = spec;
+    let Spec { name, model, data, train, checkpoint, probes, description: _, report: _, sweep: _, slurm: _ } = spec;
     Ok(RunConfig {
         name: name.clone(),
         model: of_model(model)?,

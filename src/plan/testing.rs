@@ -7,7 +7,7 @@ use crate::{
     plan::{RunConfig, resolve},
     spec::{
         Checkpoint, ClassWeights, Data, EngineKind, FOCAL_GAMMA, Format, Keep, Long, LossKind, Metric, Model,
-        Precision, Probe, Quoting, Report, Scheduler, Spec, Sweep, Thresholds, Train,
+        Precision, Probe, Quoting, Report, Scheduler, SlurmSettings, Spec, Sweep, Thresholds, Train,
     },
     task::Task,
 };
@@ -91,6 +91,7 @@ pub fn spec() -> Spec {
         probes: vec![],
         report: Report { title: None, smoothing: 0.9, mistakes: 20 },
         sweep: Sweep::default(),
+        slurm: SlurmSettings::default(),
     }
 }
 

@@ -34,7 +34,7 @@ pub enum Fallback {
 }
 
 /// Tables of a spec, in the order of the documentation. The first is for keys outside every table.
-pub const SECTIONS: &[&str] = &["", "model", "data", "train", "checkpoint", "probes", "report", "sweep"];
+pub const SECTIONS: &[&str] = &["", "model", "data", "train", "checkpoint", "probes", "report", "sweep", "slurm"];
 
 /// Whole numbers that TOML can write: up to 2⁶³ − 1.
 const MOST: u64 = i64::MAX as u64;
@@ -290,6 +290,27 @@ pub const KEYS: &[Key] = &[
         &["run_cap", "sweep.count"]),
     also(key("sweep.max_hours", Kind::Number(POSITIVE.0, POSITIVE.1), Absent("no limit"), "hours",
         "Total hours of training of the experiment's runs, after which no run is started and those in progress are stopped."), &["timeout", "max_time", "time_budget"]),
+
+    also(key("slurm.partition", Kind::Word, Absent("the cluster's default"), "", "`--partition` of `sbatch`: the partition, or several with commas between them."),
+        &["slurm_partition", "slurm.queue"]),
+    also(key("slurm.account", Kind::Word, Absent("the user's default"), "", "`--account` of `sbatch`."), &["slurm_account"]),
+    also(key("slurm.qos", Kind::Word, Absent("the user's default"), "", "`--qos` of `sbatch`."), &["slurm_qos"]),
+    also(key("slurm.time", Kind::TimeLimit, Absent("the partition's default"), "", "`--time` of `sbatch`: the time limit of a job, not of a run. A run that reaches it writes a checkpoint and continues in its next job."),
+        &["slurm_time", "timeout_min", "slurm.timeout_min", "walltime", "slurm.walltime", "slurm.time_limit"]),
+    also(key("slurm.gres", Kind::Word, Absent("none"), "", "`--gres` of `sbatch`, such as `gpu:1`."), &["slurm_gres", "gpus_per_node", "slurm.gpus", "slurm.gpus_per_node"]),
+    also(key("slurm.cpus_per_task", Kind::Whole(1, 4096), Absent("the cluster's default"), "processors", "`--cpus-per-task` of `sbatch`: also the number of threads of a run."),
+        &["cpus_per_task", "slurm_cpus_per_task", "slurm.cpus", "slurm.threads"]),
+    also(key("slurm.mem", Kind::Memory, Absent("the cluster's default"), "", "`--mem` of `sbatch`: memory of a job."), &["slurm_mem", "mem_gb", "slurm.mem_gb", "slurm.memory"]),
+    key("slurm.nodelist", Kind::Word, Absent("any"), "", "`--nodelist` of `sbatch`."),
+    also(key("slurm.max_parallel", Kind::Whole(1, 100_000), Absent("as many as the cluster allows"), "jobs", "Maximum number of jobs of a submission that run at the same time (`%` of `--array`)."),
+        &["array_parallelism", "slurm_array_parallelism", "slurm.array_parallelism"]),
+    key("slurm.runs_per_job", Kind::Whole(1, 10_000), Is("1"), "runs", "Number of runs of a job, one after the other: for runs so short that waiting for a job takes longer."),
+    key("slurm.requeues", Kind::Whole(0, 1_000), Is("20"), "times", "How often a job may be queued again, to continue from the checkpoint that it wrote before its time limit or its preemption. 0 also turns off what Slurm does itself when a node fails (`--no-requeue`)."),
+    also(key("slurm.signal_seconds", Kind::Whole(1, 65_535), Is("120"), "seconds", "How long before the time limit a run writes a checkpoint and stops (`--signal=B:USR1@…`). Slurm may send the signal up to a minute earlier."),
+        &["slurm_signal_delay_s", "signal_delay_s", "slurm.signal_delay_s"]),
+    also(key("slurm.setup", Kind::Texts, Is("[]"), "", "Lines of shell that a job runs before taper, such as `module load cuda`. If one fails, the job fails."), &["slurm_setup", "slurm.modules", "slurm.env_setup"]),
+    key("slurm.wrap", Kind::Line, Absent("none"), "", "Command in front of taper's, in shell, such as `apptainer exec --nv taper.sif`. It must pass signals on and, in the end, become the command (`exec`)."),
+    also(key("slurm.extra", Kind::Options, Is("[]"), "", "Further options of `sbatch`, such as `--constraint=a100`."), &["slurm_additional_parameters", "slurm.additional_parameters", "slurm.options"]),
 ];
 
 impl Key {

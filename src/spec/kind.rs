@@ -38,6 +38,16 @@ pub enum Kind {
     Number(Bound<f64>, Bound<f64>),
     /// Two numbers between these bounds.
     Pair(Bound<f64>, Bound<f64>),
+    /// A non-empty string without line breaks.
+    Line,
+    /// A string without spaces and quotes.
+    Word,
+    /// A limit of time as Slurm writes it.
+    TimeLimit,
+    /// An amount of memory as Slurm writes it.
+    Memory,
+    /// Options of `sbatch`.
+    Options,
     /// Distinct non-empty strings.
     Texts,
     /// Distinct whole numbers from 0 to this.
@@ -91,6 +101,11 @@ impl Kind {
             Self::Whole(least, most) => format!("an integer from {} to {}", count(*least), count(*most)),
             Self::Number(low, high) => format!("a number {}", between(low, high)),
             Self::Pair(low, high) => format!("two numbers {}", between(low, high)),
+            Self::Line => "a non-empty string of one line".into(),
+            Self::Word => "a string without spaces, quotes, `$` and `#`".into(),
+            Self::TimeLimit => "a time of Slurm, such as `90` (minutes), `12:00:00` or `2-12` (days-hours)".into(),
+            Self::Memory => "an amount of memory of Slurm, such as `8G` or `512M`".into(),
+            Self::Options => "a list of options of `sbatch`".into(),
             Self::Texts => "a list of strings".into(),
             Self::Seeds(_) => "a list of integers of at least 0".into(),
             Self::ClassWeights => "`none`, `balanced`, or a list of numbers above 0, one for each label".into(),
@@ -120,6 +135,10 @@ impl Kind {
                 | Self::Delimiter
                 | Self::Encoding
                 | Self::Fold
+                | Self::Line
+                | Self::Word
+                | Self::TimeLimit
+                | Self::Memory
         )
     }
 }

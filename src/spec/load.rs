@@ -17,7 +17,7 @@ use super::{
     node::{Node, table_from_toml},
     problem::{Location, Problem, Problems, SpecErrors},
     schema::{Spec, Sweep},
-    search,
+    search, slurm,
     suggest::{choice_help, key_like},
     targets, texts,
     value::is_name,
@@ -83,7 +83,8 @@ impl LoadedSpec {
         let mut spec = merged.spec()?;
         spec.sweep.written = merged.written_axes();
         let conflicts = within_run(&spec).filter(|conflict| !conflict.touches(&swept));
-        let conflicts = conflicts.chain(search::of_sweep(&spec)).chain(merged.of_layers(&spec));
+        let conflicts =
+            conflicts.chain(search::of_sweep(&spec)).chain(slurm::of_jobs(&spec)).chain(merged.of_layers(&spec));
         let conflicts = conflicts.filter(|conflict| !conflict.touches(&spoilt)).collect();
         for conflict in merged.in_order(conflicts) {
             problems.add(|| merged.problem(conflict));

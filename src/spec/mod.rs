@@ -10,7 +10,7 @@
 //! - `node`, `layer`, `files`, `assign`, `variables`: the layers, with the position of every value. `limits`: how large they may be.
 //! - `check`, `sweep`, `axis`, `kind`, `value`, `source`: check one layer against the table.
 //! - `closest`, `suggest`, `hint`: suggestions for mistakes.
-//! - `conflicts`, `decisions`, `folds`, `targets`, `texts`, `long_texts`, `metric`, `search`: contradictions within the merged spec and its sweep.
+//! - `conflicts`, `decisions`, `folds`, `targets`, `texts`, `long_texts`, `metric`, `search`, `slurm`: contradictions within the merged spec and its sweep.
 //! - `merged`: merges the layers. `load`, `explain`: [`LoadedSpec`]. `problem`: [`SpecErrors`] and their format.
 
 mod assign;
@@ -41,6 +41,7 @@ mod related;
 mod schema;
 mod schema_sweep;
 mod search;
+mod slurm;
 mod source;
 mod suggest;
 mod sweep;

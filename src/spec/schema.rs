@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 pub use super::schema_sweep::*;
 use super::{Delimiter, Fold, HeldOut, Quoting, SplitValues, TextEncoding};
-pub use crate::metrics::Metric;
+pub use crate::{cluster::SlurmSettings, metrics::Metric};
 use crate::{source::Source, task::Task};
 
 /// An experiment.
@@ -31,6 +31,9 @@ pub struct Spec {
     pub report: Report,
     /// `[sweep]`.
     pub sweep: Sweep,
+    /// `[slurm]`.
+    #[serde(default)]
+    pub slurm: SlurmSettings,
 }
 
 /// `[model]`: the model to fine-tune.

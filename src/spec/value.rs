@@ -13,7 +13,11 @@ use super::{
     problem::Fault,
     source,
 };
-use crate::{format, metrics::Metric};
+use crate::{
+    cluster::{self, TimeLimit},
+    format,
+    metrics::Metric,
+};
 
 impl Kind {
     /// Checks a value that has no keys of its own, and normalises it: whole numbers become floats if the key takes numbers, and paths are
@@ -69,6 +73,25 @@ impl Kind {
             (Self::Fold, Item::Text(text)) if text.parse::<Fold>().is_ok() => {
                 *text = text.parse::<Fold>().map_or_else(|_| std::mem::take(text), String::from);
                 vec![]
+            }
+            (Self::Line, Item::Text(text)) if !text.trim().is_empty() && !text.contains(char::is_control) => vec![],
+            (Self::Word, Item::Text(text)) if cluster::is_word(text) => vec![],
+            (Self::TimeLimit, Item::Text(text)) if TimeLimit::read(text).is_some() => vec![],
+            (Self::Memory, Item::Text(text)) if cluster::is_memory(text) => vec![],
+            // A number of minutes, or of megabytes.
+            (Self::TimeLimit | Self::Memory, Item::Integer(number)) if (1..1_000_000).contains(number) => {
+                node.item = Item::Text(number.to_string());
+                vec![]
+            }
+            (Self::Options, Item::List(nodes)) => {
+                let refused = nodes.iter().filter_map(|node| {
+                    let why = match &node.item {
+                        Item::Text(text) => cluster::refused_option(text)?,
+                        _ => "expected a string".into(),
+                    };
+                    Some(Fault::new(node.span.clone(), format!("`{path}` contains {}; {why}", node.found())))
+                });
+                refused.chain(twice(path, nodes)).collect()
             }
             (Self::Boolean, Item::Boolean(_)) => vec![],
             (Self::Whole(least, most), Item::Integer(number))

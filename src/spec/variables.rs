@@ -22,6 +22,7 @@ pub const OTHER_VARIABLES: &[(&str, &str)] = &[
     ("TAPER_DOWNLOAD_WAIT_S", "seconds before the second attempt"),
     ("TAPER_MAX_DOWNLOAD", "maximum size of a downloaded file, in bytes"),
     ("TAPER_CUDA_LIBS", "folders with cuBLAS"),
+    ("TAPER_SHARED_RUNS", "whether several machines share the runs folder: yes or no"),
 ];
 
 /// Whether a variable belongs to taper's own tests: `TAPER_TEST_…` and their settings.

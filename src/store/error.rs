@@ -132,6 +132,12 @@ pub enum StoreError {
         crate::format::io(error)
     )]
     Lock { path: PathBuf, error: io::Error },
+    #[error(
+        "{} is on {system}, where only one command at a time can train: {by} does; wait until it ends (if it was killed, remove {})",
+        runs.display(),
+        path.display()
+    )]
+    Shared { runs: PathBuf, system: &'static str, by: String, path: PathBuf },
     #[error("run {key} is not registered: its plan has to be stored before its events")]
     NotRegistered { key: String },
     #[error("no run has the key or the name `{wanted}`{hint} (`{}` shows them all)", command("taper list", runs))]

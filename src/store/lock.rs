@@ -66,7 +66,8 @@ impl RunLock {
 pub fn tidy_locks(runs: &Path) {
     for entry in fs::read_dir(runs.join(FOLDER)).into_iter().flatten().flatten() {
         let path = entry.path();
-        if is_plain(&path)
+        if path.extension().is_some_and(|ending| ending == "lock")
+            && is_plain(&path)
             && let Ok(file) = File::open(&path)
             && file.try_lock().is_ok()
             && is_at(&file, &path)

@@ -26,6 +26,8 @@ mod read;
 mod records;
 mod remove;
 mod schema;
+mod shared;
+mod submissions;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
@@ -42,6 +44,8 @@ pub use error::StoreError;
 pub use lock::{RunLock, holder, is_free, is_locked, tidy_locks};
 pub use plans::PlanRecord;
 pub use records::*;
+pub use shared::OnlyCommand;
+pub use submissions::{ElementRecord, Merged, Reported, ReportedRun, SubmissionRecord};
 pub use write::NewRun;
 
 /// The database of one runs folder.

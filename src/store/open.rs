@@ -15,6 +15,7 @@ use super::{
     error::{BUSY_S, StoreError},
     fallback,
     schema::{MIGRATIONS, check_tables, check_version, migrate},
+    shared,
 };
 use crate::format::KEY_DIGITS;
 
@@ -28,7 +29,7 @@ impl Store {
         fs::create_dir_all(runs).map_err(|error| StoreError::Folder { path: runs.into(), error })?;
         refuse_emptied(runs)?;
         let path = runs.join(FILE);
-        match Self::connect(path.clone(), OpenFlags::SQLITE_OPEN_CREATE) {
+        match Self::connect(path.clone(), OpenFlags::SQLITE_OPEN_CREATE, journal(runs)) {
             Err(StoreError::CannotOpen { .. }) if !path.exists() => {
                 Err(StoreError::Unwritable { path: runs.into(), error: io::ErrorKind::PermissionDenied.into() })
             }
@@ -58,7 +59,7 @@ impl Store {
             Ok(()) => {}
         }
         refuse_emptied(runs)?;
-        match Self::connect(path.clone(), OpenFlags::empty()) {
+        match Self::connect(path.clone(), OpenFlags::empty(), journal(runs)) {
             Err(e) if e.is_about_writing() => match fallback::open(&path) {
                 Ok((conn, how)) => Ok(Self { opened: Opened::of(&path), conn, path, fallback: Some(how) }),
                 Err(StoreError::Copy { .. }) if matches!(e, StoreError::Full { .. }) => Err(e),
@@ -76,12 +77,12 @@ impl Store {
     /// Reopens it for writing, if it could not be written before: a full disk has space again after files were removed.
     pub fn make_writable(&mut self) -> Result<(), StoreError> {
         if self.is_read_only() {
-            *self = Self::connect(self.path.clone(), OpenFlags::empty())?;
+            *self = Self::connect(self.path.clone(), OpenFlags::empty(), journal(self.folder()))?;
         }
         Ok(())
     }
 
-    fn connect(path: PathBuf, extra: OpenFlags) -> Result<Self, StoreError> {
+    fn connect(path: PathBuf, extra: OpenFlags, journal: &str) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | extra;
         let sql = |error| StoreError::sql(&path, error);
         // Opening a pipe would block.
@@ -94,7 +95,7 @@ impl Store {
         let mut conn = connection(&path, flags).map_err(sql)?;
         conn.busy_timeout(Duration::from_secs(BUSY_S)).map_err(sql)?;
         check_version(&conn, &path)?;
-        use_wal(&conn).map_err(sql)?;
+        set_journal(&conn, journal).map_err(sql)?;
         // A migration that rebuilds a table drops the old one, which must not cascade to its children.
         conn.pragma_update(None, "foreign_keys", false).map_err(sql)?;
         migrate(&mut conn, MIGRATIONS).map_err(sql)?;
@@ -231,18 +232,24 @@ fn refuse_file(runs: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Write-ahead log: readers and the writer do not block each other. The setting is stored in the file.
+/// The journal of the database in a folder: a write-ahead log, with which readers and the writer do not block each other; where several machines
+/// share the folder, a rollback journal, which needs no memory that all processes share.
+fn journal(runs: &Path) -> &'static str {
+    if shared::file_system(runs).is_some() { "delete" } else { "wal" }
+}
+
+/// Sets the journal. The setting is stored in the file.
 ///
 /// Changing it needs exclusive access and ignores the busy timeout, so processes that open a new database at the same time take turns
 /// here.
-fn use_wal(conn: &Connection) -> rusqlite::Result<()> {
+fn set_journal(conn: &Connection, journal: &str) -> rusqlite::Result<()> {
     let deadline = Instant::now() + Duration::from_secs(BUSY_S);
     loop {
         let mode: String = conn.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
-        if mode == "wal" {
+        if mode == journal {
             return Ok(());
         }
-        match conn.pragma_update_and_check(None, "journal_mode", "wal", |_| Ok(())) {
+        match conn.pragma_update_and_check(None, "journal_mode", journal, |_| Ok(())) {
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) && Instant::now() < deadline => {
                 thread::sleep(Duration::from_millis(10));
             }
@@ -293,6 +300,22 @@ mod tests {
         assert_eq!(pragma("busy_timeout"), 30_000);
         let mode: String = store.conn.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
         assert_eq!(mode, "wal");
+    }
+
+    /// SQLite keeps the setting in bytes 18 and 19 of the file: 2 with a write-ahead log, 1 without.
+    #[test]
+    fn a_folder_that_machines_share_has_no_log() {
+        let folder = folder();
+        let path = folder.path().join(FILE);
+        let mut number = 0;
+        let mut kept = |journal: &str| {
+            let mut store = Store::connect(path.clone(), OpenFlags::SQLITE_OPEN_CREATE, journal).expect("a database");
+            number += 1;
+            register(&mut store, &number.to_string(), "n");
+            let (bytes, runs) = (fs::read(&path).expect("its file"), store.runs().expect("runs").len());
+            (bytes[18], log_of(&path).exists(), runs)
+        };
+        assert_eq!(["delete", "wal", "delete"].map(&mut kept), [(1, false, 1), (2, true, 2), (1, false, 3)]);
     }
 
     /// A database of version 1, as the first release left it, is read with all its data.

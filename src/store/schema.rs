@@ -27,6 +27,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/017.sql"),
     include_str!("migrations/018.sql"),
     include_str!("migrations/019.sql"),
+    include_str!("migrations/020.sql"),
 ];
 
 /// The number of applied migrations.
@@ -35,7 +36,7 @@ pub(super) fn version(conn: &Connection) -> rusqlite::Result<i64> {
 }
 
 /// All tables of taper's database.
-pub(super) const TABLES: [&str; 16] = [
+pub(super) const TABLES: [&str; 18] = [
     "audits",
     "evals",
     "experiment_runs",
@@ -51,6 +52,8 @@ pub(super) const TABLES: [&str; 16] = [
     "runs",
     "settings",
     "steps",
+    "submission_elements",
+    "submissions",
     "warnings",
 ];
 

@@ -132,35 +132,18 @@ impl Store {
 
     /// Stores the settings that a run is trained with from now on.
     pub fn train_with(&mut self, key: &str, config: &RunConfig) -> Result<(), StoreError> {
-        self.write_run(key, |tx| {
-            tx.execute("UPDATE runs SET config = ?2 WHERE key = ?1", params![key, Json(config)]).map(drop)
-        })
+        self.write_run(key, |tx| set_config(tx, key, config))
     }
 
     /// Marks a run as running, from the step `resumed_from` of its checkpoint or from the beginning. Later steps stay until they are trained
     /// again.
     pub fn start(&mut self, key: &str, environment: &Environment, resumed_from: Option<u64>) -> Result<(), StoreError> {
-        self.write_run(key, |tx| {
-            tx.execute(
-                "UPDATE runs SET state = ?2, failure = NULL, message = NULL, environment = ?3, at_step = ?4,
-                     checkpoint_step = ?5, started_at = coalesce(started_at, ?6), finished_at = NULL
-                 WHERE key = ?1",
-                params![
-                    key,
-                    Tag(RunState::Running),
-                    Json(environment),
-                    Count(resumed_from.unwrap_or(0)),
-                    resumed_from.map(Count),
-                    unix_time(),
-                ],
-            )?;
-            Ok(())
-        })
+        self.write_run(key, |tx| set_started(tx, key, environment, (resumed_from, unix_time())))
     }
 
     /// Stores events of a run, in one transaction: all of them or, on error, none.
     pub fn append(&mut self, key: &str, events: &[Event]) -> Result<(), StoreError> {
-        self.write_run(key, |tx| events.iter().try_for_each(|event| append_event(tx, key, event)))
+        self.write_run(key, |tx| events.iter().try_for_each(|event| append_event(tx, key, event, unix_time())))
     }
 
     /// Sets a run's state directly, if it ends without an event.
@@ -171,7 +154,7 @@ impl Store {
         failure: Option<FailureKind>,
         message: Option<&str>,
     ) -> Result<(), StoreError> {
-        self.write_run(key, |tx| set_state(tx, key, state, failure, message))
+        self.write_run(key, |tx| set_state(tx, key, (state, failure, message), unix_time()))
     }
 
     /// Marks as interrupted every running run whose owner is gone, according to `is_alive`. Returns their keys, oldest first.
@@ -185,7 +168,7 @@ impl Store {
             let dead: Vec<String> = running(tx)?.into_iter().filter(|key| !is_alive(key)).collect();
             for key in &dead {
                 let message = "its process ended without reporting why";
-                set_state(tx, key, RunState::Interrupted, None, Some(message))?;
+                set_state(tx, key, (RunState::Interrupted, None, Some(message)), unix_time())?;
             }
             Ok(dead)
         })
@@ -204,7 +187,7 @@ impl Store {
     }
 
     /// [`Store::write`] for a run that must be registered.
-    fn write_run(
+    pub(super) fn write_run(
         &mut self,
         key: &str,
         f: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<()>,
@@ -225,7 +208,37 @@ fn running(conn: &Connection) -> rusqlite::Result<Vec<String>> {
     statement.query_map([Tag(RunState::Running)], |row| row.get(0))?.collect()
 }
 
-fn append_event(tx: &Transaction<'_>, key: &str, event: &Event) -> rusqlite::Result<()> {
+/// Stores the settings that a run is trained with.
+pub(super) fn set_config(tx: &Transaction<'_>, key: &str, config: &RunConfig) -> rusqlite::Result<()> {
+    tx.execute("UPDATE runs SET config = ?2 WHERE key = ?1", params![key, Json(config)]).map(drop)
+}
+
+/// Marks a run as running since a Unix time.
+pub(super) fn set_started(
+    tx: &Transaction<'_>,
+    key: &str,
+    environment: &Environment,
+    (resumed_from, at): (Option<u64>, f64),
+) -> rusqlite::Result<()> {
+    tx.execute(
+        "UPDATE runs SET state = ?2, failure = NULL, message = NULL, environment = ?3, at_step = ?4,
+             checkpoint_step = ?5, started_at = coalesce(started_at, ?6), finished_at = NULL
+         WHERE key = ?1",
+        params![
+            key,
+            Tag(RunState::Running),
+            Json(environment),
+            Count(resumed_from.unwrap_or(0)),
+            resumed_from.map(Count),
+            at,
+        ],
+    )
+    .map(drop)
+}
+
+/// Stores an event that was reported at a Unix time.
+pub(super) fn append_event(tx: &Transaction<'_>, key: &str, event: &Event, at: f64) -> rusqlite::Result<()> {
+    let end = |state, failure, message| set_state(tx, key, (state, failure, message), at);
     match event {
         Event::RunStarted { total_steps, steps_per_epoch, resumed_from, rows, parameters, train_labels } => {
             tx.prepare_cached(
@@ -246,13 +259,13 @@ fn append_event(tx: &Transaction<'_>, key: &str, event: &Event) -> rusqlite::Res
         }
         Event::Note { message } => {
             tx.prepare_cached("INSERT OR IGNORE INTO notes (run, message, at) VALUES (?1, ?2, ?3)")?
-                .execute(params![key, message, unix_time()])?;
+                .execute(params![key, message, at])?;
         }
         Event::Warned(warning) => {
             tx.prepare_cached("INSERT OR IGNORE INTO warnings (run, kind, message, lines) VALUES (?1, ?2, ?3, ?4)")?
                 .execute(params![key, Tag(warning.kind), warning.message, Json(&warning.lines)])?;
         }
-        Event::StepCompleted(step) => insert_step(tx, key, step)?,
+        Event::StepCompleted(step) => insert_steps(tx, key, &[step])?,
         Event::EvalCompleted { when, step, epoch, split, metrics, elapsed_s } => {
             insert_eval(tx, key, (*when, *step, *epoch, *split), metrics, *elapsed_s)?;
         }
@@ -286,11 +299,11 @@ fn append_event(tx: &Transaction<'_>, key: &str, event: &Event) -> rusqlite::Res
         }
         Event::ModelKept { files } => insert_kept_files(tx, key, files)?,
         Event::RunFinished(outcome) => match outcome {
-            Outcome::Completed => set_state(tx, key, RunState::Completed, None, None)?,
-            Outcome::Interrupted | Outcome::Retried => set_state(tx, key, RunState::Interrupted, None, None)?,
+            Outcome::Completed => end(RunState::Completed, None, None)?,
+            Outcome::Interrupted | Outcome::Retried => end(RunState::Interrupted, None, None)?,
             Outcome::Paused { step } => {
                 let message = format!("at step {} for the runs it is compared with", count(*step));
-                set_state(tx, key, RunState::Interrupted, None, Some(&message))?;
+                end(RunState::Interrupted, None, Some(&message))?;
                 tx.execute("UPDATE runs SET waits_at = ?2 WHERE key = ?1", params![key, Count(*step)])?;
             }
             Outcome::Pruned { reason } => {
@@ -300,46 +313,52 @@ fn append_event(tx: &Transaction<'_>, key: &str, event: &Event) -> rusqlite::Res
                     })
                     .optional()?
                     .flatten();
-                set_state(tx, key, RunState::Pruned, None, Some(reason))?;
+                end(RunState::Pruned, None, Some(reason))?;
                 // A run that waited trained until it was held, not until its sweep decided.
                 if let Some(stopped) = stopped {
                     tx.execute("UPDATE runs SET finished_at = ?2 WHERE key = ?1", params![key, stopped])?;
                 }
             }
-            Outcome::Failed { kind, message } => set_state(tx, key, RunState::Failed, Some(*kind), Some(message))?,
+            Outcome::Failed { kind, message } => end(RunState::Failed, Some(*kind), Some(message))?,
         },
         Event::EvalProgress { .. } | Event::CheckpointStarted { .. } => {}
     }
     Ok(())
 }
 
-fn insert_step(tx: &Transaction<'_>, key: &str, s: &StepCompleted) -> rusqlite::Result<()> {
-    let row = params![
-        key,
-        Count(s.step),
-        s.epoch,
-        Real(s.loss),
-        Real(s.lr),
-        Real(s.grad_norm),
-        Count(s.tokens),
-        Real(s.elapsed_s)
-    ];
+/// Stores steps of a run, in their order.
+pub(super) fn insert_steps(tx: &Transaction<'_>, key: &str, steps: &[&StepCompleted]) -> rusqlite::Result<()> {
+    let Some(last) = steps.last() else { return Ok(()) };
     // Two statements instead of one upsert: only the first tells whether a row was added.
-    let new = tx
-        .prepare_cached(
-            "INSERT INTO steps (run, step, epoch, loss, lr, grad_norm, tokens, elapsed_s)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
-        )?
-        .execute(row)?;
-    if new == 0 {
-        tx.prepare_cached(
-            "UPDATE steps SET epoch = ?3, loss = ?4, lr = ?5, grad_norm = ?6, tokens = ?7, elapsed_s = ?8
-             WHERE run = ?1 AND step = ?2",
-        )?
-        .execute(row)?;
+    let mut insert = tx.prepare_cached(
+        "INSERT INTO steps (run, step, epoch, loss, lr, grad_norm, tokens, elapsed_s)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
+    )?;
+    let mut new = 0;
+    for s in steps {
+        let row = params![
+            key,
+            Count(s.step),
+            s.epoch,
+            Real(s.loss),
+            Real(s.lr),
+            Real(s.grad_norm),
+            Count(s.tokens),
+            Real(s.elapsed_s)
+        ];
+        match insert.execute(row)? {
+            0 => {
+                tx.prepare_cached(
+                    "UPDATE steps SET epoch = ?3, loss = ?4, lr = ?5, grad_norm = ?6, tokens = ?7, elapsed_s = ?8
+                     WHERE run = ?1 AND step = ?2",
+                )?
+                .execute(row)?;
+            }
+            added => new += added,
+        }
     }
     tx.prepare_cached("UPDATE runs SET steps = steps + ?2, at_step = ?3, last_loss = ?4 WHERE key = ?1")?
-        .execute(params![key, Count(new as u64), Count(s.step), Real(s.loss)])?;
+        .execute(params![key, Count(new as u64), Count(last.step), Real(last.loss)])?;
     Ok(())
 }
 
@@ -447,14 +466,13 @@ fn insert_kept_files(tx: &Transaction<'_>, key: &str, files: &[KeptFile]) -> rus
 fn set_state(
     tx: &Transaction<'_>,
     key: &str,
-    state: RunState,
-    failure: Option<FailureKind>,
-    message: Option<&str>,
+    (state, failure, message): (RunState, Option<FailureKind>, Option<&str>),
+    at: f64,
 ) -> rusqlite::Result<()> {
     let ended = !matches!(state, RunState::Pending | RunState::Running);
     tx.execute(
         "UPDATE runs SET state = ?2, failure = ?3, message = ?4, finished_at = ?5, waits_at = NULL WHERE key = ?1",
-        params![key, Tag(state), failure.map(Tag), message, ended.then(unix_time)],
+        params![key, Tag(state), failure.map(Tag), message, ended.then_some(at)],
     )?;
     if state == RunState::Completed {
         trim(tx, key)?;

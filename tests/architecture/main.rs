@@ -17,14 +17,16 @@ use code::{Code, starts_with};
 use functions::functions;
 
 /// Top module → top modules that it is allowed to import, besides its own and [`FOR_ALL`].
-const ALLOWED_IMPORTS: [(&str, &[&str]); 25] = [
+const ALLOWED_IMPORTS: [(&str, &[&str]); 26] = [
     ("format", &[]),
     ("random", &[]),
     ("regular", &[]),
     ("warning", &[]),
     ("sniff", &[]),
     ("source", &[]),
-    ("spec", &["source", "metrics", "task"]),
+    // Slurm's commands.
+    ("cluster", &[]),
+    ("spec", &["source", "metrics", "task", "cluster"]),
     ("plan", &["source", "spec", "metrics", "task"]),
     ("assets", &["source", "plan"]),
     ("data", &["event", "plan", "task"]),
@@ -43,12 +45,15 @@ const ALLOWED_IMPORTS: [(&str, &[&str]); 25] = [
         "execute",
         &[
             "source", "plan", "event", "metrics", "task", "assets", "data", "kernels", "model", "engine", "train",
-            "store", "observe",
+            "store", "observe", "cluster",
         ],
     ),
     ("export", &["execute"]),
     // A spec from its file to its results.
-    ("experiment", &["spec", "plan", "event", "metrics", "assets", "data", "model", "store", "observe", "execute"]),
+    (
+        "experiment",
+        &["spec", "plan", "event", "metrics", "assets", "data", "model", "store", "observe", "execute", "cluster"],
+    ),
     ("report", &["store", "stats", "event", "metrics", "task", "plan"]),
     // Arguments and exit codes: everything.
     ("cli", &["*"]),

@@ -4,9 +4,13 @@
 //! that it starts.
 
 mod cli;
+#[cfg(target_os = "linux")]
+mod cluster;
 mod data;
 mod data_sets;
 mod docs;
+#[cfg(target_os = "linux")]
+mod element;
 mod example;
 mod folds;
 mod fuzzing;

@@ -7,6 +7,7 @@ mod layers;
 mod points;
 mod search;
 mod sizes;
+mod slurm;
 mod table;
 mod targets;
 

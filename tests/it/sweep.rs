@@ -5,6 +5,7 @@
 mod decide;
 mod disk;
 mod lost;
+mod signal;
 mod torture;
 mod twelve;
 mod workers;

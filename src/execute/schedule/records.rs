@@ -29,7 +29,7 @@ pub(in crate::execute) struct Records<'a> {
 }
 
 /// What is left to do for a run.
-pub(super) enum Todo {
+pub(in crate::execute) enum Todo {
     /// Train it, from its checkpoint if these measurements are enough for that.
     Train(StoredProgress),
     /// It is completed: score its new probe sentences.
@@ -83,13 +83,7 @@ impl<'a> Records<'a> {
 
     /// How a run computes its batches.
     pub(super) fn batch(&self, run: usize) -> Result<Batch, ExecuteError> {
-        let run = &self.runs[run];
-        let train = &run.config.train;
-        Ok(Batch {
-            micro_batch_tokens: train.micro_batch_tokens,
-            largest_part: largest_part(train, &run.tokens.windows(&run.splits.train), &run.tokens)?,
-            rows: train.batch_size * train.gradient_accumulation_steps,
-        })
+        batch_of(&self.runs[run])
     }
 
     /// Takes the run's lock; `None` if another process holds it.
@@ -166,7 +160,7 @@ impl<'a> Records<'a> {
 
     /// What is left to do for a run whose lock the caller holds. Removes a checkpoint that would give a wrong result, and reports why a completed
     /// run is trained again.
-    pub(super) fn todo(&mut self, run: usize, record: &RunRecord) -> Result<Todo, ExecuteError> {
+    pub(in crate::execute) fn todo(&mut self, run: usize, record: &RunRecord) -> Result<Todo, ExecuteError> {
         let (position, run) = (run, &self.runs[run]);
         let (runs, retry) = (self.options.runs, self.options.retry);
         let folder = RunFolder::new(runs, &run.key);
@@ -240,4 +234,14 @@ impl<'a> Records<'a> {
             }
         }))
     }
+}
+
+/// How a run computes its batches.
+pub(in crate::execute) fn batch_of(run: &Prepared) -> Result<Batch, ExecuteError> {
+    let train = &run.config.train;
+    Ok(Batch {
+        micro_batch_tokens: train.micro_batch_tokens,
+        largest_part: largest_part(train, &run.tokens.windows(&run.splits.train), &run.tokens)?,
+        rows: train.batch_size * train.gradient_accumulation_steps,
+    })
 }

@@ -7,14 +7,14 @@ const LEAST_MICRO_BATCH: usize = 64;
 
 /// How often a run is tried again.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct RetryPolicy {
+pub(in crate::execute) struct RetryPolicy {
     /// Number of retries after a crash of its worker.
     pub retries: u32,
 }
 
 /// How a run failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Failure {
+pub(in crate::execute) enum Failure {
     /// Memory ran out on this device while other runs used it. This happens once for each run: then it gets the device alone.
     OutOfMemoryBesideOthers(DeviceChoice),
     /// Memory ran out without other runs on the device.
@@ -27,7 +27,7 @@ pub(super) enum Failure {
 
 /// How a run computes its batches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Batch {
+pub(in crate::execute) struct Batch {
     /// `train.micro_batch_tokens`.
     pub micro_batch_tokens: usize,
     /// Number of tokens of the largest part into which this cuts its batches.
@@ -38,7 +38,7 @@ pub(super) struct Batch {
 
 /// The earlier attempts at a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Attempts {
+pub(in crate::execute) struct Attempts {
     /// Number of retries after crashes of its worker.
     pub crashes: u32,
     /// Replaces `train.micro_batch_tokens` after memory ran out.
@@ -47,7 +47,7 @@ pub(super) struct Attempts {
 
 /// The decision to try a run again at once.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Retry {
+pub(in crate::execute) struct Retry {
     /// Its attempts, including the next one.
     pub attempts: Attempts,
     /// The message for the user.

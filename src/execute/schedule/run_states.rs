@@ -36,7 +36,7 @@ pub(super) enum Then {
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
+pub(in crate::execute) enum End {
     /// Completed in this call.
     Completed,
     /// Was completed before this command.
@@ -57,6 +57,17 @@ pub(super) enum End {
     Stopped,
     /// Ended in an earlier call of the same command.
     InEarlierCall { diverged: bool, pruned: bool },
+}
+
+impl End {
+    /// Why a run that has ended so is not trained.
+    pub(in crate::execute) fn why_left_out(self) -> &'static str {
+        match self {
+            Self::DivergedBefore => "diverged before and was skipped; --retry runs it again",
+            Self::PrunedBefore => "pruned before and was skipped; --retry runs it to its end",
+            _ => "completed before",
+        }
+    }
 }
 
 /// The states of all runs of a command, by their index in the plan.

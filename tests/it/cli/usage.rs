@@ -14,7 +14,7 @@ fn commands_of_other_tools_say_which_one_does_that_here() {
     for (word, command) in [
         ("best", "taper list NAME --leaderboard"),
         ("diff", "taper compare A B"),
-        ("logs", "taper show RUN"),
+        ("metrics", "taper show RUN"),
         ("train", "taper run SPEC"),
         ("resume", "taper run SPEC"),
         ("evaluate", "taper eval RUN"),

@@ -1,0 +1,106 @@
+//! `taper cancel`
+
+use std::{collections::BTreeMap, process::ExitCode};
+
+use anyhow::{Result, anyhow};
+use clap::Args;
+use serde_json::json;
+use taper::{
+    cluster::{ElementId, Slurm},
+    execute::SubmissionFolder,
+    experiment::{Job, jobs},
+    format::{self, counted},
+    store::Store,
+};
+
+use super::{Global, Unusable, common, output::Output};
+
+/// Cancel the jobs of runs that were submitted to a cluster.
+#[derive(Args)]
+#[command(after_help = "A run that is training writes a checkpoint first, and continues from it when it is submitted \
+    again.\n\nExamples:\n  taper cancel waimai\n  taper cancel 3f2a 77c1")]
+pub struct Cancel {
+    /// Runs whose jobs to cancel: an experiment (name or spec file) with all of its runs, keys of runs, prefixes of their
+    /// keys, or their names.
+    #[arg(value_name = "NAME|RUN", required = true)]
+    wanted: Vec<String>,
+}
+
+/// A job of the cluster, with all runs that it has yet to train.
+struct Shared {
+    submission: u64,
+    element: u64,
+    runs: Vec<String>,
+    was: String,
+}
+
+impl Cancel {
+    /// Cancels.
+    pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
+        let store = common::open_existing(global)?;
+        let wanted = self.runs(&store)?;
+        let waiting =
+            store.submitted(None)?.into_iter().filter(|run| run.array_job.is_some() && run.collected_at.is_none());
+        let slurm = Slurm::find().map_err(|e| Unusable(e.into()))?;
+        let all = jobs(&slurm, waiting.collect(), &store.submissions()?)?;
+        let found = shared(all, &wanted);
+        for (id, job) in &found {
+            let others: Vec<&str> =
+                job.runs.iter().filter(|key| !wanted.contains(key)).map(|key| format::short(key)).collect();
+            if !others.is_empty() {
+                let many = counted(others.len() as u64, "other run");
+                let why = format!("the job {id} also trains {many}: {}", others.join(", "));
+                return Err(Unusable(anyhow!("{why}; give their keys too, or the experiment")).into());
+            }
+        }
+        for job in found.values() {
+            // Otherwise it would be queued again if its time is up at this moment.
+            SubmissionFolder::new(&global.runs, job.submission).order_to_stop(job.element)?;
+        }
+        let ids: Vec<ElementId> = found.keys().copied().collect();
+        slurm.cancel(&ids)?;
+        if out.json {
+            let cancelled =
+                found.iter().map(|(id, job)| json!({ "job": id.to_string(), "was": job.was, "runs": job.runs }));
+            out.document(&cancelled.collect::<Vec<_>>())?;
+        } else if ids.is_empty() {
+            out.line("nothing to cancel: no job of these runs waits or runs")?;
+        } else if !global.quiet {
+            for (id, job) in &found {
+                let runs: Vec<&str> = job.runs.iter().map(|key| format::short(key)).collect();
+                out.wrapped(&format!("cancelled {id} ({}): {}", job.was, runs.join(", ")))?;
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+
+    /// The keys of the runs.
+    fn runs(&self, store: &Store) -> Result<Vec<String>> {
+        let mut keys = Vec::new();
+        for wanted in &self.wanted {
+            match common::is_there(store, wanted)? {
+                true => {
+                    let runs = store.runs_ever_of(&common::experiment(store, wanted)?)?;
+                    keys.extend(runs.into_iter().map(|run| run.key));
+                }
+                false => keys.push(store.find_surely(wanted)?.key),
+            }
+        }
+        Ok(keys)
+    }
+}
+
+/// The jobs that wait or run for at least one of the runs.
+fn shared(all: Vec<Job>, wanted: &[String]) -> BTreeMap<ElementId, Shared> {
+    let mut found: BTreeMap<ElementId, Shared> = BTreeMap::new();
+    for job in all {
+        let (Some(id), Some(cluster)) = (job.id(), job.cluster.as_ref().filter(|_| job.is_underway())) else {
+            continue;
+        };
+        let (submission, element) = (job.run.submission, job.run.element);
+        let new = || Shared { submission, element, runs: Vec::new(), was: cluster.described() };
+        found.entry(id).or_insert_with(new).runs.push(job.run.run);
+    }
+    found.retain(|_, job| job.runs.iter().any(|key| wanted.contains(key)));
+    found
+}

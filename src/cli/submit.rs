@@ -1,0 +1,316 @@
+//! `taper submit`
+
+use std::{collections::HashSet, fs, ops::Range, process::ExitCode};
+
+use anyhow::{Result, anyhow};
+use clap::Args;
+use serde_json::json;
+use taper::{
+    cluster::{Script, Slurm, SlurmSettings, quoted},
+    execute::{DeviceChoice, SubmissionFolder, SubmitOptions, Submitted},
+    experiment::{Job, Planner, Skipped, jobs},
+    format::{self, command::shell_word},
+    store::{RunState, Store, unix_time},
+};
+
+use super::{
+    Global, Unusable, common,
+    common::SpecArgs,
+    output::{self, Output},
+};
+
+/// Train the runs of a spec on a cluster with Slurm: submit a job for each run that is not completed yet, and return.
+#[derive(Args)]
+#[command(after_help = "Options override [slurm] of the spec.\n\nExamples:\n  \
+    taper submit experiments/sweep.toml --partition gpu --gres gpu:1 --time 4:00:00 --dry-run\n  \
+    taper submit experiments/sweep.toml --set 'slurm.setup=[\"module load cuda\"]' --max-parallel 8")]
+pub struct Submit {
+    #[command(flatten)]
+    spec: SpecArgs,
+    /// The partition. Same as --set slurm.partition=…, as the following ones are.
+    #[arg(long, value_name = "NAME")]
+    partition: Option<String>,
+    /// What a job needs besides processors and memory, such as gpu:1.
+    #[arg(long, value_name = "LIST")]
+    gres: Option<String>,
+    /// The time limit of a job, such as 4:00:00. A run that reaches it continues in its next job.
+    #[arg(long, value_name = "TIME")]
+    time: Option<String>,
+    /// Processors of a job, and threads of its run.
+    #[arg(long, value_name = "N")]
+    cpus_per_task: Option<u32>,
+    /// Memory of a job, such as 8G.
+    #[arg(long, value_name = "SIZE")]
+    mem: Option<String>,
+    /// Number of jobs that run at the same time.
+    #[arg(long, value_name = "N")]
+    max_parallel: Option<u32>,
+    /// Number of runs of a job, one after the other: for short runs.
+    #[arg(long, value_name = "N")]
+    runs_per_job: Option<u32>,
+    /// How often to restart a run whose process died.
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    retries: u32,
+    /// Train diverged and pruned runs again.
+    #[arg(long)]
+    retry: bool,
+    /// Show the script of the jobs, and submit nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Submit {
+    /// Submits.
+    pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
+        let slurm = if self.dry_run { None } else { Some(Slurm::find().map_err(|e| Unusable(e.into()))?) };
+        let spec = SpecArgs { sets: self.spec.sets.iter().cloned().chain(self.sets()).collect(), ..self.spec.clone() };
+        // What the machine here can do is not what a node can.
+        let devices = if global.device == DeviceChoice::Auto { Vec::new() } else { vec![global.device] };
+        let mut experiment = spec.open(global, devices, "stopped: nothing was submitted")?;
+        let existing = match Store::is_there(&global.runs) {
+            true => Some(common::open_existing(global)?),
+            false => None,
+        };
+        let bench = experiment.workbench()?;
+        let planner = experiment.plan_with(existing.as_ref(), bench)?;
+        if let Some(why) = decides(planner) {
+            let run = out.command(&format!("taper run {}", shell_word(&self.spec.spec.to_string_lossy())));
+            let why = format!(
+                "{why}: its runs depend on each other's results, so they cannot be submitted together; `{run}` trains them"
+            );
+            return Err(Unusable(anyhow!(why)).into());
+        }
+        let settings = planner.spec.spec().slurm.clone();
+        let name = planner.spec.spec().name.clone();
+        if !out.json {
+            planner.warning_lines().iter().try_for_each(|line| out.wrapped(line))?;
+        }
+        let Some(slurm) = slurm else { return dry_run(planner, existing.as_ref(), &settings, global, out) };
+        let waiting = existing.as_ref().map(|store| underway(&slurm, store)).transpose()?.unwrap_or_default();
+        let command = command_line();
+        let options = SubmitOptions {
+            runs: &global.runs,
+            underway: &waiting,
+            retry: self.retry,
+            retries: self.retries,
+            requeues: settings.requeues,
+            runs_per_element: settings.runs_per_job as usize,
+            command: &command,
+        };
+        let (submitted, left_out) = experiment.write_jobs(&options)?;
+        let mut accepted = Vec::new();
+        let mut refused = None;
+        if let Some(submitted) = &submitted {
+            let mut store = Store::open(&global.runs).map_err(|e| Unusable(e.into()))?;
+            let submission = Submission { slurm: &slurm, settings: &settings, submitted, name: &name, global };
+            refused = submission.submit(&mut store, &mut accepted)?;
+        }
+        let jobs_of = |array: &(u64, Range<u64>)| array.1.end - array.1.start;
+        let jobs: u64 = accepted.iter().map(jobs_of).sum();
+        match out.json {
+            true => out.document(&json!({
+                "submission": submitted.as_ref().filter(|_| jobs > 0).map(|submitted| submitted.number),
+                "folder": submitted.as_ref().filter(|_| jobs > 0).map(|submitted| submitted.folder.path()),
+                "arrays": accepted.iter().map(|(id, elements)| json!({
+                    "job": id, "first_element": elements.start, "elements": elements.end - elements.start,
+                })).collect::<Vec<_>>(),
+                "jobs": jobs,
+                "runs": submitted.iter().flat_map(|s| s.elements.iter().take(jobs as usize)).flatten().collect::<Vec<_>>(),
+                "left_out": left_out.iter().map(|skipped| json!({ "run": skipped.key, "why": skipped.why })).collect::<Vec<_>>(),
+            }))?,
+            false => {
+                say_left_out(&left_out, out)?;
+                if let Some(submitted) = submitted.as_ref().filter(|_| jobs > 0) {
+                    say_submitted(submitted, &accepted, (&name, jobs), out)?;
+                } else if refused.is_none() {
+                    out.line("nothing to submit: all runs are done or under way")?;
+                }
+            }
+        }
+        match (refused, jobs) {
+            (None, _) => Ok(ExitCode::SUCCESS),
+            (Some(e), 0) => Err(Unusable(e.into()).into()),
+            (Some(e), _) => {
+                output::error(&format!(
+                    "error: {e}; {} were accepted: the same command submits the others",
+                    format::counted(jobs, "job")
+                ));
+                Ok(ExitCode::FAILURE)
+            }
+        }
+    }
+
+    /// The options as keys of the spec.
+    fn sets(&self) -> Vec<String> {
+        let texts = [("partition", &self.partition), ("gres", &self.gres), ("time", &self.time), ("mem", &self.mem)];
+        let numbers = [
+            ("cpus_per_task", self.cpus_per_task),
+            ("max_parallel", self.max_parallel),
+            ("runs_per_job", self.runs_per_job),
+        ];
+        let texts =
+            texts.iter().filter_map(|(key, value)| value.as_ref().map(|value| format!("slurm.{key}={value:?}")));
+        let numbers = numbers.iter().filter_map(|(key, value)| value.map(|value| format!("slurm.{key}={value}")));
+        texts.chain(numbers).collect()
+    }
+}
+
+/// Why a sweep's runs depend on each other's results; `None` if they do not.
+fn decides(planner: &Planner) -> Option<&'static str> {
+    let sweep = &planner.spec.spec().sweep;
+    if planner.prunes() {
+        Some("sweep.prune ends trials early")
+    } else if planner.more {
+        Some("sweep.search proposes trials from the results of earlier ones")
+    } else if sweep.max_runs.is_some() || sweep.max_hours.is_some() {
+        Some("sweep.max_runs or sweep.max_hours limits what is trained")
+    } else {
+        None
+    }
+}
+
+/// Keys of the runs whose jobs wait or run.
+fn underway(slurm: &Slurm, store: &Store) -> Result<HashSet<String>> {
+    let mut submitted = store.submitted(None)?;
+    submitted.retain(|run| run.array_job.is_some() && run.collected_at.is_none());
+    if submitted.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let jobs = jobs(slurm, submitted, &store.submissions()?).map_err(|e| Unusable(e.into()))?;
+    Ok(jobs.into_iter().filter(Job::is_underway).map(|job| job.run.run).collect())
+}
+
+/// The command of this process, in shell.
+fn command_line() -> String {
+    let words = std::env::args().skip(1).map(|word| shell_word(&word).to_string());
+    std::iter::once("taper".to_string()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// The script of an array.
+fn script(settings: &SlurmSettings, folder: &SubmissionFolder, global: &Global) -> Result<String> {
+    let absolute = |path: &std::path::Path| Ok::<_, std::io::Error>(std::path::absolute(path)?);
+    let mut words = vec![
+        quoted(&std::env::current_exe()?.to_string_lossy()),
+        "worker".into(),
+        "--element".into(),
+        quoted(&absolute(folder.path())?.to_string_lossy()),
+        "--task".into(),
+        "\"$element\"".into(),
+    ];
+    if global.device != DeviceChoice::Auto {
+        words.extend(["--device".into(), global.device.to_string()]);
+    }
+    words.extend(global.threads.iter().flat_map(|threads| ["--threads".into(), threads.to_string()]));
+    let (logs, here) = (absolute(&folder.logs())?, std::env::current_dir()?);
+    Ok(Script { settings, logs: &logs, folder: &here, command: &words.join(" ") }.array())
+}
+
+fn dry_run(
+    planner: &Planner,
+    store: Option<&Store>,
+    settings: &SlurmSettings,
+    global: &Global,
+    out: &mut Output,
+) -> Result<ExitCode> {
+    let state = |key: &str| {
+        Ok::<_, anyhow::Error>(store.map(|store| store.known(key)).transpose()?.flatten().map(|run| run.state))
+    };
+    let mut open = HashSet::new();
+    for run in &planner.runs {
+        if state(&run.key)? != Some(RunState::Completed) {
+            open.insert(run.key.as_str());
+        }
+    }
+    let (runs, all) = (open.len() as u64, planner.runs.len() as u64);
+    let jobs = runs.div_ceil(settings.runs_per_job.into());
+    let text = script(settings, &SubmissionFolder::next(&global.runs)?, global)?;
+    if out.json {
+        out.document(&json!({ "runs": runs, "jobs": jobs, "script": text }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    out.wrapped(&format!(
+        "would submit {} for {runs} of {}:",
+        format::counted(jobs, "job"),
+        format::counted(all, "run")
+    ))?;
+    text.lines().try_for_each(|line| out.line(line))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A submission whose jobs are written.
+struct Submission<'a> {
+    slurm: &'a Slurm,
+    settings: &'a SlurmSettings,
+    submitted: &'a Submitted,
+    name: &'a str,
+    global: &'a Global,
+}
+
+impl Submission<'_> {
+    /// Submits the elements in arrays as large as the cluster allows; adds each that it accepted, with its id. Returns why it refused one: if it was the first,
+    /// nothing of the submission remains.
+    fn submit(
+        &self,
+        store: &mut Store,
+        accepted: &mut Vec<(u64, Range<u64>)>,
+    ) -> Result<Option<taper::cluster::ClusterError>> {
+        let folder = &self.submitted.folder;
+        let path = folder.path().join("script.sh");
+        fs::write(&path, script(self.settings, folder, self.global)?)?;
+        let logs = std::path::absolute(folder.logs())?;
+        let all = self.submitted.elements.len() as u64;
+        let mut one = || -> std::result::Result<(), taper::cluster::ClusterError> {
+            let most = self.slurm.max_array_size()?.max(1);
+            let mut first = 0;
+            while first < all {
+                let elements = first..(first + most).min(all);
+                let id = self.slurm.submit_part(&path, &elements, self.settings.max_parallel, &logs, self.name)?;
+                first = elements.end;
+                accepted.push((id, elements));
+            }
+            Ok(())
+        };
+        let refused = one().err();
+        let now = unix_time();
+        for (id, elements) in accepted.iter() {
+            store.set_array(self.submitted.number, elements.clone(), (*id, 0), now)?;
+        }
+        if accepted.is_empty() {
+            store.remove_submission(self.submitted.number)?;
+            folder.remove_unless_used()?;
+        }
+        Ok(refused)
+    }
+}
+
+fn say_submitted(
+    submitted: &Submitted,
+    accepted: &[(u64, Range<u64>)],
+    (name, jobs): (&str, u64),
+    out: &mut Output,
+) -> Result<()> {
+    let runs = submitted.elements.iter().take(jobs as usize).map(|keys| keys.len() as u64).sum::<u64>();
+    let ids: Vec<String> = accepted.iter().map(|(id, _)| id.to_string()).collect();
+    let array = format::by_number(accepted.len() as u64, "array", "arrays");
+    out.wrapped(&format!(
+        "submitted {} of {} as {array} {} ({}); the script: {}",
+        format::counted(runs, "run"),
+        format::one_line(name),
+        ids.join(", "),
+        format::counted(jobs, "job"),
+        submitted.folder.path().join("script.sh").display()
+    ))?;
+    let list = out.command(&format!("taper list {}", shell_word(name)));
+    out.wrapped(&format!("next: `{list}` shows the jobs and collects their results"))
+}
+
+fn say_left_out(left_out: &[Skipped], out: &mut Output) -> Result<()> {
+    let mut whys: Vec<(&str, u64)> = Vec::new();
+    for skipped in left_out {
+        match whys.iter_mut().find(|(why, _)| *why == skipped.why) {
+            Some((_, n)) => *n += 1,
+            None => whys.push((&skipped.why, 1)),
+        }
+    }
+    whys.iter().try_for_each(|(why, n)| out.wrapped(&format!("left out {}: {why}", format::counted(*n, "run"))))
+}

@@ -1,0 +1,135 @@
+//! The batch script of a job or of an array.
+
+use std::path::Path;
+
+use super::SlurmSettings;
+
+/// What [`Script::text`] writes.
+#[derive(Debug, Clone)]
+pub struct Script<'a> {
+    /// What the job asks for.
+    pub settings: &'a SlurmSettings,
+    /// The folder that Slurm's output goes to. It must exist before the job starts: Slurm fails a job without a message otherwise.
+    pub logs: &'a Path,
+    /// The folder that it starts in.
+    pub folder: &'a Path,
+    /// The command, in shell: its words are [`quoted`].
+    pub command: &'a str,
+}
+
+impl Script<'_> {
+    /// The script of an array: `command` takes the place of the shell, so that the signal before the time limit reaches it, and can use
+    /// `$element`, the number of the element in the whole submission.
+    pub fn array(&self) -> String {
+        let exec = match &self.settings.wrap {
+            Some(wrap) => format!("exec {wrap} {}", self.command),
+            None => format!("exec {}", self.command),
+        };
+        // `$1` is the first element of this array, where a submission has several.
+        self.text("%a.out", &format!("element=$((${{1:-0}} + SLURM_ARRAY_TASK_ID))\n{exec}\n"))
+    }
+
+    /// The script of a single job that has to live as long as its command does: asked to go before its time is up, it is queued again, up to
+    /// `requeues` times.
+    pub fn single(&self) -> String {
+        let command = match &self.settings.wrap {
+            Some(wrap) => format!("{wrap} {}", self.command),
+            None => self.command.to_string(),
+        };
+        let most = self.settings.requeues;
+        self.text(
+            "%j.out",
+            &format!(
+                "{command} &\npid=$!\ntrap 'asked=1; kill -USR1 \"$pid\"' USR1\ncode=0\nwait \"$pid\" || code=$?\n\
+                 # A signal ends `wait` before the command has ended.\n\
+                 while kill -0 \"$pid\" 2>/dev/null; do code=0; wait \"$pid\" || code=$?; done\n\
+                 if [ -n \"${{asked:-}}\" ] && [ \"${{SLURM_RESTART_COUNT:-0}}\" -lt {most} ]; then\n  \
+                 scontrol requeue \"$SLURM_JOB_ID\"\nfi\nexit \"$code\"\n"
+            ),
+        )
+    }
+
+    fn text(&self, output: &str, rest: &str) -> String {
+        let mut text = String::from("#!/bin/bash\n");
+        let mut option = |line: &str| {
+            text.push_str("#SBATCH ");
+            text.push_str(line);
+            text.push('\n');
+        };
+        // `%` begins a pattern in the name of the output.
+        let logs = self.logs.display().to_string().replace('%', "%%");
+        option(&format!("--output={}", double_quoted(&format!("{logs}/{output}"))));
+        option(&format!("--chdir={}", double_quoted(&self.folder.display().to_string())));
+        // What was printed before a requeue stays.
+        option("--open-mode=append");
+        option(if self.settings.requeues > 0 { "--requeue" } else { "--no-requeue" });
+        option(&format!("--signal=B:USR1@{}", self.settings.signal_seconds));
+        self.settings.options().iter().for_each(|line| option(line));
+        text.push_str("set -e\n");
+        for line in &self.settings.setup {
+            text.push_str(line);
+            text.push('\n');
+        }
+        text.push_str(rest);
+        text
+    }
+}
+
+/// A text as one word of the shell.
+pub fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-./:=,@%+".contains(c);
+    match !text.is_empty() && text.chars().all(plain) {
+        true => text.into(),
+        false => format!("'{}'", text.replace('\'', r"'\''")),
+    }
+}
+
+/// A value of an option in a line of `#SBATCH`.
+fn double_quoted(text: &str) -> String {
+    match text.chars().any(|c| c.is_whitespace() || matches!(c, '"' | '\'' | '\\' | '#')) {
+        true => format!("\"{}\"", text.replace('\\', r"\\").replace('"', "\\\"")),
+        false => text.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_has_what_the_settings_say() {
+        let settings = SlurmSettings {
+            partition: Some("gpu".into()),
+            time: Some("1:00:00".into()),
+            gres: Some("gpu:1".into()),
+            cpus_per_task: Some(4),
+            setup: vec!["module load cuda".into()],
+            wrap: Some("apptainer exec --nv taper.sif".into()),
+            extra: vec!["--constraint=a100".into()],
+            ..SlurmSettings::default()
+        };
+        let command = "/opt/taper worker --task \"$element\"";
+        let script = Script { settings: &settings, logs: Path::new("/r/a b/100%"), folder: Path::new("/w"), command };
+        assert_eq!(
+            script.array(),
+            "#!/bin/bash\n#SBATCH --output=\"/r/a b/100%%/%a.out\"\n#SBATCH --chdir=/w\n#SBATCH --open-mode=append\n\
+             #SBATCH --requeue\n#SBATCH --signal=B:USR1@120\n#SBATCH --partition=gpu\n#SBATCH --time=1:00:00\n\
+             #SBATCH --gres=gpu:1\n#SBATCH --cpus-per-task=4\n#SBATCH --constraint=a100\nset -e\nmodule load cuda\n\
+             element=$((${1:-0} + SLURM_ARRAY_TASK_ID))\n\
+             exec apptainer exec --nv taper.sif /opt/taper worker --task \"$element\"\n"
+        );
+        let single = Script { settings: &settings.without_resources(), ..script }.single();
+        assert!(!single.contains("gres") && !single.contains("cpus-per-task") && single.contains("--partition=gpu"));
+    }
+
+    /// What bash makes of it.
+    #[test]
+    #[cfg(unix)]
+    fn quoted_texts_are_one_word_of_the_shell() {
+        for text in ["", "plain", "a b", "it's", "$HOME `x` \"y\"", "a\\b", "外卖", "*"] {
+            let script = format!("printf %s {}", quoted(text));
+            let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
+            assert_eq!(String::from_utf8(output.stdout).unwrap(), text);
+        }
+    }
+}

@@ -1,0 +1,37 @@
+//! Submits the runs of an experiment to be trained elsewhere.
+
+use super::{Experiment, ExperimentError, runs::register};
+use crate::{
+    execute::{Planning, Skipped, SubmitOptions, Submitted, collect, write_jobs},
+    observe::{Listener, Listeners, Recorder},
+    store::Store,
+};
+
+impl Experiment {
+    /// Plans and registers the runs, and writes the jobs of those that are not done into a new submission's folder, without training them;
+    /// `None` if there are none. Also returns the runs that are left out, with the reasons. What earlier submissions have finished is collected
+    /// first. `options.runs` must be the folder of this experiment.
+    ///
+    /// # Errors
+    /// As [`Self::plan`]; and errors of the store and of files.
+    pub fn write_jobs(
+        &mut self,
+        options: &SubmitOptions,
+    ) -> Result<(Option<Submitted>, Vec<Skipped>), ExperimentError> {
+        let folder = self.options.runs.clone();
+        let mut store = Store::open(&folder).map_err(ExperimentError::NoStore)?;
+        collect(&mut store, &folder)?;
+        if self.planner.is_none() {
+            self.plan()?;
+        }
+        let planner = self.planner.as_mut().expect("planned above");
+        let _planning = Planning::begin(&folder, &planner.spec.spec().name)?;
+        let mut listeners = Listeners::new().with(Recorder::new(Store::open(&folder)?)?);
+        planner.save_lock()?;
+        planner.record_proposals(&mut store)?;
+        register(&mut store, planner)?;
+        let submitted = write_jobs(&mut store, &planner.runs, options, &mut listeners);
+        listeners.finish()?;
+        Ok(submitted?)
+    }
+}

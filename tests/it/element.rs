@@ -1,0 +1,257 @@
+//! Runs that are trained detached from any command, as the elements of a job array are; without a cluster.
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use rusqlite::{Connection, types::Value};
+use taper::{
+    execute::{SubmitOptions, Submitted},
+    experiment::{Experiment, Options},
+};
+
+use crate::support::{Sandbox, tiny_spec, words};
+
+const SPEC: &str = tiny_spec!(
+    "away",
+    r#"test = 0.25
+dev = 0.25
+max_length = 24
+[train]
+epochs = 6
+batch_size = 4
+[checkpoint]
+keep = "best"
+metric = "loss"
+every_steps = 3
+[[probes]]
+text = "味道很好"
+[sweep.axes]
+train.lr = [3e-4, 1e-3, 3e-3]
+"#
+);
+
+/// Long enough to be met under way.
+const LONG: &str = "train.epochs=40";
+
+struct Away {
+    sandbox: Sandbox,
+    sets: Vec<String>,
+}
+
+impl Away {
+    fn new(sets: &[&str]) -> Self {
+        let sandbox = Sandbox::new();
+        sandbox.write_rows();
+        sandbox.write("away.toml", SPEC);
+        // The library does not run in the folder of the test.
+        let source = format!("data.source=path:{}", sandbox.path("rows.csv").display());
+        let sets = std::iter::once(source).chain(sets.iter().map(|set| set.to_string())).collect();
+        Self { sandbox, sets }
+    }
+
+    /// Every row of the same sweep trained by `taper run`.
+    fn trained_here(&self) -> Rows {
+        let mut arguments = vec!["run", "away.toml", "--quiet", "--runs", "here", "--threads", "1"];
+        arguments.extend(self.sets.iter().flat_map(|set| ["--set", set]));
+        self.sandbox.ok(&arguments);
+        rows(&self.sandbox.path("here"))
+    }
+
+    fn submit(&self, runs_per_element: usize) -> Submitted {
+        let runs = self.sandbox.path("runs");
+        let options = Options { runs: runs.clone(), sets: self.sets.clone(), ..Options::default() };
+        let mut experiment = Experiment::open(&self.sandbox.path("away.toml"), options).expect("the spec");
+        let how = SubmitOptions {
+            runs: &runs,
+            underway: &HashSet::new(),
+            retry: false,
+            retries: 2,
+            requeues: 3,
+            runs_per_element,
+            command: "taper submit away.toml",
+        };
+        experiment.write_jobs(&how).expect("jobs").0.expect("runs that are not done")
+    }
+
+    fn start(&self, submitted: &Submitted, element: usize) -> Child {
+        let folder = submitted.folder.path().to_str().expect("UTF-8");
+        let number = element.to_string();
+        let mut command = self.sandbox.command(&["worker", "--element", folder, "--task", &number, "--threads", "1"]);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("taper starts")
+    }
+
+    fn attend(&self, submitted: &Submitted, element: usize) -> Output {
+        self.start(submitted, element).wait_with_output().expect("its end")
+    }
+
+    fn attend_all(&self, submitted: &Submitted) {
+        for element in 0..submitted.elements.len() {
+            let output = self.attend(submitted, element);
+            assert!(output.status.success(), "{}", words(&output));
+        }
+    }
+
+    fn collect(&self) -> String {
+        self.sandbox.ok(&["collect"])
+    }
+
+    fn rows(&self) -> Rows {
+        rows(&self.sandbox.path("runs"))
+    }
+}
+
+/// The rows of all tables about runs, without times and paths.
+pub type Rows = BTreeMap<String, Vec<String>>;
+
+pub fn rows(runs: &Path) -> Rows {
+    let database = Connection::open(runs.join("taper.db")).expect("the database");
+    let tables =
+        ["runs", "steps", "evals", "metrics", "predictions", "predictions_before", "probes", "kept_files", "warnings"];
+    let passed_over =
+        ["id", "at", "created_at", "started_at", "finished_at", "elapsed_s", "environment", "modified_ns"];
+    let read = |table: &str| {
+        let mut statement = database.prepare(&format!("SELECT * FROM {table}")).expect("the table");
+        let names: Vec<String> = statement.column_names().into_iter().map(String::from).collect();
+        let columns: Vec<usize> = (0..names.len()).filter(|i| !passed_over.contains(&names[*i].as_str())).collect();
+        let row = |row: &rusqlite::Row| {
+            let value = |i: &usize| Ok(format!("{}={:?}", names[*i], row.get::<_, Value>(*i)?));
+            Ok(columns.iter().map(value).collect::<rusqlite::Result<Vec<_>>>()?.join("; "))
+        };
+        let mut found: Vec<String> = statement.query_map([], row).expect("rows").map(Result::unwrap).collect();
+        found.sort();
+        found
+    };
+    tables.map(|table| (table.to_string(), read(table))).into()
+}
+
+/// The first difference, so that a failure does not print whole tables.
+pub fn assert_same(left: &Rows, right: &Rows) {
+    for (table, rows) in left {
+        assert_eq!(rows.len(), right[table].len(), "rows of {table}");
+        assert!(!rows.is_empty() || table == "warnings", "{table} is empty");
+        if let Some((one, other)) = rows.iter().zip(&right[table]).find(|(one, other)| one != other) {
+            panic!("{table}:\n{one}\n{other}");
+        }
+    }
+}
+
+fn shards(submitted: &Submitted, ending: &str) -> Vec<PathBuf> {
+    let entries =
+        fs::read_dir(submitted.folder.shards()).expect("the folder").map(|entry| entry.expect("an entry").path());
+    let mut found: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|e| e == ending)).collect();
+    found.sort();
+    found
+}
+
+/// Waits until an element has a checkpoint beyond this step.
+fn wait_for_checkpoint(away: &Away, submitted: &Submitted, element: usize, child: &mut Child) {
+    let begin = Instant::now();
+    let state = away.sandbox.folder(&submitted.elements[element][0]).join("state.previous.safetensors");
+    while !state.exists() {
+        assert!(child.try_wait().expect("its state").is_none(), "it ended before its second checkpoint");
+        assert!(begin.elapsed() < Duration::from_secs(60), "no checkpoint");
+        thread::sleep(Duration::from_millis(2));
+    }
+}
+
+fn send(signal: &str, process: &Child) {
+    assert!(Command::new("kill").args([signal, &process.id().to_string()]).status().expect("kill").success());
+}
+
+#[test]
+fn a_sweep_trained_away_gives_the_rows_of_one_trained_here() {
+    let away = Away::new(&[]);
+    let submitted = away.submit(1);
+    assert_eq!(submitted.elements.len(), 3);
+    assert_eq!(away.collect(), "nothing to collect\n");
+    away.attend_all(&submitted);
+    assert_eq!(shards(&submitted, "shard").len(), 3);
+    let said = away.collect();
+    assert_eq!(said.matches("collected: completed").count(), 3, "{said}");
+    let rows = away.rows();
+    assert_same(&rows, &away.trained_here());
+    assert_eq!((away.collect().as_str(), shards(&submitted, "shard").len()), ("nothing to collect\n", 0));
+    assert_same(&rows, &away.rows());
+    // An element that a cluster starts once more has nothing to do, and a command neither.
+    away.attend_all(&submitted);
+    assert_eq!(away.collect(), "nothing to collect\n");
+    let sets: Vec<&str> = away.sets.iter().flat_map(|set| ["--set", set]).collect();
+    away.sandbox.ok(&[&["run", "away.toml", "--quiet"], &sets[..]].concat());
+    assert_same(&rows, &away.rows());
+}
+
+#[test]
+fn several_runs_share_an_element_and_list_collects() {
+    let away = Away::new(&[]);
+    let submitted = away.submit(2);
+    assert_eq!(submitted.elements.iter().map(Vec::len).collect::<Vec<_>>(), [2, 1]);
+    away.attend_all(&submitted);
+    let listed = away.sandbox.json(&["list"]);
+    assert!(listed.as_array().expect("runs").iter().all(|run| run["state"] == "completed"), "{listed}");
+    assert_same(&away.rows(), &away.trained_here());
+}
+
+#[test]
+fn an_element_that_was_killed_goes_on_and_nothing_is_doubled() {
+    let away = Away::new(&["sweep.axes.train.lr=[1e-3]", LONG]);
+    let submitted = away.submit(1);
+    for _ in 0..2 {
+        let mut element = away.start(&submitted, 0);
+        wait_for_checkpoint(&away, &submitted, 0, &mut element);
+        element.kill().expect("kill -9");
+        element.wait().expect("its end");
+        assert_eq!(away.collect(), "nothing to collect\n", "a shard whose run is not done is left");
+        let [part] = &shards(&submitted, "part")[..] else { panic!("no shard") };
+        // As a machine that loses its power leaves it.
+        fs::File::options().append(true).open(part).expect("the shard").write_all(&[7; 99]).expect("written");
+        let previous = away.sandbox.folder(&submitted.elements[0][0]).join("state.previous.safetensors");
+        fs::remove_file(previous).expect("a checkpoint");
+    }
+    let output = away.attend(&submitted, 0);
+    let said = words(&output);
+    assert!(output.status.success() && said.contains("lr=1e-3: resumes at step "), "{said}");
+    assert!(away.collect().contains("collected: completed"));
+    assert_same(&away.rows(), &away.trained_here());
+}
+
+#[test]
+fn an_element_that_is_signalled_writes_a_checkpoint_and_goes() {
+    let away = Away::new(&["sweep.axes.train.lr=[1e-3]", LONG]);
+    let submitted = away.submit(1);
+    let mut element = away.start(&submitted, 0);
+    wait_for_checkpoint(&away, &submitted, 0, &mut element);
+    (0..2).for_each(|_| send("-USR1", &element));
+    let output = element.wait_with_output().expect("its end");
+    let said = words(&output);
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(said.contains("stopped with a checkpoint; not requeued: it is not a job of Slurm"), "{said}");
+    assert_eq!(away.collect(), "nothing to collect\n");
+    let said = words(&away.attend(&submitted, 0));
+    assert!(said.contains("lr=1e-3: resumes at step ") && said.contains("lr=1e-3: completed"), "{said}");
+    assert!(away.collect().contains("collected: completed"));
+    assert_same(&away.rows(), &away.trained_here());
+}
+
+#[test]
+fn a_damaged_shard_is_named_and_left() {
+    let away = Away::new(&["sweep.axes.train.lr=[1e-3]"]);
+    let submitted = away.submit(1);
+    away.attend_all(&submitted);
+    let [shard] = &shards(&submitted, "shard")[..] else { panic!("no shard") };
+    let bytes = fs::read(shard).expect("the shard");
+    let mut damaged = bytes.clone();
+    damaged[bytes.len() / 2] ^= 1;
+    fs::write(shard, damaged).expect("written");
+    let (code, said) = away.sandbox.says(&["collect"]);
+    assert!(code == 1 && said.contains("damaged: what follows byte"), "{said}");
+    fs::write(shard, bytes).expect("written");
+    assert!(away.collect().contains("collected: completed"));
+    assert_same(&away.rows(), &away.trained_here());
+}
