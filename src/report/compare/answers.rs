@@ -4,7 +4,7 @@ use super::measured::MeasuredSide;
 use crate::{
     event::Split,
     report::{
-        folds::complete,
+        fold_rows::complete,
         input::RunInput,
         same_rows::{are_same, by_row},
     },
