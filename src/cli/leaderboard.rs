@@ -80,18 +80,17 @@ pub fn print_those(
         out.leave_out("intervals");
     }
     if !layout.also && is_also_tested(&shown) {
-        out.leave_out(&format!("test {}", board.metric.name()));
+        out.leave_out(&format!("{} {}", on(&shown), board.metric.name()));
     }
     if !layout.tested && is_tested(board, &shown) {
-        let on = if has_folds(&shown) { OUT_OF_FOLD } else { "test" };
-        out.leave_out(&format!("{on} {}", board.test_metric.name()));
+        out.leave_out(&format!("{} {}", on(&shown), board.test_metric.name()));
     }
     let header: Vec<&str> = ["#"].into_iter().chain(columns.keys.iter().chain(&header).map(String::as_str)).collect();
     let rank = |trial: &Trial| trial.rank.map_or(format::NOTHING.into(), |rank| rank.to_string());
     let rows = shown.iter().zip(columns.values).map(|(trial, values)| {
         [rank(trial)].into_iter().chain(values).chain(layout.row(trial)).collect::<Vec<String>>()
     });
-    let names = |metric: Metric| [metric.name(), metric.info().short].map(|name| format!("test {name}"));
+    let names = |metric: Metric| [metric.name(), metric.info().short].map(|name| format!("{} {name}", on(&shown)));
     let (tested, also) = (names(board.test_metric), names(board.metric));
     let first_left_out =
         [&tested[0], &tested[1], OUT_OF_FOLD, &also[0], &also[1], "seeds", "folds", "runs", "state"].map(AsRef::as_ref);
@@ -199,13 +198,18 @@ fn has_folds(shown: &[&Trial]) -> bool {
     shown.iter().any(|trial| trial.out_of_fold.is_some())
 }
 
+/// What the metrics of these trials beside the one that ranks are measured on.
+fn on(shown: &[&Trial]) -> &'static str {
+    if has_folds(shown) { OUT_OF_FOLD } else { "test" }
+}
+
 /// The heading of the metric on the test rows.
 fn test_heading(shown: &[&Trial], detail: Detail) -> String {
     let metric = shown.first().map_or(Metric::Accuracy, |trial| trial.test.metric);
     match detail {
-        _ if has_folds(shown) => OUT_OF_FOLD.into(),
-        Detail::Full => format!("test {}", metric.name()),
-        _ => format!("test {}", metric.info().short),
+        _ if has_folds(shown) && !is_also_tested(shown) => OUT_OF_FOLD.into(),
+        Detail::Full => format!("{} {}", on(shown), metric.name()),
+        _ => format!("{} {}", on(shown), metric.info().short),
     }
 }
 
@@ -241,7 +245,7 @@ impl Layout<'_> {
         };
         let test = test_heading(self.shown, self.detail);
         let value = format!("{} {metric}", word(&self.board.split));
-        let also = self.also.then(|| format!("test {metric}"));
+        let also = self.also.then(|| format!("{} {metric}", on(self.shown)));
         let seeds = self.seeds.then(|| replicates_of(self.shown)).into_iter();
         seeds.chain([value]).chain(also).chain(self.tested.then_some(test)).chain(["state".to_string()]).collect()
     }
@@ -310,17 +314,16 @@ fn footnotes(shown: &[&Trial], metric: Metric, (also, tested): (bool, bool), int
     let folds = has_folds(shown);
     let means: Vec<(Metric, Mean)> = shown
         .iter()
-        .flat_map(|trial| [value(trial), also_mean(trial), test(trial).filter(|_| !folds)])
+        .flat_map(|trial| [value(trial), also_mean(trial).filter(|_| !folds), test(trial).filter(|_| !folds)])
         .flatten()
         .collect();
     let of = |means: &[(Metric, Mean)], replicate| {
         interval_notes(means.iter().map(|(metric, mean)| (*metric, mean)), replicate)
     };
     let mut notes = of(&means, if folds { "fold" } else { replicates(shown.iter().copied()) });
-    if folds {
-        let metric = shown.first().map_or(metric, |trial| trial.test.metric);
-        notes.push(WHAT_IS_OUT_OF_FOLD.replace("accuracy", metric.name()));
-        let together: Vec<(Metric, Mean)> = shown.iter().filter_map(test).collect();
+    if let (true, Some(first)) = (folds, shown.first()) {
+        notes.push(WHAT_IS_OUT_OF_FOLD.replace("accuracy", first.test.metric.name()));
+        let together: Vec<_> = shown.iter().flat_map(|trial| [also_mean(trial), test(trial)]).flatten().collect();
         notes.extend(
             of(&together, "seed").into_iter().map(|note| note.replacen("intervals", "out-of-fold intervals", 1)),
         );
@@ -342,8 +345,7 @@ fn footnotes(shown: &[&Trial], metric: Metric, (also, tested): (bool, bool), int
 }
 
 /// Explains that column.
-const WHAT_IS_OUT_OF_FOLD: &str = "out-of-fold: test accuracy on all folds together, each row predicted once, by the \
-                                   model whose test fold contains it";
+const WHAT_IS_OUT_OF_FOLD: &str = "out-of-fold: test accuracy on all folds together, each row predicted once, by the model whose test fold contains it";
 
 /// The heading of the number of runs of each trial.
 fn replicates_of(shown: &[&Trial]) -> String {

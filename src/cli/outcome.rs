@@ -250,11 +250,11 @@ fn interrupted(runs: &[RunRecord], left_by_budget: bool, out: &mut Output) -> Re
 fn best(store: &Store, board: &report::Leaderboard, runs: &[RunRecord]) -> Result<Vec<String>> {
     let Some(trial) = board.trials.first().filter(|trial| trial.rank == Some(1)) else { return Ok(Vec::new()) };
     let mut value = format!("{} {} {}", word(&board.split), board.metric.name(), cell(trial.value, board.metric, true));
+    let on = if trial.out_of_fold.is_some() { "out-of-fold" } else { "test" };
     if let Some(also) = trial.test_of_rank.filter(|also| also.mean.is_some()) {
-        value += &format!(", test {} {}", also.metric.name(), cell(also.mean, also.metric, true));
+        value += &format!(", {on} {} {}", also.metric.name(), cell(also.mean, also.metric, true));
     }
     if (board.split != Split::Test || trial.out_of_fold.is_some()) && trial.test.mean.is_some() {
-        let on = if trial.out_of_fold.is_some() { "out-of-fold" } else { "test" };
         value += &format!(", {on} {} {}", trial.test.metric.name(), cell(trial.test.mean, trial.test.metric, true));
     }
     if board.is_chosen_on_test() {

@@ -1,7 +1,8 @@
 //! Ranks configurations and runs, and tests whether the best is distinguishable from the next. Pure functions of the input.
 
 use super::{
-    folds::{OutOfFold, as_one, complete, is_measured, mean_over_folds},
+    fold_rows::{FoldRows, complete, is_measured},
+    folds::{OutOfFold, as_one, mean_over_folds},
     input::{ReportInput, RunInput},
     intervals::{Intervals, over_rows},
     leaderboard::{ranked, replicates},
@@ -106,7 +107,8 @@ impl Analysis {
         let intervals: Vec<Intervals> = runs.iter().map(over_rows).collect();
         let records: Vec<(&RunRecord, &[EvalRecord])> = runs.iter().map(|r| (&r.run, &r.evals[..])).collect();
         let missing = Missing::of(&input.experiment, runs.iter().map(|r| r.run.key.as_str()));
-        let (criterion, trials) = ranked(&records, &missing);
+        let rows = input.folds.and(&runs.iter().map(|run| (&run.run, &run.predictions[..])).collect::<Vec<_>>());
+        let (criterion, trials) = ranked(&records, &missing, &rows);
         let replicate = replicates(trials.iter().map(|(_, trial)| trial));
         let score = |run: &RunInput| criterion.mean(&[criterion.measured(&run.run, &run.evals)?]);
         let scores: Vec<Option<RankKey>> = runs.iter().map(|run| score(run).filter(|_| has_result(run))).collect();
@@ -178,7 +180,7 @@ impl Analysis {
             replicate,
             missing,
         };
-        analysis.comparison = analysis.compare(runs);
+        analysis.comparison = analysis.compare(runs, &rows);
         analysis.together = analysis.folds_of_best(runs);
         analysis.with_decision = analysis.decided(runs);
         analysis
@@ -297,7 +299,7 @@ impl Analysis {
         chosen && self.best().is_some_and(|best| runs[best].measured_on() == self.criterion.split)
     }
 
-    fn compare(&self, runs: &[RunInput]) -> Option<Comparison> {
+    fn compare(&self, runs: &[RunInput], rows: &FoldRows) -> Option<Comparison> {
         let mut measured = self.measured();
         let (first, second) = (measured.next()?, measured.next()?);
         let finished = |g: usize| &self.groups[g].finished;
@@ -318,11 +320,8 @@ impl Analysis {
                 });
             }
             let sample = |g: usize| {
-                let of = |set: &Vec<usize>| {
-                    let metrics: Vec<&Metrics> =
-                        set.iter().filter_map(|&i| runs[i].run.final_metrics.as_ref()).collect();
-                    Some(Metrics::pooled(&metrics)?.get(self.terms.first))
-                };
+                let of =
+                    |set: &Vec<usize>| Some(rows.together(set.iter().map(|&i| &runs[i].run))?.get(self.terms.first));
                 Sample::new(&folds(g).iter().filter_map(of).collect::<Vec<_>>())
             };
             let differ = sample(first).zip(sample(second)).and_then(|(a, b)| welch(&a, &b));

@@ -1,10 +1,11 @@
 //! Cross-validation: what the held-out folds of a trial say together. Pure functions of records.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::{
+    fold_rows::{FoldRows, complete, in_order, pooled, result, with_rows},
     input::RunInput,
     means::{Mean, mean, mean_of},
     terms::Terms,
@@ -13,8 +14,8 @@ use crate::report::language::{counted, tr};
 use crate::{
     event::{Split, When},
     format::by_number,
-    metrics::{Metric, Metrics, Scored, Target},
-    store::{EvalRecord, PredictionRecord, RunRecord, RunState},
+    metrics::{Metric, Metrics},
+    store::{EvalRecord, PredictionRecord, RunRecord},
 };
 
 /// The result of a trial in a cross-validation. Each row is predicted once for each seed, by the model whose test fold contains it; a seed
@@ -37,6 +38,8 @@ pub struct OutOfFold {
     pub first: Option<Mean>,
     /// The second metric on all folds together, likewise.
     pub second: Option<Mean>,
+    /// The metric that ranks trials, on all folds together, likewise.
+    pub ranking: (Metric, Option<Mean>),
     /// Mean of the first metric of the single folds.
     pub mean_first: Option<Mean>,
     /// Mean of the second metric of the single folds.
@@ -44,10 +47,11 @@ pub struct OutOfFold {
 }
 
 impl Serialize for OutOfFold {
-    /// The fields of metrics are called after them: `accuracy`, `macro_f1`, `mean_accuracy`, `mean_macro_f1`.
+    /// The fields of metrics are called after them: `accuracy`, `macro_f1`, `mean_accuracy`, `mean_macro_f1`; the metric that ranks, if it is
+    /// neither, `average_precision`.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let [first, second] = self.metrics.map(|metric| metric.info().id);
-        let mut map = serializer.serialize_map(Some(9))?;
+        let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("folds", &self.folds)?;
         map.serialize_entry("seeds", &self.seeds)?;
         map.serialize_entry("complete", &self.complete)?;
@@ -55,6 +59,9 @@ impl Serialize for OutOfFold {
         map.serialize_entry("rows", &self.rows)?;
         map.serialize_entry(first, &self.first)?;
         map.serialize_entry(second, &self.second)?;
+        if !self.metrics.contains(&self.ranking.0) {
+            map.serialize_entry(self.ranking.0.info().id, &self.ranking.1)?;
+        }
         map.serialize_entry(&format!("mean_{first}"), &self.mean_first)?;
         map.serialize_entry(&format!("mean_{second}"), &self.mean_second)?;
         map.end()
@@ -62,12 +69,13 @@ impl Serialize for OutOfFold {
 }
 
 impl OutOfFold {
-    /// The result of the runs of a trial that was planned on all folds, of which `planned` runs were planned; `None` without folds.
-    pub(super) fn of(runs: &[&RunRecord], planned: usize) -> Option<Self> {
+    /// The result of the runs of a trial that was planned on all folds, of which `planned` runs were planned, where `ranking` ranks trials;
+    /// `None` without folds.
+    pub(super) fn of(runs: &[&RunRecord], planned: usize, ranking: Metric, rows: &FoldRows) -> Option<Self> {
         let folds = runs.iter().find_map(|run| run.config.data.fold)?.of() as usize;
         let terms = Terms::of(runs.iter().copied());
         let pooled: Vec<Metrics> =
-            complete(runs).iter().filter_map(|set| pooled(set.iter().map(|&i| runs[i]))).collect();
+            complete(runs).iter().filter_map(|set| rows.together(set.iter().map(|&i| runs[i]))).collect();
         let all: Vec<&Metrics> = pooled.iter().collect();
         let single: Vec<(&RunRecord, &Metrics)> = runs.iter().filter_map(|run| Some((*run, result(run)?))).collect();
         Some(Self {
@@ -79,6 +87,7 @@ impl OutOfFold {
             rows: all.first().map(|metrics| metrics.rows),
             first: mean(&all, terms.first),
             second: mean(&all, terms.second),
+            ranking: (ranking, mean(&all, ranking)),
             mean_first: mean_over_folds(&single, terms.first),
             mean_second: mean_over_folds(&single, terms.second),
         })
@@ -122,74 +131,6 @@ fn of_each_fold(values: impl Iterator<Item = (u32, f64)>) -> Vec<f64> {
     folds.values().map(|values| values.iter().sum::<f64>() / values.len() as f64).collect()
 }
 
-/// The final metrics of a completed run.
-fn result(run: &RunRecord) -> Option<&Metrics> {
-    run.final_metrics.as_ref().filter(|m| run.state == RunState::Completed && is_measured(run, m))
-}
-
-/// Whether an evaluation has a value of the first metric, or at least a loss: of rows without any label, F1 is undefined.
-pub(super) fn is_measured(run: &RunRecord, metrics: &Metrics) -> bool {
-    let terms = Terms::of_run(run);
-    metrics.get(terms.first).is_finite() || !terms.is_single() && metrics.get(Metric::Loss).is_finite()
-}
-
-/// The metrics of all folds of one seed together.
-fn pooled<'a>(runs: impl Iterator<Item = &'a RunRecord>) -> Option<Metrics> {
-    Metrics::pooled(&runs.filter_map(result).collect::<Vec<_>>())
-}
-
-/// The runs of each seed whose folds are all completed, in the order of the folds; seeds in the order of their first run.
-pub(super) fn complete(runs: &[&RunRecord]) -> Vec<Vec<usize>> {
-    let mut seeds: Vec<u64> = Vec::new();
-    let mut sets: BTreeMap<u64, BTreeMap<u32, usize>> = BTreeMap::new();
-    let mut folds = 0;
-    for (i, run) in runs.iter().enumerate() {
-        let Some(fold) = run.config.data.fold.filter(|_| result(run).is_some()) else { continue };
-        folds = fold.of() as usize;
-        let seed = run.config.train.seed;
-        if !seeds.contains(&seed) {
-            seeds.push(seed);
-        }
-        sets.entry(seed).or_default().entry(fold.number()).or_insert(i);
-    }
-    let sets = seeds.into_iter().filter_map(|seed| sets.remove(&seed)).filter(|set| set.len() == folds);
-    sets.map(|set| set.into_values().collect()).collect()
-}
-
-/// Metrics that do not follow from those of the folds.
-const FROM_ROWS: [Metric; 9] = [
-    Metric::CalibrationError,
-    Metric::SamplesPrecision,
-    Metric::SamplesRecall,
-    Metric::RocAuc,
-    Metric::AveragePrecision,
-    Metric::Rmse,
-    Metric::R2,
-    Metric::Pearson,
-    Metric::Spearman,
-];
-
-/// A stored prediction as metrics count it, but for its loss.
-fn scored(p: &PredictionRecord, labels: usize) -> Scored {
-    // Of many labels only the most probable ones are stored.
-    let all: Vec<f32> = p.probabilities.iter().map(|(_, p)| p).collect();
-    let probabilities = if labels > Scored::MOST { Vec::new() } else { all };
-    match (&p.label, &p.predicted) {
-        (Target::Label(label), Target::Label(predicted)) => {
-            Scored::of_label(*label, (*predicted, p.confidence().unwrap_or(0.0)), &probabilities, 0.0)
-        }
-        (Target::Values(values), predicted) => {
-            Scored::Values { values: values.clone(), predicted: predicted.numbers().to_vec(), loss: 0.0 }
-        }
-        (labels, predicted) => Scored::Multi {
-            labels: Arc::new(labels.ids().to_vec()),
-            predicted: predicted.ids().to_vec(),
-            probabilities,
-            loss: 0.0,
-        },
-    }
-}
-
 /// The folds of one seed as if they were one run, whose test rows are those of all of them. Other measurements are those of `model`, one of
 /// these runs.
 pub(super) fn as_one(name: String, runs: &[&RunInput], model: &RunInput) -> Option<RunInput> {
@@ -200,19 +141,8 @@ pub(super) fn as_one(name: String, runs: &[&RunInput], model: &RunInput) -> Opti
     predictions.sort_by_key(|p| p.row);
     one.before = runs.iter().flat_map(|run| &run.before).cloned().collect();
     one.before.sort_by_key(|p| p.row);
-    let mut metrics = pooled(runs.iter().map(|run| &run.run))?;
-    if predictions.len() as u64 == metrics.rows {
-        // Of all folds together this is known from the rows alone.
-        let of_rows = Metrics::new(&model.run.labels, predictions.iter().map(|p| scored(p, model.run.labels.len())));
-        for (metric, value) in of_rows.values().filter(|(metric, _)| FROM_ROWS.contains(metric)) {
-            metrics.set(metric, value);
-        }
-        if metrics.per_class.len() == of_rows.per_class.len() {
-            for (class, of_rows) in metrics.per_class.iter_mut().zip(&of_rows.per_class) {
-                class.average_precision = of_rows.average_precision;
-            }
-        }
-    }
+    let metrics = pooled(runs.iter().map(|run| &run.run))?;
+    let metrics = with_rows(metrics, &model.run.labels, &in_order(predictions.iter()));
     let before: Vec<&Metrics> = runs.iter().filter_map(|run| run.before()).collect();
     if let Some(metrics) = Metrics::pooled(&before).filter(|_| before.len() == runs.len()) {
         let (when, split) = (When::Before, Split::Test);

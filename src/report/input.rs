@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::fold_rows::FoldRows;
 use crate::{
     event::{PredictionBefore, Split, When},
     metrics::Metrics,
@@ -20,6 +21,8 @@ pub struct ReportInput {
     pub experiment: ExperimentRecord,
     /// Its runs, in the plan's order.
     pub runs: Vec<RunInput>,
+    /// What the rows of folds say together, of trials whose predictions are not among these.
+    pub folds: FoldRows,
     /// Whether the texts of rows were left out ([`Self::without_texts`]).
     pub leaves_texts_out: bool,
 }

@@ -3,6 +3,7 @@
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::{
+    fold_rows::FoldRows,
     folds::{OutOfFold, mean_over_folds},
     means::{Mean, mean},
     missing::Missing,
@@ -77,7 +78,7 @@ pub struct Trial {
     /// The first metric of the task on the test split; in a cross-validation on all folds together, once they are completed.
     #[serde(flatten)]
     pub test: Tested,
-    /// The metric that ranks on the test split, if it is another one than that of `test`; not in a cross-validation.
+    /// The metric that ranks on the same rows, if it is another one than that of `test`.
     #[serde(flatten, skip_serializing_if = "Option::is_none")]
     pub test_of_rank: Option<Tested>,
     /// What the held-out folds say together, in a cross-validation.
@@ -154,7 +155,7 @@ pub fn leaderboard_of(
         measured.push((run, store.evals(&run.key)?));
     }
     let runs: Vec<(&RunRecord, &[EvalRecord])> = measured.iter().map(|(run, evals)| (*run, &evals[..])).collect();
-    let mut board = Leaderboard::new(&experiment.name, &runs, &missing);
+    let mut board = Leaderboard::of(&experiment.name, &runs, &missing, &FoldRows::read(store, &runs)?);
     for trial in &mut board.trials {
         trial.warned = trial.runs.iter().filter(|key| warned.contains(*key)).count();
     }
@@ -178,9 +179,14 @@ impl Leaderboard {
         self.split == Split::Test && self.trials.len() > 1
     }
 
-    /// The leaderboard of these runs, given with their evaluations in the plan's order.
+    /// The leaderboard of these runs, given with their evaluations in the plan's order. Of folds, it has what follows from their metrics.
     pub fn new(experiment: &str, runs: &[(&RunRecord, &[EvalRecord])], missing: &Missing) -> Self {
-        let (criterion, trials) = ranked(runs, missing);
+        Self::of(experiment, runs, missing, &FoldRows::default())
+    }
+
+    /// The same with what their rows say of folds.
+    fn of(experiment: &str, runs: &[(&RunRecord, &[EvalRecord])], missing: &Missing, rows: &FoldRows) -> Self {
+        let (criterion, trials) = ranked(runs, missing, rows);
         let trials = trials.into_iter().map(|(_, trial)| trial).collect();
         let (experiment, missing) = (experiment.into(), missing.note("taper run SPEC"));
         let test_metric = Terms::of(runs.iter().map(|(run, _)| *run)).first;
@@ -189,7 +195,11 @@ impl Leaderboard {
 }
 
 /// The trials of these runs, best first, each with the positions of its runs; and the criterion that ranked them.
-pub(super) fn ranked(runs: &[(&RunRecord, &[EvalRecord])], missing: &Missing) -> (Criterion, Vec<(Vec<usize>, Trial)>) {
+pub(super) fn ranked(
+    runs: &[(&RunRecord, &[EvalRecord])],
+    missing: &Missing,
+    rows: &FoldRows,
+) -> (Criterion, Vec<(Vec<usize>, Trial)>) {
     let criterion = Criterion::of(runs);
     let groups = grouped(runs.iter().map(|(run, _)| trial(&run.config)));
     let gone = missing.whole_trials();
@@ -206,7 +216,7 @@ pub(super) fn ranked(runs: &[(&RunRecord, &[EvalRecord])], missing: &Missing) ->
             counted.iter().filter_map(|(run, evals)| criterion.measured(run, evals)).collect();
         let key = criterion.mean(&measured);
         let keys = || members.iter().map(|(run, _)| run.key.as_str());
-        let mut trial = trial_of(&members, missing, criterion.metric, &measured, several);
+        let mut trial = trial_of(&members, (missing, rows), criterion.metric, &measured, several);
         // Its name comes from all its planned runs, including removed ones.
         trial.name = missing.name(keys(), several).unwrap_or(trial.name);
         trial.is_final = has_finished;
@@ -268,7 +278,7 @@ fn further_first(a: &Trial, b: &Trial) -> std::cmp::Ordering {
 
 fn trial_of(
     members: &[(&RunRecord, &[EvalRecord])],
-    missing: &Missing,
+    (missing, rows): (&Missing, &FoldRows),
     metric: Metric,
     chosen: &[&Metrics],
     several: bool,
@@ -278,7 +288,7 @@ fn trial_of(
     let keys = || records.iter().map(|run| run.key.as_str());
     let has_folds = missing.has_folds(keys());
     let missing = missing.beside(keys());
-    let out_of_fold = OutOfFold::of(&records, members.len() + missing).filter(|_| has_folds);
+    let out_of_fold = OutOfFold::of(&records, members.len() + missing, metric, rows).filter(|_| has_folds);
     let tested: Vec<&Metrics> = members
         .iter()
         .filter(|(run, _)| run.config.data.has_test())
@@ -307,8 +317,13 @@ fn trial_of(
         last_step: None,
         steps: 0,
         warned: 0,
-        test_of_rank: (metric != test_metric && !has_folds && !tested.is_empty())
-            .then(|| Tested { metric, mean: mean(&tested, metric) }),
+        test_of_rank: (metric != test_metric && (has_folds || !tested.is_empty())).then(|| Tested {
+            metric,
+            mean: match &out_of_fold {
+                Some(folds) => folds.ranking.1,
+                None => mean(&tested, metric),
+            },
+        }),
         test: Tested {
             metric: test_metric,
             mean: match &out_of_fold {

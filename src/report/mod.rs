@@ -18,6 +18,7 @@ mod decision_tables;
 mod environment;
 mod error;
 mod files;
+mod fold_rows;
 mod folds;
 mod format;
 mod frame;
@@ -52,6 +53,7 @@ mod with_decision;
 mod without_texts;
 
 pub use error::ReportError;
+pub use fold_rows::FoldRows;
 pub use folds::OutOfFold;
 pub use high_loss::{LAST_STEPS, about_result, high_loss};
 pub use index::{IndexBest, IndexEntry, check_index, index, percent_encoded};

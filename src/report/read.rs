@@ -3,6 +3,7 @@
 use super::{
     LAST_STEPS,
     curves::{Chosen, chosen},
+    fold_rows::FoldRows,
     input::{ReportInput, RunInput},
 };
 use crate::store::{EvalRecord, ExperimentRecord, RunRecord, Store, StoreError};
@@ -21,6 +22,7 @@ impl ReportInput {
         }
         let of: Vec<(&RunRecord, &[EvalRecord])> = records.iter().map(|(run, evals)| (run, &evals[..])).collect();
         let Chosen { curves, predictions } = chosen(&experiment, &of);
+        let folds = FoldRows::read(store, &of)?;
         let mut runs = Vec::new();
         for (i, (run, evals)) in records.into_iter().enumerate() {
             let (key, split) = (&run.key, run.measured_on());
@@ -39,7 +41,7 @@ impl ReportInput {
                 run,
             });
         }
-        Ok(Self { experiment, runs, leaves_texts_out: false })
+        Ok(Self { experiment, runs, folds, leaves_texts_out: false })
     }
 }
 

@@ -5,7 +5,7 @@ use crate::report::language::tr;
 use crate::{
     event::Split,
     report::{
-        folds::complete,
+        fold_rows::complete,
         input::RunInput,
         same_rows::{are_same, by_row},
     },

@@ -8,6 +8,7 @@ use crate::{
     format::{NOTHING, setting},
     report::{
         environment::environments,
+        fold_rows::FoldRows,
         input::{ReportInput, RunInput},
         swept::Swept,
     },
@@ -51,7 +52,7 @@ pub fn settings(sides: &[Side]) -> Vec<Differs> {
         audit: None,
     };
     let runs = sides.iter().flat_map(|side| &side.runs).map(bare).collect();
-    let input = ReportInput { experiment, runs, leaves_texts_out: false };
+    let input = ReportInput { experiment, runs, folds: FoldRows::default(), leaves_texts_out: false };
     let swept = Swept::of(&input);
     let table =
         |key: &str| ["model", "data", "train", "checkpoint"].iter().position(|t| key.split('.').next() == Some(t));

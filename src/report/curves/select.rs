@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use super::super::{
     analysis::Analysis,
+    fold_rows::FoldRows,
     input::ReportInput,
     leaderboard::ranked,
     missing::Missing,
@@ -113,7 +114,7 @@ pub struct Chosen {
 /// Chooses them among all runs of an experiment, given with their evaluations.
 pub fn chosen(experiment: &ExperimentRecord, runs: &[(&RunRecord, &[EvalRecord])]) -> Chosen {
     let missing = Missing::of(experiment, runs.iter().map(|(run, _)| run.key.as_str()));
-    let (_, trials) = ranked(runs, &missing);
+    let (_, trials) = ranked(runs, &missing, &FoldRows::default());
     let records: Vec<&RunRecord> = runs.iter().map(|(run, _)| *run).collect();
     let has_result = |run: &RunRecord| run.state == RunState::Completed && run.final_metrics.is_some();
     // A trial of which a run failed ranks behind those that have not begun, and yet it may be the only one with a result.

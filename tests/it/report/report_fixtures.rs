@@ -10,7 +10,7 @@ use taper::{
         Probe, Quoting, RunConfig, Scheduler, Source, Thresholds, TrainConfig,
     },
     random::{Purpose, Stream},
-    report::{ReportInput, RunInput},
+    report::{FoldRows, ReportInput, RunInput},
     store::{Environment, EvalRecord, ExperimentRecord, ProbeRecord, RunRecord, RunState},
     task::Task,
 };
@@ -437,6 +437,7 @@ pub fn experiment(runs: Vec<RunInput>) -> ReportInput {
             trials: Vec::new(),
         },
         runs,
+        folds: FoldRows::default(),
         leaves_texts_out: false,
     }
 }
