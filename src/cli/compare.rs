@@ -48,7 +48,7 @@ pub struct Compare {
     /// Replace the file of --html even if taper did not write it.
     #[arg(long, requires = "html")]
     force: bool,
-    /// Language of the page of --html: en or zh.
+    /// Language of the page of --html: en or zh. What is printed is English.
     #[arg(long, value_name = "LANG", requires = "html", hide_possible_values = true)]
     lang: Option<Lang>,
 }

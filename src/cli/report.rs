@@ -41,7 +41,7 @@ pub struct Report {
     /// Write the reports of all experiments, and index.html with a link to each.
     #[arg(long, conflicts_with_all = ["experiment", "watch"])]
     all: bool,
-    /// Language of the pages and charts: en or zh. CSV files are English.
+    /// Language of the pages and charts: en or zh. CSV files and stored messages (warnings, reasons of failures) are English.
     #[arg(long, value_name = "LANG", hide_possible_values = true)]
     lang: Option<Lang>,
     /// Open the page in a browser: the one in the variable BROWSER, or else the system's default.

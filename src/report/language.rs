@@ -313,9 +313,17 @@ pub fn counted(n: u64, noun: &str) -> String {
 /// `a`, `a and b`, `a, b and c`.
 pub fn and(parts: &[String]) -> String {
     match (Language::current(), parts) {
-        (Language::Chinese, [first @ .., last]) if !first.is_empty() => format!("{} 和 {last}", first.join("、")),
+        (Language::Chinese, [first @ .., last]) if !first.is_empty() => beside(&beside(&first.join("、"), "和"), last),
         _ => crate::format::and(parts),
     }
+}
+
+/// Two parts of a Chinese sentence, with a space between a Latin letter, a digit or a percent sign and a Chinese character.
+pub fn beside(left: &str, right: &str) -> String {
+    let is_latin = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric() || c == '%');
+    let (end, begin) = (left.chars().last(), right.chars().next());
+    let space = if is_latin(end) != is_latin(begin) && ![end, begin].contains(&Some('）')) { " " } else { "" };
+    format!("{left}{space}{right}")
 }
 
 /// `all` lines of a file, of which the first are given and the first of those are named.
@@ -385,5 +393,8 @@ mod tests {
         let said = || (counted(1200, "run"), and(&["a", "b", "c"].map(String::from)));
         assert_eq!(said(), ("1,200 runs".to_owned(), "a, b and c".to_owned()));
         assert_eq!(Language::Chinese.during(said), ("1,200 次运行".to_owned(), "a、b 和 c".to_owned()));
+        let said = || and(&["3 行（1%）", "无"].map(String::from));
+        assert_eq!(Language::Chinese.during(said), "3 行（1%）和无");
+        assert_eq!(beside("B", "为 90%"), "B 为 90%");
     }
 }

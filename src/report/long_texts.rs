@@ -59,7 +59,7 @@ fn counted_rows(of: &SplitTexts) -> String {
         0 => rows(of),
         uncounted => {
             let n = of.rows.saturating_sub(uncounted);
-            tr!("the {} of {} that {} counted", count(n), rows(of), by_number(n, "was", "were"); "{1} 中统计过的 {0} 行", count(n), rows(of))
+            tr!("the {} of {} that {} counted", count(n), rows(of), by_number(n, "was", "were"); "{1}中统计过的 {0} 行", count(n), rows(of))
         }
     }
 }
@@ -67,7 +67,7 @@ fn counted_rows(of: &SplitTexts) -> String {
 /// `96 of 7,790 train rows (5,012 of 215,000 tokens, 2.3%)`.
 fn cut(of: &SplitTexts) -> String {
     if of.rows_cut == 0 {
-        return tr!("none of {}", "{} 中 0 行", counted_rows(of));
+        return tr!("none of {}", "{}中 0 行", counted_rows(of));
     }
     let (cut, all) = (count(of.tokens_cut), counted(of.tokens, "token"));
     let tokens = match of.longer_than_counted {
@@ -77,7 +77,7 @@ fn cut(of: &SplitTexts) -> String {
         // Of some texts only the beginning was counted: both numbers are bounds, and their share is none.
         _ => tr!("more than {cut} of more than {all}", "超过 {all}中的超过 {cut} 个"),
     };
-    tr!("{} of {} ({tokens})", count(of.rows_cut), counted_rows(of); "{1} 中 {0} 行（{tokens}）", count(of.rows_cut), counted_rows(of))
+    tr!("{} of {} ({tokens})", count(of.rows_cut), counted_rows(of); "{1}中 {0} 行（{tokens}）", count(of.rows_cut), counted_rows(of))
 }
 
 /// The most sentences of a report, and the most names of runs beside one.
@@ -116,7 +116,7 @@ pub(super) fn of_runs(runs: &[RunInput]) -> Vec<(String, String)> {
             }
         }
     }
-    listed(found)
+    listed(found, tr(".", "。"))
 }
 
 /// The texts of all folds of these runs together, each fold once, with their number; `None` without several folds, and if the same is to be
@@ -141,12 +141,12 @@ fn all_folds(runs: &[(&RunInput, &[SplitTexts])]) -> Option<(usize, Vec<SplitTex
     Some((folds.len(), sums))
 }
 
-/// The rows of the report, of sentences with the names of their runs.
-pub(super) fn listed(found: Vec<(String, Vec<&str>)>) -> Vec<(String, String)> {
+/// The rows of the report, of sentences with the names of their runs. `stop` ends each; what is not listed has no names.
+pub(super) fn listed(found: Vec<(String, Vec<&str>)>, stop: &str) -> Vec<(String, String)> {
     let (differ, more) = (found.len() > 1, found.len().saturating_sub(SENTENCES));
     let row = |(sentence, names): (String, Vec<&str>)| {
         let names = if differ { few(&names) } else { String::new() };
-        (names, super::format::capital(&sentence) + ".")
+        (names, super::format::capital(&sentence) + stop)
     };
     let mut rows: Vec<(String, String)> = found.into_iter().take(SENTENCES).map(row).collect();
     if more > 0 {
@@ -175,12 +175,12 @@ mod tests {
     fn a_report_lists_a_few_ways_and_a_few_runs() {
         let names = ["a", "b", "c", "d", "e", "f"];
         let ways = |n: usize| (0..n).map(|i| (format!("way {i}"), names.to_vec())).collect();
-        assert_eq!(listed(ways(1)), [(String::new(), "Way 0.".to_string())]);
-        let rows = listed(ways(10));
+        assert_eq!(listed(ways(1), "."), [(String::new(), "Way 0.".to_string())]);
+        let rows = listed(ways(10), ".");
         assert_eq!(rows.len(), 9);
         assert_eq!(rows[7], ("a; b; c; d; and 2 more".into(), "Way 7.".into()));
         assert_eq!(rows[8], (String::new(), "And 2 other ways: `taper show` has them for each run.".into()));
-        assert_eq!((listed(ways(8)).len(), few(&names[..4])), (8, "a; b; c; d".into()));
+        assert_eq!((listed(ways(8), ".").len(), few(&names[..4])), (8, "a; b; c; d".into()));
     }
 
     #[test]

@@ -22,6 +22,6 @@ pub(super) fn of_runs(runs: &[RunInput]) -> Vec<(String, String)> {
     found.retain(|(words, _)| !words.is_empty());
     match (named, &found[..]) {
         (true, [(words, names)]) => vec![(few(names), format!("{}.", capital(words)))],
-        _ => listed(found),
+        _ => listed(found, "."),
     }
 }

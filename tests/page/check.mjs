@@ -174,7 +174,7 @@ async function check(name) {
     }
     const where = `${name}, ${width} px`;
     // Sweeps have charts and tables of numbers.
-    const full = ["twelve", "hundred", "thousand"].includes(name);
+    const full = ["twelve", "hundred", "thousand", "chinese"].includes(name);
     await showsValues(page, where, full);
     if (width === 1280) {
       await skips(page, address, where);

@@ -7,7 +7,7 @@ use super::{
     finding::Finding,
     measured::{Measured, MeasuredSide},
 };
-use crate::report::language::{Said, counted, tr};
+use crate::report::language::{Said, beside, counted, tr};
 use crate::{
     format::{by_number, count, points},
     metrics::{Metric, Unit},
@@ -190,9 +190,11 @@ impl Says<'_> {
         let note = if self.terms.lower_is_better() { tr("; lower is better", "；越低越好") } else { "" };
         let name = metric.said();
         tr!(
-            "The mean {} {name}{over} is {of_b} for {b}{over_b} and {of_a} for {a}{over_a}{text}{note}.",
-            "{}{name}的平均值{over}：{b}{over_b} 为 {of_b}，{a}{over_a} 为 {of_a}{text}{note}。",
-            self.split
+            "The mean {} {name}{over} is {of_b} for {b}{over_b} and {of_a} for {a}{over_a}{text}{note}.", self.split;
+            "{}{name}的平均值{over}：{} {of_b}，{} {of_a}{text}{note}。",
+            self.split,
+            beside(&format!("{b}{over_b}"), "为"),
+            beside(&format!("{a}{over_a}"), "为")
         )
     }
 

@@ -404,7 +404,7 @@ fn budget(sweep: &Sweep) -> Option<Drawing> {
         caption: tr(
             "By the clock: runs count from their last step on, whether they are completed, pruned or failed; steps count when they are \
              trained, those of a run that ended later in proportion to the time since its start.",
-            "按实际时间：运行从其最后一步起计入，无论是完成、被剪枝还是失败；步在训练时计入，其中之后才结束的运行，按其开始以来的时间比例计入。",
+            "按实际时间：运行在训练完最后一步时计入，无论是完成、被剪枝还是失败；步数在训练时计入，之后才结束的运行按开始以来的时间占其总时间的比例计入。",
         )
         .into(),
         chart: SweepChart::Budget(BudgetChart {

@@ -142,7 +142,7 @@ fn nearly_pruned(analysis: &Analysis, sweep: &Sweep) -> Option<String> {
         let (first, last) = best.ranks;
         let tied = match last - first {
             0 => String::new(),
-            others => tr!(", tied with {}", "（与{}并列）", format::plural(others, "other")),
+            others => tr!(", tied with {}", "（与 {}并列）", format::plural(others, "other")),
         };
         // The rule sees what has reached the rung until then.
         let judged = match rung.on.len() {

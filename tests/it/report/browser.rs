@@ -10,13 +10,19 @@ use std::{
 };
 
 use taper::{
-    report::{IndexEntry, Leaderboard, Missing, ReportInput, index, live_page, render_with_fonts},
+    report::{
+        IndexEntry, Language, Leaderboard, Missing, ReportInput,
+        compare::{self, Side},
+        index, live_page, render_with_fonts,
+    },
     store::RunRecord,
+    warning::{Kind, Warning},
 };
 
 use super::{
     inert::hostile,
     report_fixtures::{Recipe, experiment},
+    sweeps::{grid, pruned},
 };
 
 /// A sweep of this many runs, four seeds a trial; one in ten failed.
@@ -55,6 +61,23 @@ fn index_of(input: &ReportInput, folder: &Path) {
     fs::rename(page, folder.join("report.html")).expect("another name");
 }
 
+/// A sweep with a pruned and a failed run and a warning, whose stored messages are English.
+fn messages() -> ReportInput {
+    let mut runs = grid();
+    for run in &mut runs[0..2] {
+        *run = pruned(run.clone(), "rank 5 of 6 at rung 1 with mean dev accuracy 61.0%; only the best 3 go on");
+    }
+    runs.push(Recipe { lr: 1e-2, ..Recipe::new("lr=1e-2 batch_size=8 seed=1", &["a", "b"]) }.failed("out of memory"));
+    runs[2].warnings = vec![Warning::new(Kind::Labels, "2 rows have a label that no other row has")];
+    experiment(runs)
+}
+
+/// The page of a comparison of the first two runs.
+fn compared(input: ReportInput) -> String {
+    let sides: Vec<Side> = input.runs.into_iter().take(2).map(Side::of_run).collect();
+    compare::page(&sides, &compare::compare(&sides).expect("runs that can be compared")).expect("a page")
+}
+
 #[test]
 #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn pages_hold_in_a_browser_what_they_promise() {
@@ -77,6 +100,13 @@ fn pages_hold_in_a_browser_what_they_promise() {
     ] {
         render_with_fonts(&input, &folder.path().join(name), fontdb::Database::new).expect("a report");
     }
+    let chinese = || render_with_fonts(&messages(), &folder.path().join("chinese"), fontdb::Database::new);
+    Language::Chinese.during(chinese).expect("a report");
+    for (name, language) in [("compare", Language::English), ("compare-chinese", Language::Chinese)] {
+        fs::create_dir(folder.path().join(name)).expect("a folder");
+        let page = language.during(|| compared(sweep(12)));
+        fs::write(folder.path().join(name).join("report.html"), page).expect("a file");
+    }
     index_of(&sweep(12), &folder.path().join("index"));
     let (before, mut after) = (sweep(30), sweep(30));
     after.experiment.description = "described anew".into();
@@ -93,5 +123,5 @@ fn pages_hold_in_a_browser_what_they_promise() {
     }
     let output = command.output().expect("node starts");
     let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.trim() == "6 pages", "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && said.trim() == "9 pages", "{said}{}", String::from_utf8_lossy(&output.stderr));
 }

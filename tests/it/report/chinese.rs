@@ -368,12 +368,19 @@ fn commands_write_chinese_pages_and_english_words() {
         fs::read_to_string(sandbox.path(file)).unwrap()
     };
     assert_chinese("report", &page(&["report", "e", "--lang", "zh", "--out", "one"], "one/report.html"), &others);
+    let untold = page(&["report", "e", "--lang", "zh", "--no-texts", "--out", "two"], "two/report.html");
+    assert_chinese("no texts", &untold, &others);
+    assert!(untold.contains("本报告不含数据各行的文本") && untold.contains(" 第 "), "{untold}");
+    assert!(fs::read_to_string(sandbox.path("two/predictions.csv")).unwrap().contains(", line "));
     let all = page(&["report", "--all", "--lang", "zh", "--out", "all"], "all/index.html");
     assert!(all.contains("<html lang=\"zh-CN\">"));
     assert_chinese("index", &all, &others);
     let two = ["compare", &keys[0], &keys[1]];
     let compared = page(&[&two[..], &["--html", "c.html", "--lang", "zh"]].concat(), "c.html");
     assert_chinese("compare", &compared, &others);
+    let untold = page(&[&two[..], &["--html", "n.html", "--lang", "zh", "--no-texts"]].concat(), "n.html");
+    assert_chinese("compare without texts", &untold, &others);
+    assert!(untold.contains("本页不含数据各行的文本"), "{untold}");
     let english = sandbox.ok(&two);
     let also = sandbox.ok(&[&two[..], &["--html", "d.html", "--lang", "zh"]].concat());
     assert_eq!(also.lines().take(3).collect::<Vec<_>>(), english.lines().take(3).collect::<Vec<_>>());
