@@ -30,6 +30,7 @@ mod predict_faults;
 mod predict_files;
 mod problem_types;
 mod report;
+mod shipped;
 mod spec;
 mod store_kill;
 mod support;
