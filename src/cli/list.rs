@@ -23,6 +23,7 @@ use taper::{
 use super::{
     Global, common, leaderboard as board,
     listed::{Best, keep_among_the_last, left_behind, more_runs, no_store, nothing_listed, of_no_experiment},
+    on_cluster::OnCluster,
     output::{self, Output, marked},
     states, watch,
 };
@@ -123,7 +124,8 @@ impl List {
         // JSON records do not include dev accuracy.
         let shows_dev = !out.json || matches!(self.sort, Some(Sort::Accuracy | Sort::Loss));
         let dev = if shows_dev { store.evals_on(keys(), Split::Dev)? } else { HashMap::new() };
-        let seen = Seen { dev, seconds: store.training_seconds(keys())?, warned: store.warned(Kind::Result)? };
+        let (seconds, warned) = (store.training_seconds(keys())?, store.warned(Kind::Result)?);
+        let seen = Seen { dev, seconds, warned, cluster: OnCluster::of(store)? };
         let sort = self.sort.unwrap_or(Sort::Date);
         // The best trial is shown for whole plans only.
         let tells_best = !out.json && self.state.is_empty();
@@ -162,6 +164,7 @@ impl List {
             let runs = parts.flat_map(|runs| &runs[shown(runs).1]);
             let mut runs: Vec<&RunRecord> = runs.filter(|run| entries.insert(run.key.as_str())).collect();
             runs.sort_by(|a, b| seen.order(sort, a, b));
+            let runs: Vec<_> = runs.into_iter().map(|run| seen.cluster.with_job(run)).collect();
             return out.document(&runs);
         }
         // An experiment is listed though all of its runs were removed, unless some of them are asked for.
@@ -200,6 +203,7 @@ impl List {
             }
             let missing = listed.missing.note(&out.command("taper run SPEC")).filter(|_| self.state.is_empty());
             missing.iter().try_for_each(|note| out.wrapped(note))?;
+            seen.cluster.note(listed.planned.iter()).iter().try_for_each(|note| out.wrapped(note))?;
             if listed.experiment.is_none() && whole_plans {
                 out.wrapped(&of_no_experiment(out))?;
             }
@@ -212,6 +216,7 @@ impl List {
                 left_behind(&listed.earlier, out).iter().try_for_each(|note| out.wrapped(note))?;
             }
         }
+        seen.cluster.unknown().map_or(Ok(()), |why| out.wrapped(why))?;
         if shows_loss {
             out.wrapped(TRAIN_LOSS)?;
         }
@@ -340,6 +345,8 @@ struct Seen {
     seconds: HashMap<String, f64>,
     /// Keys of runs whose model does nothing useful.
     warned: HashSet<String>,
+    /// The jobs of runs that were submitted to a cluster.
+    cluster: OnCluster,
 }
 
 impl Seen {
@@ -466,6 +473,7 @@ impl Seen {
                 RunState::Completed if run.early_stop().is_some() => format!("{} early", run.state_text()),
                 _ => run.state_text(),
             };
+            let state = self.cluster.state(run).unwrap_or(state);
             if self.warned.contains(&run.key) { marked(&state) } else { state }
         };
         let on_test = |run: &RunRecord, of: Metric| Self::test(run, of).map_or_else(dash, |value| of.text(value));

@@ -28,6 +28,7 @@ mod logs;
 mod measuring;
 mod method;
 mod nearest;
+mod on_cluster;
 mod order;
 mod outcome;
 mod output;

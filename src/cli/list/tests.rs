@@ -99,6 +99,7 @@ fn interrupted(evaluated: Option<u64>) -> (RunRecord, Seen) {
         dev: store.evals_on(["k"], Split::Dev).expect("evaluations"),
         seconds: HashMap::new(),
         warned: HashSet::new(),
+        cluster: OnCluster::default(),
     };
     (store.run("k").expect("the run"), seen)
 }

@@ -192,12 +192,10 @@ impl Attendant<'_> {
         if shard::done(&shards, &job.key).exists() || shard::collected(&shards, &job.key).exists() {
             return Ok(RunEnd::Done);
         }
-        // The command that attends it holds the lock.
-        let lock = if self.jobs.attended { None } else { self.lock(job)? };
-        if lock.is_none() && !self.jobs.attended {
+        let Some(_lock) = self.lock(job)? else {
             (self.options.say)(&format!("{}: another taper process is training it", job.name));
             return Ok(RunEnd::Failed);
-        }
+        };
         let (mut progress, is_done) = Progress::open(&self.folder, job)?;
         if is_done {
             return progress.end();
@@ -317,7 +315,7 @@ impl Attendant<'_> {
                         self.workers.answer(0, &Order::Recorded)?;
                     }
                 }
-                // Whoever compares the runs decides, and submits it again.
+                // A run of a submission has no rungs: there would be nobody to decide.
                 Report::AtRung(_) => self.workers.answer(0, &Order::Continue(false))?,
                 Report::Finished => {
                     // A worker that was ordered to stop, or that failed, is not used again.
@@ -338,9 +336,6 @@ impl Attendant<'_> {
         kind: FailureKind,
         message: &str,
     ) -> Result<Option<(Attempts, String)>, ExecuteError> {
-        if self.jobs.attended {
-            return Ok(None);
-        }
         let failure = match kind {
             FailureKind::Oom => {
                 let mut bench = Workbench::new(Library::new(Settings::from_env(true)?));
@@ -379,7 +374,7 @@ impl Attendant<'_> {
             }
         }
         // Of a run that never began there is nothing to collect.
-        if !left && (progress.begun || self.jobs.attended) {
+        if !left && progress.begun {
             progress.write(job, Report::Event(Event::RunFinished(Outcome::Interrupted)), true)?;
             progress.finish(job)?;
         }

@@ -241,50 +241,6 @@ impl ShardWriter {
     }
 }
 
-/// Follows the shard of a run while another process writes it.
-#[derive(Debug)]
-pub struct Follower {
-    folder: PathBuf,
-    key: String,
-    at: Option<Position>,
-}
-
-impl Follower {
-    /// From its beginning.
-    pub fn new(folder: &Path, key: &str) -> Self {
-        Self { folder: folder.into(), key: key.into(), at: None }
-    }
-
-    /// The reports that were added since the last call, as far as they are whole.
-    ///
-    /// # Errors
-    /// If the file exists and cannot be read, or is of another version of taper.
-    pub fn read(&mut self) -> Result<Vec<Timed>, ShardError> {
-        // It is renamed at its end: what is missing under the first name is there under the second.
-        for path in [part(&self.folder, &self.key), done(&self.folder, &self.key)] {
-            let failed = |error| ShardError::Io { path: path.clone(), error };
-            let mut file = match File::open(&path) {
-                Err(e) if e.kind() == io::ErrorKind::NotFound => continue,
-                file => file.map_err(failed)?,
-            };
-            let mut bytes = Vec::new();
-            file.seek(SeekFrom::Start(self.at.map_or(0, |at| at.offset))).map_err(failed)?;
-            file.read_to_end(&mut bytes).map_err(failed)?;
-            let damaged = |what| ShardError::Damaged { path: path.clone(), what };
-            let (reports, at) = match self.at {
-                Some(at) => messages(&bytes, at).map_err(damaged)?,
-                None => match whole(&bytes).map_err(damaged)? {
-                    Some((shard, at)) => (shard.reports, at),
-                    None => return Ok(Vec::new()),
-                },
-            };
-            self.at = Some(at);
-            return Ok(reports);
-        }
-        Ok(Vec::new())
-    }
-}
-
 /// The end of the name of a shard whose run is done.
 const DONE: &str = "shard";
 
@@ -399,32 +355,6 @@ mod tests {
     }
 
     #[test]
-    fn a_follower_gets_each_report_once_also_across_the_renaming() {
-        let all = reports();
-        let folder = tempfile::tempdir().unwrap();
-        let mut follower = Follower::new(folder.path(), "k");
-        assert!(follower.read().unwrap().is_empty());
-        let (mut writer, _) = ShardWriter::open(folder.path(), &header()).unwrap();
-        let mut seen = Vec::new();
-        for (i, report) in all.iter().enumerate() {
-            writer.append(report, false).unwrap();
-            if i % 2 == 0 {
-                seen.extend(follower.read().unwrap());
-                assert_eq!(seen.len(), i + 1);
-            }
-        }
-        // Half a report is not one.
-        let (bytes, _) = encode(writer.at, &all[0]).unwrap();
-        writer.file.write_all(&bytes[..bytes.len() - 1]).unwrap();
-        seen.extend(follower.read().unwrap());
-        drop(writer);
-        let (writer, _) = ShardWriter::open(folder.path(), &header()).unwrap();
-        writer.finish().unwrap();
-        seen.extend(follower.read().unwrap());
-        assert_eq!(shown(&seen), shown(&all));
-    }
-
-    #[test]
     fn a_shard_of_another_run_or_version_is_not_continued() {
         let folder = tempfile::tempdir().unwrap();
         drop(ShardWriter::open(folder.path(), &header()).unwrap());
@@ -482,10 +412,8 @@ mod tests {
                 fs::write(&path, &damaged).unwrap();
                 prop_assert!(matches!(read(&path), Err(ShardError::Damaged { .. })), "{what}");
                 fs::rename(&path, part(folder.path(), "k")).unwrap();
-                let followed = Follower::new(folder.path(), "k").read();
                 if let Ok((writer, before)) = ShardWriter::open(folder.path(), &header()) {
                     prop_assert_eq!(shown(&before), shown(&all[..before.len()]), "{}", what);
-                    prop_assert_eq!(shown(&followed.unwrap()), shown(&before), "{}", what);
                     drop(writer);
                 }
                 fs::rename(part(folder.path(), "k"), &path).unwrap();

@@ -174,8 +174,6 @@ pub(in crate::execute) struct ElementJobs {
     pub retries: u32,
     /// How often the element is queued again after a checkpoint.
     pub requeues: u32,
-    /// Whether a command follows the element, which holds the locks of its runs and decides what is tried again.
-    pub attended: bool,
     /// Its runs, one after the other.
     pub jobs: Vec<WorkerJob>,
 }
@@ -237,7 +235,7 @@ pub fn write_jobs(
             adopt(options.runs, number, &folder, &job.key)?;
         }
         let SubmitOptions { retries, requeues, .. } = *options;
-        folder.write_jobs(element, &ElementJobs { retries, requeues, attended: false, jobs })?;
+        folder.write_jobs(element, &ElementJobs { retries, requeues, jobs })?;
     }
     Ok((Some(Submitted { number, folder, elements: keys }), left_out))
 }
@@ -301,13 +299,12 @@ pub(in crate::execute) fn adopt(
     folder: &SubmissionFolder,
     key: &str,
 ) -> Result<(), ExecuteError> {
-    for (earlier, old) in SubmissionFolder::all(runs)?.into_iter().rev().filter(|(earlier, _)| *earlier < number) {
+    for (_, old) in SubmissionFolder::all(runs)?.into_iter().rev().filter(|(earlier, _)| *earlier < number) {
         let from = shard::part(&old.shards(), key);
         let busy = is_locked(runs, key) || is_locked(runs, &format!("{key}.worker"));
         if from.exists() && !busy {
             let to = shard::part(&folder.shards(), key);
             fs::rename(&from, &to).map_err(|error| ExecuteError::Io { path: from, error })?;
-            debug_assert!(earlier < number);
             return Ok(());
         }
     }
