@@ -68,7 +68,7 @@ impl Cancel {
         } else if !global.quiet {
             for (id, job) in &found {
                 let runs: Vec<&str> = job.runs.iter().map(|key| format::short(key)).collect();
-                out.wrapped(&format!("cancelled {id} ({}): {}", job.was, runs.join(", ")))?;
+                out.wrapped(&format!("cancelled {id} ({}): it was {}", runs.join(", "), job.was))?;
             }
         }
         Ok(ExitCode::SUCCESS)

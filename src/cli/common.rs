@@ -101,6 +101,11 @@ fn collect_results(store: &mut Store, global: &Global) -> Result<()> {
             Ok(())
         }
         Err(ExecuteError::Store(e)) if e.is_about_writing() => Ok(()),
+        // The folder of a colleague, for example: what is stored can be read.
+        Err(e @ ExecuteError::Io { .. }) => {
+            output::error(&format!("warning: results of a cluster were not collected: {e}"));
+            Ok(())
+        }
         Err(e) => Err(e.into()),
     }
 }

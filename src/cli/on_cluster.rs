@@ -1,11 +1,12 @@
 //! What a cluster says of the runs that were submitted to it and have no result yet.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, path::Path};
 
 use anyhow::Result;
 use serde::Serialize;
 use taper::{
     cluster::{ElementState, Slurm},
+    execute::SubmissionFolder,
     experiment::{Job, jobs},
     format,
     store::{ElementRecord, RunRecord, RunState, Store},
@@ -53,7 +54,9 @@ impl OnCluster {
         let many = format::counted(open.len() as u64, "submitted run");
         let submissions = store.submissions()?;
         match Slurm::find().and_then(|slurm| jobs(&slurm, open, &submissions)) {
-            Ok(jobs) => Ok(Self { jobs: jobs.into_iter().filter_map(now).collect(), unknown: None }),
+            Ok(jobs) => {
+                Ok(Self { jobs: jobs.into_iter().filter_map(|job| now(job, store.folder())).collect(), unknown: None })
+            }
             Err(e) => {
                 Ok(Self { jobs: HashMap::new(), unknown: Some(format!("the states of {many} are unknown: {e}")) })
             }
@@ -97,10 +100,13 @@ impl OnCluster {
     }
 }
 
-fn now(job: Job) -> Option<(String, JobNow)> {
+fn now(job: Job, runs: &Path) -> Option<(String, JobNow)> {
+    let is_cancelled = || SubmissionFolder::new(runs, job.run.submission).is_to_stop(job.run.element);
     let state = match &job.cluster {
         Some(element) if element.state == ElementState::Completed => "ended, without a result yet".into(),
         Some(element) => element.described(),
+        // Slurm forgets elements of an array at once that are cancelled while they wait.
+        None if is_cancelled() => "cancelled".into(),
         None => "ended: the cluster no longer knows its job".into(),
     };
     let now = JobNow { job: job.id()?.to_string(), state, underway: job.is_underway() };
@@ -140,8 +146,9 @@ mod tests {
 
     #[test]
     fn a_job_is_described_by_its_state_and_reason() {
+        let runs = tempfile::tempdir().expect("a folder");
         let described = |state, reason| {
-            let (key, now) = now(job("k", state, reason)).expect("it has an id");
+            let (key, now) = now(job("k", state, reason), runs.path()).expect("it has an id");
             assert_eq!((key.as_str(), now.job.as_str()), ("k", "7_3"));
             (now.state, now.underway)
         };
@@ -155,5 +162,8 @@ mod tests {
         for (state, reason, text, underway) in expected {
             assert_eq!(described(state, reason), (text.to_string(), underway));
         }
+        let (_, folder) = SubmissionFolder::create(runs.path(), 1).expect("a folder");
+        folder.order_to_stop(3).expect("the order");
+        assert_eq!(described(None, "").0, "cancelled");
     }
 }

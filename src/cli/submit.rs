@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow};
 use clap::Args;
 use serde_json::json;
 use taper::{
-    cluster::{Script, Slurm, SlurmSettings, quoted},
+    cluster::{ClusterError, Script, Slurm, SlurmSettings, quoted},
     execute::{DeviceChoice, SubmissionFolder, SubmitOptions, Submitted},
     experiment::{Job, Planner, Skipped, jobs},
     format::{self, command::shell_word},
@@ -249,32 +249,31 @@ struct Submission<'a> {
 impl Submission<'_> {
     /// Submits the elements in arrays as large as the cluster allows; adds each that it accepted, with its id. Returns why it refused one: if it was the first,
     /// nothing of the submission remains.
-    fn submit(
-        &self,
-        store: &mut Store,
-        accepted: &mut Vec<(u64, Range<u64>)>,
-    ) -> Result<Option<taper::cluster::ClusterError>> {
+    fn submit(&self, store: &mut Store, accepted: &mut Vec<(u64, Range<u64>)>) -> Result<Option<ClusterError>> {
         let folder = &self.submitted.folder;
         let path = folder.path().join("script.sh");
         fs::write(&path, script(self.settings, folder, self.global)?)?;
         let logs = std::path::absolute(folder.logs())?;
         let all = self.submitted.elements.len() as u64;
-        let mut one = || -> std::result::Result<(), taper::cluster::ClusterError> {
-            let most = self.slurm.max_array_size()?.max(1);
-            let mut first = 0;
-            while first < all {
-                let elements = first..(first + most).min(all);
+        let mut first = 0;
+        let refused = loop {
+            let submitted = self.slurm.max_array_size().and_then(|most| {
+                let elements = first..(first + most.max(1)).min(all);
                 let id = self.slurm.submit_part(&path, &elements, self.settings.max_parallel, &logs, self.name)?;
-                first = elements.end;
-                accepted.push((id, elements));
+                Ok((id, elements))
+            });
+            let (id, elements) = match submitted {
+                Ok(accepted) => accepted,
+                Err(e) => break Some(e),
+            };
+            // At once: what is not stored would be submitted again.
+            store.set_array(self.submitted.number, elements.clone(), (id, 0), unix_time())?;
+            first = elements.end;
+            accepted.push((id, elements));
+            if first == all {
+                break None;
             }
-            Ok(())
         };
-        let refused = one().err();
-        let now = unix_time();
-        for (id, elements) in accepted.iter() {
-            store.set_array(self.submitted.number, elements.clone(), (*id, 0), now)?;
-        }
         if accepted.is_empty() {
             store.remove_submission(self.submitted.number)?;
             folder.remove_unless_used()?;

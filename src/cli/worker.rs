@@ -7,10 +7,11 @@ use clap::Args;
 use taper::{
     cluster::{ElementId, Slurm},
     execute::{Asked, DeviceChoice, ElementEnd, ElementOptions, Slot, attend, serve, threads},
+    format::counted,
     store::unix_time,
 };
 
-use super::{Global, common, output, stop};
+use super::{Global, common, list::date, output, stop};
 
 /// Trains the runs received on standard input, until it ends, or those of an element.
 #[derive(Args)]
@@ -48,7 +49,7 @@ fn element(folder: &std::path::Path, task: u64, global: &Global) -> Result<ExitC
     // What the job was given; elsewhere the processors that this process may use.
     let given = if global.threads.is_none() { number("SLURM_CPUS_PER_TASK") } else { None };
     let threads = given.map_or_else(threads, |cpus| cpus as usize);
-    let say = |text: &str| output::error(&format!("{:.3}  {text}", unix_time()));
+    let say = |text: &str| output::error(&format!("{}  {text}", date(unix_time(), "%m-%d %H:%M:%S")));
     let told = Cell::new(false);
     let asked = || {
         let asked = match (stop::checkpoint_requested(), common::ended_by_signal()) {
@@ -62,7 +63,8 @@ fn element(folder: &std::path::Path, task: u64, global: &Global) -> Result<ExitC
         asked
     };
     let slot = Slot { device: global.device.resolve(), threads };
-    say(&format!("element {task}: {}, {} threads", slot.device.description(), slot.threads));
+    let threads = counted(slot.threads as u64, "thread");
+    say(&format!("element {task}: {}, {threads}", slot.device.description()));
     let program = PathBuf::from("/proc/self/exe");
     let program = if program.exists() { program } else { env::current_exe()? };
     let restarts = number("SLURM_RESTART_COUNT").unwrap_or(0) as u32;

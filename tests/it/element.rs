@@ -255,3 +255,34 @@ fn a_damaged_shard_is_named_and_left() {
     assert!(away.collect().contains("collected: completed"));
     assert_same(&away.rows(), &away.trained_here());
 }
+
+#[test]
+fn what_would_be_submitted_is_shown_and_nothing_is_written() {
+    let away = Away::new(&[]);
+    let submit = |more: &[&str]| {
+        let mut command = away.sandbox.command(&[&["submit", "away.toml"], more].concat());
+        // No command of Slurm is found.
+        let output = command.env("PATH", "").output().expect("taper starts");
+        (output.status.code(), words(&output))
+    };
+    let (code, said) = submit(&["--dry-run", "--partition", "gpu", "--time", "1:00:00", "--runs-per-job", "2"]);
+    assert_eq!(code, Some(0), "{said}");
+    let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    for expected in [
+        "would submit 2 jobs for 3 of 3 runs:",
+        "#SBATCH --partition=gpu",
+        "#SBATCH --time=1:00:00",
+        "#SBATCH --signal=B:USR1@120",
+        "worker --element",
+        "runs/slurm/1 --task \"$element\"",
+    ] {
+        assert!(flat.contains(expected), "{expected}: {said}");
+    }
+    let (code, said) = submit(&["--dry-run", "--set", "sweep.prune=asha"]);
+    assert!(code == Some(2) && said.contains("sweep.prune ends trials early"), "{said}");
+    let (code, said) = submit(&[]);
+    assert!(code == Some(2) && said.contains("`sbatch` is not found"), "{said}");
+    let (code, said) = submit(&["--dry-run", "--time", "soon"]);
+    assert!(code == Some(2) && said.contains("slurm.time"), "{said}");
+    assert!(!away.sandbox.path("runs").exists());
+}

@@ -140,7 +140,7 @@ impl SubmissionFolder {
     }
 
     /// Whether an element was ordered to stop.
-    pub(super) fn is_to_stop(&self, element: u64) -> bool {
+    pub fn is_to_stop(&self, element: u64) -> bool {
         self.stops().join(element.to_string()).exists()
     }
 

@@ -180,7 +180,7 @@ fn a_sweep_outlives_what_happens_on_a_cluster() {
     assert_eq!(sweep.submitted(None).iter().filter(|run| run.collected_at.is_some()).count(), 0);
 
     let cancelled = sweep.ok(&["cancel", &runs[1].run]);
-    assert_eq!(cancelled, format!("cancelled {} (running): {}\n", id(&runs[1]), &runs[1].run[..12]));
+    assert_eq!(cancelled, format!("cancelled {} ({}): it was running\n", id(&runs[1]), &runs[1].run[..12]));
     send("-CONT", workers[1]);
     send("-KILL", workers[3]);
     let [element] = sweep.cluster.processes(id(&runs[4]), &["worker", "--element"])[..] else { panic!("an element") };
