@@ -46,7 +46,7 @@ const ALLOWED_IMPORTS: [(&str, &[&str]); 25] = [
             "store", "observe",
         ],
     ),
-    ("export", &["execute"]),
+    ("export", &["execute", "kernels", "model"]),
     // A spec from its file to its results.
     ("experiment", &["spec", "plan", "event", "metrics", "assets", "data", "model", "store", "observe", "execute"]),
     ("report", &["store", "stats", "event", "metrics", "task", "plan"]),

@@ -18,6 +18,7 @@ mod long_texts;
 mod memory;
 mod mistakes;
 mod model_files;
+mod onnx;
 mod own_splits;
 mod pairs;
 mod predict;
