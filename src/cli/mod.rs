@@ -121,7 +121,7 @@ enum Command {
     Predict(predict::Predict),
     /// Evaluate a trained model on labelled rows: accuracy, macro-F1, loss and per-label metrics, or those of its problem type.
     Eval(eval::Eval),
-    /// Export a trained model to a folder that transformers can load.
+    /// Export a trained model to a folder that transformers or onnxruntime can load.
     Export(export::Export),
     /// Train the runs that another taper process sends.
     #[command(hide = true)]

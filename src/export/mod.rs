@@ -11,7 +11,7 @@ mod whole;
 
 pub use hugging_face::HuggingFace;
 pub use numbers::Numbers;
-pub use onnx::{Onnx, write_onnx};
+pub use onnx::{LONGEST, Onnx, write_onnx};
 pub use whole::{Refused, export};
 
 use std::{ffi::OsString, path::Path};

@@ -39,14 +39,14 @@ impl Exporter for Onnx {
         let config = ModelConfig::read(&folder.join("config.json"))?;
         let labels = Classifier::labels_of(folder)?;
         let parameters = Parameters::restore(&config, &labels, &folder.join(WEIGHTS))?;
-        let mut names = write_onnx(&config, &parameters, numbers, to)?;
+        let mut names = write_onnx(&config, &parameters, numbers, LONGEST, to)?;
         names.extend(copy_files(folder, to, &[WEIGHTS])?);
         Ok(names)
     }
 }
 
-/// Writes a classifier as model.onnx to a folder, durably; if that would be longer than 2 GiB, its weights as model.onnx.data. Returns the names
-/// of the files.
+/// Writes a classifier as model.onnx to a folder, durably; if that would have more than `longest` bytes, at most [`LONGEST`], its weights as
+/// model.onnx.data. Returns the names of the files.
 ///
 /// # Errors
 /// A file cannot be written, or a weight is too large for float16.
@@ -54,10 +54,11 @@ pub fn write_onnx(
     config: &ModelConfig,
     parameters: &Parameters,
     numbers: Numbers,
+    longest: u64,
     folder: &Path,
 ) -> Result<Vec<OsString>, ExecuteError> {
     let (graph, constants) = classifier(config, parameters, numbers);
-    let names = write(&graph, &constants, LONGEST, folder)?;
+    let names = write(&graph, &constants, longest.min(LONGEST), folder)?;
     sync_folder(folder).map_err(|error| ExecuteError::Io { path: folder.into(), error })?;
     Ok(names)
 }

@@ -22,3 +22,4 @@ mod write;
 mod tests;
 
 pub use exporter::{Onnx, write_onnx};
+pub use write::LONGEST;

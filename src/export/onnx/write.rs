@@ -25,7 +25,7 @@ use crate::execute::ExecuteError;
 pub const OPSET: i64 = 17;
 /// The version of the format that came with it.
 pub const IR_VERSION: i64 = 8;
-/// The most bytes of a file of protocol buffers.
+/// The most bytes of an ONNX file: 2 GiB, as of all protocol buffers.
 pub const LONGEST: u64 = i32::MAX as u64;
 /// The names of the files.
 const MODEL: &str = "model.onnx";

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use taper::{
     data::Batch,
     engine::{Engine, Explicit, Recipe},
-    export::{Numbers, write_onnx},
+    export::{LONGEST, Numbers, write_onnx},
     kernels::Cpu,
     model::{ModelConfig, ModelSpec, Module, Parameters, Part, read_weights},
 };
@@ -143,10 +143,10 @@ fn difference(found: &Value, wanted: &[Vec<Vec<f32>>]) -> (f64, f64) {
     (most(&mut found.iter().zip(&wanted).map(|(a, b)| (a - b).abs())), most(&mut wanted.iter().map(|v| v.abs())))
 }
 
-/// Exports each fixture with such numbers, and compares. `most` is the largest difference that rounding explains, as a part of the largest
+/// Exports each fixture with such numbers, in files of at most `longest` bytes, and compares. `most` is the largest difference that rounding explains, as a part of the largest
 /// logit.
 #[expect(clippy::print_stdout, reason = "the differences that docs/export.md states, for --nocapture")]
-fn agree(numbers: Numbers, most: f64) {
+fn agree(numbers: Numbers, longest: u64, most: f64) {
     // Without it the rest is in vain.
     if python().is_none() {
         return;
@@ -157,7 +157,8 @@ fn agree(numbers: Numbers, most: f64) {
         let (config, parameters) = model(&folder);
         let to = dir.path().join(folder.file_name().expect("a name"));
         fs::create_dir(&to).expect("a folder");
-        write_onnx(&config, &parameters, numbers, &to).expect("written");
+        let files = write_onnx(&config, &parameters, numbers, longest, &to).expect("written");
+        assert_eq!(files.len(), if longest == LONGEST { 1 } else { 2 });
         let calls = batches(&config);
         let mut engine = Explicit::new(Cpu::default(), &config, parameters, &Recipe::default()).expect("an engine");
         let mut logits = |rows: &Rows| {
@@ -184,11 +185,17 @@ fn agree(numbers: Numbers, most: f64) {
 
 #[test]
 fn logits_of_each_family_are_those_of_onnxruntime() {
-    agree(Numbers::Fp32, 1e-5);
+    agree(Numbers::Fp32, LONGEST, 1e-5);
 }
 
 #[test]
 fn half_precision_and_integers_round_and_no_more() {
-    agree(Numbers::Fp16, 1e-2);
-    agree(Numbers::Int8, 5e-2);
+    agree(Numbers::Fp16, LONGEST, 1e-2);
+    agree(Numbers::Int8, LONGEST, 5e-2);
+}
+
+/// As those of a model of more than 2 GiB are.
+#[test]
+fn weights_in_a_file_of_their_own_give_the_same_logits() {
+    agree(Numbers::Fp32, 2_000, 1e-5);
 }
