@@ -7,14 +7,14 @@ use std::{
 
 use anyhow::{Result, anyhow};
 use clap::{
-    Args,
+    Args, ValueEnum,
     builder::{PossibleValue, PossibleValuesParser},
 };
 use taper::{
     data::Tokenizer,
     event::FailureKind,
     execute::Kept,
-    export::{FORMATS, Refused, export},
+    export::{Exporter, FORMATS, Numbers, Refused, export},
     format,
     plan::{Keep, LongPolicy, LongTexts},
     store::{RunRecord, RunState, Store, StoreError},
@@ -22,10 +22,13 @@ use taper::{
 
 use super::{Global, Unusable, common, input, output::Output};
 
-/// Export a trained model to a folder that transformers can load.
+/// Export a trained model to a folder that transformers or onnxruntime can load.
 #[derive(Args)]
 #[command(after_help = "In Python:\n  from transformers import AutoModelForSequenceClassification, AutoTokenizer\n  \
-    model = AutoModelForSequenceClassification.from_pretrained(DIR)\n  tokenizer = AutoTokenizer.from_pretrained(DIR)")]
+    model = AutoModelForSequenceClassification.from_pretrained(DIR)\n  tokenizer = AutoTokenizer.from_pretrained(DIR)\n\n\
+    With --format onnx:\n  session = onnxruntime.InferenceSession(\"DIR/model.onnx\")\n  \
+    texts = tokenizer([\"…\"], padding=True, truncation=True, return_tensors=\"np\")\n  \
+    [logits] = session.run([\"logits\"], {i.name: texts[i.name] for i in session.get_inputs()})")]
 pub struct Export {
     /// Run: its key, a prefix of its key, its name, or an experiment or spec file that has only one run.
     run: String,
@@ -34,6 +37,29 @@ pub struct Export {
     /// Format of the model.
     #[arg(long, value_name = "FORMAT", default_value = FORMATS[0].name(), value_parser = formats())]
     format: String,
+    /// Numbers of an ONNX model: fp16 halves its size; for devices that compute with float16.
+    #[arg(long, value_name = "DTYPE", value_enum, default_value_t)]
+    dtype: Dtype,
+    /// Quantise an ONNX model: the dense layers of the encoder and the table of words become 8-bit integers, a quarter of the size. Predictions may change: check them.
+    #[arg(long, value_name = "TYPE", value_enum)]
+    quantize: Option<Quantize>,
+}
+
+/// The values of `--dtype`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Dtype {
+    /// float32, as in training
+    #[default]
+    Fp32,
+    /// float16
+    Fp16,
+}
+
+/// The values of `--quantize`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Quantize {
+    /// 8-bit integers, with a scale for each output of a layer; inputs of layers are quantised as they come
+    Int8,
 }
 
 /// The values of `--format`.
@@ -128,12 +154,34 @@ fn by_hand(long: LongTexts, model: &Path) -> Option<String> {
 }
 
 impl Export {
-    /// Copies the files.
+    /// What the numbers of the exported model are.
+    fn numbers(&self, format: &dyn Exporter) -> Result<Numbers> {
+        let (numbers, option) = match (self.dtype, self.quantize) {
+            (Dtype::Fp32, None) => (Numbers::Fp32, String::new()),
+            (Dtype::Fp16, None) => (Numbers::Fp16, "--dtype fp16".to_string()),
+            (Dtype::Fp32, Some(Quantize::Int8)) => (Numbers::Int8, "--quantize int8".to_string()),
+            (Dtype::Fp16, Some(Quantize::Int8)) => {
+                let why =
+                    anyhow!("--quantize int8 computes with float32 between its dense layers: leave out --dtype fp16");
+                return Err(Unusable(why).into());
+            }
+        };
+        if format.numbers().contains(&numbers) {
+            return Ok(numbers);
+        }
+        let mut others = FORMATS.into_iter().filter(|other| other.numbers().contains(&numbers));
+        let other = others.next().map_or("", |other| other.name());
+        let why = anyhow!("{option} needs --format {other}: --format {} has no such models", format.name());
+        Err(Unusable(why).into())
+    }
+
+    /// Writes the files.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
+        let format = FORMATS.into_iter().find(|format| format.name() == self.format).unwrap_or(FORMATS[0]);
+        let numbers = self.numbers(format)?;
         let store = common::open_existing(global)?;
         let (run, kept) = kept_of(&store, &self.run, global)?;
-        let format = FORMATS.into_iter().find(|format| format.name() == self.format).unwrap_or(FORMATS[0]);
-        let files = export(format, &kept, &self.dir).map_err(|e| match e {
+        let files = export(format, &kept, numbers, &self.dir).map_err(|e| match e {
             Refused::Failed(e) => anyhow::Error::from(e),
             refused => Unusable(refused.into()).into(),
         })?;

@@ -127,7 +127,7 @@ enum Command {
     Predict(predict::Predict),
     /// Evaluate a trained model on labelled rows: accuracy, macro-F1, loss and per-label metrics, or the metrics of its problem type.
     Eval(eval::Eval),
-    /// Export a trained model to a folder that transformers can load.
+    /// Export a trained model to a folder that transformers or onnxruntime can load.
     Export(export::Export),
     /// Train the runs of a spec on a cluster with Slurm: submit a job for each run that is not completed yet, and return.
     Submit(submit::Submit),

@@ -3,10 +3,15 @@
 //! An [`Exporter`] writes one format into an empty folder; [`export`] makes this atomic, and only exports models that have not changed since
 //! their run. To add a format, add its file and name it in [`FORMATS`].
 
+mod files;
 mod hugging_face;
+mod numbers;
+mod onnx;
 mod whole;
 
 pub use hugging_face::HuggingFace;
+pub use numbers::Numbers;
+pub use onnx::{LONGEST, Onnx, write_onnx};
 pub use whole::{Refused, export};
 
 use std::{ffi::OsString, path::Path};
@@ -21,12 +26,15 @@ pub trait Exporter: Sync {
     /// A description for `--help`.
     fn about(&self) -> &'static str;
 
-    /// Writes a model into an empty folder, durably. Returns the names of the files.
+    /// What its numbers can be.
+    fn numbers(&self) -> &'static [Numbers];
+
+    /// Writes a model into an empty folder, durably; `numbers` are some of [`Self::numbers`]. Returns the names of the files.
     ///
     /// # Errors
-    /// A file cannot be read or written.
-    fn write(&self, model: &Kept, to: &Path) -> Result<Vec<OsString>, ExecuteError>;
+    /// A file cannot be read or written, or the model has numbers that cannot be stored so.
+    fn write(&self, model: &Kept, numbers: Numbers, to: &Path) -> Result<Vec<OsString>, ExecuteError>;
 }
 
 /// Every format; the first is the default.
-pub static FORMATS: [&dyn Exporter; 1] = [&HuggingFace];
+pub static FORMATS: [&dyn Exporter; 2] = [&HuggingFace, &Onnx];

@@ -2,12 +2,11 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File},
-    io,
+    fs, io,
     path::{self, Path, PathBuf},
 };
 
-use super::Exporter;
+use super::{Exporter, Numbers, files::sync_folder};
 use crate::execute::{ExecuteError, Kept};
 
 /// Why a model was not exported.
@@ -41,12 +40,12 @@ pub enum Refused {
 ///
 /// # Errors
 /// The folder is not empty, the model has changed since its run, or writing fails: then nothing is left behind.
-pub fn export(format: &dyn Exporter, model: &Kept, dir: &Path) -> Result<Vec<PathBuf>, Refused> {
+pub fn export(format: &dyn Exporter, model: &Kept, numbers: Numbers, dir: &Path) -> Result<Vec<PathBuf>, Refused> {
     let occupied = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
     if occupied || dir.is_file() {
         return Err(Refused::Occupied(dir.to_path_buf()));
     }
-    let mut files = fill(dir, |new| model.reading(|| format.write(model, new)))?;
+    let mut files = fill(dir, |new| model.reading(|| format.write(model, numbers, new)))?;
     files.sort();
     Ok(files)
 }
@@ -95,14 +94,9 @@ fn in_place_of(error: ExecuteError, new: &Path, to: &Path) -> ExecuteError {
     }
 }
 
-/// Makes the names in a folder durable, if the system supports it.
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{super::hugging_face::copy_files, *};
+    use super::{super::files::copy_files, *};
 
     #[test]
     fn a_copy_that_was_cut_short_is_not_there_and_the_next_one_is_whole() {
@@ -114,15 +108,15 @@ mod tests {
         }
         // A directory entry that is not a file cannot be copied: the copy fails halfway.
         fs::create_dir(from.join("zz")).unwrap();
-        assert!(fill(&to, |new| copy_files(&from, new)).is_err());
+        assert!(fill(&to, |new| copy_files(&from, new, &[])).is_err());
         assert_eq!(fs::read_dir(to.parent().unwrap()).unwrap().count(), 0, "nothing is left");
         fs::remove_dir(from.join("zz")).unwrap();
         // Left by a killed process.
-        fill(&to, |new| copy_files(&from, new)).unwrap();
+        fill(&to, |new| copy_files(&from, new, &[])).unwrap();
         let whole = fs::read_dir(&to).unwrap().count();
         fs::remove_dir_all(&to).unwrap();
         fs::create_dir(&to).unwrap();
-        let files = fill(&to, |new| copy_files(&from, new)).unwrap();
+        let files = fill(&to, |new| copy_files(&from, new, &[])).unwrap();
         assert_eq!((files.len(), whole), (2, 2));
         assert!(files.iter().all(|file| fs::read(file).unwrap() == file.file_name().unwrap().as_encoded_bytes()));
         assert_eq!(fs::read_dir(to.parent().unwrap()).unwrap().count(), 1);

@@ -48,7 +48,7 @@ const ALLOWED_IMPORTS: [(&str, &[&str]); 26] = [
             "store", "observe", "cluster",
         ],
     ),
-    ("export", &["execute"]),
+    ("export", &["execute", "kernels", "model"]),
     // A spec from its file to its results.
     (
         "experiment",

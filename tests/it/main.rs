@@ -22,6 +22,7 @@ mod long_texts;
 mod memory;
 mod mistakes;
 mod model_files;
+mod onnx;
 mod out_of_fold;
 mod own_splits;
 mod pairs;
