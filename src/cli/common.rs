@@ -21,7 +21,7 @@ use taper::{
     warning::{Kind, Warning},
 };
 
-use super::{Global, Unusable, downloads, input, nearest, output, reading, stop};
+use super::{Global, Unusable, downloads, input, nearest, output, reading, stop, trial_of};
 
 /// A spec file and what overrides it.
 #[derive(Args, Clone)]
@@ -90,8 +90,9 @@ pub fn open_existing(global: &Global) -> Result<Store> {
     Ok(store)
 }
 
-/// The run named by its key or the beginning of it, by its name, or as the only run of an experiment, given by name or spec
-/// file. Where an experiment has several, the error names the best of them; where the text may mean others too, a note says which it is.
+/// The run named by its key or the beginning of it, by its name, as the only run of an experiment, given by name or spec file, or as the best
+/// run of a trial (`EXPERIMENT#RANK`). Where an experiment has several, the error names the best of them; where the text may mean others too, a
+/// note says which it is.
 pub fn find(store: &Store, wanted: &str, global: &Global) -> Result<RunRecord> {
     let (ambiguous, name) = match store.find_among(wanted) {
         Err(StoreError::UnknownRun { .. }) if is_file(wanted) => {
@@ -106,6 +107,21 @@ pub fn find(store: &Store, wanted: &str, global: &Global) -> Result<RunRecord> {
             }
         }
         Err(error @ StoreError::AmbiguousRun { .. }) => (error, wanted.to_string()),
+        Err(error @ StoreError::UnknownRun { .. }) => {
+            return match trial_of::best_run(store, wanted)? {
+                Some((run, runs)) => {
+                    if runs > 1 && !global.quiet {
+                        let (key, name) = (format::short(&run.key), format::one_line(&run.name));
+                        let wanted = format::one_line(wanted);
+                        input::note(&format!(
+                            "`{wanted}` has {runs} runs; this command uses the best of them, {key} ({name})"
+                        ));
+                    }
+                    Ok(run)
+                }
+                None => Err(error.into()),
+            };
+        }
         found => {
             let (run, may_mean) = found?;
             if may_mean > 1 && !global.quiet {

@@ -44,6 +44,7 @@ mod states;
 mod stop;
 mod stored;
 mod stream;
+mod trial_of;
 mod usage;
 mod verify;
 mod watch;

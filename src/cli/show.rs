@@ -30,9 +30,12 @@ const VALUES: usize = 12;
 
 /// Show the details of one run.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  taper show 3f2a\n  taper show 3f2a --config\n  taper show quickstart --json")]
+#[command(
+    after_help = "Examples:\n  taper show 3f2a\n  taper show 3f2a --config\n  taper show sweep#1             the best run of the best trial\n  taper show quickstart --json"
+)]
 pub struct Show {
-    /// Run: its key, a prefix of its key, its name, or an experiment or spec file that has only one run.
+    /// Run: its key, a prefix of its key, its name, an experiment or spec file that has only one run, or EXPERIMENT#RANK (or
+    /// EXPERIMENT#TRIAL) for the best run of a trial.
     run: String,
     /// Also show the resolved spec, which is also in run.toml in the run's folder.
     #[arg(long)]

@@ -1,0 +1,91 @@
+//! Trials that are named as those of an experiment: `EXPERIMENT#RANK`, `EXPERIMENT#TRIAL`.
+
+use anyhow::{Result, anyhow};
+use taper::{
+    format::{
+        command::{shell_word, with_runs},
+        one_line,
+    },
+    plan::closest,
+    report::{Leaderboard, Trial, leaderboard},
+    store::{RunRecord, Store},
+};
+
+use super::{Unusable, common};
+
+/// Separates an experiment from the rank or the name of its trial.
+pub const MARK: char = '#';
+
+/// A trial that a text names.
+pub struct Named {
+    /// The leaderboard that it is on.
+    pub board: Leaderboard,
+    /// The trial.
+    pub trial: Trial,
+    /// Whether it is named by its rank.
+    pub by_rank: bool,
+}
+
+/// The trial that the text names; `None` if what is before the mark is no experiment, nor its spec file.
+///
+/// # Errors
+/// The experiment has no such trial.
+pub fn named(store: &Store, wanted: &str) -> Result<Option<Named>> {
+    // A name may have the mark in it, too.
+    for (at, _) in wanted.match_indices(MARK) {
+        let (experiment, which) = (&wanted[..at], &wanted[at + MARK.len_utf8()..]);
+        if common::is_there(store, experiment)? {
+            let board = leaderboard(store, &common::experiment(store, experiment)?)?;
+            let (trial, by_rank) = chosen(store, &board, which)?;
+            return Ok(Some(Named { board, trial, by_rank }));
+        }
+    }
+    Ok(None)
+}
+
+/// The best run of the trial that the text names, and how many runs the trial has; `None` if the text names no trial.
+///
+/// # Errors
+/// The experiment has no such trial, or none of its runs is the best: none is completed, or they are measured on other rows each.
+pub fn best_run(store: &Store, wanted: &str) -> Result<Option<(RunRecord, usize)>> {
+    let Some(Named { board, trial, .. }) = named(store, wanted)? else { return Ok(None) };
+    let runs = store.runs_of(&board.experiment)?;
+    let of_key = |key: &String| runs.iter().find(|run| run.key == *key).cloned();
+    if let [only] = &trial.runs[..]
+        && let Some(run) = of_key(only)
+    {
+        return Ok(Some((run, 1)));
+    }
+    let why = match trial.out_of_fold.is_some() {
+        true => "its runs are folds, each of which is measured on other rows",
+        false => "none of its runs is completed",
+    };
+    let best = trial.best_run.as_ref().filter(|_| trial.out_of_fold.is_none()).and_then(of_key);
+    best.map(|run| Some((run, trial.runs.len()))).ok_or_else(|| {
+        let list = with_runs(&format!("taper list {}", shell_word(&board.experiment)), store.folder());
+        Unusable(anyhow!("no run of `{}` is its best: {why}; name one of them by its key (`{list}`)", one_line(wanted)))
+            .into()
+    })
+}
+
+/// The trial of a leaderboard with this rank or name, and whether it is the rank.
+fn chosen(store: &Store, board: &Leaderboard, which: &str) -> Result<(Trial, bool)> {
+    let by_rank = which.parse().ok().and_then(|rank| board.trials.iter().find(|trial| trial.rank == Some(rank)));
+    let by_name = || board.trials.iter().find(|trial| trial.name == which);
+    if let Some(found) = by_rank.or_else(by_name) {
+        return Ok((found.clone(), by_rank.is_some()));
+    }
+    let experiment = one_line(&board.experiment);
+    let ranks = board.trials.iter().filter_map(|trial| trial.rank).max();
+    let what = match (which.parse::<usize>(), ranks) {
+        (Ok(rank), Some(ranks)) => format!("`{experiment}` has no trial of rank {rank}: it has ranks 1 to {ranks}"),
+        (Ok(_), None) => format!("no trial of `{experiment}` has a rank yet, because none is completed: name a trial"),
+        (Err(_), _) => {
+            let nearest = closest(which, board.trials.iter().map(|trial| trial.name.as_str()));
+            let meant = nearest.map_or(String::new(), |name| format!(", did you mean `{}`?", one_line(name)));
+            format!("`{experiment}` has no trial `{}`{meant}", one_line(which))
+        }
+    };
+    let list = with_runs(&format!("taper list {} --leaderboard", shell_word(&board.experiment)), store.folder());
+    Err(Unusable(anyhow!("{what} (`{list}` shows them all)")).into())
+}
