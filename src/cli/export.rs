@@ -20,7 +20,7 @@ use taper::{
     store::{RunRecord, RunState, Store, StoreError},
 };
 
-use super::{Global, Unusable, common, input, output::Output};
+use super::{Global, Unusable, common, input, named, output::Output};
 
 /// Export a trained model to a folder that transformers can load.
 #[derive(Args)]
@@ -45,7 +45,7 @@ fn formats() -> PossibleValuesParser {
 /// The run that a text names, and its model. Where several runs are meant and none of them kept a model, the error says so instead of asking
 /// for one of them.
 pub fn kept_of(store: &Store, wanted: &str, global: &Global) -> Result<(RunRecord, Kept)> {
-    let run = common::find(store, wanted, global).map_err(|e| match none_kept(store, &e, &global.runs) {
+    let run = named::find(store, wanted, global).map_err(|e| match none_kept(store, &e, &global.runs) {
         Ok(Some(n)) => {
             let runs = format::counted(n as u64, "run");
             Unusable(anyhow!(

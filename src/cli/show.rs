@@ -21,6 +21,7 @@ use super::{
     Global, common,
     decision::decision,
     list::date,
+    named,
     outcome::{decided, undecided, with_interval},
     output::Output,
 };
@@ -62,7 +63,7 @@ impl Show {
     /// Prints the stored data of the run.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let store = common::open_existing(global)?;
-        let run = common::find(&store, &self.run, global)?;
+        let run = named::find(&store, &self.run, global)?;
         let folder = taper::execute::RunFolder::new(&global.runs, &run.key);
         let evaluations = store.evals(&run.key)?;
         let whole = Whole {

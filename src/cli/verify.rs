@@ -21,7 +21,7 @@ use taper::{
 };
 
 use super::{
-    Global, Unusable, common,
+    Global, Unusable, common, named,
     output::{self, Output},
 };
 
@@ -51,7 +51,7 @@ impl Verify {
     /// Trains the run again and reports whether the result is the same.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let store = common::open_existing(global)?;
-        let record = common::find(&store, &self.run, global)?;
+        let record = named::find(&store, &self.run, global)?;
         let ending = Ending::default();
         catch_signals(ending.clone())?;
         let mut progress = Progress::stderr(global.quiet || out.json);

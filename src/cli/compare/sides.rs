@@ -10,8 +10,8 @@ use taper::{
 
 use super::super::{
     Global, Unusable, common,
+    named::{self, Named},
     output::Output,
-    trial_of::{self, Named},
 };
 
 /// Trials that a message lists.
@@ -20,13 +20,13 @@ const LISTED: usize = 5;
 /// The run or the trial that an argument names: `EXPERIMENT#RANK`, `EXPERIMENT#TRIAL`, a run as in `taper show`, an experiment or spec file with
 /// one trial, or the name that exactly one trial has.
 pub fn side(store: &Store, wanted: &str, global: &Global, out: &Output) -> Result<Side> {
-    if let Some(Named { board, trial: found, by_rank }) = trial_of::named(store, wanted)? {
+    if let Some(Named { board, trial: found, by_rank }) = named::named(store, wanted)? {
         let side = trial(store, &board, &found)?;
         let chosen_by = if by_rank { chooses_by(&board) } else { side.chosen_by };
         return Ok(Side { chosen_by, ..side });
     }
     let unknown = match store.find_among(wanted) {
-        Ok(_) => return run(store, common::find(store, wanted, global)?),
+        Ok(_) => return run(store, named::find(store, wanted, global)?),
         // Its runs may be those of one trial.
         Err(error @ (StoreError::AmbiguousRun { .. } | StoreError::UnknownRun { .. })) => error,
         Err(error) => return Err(error.into()),
@@ -39,10 +39,10 @@ pub fn side(store: &Store, wanted: &str, global: &Global, out: &Output) -> Resul
         };
     }
     if !matches!(unknown, StoreError::UnknownRun { .. }) {
-        return Err(common::find(store, wanted, global).err().unwrap_or_else(|| unknown.into()));
+        return Err(named::find(store, wanted, global).err().unwrap_or_else(|| unknown.into()));
     }
     by_name(store, wanted, out)?
-        .map_or_else(|| Err(common::find(store, wanted, global).err().unwrap_or(unknown.into())), Ok)
+        .map_or_else(|| Err(named::find(store, wanted, global).err().unwrap_or(unknown.into())), Ok)
 }
 
 /// A run, which may be the best one of several trials.
@@ -86,7 +86,7 @@ fn by_name(store: &Store, wanted: &str, out: &Output) -> Result<Option<Side>> {
 /// How a trial is named in a command.
 fn argument(board: &Leaderboard, trial: &Trial) -> String {
     let which = trial.rank.map_or_else(|| trial.name.clone(), |rank| rank.to_string());
-    shell_word(&format!("{}{}{which}", board.experiment, trial_of::MARK)).into_owned()
+    shell_word(&format!("{}{}{which}", board.experiment, named::MARK)).into_owned()
 }
 
 /// The error that an experiment has several trials.
