@@ -171,7 +171,7 @@ impl Folder<'_> {
         let changed = change::drawings(result, analysis);
         let (task, first) = (analysis.terms.task, analysis.terms.first);
         let first_name = format::capital(first.name());
-        let of_sweep = sweep::drawings(sweep, analysis);
+        let of_sweep = sweep::drawings(sweep, input, analysis);
 
         let mut texts: Vec<&str> = Vec::new();
         texts.extend(of_sweep.iter().flat_map(|drawing| drawing.chart.texts()));

@@ -9,14 +9,9 @@ use super::{
     },
     evaluations::metric,
     select::Drawn,
-    steps::{beside, ended_early, gradient, loss, rate},
+    steps::{beside, ended_early, gradient, loss, rate, training_has},
 };
-use crate::{
-    event::Split,
-    format::setting,
-    plan::{ClassWeights, LossKind},
-    store::RunState,
-};
+use crate::{event::Split, format::setting, store::RunState};
 
 /// Those that the records have something of.
 pub fn drawings(input: &ReportInput, settings: &Settings, analysis: &Analysis) -> Vec<Drawing> {
@@ -43,12 +38,17 @@ pub fn drawings(input: &ReportInput, settings: &Settings, analysis: &Analysis) -
         push("loss", "Training loss by step".into(), caption, chart);
     }
     if let Some((chart, split, runs)) = beside(input, analysis, &drawn, smoothing) {
-        let also = match has(input, &runs) {
+        let also = match training_has(&input.runs[runs[0]]) {
             none if none.is_empty() => String::new(),
-            some => format!(", and has {some} that the {} loss has not", split_name(split)),
+            some => {
+                format!(
+                    " It is measured with {some}, the {0} loss without, so it may stay above the {0} loss.",
+                    split_name(split)
+                )
+            }
         };
         let caption = format!(
-            "{}The training loss is averaged over the past steps, so that it lags{also}.{}{}",
+            "{}The training loss is a moving average over the past steps, so it lags.{also}{}{}",
             of_trial(input, analysis, &runs),
             if split == Split::Test { " There are no dev rows." } else { "" },
             cut(&chart),
@@ -65,7 +65,7 @@ pub fn drawings(input: &ReportInput, settings: &Settings, analysis: &Analysis) -
             None => String::new(),
         };
         let what = if chart.averaged { AVERAGED } else { "Thin: each step. Bold: its exponential moving average." };
-        let caption = format!("{what}{clipped}{}", cut(&chart));
+        let caption = format!("{what}{clipped}{}{}", cut(&chart), crosses(input, &drawn));
         push("gradient-norm", "Gradient norm by step".into(), caption, chart);
     }
     if let Some(chart) = rate(input, analysis, &drawn) {
@@ -132,23 +132,4 @@ fn of_trial(input: &ReportInput, analysis: &Analysis, runs: &[usize]) -> String 
             format!("{name}{over}; band: from the lowest to the highest. ")
         }
     }
-}
-
-/// What makes a training loss larger than a loss of the same weights without it; empty if nothing does.
-fn has(input: &ReportInput, runs: &[usize]) -> String {
-    let train = &input.runs[runs[0]].run.config.train;
-    let mut parts = Vec::new();
-    if train.dropout != Some(0.0) {
-        parts.push("dropout".to_owned());
-    }
-    if train.label_smoothing > 0.0 {
-        parts.push(format!("label smoothing {}", setting(train.label_smoothing)));
-    }
-    if train.class_weights != ClassWeights::None {
-        parts.push("class weights".into());
-    }
-    if train.loss == LossKind::Focal {
-        parts.push("the focal factor".into());
-    }
-    crate::format::and(&parts)
 }

@@ -33,6 +33,7 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
         rows: own.rows.clone(),
         mean_over: String::new(),
         interval: own.interval.clone(),
+        chosen: chosen(input, analysis, group, of),
         second: own.second.clone(),
         before: shown.before().map(|m| terms.first.text(m.get(terms.first))),
         baseline: own.baseline.clone(),
@@ -123,6 +124,22 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
         }),
         ..single(trial_name(analysis, group))
     })
+}
+
+/// The value by which the best was chosen from several, if the answer has no other number that is it.
+fn chosen(input: &ReportInput, analysis: &Analysis, group: &Group, of: &str) -> Option<(String, String)> {
+    let (metric, split) = (analysis.criterion.metric, analysis.criterion.split);
+    let measured_on = |run: &usize| input.runs[*run].measured_on();
+    let is_shown = metric == analysis.terms.first && group.finished.first().map(measured_on) == Some(split);
+    if analysis.groups.len() < 2 || is_shown || group.finished.is_empty() {
+        return None;
+    }
+    let mean = group.chosen?;
+    let mut what = format!("{} {}{of}, by which it was chosen", split_name(split), metric.name());
+    if mean.n > 1 {
+        what += &format!("; mean over {}", format::plural(mean.n, analysis.averaged_over()));
+    }
+    Some((metric.text(mean.mean), what))
 }
 
 /// What a gain over the value before training is over.

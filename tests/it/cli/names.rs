@@ -100,6 +100,18 @@ fn a_trial_is_named_by_its_rank_or_its_name() {
     ] {
         sandbox.ok(arguments);
     }
+    // The page names the same run, and its setting alone is an experiment of trained runs.
+    sandbox.ok(&["report", "small"]);
+    let report = fs::read_to_string(sandbox.path("runs/reports/small/report.md")).expect("a report");
+    let lr = trial(1, "name").replace("lr=", "sweep.axes.train.lr=[") + "]";
+    let export = format!("taper export {} DIR", &trial(1, "best_run")[..12]);
+    for command in [format!("taper run mine.toml --set name=small-best --set '{lr}'"), export] {
+        assert!(report.contains(&command), "{command}: {report}");
+    }
+    sandbox.ok(&["run", "mine.toml", "--quiet", "--set", "name=small-best", "--set", &lr]);
+    let runs = sandbox.json(&["list", "small-best"]);
+    assert_eq!(runs.as_array().map(Vec::len), Some(2), "{runs}");
+    assert_eq!(sandbox.json(&["list"]).as_array().map(Vec::len), Some(4), "no run was trained again");
     for (wanted, said) in [
         (
             "small#3",
