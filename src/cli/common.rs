@@ -15,13 +15,12 @@ use taper::{
         self,
         command::{shell_word, with_runs},
     },
-    report::{Leaderboard, Trial, leaderboard},
     spec::{LoadOptions, LoadedSpec, misspelt},
     store::{PlanRecord, RunRecord, RunState, Store, StoreError},
     warning::{Kind, Warning},
 };
 
-use super::{Global, Unusable, downloads, input, nearest, output, reading, stop};
+use super::{Global, Unusable, downloads, nearest, output, reading, stop};
 
 /// A spec file and what overrides it.
 #[derive(Args, Clone)]
@@ -108,81 +107,6 @@ fn collect_results(store: &mut Store, global: &Global) -> Result<()> {
         }
         Err(e) => Err(e.into()),
     }
-}
-
-/// The run named by its key or the beginning of it, by its name, or as the only run of an experiment, given by name or spec
-/// file. Where an experiment has several, the error names the best of them; where the text may mean others too, a note says which it is.
-pub fn find(store: &Store, wanted: &str, global: &Global) -> Result<RunRecord> {
-    let (ambiguous, name) = match store.find_among(wanted) {
-        Err(StoreError::UnknownRun { .. }) if is_file(wanted) => {
-            let name = experiment(store, wanted)?;
-            let runs = store.runs_of(&name)?;
-            match &runs[..] {
-                [run] => return Ok(run.clone()),
-                runs => {
-                    let keys = runs.iter().map(|run| run.key.clone()).collect();
-                    (StoreError::ambiguous(wanted, keys, runs), name)
-                }
-            }
-        }
-        Err(error @ StoreError::AmbiguousRun { .. }) => (error, wanted.to_string()),
-        found => {
-            let (run, may_mean) = found?;
-            if may_mean > 1 && !global.quiet {
-                let (key, name) = (format::short(&run.key), format::one_line(&run.name));
-                let wanted = format::one_line(wanted);
-                input::note(&format!(
-                    "`{wanted}` matches {may_mean} runs; this command uses {key} ({name}): give a key to choose another"
-                ));
-            }
-            return Ok(run);
-        }
-    };
-    let board = leaderboard(store, &name).ok();
-    let ambiguous = match (ambiguous, &board) {
-        (StoreError::AmbiguousRun { wanted, keys, .. }, Some(board)) => best_first(store, board, &name, &wanted, keys)?,
-        (ambiguous, _) => ambiguous,
-    };
-    let best = board.as_ref().and_then(|board| board.trials.first().filter(|trial| trial.best_run.is_some()));
-    Err(match (ambiguous, best) {
-        // The text may also be the name of other runs than those of the experiment.
-        (StoreError::AmbiguousRun { wanted, keys, candidates }, Some(best))
-            if best.best_run.as_ref().is_some_and(|key| keys.contains(key)) =>
-        {
-            let which = match (best.out_of_fold.is_some(), best.best_run.as_deref().map(format::short)) {
-                (false, Some(key)) if best.planned() > 1 => {
-                    format!("the best run of the best trial: {key} ({})", best.name)
-                }
-                (false, Some(key)) => format!("the best trial: {key} ({})", best.name),
-                // Its runs are measured on other rows each.
-                (true, _) | (false, None) => format!("the best trial: {}", best.name),
-            };
-            let candidates = format!("{candidates}\n  {which}");
-            StoreError::AmbiguousRun { wanted, keys, candidates }
-        }
-        (ambiguous, _) => ambiguous,
-    }
-    .into())
-}
-
-/// The error that `wanted` means each of these runs, the best one by the leaderboard first: only the first few are listed.
-fn best_first(
-    store: &Store,
-    board: &Leaderboard,
-    experiment: &str,
-    wanted: &str,
-    mut keys: Vec<String>,
-) -> Result<StoreError> {
-    let of_trial = |trial: &Trial| trial.best_run.iter().chain(&trial.runs).cloned().collect::<Vec<_>>();
-    let order: Vec<String> = board.trials.iter().flat_map(of_trial).collect();
-    keys.sort_by_key(|key| order.iter().position(|other| other == key).unwrap_or(usize::MAX));
-    let planned = store.runs_of(experiment)?;
-    let record = |key: &String| match planned.iter().find(|run| run.key == *key) {
-        Some(run) => Ok(run.clone()),
-        None => store.run(key),
-    };
-    let runs = keys.iter().map(record).collect::<Result<Vec<_>, _>>()?;
-    Ok(StoreError::ambiguous(wanted, keys, &runs))
 }
 
 /// The experiment given by its name, or by the path of its spec file.
@@ -276,7 +200,8 @@ fn named_by(spec: &Path) -> Result<String> {
     Ok(LoadedSpec::load(spec, &options).map_err(|e| Unusable(e.into()))?.spec().name.clone())
 }
 
-fn is_file(path: &str) -> bool {
+/// Whether it is a file.
+pub fn is_file(path: &str) -> bool {
     Path::new(path).is_file()
 }
 

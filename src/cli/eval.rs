@@ -29,7 +29,8 @@ use super::{
     The label column may contain the label values of the run, as in its training data, or their names from data.labels. Any other \
     label is an error, because the model cannot predict it. The result is not stored.")]
 pub struct Eval {
-    /// Run: its key, a prefix of its key, its name, or an experiment or spec file that has only one run.
+    /// Run: its key, a prefix of its key, its name, an experiment or spec file that has only one run, or EXPERIMENT#RANK (or
+    /// EXPERIMENT#TRIAL) for the best run of a trial.
     run: String,
     /// CSV, TSV, JSON Lines, JSON, Parquet or Excel file with the rows; `-`: standard input.
     #[arg(long)]

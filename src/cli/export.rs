@@ -20,7 +20,7 @@ use taper::{
     store::{RunRecord, RunState, Store, StoreError},
 };
 
-use super::{Global, Unusable, common, input, output::Output};
+use super::{Global, Unusable, common, input, named, output::Output};
 
 /// Export a trained model to a folder that transformers or onnxruntime can load.
 #[derive(Args)]
@@ -30,7 +30,8 @@ use super::{Global, Unusable, common, input, output::Output};
     texts = tokenizer([\"…\"], padding=True, truncation=True, return_tensors=\"np\")\n  \
     [logits] = session.run([\"logits\"], {i.name: texts[i.name] for i in session.get_inputs()})")]
 pub struct Export {
-    /// Run: its key, a prefix of its key, its name, or an experiment or spec file that has only one run.
+    /// Run: its key, a prefix of its key, its name, an experiment or spec file that has only one run, or EXPERIMENT#RANK (or
+    /// EXPERIMENT#TRIAL) for the best run of a trial.
     run: String,
     /// Folder to create.
     dir: PathBuf,
@@ -70,7 +71,7 @@ fn formats() -> PossibleValuesParser {
 /// The run that a text names, and its model. Where several runs are meant and none of them kept a model, the error says so instead of asking
 /// for one of them.
 pub fn kept_of(store: &Store, wanted: &str, global: &Global) -> Result<(RunRecord, Kept)> {
-    let run = common::find(store, wanted, global).map_err(|e| match none_kept(store, &e, &global.runs) {
+    let run = named::find(store, wanted, global).map_err(|e| match none_kept(store, &e, &global.runs) {
         Ok(Some(n)) => {
             let runs = format::counted(n as u64, "run");
             Unusable(anyhow!(

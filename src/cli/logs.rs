@@ -11,13 +11,13 @@ use taper::{
     format,
 };
 
-use super::{Global, Unusable, common, output::Output};
+use super::{Global, Unusable, common, named, output::Output};
 
 /// Show what the job of a run printed, which was submitted to a cluster.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  taper logs 3f2a\n  taper logs 3f2a --json")]
 pub struct Logs {
-    /// Run: its key, a prefix of its key, its name, or an experiment or spec file that has only one run.
+    /// Run: its key, a prefix of its key, its name, an experiment or spec file that has only one run, or EXPERIMENT#RANK (or
     run: String,
 }
 
@@ -25,7 +25,7 @@ impl Logs {
     /// Prints the output of the run's last job.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let store = common::open_existing(global)?;
-        let run = common::find(&store, &self.run, global)?;
+        let run = named::find(&store, &self.run, global)?;
         let which = format!("{} ({})", format::short(&run.key), format::one_line(&run.name));
         let Some(submitted) = store.submitted(None)?.into_iter().rfind(|submitted| submitted.run == run.key) else {
             let why = format!("the run {which} was not submitted to a cluster: there is no output of a job");

@@ -28,6 +28,7 @@ mod listed;
 mod logs;
 mod measuring;
 mod method;
+mod named;
 mod nearest;
 mod on_cluster;
 mod order;

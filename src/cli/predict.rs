@@ -50,7 +50,8 @@ const MOST_FIELDS: usize = 10_000;
     In CSV output, cells that a spreadsheet would evaluate as a formula are prefixed with an apostrophe ('): those that begin with = + - @, \
     a tab or a line break, except numbers. JSON output leaves texts unchanged. A row without a text has an empty label (null in JSON).")]
 pub struct Predict {
-    /// Run: its key, a prefix of its key, its name, or an experiment or spec file that has only one run.
+    /// Run: its key, a prefix of its key, its name, an experiment or spec file that has only one run, or EXPERIMENT#RANK (or
+    /// EXPERIMENT#TRIAL) for the best run of a trial.
     run: String,
     /// Texts to classify, or `-` to classify each line of standard input (same output format as --file).
     #[arg(required_unless_present = "file")]

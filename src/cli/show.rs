@@ -21,6 +21,7 @@ use super::{
     Global, common,
     decision::decision,
     list::date,
+    named,
     outcome::{decided, undecided, with_interval},
     output::Output,
 };
@@ -33,9 +34,12 @@ const DECIDED: &str = "decided";
 
 /// Show the details of one run.
 #[derive(Args)]
-#[command(after_help = "Examples:\n  taper show 3f2a\n  taper show 3f2a --config\n  taper show quickstart --json")]
+#[command(
+    after_help = "Examples:\n  taper show 3f2a\n  taper show 3f2a --config\n  taper show sweep#1             the best run of the best trial\n  taper show quickstart --json"
+)]
 pub struct Show {
-    /// Run: its key, a prefix of its key, its name, or an experiment or spec file that has only one run.
+    /// Run: its key, a prefix of its key, its name, an experiment or spec file that has only one run, or EXPERIMENT#RANK (or
+    /// EXPERIMENT#TRIAL) for the best run of a trial.
     run: String,
     /// Also show the resolved spec, which is also in run.toml in the run's folder.
     #[arg(long)]
@@ -62,7 +66,7 @@ impl Show {
     /// Prints the stored data of the run.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let store = common::open_existing(global)?;
-        let run = common::find(&store, &self.run, global)?;
+        let run = named::find(&store, &self.run, global)?;
         let folder = taper::execute::RunFolder::new(&global.runs, &run.key);
         let evaluations = store.evals(&run.key)?;
         let whole = Whole {

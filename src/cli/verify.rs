@@ -21,7 +21,7 @@ use taper::{
 };
 
 use super::{
-    Global, Unusable, common,
+    Global, Unusable, common, named,
     output::{self, Output},
 };
 
@@ -30,7 +30,8 @@ use super::{
 #[command(after_help = "Exit codes: 0 the results match; 1 they differ; 2 the run cannot be verified.\n\n\
     Examples:\n  taper verify 3f2a\n  taper verify 3f2a --steps 100")]
 pub struct Verify {
-    /// Run: its key, a prefix of its key, its name, or an experiment or spec file that has only one run.
+    /// Run: its key, a prefix of its key, its name, an experiment or spec file that has only one run, or EXPERIMENT#RANK (or
+    /// EXPERIMENT#TRIAL) for the best run of a trial.
     run: String,
     /// Train and compare only the first N steps.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
@@ -50,7 +51,7 @@ impl Verify {
     /// Trains the run again and reports whether the result is the same.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let store = common::open_existing(global)?;
-        let record = common::find(&store, &self.run, global)?;
+        let record = named::find(&store, &self.run, global)?;
         let ending = Ending::default();
         catch_signals(ending.clone())?;
         let mut progress = Progress::stderr(global.quiet || out.json);

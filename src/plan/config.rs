@@ -75,12 +75,30 @@ fn short_number(line: &str) -> Cow<'_, str> {
 }
 
 /// The model that is fine-tuned.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct ModelConfig {
     /// Where it comes from.
     pub source: Source,
-    /// Largest vocabulary built from the training texts (`scratch:` only).
+    /// Largest vocabulary built from the training texts. A spec may not have it for a model that brings its own, so then it is not written.
+    #[serde(default = "usual_vocabulary")]
     pub vocab_size: usize,
+}
+
+fn usual_vocabulary() -> usize {
+    8000
+}
+
+impl Serialize for ModelConfig {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Written<'a> {
+            source: &'a Source,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            vocab_size: Option<usize>,
+        }
+        let vocab_size = self.source.builds_vocabulary().then_some(self.vocab_size);
+        Written { source: &self.source, vocab_size }.serialize(serializer)
+    }
 }
 
 /// What is chosen on the dev rows about decisions.
@@ -492,6 +510,19 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "{line}: {text}");
         }
         assert_eq!(toml::from_str::<RunConfig>(&text).unwrap(), config, "{text}");
+    }
+
+    /// A spec may name the size of a vocabulary only where one is built.
+    #[test]
+    fn the_size_of_a_vocabulary_is_written_only_where_one_is_built() {
+        let mut config = full_config();
+        config.model.vocab_size = 8000;
+        for (source, written) in [("scratch:tiny", true), ("path:a", false), ("hf:a/b", false), ("scratch:a/", false)] {
+            config.model.source = source.parse().unwrap();
+            let text = config.to_toml().unwrap();
+            assert_eq!(text.contains("vocab_size"), written, "{text}");
+            assert_eq!(toml::from_str::<RunConfig>(&text).unwrap(), config, "{text}");
+        }
     }
 
     /// Each fold is a run of its own, and a group column another split.

@@ -219,7 +219,7 @@ impl Folder<'_> {
         let changed = change::drawings(result, analysis);
         let (task, first) = (analysis.terms.task, analysis.terms.first);
         let first_name = format::capital(&first.said());
-        let of_sweep = sweep::drawings(sweep, analysis);
+        let of_sweep = sweep::drawings(sweep, input, analysis);
         let decided = analysis.with_decision.as_ref();
         let said = |is_with| {
             decided.map_or(String::new(), |run| {

@@ -4,28 +4,29 @@ use anyhow::{Result, anyhow};
 use taper::{
     event::Split,
     format::{command::shell_word, one_line, short},
-    plan::closest,
     report::{Leaderboard, RunInput, Trial, compare::Side, leaderboard},
     store::{RunRecord, Store, StoreError},
 };
 
-use super::super::{Global, Unusable, common, output::Output};
+use super::super::{
+    Global, Unusable, common,
+    named::{self, Named},
+    output::Output,
+};
 
 /// Trials that a message lists.
 const LISTED: usize = 5;
 
-/// Separates an experiment from the rank or the name of its trial.
-const OF: char = '#';
-
 /// The run or the trial that an argument names: `EXPERIMENT#RANK`, `EXPERIMENT#TRIAL`, a run as in `taper show`, an experiment or spec file with
 /// one trial, or the name that exactly one trial has.
 pub fn side(store: &Store, wanted: &str, global: &Global, out: &Output) -> Result<Side> {
-    if let Some((experiment, which)) = of_experiment(store, wanted)? {
-        let board = leaderboard(store, &experiment)?;
-        return chosen(store, &board, which, out);
+    if let Some(Named { board, trial: found, by_rank }) = named::named(store, wanted)? {
+        let side = trial(store, &board, &found)?;
+        let chosen_by = if by_rank { chooses_by(&board) } else { side.chosen_by };
+        return Ok(Side { chosen_by, ..side });
     }
     let unknown = match store.find_among(wanted) {
-        Ok(_) => return run(store, common::find(store, wanted, global)?),
+        Ok(_) => return run(store, named::find(store, wanted, global)?),
         // Its runs may be those of one trial.
         Err(error @ (StoreError::AmbiguousRun { .. } | StoreError::UnknownRun { .. })) => error,
         Err(error) => return Err(error.into()),
@@ -38,10 +39,10 @@ pub fn side(store: &Store, wanted: &str, global: &Global, out: &Output) -> Resul
         };
     }
     if !matches!(unknown, StoreError::UnknownRun { .. }) {
-        return Err(common::find(store, wanted, global).err().unwrap_or_else(|| unknown.into()));
+        return Err(named::find(store, wanted, global).err().unwrap_or_else(|| unknown.into()));
     }
     by_name(store, wanted, out)?
-        .map_or_else(|| Err(common::find(store, wanted, global).err().unwrap_or(unknown.into())), Ok)
+        .map_or_else(|| Err(named::find(store, wanted, global).err().unwrap_or(unknown.into())), Ok)
 }
 
 /// A run, which may be the best one of several trials.
@@ -55,42 +56,6 @@ fn run(store: &Store, run: RunRecord) -> Result<Side> {
 /// The split whose rows rank the trials, if there are several.
 fn chooses_by(board: &Leaderboard) -> Option<Split> {
     (board.trials.len() > 1).then_some(board.split)
-}
-
-/// The experiment and what is behind the mark, if what is before it is an experiment.
-fn of_experiment<'a>(store: &Store, wanted: &'a str) -> Result<Option<(String, &'a str)>> {
-    // A name may have the mark in it, too.
-    for (at, _) in wanted.match_indices(OF) {
-        let (experiment, which) = (&wanted[..at], &wanted[at + OF.len_utf8()..]);
-        if common::is_there(store, experiment)? {
-            return Ok(Some((common::experiment(store, experiment)?, which)));
-        }
-    }
-    Ok(None)
-}
-
-/// The trial of a leaderboard with this rank or name.
-fn chosen(store: &Store, board: &Leaderboard, which: &str, out: &Output) -> Result<Side> {
-    let by_rank = which.parse().ok().and_then(|rank| board.trials.iter().find(|trial| trial.rank == Some(rank)));
-    if let Some(found) = by_rank {
-        return Ok(Side { chosen_by: chooses_by(board), ..trial(store, board, found)? });
-    }
-    if let Some(found) = board.trials.iter().find(|trial| trial.name == which) {
-        return trial(store, board, found);
-    }
-    let experiment = one_line(&board.experiment);
-    let ranks = board.trials.iter().filter_map(|trial| trial.rank).max();
-    let what = match (which.parse::<usize>(), ranks) {
-        (Ok(rank), Some(ranks)) => format!("`{experiment}` has no trial of rank {rank}: it has ranks 1 to {ranks}"),
-        (Ok(_), None) => format!("no trial of `{experiment}` has a rank yet, because none is completed: name a trial"),
-        (Err(_), _) => {
-            let nearest = closest(which, board.trials.iter().map(|trial| trial.name.as_str()));
-            let meant = nearest.map_or(String::new(), |name| format!(", did you mean `{}`?", one_line(name)));
-            format!("`{experiment}` has no trial `{}`{meant}", one_line(which))
-        }
-    };
-    let list = out.command(&format!("taper list {} --leaderboard", shell_word(&board.experiment)));
-    Err(Unusable(anyhow!("{what} (`{list}` shows them all)")).into())
 }
 
 /// The trial of this name, if exactly one experiment has one.
@@ -121,7 +86,7 @@ fn by_name(store: &Store, wanted: &str, out: &Output) -> Result<Option<Side>> {
 /// How a trial is named in a command.
 fn argument(board: &Leaderboard, trial: &Trial) -> String {
     let which = trial.rank.map_or_else(|| trial.name.clone(), |rank| rank.to_string());
-    shell_word(&format!("{}{OF}{which}", board.experiment)).into_owned()
+    shell_word(&format!("{}{}{which}", board.experiment, named::MARK)).into_owned()
 }
 
 /// The error that an experiment has several trials.

@@ -241,11 +241,16 @@ impl SweepDecisions {
         if self.trials[trial].iter().any(|&i| states.has_diverged(i)) {
             return Some(Verdict::End("another run of its trial failed".into()));
         }
-        scores[trial][rung]?;
+        // Where only some of its runs were pruned, by another sweep or before a command was killed, the others have nothing to wait for.
+        let was_pruned = || Some(Verdict::End("another run of its trial was pruned".into()));
+        if scores[trial][rung].is_none() {
+            return if self.was_pruned(states, trial) { was_pruned() } else { None };
+        }
         let step = self.items[*self.trials[trial].first()?].step_of(rung)?;
         // The step of a rung can differ between trials: runs with larger batches have fewer steps.
         let at = |reason: String| format!("at step {}: {reason}", count(step));
         Some(match verdict(&self.prune, self.metric, scores, (trial, self.trials[trial].len()), rung) {
+            Verdict::Continue if self.was_pruned(states, trial) => return was_pruned(),
             Verdict::Continue => Verdict::Continue,
             Verdict::Wait(reason) => Verdict::Wait(at(reason)),
             Verdict::End(reason) => Verdict::End(at(reason)),
@@ -293,7 +298,8 @@ impl SweepDecisions {
     fn has_steps_left(&self, states: &RunStates, run: usize) -> bool {
         let item = &self.items[run];
         self.next_rung(item.trial).is_none_or(|rung| {
-            item.scores[rung].is_none() && !self.trials[item.trial].iter().any(|&i| states.has_diverged(i))
+            let has_ended = |&i: &usize| states.has_diverged(i) || states.was_pruned(i);
+            item.scores[rung].is_none() && !self.trials[item.trial].iter().any(has_ended)
         })
     }
 }
@@ -541,6 +547,17 @@ mod tests {
         let (mut plain, mut states) = (self::sweep(Prune::None, 1, 2), RunStates::new(2));
         states.end(0, End::DivergedBefore);
         assert!(plain.pruned(&states).is_empty() && plain.next(&states, |_| true) == Some(1));
+    }
+
+    /// Another sweep pruned a run before the rung of this one, or at it with a score that is good enough here.
+    #[test]
+    fn a_run_that_was_pruned_before_ends_its_trial() {
+        let (mut sweep, mut states) = (sweep(ASHA, 3, 2), RunStates::new(6));
+        states.end(0, End::PrunedBefore);
+        let ends = [(1, "another run of its trial was pruned".to_string())];
+        assert_eq!((sweep.next(&states, |_| true), sweep.pruned(&states)), (Some(2), ends.to_vec()));
+        (0..6).for_each(|run| sweep.measured(run, 1, Metric::Accuracy.score(if run < 2 { 0.9 } else { 0.5 })));
+        assert_eq!((sweep.promoted[0], sweep.pruned(&states)), (0, ends.to_vec()));
     }
 
     #[test]

@@ -14,7 +14,10 @@ use super::{
     pen::{At, SMALL, stroke, style},
     theme::{GRID, MUTED},
 };
-use crate::format::{decimals, rate};
+use crate::{
+    format::{decimals, rate},
+    report::format,
+};
 
 /// A chart whose coordinates are the numbers on its axes.
 pub type Plot<'a, DB> = ChartContext<'a, DB, Cartesian2d<RangedCoordf64, RangedCoordf64>>;
@@ -67,6 +70,7 @@ pub fn plot<'a, DB: DrawingBackend>(
     x: Axis<'_>,
     y: Axis<'_>,
 ) -> Result<Plot<'a, DB>, DrawingAreaErrorKind<DB::ErrorType>> {
+    let last = x.range.end;
     let mut chart = ChartBuilder::on(area)
         .margin_top(ABOVE)
         .margin_left(LEFT.0)
@@ -76,6 +80,10 @@ pub fn plot<'a, DB: DrawingBackend>(
         .y_label_area_size(LEFT.1)
         .build_cartesian_2d(x.range, y.range)?;
     let labels = style(SMALL, MUTED, At::Middle);
+    // Labels of large numbers need more room, above all on a narrow chart.
+    let widest = format::width_em(&(x.format)(last.round())).max(1.0) * SMALL + 20.0;
+    let room = f64::from(area.dim_in_pixel().0) - f64::from(LEFT.0 + LEFT.1) - right;
+    let across = x.labels.min((room / widest) as usize).max(2);
     chart
         .configure_mesh()
         .disable_x_mesh()
@@ -85,7 +93,7 @@ pub fn plot<'a, DB: DrawingBackend>(
         .set_all_tick_mark_size(8)
         .label_style(labels.clone())
         .axis_desc_style(labels)
-        .x_labels(x.labels)
+        .x_labels(across)
         .y_labels(y.labels)
         .x_label_formatter(&|v| (x.format)(*v))
         .y_label_formatter(&|v| (y.format)(*v))

@@ -1,6 +1,8 @@
 //! A value of each step, such as the training loss: thin for each step, bold for the moving average; of several runs of a trial their mean and
 //! the band that they cover.
 
+use std::ops::Range;
+
 use plotters::{
     element::{Circle, PathElement, Polygon},
     prelude::{Color, DrawingBackend},
@@ -9,7 +11,7 @@ use plotters::{
 
 use super::{
     Area, Chart, Drawn, Legible, WIDTH,
-    axes::{Axis, Frame, plot, round_end, whole},
+    axes::{Axis, Frame, plot, round_end, span, whole},
     pen::{self, At, LegendArea, LegendEntry},
     theme,
     values::{MOST_VALUES, Value, Values, evenly},
@@ -44,6 +46,8 @@ pub struct LossChart {
     pub mark: Option<f64>,
     /// Whether the axis has all values, however large.
     pub whole: bool,
+    /// Whether the axis is logarithmic, and has all positive values.
+    pub log: bool,
 }
 
 /// How a curve is drawn.
@@ -120,7 +124,7 @@ pub struct Dots {
 
 impl Curve {
     /// What is drawn of it that reaches farthest: each step, or only the moving average.
-    fn drawn(&self) -> &[(f64, f64)] {
+    pub fn drawn(&self) -> &[(f64, f64)] {
         if self.weight == Weight::Alone { &self.raw } else { &self.smooth }
     }
 
@@ -180,11 +184,44 @@ impl LossChart {
             (3.0 * quantile(values, 0.9)).max(1.5 * first)
         };
         let caps: Vec<f64> = if completed.is_empty() { &all } else { &completed }.iter().map(usual).collect();
-        let whole = self.whole || all.len() == 1 && completed.is_empty();
+        let whole = self.whole || self.log || all.len() == 1 && completed.is_empty();
         let cap = if whole || caps.is_empty() { f64::INFINITY } else { quantile(&caps, 0.5) };
         let largest = all.iter().flatten().copied().fold(0.0, f64::max);
         let dots = self.dots.iter().flat_map(|dots| &dots.points).map(|p| p.1).filter(|v| v.is_finite());
-        round_end(dots.fold(largest.min(cap), f64::max), LABELS)
+        let highest = dots.fold(largest.min(cap), f64::max);
+        if self.log { highest } else { round_end(highest, LABELS) }
+    }
+
+    /// The vertical axis: of a logarithmic one, the decimal logarithms of the lowest and the highest value.
+    fn range(&self) -> Range<f64> {
+        if !self.log {
+            return 0.0..self.top();
+        }
+        let drawn = self.curves.iter().flat_map(Curve::drawn).map(|p| p.1);
+        let logs = drawn.chain(self.mark).filter(|v| *v > 0.0 && v.is_finite()).map(f64::log10);
+        span(logs.collect::<Vec<f64>>().into_iter())
+    }
+
+    /// Where a value is on the vertical axis. A value beyond it is at its end.
+    fn up(&self, range: &Range<f64>, value: f64) -> f64 {
+        match self.log {
+            true => value.max(f64::MIN_POSITIVE).log10().clamp(range.start, range.end),
+            false => value.min(range.end),
+        }
+    }
+
+    /// The largest number of labels of the vertical axis: on a logarithmic one, whole decades have them.
+    fn labels(&self, range: &Range<f64>) -> usize {
+        if self.log { ((range.end.floor() - range.start.ceil()) as usize + 1).min(LABELS) } else { LABELS }
+    }
+
+    /// The legend, with the cross of runs that ended early if there are any.
+    fn whole_legend(&self) -> Vec<LegendEntry> {
+        let ended = self.curves.iter().any(|curve| curve.ended_early && curve.end().is_some());
+        let name = tr("run ended early", "提前结束的运行");
+        let cross =
+            LegendEntry { name: name.into(), substitute: name.into(), colour: theme::INK, sign: pen::Sign::Cross };
+        self.legend.iter().cloned().chain(ended.then_some(cross)).collect()
     }
 
     /// The last step of the axis.
@@ -212,12 +249,16 @@ impl LossChart {
 
     /// Whether any curve has more steps than the chart has columns of pixels.
     pub fn is_thinned(&self) -> bool {
-        let columns = columns(f64::from(WIDTH), LegendArea::of(&self.legend, WIDTH).right);
+        let columns = columns(f64::from(WIDTH), LegendArea::of(&self.whole_legend(), WIDTH).right);
         self.curves.iter().any(|curve| curve.weight == Weight::Alone && curve.raw.len() > 2 * columns)
     }
 
     /// A value at the axis.
     fn label(&self, top: f64, value: f64) -> String {
+        if self.log {
+            let whole = (value - value.round()).abs() < 1e-6;
+            return if whole { rate(10f64.powf(value.round())) } else { String::new() };
+        }
         match self.whole && top < 0.1 {
             true if value == 0.0 => "0".into(),
             true => rate(value),
@@ -252,7 +293,8 @@ fn shown(value: f64) -> String {
 
 impl Chart for LossChart {
     fn height(&self, width: u32) -> u32 {
-        LegendArea::of(&self.legend, width).height(&self.legend)
+        let legend = self.whole_legend();
+        LegendArea::of(&legend, width).height(&legend)
     }
 
     fn texts(&self) -> Vec<&str> {
@@ -260,9 +302,10 @@ impl Chart for LossChart {
     }
 
     fn values(&self, width: u32) -> Values {
-        let legend = LegendArea::of(&self.legend, width);
+        let legend = LegendArea::of(&self.whole_legend(), width);
         let space = (legend.right, legend.below);
-        let frame = Frame::of((width, self.height(width)), space, 0.0..self.last(), 0.0..self.top());
+        let range = self.range();
+        let frame = Frame::of((width, self.height(width)), space, 0.0..self.last(), range.clone());
         let bold = self.curves.iter().filter(|curve| matches!(curve.weight, Weight::Alone | Weight::Average));
         let lines: Vec<(RGBColor, &[(f64, f64)])> = bold
             .map(|curve| (curve.colour, &curve.smooth[..]))
@@ -274,7 +317,7 @@ impl Chart for LossChart {
             let series = self.legend.iter().position(|entry| entry.colour == colour);
             let points: Vec<_> = points.iter().filter(|p| p.1.is_finite()).collect();
             let value = |p: &(f64, f64)| Value {
-                at: frame.at(*p),
+                at: frame.at((p.0, self.up(&range, p.1))),
                 series,
                 text: tr!("step {}: {}", "第 {} 步：{}", p.0, shown(p.1)),
             };
@@ -285,10 +328,11 @@ impl Chart for LossChart {
 
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
         pen::title(area, self.title)?;
-        let area_of_legend = LegendArea::of(&self.legend, width(area) as u32);
+        let legend = self.whole_legend();
+        let area_of_legend = LegendArea::of(&legend, width(area) as u32);
         let columns = columns(width(area), area_of_legend.right);
-        let top = self.top();
-        let last = self.last();
+        let (range, last) = (self.range(), self.last());
+        let top = range.end;
         let mut chart = plot(
             area,
             (area_of_legend.right, area_of_legend.below),
@@ -298,9 +342,9 @@ impl Chart for LossChart {
                 labels: (last as usize + 1).min(11),
                 format: &whole,
             },
-            Axis { range: 0.0..top, title: self.of, labels: LABELS, format: &|v| self.label(top, v) },
+            Axis { range: range.clone(), title: self.of, labels: self.labels(&range), format: &|v| self.label(top, v) },
         )?;
-        let cut = |(x, y): (f64, f64)| (x, y.min(top));
+        let cut = |(x, y): (f64, f64)| (x, self.up(&range, y));
         let cut_all = |points: Vec<(f64, f64)>| points.into_iter().map(cut).collect::<Vec<_>>();
         let many = self.curves.len() > 1;
         for curve in self.curves.iter().filter(|curve| curve.weight == Weight::Alone) {
@@ -339,15 +383,15 @@ impl Chart for LossChart {
             let dot = |p| Circle::new(p, radius, dots.colour.mix(opacity).filled());
             chart.draw_series(points.into_iter().map(dot))?;
         }
-        if let Some(mark) = self.mark.filter(|mark| *mark < top) {
-            let at = |x: f64| chart.backend_coord(&(x, mark));
+        if let Some(mark) = self.mark.filter(|mark| self.log || *mark < top) {
+            let at = |x: f64| chart.backend_coord(&cut((x, mark)));
             let ((x0, y), (x1, _)) = (at(0.0), at(last));
             let (x0, x1, y) = (f64::from(x0), f64::from(x1), f64::from(y));
             pen::dashes(area, (x0, y), (x1, y), pen::stroke(theme::MUTED, 1.0, 3))?;
         }
         for (curve, (x, y)) in ends {
             if curve.ended_early {
-                cross(area, (x, y))?;
+                pen::cross(area, (x, y), theme::INK)?;
             } else if curve.smooth.len() == 1 {
                 pen::dot(area, (x, y), 8, curve.colour, true)?;
             }
@@ -361,15 +405,8 @@ impl Chart for LossChart {
             theme::MUTED,
             At::Right,
         )?;
-        area_of_legend.draw(area, &self.legend, legible)
+        area_of_legend.draw(area, &legend, legible)
     }
-}
-
-/// Marks where a run ended early.
-fn cross<DB: DrawingBackend>(area: &Area<DB>, (x, y): (f64, f64)) -> Drawn<DB> {
-    let style = pen::stroke(theme::INK, 1.0, 4);
-    pen::path(area, &[(x - 10.0, y - 10.0), (x + 10.0, y + 10.0)], style)?;
-    pen::path(area, &[(x - 10.0, y + 10.0), (x + 10.0, y - 10.0)], style)
 }
 
 /// The parts of a curve between values that are not finite.
@@ -507,6 +544,33 @@ mod tests {
         // Two positions that share a column of pixels: their lowest and their highest value.
         assert_eq!(mean.outline(1), [(2.0, 1.0), (2.0, 4.0)]);
         assert!(Mean { high: mean.low.clone(), ..mean }.outline(10).is_empty(), "one run has no band");
+    }
+
+    /// The decimal logarithms of 0.01 to 100 are −2 to 2, with 4% of room at both ends; whole decades have labels.
+    #[test]
+    fn a_logarithmic_axis_has_a_label_at_each_decade() {
+        let mut c = chart(&[&[0.01, 0.5, 0.0, f64::NAN, 100.0]]);
+        (c.log, c.mark) = (true, Some(1.0));
+        let range = c.range();
+        assert!((range.start + 2.16).abs() < 1e-9 && (range.end - 2.16).abs() < 1e-9, "{range:?}");
+        assert_eq!((c.labels(&range), c.cut()), (5, 0));
+        let labels = [-2.0, -0.5, 0.0, 2.0].map(|v| c.label(range.end, v));
+        assert_eq!(labels, ["0.01", "", "1", "100"]);
+        assert_eq!([c.up(&range, 10.0), c.up(&range, 0.0), c.up(&range, 1e9)], [1.0, range.start, range.end]);
+        c.mark = Some(1000.0);
+        assert!(c.range().end > 3.0, "a line at 1000 is on the axis");
+    }
+
+    /// A cross in the chart is explained in its legend, also of one run.
+    #[test]
+    fn the_legend_explains_crosses() {
+        let mut c = chart(&[&[0.5, 0.4]]);
+        assert!(c.whole_legend().is_empty());
+        c.curves[0].ended_early = true;
+        assert_eq!(
+            c.whole_legend().iter().map(|e| (e.name.as_str(), e.sign)).collect::<Vec<_>>(),
+            [("run ended early", pen::Sign::Cross)]
+        );
     }
 
     #[test]

@@ -47,14 +47,14 @@ pub use loss::{Curve, Dots, LossChart, Mean, Weight};
 pub use matrix::MatrixChart;
 pub use metric::{MetricChart, Track};
 pub use paired_bars::{PairedBars, legend as paired_legend};
-pub use panel::{Mark, ticks};
+pub use panel::{Mark, ticks, value_label};
 pub use parallel::{Line, ParallelAxis, ParallelChart};
-pub use pen::LegendEntry;
+pub use pen::{LegendEntry, Sign};
 pub use probes::{Bar, LabelBars, ProbeBars, ProbesChart, Said, Why};
 pub use reliability::{Bin, ReliabilityChart, ReliabilityWords};
 pub use residuals::ResidualsChart;
 pub use scatter::ScatterChart;
-pub use theme::{MUTED, OTHERS, PALETTE};
+pub use theme::{INK, MUTED, OTHERS, PALETTE};
 pub use values::Values;
 
 use super::{ReportError, files};

@@ -100,8 +100,12 @@ pub fn thinned(marks: &[Mark], width: f64) -> Vec<Mark> {
 /// A value of a metric as a label of an axis with this range.
 pub fn value_label(metric: Metric, (low, high): (f64, f64), value: f64) -> String {
     match metric.info().unit {
-        Unit::Share if high - low < 0.05 => format!("{}%", format::decimals(value * 100.0, 1)),
-        Unit::Share => format!("{}%", format::decimals(value * 100.0, 0)),
+        // As many digits as the distance of two labels, about a fifth of the range, needs.
+        Unit::Share => {
+            let digits = -((high - low) * 100.0 / 5.0 * (1.0 + 1e-9)).log10().floor();
+            let digits = if digits.is_finite() { digits.clamp(0.0, 6.0) } else { 0.0 };
+            format!("{}%", format::decimals(value * 100.0, digits as usize))
+        }
         Unit::Nats | Unit::Plain => number(high - low, value),
     }
 }
@@ -147,6 +151,21 @@ mod tests {
         assert_eq!(shown((0.0, 1.0)), "0.00 0.20 0.40 0.60 0.80 1.00");
         assert_eq!(shown((-1.3, 2.2)), "-1.00 0.00 1.00 2.00");
         assert_eq!((ticks((1.0, 1.0), 5), ticks((f64::NAN, 1.0), 5).len()), (vec![1.0], 1));
+    }
+
+    #[test]
+    fn labels_of_shares_tell_each_other_apart() {
+        for range in [(0.9, 0.9007), (0.9, 0.92), (0.88, 0.93), (0.3, 0.9), (0.0, 1.0)] {
+            let labels: Vec<String> =
+                ticks(range, 5).into_iter().map(|value| value_label(Metric::Accuracy, range, value)).collect();
+            let apart: std::collections::BTreeSet<&String> = labels.iter().collect();
+            assert_eq!(apart.len(), labels.len(), "{labels:?}");
+        }
+        let label = |range, value| value_label(Metric::Accuracy, range, value);
+        assert_eq!(
+            [label((0.3, 0.9), 0.4), label((0.9, 0.92), 0.905), label((0.9, 0.9007), 0.9002)],
+            ["40%", "90.5%", "90.02%"]
+        );
     }
 
     #[test]

@@ -111,8 +111,26 @@ pub fn dot<DB: DrawingBackend>(
     area.draw(&Circle::new((x.round() as i32, y.round() as i32), radius, style))
 }
 
+/// Draws a cross.
+pub fn cross<DB: DrawingBackend>(area: &Area<DB>, (x, y): (f64, f64), colour: RGBColor) -> Drawn<DB> {
+    let style = stroke(colour, 1.0, 4);
+    path(area, &[(x - 10.0, y - 10.0), (x + 10.0, y + 10.0)], style)?;
+    path(area, &[(x - 10.0, y + 10.0), (x + 10.0, y - 10.0)], style)
+}
+
 /// The most lines that a name may take: truncated names could look alike.
 pub const NAME_LINES: usize = 12;
+
+/// What stands before a name in a legend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sign {
+    /// A line.
+    Line,
+    /// A dashed line.
+    Dashes,
+    /// A cross.
+    Cross,
+}
 
 /// An entry of a legend.
 #[derive(Debug, Clone, PartialEq)]
@@ -123,8 +141,8 @@ pub struct LegendEntry {
     pub substitute: String,
     /// Its colour.
     pub colour: RGBColor,
-    /// Whether its lines are dashed.
-    pub dashed: bool,
+    /// What stands before it.
+    pub sign: Sign,
 }
 
 /// The names of a legend, in its order.
@@ -177,9 +195,10 @@ impl LegendArea {
         };
         for entry in entries {
             let (from, to) = ((x, y), (x + 34.0, y));
-            match entry.dashed {
-                true => dashes(area, from, to, stroke(entry.colour, 1.0, 4))?,
-                false => path(area, &[from, to], stroke(entry.colour, 1.0, 6))?,
+            match entry.sign {
+                Sign::Line => path(area, &[from, to], stroke(entry.colour, 1.0, 6))?,
+                Sign::Dashes => dashes(area, from, to, stroke(entry.colour, 1.0, 4))?,
+                Sign::Cross => cross(area, (x + 17.0, y), entry.colour)?,
             }
             let name = legible.or(&entry.name, || entry.substitute.clone());
             for line in format::wrap(&name, self.room, NAME_LINES) {

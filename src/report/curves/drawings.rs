@@ -9,15 +9,10 @@ use super::{
     },
     evaluations::metric,
     select::Drawn,
-    steps::{beside, ended_early, gradient, loss, rate},
+    steps::{beside, ended_early, gradient, loss, rate, training_has},
 };
-use crate::report::language::{Said, and, counted, tr};
-use crate::{
-    event::Split,
-    format::setting,
-    plan::{ClassWeights, LossKind},
-    store::RunState,
-};
+use crate::report::language::{Said, counted, tr};
+use crate::{event::Split, format::setting, store::RunState};
 
 /// Those that the records have something of.
 pub fn drawings(input: &ReportInput, settings: &Settings, analysis: &Analysis) -> Vec<Drawing> {
@@ -54,15 +49,19 @@ pub fn drawings(input: &ReportInput, settings: &Settings, analysis: &Analysis) -
         push("loss", tr("Training loss by step", "各步的训练损失").into(), caption, chart);
     }
     if let Some((chart, split, runs)) = beside(input, analysis, &drawn, smoothing) {
-        let also = match has(input, &runs) {
+        let also = match training_has(&input.runs[runs[0]]) {
             none if none.is_empty() => String::new(),
             some => {
-                tr!(", and has {some} that the {} loss has not", split.said(); "，而且含有{}损失没有的部分（{some}）", split.said())
+                tr!(
+                    " It is measured with {some}, the {0} loss without, so it may stay above the {0} loss.",
+                    "它的计算含有{some}，而{0}损失没有，所以它可能一直高于{0}损失。",
+                    split.said(),
+                )
             }
         };
         let caption = tr!(
-            "{}The training loss is averaged over the past steps, so that it lags{also}.{}{}",
-            "{}训练损失是对过去各步的平均，因此滞后{also}。{}{}",
+            "{}The training loss is a moving average over the past steps, so it lags.{also}{}{}",
+            "{}训练损失是过去各步的移动平均，因此滞后。{also}{}{}",
             of_trial(input, analysis, &runs),
             if split == Split::Test { tr(" There are no dev rows.", "没有开发集。") } else { "" },
             cut(&chart),
@@ -89,7 +88,7 @@ pub fn drawings(input: &ReportInput, settings: &Settings, analysis: &Analysis) -
         } else {
             tr("Thin: each step. Bold: its exponential moving average.", "细线：每一步。粗线：它的指数移动平均。")
         };
-        let caption = format!("{what}{clipped}{}", cut(&chart));
+        let caption = format!("{what}{clipped}{}{}", cut(&chart), crosses(input, &drawn));
         push("gradient-norm", tr("Gradient norm by step", "各步的梯度范数").into(), caption, chart);
     }
     if let Some(chart) = rate(input, analysis, &drawn) {
@@ -173,23 +172,4 @@ fn of_trial(input: &ReportInput, analysis: &Analysis, runs: &[usize]) -> String 
             tr!("{name}{over}; band: from the lowest to the highest. ", "{name}{over}；色带：从最低到最高。")
         }
     }
-}
-
-/// What makes a training loss larger than a loss of the same weights without it; empty if nothing does.
-fn has(input: &ReportInput, runs: &[usize]) -> String {
-    let train = &input.runs[runs[0]].run.config.train;
-    let mut parts = Vec::new();
-    if train.dropout != Some(0.0) {
-        parts.push("dropout".to_owned());
-    }
-    if train.label_smoothing > 0.0 {
-        parts.push(tr!("label smoothing {}", "标签平滑 {}", setting(train.label_smoothing)));
-    }
-    if train.class_weights != ClassWeights::None {
-        parts.push(tr("class weights", "类别权重").into());
-    }
-    if train.loss == LossKind::Focal {
-        parts.push(tr("the focal factor", "focal 因子").into());
-    }
-    and(&parts)
 }

@@ -10,4 +10,5 @@ mod steps;
 pub use drawings::drawings;
 pub use evaluations::{during_training, one_an_epoch};
 pub use select::{Chosen, Drawn, MOST_TRIALS, chosen, is_whole};
+pub use series::colours;
 pub use steps::ended_early;

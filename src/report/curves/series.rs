@@ -3,7 +3,7 @@
 use super::{
     super::{
         analysis::Analysis,
-        charts::{LegendEntry, OTHERS, PALETTE},
+        charts::{LegendEntry, OTHERS, PALETTE, Sign},
         format,
         input::ReportInput,
         pictures::distinguish,
@@ -23,6 +23,17 @@ pub struct Series {
     pub leads: bool,
 }
 
+/// The colour of each trial that is drawn, on the whole page: those that rank first have one of the palette, in the order of the plan, so that a
+/// trial also keeps it while the ranking changes.
+pub fn colours(drawn: &Drawn) -> Vec<Option<RGBColor>> {
+    let leading = drawn.trials.len().min(PALETTE.len());
+    let mut of_plan: Vec<usize> = (0..leading).collect();
+    of_plan.sort_by_key(|&trial| drawn.trials[trial].iter().min().copied());
+    let mut colours = vec![None; drawn.trials.len()];
+    of_plan.into_iter().zip(PALETTE).for_each(|(trial, colour)| colours[trial] = Some(colour));
+    colours
+}
+
 /// The trials that are drawn, in drawing order: grey ones first, then from worst to best, so that the best is on top; and the legend, which
 /// is empty for a single run. `shown` tells which runs the chart has anything of.
 pub fn series(
@@ -31,53 +42,66 @@ pub fn series(
     drawn: &Drawn,
     shown: impl Fn(usize) -> bool,
 ) -> (Vec<Series>, Vec<LegendEntry>) {
-    let trials: Vec<Vec<usize>> =
-        drawn.trials.iter().map(|runs| runs.iter().copied().filter(|i| shown(*i)).collect()).collect();
-    let trials: Vec<Vec<usize>> = trials.into_iter().filter(|runs| !runs.is_empty()).collect();
+    let of_trial =
+        |(runs, colour): (&Vec<usize>, _)| (runs.iter().copied().filter(|i| shown(*i)).collect::<Vec<_>>(), colour);
+    let trials: Vec<(Vec<usize>, Option<RGBColor>)> =
+        drawn.trials.iter().zip(colours(drawn)).map(of_trial).filter(|(runs, _)| !runs.is_empty()).collect();
     let failed: Vec<usize> = drawn.failed.iter().copied().filter(|i| shown(*i)).collect();
     let group = |runs: &[usize]| &analysis.groups[analysis.group_of(runs[0])];
-    // Colours follow the plan, so that a trial keeps its colour while the ranking changes.
-    let leading = trials.len().min(PALETTE.len());
-    let mut of_plan: Vec<usize> = (0..leading).collect();
-    of_plan.sort_by_key(|&i| trials[i].iter().min().copied());
-    let colour = |i: usize| of_plan.iter().position(|&other| other == i).map(|at| PALETTE[at]);
-    let names: Vec<String> = of_plan
-        .iter()
-        .map(|&i| {
-            let (runs, of) = (&trials[i], group(&trials[i]));
-            match runs.len() {
-                1 => of.name.clone(),
-                n => tr!("{} ({n} {}s)", of.name, analysis.replicate; "{}（{}）", of.name, counted(n as u64, analysis.replicate)),
+    let mut leading: Vec<(&[usize], RGBColor)> =
+        trials.iter().filter_map(|(runs, colour)| Some((&runs[..], (*colour)?))).collect();
+    leading.sort_by_key(|(runs, _)| runs.iter().min().copied());
+    let name = |(runs, _): &(&[usize], _)| {
+        let of = group(runs);
+        match runs.len() {
+            1 => of.name.clone(),
+            n => {
+                tr!("{} ({n} {}s)", of.name, analysis.replicate; "{}（{}）", of.name, counted(n as u64, analysis.replicate))
             }
-        })
-        .collect();
+        }
+    };
+    let names: Vec<String> = leading.iter().map(name).collect();
     let all: Vec<&str> = analysis.groups.iter().map(|group| group.name.as_str()).collect();
     let mut short = names;
     distinguish(short.iter_mut().collect(), &all);
-    let mut legend: Vec<LegendEntry> = of_plan
+    let mut legend: Vec<LegendEntry> = leading
         .iter()
         .zip(short)
-        .filter_map(|(&i, name)| {
-            let key = trials[i].first().map(|&run| format::short(&input.runs[run].run.key).to_string());
-            Some(LegendEntry { name, substitute: key?, colour: colour(i)?, dashed: false })
+        .map(|(&(runs, colour), name)| {
+            let substitute = format::short(&input.runs[runs[0]].run.key).to_string();
+            LegendEntry { name, substitute, colour, sign: Sign::Line }
         })
         .collect();
+    let others = trials.len() - leading.len();
     let mut grey = |n: usize, thing: &str| {
         if n > 0 {
             let name = format::plural(n, thing);
-            legend.push(LegendEntry { substitute: name.clone(), name, colour: OTHERS, dashed: false });
+            legend.push(LegendEntry { substitute: name.clone(), name, colour: OTHERS, sign: Sign::Line });
         }
     };
-    grey(trials.len() - leading, "other");
+    grey(others, "other");
     grey(failed.len(), "failed run");
-    if trials.iter().map(Vec::len).sum::<usize>() + failed.len() < 2 {
+    if trials.iter().map(|(runs, _)| runs.len()).sum::<usize>() + failed.len() < 2 {
         legend.clear();
     }
     let mut series: Vec<Series> =
         failed.into_iter().map(|i| Series { runs: vec![i], colour: OTHERS, leads: false }).collect();
-    for (i, runs) in trials.into_iter().enumerate().rev() {
-        let own = colour(i);
+    for (runs, own) in trials.into_iter().rev() {
         series.push(Series { runs, colour: own.unwrap_or(OTHERS), leads: own.is_some() });
     }
     (series, legend)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first six of the ranking, in the order of the plan.
+    #[test]
+    fn a_colour_belongs_to_a_trial_and_follows_the_plan() {
+        let trials = [7, 3, 5, 1, 8, 2, 4].map(|run| vec![run]).to_vec();
+        let of = colours(&Drawn { trials, ..Drawn::default() });
+        let at = |place: usize| Some(PALETTE[place]);
+        assert_eq!(of, [at(4), at(2), at(3), at(0), at(5), at(1), None]);
+    }
 }

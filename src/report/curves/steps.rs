@@ -4,18 +4,20 @@
 use super::{
     super::{
         analysis::Analysis,
-        charts::{Curve, Dots, LegendEntry, LossChart, Mean, PALETTE, Weight, paired_legend},
+        charts::{Curve, Dots, INK, LegendEntry, LossChart, Mean, PALETTE, Sign, Weight},
         input::{ReportInput, RunInput},
     },
     average::average,
     evaluations::during_training,
     select::Drawn,
-    series::{Series, series},
+    series::{Series, colours, series},
 };
-use crate::report::language::{Said, tr};
+use crate::report::language::{Said, and, tr};
 use crate::{
     event::Split,
+    format::setting,
     metrics::Metric,
+    plan::{ClassWeights, LossKind},
     stats::ema,
     store::{RunState, StepRecord},
 };
@@ -88,12 +90,27 @@ pub fn gradient(input: &ReportInput, analysis: &Analysis, drawn: &Drawn, smoothi
     // 0: gradients are not clipped.
     let one = norms.first().copied().filter(|norm| *norm > 0.0 && norms.iter().all(|other| other == norm));
     let known = chart.curves.iter().flat_map(|curve| &curve.raw).any(|point| point.1.is_finite());
+    let of_drawn = chart.curves.iter().flat_map(Curve::drawn).map(|point| point.1);
+    let log = spans_decades(of_drawn.filter(|norm| norm.is_finite()).collect());
+    let of = match log {
+        true => tr("Euclidean norm, logarithmic", "欧几里得范数，对数坐标"),
+        false => tr("Euclidean norm", "欧几里得范数"),
+    };
     known.then_some(LossChart {
         title: tr("Gradient norm before clipping", "裁剪前的梯度范数"),
-        of: tr("Euclidean norm", "欧几里得范数"),
+        of,
         mark: one,
+        log,
         ..chart
     })
+}
+
+/// Whether the values, but for the lowest and the highest hundredth, span two decades: on a linear axis most of them would lie at its end.
+fn spans_decades(mut values: Vec<f64>) -> bool {
+    values.retain(|value| *value > 0.0);
+    values.sort_by(f64::total_cmp);
+    let at = |share: f64| values.get(((values.len().max(1) - 1) as f64 * share) as usize).copied().unwrap_or(1.0);
+    at(0.99) >= 100.0 * at(0.01)
 }
 
 /// The learning rate of each trial: that of its run with the most steps.
@@ -119,6 +136,25 @@ pub fn rate(input: &ReportInput, analysis: &Analysis, drawn: &Drawn) -> Option<L
     (!chart.curves.is_empty()).then_some(chart)
 }
 
+/// What makes the training loss of a run larger than a loss of the same weights without it; empty if nothing does.
+pub fn training_has(run: &RunInput) -> String {
+    let train = &run.run.config.train;
+    let mut parts = Vec::new();
+    if train.dropout != Some(0.0) {
+        parts.push("dropout".to_owned());
+    }
+    if train.label_smoothing > 0.0 {
+        parts.push(tr!("label smoothing {}", "标签平滑 {}", setting(train.label_smoothing)));
+    }
+    if train.class_weights != ClassWeights::None {
+        parts.push(tr("class weights", "类别权重").into());
+    }
+    if train.loss == LossKind::Focal {
+        parts.push(tr("the focal factor", "focal 因子").into());
+    }
+    and(&parts)
+}
+
 /// The losses of training and of held-out rows of the best trial, or of the first that has any; the split, and the runs.
 pub fn beside(
     input: &ReportInput,
@@ -134,13 +170,14 @@ pub fn beside(
             .collect()
     };
     let usable = |i: usize, split| !input.runs[i].steps.is_empty() && on(i, split).len() > 1;
-    let found = drawn.trials.iter().find_map(|runs| {
+    let found = drawn.trials.iter().zip(colours(drawn)).find_map(|(runs, colour)| {
         let split = [Split::Dev, Split::Test].into_iter().find(|split| runs.iter().any(|&i| usable(i, *split)))?;
         let runs: Vec<usize> = runs.iter().copied().filter(|&i| usable(i, split)).collect();
-        Some((averaged(input, &runs), split))
+        Some((averaged(input, &runs), split, colour.unwrap_or(PALETTE[0])))
     });
-    let (runs, split) = found?;
-    let [train, held_out] = [PALETTE[0], PALETTE[1]];
+    let (runs, split, train) = found?;
+    // Another colour of the palette may be that of another trial.
+    let held_out = if analysis.groups.len() > 1 { INK } else { PALETTE[1] };
     let several = runs.len() > 1;
     let mut chart = LossChart {
         title: tr("Loss of training and of held-out rows", "训练损失和留出数据的损失"),
@@ -173,11 +210,25 @@ pub fn beside(
         chart.means.push(Mean { colour: held_out, ..mean });
     }
     chart.dots.extend(dots.into_iter().map(|points| Dots { colour: held_out, points, beneath: several }));
-    let names = [(tr("training", "训练"), train), (split.said(), held_out)];
-    chart.legend = paired_legend(names[0].0.into(), names[1].0.into())
-        .into_iter()
-        .zip(names)
-        .map(|(entry, (_, colour))| LegendEntry { colour, ..entry })
-        .collect();
+    let more = training_has(&input.runs[runs[0]]);
+    let of_training = match more.is_empty() {
+        true => tr("training", "训练").to_owned(),
+        false => tr!("training, with {more}", "训练，含{more}"),
+    };
+    let entry = |name: String, colour| LegendEntry { substitute: name.clone(), name, colour, sign: Sign::Line };
+    chart.legend = vec![entry(of_training, train), entry(split.said().into(), held_out)];
     Some((chart, split, runs))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_extreme_steps_do_not_make_an_axis_logarithmic() {
+        let usual = || (0..200).map(|i| 0.5 + f64::from(i) / 100.0).collect::<Vec<f64>>();
+        assert!(!spans_decades(usual()) && !spans_decades(Vec::new()) && !spans_decades(vec![0.0]));
+        assert!(!spans_decades(usual().into_iter().chain([1e4]).collect()));
+        assert!(spans_decades((0..200).map(|i| 10f64.powf(f64::from(i) / 60.0)).collect()));
+    }
 }

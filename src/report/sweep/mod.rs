@@ -17,8 +17,9 @@ mod points;
 mod study;
 mod tables;
 
-pub use axes::Axis;
+pub use axes::{Axis, Scale};
 pub use budget::Budget;
+pub use drawn::may_be_drawn;
 pub use ended::{FailureGroup, PrunedGroup, PrunedTrial, RungRank, failures};
 pub use forest::TREES;
 pub use importance::{How, Importance};

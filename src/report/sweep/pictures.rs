@@ -1,5 +1,7 @@
 //! The charts of a sweep: what each shows.
 
+use std::collections::HashSet;
+
 use plotters::prelude::DrawingBackend;
 
 use super::{
@@ -13,9 +15,10 @@ use crate::{
         analysis::Analysis,
         charts::{
             Area, BudgetChart, BudgetPlot, Chart, Drawn, EffectMean, EffectPlot, EffectsChart, HeatChart, LegendEntry,
-            Legible, Line, Mark, OTHERS, PALETTE, ParallelAxis, ParallelChart, ticks,
+            Legible, Line, Mark, OTHERS, PALETTE, ParallelAxis, ParallelChart, Sign, ticks, value_label,
         },
-        format,
+        curves, format,
+        input::ReportInput,
     },
 };
 
@@ -82,13 +85,13 @@ impl Chart for SweepChart {
 }
 
 /// The charts of a sweep, in the order of the page; none if its axes are not analysed.
-pub fn drawings(sweep: &Sweep, analysis: &Analysis) -> Vec<Drawing> {
+pub fn drawings(sweep: &Sweep, input: &ReportInput, analysis: &Analysis) -> Vec<Drawing> {
     if sweep.effects.is_empty() {
         return Vec::new();
     }
     let order = order(sweep, analysis);
     let shown = thinned(&order);
-    [effects(sweep, &shown), heat(sweep), parallel(sweep, analysis, &order, &shown), budget(sweep)]
+    [effects(sweep, &shown), heat(sweep), parallel(sweep, input, analysis, (&order, &shown)), budget(sweep)]
         .into_iter()
         .flatten()
         .collect()
@@ -177,9 +180,13 @@ impl<'a> Positions<'a> {
     fn marks(&self) -> Vec<Mark> {
         let mark = |at: f64, label: String| Mark { at, substitute: label.clone(), label };
         if let Some(levels) = &self.levels {
+            // Numbers that a search drew have more digits than a label needs.
+            let short = |level: &super::axes::Level| level.range.map(|(number, _)| crate::format::rate(number));
+            let all: HashSet<Option<String>> = self.axis.levels.iter().map(short).collect();
+            let apart = all.len() == self.axis.levels.len();
             let of_level = |(i, (at, level)): (usize, (&f64, &super::axes::Level))| Mark {
                 at: *at,
-                label: level.text.clone(),
+                label: short(level).filter(|_| apart).unwrap_or_else(|| level.text.clone()),
                 substitute: tr!("value {}", "取值 {}", i + 1),
             };
             return levels.iter().zip(&self.axis.levels).enumerate().map(of_level).collect();
@@ -300,7 +307,12 @@ fn heat(sweep: &Sweep) -> Option<Drawing> {
     })
 }
 
-fn parallel(sweep: &Sweep, analysis: &Analysis, order: &[usize], shown: &[usize]) -> Option<Drawing> {
+fn parallel(
+    sweep: &Sweep,
+    input: &ReportInput,
+    analysis: &Analysis,
+    (order, shown): (&[usize], &[usize]),
+) -> Option<Drawing> {
     if sweep.axes.len() < 3 {
         return None;
     }
@@ -311,11 +323,20 @@ fn parallel(sweep: &Sweep, analysis: &Analysis, order: &[usize], shown: &[usize]
     let of_value = |value: f64| if ends.1 > ends.0 { (value - ends.0) / (ends.1 - ends.0) } else { 0.5 };
     // As many leaders as stay a small part of the trials.
     let leaders = (order.len() / 3).clamp(1, MOST_LEADERS);
+    // The colours of the curves.
+    let drawn_trials = curves::Drawn::of(input, analysis);
+    let of_trials = curves::colours(&drawn_trials);
+    let colour = |point: usize| {
+        let runs = &analysis.groups[sweep.points[point].group].runs;
+        let trial = drawn_trials.trials.iter().position(|trial| trial.iter().any(|run| runs.contains(run)));
+        trial.and_then(|trial| of_trials[trial]).unwrap_or(OTHERS)
+    };
     let line = |&point: &usize| {
+        let leads = order[..leaders].contains(&point).then(|| colour(point));
         let rank = order[..leaders].iter().position(|leader| *leader == point);
         let point = &sweep.points[point];
         let at = positions.iter().map(|positions| positions.of_trial(point.group)).chain([of_value(point.mean.mean)]);
-        (rank, Line { at: at.collect(), leads: rank.map(|rank| PALETTE[rank]) })
+        (rank, Line { at: at.collect(), leads })
     };
     let mut lines: Vec<(Option<usize>, Line)> = shown.iter().map(line).collect();
     lines.sort_by_key(|(rank, _)| std::cmp::Reverse(rank.unwrap_or(usize::MAX)));
@@ -324,7 +345,7 @@ fn parallel(sweep: &Sweep, analysis: &Analysis, order: &[usize], shown: &[usize]
         marks: positions.marks(),
     };
     let mark = |value: f64| {
-        let label = sweep.metric.text(value);
+        let label = value_label(sweep.metric, ends, value);
         Mark { at: of_value(value), substitute: label.clone(), label }
     };
     let result = ParallelAxis {
@@ -339,14 +360,14 @@ fn parallel(sweep: &Sweep, analysis: &Analysis, order: &[usize], shown: &[usize]
             sweep.metric.text(sweep.points[point].mean.mean)
         ),
         substitute: format!("{}. {}", rank + 1, sweep.metric.text(sweep.points[point].mean.mean)),
-        colour: PALETTE[rank],
-        dashed: false,
+        colour: colour(point),
+        sign: Sign::Line,
     };
     let mut legend: Vec<LegendEntry> = order[..leaders].iter().enumerate().map(entry).collect();
     let others = order.len() - leaders;
     if others > 0 {
         let name = format::plural(others, "other trial");
-        legend.push(LegendEntry { substitute: name.clone(), name, colour: OTHERS, dashed: false });
+        legend.push(LegendEntry { substitute: name.clone(), name, colour: OTHERS, sign: Sign::Line });
     }
     let direction = match sweep.metric.info().better {
         Better::Higher => "",
@@ -386,7 +407,8 @@ fn budget(sweep: &Sweep) -> Option<Drawing> {
         let expected = (0..n).filter(kept).map(|i| ((i + 1) as f64 / n as f64 * all, budget.expected[i]));
         BudgetPlot { name: name.into(), all, best, expected: expected.collect() }
     };
-    let entry = |name: &str, colour| LegendEntry { name: name.into(), substitute: name.into(), colour, dashed: false };
+    let entry =
+        |name: &str, colour| LegendEntry { name: name.into(), substitute: name.into(), colour, sign: Sign::Line };
     let mut legend =
         vec![entry(tr("best trial with all its runs completed", "所有运行都已完成的最佳试验"), PALETTE[0])];
     if !budget.expected.is_empty() {

@@ -4,7 +4,7 @@ use super::{
     BaselineText, BestRun, Headline,
     facts::{self, Gain, Measured},
 };
-use crate::report::language::{Said, measured, tr};
+use crate::report::language::{Said, counted, measured, tr};
 use crate::{
     metrics::Metrics,
     report::{
@@ -34,6 +34,7 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
         rows: own.rows.clone(),
         mean_over: String::new(),
         interval: own.interval.clone(),
+        chosen: chosen(input, analysis, group, of),
         second: own.second.clone(),
         before: shown.before().map(|m| terms.first.text(m.get(terms.first))),
         baseline: own.baseline.clone(),
@@ -137,6 +138,22 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
         }),
         ..single(trial_name(analysis, group))
     })
+}
+
+/// The value by which the best was chosen from several, if the answer has no other number that is it.
+fn chosen(input: &ReportInput, analysis: &Analysis, group: &Group, of: &str) -> Option<(String, String)> {
+    let (metric, split) = (analysis.criterion.metric, analysis.criterion.split);
+    let measured_on = |run: &usize| input.runs[*run].measured_on();
+    let is_shown = metric == analysis.terms.first && group.finished.first().map(measured_on) == Some(split);
+    if analysis.groups.len() < 2 || is_shown || group.finished.is_empty() {
+        return None;
+    }
+    let mean = group.chosen?;
+    let mut what = tr!("{}{of}, by which it was chosen", "{}{of}，据此选出", measured(split, metric));
+    if mean.n > 1 {
+        what += &tr!("; mean over {}", "；{}的平均", counted(mean.n as u64, analysis.averaged_over()));
+    }
+    Some((metric.text(mean.mean), what))
 }
 
 /// What a gain over the value before training is over.

@@ -6,7 +6,7 @@ use super::{
     caveats::{budget_is_spent, caveats, chooses_checkpoint},
     change, decided, mistakes,
     ranking::{comparison, ranking},
-    scores, sweep,
+    scores, sweep, uses,
     warnings::warnings,
 };
 use crate::report::language::{Said, counted_states, target, tr};
@@ -94,7 +94,12 @@ impl View {
             texts_note: input.leaves_texts_out.then(|| texts_note(&experiment.name)),
             headline: headline(input, analysis),
             caveats: caveats(input, analysis),
-            ranking: ranking(input, analysis, &first_heading, [&chosen_heading, &chosen_test_heading]),
+            ranking: ranking(
+                input,
+                (analysis, &of_sweep.axes),
+                &first_heading,
+                [&chosen_heading, &chosen_test_heading],
+            ),
             runs_folded: input.runs.len() > MOST_RUNS,
             runs_notes: runs_notes(input, analysis, &runs),
             runs,
@@ -111,6 +116,7 @@ impl View {
             rates: rates::of_runs(&input.runs),
             warnings: warnings(&input.experiment.warnings, &input.runs, analysis.is_optimistic(&input.runs)),
             comparison: analysis.comparison.as_ref().map(|c| comparison(input, analysis, c)),
+            uses: uses::uses(input, analysis),
             sweep: sweep::parts(input, analysis, of_sweep, pictures.sweep),
             training: pictures.training,
             outcome: pictures.outcome,
@@ -168,6 +174,11 @@ impl View {
             view.mistakes = listed.map(|p| mistakes::row(run, terms.task, p)).collect();
         }
         Ok(view)
+    }
+
+    /// The commands of [`Self::uses`], each below a comment.
+    pub fn uses_text(&self) -> String {
+        self.uses.iter().map(|(what, command)| format!("# {what}\n{command}")).collect::<Vec<_>>().join("\n")
     }
 
     /// Columns of the table of runs.

@@ -13,6 +13,7 @@ mod part;
 mod ranking;
 mod scores;
 mod sweep;
+mod uses;
 mod warnings;
 
 use super::{audit::DataSection, environment::SharedEnvironment, sentence::Sentence};
@@ -74,6 +75,8 @@ pub struct View {
     pub ranking: Option<Ranking>,
     /// Whether the best is distinguishable from the next.
     pub comparison: Option<String>,
+    /// What can be done with the best run: each with its command.
+    pub uses: Vec<(String, String)>,
     /// What the sweep says beyond the ranking.
     pub sweep: Vec<SweepPart>,
     /// Charts of the training.
@@ -158,6 +161,8 @@ pub struct Headline {
     pub mean_over: String,
     /// What its interval covers, and the interval.
     pub interval: Option<(String, String)>,
+    /// The value that chose it from several, and what that is: `dev accuracy of the best trial, which chose it`.
+    pub chosen: Option<(String, String)>,
     /// The second metric, likewise.
     pub second: String,
     /// The first metric before training, likewise.
@@ -225,6 +230,8 @@ pub struct Ranking {
     pub second: String,
     /// Whether the trials have folds, so that there are results of all folds together.
     pub has_folds: bool,
+    /// Headings of the swept keys, each with whether its values are numbers; empty where the names of the trials have them.
+    pub axes: Vec<(String, bool)>,
     /// The first trials.
     pub rows: Vec<TrialRow>,
     /// Further trials, which the page folds away.
@@ -277,6 +284,8 @@ pub struct TrialRow {
     pub rank: String,
     /// What distinguishes it from other trials.
     pub name: String,
+    /// Its values of the swept keys, in the order of their headings.
+    pub axes: Vec<String>,
     /// Whether it is the best of several.
     pub best: bool,
     /// Its state in a word.

@@ -1,5 +1,7 @@
 //! The ranking of the trials, and the comparison of the first two.
 
+use std::collections::HashSet;
+
 use super::{Ranking, TrialRow, facts::on_test, folds};
 use crate::report::language::{self, Said, and, replicate, tr};
 use crate::{
@@ -11,6 +13,7 @@ use crate::{
         input::{ReportInput, RunInput},
         means::Mean,
         same_rows::{OnSameRows, error_names},
+        sweep::{Axis, Scale},
         terms::{Terms, over_rows, signed},
     },
     stats::{Interval, SignFlip},
@@ -20,11 +23,15 @@ use crate::{
 
 /// Trials that the page shows at once; the others are folded away.
 const MOST_TRIALS: usize = 20;
+/// Swept keys that have columns of their own, at most.
+const MOST_AXES: usize = 4;
+/// Columns that have room beside each other.
+const MOST_COLUMNS: usize = 11;
 
 /// The table of trials; `None` for a single run. `first`, and `chosen` on the dev and on the test rows, are the headings of single runs.
 pub(super) fn ranking(
     input: &ReportInput,
-    analysis: &Analysis,
+    (analysis, axes): (&Analysis, &[Axis]),
     first: &str,
     [chosen, chosen_test]: [&Option<String>; 2],
 ) -> Option<Ranking> {
@@ -33,7 +40,13 @@ pub(super) fn ranking(
         return None;
     }
     let ranked_by = format::measured_name(analysis.criterion.split, analysis.criterion.metric);
-    let (mut rows, mut folded) = (rows(input, analysis), Vec::new());
+    let others = 4
+        + if analysis.has_seeds() { 2 } else { 0 }
+        + if has_folds { 2 } else { 0 }
+        + usize::from(chosen.is_some())
+        + usize::from(chosen_test.is_some());
+    let axes = columns(analysis, axes, others);
+    let (mut rows, mut folded) = (rows(input, analysis, axes), Vec::new());
     // Pruned and failed trials come last; the section on the sweep has them, too.
     let open = analysis
         .order
@@ -62,10 +75,26 @@ pub(super) fn ranking(
         first: heading(analysis, first),
         second: heading(analysis, &analysis.terms.second_name()),
         has_folds,
+        axes: axes.iter().map(|axis| (axis_heading(axis).to_string(), axis.scale != Scale::Names)).collect(),
         rows,
         folded,
         notes: notes(input, analysis),
     })
+}
+
+/// The heading of an axis. A seed that is an axis is not the one that repeats a trial.
+fn axis_heading(axis: &Axis) -> &str {
+    if axis.name == "seed" { &axis.key } else { &axis.name }
+}
+
+/// The axes that have columns of their own beside so many others: all, if they tell the trials apart and have room.
+fn columns<'a>(analysis: &Analysis, axes: &'a [Axis], others: usize) -> &'a [Axis] {
+    let values = |group: usize| axes.iter().map(|axis| axis.values[group].as_str()).collect::<Vec<_>>();
+    let apart = (0..analysis.groups.len()).map(values).collect::<HashSet<_>>().len() == analysis.groups.len();
+    // Names that are no lists of settings say something else.
+    let of_keys = analysis.groups.iter().all(|group| group.name.contains('='));
+    let room = axes.len() <= MOST_AXES && axes.len() + others <= MOST_COLUMNS;
+    if apart && of_keys && room { axes } else { &[] }
 }
 
 /// Explains the table of trials: each sentence only where it applies.
@@ -89,6 +118,13 @@ fn notes(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
             "Best first, as in `taper list {name} --leaderboard`.{dash}",
             "最好的在前，与 `taper list {name} --leaderboard` 相同。{dash}"
         ));
+        if !analysis.has_folds() && analysis.groups.iter().any(|group| group.rank == Some(2)) {
+            let second = shell_word(&format!("{}#2", input.experiment.name)).into_owned();
+            notes.push(tr!(
+                "Commands take a rank as a run: `taper show {second}` shows the best run of the second trial.",
+                "命令可以用名次指定运行：`taper show {second}` 显示第二名试验的最佳运行。"
+            ));
+        }
     }
     if input.runs.iter().any(|run| run.run.state == RunState::Pruned) && analysis.groups.len() > 1 {
         notes.push(
@@ -214,13 +250,14 @@ fn mean_text(mean: Option<Mean>, metric: Metric) -> String {
 }
 
 /// The rows of the table, best first.
-fn rows(input: &ReportInput, analysis: &Analysis) -> Vec<TrialRow> {
+fn rows(input: &ReportInput, analysis: &Analysis, axes: &[Axis]) -> Vec<TrialRow> {
     let (best, terms) = (analysis.best_group(), analysis.terms);
     let row = |&index: &usize| {
         let group: &Group = &analysis.groups[index];
         TrialRow {
             rank: group.rank.map_or(format::NOTHING.into(), |rank| rank.to_string()),
             name: group.name.clone(),
+            axes: axes.iter().map(|axis| axis.values[index].clone()).collect(),
             best: best == Some(index) && group.rank.is_some() && analysis.groups.len() > 1,
             state: group.state.said(),
             state_class: group.state.word(),

@@ -273,9 +273,10 @@ fn a_command_that_is_named_can_be_typed_as_it_is() {
     };
     let here = report(folder);
     let lines: Vec<&str> = here[0].lines().filter(|line| line.starts_with("taper ")).collect();
-    assert_eq!(lines.len(), 3, "{}", here[0]);
+    assert_eq!(lines.len(), 5, "{}", here[0]);
     assert!(lines.iter().all(|line| !line.contains("--runs")), "{lines:?}");
-    lines.iter().for_each(|line| type_in(&format!("{line} --runs 'my runs'")));
+    let filled = |line: &str| line.replace(" FILE", " rows.csv").replace(" DIR", " exported");
+    lines.iter().for_each(|line| type_in(&format!("{} --runs 'my runs'", filled(line))));
     fs::rename(sandbox.path(folder), sandbox.path("elsewhere")).expect("a rename");
     sandbox.ok(&["report", "a b", "--runs", "elsewhere"]);
     assert_eq!(report("elsewhere"), here);

@@ -74,6 +74,68 @@ fn a_name_that_may_mean_several_runs_says_which_one_it_is() {
     assert!(!text(&sandbox.taper(&["show", &first]).stderr).contains("give a key"));
 }
 
+/// A trial of several runs stands for its best run, in each command that takes a run.
+#[test]
+fn a_trial_is_named_by_its_rank_or_its_name() {
+    let sandbox = sandbox("[sweep]\nseeds = [1, 2]\naxes.train.lr = [1e-3, 5e-4]\n");
+    write_spec(&sandbox, "mine.toml", "");
+    sandbox.ok(&["run", "mine.toml", "--quiet"]);
+    let board = sandbox.json(&["list", "small", "--leaderboard"]);
+    let trial = |rank: usize, key: &str| board[rank - 1][key].as_str().expect("a text").to_string();
+    for rank in [1, 2] {
+        let best = trial(rank, "best_run");
+        for wanted in [format!("small#{rank}"), format!("small#{}", trial(rank, "name")), format!("mine.toml#{rank}")] {
+            let shown = sandbox.taper(&["show", &wanted, "--json"]);
+            let json: Value = serde_json::from_slice(&shown.stdout).expect("JSON");
+            assert_eq!(json["key"], best.as_str(), "{wanted}");
+            let note = format!("note: `{wanted}` has 2 runs; this command uses the best of them, {} (", &best[..12]);
+            assert!(text(&shown.stderr).contains(&note), "{note}: {}", text(&shown.stderr));
+        }
+    }
+    for arguments in [
+        &["predict", "small#1", "好吃"][..],
+        &["eval", "small#1", "--file", "rows.csv"],
+        &["export", "small#2", "e"],
+        &["verify", "small#2"],
+    ] {
+        sandbox.ok(arguments);
+    }
+    // The page names the same run, and its setting alone is an experiment of trained runs.
+    sandbox.ok(&["report", "small"]);
+    let report = fs::read_to_string(sandbox.path("runs/reports/small/report.md")).expect("a report");
+    let lr = trial(1, "name").replace("lr=", "sweep.axes.train.lr=[") + "]";
+    let export = format!("taper export {} DIR", &trial(1, "best_run")[..12]);
+    for command in [format!("taper run mine.toml --set name=small-best --set '{lr}'"), export] {
+        assert!(report.contains(&command), "{command}: {report}");
+    }
+    sandbox.ok(&["run", "mine.toml", "--quiet", "--set", "name=small-best", "--set", &lr]);
+    let runs = sandbox.json(&["list", "small-best"]);
+    assert_eq!(runs.as_array().map(Vec::len), Some(2), "{runs}");
+    assert_eq!(sandbox.json(&["list"]).as_array().map(Vec::len), Some(4), "no run was trained again");
+    for (wanted, said) in [
+        (
+            "small#3",
+            "`small` has no trial of rank 3: it has ranks 1 to 2 (`taper list small --leaderboard` shows them all)",
+        ),
+        ("small#lr=5e-3", "`small` has no trial `lr=5e-3`, did you mean `lr="),
+        ("smal#1", "no run has the key or the name `smal#1`"),
+    ] {
+        let (code, all) = exit(&sandbox, &["show", wanted]);
+        assert!(code == 2 && all.contains(said), "{wanted}: {all}");
+    }
+}
+
+/// Folds are measured on other rows each.
+#[test]
+fn a_trial_without_a_best_run_says_so() {
+    let sandbox = sandbox("[sweep]\nfolds = 2\n");
+    let spec = fs::read_to_string(sandbox.path("small.toml")).expect("the spec");
+    sandbox.write("small.toml", spec.replace("test = 0.4\n", "").replace("epochs = 2", "max_steps = 2"));
+    sandbox.ok(&["run", "small.toml", "--quiet"]);
+    let (code, said) = exit(&sandbox, &["show", "small#1"]);
+    assert!(code == 2 && said.contains("its runs are folds, each of which is measured on other rows"), "{said}");
+}
+
 #[test]
 fn a_spec_file_is_as_good_as_the_name_of_its_experiment() {
     let sandbox = sandbox("[sweep]\nseeds = [1, 2]\n");

@@ -194,7 +194,7 @@ fn the_ranking_comes_before_the_runs_and_many_runs_are_folded() {
         let all = page.split(mark).skip(1).filter_map(|rest| rest.split(end).next());
         all.take(5).map(|heading| heading.split('>').next_back().unwrap_or_default().to_string()).collect()
     };
-    let order = ["Ranking", "Best against second", "Sweep", "Runs", "Training"];
+    let order = ["Ranking", "Best against second", "Use the result", "Sweep", "Runs"];
     assert_eq!(headings(html, "<h2 ", "</h2>"), order);
     assert_eq!(headings(md, "\n## ", "\n"), order);
     // Nothing needs a script, and nothing is left out.

@@ -103,7 +103,8 @@ fn the_training_loss_is_beside_that_of_held_out_rows() {
     run.run.config.train.label_smoothing = 0.1;
     let files = files_of(&experiment(vec![run]));
     let md = text(&files, "report.md");
-    assert!(md.contains("has dropout and label smoothing 0.1 that the dev loss has not."), "{md}");
+    assert!(md.contains("It is measured with dropout and label smoothing 0.1, the dev loss without"), "{md}");
+    assert!(text(&files, "train-dev.svg").contains("training, with dropout"));
     // Before training and after each of two epochs.
     assert_eq!(text(&files, "train-dev.svg").matches("<circle").count(), 3);
     let mut untested = recipe(0, 1).completed();

@@ -369,3 +369,27 @@ fn a_worker_that_is_asked_to_stop_stops_its_run_alone() {
     assert_eq!(states, [RunState::Interrupted, RunState::Completed, RunState::Completed]);
     assert_eq!(runs[0].checkpoint_step, Some(runs[0].steps));
 }
+
+/// The second sweep compares trials later than the first one did, with another seed: runs that the first one pruned never get there.
+#[test]
+fn a_sweep_with_runs_that_another_one_pruned_leaves_none_waiting() {
+    let axes = NINE.split_once("seeds = [1, 2]\n").expect("the seeds").1;
+    let sandbox = sandbox(&format!("prune = \"asha\"\nrungs = 2\nseeds = [1]\n{axes}"));
+    sandbox.finish("runs", &[]);
+    let states = |experiment: &str| -> Vec<(RunState, String)> {
+        let runs = store(&sandbox, "runs").runs_of(experiment).expect("runs");
+        runs.into_iter().map(|run| (run.state, run.message.unwrap_or_default())).collect()
+    };
+    let pruned = states("torture").iter().filter(|(state, _)| *state == RunState::Pruned).count();
+    assert!(pruned >= 4, "{pruned}");
+    let spec = fs::read_to_string(sandbox.path("torture.toml")).expect("a spec");
+    let spec = spec.replace("rungs = 2\nseeds = [1]", "rungs = 1\nseeds = [1, 2]");
+    let spec = spec.replace("name = \"torture\"", "name = \"second\"");
+    fs::write(sandbox.path("torture.toml"), spec).expect("a spec");
+    sandbox.finish("runs", &[]);
+    let after = states("second");
+    assert_eq!(after.len(), 18);
+    assert!(after.iter().all(|(state, _)| [RunState::Pruned, RunState::Completed].contains(state)), "{after:?}");
+    let with = after.iter().filter(|(_, why)| why == "another run of its trial was pruned").count();
+    assert!(with > 0 && with <= pruned, "{with} of {pruned}: {after:?}");
+}
