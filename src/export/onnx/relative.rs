@@ -78,12 +78,14 @@ impl Positions<'_> {
     /// The row of the table for each query and key, `[queries, sequence]`.
     fn rows(&self, m: &mut Modules, texts: &mut Texts, queries: Queries) -> Value {
         let longest = m.config.longest_computed();
-        let rows: Vec<i64> = self.relative.rows(longest).into_iter().map(|row| row as i64).collect();
+        // From the greatest distance on: first tokens have only distances below 0, and of a text that is too long the last one must be beyond
+        // the table, not before it, where an index counts from the end.
+        let rows: Vec<i64> = self.relative.rows(longest).into_iter().rev().map(|row| row as i64).collect();
         let numbers = Box::new(move || Ok(i64_bytes(&rows)));
         let rows = m.graph.constant("rows_of_distances", &[2 * longest - 1], DataType::Int64, numbers);
         let distances = texts.distances(&mut m.graph, queries);
         let center = m.graph.integer(longest as i64 - 1);
-        let distances = m.graph.add(&distances, &center);
+        let distances = m.graph.node("Sub", &[&center, &distances], Vec::new());
         m.graph.node("Gather", &[&rows, &distances], Vec::new())
     }
 

@@ -18,7 +18,7 @@ use taper::{
 
 use crate::hub::home::skipped;
 
-/// Reads a list of models with calls, and prints the logits of each call.
+/// Reads a list of models with calls, and prints the logits of each call. Texts that are too long must be refused.
 const RUN: &str = "
 import json, sys
 import numpy, onnxruntime
@@ -30,12 +30,18 @@ for line in open(sys.argv[1]):
     model = json.loads(line)
     if onnx:
         onnx.checker.check_model(model['path'], full_check=True)
-    onnxruntime.set_default_logger_severity(3)
+    onnxruntime.set_default_logger_severity(4)
     session = onnxruntime.InferenceSession(model['path'], providers=['CPUExecutionProvider'])
     names = [i.name for i in session.get_inputs()]
     found = []
     for call in model['calls']:
         found.append(session.run(['logits'], {name: numpy.array(call[name], dtype=numpy.int64) for name in names})[0].tolist())
+    if 'longest' in model:
+        try:
+            session.run(['logits'], {name: numpy.ones((1, model['longest'] + 1), dtype=numpy.int64) for name in names})
+            sys.exit(model['path'] + ' takes texts that are too long')
+        except Exception:
+            pass
     print(json.dumps({'names': names, 'found': found}))
 ";
 
@@ -166,7 +172,7 @@ fn agree(numbers: Numbers, longest: u64, most: f64) {
             engine.scores(&Batch::of_tokens(&tokens)).expect("logits")
         };
         wanted.push(calls.iter().map(&mut logits).collect::<Vec<_>>());
-        requests.push(json!({ "path": to.join("model.onnx"), "calls": calls.iter().map(call).collect::<Vec<_>>() }));
+        requests.push(json!({ "path": to.join("model.onnx"), "calls": calls.iter().map(call).collect::<Vec<_>>(), "longest": config.longest() }));
     }
     let Some(found) = run(&requests, dir.path()) else { return };
     assert_eq!((found.len(), wanted.len()), (24, 24));
