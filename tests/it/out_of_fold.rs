@@ -230,7 +230,7 @@ folds = 3
 "#
     );
     let sandbox = Sandbox::new();
-    let row = |i: usize| format!("{}第{i}次,{}.5,{}\n", if i % 2 == 0 { "好吃" } else { "难吃" }, i % 5, i % 3);
+    let row = |i: usize| format!("{}第{i}次,{}.5,{}\n", ["好吃", "难吃"][i % 2], i % 5, i % 3);
     sandbox.write("rows.csv", format!("review,stars,length\n{}", (0..36).map(row).collect::<String>()));
     sandbox.write("cv.toml", spec);
     let end = sandbox.ok(&["run", "cv.toml", "--quiet"]);
