@@ -81,6 +81,10 @@ const MISSING: &[(&str, &str)] = &[
         "name two or more runs or trials: a key, a name, or EXPERIMENT#RANK for a trial; `taper list` and `taper list NAME --leaderboard` \
          show them",
     ),
+    (
+        "<NAME|RUN>...",
+        "NAME is an experiment with all of its runs, RUN the key or the name of one: `taper list` shows them",
+    ),
     ("<EXPERIMENT>", "EXPERIMENT is a name or a spec file: `taper list` shows the names"),
     (
         "<TEXTS>...",
@@ -319,7 +323,7 @@ mod tests {
             assert!(seen.insert(word), "{word} twice");
             assert!(Cli::command().find_subcommand(word).is_none(), "{word} is a command");
         }
-        for word in ["diff", "logs", "train", "resume", "evaluate", "status", "init", "sweep"] {
+        for word in ["diff", "tail", "train", "resume", "evaluate", "status", "init", "sweep"] {
             assert!(hint(ErrorKind::InvalidSubcommand, &[word.to_string()]).is_some(), "{word}");
         }
     }
