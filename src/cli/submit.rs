@@ -188,12 +188,11 @@ fn command_line() -> String {
 
 /// The script of an array.
 fn script(settings: &SlurmSettings, folder: &SubmissionFolder, global: &Global) -> Result<String> {
-    let absolute = |path: &std::path::Path| Ok::<_, std::io::Error>(std::path::absolute(path)?);
     let mut words = vec![
         quoted(&std::env::current_exe()?.to_string_lossy()),
         "worker".into(),
         "--element".into(),
-        quoted(&absolute(folder.path())?.to_string_lossy()),
+        quoted(&std::path::absolute(folder.path())?.to_string_lossy()),
         "--task".into(),
         "\"$element\"".into(),
     ];
@@ -201,7 +200,7 @@ fn script(settings: &SlurmSettings, folder: &SubmissionFolder, global: &Global) 
         words.extend(["--device".into(), global.device.to_string()]);
     }
     words.extend(global.threads.iter().flat_map(|threads| ["--threads".into(), threads.to_string()]));
-    let (logs, here) = (absolute(&folder.logs())?, std::env::current_dir()?);
+    let (logs, here) = (std::path::absolute(folder.logs())?, std::env::current_dir()?);
     Ok(Script { settings, logs: &logs, folder: &here, command: &words.join(" ") }.array())
 }
 
