@@ -110,8 +110,7 @@ impl Store {
 
     /// Checks that the database is still the file that was opened, with its current write-ahead log.
     ///
-    /// SQLite continues with files that were removed, moved or replaced as if nothing had happened, and what it writes then is
-    /// lost.
+    /// SQLite continues with files that were removed, moved or replaced as if nothing had happened; what it then writes is lost.
     ///
     /// # Errors
     /// [`StoreError::Gone`] if it is not.
@@ -122,8 +121,7 @@ impl Store {
         }
     }
 
-    /// Runs `f` in a transaction that takes the write lock at its start, so that it may wait for the lock but never fails halfway for lack
-    /// of it.
+    /// Runs `f` in a transaction that takes the write lock at its start: it may wait for it, but never fails halfway for lack of it.
     pub(super) fn write<T>(
         &mut self,
         f: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,

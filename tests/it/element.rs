@@ -67,7 +67,7 @@ impl Away {
     fn submit(&self, runs_per_element: usize) -> Submitted {
         let runs = self.sandbox.path("runs");
         let options = Options { runs: runs.clone(), sets: self.sets.clone(), ..Options::default() };
-        let mut experiment = Experiment::open(&self.sandbox.path("away.toml"), options).expect("the spec");
+        let mut experiment = Experiment::open(self.sandbox.path("away.toml"), options).expect("the spec");
         let how = SubmitOptions {
             runs: &runs,
             underway: &HashSet::new(),
@@ -118,7 +118,7 @@ pub fn rows(runs: &Path) -> Rows {
         ["id", "at", "created_at", "started_at", "finished_at", "elapsed_s", "environment", "modified_ns"];
     let read = |table: &str| {
         let mut statement = database.prepare(&format!("SELECT * FROM {table}")).expect("the table");
-        let names: Vec<String> = statement.column_names().into_iter().map(String::from).collect();
+        let names: Vec<String> = statement.column_names().map(String::from).collect();
         let columns: Vec<usize> = (0..names.len()).filter(|i| !passed_over.contains(&names[*i].as_str())).collect();
         let row = |row: &rusqlite::Row| {
             let value = |i: &usize| Ok(format!("{}={:?}", names[*i], row.get::<_, Value>(*i)?));
