@@ -18,6 +18,7 @@ use super::{Global, Unusable, common, named, output::Output};
 #[command(after_help = "Examples:\n  taper logs 3f2a\n  taper logs 3f2a --json")]
 pub struct Logs {
     /// Run: its key, a prefix of its key, its name, an experiment or spec file that has only one run, or EXPERIMENT#RANK (or
+    /// EXPERIMENT#TRIAL) for the best run of a trial.
     run: String,
 }
 
