@@ -15,7 +15,7 @@ use super::{
     error::{BUSY_S, StoreError},
     fallback,
     schema::{MIGRATIONS, check_tables, check_version, migrate},
-    shared,
+    shared::journal,
 };
 use crate::format::KEY_DIGITS;
 
@@ -228,12 +228,6 @@ fn refuse_file(runs: &Path) -> Result<(), StoreError> {
         Ok(facts) if !facts.is_dir() => Err(StoreError::NotAFolder { path: runs.into() }),
         _ => Ok(()),
     }
-}
-
-/// The journal of the database in a folder: a write-ahead log, with which readers and the writer do not block each other; where several machines
-/// share the folder, a rollback journal, which needs no memory that all processes share.
-fn journal(runs: &Path) -> &'static str {
-    if shared::file_system(runs).is_some() { "delete" } else { "wal" }
 }
 
 /// Sets the journal. The setting is stored in the file.

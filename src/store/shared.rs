@@ -15,12 +15,18 @@ use super::StoreError;
 const VARIABLE: &str = "TAPER_SHARED_RUNS";
 
 /// The file system of a folder, if several machines share it: `NFS`. `None` on a disk of this machine.
-pub(super) fn file_system(folder: &Path) -> Option<&'static str> {
+fn file_system(folder: &Path) -> Option<&'static str> {
     match env::var(VARIABLE).as_deref() {
         Ok("yes") => Some("a shared file system, as TAPER_SHARED_RUNS says"),
         Ok("no") => None,
         _ => kind(folder).and_then(name),
     }
+}
+
+/// The journal of the database in a folder: a write-ahead log, with which readers and the writer do not block each other; where several machines
+/// share the folder, a rollback journal, which needs no memory that all processes share.
+pub(super) fn journal(runs: &Path) -> &'static str {
+    if file_system(runs).is_some() { "delete" } else { "wal" }
 }
 
 /// The name of a shared file system by its number in Linux: `f_type` of statfs(2).
