@@ -30,6 +30,14 @@ struct Row {
     p: Vec<f32>,
 }
 
+fn cases() -> BTreeMap<String, Case> {
+    #[derive(Deserialize)]
+    struct Cases {
+        cases: BTreeMap<String, Case>,
+    }
+    serde_json::from_str::<Cases>(include_str!("../fixtures/folds/from_rows.json")).expect("cases").cases
+}
+
 impl Row {
     fn target(of: &Value) -> Target {
         let ids = |ids: &Vec<Value>| ids.iter().map(|id| id.as_u64().expect("an id") as u32).collect();
@@ -139,11 +147,7 @@ fn stored(sandbox: &Sandbox, case: &Case, metric: &str, keeps_rows: bool) {
 /// Expected: scikit-learn 1.9.1 and scipy 1.17 on the rows of all folds (tests/fixtures/folds/from_rows.py).
 #[test]
 fn metrics_that_compare_rows_are_those_of_the_rows_of_all_folds() {
-    #[derive(Deserialize)]
-    struct Cases {
-        cases: BTreeMap<String, Case>,
-    }
-    let Cases { cases } = serde_json::from_str(include_str!("../fixtures/folds/from_rows.json")).expect("cases");
+    let cases = cases();
     assert_eq!(cases.len(), 5);
     for (name, case) in &cases {
         let shown = match case.problem_type.as_str() {
@@ -188,11 +192,7 @@ fn metrics_that_compare_rows_are_those_of_the_rows_of_all_folds() {
 
 #[test]
 fn the_table_and_the_report_have_the_metric_that_ranks_on_all_folds_together() {
-    #[derive(Deserialize)]
-    struct Cases {
-        cases: BTreeMap<String, Case>,
-    }
-    let Cases { cases } = serde_json::from_str(include_str!("../fixtures/folds/from_rows.json")).expect("cases");
+    let cases = cases();
     let sandbox = Sandbox::new();
     stored(&sandbox, &cases["sets"], "average_precision", true);
     let text = sandbox.ok(&["list", "e", "--leaderboard"]);
