@@ -246,7 +246,7 @@ fn where_no_run_has_a_result_the_dev_metrics_are_shown_and_marked() {
     let md = text(&files_of(&input), "report.md").to_string();
     let row = md
         .lines()
-        .find(|line| line.starts_with("| – | lr=1e-4 | interrupted | 0 of 3 |"))
+        .find(|line| line.starts_with("| – | 1e-4 | interrupted | 0 of 3 |"))
         .unwrap_or_else(|| panic!("{md}"));
     assert!(row.contains("% (at step") && row.contains(", not final) | – | – |"), "{row}");
 }
