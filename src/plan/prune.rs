@@ -223,13 +223,19 @@ pub fn besides_ranks(
 
 /// With ASHA, the trial that continues although the rule promotes none: if fewer trials reach a rung than the factor, the promoted
 /// part is empty, and no trial would complete. To be called when every trial has ended or waits. It is the best of the trials at the
-/// furthest rung that any has reached, unless one of them continues.
-pub fn last_to_continue(prune: &Prune, metric: Metric, scores: &[Vec<Option<Score>>]) -> Option<usize> {
+/// furthest rung that any has reached, unless one of them continues. `may`: whether a trial can go on; one that another sweep pruned cannot, and
+/// must not keep the others from it.
+pub fn last_to_continue(
+    prune: &Prune,
+    metric: Metric,
+    scores: &[Vec<Option<Score>>],
+    may: impl Fn(usize) -> bool,
+) -> Option<usize> {
     let Prune::Asha { rungs, .. } = *prune else { return None };
     let known = |trial: usize, rung: usize| scores[trial].get(rung).copied().flatten().map(Score::or_worst);
     let alive = |rung: usize| {
         let at = move |trial: usize| Some((trial, known(trial, rung)?));
-        (0..scores.len()).filter_map(at).filter(|(_, score)| *score > Score::WORST)
+        (0..scores.len()).filter(|trial| may(*trial)).filter_map(at).filter(|(_, score)| *score > Score::WORST)
     };
     let furthest =
         (0..usize::try_from(rungs).unwrap_or(usize::MAX)).rev().find(|rung| alive(*rung).next().is_some())?;
@@ -544,9 +550,11 @@ mod tests {
 
     #[test]
     fn if_none_is_promoted_the_best_continues_at_last() {
-        let hope = |scores: &[&[Option<Score>]]| {
-            last_to_continue(&ASHA, Metric::Accuracy, &scores.iter().map(|rungs| rungs.to_vec()).collect::<Vec<_>>())
+        let of_those = |may: &dyn Fn(usize) -> bool, scores: &[&[Option<Score>]]| {
+            let scores: Vec<_> = scores.iter().map(|rungs| rungs.to_vec()).collect();
+            last_to_continue(&ASHA, Metric::Accuracy, &scores, may)
         };
+        let hope = |scores: &[&[Option<Score>]]| of_those(&|_| true, scores);
         let (low, high, failed) = (Some(score(0.1)), Some(score(0.9)), Some(Score::WORST));
         assert_eq!(hope(&[]), None);
         assert_eq!(hope(&[&[None], &[]]), None);
@@ -559,6 +567,10 @@ mod tests {
         // It has reached the second rung, alone.
         assert_eq!(hope(&[&[low], &[high, low], &[low]]), Some(1));
         assert_eq!(hope(&[&[low], &[high, failed], &[low]]), None);
-        assert_eq!(last_to_continue(&MEDIAN, Metric::Accuracy, &[vec![low], vec![high]]), None);
+        // Another sweep pruned the better one.
+        assert_eq!(of_those(&|trial| trial != 1, &[&[low], &[high]]), Some(0));
+        assert_eq!(of_those(&|trial| trial != 1, &[&[low], &[low, high]]), Some(0), "nor does it set the rung");
+        assert_eq!(of_those(&|_| false, &[&[low], &[high]]), None);
+        assert_eq!(last_to_continue(&MEDIAN, Metric::Accuracy, &[vec![low], vec![high]], |_| true), None);
     }
 }

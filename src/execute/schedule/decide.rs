@@ -192,7 +192,9 @@ impl SweepDecisions {
     /// When every trial waits or has ended: promotes the best one past its rung, since the rule promotes none. Returns whether there is one.
     pub fn continue_best(&mut self, states: &RunStates) -> bool {
         let open = |trial: &usize| self.trials[*trial].iter().any(|&i| states.is_open(i));
-        let Some(trial) = last_to_continue(&self.prune, self.metric, &self.scores(states)).filter(open) else {
+        // Of a trial that another sweep pruned no run goes on.
+        let may = |trial: usize| !self.was_pruned(states, trial);
+        let Some(trial) = last_to_continue(&self.prune, self.metric, &self.scores(states), may).filter(open) else {
             return false;
         };
         let Some(rung) = self.next_rung(trial) else { return false };
@@ -558,6 +560,16 @@ mod tests {
         assert_eq!((sweep.next(&states, |_| true), sweep.pruned(&states)), (Some(2), ends.to_vec()));
         (0..6).for_each(|run| sweep.measured(run, 1, Metric::Accuracy.score(if run < 2 { 0.9 } else { 0.5 })));
         assert_eq!((sweep.promoted[0], sweep.pruned(&states)), (0, ends.to_vec()));
+    }
+
+    /// Otherwise no trial of this sweep would be completed.
+    #[test]
+    fn the_best_that_is_not_pruned_goes_on_at_last() {
+        let (mut sweep, mut states) = (sweep(ASHA, 2, 1), RunStates::new(2));
+        (0..2).for_each(|run| sweep.measured(run, 1, Metric::Accuracy.score(if run == 0 { 0.9 } else { 0.5 })));
+        states.end(0, End::PrunedBefore);
+        assert!(sweep.continue_best(&states));
+        assert_eq!(sweep.promoted, [0, 1]);
     }
 
     #[test]
