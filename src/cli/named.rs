@@ -118,21 +118,27 @@ fn best_first(
     Ok(StoreError::ambiguous(wanted, keys, &runs))
 }
 
-/// The trial that the text names; `None` if what is before the mark is no experiment, nor its spec file.
+/// The trial that the text names; `None` if what is before the mark is no experiment, nor its spec file, and if the whole text is one.
 ///
 /// # Errors
 /// The experiment has no such trial.
 pub fn named(store: &Store, wanted: &str) -> Result<Option<Named>> {
     // A name may have the mark in it, too.
+    if wanted.contains(MARK) && common::is_there(store, wanted)? {
+        return Ok(None);
+    }
+    let mut refused = None;
     for (at, _) in wanted.match_indices(MARK) {
         let (experiment, which) = (&wanted[..at], &wanted[at + MARK.len_utf8()..]);
         if common::is_there(store, experiment)? {
             let board = leaderboard(store, &common::experiment(store, experiment)?)?;
-            let (trial, by_rank) = chosen(store, &board, which)?;
-            return Ok(Some(Named { board, trial, by_rank }));
+            match chosen(store, &board, which) {
+                Ok((trial, by_rank)) => return Ok(Some(Named { board, trial, by_rank })),
+                Err(error) => refused = Some(error),
+            }
         }
     }
-    Ok(None)
+    refused.map_or(Ok(None), Err)
 }
 
 /// The best run of the trial that the text names, and how many runs the trial has; `None` if the text names no trial.

@@ -123,6 +123,12 @@ fn a_trial_is_named_by_its_rank_or_its_name() {
         let (code, all) = exit(&sandbox, &["show", wanted]);
         assert!(code == 2 && all.contains(said), "{wanted}: {all}");
     }
+    // Names may have the mark, too: the whole text is an experiment before a part of it is.
+    sandbox.ok(&["run", "mine.toml", "--quiet", "--set", "name=small#q"]);
+    assert_eq!(sandbox.json(&["show", "small#q#1"])["key"], trial(1, "best_run").as_str());
+    sandbox.ok(&["run", "mine.toml", "--quiet", "--set", "name=small#2", "--set", &lr]);
+    let (code, said) = exit(&sandbox, &["show", "small#2"]);
+    assert!(code == 2 && said.contains("`small#2` matches 2 runs"), "{said}");
 }
 
 /// Folds are measured on other rows each.
