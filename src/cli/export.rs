@@ -17,6 +17,7 @@ use taper::{
     export::{Exporter, FORMATS, Numbers, Refused, export},
     format,
     plan::{Keep, LongPolicy, LongTexts},
+    report::chosen,
     store::{RunRecord, RunState, Store, StoreError},
 };
 
@@ -192,6 +193,12 @@ impl Export {
         }
         if !global.quiet {
             by_hand(run.config.data.long_texts(), &self.dir).iter().for_each(|note| input::note(note));
+            if run.decided.is_some() {
+                let chosen = chosen(&run.config.data);
+                input::note(&format!(
+                    "`taper predict` applies {chosen} in decision.json; transformers and onnxruntime do not do that by themselves"
+                ));
+            }
         }
         Ok(ExitCode::SUCCESS)
     }

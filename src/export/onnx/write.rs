@@ -32,6 +32,8 @@ const MODEL: &str = "model.onnx";
 const WEIGHTS: &str = "model.onnx.data";
 /// Constants of fewer bytes stay in the model: programs look at them to learn shapes.
 const LEAST_APART: u64 = 1024;
+/// The most bytes of a file around its graph: versions and names.
+const FRAME: u64 = 64;
 /// Where numbers begin in the other file, so that it can be mapped into memory.
 const ALIGNMENT: u64 = 4096;
 
@@ -47,7 +49,8 @@ pub fn write(
     folder: &Path,
 ) -> Result<Vec<OsString>, ExecuteError> {
     let whole: Vec<Entry> = constants.iter().map(|constant| Entry::new(constant, None)).collect();
-    if length(graph, &whole) <= longest {
+    // The frame of the file needs some bytes more.
+    if length(graph, &whole) <= longest.saturating_sub(FRAME) {
         write_model(graph, &whole, &folder.join(MODEL))?;
         return Ok(vec![MODEL.into()]);
     }
