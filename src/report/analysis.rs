@@ -247,7 +247,7 @@ impl Analysis {
         let name = match (self.groups.len(), group.complete.len()) {
             (1, 1) => folds,
             (1, _) => tr!("{folds}, seed {}", "{folds}，种子 {}", runs[set[0]].run.config.train.seed),
-            (_, 1) => format!("{}, {folds}", group.name),
+            (_, 1) => tr!("{}, {folds}", "{}，{folds}", group.name),
             _ => tr!("{}, {folds}, seed {}", "{}，{folds}，种子 {}", group.name, runs[set[0]].run.config.train.seed),
         };
         as_one(name, &set.iter().map(|&i| &runs[i]).collect::<Vec<_>>(), &runs[best])

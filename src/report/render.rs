@@ -306,7 +306,7 @@ impl Folder<'_> {
         if let Some(chart) = matrix.as_ref().filter(|_| task == Task::MultiLabel) {
             let caption = tr(
                 "Rows that have both labels, whatever is predicted; shares are of the rows of the label at the left.",
-                "同时具有两个标签的行，与预测无关；比例以左侧标签的行为分母。",
+                "同时具有两个标签的行，与预测无关；比例以左侧标签的行数为分母。",
             )
             .into();
             let alt = tr("Labels that occur together", "同时出现的标签");
@@ -328,7 +328,7 @@ impl Folder<'_> {
                 ),
             };
             let caption =
-                tr!("{rows}. Shares are of each label's rows.{with}", "{rows}。比例以每个标签的行为分母。{with}");
+                tr!("{rows}. Shares are of each label's rows.{with}", "{rows}。比例以每个标签的行数为分母。{with}");
             done.details.push(self.chart("confusion", alt, caption, chart, &fonts)?);
         }
         for (i, ((scatter, residuals), (of_scatter, of_residuals))) in numbers.iter().zip(NUMBERS).enumerate() {

@@ -54,7 +54,7 @@ pub fn drawings(input: &ReportInput, settings: &Settings, analysis: &Analysis) -
             some => {
                 tr!(
                     " It is measured with {some}, the {0} loss without, so it may stay above the {0} loss.",
-                    "它的计算含有{some}，而{0}损失没有，所以它可能一直高于{0}损失。",
+                    "它的计算含有 {some}，而{0}损失没有，所以它可能一直高于{0}损失。",
                     split.said(),
                 )
             }

@@ -56,7 +56,7 @@ pub fn series(
         match runs.len() {
             1 => of.name.clone(),
             n => {
-                tr!("{} ({n} {}s)", of.name, analysis.replicate; "{}（{}）", of.name, counted(n as u64, analysis.replicate))
+                tr!("{} ({n} {}s)", of.name, analysis.replicate; "{} （{}）", of.name, counted(n as u64, analysis.replicate).replace(' ', ""))
             }
         }
     };

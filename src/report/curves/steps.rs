@@ -213,7 +213,7 @@ pub fn beside(
     let more = training_has(&input.runs[runs[0]]);
     let of_training = match more.is_empty() {
         true => tr("training", "训练").to_owned(),
-        false => tr!("training, with {more}", "训练，含{more}"),
+        false => tr!("training, with {more}", "训练，含 {more}"),
     };
     let entry = |name: String, colour| LegendEntry { substitute: name.clone(), name, colour, sign: Sign::Line };
     chart.legend = vec![entry(of_training, train), entry(split.said().into(), held_out)];

@@ -115,7 +115,11 @@ fn together(columns: Vec<(String, Vec<String>)>, may_be_drawn: bool) -> Vec<(Vec
     }
     let shown = |value: &str| number(value).map_or_else(|| value.to_string(), crate::format::setting);
     let joined = |(keys, values): (Vec<String>, Vec<Vec<String>>)| {
-        let of_trial = |trial: usize| values.iter().map(|of| shown(&of[trial])).collect::<Vec<_>>().join(", ");
+        let of_trial = |trial: usize| {
+            // A key that a trial does not have says nothing.
+            let texts = values.iter().map(|of| shown(&of[trial])).filter(|text| !text.is_empty());
+            texts.collect::<Vec<_>>().join(", ")
+        };
         let texts = (0..values[0].len()).map(of_trial).collect();
         (keys, texts)
     };

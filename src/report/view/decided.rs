@@ -87,7 +87,7 @@ fn scope(with: &RunInput) -> String {
     rows.extend([tr("the reliability diagram", "可靠性图"), tr("the mistakes", "错误"), "`mistakes.csv`"]);
     with_it.push(tr("the probes after training", "训练后的探针"));
     let beside = match task {
-        Task::MultiLabel => tr("the tables of metrics and `metrics.csv`", "指标表和 `metrics.csv`"),
+        Task::MultiLabel => tr("the tables of metrics and `metrics.csv`", "指标表、`metrics.csv`"),
         _ => "`metrics.csv`",
     };
     without.push(tr(
@@ -112,7 +112,7 @@ fn scope(with: &RunInput) -> String {
     tr!(
         "With the decision: {}. With and without it: the answer, {beside}, and the table below. Without it: {}. The tables {tables} have \
          both, in columns that say so.{rows}",
-        "应用了这一选择的有：{}。两种都给出的有：结论、{beside}和下表。未应用的有：{}。{tables} 以单独的列给出两者。{rows}",
+        "应用了这一选择的有：{}。两种都给出的有：结论、{beside} 和下表。未应用的有：{}。{tables} 以单独的列给出两者。{rows}",
         with_it.join(between),
         without.join(between),
     )

@@ -184,6 +184,11 @@ pub(super) fn second(analysis: &Analysis) -> Option<String> {
                     "{it}显著好于第二名的试验“{second}”{that_of}（{p_value}）。"
                 )
             }
+            (true, false) if !by_runs => tr!(
+                "The second trial by the ranking, “{second}”, has a significantly better mean over the {}s ({p_value}).",
+                "排名第二的试验“{second}”在各{}上的平均值显著更好（{p_value}）。",
+                replicate(analysis.averaged_over())
+            ),
             (true, false) => tr!(
                 "{the} second trial by the ranking, “{second}”, is significantly better on the rows of the comparison ({p_value}).",
                 "排名第二的试验“{second}”{that_of}在所比较的行上显著更好（{p_value}）。"
@@ -223,12 +228,14 @@ pub(super) fn ranking_metric(input: &ReportInput, analysis: &Analysis, group: &G
     } else {
         String::new()
     };
+    let out_of_fold = group.out_of_fold.as_ref().and_then(|folds| folds.ranking.1);
+    let pooled = out_of_fold.map_or(String::new(), |mean| tr!("; {} out-of-fold", "；折外 {}", mean.text(metric)));
     (!parts.is_empty()).then(|| {
         tr!(
-            "{}, by which trials are ranked: {}{what}.",
-            "{}（试验按它排名）：{}{what}。",
+            "{}, by which trials are ranked: {}{what}{pooled}.",
+            "{}（试验按它排名）：{}{what}{pooled}。",
             format::capital(&metric.said()),
-            parts.join(", ")
+            parts.join(tr(", ", "，"))
         )
     })
 }

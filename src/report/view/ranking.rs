@@ -234,6 +234,9 @@ fn interval_sentences(terms: Terms, means: &[(Metric, Mean)], replicate: &str) -
     if !names.is_empty() {
         let what = match others.iter().all(|(_, mean)| mean.n == 2) {
             true => tr("from the lower to the higher value", "从较低值到较高值").into(),
+            false if sentences.is_empty() => {
+                tr!("95% Student's t interval over {replicate}s", "各{replicate}间的 95% 学生 t 区间")
+            }
             false => tr!("the same over {replicate}s alone", "同样，但只看各{replicate}"),
         };
         sentences.push(tr!(

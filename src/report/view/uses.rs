@@ -77,6 +77,10 @@ fn settings(experiment: &ExperimentRecord, config: &RunConfig) -> Option<Vec<Str
     let mut keys: Vec<String> = Vec::new();
     for text in texts {
         let table: toml::Table = text.parse().ok()?;
+        // Earlier versions did not store the texts of extended files: their axes are unknown.
+        if experiment.extends.is_empty() && table.contains_key("extends") {
+            return None;
+        }
         let sweep = table.get("sweep").and_then(toml::Value::as_table);
         if table.contains_key("profile") || sweep.is_some_and(|sweep| sweep.contains_key("zip")) {
             return None;
