@@ -334,6 +334,36 @@ fn shards_of_runs_that_the_database_does_not_know_are_collected_when_they_are_pl
 }
 
 #[test]
+#[cfg(unix)]
+fn a_run_whose_job_is_under_way_is_not_removed() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let away = Away::new(&["sweep.axes.train.lr=[1e-3]"]);
+    let submitted = away.submit(1);
+    let database = Connection::open(away.sandbox.path("runs/taper.db")).expect("the database");
+    database.execute("UPDATE submission_elements SET array_job = 7, task = 0, submitted_at = 1000", []).expect("a row");
+    drop(database);
+    let slurm = away.sandbox.path("slurm");
+    fs::create_dir(&slurm).expect("a folder");
+    let key = &submitted.elements[0][0][..8];
+    let remove = |queue: &str| {
+        for name in ["sbatch", "squeue", "scontrol", "scancel"] {
+            let path = slurm.join(name);
+            fs::write(&path, format!("#!/bin/sh\necho '{queue}'\n")).expect("written");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("executable");
+        }
+        let mut command = away.sandbox.command(&["rm", key, "--yes"]);
+        let output = command.env("PATH", &slurm).output().expect("taper starts");
+        (output.status.code(), words(&output))
+    };
+    let (code, said) = remove("7|0|7|PENDING|Priority|0|1000|0|away");
+    let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(code == Some(2) && flat.contains("7_0 is pending (Priority)") && flat.contains("taper cancel"), "{said}");
+    let (code, said) = remove("");
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
 fn jobs_name_the_folder_of_runs_wherever_they_begin() {
     let away = Away::new(&["sweep.axes.train.lr=[1e-3]"]);
     // The same folder, as seen from the folder of this process.
@@ -342,7 +372,9 @@ fn jobs_name_the_folder_of_runs_wherever_they_begin() {
     let relative = up.join(away.sandbox.path("runs").strip_prefix("/").expect("an absolute path"));
     assert!(relative.is_relative());
     let submitted = away.submit_in(relative, 1);
-    let elsewhere = away.sandbox.path("elsewhere/deeper");
+    let mut elsewhere = away.sandbox.path("elsewhere");
+    // Deeper than this folder: from there the path leads to another one.
+    elsewhere.extend(here.components().map(|_| "deeper"));
     fs::create_dir_all(&elsewhere).expect("a folder");
     let folder = away.sandbox.path("runs/slurm/1");
     let folder = folder.to_str().expect("UTF-8");
