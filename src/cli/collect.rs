@@ -75,7 +75,7 @@ fn print(store: &Store, collected: &Collected, shown: &[String], out: &mut Outpu
         }
     }
     for (_, why) in &collected.damaged {
-        out.wrapped(&format!("{why}; remove the file and submit the run again"))?;
+        out.wrapped(why)?;
     }
     Ok(())
 }

@@ -70,6 +70,14 @@ impl OnCluster {
         (job.underway || matches!(run.state, RunState::Pending | RunState::Interrupted)).then_some(job)
     }
 
+    /// The first of these runs whose job waits or runs, with the id and the state of the job.
+    pub fn first_underway<'a>(&self, mut runs: impl Iterator<Item = &'a RunRecord>) -> Option<(&'a RunRecord, String)> {
+        runs.find_map(|run| {
+            let job = self.jobs.get(&run.key).filter(|job| job.underway)?;
+            Some((run, format!("{} is {}", job.job, job.state)))
+        })
+    }
+
     /// The state of a run in words, if its job says more than what is stored.
     pub fn state(&self, run: &RunRecord) -> Option<String> {
         self.job(run).filter(|_| run.state != RunState::Completed).map(|job| job.state.clone())

@@ -18,6 +18,7 @@ use taper::{
 
 use super::{
     Global, Unusable, ask, common,
+    on_cluster::OnCluster,
     output::{self, Output},
     states,
 };
@@ -67,6 +68,11 @@ impl Rm {
         if !self.state.is_empty() && chosen.runs.is_empty() && !out.json {
             output::error("no runs in that state");
             return Ok(ExitCode::SUCCESS);
+        }
+        // A job would train a run that nobody knows.
+        if let Some((run, job)) = OnCluster::of(&store)?.first_underway(chosen.runs.iter()) {
+            let cancel = with_runs(&format!("taper cancel {}", format::short(&run.key)), store.folder());
+            return Err(Unusable(anyhow!("the job of `{}` {job}: end it first with `{cancel}`", run.name)).into());
         }
         let bytes: u64 = chosen.runs.iter().map(|run| run_bytes(&global.runs, &run.key)).sum();
         let many = format::counted(chosen.runs.len() as u64, "run");

@@ -4,6 +4,7 @@ use std::{path::PathBuf, time::Instant};
 
 use super::{
     ExecuteError, Prepared,
+    element::take_over,
     executor::Slot,
     local::LocalWorkers,
     schedule::{OtherProcesses, Outcome, Records, Scheduler, SchedulerOptions},
@@ -37,7 +38,7 @@ pub fn run_all(
     let begin = Instant::now();
     let now = || begin.elapsed();
     let executor = Box::new(LocalWorkers::new(workers.program.clone(), &workers.slots));
-    let records = Records::new(store, runs, options, listener);
+    let records = Records::new(store, runs, options, listener).taking_over(take_over);
     let outcome = Scheduler::new(options, records, executor, OtherProcesses::new(&now), before)?.run()?;
     tidy_locks(options.runs);
     Ok(outcome)

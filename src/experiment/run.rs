@@ -79,7 +79,7 @@ impl Experiment {
         let folder = self.options.runs.clone();
         let mut store = Store::open(&folder).map_err(ExperimentError::NoStore)?;
         // What was trained elsewhere meanwhile is not trained again.
-        execute::collect(&mut store, &folder)?;
+        let some_unknown = !execute::collect(&mut store, &folder)?.unknown.is_empty();
         // Where locks may not hold.
         let _only = OnlyCommand::claim(&folder).map_err(ExperimentError::NoStore)?;
         let planner = self.planner.as_mut().expect("planned above");
@@ -111,6 +111,10 @@ impl Experiment {
             planner.save_lock()?;
             planner.record_proposals(&mut store)?;
             let experiment = register(&mut store, planner)?;
+            // Of runs that the database did not know before.
+            if some_unknown {
+                execute::collect(&mut store, &folder)?;
+            }
             let runs = planned(&store, &planner.runs, &prune, &folder, &mut told)?;
             let to_come = planner.to_come();
             let experiment_name = experiment.name.clone();

@@ -20,7 +20,7 @@ impl Experiment {
     ) -> Result<(Option<Submitted>, Vec<Skipped>), ExperimentError> {
         let folder = self.options.runs.clone();
         let mut store = Store::open(&folder).map_err(ExperimentError::NoStore)?;
-        collect(&mut store, &folder)?;
+        let some_unknown = !collect(&mut store, &folder)?.unknown.is_empty();
         if self.planner.is_none() {
             self.plan()?;
         }
@@ -30,6 +30,10 @@ impl Experiment {
         planner.save_lock()?;
         planner.record_proposals(&mut store)?;
         register(&mut store, planner)?;
+        // Of runs that the database did not know before.
+        if some_unknown {
+            collect(&mut store, &folder)?;
+        }
         let submitted = write_jobs(&mut store, &planner.runs, options, &mut listeners);
         listeners.finish()?;
         Ok(submitted?)

@@ -164,6 +164,18 @@ impl Store {
         })
     }
 
+    /// Stores that nothing more is expected of the submissions of a run, because a command trains it. Returns their numbers.
+    pub fn retire_submitted(&mut self, key: &str) -> Result<Vec<u64>, StoreError> {
+        self.write(|tx| {
+            let mut retire = tx.prepare(
+                "UPDATE submission_elements SET collected_at = ?2 WHERE run = ?1 AND collected_at IS NULL
+                 RETURNING submission",
+            )?;
+            let number = |row: &Row| row.get(0).map(|Count(number)| number);
+            retire.query_map(params![key, unix_time()], number)?.collect()
+        })
+    }
+
     /// Stores what a run of a submission reported, in one transaction: all of it, once, or nothing. It gives the rows that the same reports give
     /// one by one ([`Self::start`], [`Self::append`]), with the times of the reports.
     ///
@@ -197,7 +209,8 @@ fn merge(tx: &Transaction<'_>, run: &ReportedRun<'_>) -> rusqlite::Result<Merged
         })?;
     let finished_before = submitted.and_then(|(before, _)| before);
     let merged = match state {
-        RunState::Completed if finished != finished_before => Merged::NotNeeded,
+        // A training without an end would leave the run without one.
+        RunState::Completed if finished != finished_before || !ends(run.reports) => Merged::NotNeeded,
         _ => Merged::Stored,
     };
     if merged == Merged::Stored {
@@ -208,6 +221,16 @@ fn merge(tx: &Transaction<'_>, run: &ReportedRun<'_>) -> rusqlite::Result<Merged
         params![number, key, unix_time()],
     )?;
     Ok(merged)
+}
+
+/// Whether the last attempt in these reports ended. Without an attempt they only add scores of new probes.
+fn ends(reports: &[(f64, Reported<'_>)]) -> bool {
+    let last = reports.iter().rev().find_map(|(_, report)| match report {
+        Reported::Started(..) => Some(false),
+        Reported::Event(Event::RunFinished(_)) => Some(true),
+        Reported::Event(_) => None,
+    });
+    last.unwrap_or(true)
 }
 
 fn store_reports(tx: &Transaction<'_>, run: &ReportedRun<'_>) -> rusqlite::Result<()> {
@@ -336,6 +359,43 @@ mod tests {
         store.add_submission(&submission(2), &[(0, "k".into())]).unwrap();
         assert_eq!(merge_all(&mut store, 2), Merged::Stored);
         assert!(dump(&store) != rows && store.steps("k").unwrap().len() == 4);
+    }
+
+    #[test]
+    fn a_training_that_does_not_end_leaves_a_completed_run_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = store_with_run(folder.path());
+        store.append("k", &[step(1, 9.0), Event::RunFinished(Outcome::Completed)]).unwrap();
+        store.add_submission(&submission(1), &[(0, "k".into())]).unwrap();
+        let rows = dump(&store);
+        let (environment, config, step) = (environment(), config(), step(1, 8.0));
+        let scored = Event::ProbesScored { when: When::After, step: 1, scores: vec![probe(0, 0.5)] };
+        let reports = [
+            (10.0, Reported::Event(&Event::RunFinished(Outcome::Retried))),
+            (11.0, Reported::Started(&environment, None)),
+            (12.0, Reported::Event(&step)),
+            (13.0, Reported::Event(&scored)),
+        ];
+        let run = ReportedRun { submission: 1, key: "k", config: &config, reports: &reports };
+        assert_eq!((store.merge(&run).unwrap(), dump(&store)), (Merged::NotNeeded, rows));
+        // Scores of new probes alone are stored.
+        store.add_submission(&submission(2), &[(0, "k".into())]).unwrap();
+        let run = ReportedRun { submission: 2, reports: &reports[3..], ..run };
+        assert_eq!(store.merge(&run).unwrap(), Merged::Stored);
+        assert_eq!(store.run("k").unwrap().state, RunState::Completed);
+    }
+
+    #[test]
+    fn a_run_that_a_command_trains_is_expected_of_no_submission() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = store_with_run(folder.path());
+        register(&mut store, "l", "l");
+        store.add_submission(&submission(1), &[(0, "k".into()), (1, "l".into())]).unwrap();
+        store.add_submission(&submission(2), &[(0, "k".into())]).unwrap();
+        assert_eq!(store.retire_submitted("k").unwrap(), [1, 2]);
+        assert!(store.retire_submitted("k").unwrap().is_empty());
+        let open: Vec<_> = store.submitted(None).unwrap().into_iter().filter(|e| e.collected_at.is_none()).collect();
+        assert_eq!(open.iter().map(|e| e.run.as_str()).collect::<Vec<_>>(), ["l"]);
     }
 
     #[test]

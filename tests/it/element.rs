@@ -64,8 +64,19 @@ impl Away {
         rows(&self.sandbox.path("here"))
     }
 
+    /// `taper run` in the folder of the submissions; returns what it says.
+    fn run(&self) -> String {
+        let sets: Vec<&str> = self.sets.iter().flat_map(|set| ["--set", set]).collect();
+        let (code, said) = self.sandbox.says(&[&["run", "away.toml", "--threads", "1"], &sets[..]].concat());
+        assert_eq!(code, 0, "{said}");
+        said
+    }
+
     fn submit(&self, runs_per_element: usize) -> Submitted {
-        let runs = self.sandbox.path("runs");
+        self.submit_in(self.sandbox.path("runs"), runs_per_element)
+    }
+
+    fn submit_in(&self, runs: PathBuf, runs_per_element: usize) -> Submitted {
         let options = Options { runs: runs.clone(), sets: self.sets.clone(), ..Options::default() };
         let mut experiment = Experiment::open(self.sandbox.path("away.toml"), options).expect("the spec");
         let how = SubmitOptions {
@@ -161,6 +172,16 @@ fn wait_for_checkpoint(away: &Away, submitted: &Submitted, element: usize, child
     }
 }
 
+/// Starts an element, and kills it when it has written checkpoints; returns the shard that it leaves.
+fn kill_under_way(away: &Away, submitted: &Submitted) -> PathBuf {
+    let mut element = away.start(submitted, 0);
+    wait_for_checkpoint(away, submitted, 0, &mut element);
+    element.kill().expect("kill -9");
+    element.wait().expect("its end");
+    let [part] = &shards(submitted, "part")[..] else { panic!("no shard") };
+    part.clone()
+}
+
 fn send(signal: &str, process: &Child) {
     assert!(Command::new("kill").args([signal, &process.id().to_string()]).status().expect("kill").success());
 }
@@ -182,8 +203,7 @@ fn a_sweep_trained_away_gives_the_rows_of_one_trained_here() {
     // An element that a cluster starts once more has nothing to do, and a command neither.
     away.attend_all(&submitted);
     assert_eq!(away.collect(), "nothing to collect\n");
-    let sets: Vec<&str> = away.sets.iter().flat_map(|set| ["--set", set]).collect();
-    away.sandbox.ok(&[&["run", "away.toml", "--quiet"], &sets[..]].concat());
+    away.run();
     assert_same(&rows, &away.rows());
 }
 
@@ -237,6 +257,132 @@ fn an_element_that_is_signalled_writes_a_checkpoint_and_goes() {
     assert!(said.contains("lr=1e-3: resumes at step ") && said.contains("lr=1e-3: completed"), "{said}");
     assert!(away.collect().contains("collected: completed"));
     assert_same(&away.rows(), &away.trained_here());
+}
+
+#[test]
+fn a_run_that_a_command_trains_is_taken_over_from_its_job() {
+    let mut away = Away::new(&["sweep.axes.train.lr=[1e-3]", LONG]);
+    let submitted = away.submit(1);
+    let part = kill_under_way(&away, &submitted);
+    let left = fs::read(&part).expect("the shard");
+    let said = away.run();
+    assert!(said.contains("a job of submission 1 began it") && said.contains("resumes from step"), "{said}");
+    assert!(!part.exists());
+    let expected = away.trained_here();
+    assert_same(&away.rows(), &expected);
+    // Queued again, the job has nothing to do.
+    let model = away.sandbox.folder(&submitted.elements[0][0]).join("model/model.safetensors");
+    let written = |path: &Path| fs::metadata(path).and_then(|data| data.modified()).expect("the model");
+    let before = written(&model);
+    let said = words(&away.attend(&submitted, 0));
+    assert!(said.contains("lr=1e-3: nothing is left to do") && !said.contains("resumes"), "{said}");
+    assert_eq!((written(&model), away.collect().as_str()), (before, "nothing to collect\n"));
+    // What a killed job left is no part of the scores of new probes.
+    fs::remove_file(part.with_extension("collected")).expect("the mark");
+    fs::write(&part, left).expect("written");
+    away.sets.push(r#"probes=[{text="味道很好"},{text="太差"}]"#.into());
+    let probes = away.submit(1);
+    assert!(part.exists() && shards(&probes, "part").is_empty());
+    away.attend_all(&probes);
+    assert!(away.collect().contains("collected: completed"));
+    let rows = away.rows();
+    assert!(rows["probes"].len() > expected["probes"].len());
+    assert!(rows["steps"] == expected["steps"] && rows["runs"][0].contains("state=Text(\"completed\")"));
+}
+
+#[test]
+fn a_job_that_waits_does_not_train_what_a_command_has_trained() {
+    let away = Away::new(&["sweep.axes.train.lr=[1e-3]"]);
+    let submitted = away.submit(1);
+    away.run();
+    let said = words(&away.attend(&submitted, 0));
+    assert!(said.contains("lr=1e-3: nothing is left to do") && !said.contains("starts"), "{said}");
+}
+
+#[test]
+fn an_unfinished_shard_that_cannot_be_continued_is_set_aside() {
+    let away = Away::new(&["sweep.axes.train.lr=[1e-3]"]);
+    let submitted = away.submit(1);
+    let key = &submitted.elements[0][0];
+    let part = submitted.folder.shards().join(format!("{key}.part"));
+    fs::write(&part, b"taper shard\x02of another version").expect("written");
+    let output = away.attend(&submitted, 0);
+    let said = words(&output);
+    assert!(output.status.success() && said.contains("begins anew") && said.contains("another version"), "{said}");
+    assert_eq!(shards(&submitted, "damaged").len(), 1);
+    assert!(away.collect().contains("collected: completed"));
+    // One that is finished is left for the version that wrote it.
+    fs::write(part.with_extension("shard"), b"taper shard\x02of another version").expect("written");
+    let (code, said) = away.sandbox.says(&["collect"]);
+    assert!(
+        code == 1 && said.split_whitespace().collect::<Vec<_>>().join(" ").contains("collect it with that version")
+    );
+    assert!(!said.contains("remove"), "{said}");
+}
+
+#[test]
+fn shards_of_runs_that_the_database_does_not_know_are_collected_when_they_are_planned_again() {
+    let away = Away::new(&["sweep.axes.train.lr=[1e-3]"]);
+    let submitted = away.submit(1);
+    away.attend_all(&submitted);
+    for name in ["taper.db", "taper.db-wal", "taper.db-shm"] {
+        let _ = fs::remove_file(away.sandbox.path("runs").join(name));
+    }
+    let said = away.run();
+    assert!(said.contains("completed before") && !said.contains("epoch 1"), "{said}");
+    assert_same(&away.rows(), &away.trained_here());
+}
+
+#[test]
+#[cfg(unix)]
+fn a_run_whose_job_is_under_way_is_not_removed() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let away = Away::new(&["sweep.axes.train.lr=[1e-3]"]);
+    let submitted = away.submit(1);
+    let database = Connection::open(away.sandbox.path("runs/taper.db")).expect("the database");
+    database.execute("UPDATE submission_elements SET array_job = 7, task = 0, submitted_at = 1000", []).expect("a row");
+    drop(database);
+    let slurm = away.sandbox.path("slurm");
+    fs::create_dir(&slurm).expect("a folder");
+    let key = &submitted.elements[0][0][..8];
+    let remove = |queue: &str| {
+        for name in ["sbatch", "squeue", "scontrol", "scancel"] {
+            let path = slurm.join(name);
+            fs::write(&path, format!("#!/bin/sh\necho '{queue}'\n")).expect("written");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("executable");
+        }
+        let mut command = away.sandbox.command(&["rm", key, "--yes"]);
+        let output = command.env("PATH", &slurm).output().expect("taper starts");
+        (output.status.code(), words(&output))
+    };
+    let (code, said) = remove("7|0|7|PENDING|Priority|0|1000|0|away");
+    let flat = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(code == Some(2) && flat.contains("7_0 is pending (Priority)") && flat.contains("taper cancel"), "{said}");
+    let (code, said) = remove("");
+    assert_eq!(code, Some(0), "{said}");
+}
+
+#[test]
+fn jobs_name_the_folder_of_runs_wherever_they_begin() {
+    let away = Away::new(&["sweep.axes.train.lr=[1e-3]"]);
+    // The same folder, as seen from the folder of this process.
+    let here = std::env::current_dir().expect("a folder");
+    let up: PathBuf = here.components().skip(1).map(|_| "..").collect();
+    let relative = up.join(away.sandbox.path("runs").strip_prefix("/").expect("an absolute path"));
+    assert!(relative.is_relative());
+    let submitted = away.submit_in(relative, 1);
+    let mut elsewhere = away.sandbox.path("elsewhere");
+    // Deeper than this folder: from there the path leads to another one.
+    elsewhere.extend(here.components().map(|_| "deeper"));
+    fs::create_dir_all(&elsewhere).expect("a folder");
+    let folder = away.sandbox.path("runs/slurm/1");
+    let folder = folder.to_str().expect("UTF-8");
+    let mut element = away.sandbox.command(&["worker", "--element", folder, "--task", "0", "--threads", "1"]);
+    let output = element.current_dir(elsewhere).output().expect("taper starts");
+    assert!(output.status.success(), "{}", words(&output));
+    let key = &submitted.elements[0][0];
+    assert!(away.sandbox.folder(key).join("model/model.safetensors").exists());
 }
 
 #[test]

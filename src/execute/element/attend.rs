@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    shard::{self, ShardHeader, ShardWriter, Timed},
+    shard::{self, ShardError, ShardHeader, ShardWriter, Timed},
     submission::{ElementJobs, SubmissionFolder},
 };
 use crate::{
@@ -137,9 +137,16 @@ struct Progress {
 
 impl Progress {
     /// Continues a shard, or begins one.
-    fn open(folder: &SubmissionFolder, job: &WorkerJob) -> Result<(Self, bool), ExecuteError> {
+    fn open(folder: &SubmissionFolder, job: &WorkerJob, say: &dyn Fn(&str)) -> Result<(Self, bool), ExecuteError> {
         let header = ShardHeader { key: job.key.clone(), name: job.name.clone(), config: job.config.clone() };
-        let (writer, before) = ShardWriter::open(&folder.shards(), &header)?;
+        let (writer, before) = match ShardWriter::open(&folder.shards(), &header) {
+            Err(e @ (ShardError::Damaged { .. } | ShardError::Version { .. })) => {
+                let aside = shard::set_aside(&shard::part(&folder.shards(), &job.key))?;
+                say(&format!("{}: begins anew: {e}; it is now {}", job.name, aside.display()));
+                ShardWriter::open(&folder.shards(), &header)?
+            }
+            opened => opened?,
+        };
         let (stored, micro_batch_tokens) = match &job.work {
             Work::Train { stored, micro_batch_tokens, .. } => (stored.clone(), *micro_batch_tokens),
             Work::Probes { .. } => (StoredProgress::default(), None),
@@ -188,15 +195,26 @@ impl Progress {
 impl Attendant<'_> {
     fn run(&mut self, job: &WorkerJob) -> Result<RunEnd, ExecuteError> {
         let shards = self.folder.shards();
-        // An earlier attempt at this element has done it.
-        if shard::done(&shards, &job.key).exists() || shard::collected(&shards, &job.key).exists() {
+        let is_over = |say: &dyn Fn(&str)| {
+            // An earlier attempt at this element has done it, or a command has trained it instead.
+            let is_over = shard::done(&shards, &job.key).exists() || shard::collected(&shards, &job.key).exists();
+            if is_over {
+                say(&format!("{}: nothing is left to do", job.name));
+            }
+            is_over
+        };
+        if is_over(self.options.say) {
             return Ok(RunEnd::Done);
         }
         let Some(_lock) = self.lock(job)? else {
             (self.options.say)(&format!("{}: another taper process is training it", job.name));
             return Ok(RunEnd::Failed);
         };
-        let (mut progress, is_done) = Progress::open(&self.folder, job)?;
+        // Whoever held the lock may have done it meanwhile.
+        if is_over(self.options.say) {
+            return Ok(RunEnd::Done);
+        }
+        let (mut progress, is_done) = Progress::open(&self.folder, job, self.options.say)?;
         if is_done {
             return progress.end();
         }
@@ -350,29 +368,34 @@ impl Attendant<'_> {
 
     /// Ends the element, which was asked to stop, after the checkpoint of its run.
     fn stop(&mut self, job: &WorkerJob, mut progress: Progress, asked: Asked) -> Result<RunEnd, ExecuteError> {
-        let is_final = self.folder.is_to_stop(self.element);
+        let say = |what: &str| {
+            let how = if progress.begun { "stopped with a checkpoint" } else { "stopped before it began" };
+            (self.options.say)(&format!("{}: {how}{what}", job.name));
+        };
         let (restarts, most) = (self.options.restarts, self.jobs.requeues);
-        let mut left = asked == Asked::End && !is_final;
-        if asked == Asked::Requeue && !is_final {
-            if restarts >= most {
-                (self.options.say)(&format!(
-                    "{}: stopped with a checkpoint; it was requeued {restarts} times",
-                    job.name
-                ));
-            } else {
-                match (self.options.requeue)() {
-                    Ok(()) => {
-                        (self.options.say)(&format!("{}: stopped with a checkpoint and requeued", job.name));
-                        return Ok(RunEnd::Stopped(ElementEnd::Requeued));
-                    }
-                    // The cluster is unreachable for a moment: the next submission continues the shard.
-                    Err(why) => {
-                        left = true;
-                        (self.options.say)(&format!("{}: stopped with a checkpoint; not requeued: {why}", job.name));
-                    }
+        // Whether the next submission continues the shard.
+        let left = if self.folder.is_to_stop(self.element) {
+            say(", as ordered by `taper cancel`");
+            false
+        } else if asked == Asked::End {
+            say("; not requeued: it was asked to end");
+            true
+        } else if restarts >= most {
+            say(&format!("; it was requeued {restarts} times"));
+            false
+        } else {
+            match (self.options.requeue)() {
+                Ok(()) => {
+                    say(" and requeued");
+                    return Ok(RunEnd::Stopped(ElementEnd::Requeued));
+                }
+                // The cluster is unreachable for a moment.
+                Err(why) => {
+                    say(&format!("; not requeued: {why}"));
+                    true
                 }
             }
-        }
+        };
         // Of a run that never began there is nothing to collect.
         if !left && progress.begun {
             progress.write(job, Report::Event(Event::RunFinished(Outcome::Interrupted)), true)?;

@@ -28,7 +28,7 @@ pub struct Collected {
     pub not_needed: Vec<String>,
     /// Shards of runs that the database does not know.
     pub unknown: Vec<PathBuf>,
-    /// Shards that cannot be used, with the reasons.
+    /// Shards that cannot be used, with the reasons and what to do.
     pub damaged: Vec<(PathBuf, String)>,
     /// Shards of runs that another process trains or collects at the moment.
     pub busy: Vec<PathBuf>,
@@ -53,7 +53,7 @@ pub fn collect(store: &mut Store, runs: &Path) -> Result<Collected, ExecuteError
                 Ok(shard) => merge(store, (runs, *number), path, &shard, &mut result)?,
                 // Another process has collected it meanwhile.
                 Err(ShardError::Io { error, .. }) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(e) => result.damaged.push((path.clone(), e.to_string())),
+                Err(e) => result.damaged.push((path.clone(), with_advice(&e))),
             }
         }
     }
@@ -86,8 +86,8 @@ fn merge(
 ) -> Result<(), ExecuteError> {
     let key = shard.header.key.as_str();
     if shard::key_of_done(path) != Some(key) {
-        let why = format!("{}: damaged: it is of the run {key}, not of the one in its name", path.display());
-        result.damaged.push((path.into(), why));
+        let what = format!("it is of the run {key}, not of the one in its name");
+        result.damaged.push((path.into(), with_advice(&ShardError::Damaged { path: path.into(), what })));
         return Ok(());
     }
     let Some(_lock) = RunLock::acquire(runs, key)? else {
@@ -98,9 +98,7 @@ fn merge(
     if !path.exists() {
         return Ok(());
     }
-    let reports: Vec<(f64, Reported)> = shard.reports.iter().filter_map(reported).collect();
-    let run = ReportedRun { submission, key, config: &shard.header.config, reports: &reports };
-    match store.merge(&run) {
+    match store_shard(store, submission, shard) {
         Ok(Merged::Stored) => result.stored.push(key.into()),
         Ok(Merged::NotNeeded) => result.not_needed.push(key.into()),
         Ok(Merged::Before) => {}
@@ -111,6 +109,66 @@ fn merge(
         Err(e) => return Err(e.into()),
     }
     empty(path, key)
+}
+
+fn store_shard(store: &mut Store, submission: u64, shard: &Shard) -> Result<Merged, StoreError> {
+    let reports: Vec<(f64, Reported)> = shard.reports.iter().filter_map(reported).collect();
+    let ShardHeader { key, config, .. } = &shard.header;
+    store.merge(&ReportedRun { submission, key, config, reports: &reports })
+}
+
+fn with_advice(error: &ShardError) -> String {
+    error.advice().map_or(error.to_string(), |advice| format!("{error}; {advice}"))
+}
+
+/// Takes a run over from the jobs of all submissions, because a command begins to train it: stores what they have measured, so that it
+/// continues from their checkpoint, and leaves them nothing to do for it. Returns the submission of the last job that had begun it. The
+/// caller holds the run's lock.
+///
+/// # Errors
+/// Errors of the store and of files.
+pub(in crate::execute) fn take_over(store: &mut Store, runs: &Path, key: &str) -> Result<Option<u64>, ExecuteError> {
+    let all = SubmissionFolder::all(runs)?;
+    if all.is_empty() {
+        return Ok(None);
+    }
+    let mut taken = None;
+    for (number, folder) in &all {
+        let (done, part) = (shard::done(&folder.shards(), key), shard::part(&folder.shards(), key));
+        let found = if done.exists() {
+            // A damaged one stays for `collect`, which says so.
+            shard::read(&done).ok().map(|shard| (done, shard))
+        } else if part.exists() {
+            let shard = shard::read_unfinished(&part).ok().flatten();
+            shard.map(|shard| (part, shard))
+        } else {
+            None
+        };
+        if let Some((path, shard)) = found.filter(|(_, shard)| shard.header.key == key) {
+            if store_shard(store, *number, &shard)? == Merged::Stored {
+                taken = Some(*number);
+            }
+            empty(&path, key)?;
+        }
+    }
+    let submitted = store.retire_submitted(key)?;
+    for (number, folder) in all {
+        let shards = folder.shards();
+        let part = shard::part(&shards, key);
+        // One that nothing can be taken from.
+        let is_left = part.exists();
+        if is_left {
+            match shard::read_unfinished(&part) {
+                Ok(None) => fs::remove_file(&part).map_err(|error| ExecuteError::Io { path: part.clone(), error })?,
+                _ => drop(shard::set_aside(&part)?),
+            }
+        }
+        if (is_left || submitted.contains(&number)) && shards.exists() && !shard::done(&shards, key).exists() {
+            let path = shard::collected(&shards, key);
+            fs::write(&path, "").map_err(|error| ExecuteError::Io { path, error })?;
+        }
+    }
+    Ok(taken)
 }
 
 /// What the database stores of a report.

@@ -9,6 +9,7 @@ mod shard;
 mod submission;
 
 pub use attend::{Asked, ElementEnd, ElementOptions, attend};
+pub(super) use collect::take_over;
 pub use collect::{Collected, collect, write_shard};
 pub use shard::ShardError;
 pub use submission::{SubmissionFolder, SubmitOptions, Submitted, write_jobs};

@@ -68,6 +68,25 @@ pub enum ShardError {
         /// What is wrong, and where.
         what: String,
     },
+    /// Another version of taper wrote it.
+    #[error("{}: {what}", path.display())]
+    Version {
+        /// Which.
+        path: PathBuf,
+        /// What this version does not read.
+        what: String,
+    },
+}
+
+impl ShardError {
+    /// What to do about a shard whose run is done; `None` if the message says it.
+    pub fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::Io { .. } => None,
+            Self::Damaged { .. } => Some("remove the file and submit the run again"),
+            Self::Version { .. } => Some("collect it with that version of taper"),
+        }
+    }
 }
 
 /// A position after whole frames.
@@ -131,17 +150,23 @@ fn messages<M: DeserializeOwned>(mut bytes: &[u8], mut at: Position) -> Result<(
 }
 
 /// The whole frames of a shard: its header, reports, and the position after them. `None` if not even the header is whole.
-fn whole(bytes: &[u8]) -> Result<Option<(Shard, Position)>, String> {
+fn whole(path: &Path, bytes: &[u8]) -> Result<Option<(Shard, Position)>, ShardError> {
+    let damaged = |what: &str| ShardError::Damaged { path: path.into(), what: what.into() };
+    let version = |what: String| ShardError::Version { path: path.into(), what };
     let start = Position::start();
     let Some(rest) = bytes.strip_prefix(&MAGIC) else {
         return match MAGIC.starts_with(&bytes[..bytes.len().min(MAGIC.len())]) {
             true => Ok(None),
-            false => Err("its first bytes are not those of a shard of this version of taper".into()),
+            false if bytes.starts_with(&MAGIC[..MAGIC.len() - 1]) => {
+                Err(version("it was written by another version of taper".into()))
+            }
+            false => Err(damaged("its first bytes are not those of a shard")),
         };
     };
     let Some((content, at)) = start.frame(rest) else { return Ok(None) };
-    let header = ciborium::from_reader(content).map_err(|_| "its header is of another version of taper".to_string())?;
-    let (reports, end) = messages(&rest[(at.offset - start.offset) as usize..], at)?;
+    let header =
+        ciborium::from_reader(content).map_err(|_| version("its header is of another version of taper".into()))?;
+    let (reports, end) = messages(&rest[(at.offset - start.offset) as usize..], at).map_err(version)?;
     Ok(Some((Shard { header, reports }, end)))
 }
 
@@ -152,7 +177,7 @@ fn whole(bytes: &[u8]) -> Result<Option<(Shard, Position)>, String> {
 pub fn read(path: &Path) -> Result<Shard, ShardError> {
     let bytes = fs::read(path).map_err(|error| ShardError::Io { path: path.into(), error })?;
     let damaged = |what| ShardError::Damaged { path: path.into(), what };
-    let Some((shard, end)) = whole(&bytes).map_err(damaged)? else {
+    let Some((shard, end)) = whole(path, &bytes)? else {
         return Err(damaged("its beginning is not whole".into()));
     };
     if end.offset != bytes.len() as u64 {
@@ -163,6 +188,25 @@ pub fn read(path: &Path) -> Result<Shard, ShardError> {
         Some(Timed { report: Report::Finished, .. }) => Ok(shard),
         _ => Err(damaged("it ends before the run was done".into())),
     }
+}
+
+/// Reads the whole reports of a shard whose run is not done; `None` if there are none.
+///
+/// # Errors
+/// If it cannot be read, or another version of taper wrote it.
+pub fn read_unfinished(path: &Path) -> Result<Option<Shard>, ShardError> {
+    let bytes = fs::read(path).map_err(|error| ShardError::Io { path: path.into(), error })?;
+    Ok(whole(path, &bytes)?.map(|(shard, _)| shard).filter(|shard| !shard.reports.is_empty()))
+}
+
+/// Renames a shard that cannot be continued, so that its run can begin a new one. Returns its new path.
+///
+/// # Errors
+/// If it cannot be renamed.
+pub fn set_aside(path: &Path) -> Result<PathBuf, ShardError> {
+    let to = path.with_extension("damaged");
+    fs::rename(path, &to).map_err(|error| ShardError::Io { path: path.into(), error })?;
+    Ok(to)
 }
 
 /// Writes the shard of a run.
@@ -188,7 +232,7 @@ impl ShardWriter {
             OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path).map_err(failed)?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(failed)?;
-        let (reports, at) = match whole(&bytes).map_err(damaged)? {
+        let (reports, at) = match whole(&path, &bytes)? {
             Some((shard, _)) if shard.header.key != header.key => {
                 return Err(damaged(format!("it is of the run {}, not of {}", shard.header.key, header.key)));
             }
@@ -364,7 +408,10 @@ mod tests {
         assert!(error.contains("l.part: damaged: it is of the run k, not of l"), "{error}");
         fs::write(part(folder.path(), "k"), b"taper shard\x02more").unwrap();
         let error = ShardWriter::open(folder.path(), &header()).unwrap_err().to_string();
-        assert!(error.contains("not those of a shard of this version"), "{error}");
+        assert!(error.contains("k.part: it was written by another version of taper"), "{error}");
+        fs::write(part(folder.path(), "k"), b"something else").unwrap();
+        let error = ShardWriter::open(folder.path(), &header()).unwrap_err().to_string();
+        assert!(error.contains("k.part: damaged: its first bytes are not those of a shard"), "{error}");
     }
 
     /// Frames whose checksums are right by themselves, but that are not in the order in which they were written.
@@ -410,7 +457,8 @@ mod tests {
                     continue;
                 }
                 fs::write(&path, &damaged).unwrap();
-                prop_assert!(matches!(read(&path), Err(ShardError::Damaged { .. })), "{what}");
+                let refused = matches!(read(&path), Err(ShardError::Damaged { .. } | ShardError::Version { .. }));
+                prop_assert!(refused, "{what}");
                 fs::rename(&path, part(folder.path(), "k")).unwrap();
                 if let Ok((writer, before)) = ShardWriter::open(folder.path(), &header()) {
                     prop_assert_eq!(shown(&before), shown(&all[..before.len()]), "{}", what);

@@ -3,7 +3,7 @@
 use std::{
     collections::HashSet,
     fs, io,
-    path::{Path, PathBuf},
+    path::{self, Path, PathBuf},
 };
 
 use serde::{Deserialize, Serialize};
@@ -231,7 +231,8 @@ pub fn write_jobs(
     let command = options.command.into();
     store.add_submission(&SubmissionRecord { number, experiment, command, created_at: unix_time() }, &rows)?;
     for (element, jobs) in (0..).zip(elements) {
-        for job in &jobs {
+        // What an earlier job left of a training is not part of the scores of new probes.
+        for job in jobs.iter().filter(|job| matches!(job.work, Work::Train { .. })) {
             adopt(options.runs, number, &folder, &job.key)?;
         }
         let SubmitOptions { retries, requeues, .. } = *options;
@@ -257,6 +258,8 @@ fn jobs(
         prune: Prune::None,
         budget: Budget::default(),
     };
+    // A job may begin in another folder.
+    let all_runs = path::absolute(folder).map_err(|error| ExecuteError::Io { path: folder.into(), error })?;
     let mut records = Records::new(store, runs, &schedule, listener);
     let (mut jobs, mut left_out): (Vec<WorkerJob>, Vec<Skipped>) = (Vec::new(), Vec::new());
     for (position, run) in runs.iter().enumerate() {
@@ -287,7 +290,7 @@ fn jobs(
                 continue;
             }
         };
-        jobs.push(records.job(position, work));
+        jobs.push(WorkerJob { runs: all_runs.clone(), ..records.job(position, work) });
     }
     Ok((jobs, left_out))
 }

@@ -1,5 +1,7 @@
 //! Access to the store, the locks, the folders of runs and the listener, for the runs of a command.
 
+use std::path::Path;
+
 use super::{options::SchedulerOptions, retry::Batch, run_states::End};
 use crate::{
     event::{Event, FailureKind, Outcome, Split, When},
@@ -26,7 +28,11 @@ pub(in crate::execute) struct Records<'a> {
     reported: Vec<Option<(RunState, u64)>>,
     /// Whether each run was completed when this command began.
     done_before: Vec<bool>,
+    take_over: Option<TakeOver>,
 }
+
+/// Takes a run over from whoever else was to train it, with what it has measured. Returns the number of the submission that had begun it.
+pub(in crate::execute) type TakeOver = fn(&mut Store, &Path, &str) -> Result<Option<u64>, ExecuteError>;
 
 /// What is left to do for a run.
 pub(in crate::execute) enum Todo {
@@ -49,7 +55,13 @@ impl<'a> Records<'a> {
         options: &'a SchedulerOptions<'a>,
         listener: &'a mut dyn Listener,
     ) -> Self {
-        Self { store, runs, options, listener, reported: vec![None; runs.len()], done_before: vec![false; runs.len()] }
+        let (reported, done_before) = (vec![None; runs.len()], vec![false; runs.len()]);
+        Self { store, runs, options, listener, reported, done_before, take_over: None }
+    }
+
+    /// The same, for a command that trains runs that were submitted elsewhere: it takes each of them over so.
+    pub fn taking_over(self, how: TakeOver) -> Self {
+        Self { take_over: Some(how), ..self }
     }
 
     /// The runs.
@@ -89,6 +101,20 @@ impl<'a> Records<'a> {
     /// Takes the run's lock; `None` if another process holds it.
     pub fn lock(&self, run: usize) -> Result<Option<RunLock>, ExecuteError> {
         Ok(RunLock::acquire(self.options.runs, &self.runs[run].key)?)
+    }
+
+    /// Takes a run whose lock the caller holds over from jobs of a cluster, unless this command would not train it. Returns whether its record
+    /// has changed.
+    pub fn take_over(&mut self, run: usize, record: &RunRecord) -> Result<bool, ExecuteError> {
+        let is_over = record.failure == Some(FailureKind::Diverged) || record.state == RunState::Pruned;
+        if is_over && !self.options.retry {
+            return Ok(false);
+        }
+        let Some(take_over) = self.take_over else { return Ok(false) };
+        let Some(submission) = take_over(self.store, self.options.runs, &self.runs[run].key)? else { return Ok(false) };
+        let message = format!("a job of submission {submission} began it: this command trains it instead");
+        self.tell(run, &Event::Note { message })?;
+        Ok(true)
     }
 
     /// Whether a process holds the lock of a run.

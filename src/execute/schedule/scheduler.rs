@@ -233,7 +233,10 @@ impl<'a> Scheduler<'a> {
             return Ok(());
         };
         // The record is reliable only while the lock is held.
-        let record = self.look(run)?;
+        let mut record = self.look(run)?;
+        if self.records.take_over(run, &record)? {
+            record = self.look(run)?;
+        }
         if self.others.were_seen() {
             self.records.catch_up(run, &record)?;
         }
