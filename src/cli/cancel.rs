@@ -1,8 +1,8 @@
 //! `taper cancel`
 
-use std::{collections::BTreeMap, process::ExitCode};
+use std::{collections::BTreeMap, fs, process::ExitCode};
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use serde_json::json;
 use taper::{
@@ -53,12 +53,22 @@ impl Cancel {
                 return Err(Unusable(anyhow!("{why}; give their keys too, or the experiment")).into());
             }
         }
+        let mut ordered = Vec::new();
         for job in found.values() {
-            // Otherwise it would be queued again if its time is up at this moment.
-            SubmissionFolder::new(&global.runs, job.submission).order_to_stop(job.element)?;
+            let folder = SubmissionFolder::new(&global.runs, job.submission);
+            if !folder.is_to_stop(job.element) {
+                // Otherwise it would be queued again if its time is up at this moment.
+                folder.order_to_stop(job.element)?;
+                ordered.push((folder, job.element));
+            }
         }
         let ids: Vec<ElementId> = found.keys().copied().collect();
-        slurm.cancel(&ids)?;
+        if let Err(e) = slurm.cancel(&ids) {
+            ordered.iter().try_for_each(|(folder, element)| withdraw(folder, *element))?;
+            let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+            let why = "the jobs may go on: cancel them again, here or with";
+            return Err(anyhow!("{e}; {why} `scancel {}`", ids.join(" ")));
+        }
         if out.json {
             let cancelled =
                 found.iter().map(|(id, job)| json!({ "job": id.to_string(), "was": job.was, "runs": job.runs }));
@@ -88,6 +98,12 @@ impl Cancel {
         }
         Ok(keys)
     }
+}
+
+/// Withdraws the order to stop of an element whose job was not cancelled: at its next time limit it would not be queued again, long after the error was read.
+fn withdraw(folder: &SubmissionFolder, element: u64) -> Result<()> {
+    let path = folder.path().join("stops").join(element.to_string());
+    fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))
 }
 
 /// The jobs that wait or run for at least one of the runs.

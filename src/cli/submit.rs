@@ -6,17 +6,20 @@ use anyhow::{Result, anyhow};
 use clap::Args;
 use serde_json::json;
 use taper::{
-    cluster::{ClusterError, Script, Slurm, SlurmSettings, quoted},
+    cluster::{ClusterError, ElementId, Script, Slurm, SlurmSettings, quoted},
+    event::FailureKind,
     execute::{DeviceChoice, SubmissionFolder, SubmitOptions, Submitted},
     experiment::{Job, Planner, Skipped, jobs},
     format::{self, command::shell_word},
-    store::{RunState, Store, unix_time},
+    store::{RunLock, RunState, Store, is_locked, unix_time},
 };
 
 use super::{
     Global, Unusable, common,
     common::SpecArgs,
+    failure::sentence,
     output::{self, Output},
+    stop,
 };
 
 /// Train the runs of a spec on a cluster with Slurm: submit a job for each run that is not completed yet, and return.
@@ -42,7 +45,7 @@ pub struct Submit {
     /// Memory of a job, such as 8G.
     #[arg(long, value_name = "SIZE")]
     mem: Option<String>,
-    /// Number of jobs that run at the same time.
+    /// Number of jobs of an array that run at the same time.
     #[arg(long, value_name = "N")]
     max_parallel: Option<u32>,
     /// Number of runs of a job, one after the other: for short runs.
@@ -62,7 +65,10 @@ pub struct Submit {
 impl Submit {
     /// Submits.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
-        let slurm = if self.dry_run { None } else { Some(Slurm::find().map_err(|e| Unusable(e.into()))?) };
+        let slurm = Slurm::find();
+        if !self.dry_run {
+            slurm.clone().map_err(|e| Unusable(e.into()))?;
+        }
         let spec = SpecArgs { sets: self.spec.sets.iter().cloned().chain(self.sets()).collect(), ..self.spec.clone() };
         // What the machine here can do is not what a node can.
         let devices = if global.device == DeviceChoice::Auto { Vec::new() } else { vec![global.device] };
@@ -85,8 +91,22 @@ impl Submit {
         if !out.json {
             planner.warning_lines().iter().try_for_each(|line| out.wrapped(line))?;
         }
-        let Some(slurm) = slurm else { return dry_run(planner, existing.as_ref(), &settings, global, out) };
-        let waiting = existing.as_ref().map(|store| underway(&slurm, store)).transpose()?.unwrap_or_default();
+        if self.dry_run {
+            let todo = self.todo(planner, existing.as_ref(), &slurm, global)?;
+            return dry_run(planner, &todo, &settings, global, out);
+        }
+        let slurm = slurm.map_err(|e| Unusable(e.into()))?;
+        // While nothing is written.
+        script(&settings, &SubmissionFolder::next(&global.runs)?, global)?;
+        let Some(_lock) = RunLock::acquire(&global.runs, SUBMITTING)? else {
+            let why = "another `taper submit` works in this folder: try again when it has ended";
+            return Err(Unusable(anyhow!(why)).into());
+        };
+        // Opened again: another command may have submitted since.
+        let waiting = match Store::is_there(&global.runs) {
+            true => underway(&Ok(slurm.clone()), &common::open_existing(global)?)?,
+            false => HashSet::new(),
+        };
         let command = command_line();
         let options = SubmitOptions {
             runs: &global.runs,
@@ -99,11 +119,12 @@ impl Submit {
         };
         let (submitted, left_out) = experiment.write_jobs(&options)?;
         let mut accepted = Vec::new();
-        let mut refused = None;
+        let mut halt = None;
         if let Some(submitted) = &submitted {
             let mut store = Store::open(&global.runs).map_err(|e| Unusable(e.into()))?;
             let submission = Submission { slurm: &slurm, settings: &settings, submitted, name: &name, global };
-            refused = submission.submit(&mut store, &mut accepted)?;
+            stop_after_answer()?;
+            halt = submission.submit(&mut store, &mut accepted)?;
         }
         let jobs_of = |array: &(u64, Range<u64>)| array.1.end - array.1.start;
         let jobs: u64 = accepted.iter().map(jobs_of).sum();
@@ -122,22 +143,62 @@ impl Submit {
                 say_left_out(&left_out, out)?;
                 if let Some(submitted) = submitted.as_ref().filter(|_| jobs > 0) {
                     say_submitted(submitted, &accepted, (&name, jobs), out)?;
-                } else if refused.is_none() {
+                } else if halt.is_none() {
                     out.line("nothing to submit: all runs are done or under way")?;
                 }
             }
         }
-        match (refused, jobs) {
-            (None, _) => Ok(ExitCode::SUCCESS),
-            (Some(e), 0) => Err(Unusable(e.into()).into()),
-            (Some(e), _) => {
+        let Some(halt) = halt else { return Ok(ExitCode::SUCCESS) };
+        match (&halt, jobs) {
+            (Halt::Signal, 0) => output::error("stopped: nothing was submitted"),
+            (Halt::Failed(why), 0) => return Err(Unusable(anyhow!("{why}")).into()),
+            _ => {
+                let ids: Vec<String> = accepted.iter().map(|(id, _)| id.to_string()).collect();
+                let (jobs, arrays) =
+                    (format::counted(jobs, "job"), format::by_number(ids.len() as u64, "array", "arrays"));
+                let why = match &halt {
+                    Halt::Signal => "stopped".into(),
+                    Halt::Failed(why) => format!("error: {why}"),
+                };
                 output::error(&format!(
-                    "error: {e}; {} were accepted: the same command submits the others",
-                    format::counted(jobs, "job")
+                    "{why}; Slurm accepted {jobs} ({arrays} {}): the same command submits the others",
+                    ids.join(", ")
                 ));
-                Ok(ExitCode::FAILURE)
             }
         }
+        Ok(match halt {
+            Halt::Signal => ExitCode::from(130),
+            Halt::Failed(_) => ExitCode::FAILURE,
+        })
+    }
+
+    /// The keys of the runs that would be submitted, as far as that is known without looking into their folders.
+    fn todo(
+        &self,
+        planner: &Planner,
+        store: Option<&Store>,
+        slurm: &Result<Slurm, ClusterError>,
+        global: &Global,
+    ) -> Result<HashSet<String>> {
+        let waiting = match store.map(|store| underway(slurm, store)).transpose() {
+            Ok(waiting) => waiting.unwrap_or_default(),
+            Err(e) => {
+                let why = sentence(&e);
+                output::error(&format!("warning: runs that are under way are counted too, since {why}"));
+                HashSet::new()
+            }
+        };
+        let mut todo = HashSet::new();
+        for run in &planner.runs {
+            let record = store.map(|store| store.known(&run.key)).transpose()?.flatten();
+            let is_done = record.is_some_and(|run| {
+                run.state == RunState::Completed || (run.failure == Some(FailureKind::Diverged) && !self.retry)
+            });
+            if !is_done && !waiting.contains(&run.key) && !is_locked(&global.runs, &run.key) {
+                todo.insert(run.key.clone());
+            }
+        }
+        Ok(todo)
     }
 
     /// The options as keys of the spec.
@@ -170,19 +231,21 @@ fn decides(planner: &Planner) -> Option<&'static str> {
 }
 
 /// Keys of the runs whose jobs wait or run.
-fn underway(slurm: &Slurm, store: &Store) -> Result<HashSet<String>> {
+fn underway(slurm: &Result<Slurm, ClusterError>, store: &Store) -> Result<HashSet<String>> {
     let mut submitted = store.submitted(None)?;
     submitted.retain(|run| run.array_job.is_some() && run.collected_at.is_none());
     if submitted.is_empty() {
         return Ok(HashSet::new());
     }
-    let jobs = jobs(slurm, submitted, &store.submissions()?).map_err(|e| Unusable(e.into()))?;
+    let submissions = store.submissions()?;
+    let asked = slurm.clone().and_then(|slurm| jobs(&slurm, submitted, &submissions));
+    let jobs = asked.map_err(|e| Unusable(e.into()))?;
     Ok(jobs.into_iter().filter(Job::is_underway).map(|job| job.run.run).collect())
 }
 
 /// The command of this process, in shell.
 fn command_line() -> String {
-    let words = std::env::args().skip(1).map(|word| shell_word(&word).to_string());
+    let words = std::env::args_os().skip(1).map(|word| shell_word(&word.to_string_lossy()).to_string());
     std::iter::once("taper".to_string()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
@@ -201,26 +264,18 @@ fn script(settings: &SlurmSettings, folder: &SubmissionFolder, global: &Global) 
     }
     words.extend(global.threads.iter().flat_map(|threads| ["--threads".into(), threads.to_string()]));
     let (logs, here) = (std::path::absolute(folder.logs())?, std::env::current_dir()?);
-    Ok(Script { settings, logs: &logs, folder: &here, command: &words.join(" ") }.array())
+    let script = Script { settings, logs: &logs, folder: &here, command: &words.join(" ") };
+    Ok(script.array().map_err(|e| Unusable(e.into()))?)
 }
 
 fn dry_run(
     planner: &Planner,
-    store: Option<&Store>,
+    todo: &HashSet<String>,
     settings: &SlurmSettings,
     global: &Global,
     out: &mut Output,
 ) -> Result<ExitCode> {
-    let state = |key: &str| {
-        Ok::<_, anyhow::Error>(store.map(|store| store.known(key)).transpose()?.flatten().map(|run| run.state))
-    };
-    let mut open = HashSet::new();
-    for run in &planner.runs {
-        if state(&run.key)? != Some(RunState::Completed) {
-            open.insert(run.key.as_str());
-        }
-    }
-    let (runs, all) = (open.len() as u64, planner.runs.len() as u64);
+    let (runs, all) = (todo.len() as u64, planner.runs.len() as u64);
     let jobs = runs.div_ceil(settings.runs_per_job.into());
     let text = script(settings, &SubmissionFolder::next(&global.runs)?, global)?;
     if out.json {
@@ -236,6 +291,26 @@ fn dry_run(
     Ok(ExitCode::SUCCESS)
 }
 
+/// The lock of `taper submit`: two that ask at the same time what is under way would both submit the rest.
+const SUBMITTING: &str = "submitting";
+
+/// From now on a signal is a request to stop, however often it comes: an array that Slurm accepts must be stored, or nobody knows of its jobs.
+fn stop_after_answer() -> Result<()> {
+    Ok(stop::on_signal(|| {
+        if !common::request_stop() {
+            output::error("\nstopping when `sbatch` has answered");
+        }
+    })?)
+}
+
+/// Why not all arrays were submitted.
+enum Halt {
+    /// The user asked to stop.
+    Signal,
+    /// What went wrong, and what to do.
+    Failed(String),
+}
+
 /// A submission whose jobs are written.
 struct Submission<'a> {
     slurm: &'a Slurm,
@@ -246,38 +321,58 @@ struct Submission<'a> {
 }
 
 impl Submission<'_> {
-    /// Submits the elements in arrays as large as the cluster allows; adds each that it accepted, with its id. Returns why it refused one: if it was the first,
-    /// nothing of the submission remains.
-    fn submit(&self, store: &mut Store, accepted: &mut Vec<(u64, Range<u64>)>) -> Result<Option<ClusterError>> {
+    /// Submits the elements in arrays as large as the cluster allows; adds each that it accepted, with its id. Returns why it ended before the last: nothing of
+    /// the submission remains then if Slurm has none of its jobs.
+    fn submit(&self, store: &mut Store, accepted: &mut Vec<(u64, Range<u64>)>) -> Result<Option<Halt>> {
         let folder = &self.submitted.folder;
         let path = folder.path().join("script.sh");
         fs::write(&path, script(self.settings, folder, self.global)?)?;
         let logs = std::path::absolute(folder.logs())?;
         let all = self.submitted.elements.len() as u64;
         let mut first = 0;
-        let refused = loop {
-            let submitted = self.slurm.max_array_size().and_then(|most| {
-                let elements = first..(first + most.max(1)).min(all);
-                let id = self.slurm.submit_part(&path, &elements, self.settings.max_parallel, &logs, self.name)?;
-                Ok((id, elements))
-            });
-            let (id, elements) = match submitted {
-                Ok(accepted) => accepted,
-                Err(e) => break Some(e),
+        // Jobs that Slurm may have without our knowledge need the folder, and its number must not be given to others.
+        let mut may_be_there = false;
+        let halt = loop {
+            if common::ended_by_signal() {
+                break Some(Halt::Signal);
+            }
+            let most = match self.slurm.max_array_size() {
+                Ok(most) => most.max(1),
+                Err(e) => break Some(Halt::Failed(e.to_string())),
+            };
+            let elements = first..(first + most).min(all);
+            let id = match self.slurm.submit_part(&path, &elements, self.settings.max_parallel, &logs, self.name) {
+                Ok(id) => id,
+                Err(e) if e.may_be_done() => {
+                    may_be_there = true;
+                    break Some(Halt::Failed(format!(
+                        "{e}; the jobs may have been accepted all the same: look with `squeue --me`, and `scancel` what is there before you submit again"
+                    )));
+                }
+                Err(e) => break Some(Halt::Failed(e.to_string())),
             };
             // At once: what is not stored would be submitted again.
-            store.set_array(self.submitted.number, elements.clone(), (id, 0), unix_time())?;
+            if let Err(e) = store.set_array(self.submitted.number, elements.clone(), (id, 0), unix_time()) {
+                may_be_there = true;
+                let why = sentence(&e.into());
+                break Some(Halt::Failed(match self.slurm.cancel(&[ElementId { array: id, task: None }]) {
+                    Ok(()) => format!("{why}; Slurm had accepted the jobs as array {id}: they were cancelled"),
+                    Err(_) => {
+                        format!("{why}; Slurm has accepted the jobs as array {id}: cancel them with `scancel {id}`")
+                    }
+                }));
+            }
             first = elements.end;
             accepted.push((id, elements));
             if first == all {
                 break None;
             }
         };
-        if accepted.is_empty() {
+        if accepted.is_empty() && !may_be_there {
             store.remove_submission(self.submitted.number)?;
             folder.remove_unless_used()?;
         }
-        Ok(refused)
+        Ok(halt)
     }
 }
 

@@ -5,7 +5,7 @@ use std::{cell::Cell, env, io, path::PathBuf, process::ExitCode, thread, time::D
 use anyhow::Result;
 use clap::Args;
 use taper::{
-    cluster::{ElementId, Slurm},
+    cluster::{ClusterError, ElementId, Slurm},
     execute::{Asked, DeviceChoice, ElementEnd, ElementOptions, Slot, attend, serve, threads},
     format::counted,
     store::unix_time,
@@ -91,10 +91,14 @@ fn requeue() -> Result<(), String> {
         (_, _, Some(job)) => ElementId { array: job, task: None },
         _ => return Err("it is not a job of Slurm".into()),
     };
-    let slurm = Slurm::find().map_err(|e| e.to_string())?;
     let mut attempt = 1;
     loop {
-        match slurm.requeue(&id) {
+        match Slurm::requeue_from_within(&id) {
+            Err(ClusterError::NotInstalled(name)) => {
+                return Err(format!(
+                    "`{name}` is not found; a container needs it, Slurm's configuration and munge's socket"
+                ));
+            }
             Err(e) if e.is_temporary() && attempt < REQUEUES => {
                 attempt += 1;
                 thread::sleep(BETWEEN);

@@ -155,8 +155,20 @@ impl Slurm {
     /// # Errors
     /// If Slurm refuses, or the controller does not answer.
     pub fn requeue(&self, which: &ElementId) -> Result<(), ClusterError> {
-        self.scontrol.run(["requeue", &which.to_string()]).map(drop)
+        requeue(&self.scontrol, which)
     }
+
+    /// Queues a job again from within it, where only `scontrol` has to be installed: in a container the other commands may be missing.
+    ///
+    /// # Errors
+    /// As [`Self::requeue`], and if `scontrol` is not installed.
+    pub fn requeue_from_within(which: &ElementId) -> Result<(), ClusterError> {
+        requeue(&Program::find("scontrol")?, which)
+    }
+}
+
+fn requeue(scontrol: &Program, which: &ElementId) -> Result<(), ClusterError> {
+    scontrol.run(["requeue", &which.to_string()]).map(drop)
 }
 
 /// Whether `scancel` complains only about jobs that have ended.

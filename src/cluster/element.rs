@@ -86,9 +86,9 @@ impl ElementState {
         }
     }
 
-    /// Whether it waits or runs.
+    /// Whether it waits or runs. A state that is not known may be either: a run that is taken for ended would be submitted a second time.
     pub fn is_underway(self) -> bool {
-        matches!(self, Self::Pending | Self::Running)
+        matches!(self, Self::Pending | Self::Running | Self::Unknown)
     }
 }
 
@@ -150,5 +150,20 @@ pub(super) fn reason(text: &str) -> String {
     match text.trim() {
         "None" | "NULL" | "(null)" | "N/A" => String::new(),
         text => text.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_job_in_a_state_of_a_later_slurm_has_not_ended() {
+        let underway = |name: &str| ElementState::named(name).is_underway();
+        assert_eq!(ElementState::named("POWER_UP_NODE"), ElementState::Unknown);
+        assert_eq!(
+            ["POWER_UP_NODE", "PENDING", "COMPLETED", "CANCELLED by 0"].map(underway),
+            [true, true, false, false]
+        );
     }
 }

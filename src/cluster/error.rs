@@ -25,6 +25,17 @@ pub enum ClusterError {
         /// What it printed.
         why: String,
     },
+    /// The command was ended by a signal.
+    #[error("`{command}` did not end by itself: {how}")]
+    Ended {
+        /// Which command.
+        command: String,
+        /// How it ended.
+        how: String,
+    },
+    /// A path that a script of Slurm cannot name.
+    #[error("{0} cannot be named in a script of Slurm, because {1}: use another folder")]
+    Path(String, &'static str),
     /// A command printed what this version of taper does not understand.
     #[error("`{command}` printed `{printed}`, which taper does not understand")]
     Unreadable {
@@ -48,6 +59,15 @@ impl ClusterError {
         }
     }
 
+    /// Whether Slurm may have done what it was asked all the same: only the answer is missing.
+    pub fn may_be_done(&self) -> bool {
+        match self {
+            Self::Unreachable(why) => !NOT_SENT.iter().any(|words| why.contains(words)),
+            Self::Ended { .. } | Self::Unreadable { .. } => true,
+            Self::NotInstalled(_) | Self::NotStarted { .. } | Self::Refused { .. } | Self::Path(..) => false,
+        }
+    }
+
     /// Whether the cause may be over in a moment: the controller is restarted, or busy.
     pub fn is_temporary(&self) -> bool {
         matches!(self, Self::Unreachable(_))
@@ -67,9 +87,25 @@ const SILENT: &[&str] = &[
     "Resource temporarily unavailable",
 ];
 
+/// Those of them with which the controller has read nothing.
+const NOT_SENT: &[&str] = &["(connect failure)", "Connection refused", "Unable to establish", "in standby mode"];
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_missing_answer_is_told_apart_from_a_question_that_was_not_sent() {
+        let failed =
+            |why: &str| ClusterError::of("sbatch", &format!("sbatch: error: Batch job submission failed: {why}\n"));
+        for why in ["Socket timed out on send/recv operation", "Zero Bytes were transmitted or received"] {
+            assert!(failed(why).may_be_done(), "{why}");
+        }
+        for why in ["Unable to contact slurm controller (connect failure)", "Invalid partition name specified"] {
+            assert!(!failed(why).may_be_done(), "{why}");
+        }
+        assert!(ClusterError::Unreadable { command: "sbatch".into(), printed: String::new() }.may_be_done());
+    }
 
     /// Printed by Slurm 22.05.8, with its controller stopped or running.
     #[test]

@@ -35,25 +35,35 @@ impl Program {
     pub fn run<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Result<String, ClusterError> {
         let mut command = Command::new(&self.path);
         // Within a job, what is said of that job is not meant for another: `SLURM_CPUS_PER_TASK` or `SLURM_RESTART_COUNT` would be inherited.
-        // What the user has set to change how tables look would change what is read here.
+        // What the user has set to change how tables look would change what is read here, and what is set for sbatch and scancel goes before what
+        // the script and the arguments say.
         for (name, _) in env::vars_os() {
             let name = name.to_string_lossy();
             let of_a_job = name.starts_with("SLURM_") && !KEPT.contains(&&*name);
-            if of_a_job || name.starts_with("SQUEUE_") || name.starts_with("SACCT_") {
+            if of_a_job || OPTIONS.iter().any(|prefix| name.starts_with(prefix)) {
                 command.env_remove(&*name);
             }
         }
         command.envs(self.config.iter().map(|config| ("SLURM_CONF", config)));
         command.env("SLURM_TIME_FORMAT", "%s").args(arguments).stdin(Stdio::null());
+        // Ctrl-C in a terminal reaches every process of the command: Slurm could have accepted jobs whose id is never printed then.
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let output = command
             .output()
             .map_err(|e| ClusterError::NotStarted { command: self.name.into(), why: crate::format::io(&e) })?;
         match output.status.success() {
             true => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+            false if output.status.code().is_none() => {
+                Err(ClusterError::Ended { command: self.name.into(), how: output.status.to_string() })
+            }
             false => Err(ClusterError::of(self.name, &String::from_utf8_lossy(&output.stderr))),
         }
     }
 }
 
-/// Variables that say which cluster is meant.
-const KEPT: &[&str] = &["SLURM_CONF", "SLURM_CLUSTERS", "SLURM_CONF_SERVER"];
+/// Variables that say which cluster is meant, and who asks.
+const KEPT: &[&str] = &["SLURM_CONF", "SLURM_CLUSTERS", "SLURM_CONF_SERVER", "SLURM_JWT"];
+
+/// How the names of variables begin that are options of commands.
+const OPTIONS: &[&str] = &["SBATCH_", "SCANCEL_", "SQUEUE_", "SACCT_"];

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::SlurmSettings;
+use super::{ClusterError, SlurmSettings};
 
 /// What [`Script::text`] writes.
 #[derive(Debug, Clone)]
@@ -20,7 +20,10 @@ pub struct Script<'a> {
 impl Script<'_> {
     /// The script of an array: `command` takes the place of the shell, so that the signal before the time limit reaches it, and can use
     /// `$element`, the number of the element in the whole submission.
-    pub fn array(&self) -> String {
+    ///
+    /// # Errors
+    /// [`ClusterError::Path`] if the script cannot name one of the folders.
+    pub fn array(&self) -> Result<String, ClusterError> {
         let exec = match &self.settings.wrap {
             Some(wrap) => format!("exec {wrap} {}", self.command),
             None => format!("exec {}", self.command),
@@ -31,7 +34,10 @@ impl Script<'_> {
 
     /// The script of a single job that has to live as long as its command does: asked to go before its time is up, it is queued again, up to
     /// `requeues` times.
-    pub fn single(&self) -> String {
+    ///
+    /// # Errors
+    /// As [`Self::array`].
+    pub fn single(&self) -> Result<String, ClusterError> {
         let command = match &self.settings.wrap {
             Some(wrap) => format!("{wrap} {}", self.command),
             None => self.command.to_string(),
@@ -49,7 +55,8 @@ impl Script<'_> {
         )
     }
 
-    fn text(&self, output: &str, rest: &str) -> String {
+    fn text(&self, output: &str, rest: &str) -> Result<String, ClusterError> {
+        let (logs, folder) = (nameable(self.logs)?, nameable(self.folder)?);
         let mut text = String::from("#!/bin/bash\n");
         let mut option = |line: &str| {
             text.push_str("#SBATCH ");
@@ -57,9 +64,9 @@ impl Script<'_> {
             text.push('\n');
         };
         // `%` begins a pattern in the name of the output.
-        let logs = self.logs.display().to_string().replace('%', "%%");
+        let logs = logs.replace('%', "%%");
         option(&format!("--output={}", double_quoted(&format!("{logs}/{output}"))));
-        option(&format!("--chdir={}", double_quoted(&self.folder.display().to_string())));
+        option(&format!("--chdir={}", double_quoted(folder)));
         // What was printed before a requeue stays.
         option("--open-mode=append");
         option(if self.settings.requeues > 0 { "--requeue" } else { "--no-requeue" });
@@ -70,8 +77,20 @@ impl Script<'_> {
             text.push_str(line);
             text.push('\n');
         }
+        // The lines above may have changed the folder, and paths are relative to it.
+        text.push_str(&format!("cd -- {}\n", quoted(folder)));
         text.push_str(rest);
-        text
+        Ok(text)
+    }
+}
+
+/// The text of a path that a line of `#SBATCH` can have.
+fn nameable(path: &Path) -> Result<&str, ClusterError> {
+    let refused = |why| ClusterError::Path(format!("{path:?}"), why);
+    let text = path.to_str().ok_or_else(|| refused("it is not UTF-8"))?;
+    match text.chars().any(char::is_control) {
+        true => Err(refused("it has a line break or another control character")),
+        false => Ok(text),
     }
 }
 
@@ -111,15 +130,28 @@ mod tests {
         let command = "/opt/taper worker --task \"$element\"";
         let script = Script { settings: &settings, logs: Path::new("/r/a b/100%"), folder: Path::new("/w"), command };
         assert_eq!(
-            script.array(),
+            script.array().unwrap(),
             "#!/bin/bash\n#SBATCH --output=\"/r/a b/100%%/%a.out\"\n#SBATCH --chdir=/w\n#SBATCH --open-mode=append\n\
              #SBATCH --requeue\n#SBATCH --signal=B:USR1@120\n#SBATCH --partition=gpu\n#SBATCH --time=1:00:00\n\
-             #SBATCH --gres=gpu:1\n#SBATCH --cpus-per-task=4\n#SBATCH --constraint=a100\nset -e\nmodule load cuda\n\
+             #SBATCH --gres=gpu:1\n#SBATCH --cpus-per-task=4\n#SBATCH --constraint=a100\nset -e\nmodule load cuda\ncd -- /w\n\
              element=$((${1:-0} + SLURM_ARRAY_TASK_ID))\n\
              exec apptainer exec --nv taper.sif /opt/taper worker --task \"$element\"\n"
         );
-        let single = Script { settings: &settings.without_resources(), ..script }.single();
+        let single = Script { settings: &settings.without_resources(), ..script }.single().unwrap();
         assert!(!single.contains("gres") && !single.contains("cpus-per-task") && single.contains("--partition=gpu"));
+    }
+
+    /// A line break would end the line of `#SBATCH`: the rest of the path would be shell.
+    #[test]
+    fn a_path_with_a_line_break_is_refused() {
+        let settings = SlurmSettings::default();
+        let of = |logs: &str, folder: &str| {
+            Script { settings: &settings, logs: Path::new(logs), folder: Path::new(folder), command: "true" }.array()
+        };
+        for (logs, folder) in [("/r\ntouch x", "/w"), ("/r", "/w\ntouch x"), ("/r", "/w\u{7}")] {
+            assert!(matches!(of(logs, folder), Err(ClusterError::Path(..))), "{logs:?} {folder:?}");
+        }
+        assert!(of("/外 卖", "/w").is_ok());
     }
 
     /// What bash makes of it.

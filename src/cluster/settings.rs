@@ -22,7 +22,7 @@ pub struct SlurmSettings {
     pub mem: Option<String>,
     /// `--nodelist`.
     pub nodelist: Option<String>,
-    /// Elements that run at a time (`--array=0-11%4`); all that fit if absent.
+    /// Elements of an array that run at a time (`--array=0-11%4`); all that fit if absent.
     pub max_parallel: Option<u32>,
     /// Runs of an element, one after the other.
     pub runs_per_job: u32,

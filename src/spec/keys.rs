@@ -302,7 +302,7 @@ pub const KEYS: &[Key] = &[
         &["cpus_per_task", "slurm_cpus_per_task", "slurm.cpus", "slurm.threads"]),
     also(key("slurm.mem", Kind::Memory, Absent("the cluster's default"), "", "`--mem` of `sbatch`: memory of a job."), &["slurm_mem", "mem_gb", "slurm.mem_gb", "slurm.memory"]),
     key("slurm.nodelist", Kind::Word, Absent("any"), "", "`--nodelist` of `sbatch`."),
-    also(key("slurm.max_parallel", Kind::Whole(1, 100_000), Absent("as many as the cluster allows"), "jobs", "Maximum number of jobs of a submission that run at the same time (`%` of `--array`)."),
+    also(key("slurm.max_parallel", Kind::Whole(1, 100_000), Absent("as many as the cluster allows"), "jobs", "Maximum number of jobs of an array that run at the same time (`%` of `--array`). A sweep with more jobs than `MaxArraySize` is submitted as several arrays, each with this limit."),
         &["array_parallelism", "slurm_array_parallelism", "slurm.array_parallelism"]),
     key("slurm.runs_per_job", Kind::Whole(1, 10_000), Is("1"), "runs", "Number of runs of a job, one after the other: for runs so short that waiting for a job takes longer."),
     key("slurm.requeues", Kind::Whole(0, 1_000), Is("20"), "times", "How often a job may be queued again, to continue from the checkpoint that it wrote before its time limit or its preemption. 0 also turns off what Slurm does itself when a node fails (`--no-requeue`)."),

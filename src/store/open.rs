@@ -103,7 +103,9 @@ impl Store {
         conn.pragma_update(None, "foreign_keys", true).map_err(sql)?;
         // FULL, not NORMAL: with WAL neither is corrupted by a power failure, but NORMAL may lose the last transactions, and then a
         // checkpoint would be ahead of the stored steps. The cost is one fsync per transaction.
-        conn.pragma_update(None, "synchronous", "full").map_err(sql)?;
+        // A rollback journal is removed to commit, and only EXTRA also writes that removal to the disk.
+        let synchronous = if journal == "wal" { "full" } else { "extra" };
+        conn.pragma_update(None, "synchronous", synchronous).map_err(sql)?;
         let opened = Opened::of(&path);
         Ok(Self { conn, path, opened, fallback: None })
     }
@@ -305,9 +307,10 @@ mod tests {
             number += 1;
             register(&mut store, &number.to_string(), "n");
             let (bytes, runs) = (fs::read(&path).expect("its file"), store.runs().expect("runs").len());
-            (bytes[18], log_of(&path).exists(), runs)
+            let synchronous = store.conn.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0));
+            (bytes[18], log_of(&path).exists(), runs, synchronous.expect("a setting"))
         };
-        assert_eq!(["delete", "wal", "delete"].map(&mut kept), [(1, false, 1), (2, true, 2), (1, false, 3)]);
+        assert_eq!(["delete", "wal", "delete"].map(&mut kept), [(1, false, 1, 3), (2, true, 2, 2), (1, false, 3, 3)]);
     }
 
     /// A database of version 1, as the first release left it, is read with all its data.

@@ -41,7 +41,7 @@ fn jobs_end_as_slurm_says() {
     let command = "bash job.sh \"$element\"";
     let script = Script { settings: &settings, logs: &logs, folder: folder.path(), command };
     let path = folder.path().join("array.sh");
-    fs::write(&path, script.array()).unwrap();
+    fs::write(&path, script.array().unwrap()).unwrap();
     assert_eq!(slurm.max_array_size(), Ok(1001));
     let name = "taper 外卖 | x";
     let job = slurm.submit_part(&path, &(0..5), Some(4), &logs, name).unwrap();
@@ -85,7 +85,7 @@ fn what_slurm_refuses_is_said() {
     let submit = |settings: &SlurmSettings| {
         let script = Script { settings, logs: folder.path(), folder: folder.path(), command: "true" };
         let path = folder.path().join("single.sh");
-        fs::write(&path, script.single()).unwrap();
+        fs::write(&path, script.single().unwrap()).unwrap();
         slurm.submit(&path, None, "refused")
     };
     let nowhere = SlurmSettings { partition: Some("nowhere".into()), ..SlurmSettings::default() };
@@ -122,7 +122,7 @@ while :; do sleep 0.1; done
     let settings = SlurmSettings { requeues: 1, ..SlurmSettings::default() };
     let script = Script { settings: &settings, logs: folder.path(), folder: folder.path(), command: "bash job.sh" };
     let path = folder.path().join("single.sh");
-    fs::write(&path, script.single()).unwrap();
+    fs::write(&path, script.single().unwrap()).unwrap();
     let job = slurm.submit(&path, None, "controller").unwrap();
     let said = || read(&folder.path().join("said")).unwrap_or_default();
     wait_for("its start", || (said() == "start 0\n").then_some(()));

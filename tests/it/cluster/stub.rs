@@ -1,0 +1,214 @@
+//! `taper submit` and `taper cancel` where Slurm's commands fail or are slow: scripts take their parts.
+
+use std::{
+    fs,
+    io::Read,
+    os::unix::{fs::PermissionsExt, process::CommandExt},
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+};
+
+use taper::execute::SubmissionFolder;
+
+use super::{read, send, wait_for};
+use crate::support::{Sandbox, store, text, tiny_spec, words};
+
+const SPEC: &str = tiny_spec!("away", "test = 0.25\n[sweep]\nseeds = [1, 2]\n");
+
+/// The commands of Slurm: `sbatch` counts from 100, and does first what the file `before` says. They run in the folder of the test.
+const COMMANDS: [(&str, &str); 4] = [
+    (
+        "sbatch",
+        "id=$((100 + $(grep -c ^sbatch log)))\necho sbatch >> log\nif [ -e before ]; then . ./before; fi\necho $id",
+    ),
+    ("squeue", "if [ -e queue ]; then cat queue; fi"),
+    ("scancel", "echo scancel \"$@\" >> log\nif [ -e refusal ]; then cat refusal >&2; exit 1; fi"),
+    (
+        "scontrol",
+        "if [ \"$1\" = show ]; then echo \"MaxArraySize = $(cat most)\"; else echo scontrol \"$@\" >> log; fi",
+    ),
+];
+
+struct Stub {
+    sandbox: Sandbox,
+}
+
+impl Stub {
+    /// A cluster whose arrays have this many elements at most.
+    fn new(most: u64) -> Self {
+        let sandbox = Sandbox::new();
+        sandbox.write_rows();
+        sandbox.write("away.toml", SPEC);
+        let stub = Self { sandbox };
+        for (name, what) in COMMANDS {
+            let here = stub.sandbox.root().display();
+            stub.sandbox.write(&format!("bin/{name}"), format!("#!/bin/bash\ncd '{here}'\n{what}\n"));
+            let executable = fs::Permissions::from_mode(0o755);
+            fs::set_permissions(stub.sandbox.path("bin").join(name), executable).expect("executable");
+        }
+        stub.sandbox.write("most", most.to_string());
+        stub.sandbox.write("log", "");
+        stub
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = self.sandbox.command(arguments);
+        let path = std::env::var("PATH").expect("a search path");
+        command.env("PATH", format!("{}:{path}", self.sandbox.path("bin").display()));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn says(&self, arguments: &[&str]) -> (i32, String) {
+        let output = self.command(arguments).output().expect("taper starts");
+        (output.status.code().expect("an exit code"), words(&output))
+    }
+
+    /// What was asked of Slurm that changes something.
+    fn log(&self) -> Vec<String> {
+        read(&self.sandbox.path("log")).expect("the log").lines().map(String::from).collect()
+    }
+
+    /// Starts `taper submit`, whose `sbatch` waits for the file `go` and has begun.
+    fn start_slowly(&self) -> Child {
+        self.sandbox.write("before", "touch begun\nwhile [ ! -e go ]; do sleep 0.05; done");
+        // A group of its own, as a terminal gives a command.
+        let child = self.command(&["submit", "away.toml"]).process_group(0).spawn().expect("taper starts");
+        wait_for("sbatch", || self.sandbox.path("begun").exists().then_some(()));
+        child
+    }
+
+    /// The arrays of all runs that were submitted.
+    fn arrays(&self) -> Vec<Option<u64>> {
+        let submitted = store(&self.sandbox.path("runs")).submitted(None).expect("submissions");
+        submitted.iter().map(|run| run.array_job).collect()
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.sandbox.path("runs/slurm/1")
+    }
+
+    /// What `squeue` says of the two jobs of array 100.
+    fn queue(&self, state: &str) {
+        let line = |task: u64| format!("100|{task}|{}|{state}|None|0|9999999999|0|away|\n", 100 + task);
+        self.sandbox.write("queue", line(0) + &line(1));
+    }
+}
+
+#[test]
+fn two_commands_do_not_submit_the_same_runs() {
+    let stub = Stub::new(1001);
+    let first = stub.start_slowly();
+    let (code, said) = stub.says(&["submit", "away.toml"]);
+    assert!(code == 2 && said.contains("another `taper submit` works in this folder"), "{code}: {said}");
+    stub.sandbox.write("go", "");
+    let first = first.wait_with_output().expect("its end");
+    assert!(first.status.success(), "{}", words(&first));
+    assert_eq!(stub.log(), ["sbatch"]);
+    // A dry run counts what the command would submit.
+    let dry = |stub: &Stub| stub.says(&["submit", "away.toml", "--dry-run"]).1;
+    assert!(dry(&stub).contains("would submit 2 jobs for 2 of 2 runs"), "{}", dry(&stub));
+    for state in ["PENDING", "A_LATER_STATE"] {
+        stub.queue(state);
+        assert!(dry(&stub).contains("would submit 0 jobs for 0 of 2 runs"), "{}", dry(&stub));
+        let (code, said) = stub.says(&["submit", "away.toml"]);
+        assert!(code == 0 && said.contains("nothing to submit"), "{code}: {said}");
+    }
+    assert_eq!(stub.log(), ["sbatch"]);
+}
+
+#[test]
+fn ctrl_c_waits_for_the_answer_and_stores_it() {
+    let stub = Stub::new(1);
+    let mut child = stub.start_slowly();
+    let mut errors = child.stderr.take().expect("its errors");
+    let group = format!("-{}", child.id());
+    assert!(Command::new("kill").args(["-INT", "--", &group]).status().expect("kill").success());
+    let mut said = Vec::new();
+    while !text(&said).contains("stopping when `sbatch` has answered") {
+        let mut byte = [0];
+        assert_eq!(errors.read(&mut byte).expect("its errors"), 1, "it ended: {}", text(&said));
+        said.extend(byte);
+    }
+    stub.sandbox.write("go", "");
+    errors.read_to_end(&mut said).expect("its errors");
+    let code = child.wait_with_output().expect("its end").status.code();
+    let said = text(&said);
+    assert!(code == Some(130) && said.contains("stopped; Slurm accepted 1 job (array 100)"), "{code:?}: {said}");
+    assert_eq!((stub.log(), stub.arrays()), (vec!["sbatch".to_string()], vec![Some(100), None]));
+}
+
+#[test]
+fn an_array_that_cannot_be_stored_is_cancelled() {
+    for refused in [false, true] {
+        let stub = Stub::new(1001);
+        stub.sandbox.write("before", "mv runs/taper.db gone.db");
+        if refused {
+            stub.sandbox.write("refusal", "scancel: error: Kill job error on job id 100: Access/permission denied");
+        }
+        let (code, said) = stub.says(&["submit", "away.toml"]);
+        let advice = if refused { "cancel them with `scancel 100`" } else { "as array 100: they were cancelled" };
+        assert!(code != 0 && said.contains(advice), "{code}: {said}");
+        assert_eq!(stub.log(), ["sbatch", "scancel 100"]);
+    }
+}
+
+#[test]
+fn jobs_without_an_answer_keep_their_folder() {
+    let stub = Stub::new(1001);
+    let late = "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation";
+    stub.sandbox.write("before", format!("echo '{late}' >&2; exit 1"));
+    let (code, said) = stub.says(&["submit", "away.toml"]);
+    assert!(code != 0 && said.contains("may have been accepted all the same: look with `squeue --me`"), "{said}");
+    assert!(stub.folder().join("jobs/0").exists(), "the job that may come needs it");
+    fs::remove_file(stub.sandbox.path("before")).expect("removed");
+    let (code, said) = stub.says(&["submit", "away.toml"]);
+    assert!(code == 0 && said.contains("runs/slurm/2/script.sh"), "{code}: {said}");
+    // A refusal leaves nothing.
+    let stub = Stub::new(1001);
+    stub.sandbox.write("before", "echo 'sbatch: error: invalid partition specified: x' >&2; exit 1");
+    assert!(stub.says(&["submit", "away.toml"]).0 != 0 && !stub.folder().exists());
+}
+
+#[test]
+fn a_failed_cancel_leaves_no_order_to_stop() {
+    let stub = Stub::new(1001);
+    assert_eq!(stub.says(&["submit", "away.toml"]).0, 0);
+    stub.queue("RUNNING");
+    stub.sandbox.write("refusal", "scancel: error: Unable to contact slurm controller (connect failure)");
+    let (code, said) = stub.says(&["cancel", "away"]);
+    assert!(code != 0 && said.contains("cancel them again, here or with `scancel 100_0 100_1`"), "{code}: {said}");
+    let is_to_stop = || SubmissionFolder::at(&stub.folder()).is_to_stop(0);
+    assert!(!is_to_stop());
+    fs::remove_file(stub.sandbox.path("refusal")).expect("removed");
+    let (code, said) = stub.says(&["cancel", "away"]);
+    assert!(code == 0 && is_to_stop(), "{code}: {said}");
+}
+
+#[test]
+fn a_job_is_queued_again_where_only_scontrol_is_installed() {
+    let stub = Stub::new(1001);
+    let (code, said) = stub.says(&["submit", "away.toml", "--set", "train.epochs=2000"]);
+    assert_eq!(code, 0, "{said}");
+    ["sbatch", "squeue", "scancel"].iter().for_each(|name| {
+        fs::remove_file(stub.sandbox.path("bin").join(name)).expect("removed");
+    });
+    let folder = stub.folder().display().to_string();
+    let mut command = stub.sandbox.command(&["worker", "--element", &folder, "--task", "0", "--threads", "1"]);
+    command.env("PATH", stub.sandbox.path("bin")).stdout(Stdio::null()).stderr(Stdio::piped());
+    for (name, value) in [("SLURM_ARRAY_JOB_ID", "100"), ("SLURM_ARRAY_TASK_ID", "0"), ("SLURM_JOB_ID", "100")] {
+        command.env(name, value);
+    }
+    let mut child = command.spawn().expect("taper starts");
+    let mut errors = child.stderr.take().expect("its errors");
+    let mut said = Vec::new();
+    while !text(&said).contains(": starts") {
+        let mut byte = [0];
+        assert_eq!(errors.read(&mut byte).expect("its errors"), 1, "it ended: {}", text(&said));
+        said.extend(byte);
+    }
+    send("-USR1", child.id());
+    errors.read_to_end(&mut said).expect("its errors");
+    let code = child.wait().expect("its end").code();
+    assert!(code == Some(130) && stub.log().contains(&"scontrol requeue 100_0".into()), "{code:?}: {}", text(&said));
+}
