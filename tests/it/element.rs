@@ -260,6 +260,28 @@ fn an_element_that_is_signalled_writes_a_checkpoint_and_goes() {
 }
 
 #[test]
+fn the_log_of_an_element_says_why_it_stopped() {
+    let away = Away::new(&["sweep.axes.train.lr=[1e-3]", LONG]);
+    let submitted = away.submit(1);
+    for (is_ordered, expected) in [
+        (false, "lr=1e-3: stopped with a checkpoint; not requeued: it was asked to end"),
+        (true, "lr=1e-3: stopped with a checkpoint, as ordered by `taper cancel`"),
+    ] {
+        if is_ordered {
+            submitted.folder.order_to_stop(0).expect("the order");
+        }
+        let mut element = away.start(&submitted, 0);
+        wait_for_checkpoint(&away, &submitted, 0, &mut element);
+        send("-TERM", &element);
+        let said = words(&element.wait_with_output().expect("its end"));
+        assert!(said.contains(expected), "{said}");
+        let previous = away.sandbox.folder(&submitted.elements[0][0]).join("state.previous.safetensors");
+        fs::remove_file(previous).expect("a checkpoint");
+    }
+    assert!(away.collect().contains("collected: interrupted"));
+}
+
+#[test]
 fn a_run_that_a_command_trains_is_taken_over_from_its_job() {
     let mut away = Away::new(&["sweep.axes.train.lr=[1e-3]", LONG]);
     let submitted = away.submit(1);
