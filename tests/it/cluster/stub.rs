@@ -71,7 +71,7 @@ impl Stub {
 
     /// Starts `taper submit`, whose `sbatch` waits for the file `go` and has begun.
     fn start_slowly(&self) -> Child {
-        self.sandbox.write("before", "touch begun\nwhile [ ! -e go ]; do sleep 0.05; done");
+        self.sandbox.write("before", "touch begun\nfor i in $(seq 1200); do [ -e go ] && break; sleep 0.05; done");
         // A group of its own, as a terminal gives a command.
         let child = self.command(&["submit", "away.toml"]).process_group(0).spawn().expect("taper starts");
         wait_for("sbatch", || self.sandbox.path("begun").exists().then_some(()));
