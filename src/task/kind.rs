@@ -141,6 +141,7 @@ impl Task {
                         Metric::RocAuc.info().id,
                         Metric::AveragePrecision.info().id,
                         Metric::Brier.info().id,
+                        Metric::CalibrationError.info().id,
                         Metric::ANY_F1_OF,
                     ]
                 }
@@ -210,6 +211,7 @@ impl Task {
         Metric::RocAuc.info().id,
         Metric::AveragePrecision.info().id,
         Metric::Brier.info().id,
+        Metric::CalibrationError.info().id,
         Metric::Rmse.info().id,
         Metric::Mse.info().id,
         Metric::Mae.info().id,

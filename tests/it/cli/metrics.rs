@@ -40,3 +40,25 @@ fn the_f1_of_a_label_chooses_and_is_stored() {
     );
     assert_eq!(count("metric = 'macro_precision' AND value IS NULL") > 0, undefined > 0);
 }
+
+/// Lower is better: the weights of the evaluation with the least error are kept.
+#[test]
+fn the_calibration_error_chooses() {
+    let sandbox = sandbox("[checkpoint]\nkeep = \"best\"\nmetric = \"calibration_error\"\n");
+    let spec = fs::read_to_string(sandbox.path("small.toml")).expect("the spec");
+    sandbox.write("small.toml", spec.replace("test = 0.4", "test = 0.4\ndev = 0.2"));
+    sandbox.ok(&["run", "small.toml"]);
+    let show = sandbox.json(&["show", &sandbox.keys().remove(0)]);
+    let error = |eval: &Value| {
+        let value = eval["metrics"]["calibration_error"].as_f64().expect("a number");
+        (eval["when"] == "during").then_some((value, eval["step"].as_u64()))
+    };
+    let errors: Vec<(f64, Option<u64>)> =
+        show["evaluations"].as_array().expect("evaluations").iter().filter_map(error).collect();
+    let least = errors.iter().copied().reduce(|best, other| if other.0 < best.0 { other } else { best });
+    assert!(errors.iter().any(|(value, _)| *value > least.expect("an evaluation").0), "{errors:?}");
+    assert_eq!(show["weights_of"].as_u64(), least.and_then(|(_, step)| step), "{errors:?}");
+    let list = sandbox.ok(&["list", "small"]);
+    assert!(list.contains("DEV ECE") || list.contains("DEV CALIBRATION ERROR"), "{list}");
+    sandbox.ok(&["report", "small"]);
+}
