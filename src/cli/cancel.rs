@@ -1,8 +1,8 @@
 //! `taper cancel`
 
-use std::{collections::BTreeMap, fs, process::ExitCode};
+use std::{collections::BTreeMap, process::ExitCode};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 use clap::Args;
 use serde_json::json;
 use taper::{
@@ -64,7 +64,7 @@ impl Cancel {
         }
         let ids: Vec<ElementId> = found.keys().copied().collect();
         if let Err(e) = slurm.cancel(&ids) {
-            ordered.iter().try_for_each(|(folder, element)| withdraw(folder, *element))?;
+            ordered.iter().try_for_each(|(folder, element)| folder.withdraw_stop(*element))?;
             let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
             let why = "the jobs may go on: cancel them again, here or with";
             return Err(anyhow!("{e}; {why} `scancel {}`", ids.join(" ")));
@@ -98,12 +98,6 @@ impl Cancel {
         }
         Ok(keys)
     }
-}
-
-/// Withdraws the order to stop of an element whose job was not cancelled: at its next time limit it would not be queued again, long after the error was read.
-fn withdraw(folder: &SubmissionFolder, element: u64) -> Result<()> {
-    let path = folder.path().join("stops").join(element.to_string());
-    fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()))
 }
 
 /// The jobs that wait or run for at least one of the runs.

@@ -18,7 +18,7 @@ use taper::{
 
 use crate::support::{Sandbox, tiny_spec, words};
 
-const SPEC: &str = tiny_spec!(
+pub const SPEC: &str = tiny_spec!(
     "away",
     r#"test = 0.25
 dev = 0.25

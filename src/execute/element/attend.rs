@@ -1,4 +1,4 @@
-//! Does the work of one element: the loop in the place of a command, between a worker and the shard of its run.
+//! Does the work of one element: the loop that replaces a command, between a worker and the shard of its run.
 
 use std::{
     path::{Path, PathBuf},

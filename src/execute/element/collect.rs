@@ -204,7 +204,7 @@ pub fn write_shard(runs: &Path, name: &str, run: &ReportedRun<'_>) -> Result<Pat
     writer.finish()
 }
 
-/// Leaves an empty file in place of a shard that is in the database: it says that the element has nothing left to do for the run.
+/// Replaces a shard that is in the database by an empty file, which says that the element has nothing left to do for the run.
 pub(in crate::execute) fn empty(path: &Path, key: &str) -> Result<(), ExecuteError> {
     let to = shard::collected(path.parent().unwrap_or(Path::new(".")), key);
     let done = fs::rename(path, &to).and_then(|()| fs::File::options().write(true).open(&to)?.set_len(0));

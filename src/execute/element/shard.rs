@@ -441,7 +441,7 @@ mod tests {
         /// Whatever happens to the bytes, no report is read that was not written.
         #[test]
         fn damage_never_gives_a_wrong_report(
-            cut in 0.0..=1.0f64, place in 0.0..1.0f64, flip in 1u8.., added in prop::collection::vec(any::<u8>(), 0..20)
+            cut in 0.0..=1.0f64, position in 0.0..1.0f64, flip in 1u8.., added in prop::collection::vec(any::<u8>(), 0..20)
         ) {
             let folder = tempfile::tempdir().unwrap();
             let all = reports();
@@ -449,7 +449,7 @@ mod tests {
             let bytes = fs::read(&path).unwrap();
             let at = |share: f64, of: usize| ((share * of as f64) as usize).min(of.saturating_sub(1));
             let mut flipped = bytes.clone();
-            flipped[at(place, bytes.len())] ^= flip;
+            flipped[at(position, bytes.len())] ^= flip;
             let length = (cut * bytes.len() as f64) as usize;
             let spliced = [&bytes[..length], &added, &bytes[length..]].concat();
             for (what, damaged) in [("flipped", flipped), ("cut", bytes[..length].to_vec()), ("spliced", spliced)] {

@@ -139,6 +139,15 @@ impl SubmissionFolder {
         fs::write(&path, "").map_err(|error| ExecuteError::Io { path, error })
     }
 
+    /// Withdraws the order to stop of an element whose job was not cancelled: otherwise it would not be queued again at its next time limit.
+    ///
+    /// # Errors
+    /// If the order cannot be removed.
+    pub fn withdraw_stop(&self, element: u64) -> Result<(), ExecuteError> {
+        let path = self.stops().join(element.to_string());
+        fs::remove_file(&path).map_err(|error| ExecuteError::Io { path, error })
+    }
+
     /// Whether an element was ordered to stop.
     pub fn is_to_stop(&self, element: u64) -> bool {
         self.stops().join(element.to_string()).exists()

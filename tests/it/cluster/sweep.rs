@@ -10,32 +10,12 @@ use taper::{
 
 use super::{Cluster, read, send, wait_for};
 use crate::{
-    element::{Rows, assert_same, rows},
-    support::{Sandbox, store, text, tiny_spec},
+    element::{Rows, SPEC, assert_same, rows},
+    support::{Sandbox, store, text},
 };
 
-const SPEC: &str = tiny_spec!(
-    "away",
-    r#"test = 0.25
-dev = 0.25
-max_length = 24
-[train]
-epochs = 6
-batch_size = 4
-[checkpoint]
-keep = "best"
-metric = "loss"
-every_steps = 3
-[[probes]]
-text = "味道很好"
-[sweep]
-seeds = [1, 2, 3, 4]
-[sweep.axes]
-train.lr = [3e-4, 1e-3, 3e-3]
-[slurm]
-cpus_per_task = 1
-"#
-);
+/// What is added to the spec of the tests without a cluster.
+const MORE: &str = "[sweep]\nseeds = [1, 2, 3, 4]\n[slurm]\ncpus_per_task = 1\n";
 
 /// One seed, and long enough to be met under way.
 const LONG: [&str; 6] = [
@@ -57,7 +37,7 @@ impl Sweep {
     fn new(cluster: Cluster, sets: &[&str]) -> Self {
         let sandbox = Sandbox::new();
         sandbox.write_rows();
-        sandbox.write("away.toml", SPEC);
+        sandbox.write("away.toml", format!("{SPEC}{MORE}"));
         Self { cluster, sandbox, sets: sets.iter().map(|set| set.to_string()).collect() }
     }
 

@@ -147,17 +147,23 @@ fn a_trial_that_failed_is_not_counted_among_those_that_were_compared() {
     );
 }
 
-/// As after the first batch of a search: what it left behind keeps its ranks, and is promoted no more.
-#[test]
-fn trials_of_an_earlier_batch_stay_pruned() {
+/// Six trials with these scores at the first rung, of which the first is completed and the next two were pruned.
+fn after_a_batch(scores: [f64; 6]) -> (SweepDecisions, RunStates) {
     let (mut six, mut states) = (sweep(ASHA, 6, 1), RunStates::new(6));
-    for (run, value) in [0.9, 0.5, 0.5, 0.5, 0.4, 0.95].into_iter().enumerate() {
+    for (run, value) in scores.into_iter().enumerate() {
         (six.items[run].steps, six.items[run].scores[0]) = (1, Some(Metric::Accuracy.score(value)));
     }
     (six.items[0].steps, six.items[0].scores[1]) = (9, Some(Metric::Accuracy.score(0.9)));
     states.end(0, End::Completed);
     states.end(1, End::Pruned);
     states.end(2, End::Pruned);
+    (six, states)
+}
+
+/// As after the first batch of a search: what it left behind keeps its ranks, and is promoted no more.
+#[test]
+fn trials_of_an_earlier_batch_stay_pruned() {
+    let (mut six, states) = after_a_batch([0.9, 0.5, 0.5, 0.5, 0.4, 0.95]);
     assert!(six.pruned(&states).is_empty());
     assert_eq!(six.promoted, [2, 0, 0, 0, 0, 1]);
     let reasons: Vec<String> = six.waiting(&states).into_iter().map(|(_, reason)| reason).collect();
@@ -170,14 +176,7 @@ fn trials_of_an_earlier_batch_stay_pruned() {
 /// The second best was pruned with an earlier batch, when one in three went on: the third is not in its stead, and its reason says so.
 #[test]
 fn a_reason_says_that_one_of_the_best_was_pruned_earlier() {
-    let (mut six, mut states) = (sweep(ASHA, 6, 1), RunStates::new(6));
-    for (run, value) in [0.9, 0.8, 0.5, 0.7, 0.4, 0.3].into_iter().enumerate() {
-        (six.items[run].steps, six.items[run].scores[0]) = (1, Some(Metric::Accuracy.score(value)));
-    }
-    (six.items[0].steps, six.items[0].scores[1]) = (9, Some(Metric::Accuracy.score(0.9)));
-    states.end(0, End::Completed);
-    states.end(1, End::Pruned);
-    states.end(2, End::Pruned);
+    let (mut six, states) = after_a_batch([0.9, 0.8, 0.5, 0.7, 0.4, 0.3]);
     assert!(six.pruned(&states).is_empty());
     let (run, reason) = six.waiting(&states).remove(0);
     let want = "at step 1: rank 3 of 6 at rung 1 with dev accuracy 70.0%; only the best 2 (1 in 3) go on; 1 of these was pruned \
