@@ -62,7 +62,7 @@ impl Program {
     }
 }
 
-/// Variables that say which cluster is meant, and who asks.
+/// Variables that choose the cluster, or authenticate the user.
 const KEPT: &[&str] = &["SLURM_CONF", "SLURM_CLUSTERS", "SLURM_CONF_SERVER", "SLURM_JWT"];
 
 /// How the names of variables begin that are options of commands.

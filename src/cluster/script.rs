@@ -18,7 +18,7 @@ pub struct Script<'a> {
 }
 
 impl Script<'_> {
-    /// The script of an array: `command` takes the place of the shell, so that the signal before the time limit reaches it, and can use
+    /// The script of an array: `command` replaces the shell, so that the signal before the time limit reaches it, and can use
     /// `$element`, the number of the element in the whole submission.
     ///
     /// # Errors

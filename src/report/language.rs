@@ -1,4 +1,4 @@
-//! The languages of a report. Each text stands in both languages where it is used: `tr("Runs", "运行")`, or with arguments
+//! The languages of a report. Each text is written in both languages where it is used: `tr("Runs", "运行")`, or with arguments
 //! `tr!("{n} of {all} rows", "{all} 行中的 {n} 行")`. A text without a translation does not compile.
 //!
 //! The language is that of the work in progress ([`Language::during`]), as in gettext: what a page shows is said deep in tables and charts that
@@ -263,7 +263,7 @@ pub fn counted_states(states: impl Iterator<Item = RunState> + Clone) -> String 
     parts.collect::<Vec<_>>().join("，")
 }
 
-/// A number of things. Chinese counts them with the word that stands beside each noun.
+/// A number of things. Chinese counts them with a measure word for each noun.
 pub fn counted(n: u64, noun: &str) -> String {
     let english = || crate::format::counted(n, noun);
     if !is_chinese() {

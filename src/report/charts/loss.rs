@@ -220,7 +220,7 @@ impl LossChart {
         let ended = self.curves.iter().any(|curve| curve.ended_early && curve.end().is_some());
         let name = tr("run ended early", "提前结束的运行");
         let cross =
-            LegendEntry { name: name.into(), substitute: name.into(), colour: theme::INK, sign: pen::Sign::Cross };
+            LegendEntry { name: name.into(), substitute: name.into(), colour: theme::INK, symbol: pen::Symbol::Cross };
         self.legend.iter().cloned().chain(ended.then_some(cross)).collect()
     }
 
@@ -568,8 +568,8 @@ mod tests {
         assert!(c.whole_legend().is_empty());
         c.curves[0].ended_early = true;
         assert_eq!(
-            c.whole_legend().iter().map(|e| (e.name.as_str(), e.sign)).collect::<Vec<_>>(),
-            [("run ended early", pen::Sign::Cross)]
+            c.whole_legend().iter().map(|e| (e.name.as_str(), e.symbol)).collect::<Vec<_>>(),
+            [("run ended early", pen::Symbol::Cross)]
         );
     }
 

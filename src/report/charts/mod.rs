@@ -49,7 +49,7 @@ pub use metric::{MetricChart, Track};
 pub use paired_bars::{PairedBars, legend as paired_legend};
 pub use panel::{Mark, ticks, value_label};
 pub use parallel::{Line, ParallelAxis, ParallelChart};
-pub use pen::{LegendEntry, Sign};
+pub use pen::{LegendEntry, Symbol};
 pub use probes::{Bar, LabelBars, ProbeBars, ProbesChart, Said, Why};
 pub use reliability::{Bin, ReliabilityChart, ReliabilityWords};
 pub use residuals::ResidualsChart;

@@ -9,7 +9,7 @@ use plotters::{
 use super::{
     Area, Chart, Drawn, Legible,
     axes::{Axis, plot, round_end, whole},
-    pen::{self, LegendArea, LegendEntry, Sign},
+    pen::{self, LegendArea, LegendEntry, Symbol},
     scatter::titled,
     theme, width,
 };
@@ -21,7 +21,7 @@ pub const AFTER: RGBColor = theme::PALETTE[0];
 
 /// The legend of a chart with both.
 pub fn legend(before: String, after: String) -> Vec<LegendEntry> {
-    let entry = |name: String, colour| LegendEntry { substitute: name.clone(), name, colour, sign: Sign::Line };
+    let entry = |name: String, colour| LegendEntry { substitute: name.clone(), name, colour, symbol: Symbol::Line };
     vec![entry(before, BEFORE), entry(after, AFTER)]
 }
 

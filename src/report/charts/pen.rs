@@ -121,9 +121,9 @@ pub fn cross<DB: DrawingBackend>(area: &Area<DB>, (x, y): (f64, f64), colour: RG
 /// The most lines that a name may take: truncated names could look alike.
 pub const NAME_LINES: usize = 12;
 
-/// What stands before a name in a legend.
+/// What a legend shows before a name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sign {
+pub enum Symbol {
     /// A line.
     Line,
     /// A dashed line.
@@ -141,8 +141,8 @@ pub struct LegendEntry {
     pub substitute: String,
     /// Its colour.
     pub colour: RGBColor,
-    /// What stands before it.
-    pub sign: Sign,
+    /// What is drawn before it.
+    pub symbol: Symbol,
 }
 
 /// The names of a legend, in its order.
@@ -195,10 +195,10 @@ impl LegendArea {
         };
         for entry in entries {
             let (from, to) = ((x, y), (x + 34.0, y));
-            match entry.sign {
-                Sign::Line => path(area, &[from, to], stroke(entry.colour, 1.0, 6))?,
-                Sign::Dashes => dashes(area, from, to, stroke(entry.colour, 1.0, 4))?,
-                Sign::Cross => cross(area, (x + 17.0, y), entry.colour)?,
+            match entry.symbol {
+                Symbol::Line => path(area, &[from, to], stroke(entry.colour, 1.0, 6))?,
+                Symbol::Dashes => dashes(area, from, to, stroke(entry.colour, 1.0, 4))?,
+                Symbol::Cross => cross(area, (x + 17.0, y), entry.colour)?,
             }
             let name = legible.or(&entry.name, || entry.substitute.clone());
             for line in format::wrap(&name, self.room, NAME_LINES) {

@@ -56,7 +56,7 @@ mod tests {
     use plotters::{prelude::DrawingBackend, style::RGBColor};
 
     use super::*;
-    use crate::report::charts::{Area, Curve, Drawn, LegendEntry, Legible, LossChart, Sign, Weight};
+    use crate::report::charts::{Area, Curve, Drawn, LegendEntry, Legible, LossChart, Symbol, Weight};
 
     struct Two;
 
@@ -103,7 +103,7 @@ mod tests {
             let raw: Vec<_> = (1..=1000).map(|step| (f64::from(step), 0.5)).collect();
             Curve { colour, smooth: raw.clone(), raw, ended_early: false, completed: true, weight: Weight::Alone }
         };
-        let legend = vec![LegendEntry { name: "lr=1".into(), substitute: String::new(), colour, sign: Sign::Line }];
+        let legend = vec![LegendEntry { name: "lr=1".into(), substitute: String::new(), colour, symbol: Symbol::Line }];
         let chart = |runs| LossChart {
             curves: (0..runs).map(curve).collect(),
             legend: legend.clone(),

@@ -6,7 +6,7 @@ use crate::{
     event::{Split, When},
     report::{
         ReportError,
-        charts::{self, Curve, Drawable, LegendEntry, LossChart, MetricChart, OTHERS, PALETTE, Sign, Track, Weight},
+        charts::{self, Curve, Drawable, LegendEntry, LossChart, MetricChart, OTHERS, PALETTE, Symbol, Track, Weight},
         curves::{during_training, ended_early, one_an_epoch},
         format,
         input::RunInput,
@@ -68,7 +68,7 @@ fn colour(side: usize) -> plotters::style::RGBColor {
 fn legend(sides: &[Side]) -> Vec<LegendEntry> {
     let entry = |(i, side): (usize, &Side)| {
         let name = format!("{} · {}", letter(i), crate::format::one_line(&side.name));
-        LegendEntry { substitute: letter(i).to_string(), name, colour: colour(i), sign: Sign::Line }
+        LegendEntry { substitute: letter(i).to_string(), name, colour: colour(i), symbol: Symbol::Line }
     };
     sides.iter().enumerate().map(entry).collect()
 }

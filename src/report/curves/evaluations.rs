@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     super::{
         analysis::Analysis,
-        charts::{LegendEntry, MUTED, Mean, MetricChart, PALETTE, Sign, Track},
+        charts::{LegendEntry, MUTED, Mean, MetricChart, PALETTE, Symbol, Track},
         input::ReportInput,
         reference::Reference,
     },
@@ -41,9 +41,9 @@ pub fn metric(input: &ReportInput, analysis: &Analysis, drawn: &Drawn) -> Option
     };
     let (series, mut legend) = series(input, analysis, drawn, is_shown);
     let (mut tracks, mut bands) = (Vec::new(), Vec::new());
-    let entry = |name: String, colour, sign| LegendEntry { substitute: name.clone(), name, colour, sign };
+    let entry = |name: String, colour, symbol| LegendEntry { substitute: name.clone(), name, colour, symbol };
     if shown.len() == 1 {
-        legend.push(entry(tr!("{} split", "{}", split.said()), PALETTE[0], Sign::Line));
+        legend.push(entry(tr!("{} split", "{}", split.said()), PALETTE[0], Symbol::Line));
     }
     for Series { runs, colour, leads } in series {
         let of_runs: Vec<Vec<(f64, f64)>> = runs.iter().map(|&i| points(i)).collect();
@@ -61,7 +61,7 @@ pub fn metric(input: &ReportInput, analysis: &Analysis, drawn: &Drawn) -> Option
     let of_result = split == reference.measured_on() && !analysis.has_folds();
     let baseline = Reference::of(reference).zip(charted.first());
     let baseline = baseline.and_then(|(b, eval)| b.value(&eval.metrics, of_result));
-    legend.extend(baseline.map(|b| entry(tr!("baseline {}", "基线 {}", metric.text(b)), MUTED, Sign::Dashes)));
+    legend.extend(baseline.map(|b| entry(tr!("baseline {}", "基线 {}", metric.text(b)), MUTED, Symbol::Dashes)));
     Some(MetricChart {
         metric,
         tracks,

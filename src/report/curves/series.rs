@@ -3,7 +3,7 @@
 use super::{
     super::{
         analysis::Analysis,
-        charts::{LegendEntry, OTHERS, PALETTE, Sign},
+        charts::{LegendEntry, OTHERS, PALETTE, Symbol},
         format,
         input::ReportInput,
         pictures::distinguish,
@@ -69,14 +69,14 @@ pub fn series(
         .zip(short)
         .map(|(&(runs, colour), name)| {
             let substitute = format::short(&input.runs[runs[0]].run.key).to_string();
-            LegendEntry { name, substitute, colour, sign: Sign::Line }
+            LegendEntry { name, substitute, colour, symbol: Symbol::Line }
         })
         .collect();
     let others = trials.len() - leading.len();
     let mut grey = |n: usize, thing: &str| {
         if n > 0 {
             let name = format::plural(n, thing);
-            legend.push(LegendEntry { substitute: name.clone(), name, colour: OTHERS, sign: Sign::Line });
+            legend.push(LegendEntry { substitute: name.clone(), name, colour: OTHERS, symbol: Symbol::Line });
         }
     };
     grey(others, "other");
@@ -101,7 +101,7 @@ mod tests {
     fn a_colour_belongs_to_a_trial_and_follows_the_plan() {
         let trials = [7, 3, 5, 1, 8, 2, 4].map(|run| vec![run]).to_vec();
         let of = colours(&Drawn { trials, ..Drawn::default() });
-        let at = |place: usize| Some(PALETTE[place]);
+        let at = |index: usize| Some(PALETTE[index]);
         assert_eq!(of, [at(4), at(2), at(3), at(0), at(5), at(1), None]);
     }
 }

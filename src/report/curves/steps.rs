@@ -4,7 +4,7 @@
 use super::{
     super::{
         analysis::Analysis,
-        charts::{Curve, Dots, INK, LegendEntry, LossChart, Mean, PALETTE, Sign, Weight},
+        charts::{Curve, Dots, INK, LegendEntry, LossChart, Mean, PALETTE, Symbol, Weight},
         input::{ReportInput, RunInput},
     },
     average::average,
@@ -215,7 +215,7 @@ pub fn beside(
         true => tr("training", "训练").to_owned(),
         false => tr!("training, with {more}", "训练，含 {more}"),
     };
-    let entry = |name: String, colour| LegendEntry { substitute: name.clone(), name, colour, sign: Sign::Line };
+    let entry = |name: String, colour| LegendEntry { substitute: name.clone(), name, colour, symbol: Symbol::Line };
     chart.legend = vec![entry(of_training, train), entry(split.said().into(), held_out)];
     Some((chart, split, runs))
 }

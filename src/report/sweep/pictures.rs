@@ -15,7 +15,7 @@ use crate::{
         analysis::Analysis,
         charts::{
             Area, BudgetChart, BudgetPlot, Chart, Drawn, EffectMean, EffectPlot, EffectsChart, HeatChart, LegendEntry,
-            Legible, Line, Mark, OTHERS, PALETTE, ParallelAxis, ParallelChart, Sign, ticks, value_label,
+            Legible, Line, Mark, OTHERS, PALETTE, ParallelAxis, ParallelChart, Symbol, ticks, value_label,
         },
         curves, format,
         input::ReportInput,
@@ -361,13 +361,13 @@ fn parallel(
         ),
         substitute: format!("{}. {}", rank + 1, sweep.metric.text(sweep.points[point].mean.mean)),
         colour: colour(point),
-        sign: Sign::Line,
+        symbol: Symbol::Line,
     };
     let mut legend: Vec<LegendEntry> = order[..leaders].iter().enumerate().map(entry).collect();
     let others = order.len() - leaders;
     if others > 0 {
         let name = format::plural(others, "other trial");
-        legend.push(LegendEntry { substitute: name.clone(), name, colour: OTHERS, sign: Sign::Line });
+        legend.push(LegendEntry { substitute: name.clone(), name, colour: OTHERS, symbol: Symbol::Line });
     }
     let direction = match sweep.metric.info().better {
         Better::Higher => "",
@@ -408,7 +408,7 @@ fn budget(sweep: &Sweep) -> Option<Drawing> {
         BudgetPlot { name: name.into(), all, best, expected: expected.collect() }
     };
     let entry =
-        |name: &str, colour| LegendEntry { name: name.into(), substitute: name.into(), colour, sign: Sign::Line };
+        |name: &str, colour| LegendEntry { name: name.into(), substitute: name.into(), colour, symbol: Symbol::Line };
     let mut legend =
         vec![entry(tr("best trial with all its runs completed", "所有运行都已完成的最佳试验"), PALETTE[0])];
     if !budget.expected.is_empty() {
