@@ -12,6 +12,7 @@ mod docs;
 #[cfg(target_os = "linux")]
 mod element;
 mod example;
+mod families;
 mod folds;
 mod fuzzing;
 mod hub;
