@@ -57,6 +57,11 @@ pub struct Level {
 }
 
 impl Axis {
+    /// Degrees of freedom: one less than it has levels.
+    pub fn degrees(&self) -> usize {
+        self.levels.len().saturating_sub(1)
+    }
+
     /// Whether its levels are ranges of numbers.
     pub fn has_ranges(&self) -> bool {
         self.levels.iter().any(|level| level.range.is_some_and(|(low, high)| low < high))

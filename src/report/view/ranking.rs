@@ -366,8 +366,9 @@ pub(super) fn comparison(input: &ReportInput, analysis: &Analysis, c: &Compariso
                 );
             };
             tr!(
-                "{first} against {second}, by mean {on} {}: {} (Welch's t-test over seeds, {}).{}",
-                "{first}对{second}，按{on}{}的平均值：{}（种子间的韦尔奇（Welch）t 检验，{}）。{}",
+                "{first} against {second}, by mean {on} {}: {} (Welch's t-test over seeds, {}).{} The test says what other seeds would bring on \
+                 these rows, not what other rows would.",
+                "{first}对{second}，按{on}{}的平均值：{}（种子间的韦尔奇（Welch）t 检验，{}）。{}该检验说的是换用其他种子会怎样，而不是换用其他行会怎样。",
                 terms.first.said(),
                 verdict(means.p, terms.is_better(means.difference), ""),
                 format::p_value(means.p),

@@ -341,8 +341,13 @@ fn a_test_of_two_runs_is_not_said_of_their_trials() {
     let seeds =
         vec![one(1e-5, 1).completed(), one(1e-5, 2).completed(), one(2e-5, 1).completed(), one(2e-5, 2).pending()];
     let md = text(&files_of(&experiment(seeds)), "report.md").to_owned();
-    assert!(md.contains("Its best run is not distinguishable from that of the second trial, “lr=2e-5” (p"), "{md}");
+    assert!(
+        md.contains(
+            "By test accuracy, its best run is not distinguishable from that of the second trial, “lr=2e-5” (p"
+        ),
+        "{md}"
+    );
     let single =
         text(&files_of(&experiment(vec![one(1e-5, 1).completed(), one(2e-5, 1).completed()])), "report.md").to_owned();
-    assert!(single.contains("It is not distinguishable from the second trial, “lr="), "{single}");
+    assert!(single.contains("By test accuracy, it is not distinguishable from the second trial, “lr="), "{single}");
 }
