@@ -124,6 +124,9 @@ mod tests {
     fn tf32_is_for_nvidia_gpus() {
         assert_eq!(refused(TRAINING, Precision::Tf32, DeviceChoice::Cuda(0), false), None);
         for device in [DeviceChoice::Cpu, DeviceChoice::Metal] {
+            let predicting = refused(PREDICTING, Precision::Tf32, device, true).expect("refused");
+            assert!(predicting.starts_with("--precision is `tf32`"), "{predicting}");
+            assert!(predicting.ends_with("or use --precision fp32") && !predicting.contains("train."), "{predicting}");
             let message = message(Precision::Tf32, device, true);
             for words in
                 ["train.precision is `tf32`", &device.name(), "NVIDIA GPUs", "8.0", "--device cuda", "\"fp32\""]
@@ -131,9 +134,6 @@ mod tests {
                 assert!(message.contains(words), "no {words} in {message}");
             }
             assert_eq!(refused(TRAINING, Precision::Fp32, device, false), None);
-            let predicting = refused(PREDICTING, precision, device, true).expect("refused");
-            assert!(predicting.starts_with("--precision is `tf32`"), "{predicting}");
-            assert!(predicting.ends_with("or use --precision fp32") && !predicting.contains("train."), "{predicting}");
         }
     }
 }
