@@ -6,18 +6,16 @@ use anyhow::Result;
 use clap::Args;
 use taper::{
     data::{self, Dataset, Layout, Origin, RowText, TargetColumns},
-    execute::{Classifier, training_rows},
     observe::RowProgress,
-    store::RunRecord,
     warning::Warning,
 };
 
 use super::{
     Global, Unusable, common,
     evaluation::{Evaluation, Known, values},
-    export,
     input::{self, FileArgs},
     measuring,
+    members::{Members, ModelArgs},
     output::Output,
     stop,
 };
@@ -25,19 +23,25 @@ use super::{
 /// Evaluate a trained model on labelled rows: accuracy, macro-F1, loss and per-label metrics, or the metrics of its problem type.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  taper eval 3f2a --file newer.csv\n  \
-    taper eval 3f2a --file newer.tsv --text-column review --label-column stars --json\n\n\
+    taper eval 3f2a --file newer.tsv --text-column review --label-column stars --json\n  \
+    taper eval 3f2a 9c1b --file newer.csv\n  taper eval \"folds#1\" --ensemble --file newer.csv\n\n\
     The label column may contain the label values of the run, as in its training data, or their names from data.labels. Any other \
     label is an error, because the model cannot predict it. The result is not stored.")]
 pub struct Eval {
     /// Run: its key, a prefix of its key, its name, an experiment or spec file that has only one run, or EXPERIMENT#RANK (or
     /// EXPERIMENT#TRIAL) for the best run of a trial.
     run: String,
+    /// More runs: the answers of all are averaged, as by `taper predict`.
+    #[arg(value_name = "RUN")]
+    others: Vec<String>,
     /// CSV, TSV, JSON Lines, JSON, Parquet or Excel file with the rows; `-`: standard input.
     #[arg(long)]
     file: PathBuf,
     /// Column (or JSON field) with the label; by default the column used in training.
     #[arg(long, value_name = "NAME")]
     label_column: Option<String>,
+    #[command(flatten)]
+    models: ModelArgs,
     #[command(flatten)]
     layout: FileArgs,
 }
@@ -46,10 +50,11 @@ impl Eval {
     /// Loads the model and evaluates it.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let store = common::open_existing(global)?;
-        let (run, kept) = export::kept_of(&store, &self.run, global)?;
+        let wanted: Vec<&str> = [&self.run].into_iter().chain(&self.others).map(String::as_str).collect();
+        let members = self.models.find(&store, &wanted, global)?;
         stop::end_at_once("stopped: nothing was measured")?;
-        let config = &run.config.data;
-        let names = Classifier::labels_of(kept.folder())?;
+        members.check_columns(&self.layout)?;
+        let (config, names) = (members.config(), members.labels()?);
         let origin = Origin::of(&self.file);
         let text = self.layout.columns(config)?;
         let target = TargetColumns::of_run(config, self.label_column.as_deref(), "--label-column");
@@ -60,7 +65,7 @@ impl Eval {
             ..self.layout.layout((self.label_column.is_none(), "label-column"))
         };
         let mut data = data::read_labelled(&origin, &layout, text, target, &values).map_err(|e| Unusable(e.into()))?;
-        data.warnings.extend(trained_on(&data, &run, global));
+        data.warnings.extend(trained_on(&data, &members, global));
         if !global.quiet && !out.json {
             input::warn(&data.warnings);
         }
@@ -68,8 +73,7 @@ impl Eval {
         let ids = measuring::ids(&data.labels, &names);
         let targets: Vec<taper::task::Target> = data.rows.iter().map(|row| row.target.renamed(&ids)).collect();
         let texts: Vec<RowText<'_>> = data.rows.iter().map(RowText::from).collect();
-        let (device, _) = global.device.open()?;
-        let mut model = Classifier::load(&kept, config.long_texts(), &device)?;
+        let mut model = members.load(global)?;
         if let Some((at, why)) = model.refused(&texts) {
             return Err(Unusable(anyhow::Error::from(why).context(format!("line {}", data.rows[at].line))).into());
         }
@@ -77,7 +81,7 @@ impl Eval {
         let metrics = model.evaluate(&texts, &targets, &mut |done| progress.tell(done as u64, done as u64))?;
         drop(progress);
         let evaluation = Evaluation {
-            run: &run,
+            members: &members,
             file: &input::name(&origin),
             digest: &data.digest,
             cleaning: &data.cleaning,
@@ -89,16 +93,16 @@ impl Eval {
             false => evaluation.print(out)?,
         }
         if !global.quiet {
-            model.cut().iter().for_each(|note| input::note(note));
+            members.note(&model).iter().chain(&model.cut()).for_each(|note| input::note(note));
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// The warning if the model was trained on some of the texts.
-fn trained_on(data: &Dataset, run: &RunRecord, global: &Global) -> Option<Warning> {
-    let known = training_rows(run, &global.runs)?;
+/// The warning if a model was trained on some of the texts.
+fn trained_on(data: &Dataset, members: &Members, global: &Global) -> Option<Warning> {
+    let known = members.training_rows(global);
     let mut found = Known::new(&known);
     data.rows.iter().for_each(|row| found.look(row.into(), row.line));
-    found.warning(run)
+    found.warning(&members.runs)
 }

@@ -14,7 +14,7 @@ use taper::{
     warning::{Kind, Warning, lines_of},
 };
 
-use super::{decision::decision, output::Output};
+use super::{decision::decision, members::Members, output::Output};
 
 /// Values of a label column and the labels they stand for: the run's values, and the label names themselves.
 pub fn values(given: &BTreeMap<String, String>, names: &[String]) -> BTreeMap<String, String> {
@@ -54,14 +54,15 @@ impl<'a> Known<'a> {
     }
 
     /// The warning if there are any.
-    pub fn warning(&self, run: &RunRecord) -> Option<Warning> {
+    pub fn warning(&self, runs: &[RunRecord]) -> Option<Warning> {
         let message = format!(
-            "{} of the {} ({}) {} a {} that the run was trained on: results on {} show memorisation, not generalisation",
+            "{} of the {} ({}) {} a {} that {} trained on: results on {} show memorisation, not generalisation",
             format::count(self.trained),
             format::counted(self.rows, "row"),
             lines_of(&self.lines, self.trained),
             format::by_number(self.trained, "has", "have"),
-            if run.config.data.text_pair_column.is_some() { "pair" } else { "text" },
+            if runs[0].config.data.text_pair_column.is_some() { "pair" } else { "text" },
+            if runs.len() == 1 { "the run was" } else { "one of the runs was" },
             format::by_number(self.trained, "it", "them"),
         );
         (self.trained > 0).then(|| Warning::new(Kind::Split, message).at(self.lines.iter().copied()))
@@ -96,10 +97,10 @@ fn share(value: f64) -> String {
     if value.is_nan() { format::NOTHING.into() } else { format::percent(value) }
 }
 
-/// The metrics of a run on the rows of a file.
+/// The metrics of a run, or of several together, on the rows of a file.
 pub struct Evaluation<'a> {
-    /// The run.
-    pub run: &'a RunRecord,
+    /// The runs.
+    pub members: &'a Members,
     /// The file as the command names it.
     pub file: &'a str,
     /// Its SHA-256, in hex.
@@ -115,14 +116,22 @@ pub struct Evaluation<'a> {
 impl Evaluation<'_> {
     /// Prints them as text.
     pub fn print(&self, out: &mut Output) -> Result<()> {
-        let Self { run, file, cleaning, metrics, .. } = self;
+        let Self { members, file, cleaning, metrics, .. } = self;
+        let run = members.first();
         let mut left_out = Vec::new();
         for (count, what, lines) in cleaning.lacks(run.config.data.task()) {
             left_out.push(format!("; {} {what} left out ({})", format::count(count), lines_of(lines, count)));
         }
-        out.line(format!("run       {} {}", format::short(&run.key), run.name))?;
+        for (at, run) in members.runs.iter().enumerate() {
+            let label = match (members.are_several(), at) {
+                (false, _) => "run",
+                (true, 0) => "runs",
+                (true, _) => "",
+            };
+            out.line(format!("{label:<10}{} {}", format::short(&run.key), run.name))?;
+        }
         out.line(format!("rows      {} of {file}{}", format::count(metrics.rows), left_out.concat()))?;
-        if let Some(decided) = &run.decided {
+        if let Some(decided) = run.decided.as_ref().filter(|_| !members.are_several()) {
             out.wrapped(&format!("decision  {}", decision(decided, &run.labels)))?;
         }
         let shown = shown(run.config.data.task());
@@ -155,14 +164,24 @@ impl Evaluation<'_> {
 
     /// As a JSON document.
     pub fn document(&self) -> serde_json::Value {
-        let Self { run, file, digest, cleaning, warnings, metrics } = self;
+        let Self { members, file, digest, cleaning, warnings, metrics } = self;
         let interval = proportion(metrics.headline()[0], metrics).map(|interval| [interval.low, interval.high]);
-        json!({
-            "run": run.key, "name": run.name, "file": file, "digest": digest,
+        let whose = match (members.are_several(), members.first()) {
+            (true, _) => json!({ "members": members.document() }),
+            (false, run) => json!({ "run": run.key, "name": run.name }),
+        };
+        let what = json!({
+            "file": file, "digest": digest,
             "read": cleaning.read, "missing_text": cleaning.missing_text, "missing_pair": cleaning.missing_pair,
             "missing_label": cleaning.missing_label, "missing_text_lines": cleaning.missing_text_lines,
             "missing_pair_lines": cleaning.missing_pair_lines, "missing_label_lines": cleaning.missing_label_lines,
             "metrics": metrics, "accuracy_interval": interval, "warnings": warnings,
-        })
+        });
+        [whose, what]
+            .iter()
+            .filter_map(serde_json::Value::as_object)
+            .flatten()
+            .map(|(k, v)| (k.clone(), v.clone()))
+            .collect()
     }
 }

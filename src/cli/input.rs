@@ -53,6 +53,11 @@ impl FileArgs {
         }
     }
 
+    /// Whether options name the columns of the text and of the second text.
+    pub fn names(&self) -> (bool, bool) {
+        (self.text_column.is_some(), self.text_pair_column.is_some())
+    }
+
     /// The columns of the texts: those of the run unless an option names others.
     ///
     /// # Errors

@@ -27,6 +27,7 @@ mod list;
 mod listed;
 mod logs;
 mod measuring;
+mod members;
 mod method;
 mod named;
 mod nearest;

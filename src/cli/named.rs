@@ -14,6 +14,9 @@ use taper::{
 
 use super::{Global, Unusable, common, input};
 
+/// Trials that a message lists.
+pub const LISTED: usize = 5;
+
 /// Separates an experiment from the rank or the name of its trial.
 pub const MARK: char = '#';
 
@@ -141,6 +144,45 @@ pub fn named(store: &Store, wanted: &str) -> Result<Option<Named>> {
     refused.map_or(Ok(None), Err)
 }
 
+/// The only trial of an experiment that is given by its name or its spec file; `None` if the text is neither.
+///
+/// # Errors
+/// The experiment has several trials, or none.
+pub fn only_trial(store: &Store, wanted: &str) -> Result<Option<(Leaderboard, Trial)>> {
+    if !common::is_there(store, wanted)? {
+        return Ok(None);
+    }
+    let board = leaderboard(store, &common::experiment(store, wanted)?)?;
+    match &board.trials[..] {
+        [only] => Ok(Some((board.clone(), only.clone()))),
+        trials => Err(several(&board, trials, wanted, store)),
+    }
+}
+
+/// How a trial is named in a command.
+pub fn argument(board: &Leaderboard, trial: &Trial) -> String {
+    let which = trial.rank.map_or_else(|| trial.name.clone(), |rank| rank.to_string());
+    shell_word(&format!("{}{}{which}", board.experiment, MARK)).into_owned()
+}
+
+/// The error that an experiment has several trials.
+fn several(board: &Leaderboard, trials: &[Trial], wanted: &str, store: &Store) -> anyhow::Error {
+    if trials.is_empty() {
+        return StoreError::NoRuns { experiment: board.experiment.clone() }.into();
+    }
+    let each =
+        trials.iter().take(LISTED).map(|trial| format!("\n  {}  {}", argument(board, trial), one_line(&trial.name)));
+    let each: String = each.collect();
+    let more = match trials.len().saturating_sub(LISTED) {
+        0 => String::new(),
+        n => format!(
+            "\n  … and {n} more: {}",
+            with_runs(&format!("taper list {} --leaderboard", shell_word(&board.experiment)), store.folder())
+        ),
+    };
+    Unusable(anyhow!("`{}` has {} trials; name one of them:{each}{more}", one_line(wanted), trials.len())).into()
+}
+
 /// The best run of the trial that the text names, and how many runs the trial has; `None` if the text names no trial.
 ///
 /// # Errors
@@ -155,7 +197,9 @@ pub fn best_run(store: &Store, wanted: &str) -> Result<Option<(RunRecord, usize)
         return Ok(Some((run, 1)));
     }
     let why = match trial.out_of_fold.is_some() {
-        true => "its runs are folds, each of which is measured on other rows",
+        true => {
+            "its runs are folds, each of which is measured on other rows (`taper predict` and `taper eval` average all of them with --ensemble)"
+        }
         false => "none of its runs is completed",
     };
     let best = trial.best_run.as_ref().filter(|_| trial.out_of_fold.is_none()).and_then(of_key);

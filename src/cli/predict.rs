@@ -11,14 +11,13 @@ use clap::Args;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use taper::{
     data::{self, Labelled, Layout, Origin, RowText, TargetColumns, Texts, Wording},
-    execute::{Classifier, Kept, training_rows},
     format::{
         self,
         command::{shell_word, with_runs},
     },
     observe::RowProgress,
     plan::DataConfig,
-    store::RunRecord,
+    store::Store,
     task::{Answer, Target as Predicted, Task},
 };
 
@@ -26,9 +25,9 @@ use super::{
     Global, Unusable, common,
     decision::decision,
     evaluation::{Evaluation, values},
-    export,
     input::{self, FileArgs},
     measuring::Measuring,
+    members::{Members, ModelArgs, names_runs},
     output::Output,
     results::{ByLabel, Form, Named, NewFile, Says, Target, Wanted},
     stop,
@@ -46,22 +45,34 @@ const MOST_FIELDS: usize = 10_000;
     tail -n +2 reviews.txt | taper predict 3f2a -\n  \
     taper predict 3f2a \"多久能送到？\" --pair \"大约半小时\"\n  \
     taper predict 3f2a --file reviews.xlsx --keep-columns --out results.parquet\n  \
-    taper predict 3f2a --file rated.csv --labels stars --out results.jsonl.gz\n\n\
+    taper predict 3f2a --file rated.csv --labels stars --out results.jsonl.gz\n  \
+    taper predict 3f2a 9c1b \"送餐很快\"\n  \
+    taper predict \"folds#1\" --ensemble --file reviews.csv > labels.csv\n\n\
+    Several runs answer together: the probability of a label is the mean of theirs, each after its own calibration, and a number is the mean of their \
+    numbers. Thresholds that were tuned for each run do not apply to the mean, unless all runs have the same. The runs need the same problem type and \
+    the same labels, in any order; tokenizers and families may differ. All models are in memory together. Columns, label values and \
+    separators are those of the first run.\n\n\
     In CSV output, cells that a spreadsheet would evaluate as a formula are prefixed with an apostrophe ('): those that begin with = + - @, \
     a tab or a line break, except numbers. JSON output leaves texts unchanged. A row without a text has an empty label (null in JSON).")]
 pub struct Predict {
     /// Run: its key, a prefix of its key, its name, an experiment or spec file that has only one run, or EXPERIMENT#RANK (or
     /// EXPERIMENT#TRIAL) for the best run of a trial.
     run: String,
-    /// Texts to classify, or `-` to classify each line of standard input (same output format as --file).
-    #[arg(required_unless_present = "file")]
+    /// Texts to classify, or `-` to classify each line of standard input (same output format as --file). Arguments before the first text that name runs
+    /// are further runs: the answers of all runs are averaged. With --file, or `-` as the last argument, all others are runs.
+    #[arg(required_unless_present_any = ["file", "after"])]
     texts: Vec<String>,
+    /// Texts, whatever they are; all arguments before `--` are runs then.
+    #[arg(last = true, value_name = "TEXT", conflicts_with = "file")]
+    after: Vec<String>,
+    #[command(flatten)]
+    models: ModelArgs,
     /// The second text, for a model that reads two (`data.text_pair_column`).
     #[arg(long, value_name = "TEXT", conflicts_with = "file")]
     pair: Option<String>,
     /// Classify the rows of a CSV, TSV, JSON Lines, JSON, Parquet or Excel file (`-`: standard input) instead of TEXTS; prints CSV, or with --json one
     /// object per line.
-    #[arg(long, conflicts_with = "texts")]
+    #[arg(long)]
     file: Option<PathBuf>,
     /// Write the results to this file instead, in full or not at all. The extension sets the format: .csv, .jsonl or .parquet; .csv.gz,
     /// .csv.zst, .jsonl.gz and .jsonl.zst are compressed. An existing file is replaced. Every label's probability is included, with all
@@ -76,12 +87,12 @@ pub struct Predict {
     /// named `predicted_label`. If the file has a column with the name of another result, that result gets the same prefix
     /// (`predicted_line`). If the input is JSON, output in CSV or Parquet has a column for every field that occurs in any object (on
     /// standard input, in the first 1,024 objects).
-    #[arg(long, requires = "file", conflicts_with = "texts")]
+    #[arg(long, requires = "file")]
     keep_columns: bool,
     /// Also evaluate the predictions against the labels (or numbers) in this column (or JSON field), like `taper eval`; without COLUMN in the
     /// columns used in training. The result goes to standard output with --out (with --json as part of the JSON object), else to
     /// standard error.
-    #[arg(long, value_name = "COLUMN", num_args = 0..=1, requires = "file", conflicts_with = "texts")]
+    #[arg(long, value_name = "COLUMN", num_args = 0..=1, requires = "file")]
     labels: Option<Option<String>>,
     #[command(flatten)]
     layout: FileArgs,
@@ -103,11 +114,15 @@ impl Predict {
             self.layout.refuse()?;
         }
         let store = common::open_existing(global)?;
-        let (run, kept) = export::kept_of(&store, &self.run, global)?;
-        let reads_rows = self.file.is_some() || self.texts == ["-"];
+        let (runs, texts) = self.runs_and_texts(&store, global)?;
+        let members = self.models.find(&store, &runs, global)?;
+        let reads_rows = self.file.is_some() || texts == ["-"];
         stop::end_at_once(if reads_rows { "stopped: the rows were not all classified" } else { "stopped" })?;
-        let config = &run.config.data;
-        self.check_pair(config)?;
+        let config = members.config();
+        self.check_pair(config, &texts)?;
+        if self.file.is_some() {
+            members.check_columns(&self.layout)?;
+        }
         // Opened before the model is loaded, so that its errors are reported at once.
         let target = self.out.as_deref().map(|path| Target::of(path, self.out_format)).transpose()?;
         let form = target.map_or(if out.json { Form::Jsonl } else { Form::Csv }, |target| target.form);
@@ -116,11 +131,7 @@ impl Predict {
                 let what = "--out can only be used with --file, or with `-` to classify the lines of standard input";
                 return Err(Unusable(anyhow::anyhow!(what)).into());
             }
-            let code = self.texts(self.load(&kept, &run, global)?, &run.config.data, global, out)?;
-            if let Some(decided) = run.decided.as_ref().filter(|_| !global.quiet) {
-                input::note(&format!("labels are predicted with {}", decision(decided, &run.labels)));
-            }
-            return Ok(code);
+            return self.texts(&members, &texts, global, out);
         }
         let origin = self.file.as_deref().map_or(Origin::StandardInput, Origin::of);
         if matches!(origin, Origin::StandardInput) && io::stdin().is_terminal() && !global.quiet {
@@ -132,8 +143,8 @@ impl Predict {
             (Some(path), Some(target)) => Some(NewFile::create(path, target.packing, &origin)?),
             _ => None,
         };
-        let Input { rows, fields, checked } = self.open(&kept, config, (&origin, form), global)?;
-        let model = self.load(&kept, &run, global)?;
+        let Input { rows, fields, checked } = self.open(&members, (&origin, form), global)?;
+        let model = members.load(global)?;
         // Where a text has several labels, no column of one probability can be beside them.
         let each = self.out.is_some() || self.keep_columns || model.task() == Task::MultiLabel;
         let pairs = rows.has_pairs();
@@ -143,19 +154,19 @@ impl Predict {
         // Results printed on the same terminal already show progress.
         let shown = (file.is_some() || !out.terminal) && !global.quiet;
         let progress = RowProgress::stderr(shown, input::size(&origin));
-        let known = self.labels.as_ref().and_then(|_| training_rows(&run, &global.runs)).unwrap_or_default();
+        let known = self.labels.as_ref().map(|_| members.training_rows(global)).unwrap_or_default();
         let measuring = self.labels.as_ref().map(|_| Measuring::new(&rows, model.labels(), &known));
         let mut stream = Stream { model, rows, fields, checked, progress, measuring, done: 0 };
         stream.run(wanted, file, out)?;
         let Stream { model, rows, measuring, done, progress, .. } = stream;
         drop(progress);
         let mut warnings = rows.warnings();
-        warnings.extend(measuring.as_ref().and_then(|measuring| measuring.known.warning(&run)));
+        warnings.extend(measuring.as_ref().and_then(|measuring| measuring.known.warning(&members.runs)));
         let name = input::name(&origin);
         let metrics = measuring.map(|measuring| measuring.metrics(model.labels()));
         let digest = rows.digest();
         let evaluation = metrics.as_ref().map(|metrics| Evaluation {
-            run: &run,
+            members: &members,
             file: &name,
             digest: &digest,
             cleaning: rows.cleaning(),
@@ -163,32 +174,29 @@ impl Predict {
             metrics,
         });
         if !global.quiet {
-            model.cut().iter().for_each(|note| input::note(note));
+            members.note(&model).iter().chain(&model.cut()).for_each(|note| input::note(note));
             input::warn(&warnings);
         }
-        self.report(done, evaluation.as_ref(), global, out)?;
+        self.report((done, &members), evaluation.as_ref(), global, out)?;
         if !global.quiet
             && self.labels.is_none()
             && TargetColumns::from(config).names.iter().all(|name| rows.columns().contains(name))
         {
-            has_labels(&run, &origin, out);
+            has_labels(&members, &origin, out);
         }
         Ok(ExitCode::SUCCESS)
     }
 
     /// The rows of the input. Before anything is classified every row of a file is checked, and the fields of all its JSON
     /// objects are known, if they are kept.
-    fn open(
-        &self,
-        kept: &Kept,
-        config: &DataConfig,
-        (origin, form): (&Origin, Form),
-        global: &Global,
-    ) -> Result<Input> {
+    fn open(&self, members: &Members, (origin, form): (&Origin, Form), global: &Global) -> Result<Input> {
+        let config = members.config();
         let reads_pairs = config.text_pair_column.is_some();
         let unusable = |e: data::DataError| {
             Unusable(match plain_lines(&e).filter(|_| !reads_pairs) {
-                Some(()) => anyhow::anyhow!("{e}; {}", how_to_read_lines(&self.run, origin, &global.runs)),
+                Some(()) => {
+                    anyhow::anyhow!("{e}; {}", how_to_read_lines(&self.run_words(members), origin, &global.runs))
+                }
                 None => e.into(),
             })
         };
@@ -203,7 +211,7 @@ impl Predict {
             layout.missing.clone_from(&config.missing);
             let columns = TargetColumns::of_run(config, column.as_deref(), "--labels");
             let columns = columns.map_err(|what| Unusable(anyhow::anyhow!(what)))?;
-            let labels = values(&config.labels, &Classifier::labels_of(kept.folder())?);
+            let labels = values(&config.labels, &members.labels()?);
             wanted.target = Some(Labelled { columns, labels });
         }
         let (mut fields, mut digest) = (Fields::default(), None);
@@ -237,19 +245,55 @@ impl Predict {
         Ok(Input { rows, fields: fields.names, checked: digest })
     }
 
-    fn load(&self, kept: &Kept, run: &RunRecord, global: &Global) -> Result<Classifier> {
-        let (device, _) = global.device.open()?;
-        Ok(Classifier::load(kept, run.config.data.long_texts(), &device)?)
+    /// The runs that are named, and the texts, of which there are none if a file has them.
+    fn runs_and_texts(&self, store: &Store, global: &Global) -> Result<(Vec<&str>, Vec<&str>)> {
+        let all: Vec<&str> = [&self.run].into_iter().chain(&self.texts).map(String::as_str).collect();
+        if self.file.is_some() {
+            return Ok((all, Vec::new()));
+        }
+        if !self.after.is_empty() {
+            return Ok((all, self.after.iter().map(String::as_str).collect()));
+        }
+        let (last, before) = all.split_last().expect("a run");
+        if *last == "-" {
+            return Ok((before.to_vec(), vec![last]));
+        }
+        // The last argument is a text, even if a run has this name.
+        let mut runs = 1;
+        while runs < before.len() && names_runs(store, before[runs])? {
+            runs += 1;
+        }
+        if runs == before.len() && names_runs(store, last)? && !global.quiet {
+            input::note(&format!("`{0}` names a run, too, but the last argument is a text", format::one_line(last)));
+        }
+        Ok((all[..runs].to_vec(), all[runs..].to_vec()))
+    }
+
+    /// The runs as they were named, for a command.
+    fn run_words(&self, members: &Members) -> String {
+        match members.are_several() {
+            true => members.arguments(),
+            false => shell_word(&self.run).into_owned(),
+        }
     }
 
     /// Says how many rows were written to a file, and how many are right.
-    fn report(&self, rows: u64, evaluation: Option<&Evaluation<'_>>, global: &Global, out: &mut Output) -> Result<()> {
+    fn report(
+        &self,
+        (rows, members): (u64, &Members),
+        evaluation: Option<&Evaluation<'_>>,
+        global: &Global,
+        out: &mut Output,
+    ) -> Result<()> {
         match (&self.out, evaluation) {
             (Some(file), evaluation) if out.json => {
                 let evaluation = evaluation.map(Evaluation::document);
-                out.document(
-                    &serde_json::json!({ "out": file.display().to_string(), "rows": rows, "evaluation": evaluation }),
-                )
+                let mut document =
+                    serde_json::json!({ "out": file.display().to_string(), "rows": rows, "evaluation": evaluation });
+                if members.are_several() {
+                    document["members"] = members.document();
+                }
+                out.document(&document)
             }
             (Some(file), evaluation) => {
                 if !global.quiet {
@@ -263,9 +307,9 @@ impl Predict {
     }
 
     /// Refuses texts without a second one for a model that reads two, and the reverse.
-    fn check_pair(&self, run: &DataConfig) -> Result<(), Unusable> {
-        let what = match (run.text_pair_column.is_some(), &self.pair, &self.texts[..]) {
-            (true, _, [text]) if text == "-" => {
+    fn check_pair(&self, run: &DataConfig, texts: &[&str]) -> Result<(), Unusable> {
+        let what = match (run.text_pair_column.is_some(), &self.pair, texts) {
+            (true, _, ["-"]) => {
                 "the model reads two texts, but a line of standard input is only one: give a file with both columns, \
                  --file FILE or --file -"
             }
@@ -280,25 +324,39 @@ impl Predict {
         Err(Unusable(anyhow::anyhow!(what)))
     }
 
-    fn texts(&self, mut model: Classifier, config: &DataConfig, global: &Global, out: &mut Output) -> Result<ExitCode> {
-        if let Some(at) = self.texts.iter().position(|text| data::is_blank(text)) {
-            let which = if self.texts.len() == 1 { "the text".into() } else { format!("text {}", at + 1) };
+    fn texts(&self, members: &Members, texts: &[&str], global: &Global, out: &mut Output) -> Result<ExitCode> {
+        if let Some(at) = texts.iter().position(|text| data::is_blank(text)) {
+            let which = if texts.len() == 1 { "the text".into() } else { format!("text {}", at + 1) };
             return Err(Unusable(anyhow::anyhow!("{which} is empty: there is nothing to classify")).into());
         }
         if self.pair.as_deref().is_some_and(data::is_blank) {
             return Err(Unusable(anyhow::anyhow!("the second text is empty: there is nothing to classify")).into());
         }
+        let mut model = members.load(global)?;
+        let config = members.config();
         let text_pair = self.pair.as_deref();
-        let texts: Vec<RowText<'_>> = self.texts.iter().map(|text| RowText { text, text_pair }).collect();
+        let texts: Vec<RowText<'_>> = texts.iter().map(|text| RowText { text, text_pair }).collect();
         if let Some((at, why)) = model.refused(&texts) {
-            let which = if self.texts.len() == 1 { String::new() } else { format!("text {}: ", at + 1) };
+            let which = if texts.len() == 1 { String::new() } else { format!("text {}: ", at + 1) };
             return Err(Unusable(anyhow::anyhow!("{which}{why}")).into());
         }
-        let answers = model.answers(&texts, &mut |_| {})?;
+        let each = model.each(&texts, &mut |_| {})?;
+        let of_text = |at: usize| each.iter().map(|answers| &answers[at]).collect::<Vec<_>>();
+        let answers: Vec<Answer> = (0..texts.len()).map(|at| model.together(&of_text(at))).collect();
         let lines = texts.iter().zip(&answers);
         let says = Says::new(model.task(), model.labels(), config.label_separator.as_deref());
         if out.json {
-            out.document(&lines.map(|(text, answer)| Line { text: *text, says: &says, answer }).collect::<Vec<_>>())?;
+            let of = |at: usize| match members.are_several() {
+                true => members.runs.iter().map(|run| run.key.as_str()).zip(of_text(at)).collect(),
+                false => Vec::new(),
+            };
+            let lines = lines.enumerate().map(|(at, (text, answer))| Line {
+                text: *text,
+                says: &says,
+                answer,
+                members: of(at),
+            });
+            out.document(&lines.collect::<Vec<_>>())?;
         } else {
             let rows = lines.map(|(text, answer)| {
                 let mut cells = said(&says, answer);
@@ -314,7 +372,10 @@ impl Predict {
             out.table(&columns, rows)?;
         }
         if !global.quiet {
-            model.cut().iter().for_each(|note| input::note(note));
+            members.note(&model).iter().chain(&model.cut()).for_each(|note| input::note(note));
+            if let Some(decided) = members.first().decided.as_ref().filter(|_| !members.are_several()) {
+                input::note(&format!("labels are predicted with {}", decision(decided, model.labels())));
+            }
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -330,9 +391,9 @@ fn plain_lines(error: &data::DataError) -> Option<()> {
     }
 }
 
-/// The command that reads a text from each line.
+/// The command that reads a text from each line, with `run`, which names the runs.
 fn how_to_read_lines(run: &str, origin: &Origin, runs: &Path) -> String {
-    let command = with_runs(&format!("taper predict {} -", shell_word(run)), runs);
+    let command = with_runs(&format!("taper predict {run} -"), runs);
     match origin {
         Origin::File(path) => {
             format!("if each line is a text: `{command} < {}`", shell_word(&path.to_string_lossy()))
@@ -344,8 +405,8 @@ fn how_to_read_lines(run: &str, origin: &Origin, runs: &Path) -> String {
 }
 
 /// Says that the rows have labels, and what measures the model on them.
-fn has_labels(run: &RunRecord, origin: &Origin, out: &Output) {
-    let (key, columns) = (format::short(&run.key), TargetColumns::from(&run.config.data));
+fn has_labels(members: &Members, origin: &Origin, out: &Output) {
+    let (runs, columns) = (members.arguments(), TargetColumns::from(members.config()));
     // Input from a pipe cannot be read again.
     let (what, file, of) = match origin {
         Origin::File(path) => (path.display().to_string(), shell_word(&path.to_string_lossy()).into_owned(), ""),
@@ -357,7 +418,7 @@ fn has_labels(run: &RunRecord, origin: &Origin, out: &Output) {
         "{what} has {}{}: to score predictions, run `{}`{of}",
         if columns.names.len() > 1 { "the " } else { "a " },
         columns.shown(),
-        out.command(&format!("taper eval {key} --file {file}"))
+        out.command(&format!("taper eval {runs} --file {file}"))
     ));
 }
 
@@ -380,20 +441,45 @@ struct Line<'a> {
     text: RowText<'a>,
     says: &'a Says,
     answer: &'a Answer,
+    /// What each of several runs says, with its key.
+    members: Vec<(&'a str, &'a Answer)>,
+}
+
+/// What a run says of a text, as a JSON object.
+struct Member<'a>(&'a str, &'a Says, &'a Answer);
+
+impl Serialize for Member<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(run, says, answer) = self;
+        let mut object = serializer.serialize_map(None)?;
+        object.serialize_entry("run", run)?;
+        says_of(&mut object, says, answer)?;
+        object.end()
+    }
+}
+
+/// Adds what is predicted, and the probabilities if there are any.
+fn says_of<M: SerializeMap>(object: &mut M, says: &Says, answer: &Answer) -> Result<(), M::Error> {
+    Named::plain(says.task).write(object, says, Some(answer))?;
+    if says.task == Task::Regression {
+        return Ok(());
+    }
+    let probabilities = ByLabel { labels: &says.labels, probabilities: answer.probabilities() };
+    object.serialize_entry("probabilities", &probabilities)
 }
 
 impl Serialize for Line<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { text: RowText { text, text_pair }, says, answer } = self;
+        let Self { text: RowText { text, text_pair }, says, answer, members } = self;
         let mut object = serializer.serialize_map(None)?;
         object.serialize_entry("text", text)?;
         if let Some(text_pair) = text_pair {
             object.serialize_entry("text_pair", text_pair)?;
         }
-        Named::plain(says.task).write(&mut object, says, Some(answer))?;
-        if says.task != Task::Regression {
-            let probabilities = ByLabel { labels: &says.labels, probabilities: answer.probabilities() };
-            object.serialize_entry("probabilities", &probabilities)?;
+        says_of(&mut object, says, answer)?;
+        if !members.is_empty() {
+            let members: Vec<Member<'_>> = members.iter().map(|(run, answer)| Member(run, says, answer)).collect();
+            object.serialize_entry("members", &members)?;
         }
         object.end()
     }

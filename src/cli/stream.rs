@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use anyhow::Result;
 use taper::{
     data::{RowText, Text, Texts},
-    execute::Classifier,
+    execute::Ensemble,
     format,
     observe::RowProgress,
     task::Answer,
@@ -25,7 +25,7 @@ const CHUNK: (usize, usize) = (1024, 1 << 20);
 /// Rows on their way.
 pub struct Stream<'a> {
     /// What classifies them.
-    pub model: Classifier,
+    pub model: Ensemble,
     /// What is left of them.
     pub rows: Texts,
     /// The fields of all JSON objects, if they were read before.

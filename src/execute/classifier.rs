@@ -8,9 +8,8 @@ use super::{ExecuteError, Kept, decision_file};
 use crate::{
     data::{Batch, Encoded, RowText, Tokenizer, Window},
     engine::{Device, Engine, Recipe, engine},
-    metrics::{Metrics, Tally},
     model::{ModelConfig, Parameters},
-    plan::{EngineKind, LongPolicy, LongTexts},
+    plan::{EngineKind, LongPolicy, LongTexts, Precision},
     task::{Answer, Decision, Target, Task},
     train::{Windows, answers},
 };
@@ -38,10 +37,18 @@ impl Classifier {
     /// # Errors
     /// If it is damaged or cannot be read.
     pub fn load(kept: &Kept, long: LongTexts, device: &Device) -> Result<Self, ExecuteError> {
-        kept.reading(|| Self::read(kept.folder(), long, device))
+        Self::load_in(Precision::Fp32, kept, long, device)
     }
 
-    fn read(folder: &Path, long: LongTexts, device: &Device) -> Result<Self, ExecuteError> {
+    /// The same, to compute in this precision, which [`super::check_precision`] allows on the device.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_in(precision: Precision, kept: &Kept, long: LongTexts, device: &Device) -> Result<Self, ExecuteError> {
+        kept.reading(|| Self::read(kept.folder(), long, device, precision))
+    }
+
+    fn read(folder: &Path, long: LongTexts, device: &Device, precision: Precision) -> Result<Self, ExecuteError> {
         let config = ModelConfig::read(&folder.join("config.json"))?;
         let labels = labels(&config, folder)?;
         let task = config.task().ok_or_else(|| {
@@ -54,9 +61,10 @@ impl Classifier {
         let parameters = Parameters::restore(&config, &labels, &weights)?;
         // Predictions need no gradients: taper's kernels compute them if they support the device, whichever engine trained the model.
         let kind = if matches!(device, Device::Metal(_)) { EngineKind::Candle } else { EngineKind::Fused };
+        let recipe = Recipe { engine: kind, precision, ..Recipe::default() };
         Ok(Self {
             decision: decision_file::read(folder, &labels)?,
-            engine: engine(&config, parameters, &Recipe { engine: kind, ..Recipe::default() }, device)?,
+            engine: engine(&config, parameters, &recipe, device)?,
             tokenizer: Tokenizer::from_folder(folder)?,
             long: LongTexts { max_length: long.max_length.min(config.longest()), ..long },
             rows: config.vocab_size,
@@ -80,6 +88,11 @@ impl Classifier {
     /// Names of the labels, by id.
     pub fn labels(&self) -> &[String] {
         &self.labels
+    }
+
+    /// How labels follow from its probabilities.
+    pub fn decision(&self) -> &Decision {
+        &self.decision
     }
 
     /// The first text that cannot be classified, and why: the tokenizer fails on it, or gives an id that the model has no row
@@ -156,29 +169,6 @@ impl Classifier {
         let answers: Result<Vec<Answer>, ExecuteError> =
             answers(self.task, self.engine.as_mut(), windows, &batch, &mut progress);
         Ok(answers?.into_iter().map(|answer| answer.decided(&self.decision)).collect())
-    }
-
-    /// Metrics of the model on texts with these targets. After every batch `progress` is called with the number of texts done.
-    ///
-    /// # Panics
-    /// If there are not as many targets as texts, if they are of another task, or if the model lacks one of the labels.
-    pub fn evaluate(
-        &mut self,
-        texts: &[RowText<'_>],
-        targets: &[Target],
-        progress: &mut dyn FnMut(usize),
-    ) -> Result<Metrics, ExecuteError> {
-        /// Texts that are tokenised at a time, to save memory.
-        const TEXTS_AT_ONCE: usize = 4096;
-        assert_eq!(texts.len(), targets.len(), "a target for each text");
-        let (mut tally, mut before) = (Tally::new(self.labels.len()), 0);
-        for (texts, targets) in texts.chunks(TEXTS_AT_ONCE).zip(targets.chunks(TEXTS_AT_ONCE)) {
-            for (answer, target) in self.answers(texts, &mut |done| progress(before + done))?.iter().zip(targets) {
-                tally.add(answer.scored(target));
-            }
-            before += texts.len();
-        }
-        Ok(tally.metrics(&self.labels))
     }
 
     /// The tokens of each text; counts those that are cut.

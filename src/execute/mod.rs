@@ -16,6 +16,7 @@ mod data_files;
 mod decision_file;
 mod device;
 mod element;
+mod ensemble;
 mod environment;
 mod executor;
 mod folder;
@@ -48,11 +49,12 @@ pub use element::{
     Asked, Collected, ElementEnd, ElementOptions, ShardError, SubmissionFolder, SubmitOptions, Submitted, attend,
     collect, write_jobs, write_shard,
 };
+pub use ensemble::Ensemble;
 pub use environment::{environment, processor};
 pub use executor::Slot;
 pub use folder::{RunFolder, TrainedModel};
 pub use kept::{Damaged, Kept, lost};
-pub use precision::check_engine;
+pub use precision::{check_engine, check_precision};
 pub use prepare::{Prepared, Workbench};
 pub use rate::training_rate;
 pub use rates::GroupRates;

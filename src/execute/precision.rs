@@ -13,9 +13,29 @@ pub fn check_engine(config: &RunConfig, device: DeviceChoice) -> Result<(), Exec
     if let Some(why) = without_engine(engine, precision, device.resolve(), cfg!(feature = "candle-cuda")) {
         return Err(ExecuteError::Setting(why));
     }
-    let refused = refused(precision, device.resolve(), kernels::bf16_instructions().is_some());
+    let refused = refused(TRAINING, precision, device.resolve(), kernels::bf16_instructions().is_some());
     refused.or_else(|| device.refuses(precision)).map_or(Ok(()), |why| Err(ExecuteError::Setting(why)))
 }
+
+/// Refuses a precision for predictions (`--precision`) that the device or the processor does not support. Whether the device is present is not
+/// checked.
+///
+/// # Errors
+/// Why it is not supported, and what to do.
+pub fn check_precision(precision: Precision, device: DeviceChoice) -> Result<(), ExecuteError> {
+    let refused = refused(PREDICTING, precision, device.resolve(), kernels::bf16_instructions().is_some());
+    refused.or_else(|| device.refuses(precision)).map_or(Ok(()), |why| Err(ExecuteError::Setting(why)))
+}
+
+/// How messages name the setting, and the one that every device supports.
+#[derive(Clone, Copy)]
+struct Words {
+    setting: &'static str,
+    otherwise: &'static str,
+}
+
+const TRAINING: Words = Words { setting: "train.precision", otherwise: "set train.precision = \"fp32\"" };
+const PREDICTING: Words = Words { setting: "--precision", otherwise: "use --precision fp32" };
 
 /// Why an engine does not support a device or a precision.
 fn without_engine(engine: EngineKind, precision: Precision, device: DeviceChoice, has_cuda: bool) -> Option<String> {
@@ -38,24 +58,23 @@ fn without_engine(engine: EngineKind, precision: Precision, device: DeviceChoice
 }
 
 /// Why a device does not support a precision; `processor_can` is whether the processor multiplies bf16.
-fn refused(precision: Precision, device: DeviceChoice, processor_can: bool) -> Option<String> {
+fn refused(words: Words, precision: Precision, device: DeviceChoice, processor_can: bool) -> Option<String> {
+    let Words { setting, otherwise } = words;
     match (precision, device) {
         (Precision::Fp32, _) => None,
         (_, DeviceChoice::Cuda(_)) => None,
         (Precision::Bf16, DeviceChoice::Cpu) if processor_can => None,
-        (Precision::Bf16, DeviceChoice::Cpu) => Some(
-            "train.precision is `bf16`, but this processor has no instructions for it: set train.precision = \"fp32\", or \
+        (Precision::Bf16, DeviceChoice::Cpu) => Some(format!(
+            "{setting} is `bf16`, but this processor has no instructions for it: {otherwise}, or \
              use a machine with AVX512_BF16 (AMD Zen 4 or later, Intel Cooper Lake or Sapphire Rapids or later) or AMX, or \
              an NVIDIA GPU (compute capability 8.0 or newer) with --device cuda"
-                .into(),
-        ),
+        )),
         (Precision::Bf16, device) => Some(format!(
-            "train.precision is `bf16`, but taper computes in float32 on {device}: set train.precision = \"fp32\", or use \
-             --device cpu"
+            "{setting} is `bf16`, but taper computes in float32 on {device}: {otherwise}, or use --device cpu"
         )),
         (Precision::Tf32, device) => Some(format!(
-            "train.precision is `tf32`, but the run would train on {device}, and only NVIDIA GPUs (compute capability \
-             8.0 or newer) support TF32: use --device cuda, or set train.precision = \"fp32\""
+            "{setting} is `tf32`, but taper would compute on {device}, and only NVIDIA GPUs (compute capability \
+             8.0 or newer) support TF32: use --device cuda, or {otherwise}"
         )),
     }
 }
@@ -65,15 +84,15 @@ mod tests {
     use super::*;
 
     fn message(precision: Precision, device: DeviceChoice, can: bool) -> String {
-        refused(precision, device, can).expect("refused")
+        refused(TRAINING, precision, device, can).expect("refused")
     }
 
     #[test]
     fn bf16_needs_a_cpu_that_has_it_or_a_gpu() {
         for device in [DeviceChoice::Cpu, DeviceChoice::Cuda(1)] {
-            assert_eq!(refused(Precision::Bf16, device, true), None);
+            assert_eq!(refused(TRAINING, Precision::Bf16, device, true), None);
         }
-        assert_eq!(refused(Precision::Bf16, DeviceChoice::Cuda(1), false), None);
+        assert_eq!(refused(TRAINING, Precision::Bf16, DeviceChoice::Cuda(1), false), None);
         let cpu = message(Precision::Bf16, DeviceChoice::Cpu, false);
         for words in ["train.precision is `bf16`", "this processor", "precision = \"fp32\"", "AVX512_BF16", "AMX"] {
             assert!(cpu.contains(words), "{words}");
@@ -103,15 +122,18 @@ mod tests {
 
     #[test]
     fn tf32_is_for_nvidia_gpus() {
-        assert_eq!(refused(Precision::Tf32, DeviceChoice::Cuda(0), false), None);
+        assert_eq!(refused(TRAINING, Precision::Tf32, DeviceChoice::Cuda(0), false), None);
         for device in [DeviceChoice::Cpu, DeviceChoice::Metal] {
+            let predicting = refused(PREDICTING, Precision::Tf32, device, true).expect("refused");
+            assert!(predicting.starts_with("--precision is `tf32`"), "{predicting}");
+            assert!(predicting.ends_with("or use --precision fp32") && !predicting.contains("train."), "{predicting}");
             let message = message(Precision::Tf32, device, true);
             for words in
                 ["train.precision is `tf32`", &device.name(), "NVIDIA GPUs", "8.0", "--device cuda", "\"fp32\""]
             {
                 assert!(message.contains(words), "no {words} in {message}");
             }
-            assert_eq!(refused(Precision::Fp32, device, false), None);
+            assert_eq!(refused(TRAINING, Precision::Fp32, device, false), None);
         }
     }
 }

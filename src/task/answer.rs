@@ -26,7 +26,7 @@ fn log_sigmoid(x: f64) -> f64 {
 }
 
 /// The logarithm of the mean of the values with these logarithms.
-fn log_mean_exp(logs: impl Iterator<Item = f64> + Clone) -> f64 {
+pub(super) fn log_mean_exp(logs: impl Iterator<Item = f64> + Clone) -> f64 {
     let max = logs.clone().fold(f64::NEG_INFINITY, f64::max);
     // NaN, or a probability of 0 throughout: neither has a distance to the others.
     if !max.is_finite() {
@@ -48,9 +48,9 @@ fn log_means<L: AsRef<[f32]>>(windows: &[L], log: impl Fn(&[f32]) -> Vec<f64>) -
 /// What a model says of a text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Answer {
-    predicted: Target,
+    pub(super) predicted: Target,
     /// The probability of each label, by id; of numbers none.
-    probabilities: Vec<f32>,
+    pub(super) probabilities: Vec<f32>,
     pub(super) evidence: Evidence,
 }
 
@@ -74,10 +74,20 @@ impl Answer {
     /// Without windows, or if they have not as many logits each.
     pub(super) fn label<L: AsRef<[f32]>>(windows: &[L]) -> Self {
         let log = log_means(windows, log_softmax);
-        let label = match windows {
-            [only] => argmax(only.as_ref()),
-            _ => (1..log.len()).fold(0, |best, label| if log[label] > log[best] { label } else { best }),
-        };
+        match windows {
+            // By the logits: the logarithms can be equal after rounding though logits are not.
+            [only] => Self::with_label(argmax(only.as_ref()), log),
+            _ => Self::most_probable(log),
+        }
+    }
+
+    /// One label, by the logarithms of the probabilities of all: the most probable; the first of equals.
+    pub(super) fn most_probable(log: Vec<f64>) -> Self {
+        let label = (1..log.len()).fold(0, |best, label| if log[label] > log[best] { label } else { best });
+        Self::with_label(label, log)
+    }
+
+    fn with_label(label: usize, log: Vec<f64>) -> Self {
         let probabilities = log.iter().map(|v| v.exp() as f32).collect();
         Self { predicted: Target::Label(label as u32), probabilities, evidence: Evidence::Label(log) }
     }
@@ -89,6 +99,11 @@ impl Answer {
     pub(super) fn labels<L: AsRef<[f32]>>(windows: &[L]) -> Self {
         let with = log_means(windows, |logits| logits.iter().map(|x| log_sigmoid(f64::from(*x))).collect());
         let without = log_means(windows, |logits| logits.iter().map(|x| log_sigmoid(-f64::from(*x))).collect());
+        Self::probable(with, without)
+    }
+
+    /// Any number of labels, by the logarithms of the probabilities that a text has each and that it does not: those of at least one half.
+    pub(super) fn probable(with: Vec<f64>, without: Vec<f64>) -> Self {
         let probabilities: Vec<f32> = with.iter().map(|log| log.exp() as f32).collect();
         let predicted = (0..).zip(&probabilities).filter(|(_, p)| **p >= THRESHOLD).map(|(id, _)| id).collect();
         Self { predicted: Target::labels(predicted), probabilities, evidence: Evidence::Labels(with, without) }
@@ -99,9 +114,15 @@ impl Answer {
     /// # Panics
     /// As [`Self::label`].
     pub(super) fn numbers<L: AsRef<[f32]>>(windows: &[L]) -> Self {
-        let n = windows.len() as f64;
-        let mean = |output: usize| windows.iter().map(|w| f64::from(w.as_ref()[output])).sum::<f64>() / n;
-        let values = (0..windows[0].as_ref().len()).map(mean).collect();
+        let outputs: Vec<Vec<f64>> =
+            windows.iter().map(|window| window.as_ref().iter().copied().map(f64::from).collect()).collect();
+        Self::mean_values(&outputs)
+    }
+
+    /// Numbers: the means of these, each `[outputs]`.
+    pub(super) fn mean_values<V: AsRef<[f64]>>(all: &[V]) -> Self {
+        let mean = |output: usize| all.iter().map(|values| values.as_ref()[output]).sum::<f64>() / all.len() as f64;
+        let values = (0..all[0].as_ref().len()).map(mean).collect();
         Self { predicted: Target::values(values), probabilities: Vec::new(), evidence: Evidence::Numbers }
     }
 

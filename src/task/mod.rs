@@ -4,6 +4,7 @@
 mod answer;
 mod expected;
 mod kind;
+mod mean;
 mod objective;
 pub mod tune;
 

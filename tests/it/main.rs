@@ -11,6 +11,7 @@ mod data_sets;
 mod docs;
 #[cfg(target_os = "linux")]
 mod element;
+mod ensembles;
 mod example;
 mod families;
 mod folds;

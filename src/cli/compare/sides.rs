@@ -3,19 +3,16 @@
 use anyhow::{Result, anyhow};
 use taper::{
     event::Split,
-    format::{command::shell_word, one_line, short},
+    format::{one_line, short},
     report::{Leaderboard, RunInput, Trial, compare::Side, leaderboard},
     store::{RunRecord, Store, StoreError},
 };
 
 use super::super::{
-    Global, Unusable, common,
+    Global, Unusable,
     named::{self, Named},
     output::Output,
 };
-
-/// Trials that a message lists.
-const LISTED: usize = 5;
 
 /// The run or the trial that an argument names: `EXPERIMENT#RANK`, `EXPERIMENT#TRIAL`, a run as in `taper show`, an experiment or spec file with
 /// one trial, or the name that exactly one trial has.
@@ -31,12 +28,8 @@ pub fn side(store: &Store, wanted: &str, global: &Global, out: &Output) -> Resul
         Err(error @ (StoreError::AmbiguousRun { .. } | StoreError::UnknownRun { .. })) => error,
         Err(error) => return Err(error.into()),
     };
-    if common::is_there(store, wanted)? {
-        let board = leaderboard(store, &common::experiment(store, wanted)?)?;
-        return match &board.trials[..] {
-            [only] => trial(store, &board, only),
-            trials => Err(several(&board, trials, wanted, out)),
-        };
+    if let Some((board, only)) = named::only_trial(store, wanted)? {
+        return trial(store, &board, &only);
     }
     if !matches!(unknown, StoreError::UnknownRun { .. }) {
         return Err(named::find(store, wanted, global).err().unwrap_or_else(|| unknown.into()));
@@ -70,8 +63,8 @@ fn by_name(store: &Store, wanted: &str, out: &Output) -> Result<Option<Side>> {
         [] => Ok(None),
         [(board, one)] => Ok(Some(trial(store, board, one)?)),
         several => {
-            let each = several.iter().map(|(board, trial)| format!("\n  {}", argument(board, trial)));
-            let each: String = each.take(LISTED).collect();
+            let each = several.iter().map(|(board, trial)| format!("\n  {}", named::argument(board, trial)));
+            let each: String = each.take(named::LISTED).collect();
             let command = out.command("taper compare …");
             Err(Unusable(anyhow!(
                 "`{}` is a trial of {} experiments; name one of them in `{command}`:{each}",
@@ -81,30 +74,6 @@ fn by_name(store: &Store, wanted: &str, out: &Output) -> Result<Option<Side>> {
             .into())
         }
     }
-}
-
-/// How a trial is named in a command.
-fn argument(board: &Leaderboard, trial: &Trial) -> String {
-    let which = trial.rank.map_or_else(|| trial.name.clone(), |rank| rank.to_string());
-    shell_word(&format!("{}{}{which}", board.experiment, named::MARK)).into_owned()
-}
-
-/// The error that an experiment has several trials.
-fn several(board: &Leaderboard, trials: &[Trial], wanted: &str, out: &Output) -> anyhow::Error {
-    if trials.is_empty() {
-        return StoreError::NoRuns { experiment: board.experiment.clone() }.into();
-    }
-    let each =
-        trials.iter().take(LISTED).map(|trial| format!("\n  {}  {}", argument(board, trial), one_line(&trial.name)));
-    let each: String = each.collect();
-    let more = match trials.len().saturating_sub(LISTED) {
-        0 => String::new(),
-        n => format!(
-            "\n  … and {n} more: {}",
-            out.command(&format!("taper list {} --leaderboard", shell_word(&board.experiment)))
-        ),
-    };
-    Unusable(anyhow!("`{}` has {} trials; name one of them:{each}{more}", one_line(wanted), trials.len())).into()
 }
 
 /// A trial with everything that is stored of its runs.
