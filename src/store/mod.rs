@@ -32,6 +32,7 @@ mod submissions;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod views;
 mod write;
 
 use std::{
@@ -46,6 +47,7 @@ pub use plans::PlanRecord;
 pub use records::*;
 pub use shared::OnlyCommand;
 pub use submissions::{ElementRecord, Merged, Reported, ReportedRun, SubmissionRecord};
+pub use views::{Cell, Column, Kind, View};
 pub use write::NewRun;
 
 /// The database of one runs folder.

@@ -8,6 +8,7 @@ mod cli;
 mod cluster;
 mod data;
 mod data_sets;
+mod database;
 mod docs;
 #[cfg(target_os = "linux")]
 mod element;
