@@ -10,6 +10,7 @@
 //!              lock                                             └─► progress
 //! ```
 
+mod cards;
 mod download;
 mod endpoint;
 mod error;
@@ -34,6 +35,7 @@ mod web;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+pub use cards::card_at_hand;
 pub use endpoint::{Endpoint, Token};
 pub use error::AssetError;
 pub use files::{FilePin, SMALL_FILES, extras_that_count, vocabularies_that_count};

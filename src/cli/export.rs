@@ -21,7 +21,7 @@ use taper::{
     store::{RunRecord, RunState, Store, StoreError},
 };
 
-use super::{Global, Unusable, common, input, named, output::Output};
+use super::{Global, Unusable, card, common, input, lang::Lang, named, output::Output};
 
 /// Export a trained model to a folder that transformers or onnxruntime can load.
 #[derive(Args)]
@@ -45,6 +45,9 @@ pub struct Export {
     /// Quantise an ONNX model: the dense layers of the encoder and the table of words become 8-bit integers, a quarter of the size. Predictions may change: check them.
     #[arg(long, value_name = "TYPE", value_enum)]
     quantize: Option<Quantize>,
+    /// Language of README.md, the model card: en or zh.
+    #[arg(long, value_name = "LANG", hide_possible_values = true)]
+    lang: Option<Lang>,
 }
 
 /// The values of `--dtype`.
@@ -183,7 +186,8 @@ impl Export {
         let numbers = self.numbers(format)?;
         let store = common::open_existing(global)?;
         let (run, kept) = kept_of(&store, &self.run, global)?;
-        let files = export(format, &kept, numbers, &self.dir).map_err(|e| match e {
+        let card = card::of(&store, &run, card::stored(format, numbers), self.lang)?;
+        let files = export(format, &kept, numbers, &card, &self.dir).map_err(|e| match e {
             Refused::Failed(e) => anyhow::Error::from(e),
             refused => Unusable(refused.into()).into(),
         })?;

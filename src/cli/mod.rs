@@ -6,6 +6,7 @@
 mod ask;
 mod at_work;
 mod cancel;
+mod card;
 mod collect;
 mod common;
 mod compare;

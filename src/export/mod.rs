@@ -12,7 +12,7 @@ mod whole;
 pub use hugging_face::HuggingFace;
 pub use numbers::Numbers;
 pub use onnx::{LONGEST, Onnx, write_onnx};
-pub use whole::{Refused, export};
+pub use whole::{CARD, Refused, export};
 
 use std::{ffi::OsString, path::Path};
 

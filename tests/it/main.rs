@@ -3,6 +3,7 @@
 //! One process holds all of them: a test changes no variable, no working folder and no limit of it, but those of the processes
 //! that it starts.
 
+mod card;
 mod cli;
 #[cfg(target_os = "linux")]
 mod cluster;

@@ -6,6 +6,7 @@ mod all;
 mod answers;
 mod audit;
 mod browser;
+mod card;
 mod change;
 mod chinese;
 mod choosing;

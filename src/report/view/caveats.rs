@@ -275,7 +275,7 @@ fn how_ranked(input: &ReportInput, analysis: &Analysis) -> String {
 }
 
 /// Whether the kept weights of a run were chosen from several by its dev rows.
-pub(super) fn chooses_checkpoint(run: &RunInput) -> bool {
+pub fn chooses_checkpoint(run: &RunInput) -> bool {
     let evaluations = run.evals.iter().filter(|eval| eval.when == When::During && eval.split == Split::Dev).count();
     run.run.config.checkpoint.keep == Keep::Best && evaluations > 1
 }

@@ -18,6 +18,7 @@ mod warnings;
 
 use super::{audit::DataSection, environment::SharedEnvironment, sentence::Sentence};
 pub use build::NOT_FINAL;
+pub use caveats::chooses_checkpoint;
 pub use change::ChangeSection;
 pub use decided::DecisionSection;
 pub use part::SweepPart;
