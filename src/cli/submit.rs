@@ -6,7 +6,7 @@ use anyhow::{Result, anyhow};
 use clap::Args;
 use serde_json::json;
 use taper::{
-    cluster::{ClusterError, ElementId, Script, Slurm, SlurmSettings, quoted},
+    cluster::{ClusterError, ElementId, Slurm, SlurmSettings},
     event::FailureKind,
     execute::{DeviceChoice, SubmissionFolder, SubmitOptions, Submitted},
     experiment::{Job, Planner, Skipped, jobs},
@@ -17,9 +17,10 @@ use taper::{
 use super::{
     Global, Unusable, common,
     common::SpecArgs,
+    controller::Controller,
     failure::sentence,
     output::{self, Output},
-    stop,
+    slurm, stop,
 };
 
 /// Train the runs of a spec on a cluster with Slurm: submit a job for each run that is not completed yet, and return.
@@ -79,17 +80,22 @@ impl Submit {
         };
         let bench = experiment.workbench()?;
         let planner = experiment.plan_with(existing.as_ref(), bench)?;
-        if let Some(why) = decides(planner) {
-            let run = out.command(&format!("taper run {}", shell_word(&self.spec.spec.to_string_lossy())));
-            let why = format!(
-                "{why}: its runs depend on each other's results, so they cannot be submitted together; `{run}` trains them"
-            );
-            return Err(Unusable(anyhow!(why)).into());
-        }
         let settings = planner.spec.spec().slurm.clone();
         let name = planner.spec.spec().name.clone();
+        let (retries, retry) = (self.retries, self.retry);
+        let controller = decides(planner).map(|why| Controller {
+            spec: &spec,
+            settings: &settings,
+            retries,
+            retry,
+            why,
+            name: &name,
+        });
         if !out.json {
             planner.warning_lines().iter().try_for_each(|line| out.wrapped(line))?;
+        }
+        if let Some(controller) = controller.as_ref().filter(|_| self.dry_run) {
+            return controller.dry_run(global, out);
         }
         if self.dry_run {
             let todo = self.todo(planner, existing.as_ref(), &slurm, global)?;
@@ -102,12 +108,16 @@ impl Submit {
             let why = "another `taper submit` works in this folder: try again when it has ended";
             return Err(Unusable(anyhow!(why)).into());
         };
+        if let Some(controller) = controller {
+            stop_after_answer()?;
+            return controller.submit(&slurm, &mut experiment, global, out);
+        }
         // Opened again: another command may have submitted since.
         let waiting = match Store::is_there(&global.runs) {
             true => underway(&Ok(slurm.clone()), &common::open_existing(global)?)?,
             false => HashSet::new(),
         };
-        let command = command_line();
+        let command = slurm::command_line();
         let options = SubmitOptions {
             runs: &global.runs,
             underway: &waiting,
@@ -243,29 +253,9 @@ fn underway(slurm: &Result<Slurm, ClusterError>, store: &Store) -> Result<HashSe
     Ok(jobs.into_iter().filter(Job::is_underway).map(|job| job.run.run).collect())
 }
 
-/// The command of this process, in shell.
-fn command_line() -> String {
-    let words = std::env::args_os().skip(1).map(|word| shell_word(&word.to_string_lossy()).to_string());
-    std::iter::once("taper".to_string()).chain(words).collect::<Vec<_>>().join(" ")
-}
-
 /// The script of an array.
 fn script(settings: &SlurmSettings, folder: &SubmissionFolder, global: &Global) -> Result<String> {
-    let mut words = vec![
-        quoted(&std::env::current_exe()?.to_string_lossy()),
-        "worker".into(),
-        "--element".into(),
-        quoted(&std::path::absolute(folder.path())?.to_string_lossy()),
-        "--task".into(),
-        "\"$element\"".into(),
-    ];
-    if global.device != DeviceChoice::Auto {
-        words.extend(["--device".into(), global.device.to_string()]);
-    }
-    words.extend(global.threads.iter().flat_map(|threads| ["--threads".into(), threads.to_string()]));
-    let (logs, here) = (std::path::absolute(folder.logs())?, std::env::current_dir()?);
-    let script = Script { settings, logs: &logs, folder: &here, command: &words.join(" ") };
-    Ok(script.array().map_err(|e| Unusable(e.into()))?)
+    Ok(slurm::script(settings.clone(), global)?.array(folder).map_err(|e| Unusable(e.into()))?)
 }
 
 fn dry_run(

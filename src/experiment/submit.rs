@@ -18,6 +18,23 @@ impl Experiment {
         &mut self,
         options: &SubmitOptions,
     ) -> Result<(Option<Submitted>, Vec<Skipped>), ExperimentError> {
+        let (mut store, _planning) = self.registered()?;
+        let mut listeners = Listeners::new().with(Recorder::new(Store::open(store.folder())?)?);
+        let planner = self.planner.as_ref().expect("planned before its runs were registered");
+        let submitted = write_jobs(&mut store, &planner.runs, options, &mut listeners);
+        listeners.finish()?;
+        Ok(submitted?)
+    }
+
+    /// Plans and registers the runs, as far as they are known, and returns the store. What earlier submissions have finished is collected.
+    ///
+    /// # Errors
+    /// As [`Self::plan`]; and errors of the store and of files.
+    pub fn register(&mut self) -> Result<Store, ExperimentError> {
+        Ok(self.registered()?.0)
+    }
+
+    fn registered(&mut self) -> Result<(Store, Planning), ExperimentError> {
         let folder = self.options.runs.clone();
         let mut store = Store::open(&folder).map_err(ExperimentError::NoStore)?;
         let some_unknown = !collect(&mut store, &folder)?.unknown.is_empty();
@@ -25,8 +42,7 @@ impl Experiment {
             self.plan()?;
         }
         let planner = self.planner.as_mut().expect("planned above");
-        let _planning = Planning::begin(&folder, &planner.spec.spec().name)?;
-        let mut listeners = Listeners::new().with(Recorder::new(Store::open(&folder)?)?);
+        let planning = Planning::begin(&folder, &planner.spec.spec().name)?;
         planner.save_lock()?;
         planner.record_proposals(&mut store)?;
         register(&mut store, planner)?;
@@ -34,8 +50,6 @@ impl Experiment {
         if some_unknown {
             collect(&mut store, &folder)?;
         }
-        let submitted = write_jobs(&mut store, &planner.runs, options, &mut listeners);
-        listeners.finish()?;
-        Ok(submitted?)
+        Ok((store, planning))
     }
 }

@@ -31,8 +31,14 @@ pub(in crate::execute) struct Records<'a> {
     take_over: Option<TakeOver>,
 }
 
-/// Takes a run over from whoever else was to train it, with what it has measured. Returns the number of the submission that had begun it.
-pub(in crate::execute) type TakeOver = fn(&mut Store, &Path, &str) -> Result<Option<u64>, ExecuteError>;
+/// What a command does about runs that somebody else was to train.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::execute) struct TakeOver {
+    /// Takes a run over, with what it has measured. Returns the number of the submission that had begun it.
+    pub take: fn(&mut Store, &Path, &str) -> Result<Option<u64>, ExecuteError>,
+    /// Whether it is trained at the moment, although its lock may be free for an instant.
+    pub is_trained: fn(&Path, &str) -> bool,
+}
 
 /// What is left to do for a run.
 pub(in crate::execute) enum Todo {
@@ -100,7 +106,9 @@ impl<'a> Records<'a> {
 
     /// Takes the run's lock; `None` if another process holds it.
     pub fn lock(&self, run: usize) -> Result<Option<RunLock>, ExecuteError> {
-        Ok(RunLock::acquire(self.options.runs, &self.runs[run].key)?)
+        let (runs, key) = (self.options.runs, self.runs[run].key.as_str());
+        let lock = RunLock::acquire(runs, key)?;
+        Ok(lock.filter(|_| self.take_over.is_none_or(|take_over| !(take_over.is_trained)(runs, key))))
     }
 
     /// Takes a run whose lock the caller holds over from jobs of a cluster, unless this command would not train it. Returns whether its record
@@ -111,7 +119,9 @@ impl<'a> Records<'a> {
             return Ok(false);
         }
         let Some(take_over) = self.take_over else { return Ok(false) };
-        let Some(submission) = take_over(self.store, self.options.runs, &self.runs[run].key)? else { return Ok(false) };
+        let Some(submission) = (take_over.take)(self.store, self.options.runs, &self.runs[run].key)? else {
+            return Ok(false);
+        };
         let message = format!("a job of submission {submission} began it: this command trains it instead");
         self.tell(run, &Event::Note { message })?;
         Ok(true)
