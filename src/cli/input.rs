@@ -1,7 +1,5 @@
 //! Options of commands that read files with texts, and their messages on standard error.
 
-use std::fs;
-
 use clap::{
     Args,
     builder::{PossibleValuesParser, TypedValueParser},
@@ -112,12 +110,6 @@ fn encoding(text: &str) -> Result<TextEncoding, String> {
 
 fn delimiter(text: &str) -> Result<Delimiter, String> {
     Delimiter::try_from(text.to_string())
-}
-
-/// The size of a file, if it has one.
-pub fn size(origin: &Origin) -> Option<u64> {
-    let Origin::File(path) = origin else { return None };
-    fs::metadata(path).ok().map(|file| file.len())
 }
 
 /// The name of a file on the command line.

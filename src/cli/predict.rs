@@ -103,8 +103,8 @@ struct Input {
     rows: Texts,
     /// The fields of all JSON objects of a file, if all columns are kept.
     fields: Vec<String>,
-    /// The digest of a file whose rows were checked.
-    checked: Option<String>,
+    /// The digest of a file whose rows were checked, and how many there are.
+    checked: Option<(String, u64)>,
 }
 
 impl Predict {
@@ -153,7 +153,8 @@ impl Predict {
 
         // Results printed on the same terminal already show progress.
         let shown = (file.is_some() || !out.terminal) && !global.quiet;
-        let progress = RowProgress::stderr(shown, input::size(&origin));
+        let progress = RowProgress::stderr(shown, checked.as_ref().map(|(_, rows)| *rows));
+        let checked = checked.map(|(digest, _)| digest);
         let known = self.labels.as_ref().map(|_| members.training_rows(global)).unwrap_or_default();
         let measuring = self.labels.as_ref().map(|_| Measuring::new(&rows, model.labels(), &known));
         let mut stream = Stream { model, rows, fields, checked, progress, measuring, done: 0 };
@@ -224,19 +225,19 @@ impl Predict {
                 let checked = data::Wanted { keep: false, ..wanted.clone() };
                 rows = data::stream_rows(origin, &layout, checked).map_err(unusable)?;
             }
-            let progress = RowProgress::stderr(!global.quiet, input::size(origin));
+            let progress = RowProgress::stderr(!global.quiet, Some(RowProgress::PARTS));
             let (mut done, mut too_many) = (0, false);
-            let checked = rows.check(|row, bytes| {
+            let checked = rows.check(|row, share| {
                 if has_fields && !too_many {
                     fields.add(row);
                     too_many = form != Form::Jsonl && fields.names.len() > MOST_FIELDS;
                 }
                 done += 1;
                 if done % 4096 == 0 {
-                    progress.tell(done, bytes);
+                    progress.tell_share(done, share);
                 }
             });
-            digest = Some(checked.map_err(unusable)?);
+            digest = Some((checked.map_err(unusable)?, done));
             if too_many {
                 return Err(Unusable(too_many_fields(&input::name(origin))).into());
             }

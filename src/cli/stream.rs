@@ -58,7 +58,6 @@ impl Stream<'_> {
         let mut begin = Some((file, out));
         let mut results: Option<Results<'_>> = None;
         loop {
-            let before = self.rows.bytes_read();
             let mut chunk = self.read();
             let results = match &mut results {
                 Some(results) => results,
@@ -74,7 +73,7 @@ impl Stream<'_> {
             };
             self.refuse(&mut chunk);
             if !chunk.rows.is_empty() {
-                let answers = self.classify(&chunk.rows, before)?;
+                let answers = self.classify(&chunk.rows)?;
                 let mut answers = answers.iter();
                 let scored = chunk.rows.iter().map(|row| (row, if row.is_blank { None } else { answers.next() }));
                 let scored: Vec<(&Text, Option<&Answer>)> = scored.collect();
@@ -127,14 +126,14 @@ impl Stream<'_> {
         }
     }
 
-    /// What the model says of the rows with a text. `before` is the number of bytes that were read before them.
-    fn classify(&mut self, rows: &[Text], before: u64) -> Result<Vec<Answer>> {
+    /// What the models say of the rows with a text.
+    fn classify(&mut self, rows: &[Text]) -> Result<Vec<Answer>> {
         let texts = texts(rows);
-        let (total, read) = (texts.len().max(1) as u64, self.rows.bytes_read() - before);
-        let (progress, rows_before) = (&self.progress, self.done);
+        let (of, all, before) = (texts.len().max(1) as u64, rows.len() as u64, self.done);
+        let progress = &self.progress;
         let answers = self.model.answers(&texts, &mut |done| {
-            let done = done as u64;
-            progress.tell(rows_before + done, before + read * done / total);
+            let done = before + done as u64 * all / of;
+            progress.tell(done, done);
         })?;
         Ok(answers)
     }

@@ -54,6 +54,11 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
     (&["delete", "remove", "del"], "`taper rm RUN` removes runs"),
     (&["clean", "prune", "purge"], "`taper gc` shows and removes files that no run needs"),
     (&["serve", "infer", "inference", "classify"], "`taper predict RUN TEXT` classifies with a trained model"),
+    (
+        &["ensemble", "average", "vote", "blend"],
+        "`taper predict RUN RUN TEXT` averages the answers of several runs, `taper predict NAME#1 TEXT --ensemble` those of all seeds or folds of a \
+         trial; `taper eval` too",
+    ),
     (&["ui", "dashboard", "tensorboard", "plot", "view"], "`taper report NAME` writes a page with charts"),
     (&["push", "upload", "save", "convert"], "`taper export RUN DIR` copies a trained model to a Hugging Face folder"),
     (
@@ -93,7 +98,7 @@ const MISSING: &[(&str, &str)] = &[
     ),
     (
         "--file <FILE>",
-        "--file FILE names the labelled rows: a CSV, TSV, JSON Lines, JSON, Parquet or Excel file, or `-` for standard input",
+        "--file FILE names the rows, for `taper eval` with labels: a CSV, TSV, JSON Lines, JSON, Parquet or Excel file, or `-` for standard input",
     ),
     ("<DIR>", "DIR is the folder to write the model to; taper creates it"),
     ("<SHELL>", "SHELL is one of bash, elvish, fish, powershell and zsh"),

@@ -172,9 +172,9 @@ impl Texts {
         self.has_pairs
     }
 
-    /// Bytes of the file read so far, a little ahead of the last text.
-    pub fn bytes_read(&self) -> u64 {
-        self.file.input().bytes()
+    /// Share of the file read so far, from 0 to 1, a little ahead of the last text; 0 if its size is not known.
+    pub fn share(&self) -> f64 {
+        self.file.share()
     }
 
     /// SHA-256 of the file, in hex. Right once everything has been read.
@@ -267,18 +267,18 @@ impl Texts {
         problems.into_error(&self.path)
     }
 
-    /// Reads the whole file and calls `each` with every row that can be used, and the bytes read so far. Returns its SHA-256, in hex.
+    /// Reads the whole file and calls `each` with every row that can be used, and the share of the file read so far. Returns its SHA-256, in hex.
     ///
     /// # Errors
     /// As when a dataset is read: one error names all rows that cannot be used, up to a number. From where the file cannot be read no rows
     /// are known.
-    pub fn check(mut self, mut each: impl FnMut(&Text, u64)) -> Result<String, DataError> {
+    pub fn check(mut self, mut each: impl FnMut(&Text, f64)) -> Result<String, DataError> {
         let (mut problems, mut texts) = (Problems::default(), None);
         let fault = loop {
             match self.file.next(&mut self.cells) {
                 Ok(None) => break self.end().err(),
                 Ok(Some(line)) => match self.row(line) {
-                    Ok(row) => each(&row, self.bytes_read()),
+                    Ok(row) => each(&row, self.share()),
                     Err(problem) => {
                         self.targeted.iter().for_each(|of| of.targets.count_texts(&self.cells, &mut texts));
                         problems.push(problem);

@@ -10,6 +10,7 @@ use std::{
 };
 
 use serde_json::Value;
+use taper::data::{self, Layout, Origin, Wanted};
 
 use crate::{
     predict::SPEC,
@@ -296,7 +297,7 @@ fn names_and_fields_that_have_no_room_are_refused() {
     };
     for option in [&["--keep-columns"][..], &["--labels", "label"]] {
         let output = sandbox.taper(&[&["predict", "small"], option, &["好"]].concat());
-        refused(&output, "cannot be used with '[TEXTS]...'");
+        refused(&output, "required arguments were not provided:\n  --file <FILE>");
     }
     sandbox.write("both.csv", "review,label,predicted_label\n好,1,0\n");
     refused(
@@ -513,4 +514,24 @@ fn a_prediction_that_is_stopped_leaves_no_file() {
     sandbox.ok(&["predict", "small", "--file", "r.csv", "--out", "o.csv"]);
     assert_eq!(fs::read(sandbox.path(".taper-predict-1-1")).unwrap(), b"left");
     assert!(sandbox.ok(&["gc"]).starts_with("nothing to remove"));
+}
+
+/// How far the check of a file is, by which its bar moves: a Parquet file's rows count, whose bytes are read by another thread.
+#[test]
+fn the_share_of_a_file_that_was_read_follows_its_rows() {
+    let sandbox = trained();
+    let rows: String = (0..3000).map(|i| format!("好 {i}\n")).collect();
+    sandbox.write("many.csv", format!("review\n{rows}"));
+    sandbox.ok(&["predict", "small", "--file", "many.csv", "--keep-columns", "--out", "many.parquet"]);
+    let origin = Origin::of(&sandbox.path("many.parquet"));
+    let wanted = Wanted { text: "review".into(), target: None, keep: false };
+    let texts = data::stream_rows(&origin, &Layout::default(), wanted).expect("rows");
+    let mut shares = Vec::new();
+    texts.check(|_, share| shares.push(share)).expect("checked");
+    assert!(
+        shares.iter().enumerate().all(|(i, share)| (share * 3000.0 - (i + 1) as f64).abs() < 1e-6),
+        "{:?}",
+        &shares[..3]
+    );
+    assert_eq!(shares.len(), 3000);
 }
