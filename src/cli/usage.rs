@@ -54,7 +54,10 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
     (&["delete", "remove", "del"], "`taper rm RUN` removes runs"),
     (&["clean", "prune", "purge"], "`taper gc` shows and removes files that no run needs"),
     (&["serve", "infer", "inference", "classify"], "`taper predict RUN TEXT` classifies with a trained model"),
-    (&["ui", "dashboard", "tensorboard", "plot", "view"], "`taper report NAME` writes a page with charts"),
+    (
+        &["ui", "dashboard", "tensorboard", "mlflow", "plot", "view"],
+        "`taper report NAME` writes a page with charts, `taper export NAME DIR --format tensorboard` (or mlflow) what other programs show",
+    ),
     (&["push", "upload", "save", "convert"], "`taper export RUN DIR` copies a trained model to a Hugging Face folder"),
     (
         &["stop", "kill", "abort", "scancel"],
