@@ -26,5 +26,6 @@ pub mod spec;
 pub mod stats;
 pub mod store;
 pub mod task;
+pub mod tracker;
 pub mod train;
 pub mod warning;

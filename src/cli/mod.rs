@@ -19,6 +19,7 @@ mod downloads;
 mod eval;
 mod evaluation;
 mod export;
+mod export_experiment;
 mod failure;
 mod fetch;
 mod gc;

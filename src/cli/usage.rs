@@ -59,7 +59,10 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
         "`taper predict RUN RUN TEXT` averages the answers of several runs, `taper predict NAME#1 TEXT --ensemble` those of all seeds or folds of a \
          trial; `taper eval` too",
     ),
-    (&["ui", "dashboard", "tensorboard", "plot", "view"], "`taper report NAME` writes a page with charts"),
+    (
+        &["ui", "dashboard", "tensorboard", "mlflow", "plot", "view"],
+        "`taper report NAME` writes a page with charts, `taper export NAME DIR --format tensorboard` (or mlflow) what other programs show",
+    ),
     (&["push", "upload", "save", "convert"], "`taper export RUN DIR` copies a trained model to a Hugging Face folder"),
     (
         &["stop", "kill", "abort", "scancel"],

@@ -1,17 +1,24 @@
-//! Exports trained models in the formats of other programs.
+//! Exports trained models, and the measurements of experiments, in the formats of other programs.
 //!
 //! An [`Exporter`] writes one format into an empty folder; [`export`] makes this atomic, and only exports models that have not changed since
-//! their run. To add a format, add its file and name it in [`FORMATS`].
+//! their run. To add a format, add its file and name it in [`FORMATS`]. An [`ExperimentFormat`] does the same for the
+//! runs of an experiment; all of them are in [`EXPERIMENT_FORMATS`].
 
+mod experiment;
 mod files;
 mod hugging_face;
+mod mlflow;
 mod numbers;
 mod onnx;
+mod tables;
+mod tensor_board;
 mod whole;
 
+pub use experiment::{EXPERIMENT_FORMATS, ExperimentFormat, export_experiment};
 pub use hugging_face::HuggingFace;
 pub use numbers::Numbers;
 pub use onnx::{LONGEST, Onnx, write_onnx};
+pub use tables::write_column;
 pub use whole::{CARD, Refused, export};
 
 use std::{ffi::OsString, path::Path};

@@ -54,10 +54,7 @@ pub fn export(
     card: &str,
     dir: &Path,
 ) -> Result<Vec<PathBuf>, Refused> {
-    let occupied = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
-    if occupied || dir.is_file() {
-        return Err(Refused::Occupied(dir.to_path_buf()));
-    }
+    free(dir)?;
     let write = |new: &Path| {
         let mut names = model.reading(|| format.write(model, numbers, new))?;
         if !names.iter().any(|name| name == CARD) {
@@ -71,8 +68,17 @@ pub fn export(
     Ok(files)
 }
 
+/// Refuses a folder that is not empty.
+pub(super) fn free(dir: &Path) -> Result<(), Refused> {
+    let occupied = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
+    if occupied || dir.is_file() { Err(Refused::Occupied(dir.to_path_buf())) } else { Ok(()) }
+}
+
 /// Calls `write` to fill a new folder. Returns the paths of the names that it returns.
-fn fill(dir: &Path, write: impl FnOnce(&Path) -> Result<Vec<OsString>, ExecuteError>) -> Result<Vec<PathBuf>, Refused> {
+pub(super) fn fill(
+    dir: &Path,
+    write: impl FnOnce(&Path) -> Result<Vec<OsString>, ExecuteError>,
+) -> Result<Vec<PathBuf>, Refused> {
     let refused = |path: &Path, error| Refused::Folder { path: path.to_path_buf(), error };
     // An empty folder, possibly reached by a link, is replaced by the new one.
     let to = dir.canonicalize().or_else(|_| path::absolute(dir)).map_err(|e| refused(dir, e))?;

@@ -42,5 +42,6 @@ mod support;
 #[cfg(target_os = "linux")]
 mod sweep;
 mod target_messages;
+mod trackers;
 mod training;
 mod upkeep;
