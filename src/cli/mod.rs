@@ -24,6 +24,7 @@ mod failure;
 mod fetch;
 mod gc;
 mod input;
+mod label_words;
 mod lang;
 mod leaderboard;
 mod list;

@@ -2,12 +2,9 @@
 //!
 //! Python is looked for in `TAPER_TEST_PYTHON`, else as `python3`; where it lacks a program the tests say so.
 
-use std::{env, fs, path::Path, process::Command};
+use std::{fs, path::Path, process::Command};
 
-use crate::{
-    hub::home::skipped,
-    support::{Sandbox, text, tiny_spec},
-};
+use crate::support::{Sandbox, python_with, skipped, text, tiny_spec};
 
 mod hostile;
 
@@ -40,10 +37,10 @@ const READERS: [(&str, &str); 5] =
 
 /// Lets a program compare a folder with the views of the database.
 fn read(program: &str, database: &Path, experiment: &str, folder: &Path) {
-    let python = env::var("TAPER_TEST_PYTHON").unwrap_or("python3".into());
+    let Some(python) = python_with(program) else { return };
     let mut command = Command::new(&python);
     command.args(["-c", include_str!("trackers/check.py"), program]).arg(database).arg(experiment).arg(folder);
-    let Ok(output) = command.output() else { return skipped(&format!("no {python}")) };
+    let output = command.output().expect("Python starts");
     let (said, error) = (text(&output.stdout), text(&output.stderr));
     assert!(output.status.success(), "{program}: {said}\n{error}");
     match said.lines().find_map(|line| line.strip_prefix("missing: ")) {
