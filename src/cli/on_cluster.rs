@@ -104,7 +104,7 @@ impl OnCluster {
     }
 
     /// How many of these runs have jobs in which states, or why that is not known.
-    pub fn note<'a>(&self, runs: impl Iterator<Item = &'a RunRecord>) -> Option<String> {
+    fn note<'a>(&self, runs: impl Iterator<Item = &'a RunRecord>) -> Option<String> {
         let mut counts: Vec<(&str, u64)> = Vec::new();
         for job in runs.filter_map(|run| self.job(run)) {
             match counts.iter_mut().find(|(state, _)| *state == job.state) {
@@ -117,8 +117,18 @@ impl OnCluster {
         if all.is_empty() { None } else { Some(format!("on the cluster: {}", all.join(", "))) }
     }
 
+    /// What is said of an experiment with these runs: the job that submits them, and their own jobs.
+    pub fn notes<'a>(&self, experiment: &str, runs: impl Iterator<Item = &'a RunRecord>) -> Vec<String> {
+        self.controller(experiment).into_iter().chain(self.note(runs)).collect()
+    }
+
+    /// Whether a job waits or runs for an experiment with these runs.
+    pub fn is_busy<'a>(&self, experiment: &str, runs: impl Iterator<Item = &'a RunRecord>) -> bool {
+        self.controller(experiment).is_some() || self.first_underway(runs).is_some()
+    }
+
     /// The job that submits the runs of an experiment.
-    pub fn controller(&self, experiment: &str) -> Option<String> {
+    fn controller(&self, experiment: &str) -> Option<String> {
         let (_, said) = self.controllers.iter().find(|(of, _)| of == experiment)?;
         Some(format!("submitted by a job of its own: {said}"))
     }

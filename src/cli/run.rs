@@ -95,6 +95,7 @@ impl Run {
                 (Vec::new(), Some(jobs))
             }
         };
+        let before = slurm::submitted_before(existing.as_ref(), &planner.runs)?;
         let store = Store::open(&global.runs).map_err(|e| Unusable(e.into()))?;
         let namesake = common::namesake_warning(&store, &planner.spec.spec().name, &self.spec.spec)?;
         let progress = Progress::stderr(global.quiet || out.json);
@@ -183,6 +184,7 @@ impl Run {
         };
         let outcome = experiment.run(listeners, options)?;
         common::work_is_done();
+        slurm::cancel_idle(&store, before, &say)?;
         match reader.failure() {
             None => {
                 // After a stop, what this command did is of interest: runs that were completed before are only counted.

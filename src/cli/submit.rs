@@ -7,11 +7,10 @@ use clap::Args;
 use serde_json::json;
 use taper::{
     cluster::{ClusterError, ElementId, Slurm, SlurmSettings},
-    event::FailureKind,
-    execute::{DeviceChoice, SubmissionFolder, SubmitOptions, Submitted},
+    execute::{self, DeviceChoice, SubmissionFolder, SubmitOptions, Submitted},
     experiment::{Job, Planner, Skipped, jobs},
     format::{self, command::shell_word},
-    store::{RunLock, RunState, Store, is_locked, unix_time},
+    store::{RunLock, Store, is_locked, unix_time},
 };
 
 use super::{
@@ -74,7 +73,7 @@ impl Submit {
         // What the machine here can do is not what a node can.
         let devices = if global.device == DeviceChoice::Auto { Vec::new() } else { vec![global.device] };
         let mut experiment = spec.open(global, devices, "stopped: nothing was submitted")?;
-        let existing = match Store::is_there(&global.runs) {
+        let mut existing = match Store::is_there(&global.runs) {
             true => Some(common::open_existing(global)?),
             false => None,
         };
@@ -98,7 +97,7 @@ impl Submit {
             return controller.dry_run(global, out);
         }
         if self.dry_run {
-            let todo = self.todo(planner, existing.as_ref(), &slurm, global)?;
+            let todo = self.todo(planner, existing.as_mut(), &slurm, global)?;
             return dry_run(planner, &todo, &settings, global, out);
         }
         let slurm = slurm.map_err(|e| Unusable(e.into()))?;
@@ -182,15 +181,15 @@ impl Submit {
         })
     }
 
-    /// The keys of the runs that would be submitted, as far as that is known without looking into their folders.
+    /// The keys of the runs that would be submitted.
     fn todo(
         &self,
         planner: &Planner,
-        store: Option<&Store>,
+        mut store: Option<&mut Store>,
         slurm: &Result<Slurm, ClusterError>,
         global: &Global,
     ) -> Result<HashSet<String>> {
-        let waiting = match store.map(|store| underway(slurm, store)).transpose() {
+        let waiting = match store.as_deref().map(|store| underway(slurm, store)).transpose() {
             Ok(waiting) => waiting.unwrap_or_default(),
             Err(e) => {
                 let why = sentence(&e);
@@ -200,11 +199,10 @@ impl Submit {
         };
         let mut todo = HashSet::new();
         for run in &planner.runs {
-            let record = store.map(|store| store.known(&run.key)).transpose()?.flatten();
-            let is_done = record.is_some_and(|run| {
-                run.state == RunState::Completed || (run.failure == Some(FailureKind::Diverged) && !self.retry)
-            });
-            if !is_done && !waiting.contains(&run.key) && !is_locked(&global.runs, &run.key) {
+            let is_left = store
+                .as_deref_mut()
+                .map_or(Ok(true), |store| execute::is_left(store, run, &global.runs, self.retry))?;
+            if is_left && !waiting.contains(&run.key) && !is_locked(&global.runs, &run.key) {
                 todo.insert(run.key.clone());
             }
         }

@@ -62,7 +62,7 @@ pub use rates::GroupRates;
 pub use remove::{Planning, remove_runs, run_bytes};
 pub use run::{Workers, run_all};
 pub use runs_per_device::RunsPerDevice;
-pub use schedule::{Outcome, SchedulerOptions, Skipped, Tally};
+pub use schedule::{Outcome, SchedulerOptions, Skipped, Tally, is_left};
 pub use scores::trial_scores;
 pub use slurm::{JobScript, SlurmJobs};
 pub use training_rows::training_rows;

@@ -200,17 +200,7 @@ impl<'a> Records<'a> {
         let (position, run) = (run, &self.runs[run]);
         let (runs, retry) = (self.options.runs, self.options.retry);
         let folder = RunFolder::new(runs, &run.key);
-        let problem = match record.state {
-            RunState::Completed => match stored_progress::missing_measurements(self.store, record)? {
-                None => {
-                    // A model that is read is checked by digest.
-                    let is_read = probes::are_new(self.store, run, runs)?;
-                    kept::problem(self.store, runs, record, run.config.checkpoint.keep, is_read)?
-                }
-                missing => missing,
-            },
-            _ => None,
-        };
+        let problem = problem(self.store, run, runs, record)?;
         match record.state {
             RunState::Completed if problem.is_none() => {
                 // It is left if a process ended right after the run's last event.
@@ -270,6 +260,34 @@ impl<'a> Records<'a> {
             }
         }))
     }
+}
+
+/// Why a completed run has to be trained again, if it has.
+fn problem(store: &mut Store, run: &Prepared, runs: &Path, record: &RunRecord) -> Result<Option<String>, ExecuteError> {
+    if record.state != RunState::Completed {
+        return Ok(None);
+    }
+    match stored_progress::missing_measurements(store, record)? {
+        None => {
+            // A model that is read is checked by digest.
+            let is_read = probes::are_new(store, run, runs)?;
+            Ok(kept::problem(store, runs, record, run.config.checkpoint.keep, is_read)?)
+        }
+        missing => Ok(missing),
+    }
+}
+
+/// Whether something is left to do for a run: what [`Records::todo`] finds in a sweep that prunes nothing, without changing anything of it.
+///
+/// # Errors
+/// The store or the run's folder cannot be read.
+pub fn is_left(store: &mut Store, run: &Prepared, runs: &Path, retry: bool) -> Result<bool, ExecuteError> {
+    let Some(record) = store.known(&run.key)? else { return Ok(true) };
+    Ok(match record.state {
+        RunState::Completed => problem(store, run, runs, &record)?.is_some() || probes::are_new(store, run, runs)?,
+        RunState::Failed => retry || record.failure != Some(FailureKind::Diverged),
+        _ => true,
+    })
 }
 
 /// How a run computes its batches.
