@@ -68,7 +68,7 @@ enum Quantize {
 }
 
 /// The values of `--format`.
-fn formats() -> PossibleValuesParser {
+pub fn formats() -> PossibleValuesParser {
     FORMATS.iter().map(|format| PossibleValue::new(format.name()).help(format.about())).collect::<Vec<_>>().into()
 }
 

@@ -31,6 +31,7 @@ mod predict;
 mod predict_faults;
 mod predict_files;
 mod problem_types;
+mod push;
 mod report;
 mod shipped;
 mod spec;
