@@ -1,4 +1,4 @@
-//! Finds and downloads models and data.
+//! Finds and downloads models and data, and uploads models.
 //!
 //! A [`Library`] turns a [`Source`] into local files: those of a folder (`local`), of a repository (`repository`; the Hugging Face `hub`
 //! or `modelscope`) or of the `web`, from a cache or by download. `files` decides which files a model consists of; the [`Lock`] beside a
@@ -28,6 +28,7 @@ mod named_splits;
 mod origin;
 mod probe;
 mod progress;
+mod push;
 mod repository;
 mod server;
 mod settings;
@@ -45,6 +46,7 @@ pub use library::{Library, Located};
 pub use lock::{Lock, Pin, Use, differences};
 pub use probe::{Answering, probe};
 pub use progress::{Listener, Progress};
+pub use push::{Change, Push, PushError, Pushed, PushedFile, Remote, look, push};
 pub use repository::Suits;
 pub use server::{Kind, Server};
 pub use settings::{Patience, Settings};

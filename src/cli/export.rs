@@ -39,7 +39,7 @@ pub struct Export {
     /// Folder to create.
     dir: PathBuf,
     /// Format of the model, or of the measurements of an experiment.
-    #[arg(long, value_name = "FORMAT", default_value = FORMATS[0].name(), value_parser = formats())]
+    #[arg(long, value_name = "FORMAT", default_value = FORMATS[0].name(), value_parser = formats_of_all())]
     format: String,
     /// Numbers of an ONNX model: fp16 halves its size; for devices that compute with float16.
     #[arg(long, value_name = "DTYPE", value_enum, default_value_t)]
@@ -69,8 +69,13 @@ enum Quantize {
     Int8,
 }
 
-/// The values of `--format`.
-fn formats() -> PossibleValuesParser {
+/// The values of `--format` of a model.
+pub fn formats() -> PossibleValuesParser {
+    FORMATS.iter().map(|format| PossibleValue::new(format.name()).help(format.about())).collect::<Vec<_>>().into()
+}
+
+/// The same, and those of an experiment.
+fn formats_of_all() -> PossibleValuesParser {
     let models = FORMATS.iter().map(|format| (format.name(), format.about()));
     let all = models.chain(EXPERIMENT_FORMATS.iter().map(|format| (format.name(), format.about())));
     all.map(|(name, about)| PossibleValue::new(name).help(about)).collect::<Vec<_>>().into()

@@ -43,6 +43,7 @@ mod plan;
 mod plan_data;
 mod plan_runs;
 mod predict;
+mod push;
 mod reader;
 mod reading;
 mod report;
@@ -136,6 +137,8 @@ enum Command {
     Eval(eval::Eval),
     /// Export a trained model to a folder that transformers or onnxruntime can load.
     Export(export::Export),
+    /// Upload a trained model with its model card to the Hugging Face hub.
+    Push(push::Push),
     /// Train the runs of a spec on a cluster with Slurm: submit a job for each run that is not completed yet, and return.
     Submit(submit::Submit),
     /// Show what the job of a run printed on a cluster.

@@ -35,6 +35,7 @@ mod predict;
 mod predict_faults;
 mod predict_files;
 mod problem_types;
+mod push;
 mod report;
 mod shipped;
 mod spec;

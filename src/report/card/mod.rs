@@ -20,4 +20,4 @@ mod yaml;
 
 pub use input::{CardInput, Stored, Weights};
 pub use origin::Origin;
-pub use write::card;
+pub use write::{card, is_as_written};

@@ -1,5 +1,7 @@
 //! The card, section by section.
 
+use sha2::{Digest, Sha256};
+
 use super::{
     data,
     header::header,
@@ -10,6 +12,9 @@ use super::{
 };
 use crate::report::language::{Language, counted, tr};
 use crate::{plan::Source, report::format, task::Task};
+
+/// What the last line begins with.
+const MARK: &str = "<!-- taper:";
 
 /// The most labels that are listed.
 const MOST: usize = 100;
@@ -33,7 +38,21 @@ pub fn card(input: &CardInput<'_>, language: Language) -> String {
         page.linked(&license(input));
         page.finished()
     });
-    format!("{}\n{page}", header(input))
+    let card = format!("{}\n{page}\n", header(input));
+    let mark = mark(&card);
+    card + &mark
+}
+
+/// The last line of a card, which tells whether the lines above are those that taper wrote.
+fn mark(above: &str) -> String {
+    let digest: String = Sha256::digest(above).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("{MARK}{digest} -->\n")
+}
+
+/// Whether a card is one that taper wrote and nobody has edited since.
+pub fn is_as_written(card: &str) -> bool {
+    let card = card.replace("\r\n", "\n");
+    card.rfind(MARK).is_some_and(|at| card[at..] == mark(&card[..at]))
 }
 
 /// What the model is.

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, iter::zip};
 use serde_json::Value;
 use taper::{
     metrics::Metric,
-    report::{CardInput, Language, Leaderboard, Missing, Origin, ReportInput, Stored, Weights, card},
+    report::{CardInput, Language, Leaderboard, Missing, Origin, ReportInput, Stored, Weights, card, is_as_written},
     store::{EvalRecord, RunRecord},
 };
 
@@ -24,7 +24,18 @@ pub fn card_of(input: &ReportInput, at: usize, stored: Stored, language: Languag
 /// The header as another reader of YAML has it, and the page below it.
 fn parts(card: &str) -> (Value, &str) {
     let (header, page) = card.strip_prefix("---\n").and_then(|rest| rest.split_once("\n---\n")).expect("a header");
+    let (page, mark) = page.rsplit_once("\n<!-- taper:").expect("a mark");
+    assert!(is_as_written(card) && mark.len() == 21, "{mark}");
     (serde_saphyr::from_str(header).expect("YAML"), page)
+}
+
+#[test]
+fn a_card_that_was_edited_is_told_from_one_that_was_not() {
+    let card = card_of(&single(), 0, Stored::Transformers, Language::English);
+    assert!(is_as_written(&card) && is_as_written(&card.replace('\n', "\r\n")));
+    for edited in [card.replacen("## Use", "## Usage", 1), card.clone() + "more\n", "# mine\n".into(), String::new()] {
+        assert!(!is_as_written(&edited), "{edited}");
+    }
 }
 
 fn all() -> Vec<(&'static str, ReportInput)> {
@@ -193,6 +204,8 @@ fn no_english_is_left_in_a_chinese_card() {
                     "sigmoid",
                     "float32",
                     "int8",
+                    "transformers",
+                    "onnxruntime",
                 ];
                 chinese::assert_prose_is_chinese(name, parts(&card).1, &input, &words);
             }
