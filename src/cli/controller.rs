@@ -102,7 +102,14 @@ impl Controller<'_> {
         store.add_submission(&record, &[])?;
         let id = match cluster.submit(&script, None, self.name) {
             Ok(id) => id,
-            Err(e) => return Err(refused(e, &mut store, &folder, number)),
+            Err(e) => {
+                let is_refused = !e.may_be_done();
+                let error = refused(e, &mut store, &folder, number);
+                if is_refused {
+                    experiment.take_back()?;
+                }
+                return Err(error);
+            }
         };
         folder.set_controller(id, unix_time())?;
         let log = folder.logs().join(format!("{id}.out"));

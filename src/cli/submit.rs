@@ -133,7 +133,11 @@ impl Submit {
             let mut store = Store::open(&global.runs).map_err(|e| Unusable(e.into()))?;
             let submission = Submission { slurm: &slurm, settings: &settings, submitted, name: &name, global };
             stop_after_answer()?;
-            halt = submission.submit(&mut store, &mut accepted)?;
+            let may_be_there;
+            (halt, may_be_there) = submission.submit(&mut store, &mut accepted)?;
+            if accepted.is_empty() && !may_be_there {
+                experiment.take_back()?;
+            }
         }
         let jobs_of = |array: &(u64, Range<u64>)| array.1.end - array.1.start;
         let jobs: u64 = accepted.iter().map(jobs_of).sum();
@@ -309,9 +313,9 @@ struct Submission<'a> {
 }
 
 impl Submission<'_> {
-    /// Submits the elements in arrays as large as the cluster allows; adds each that it accepted, with its id. Returns why it ended before the last: nothing of
-    /// the submission remains then if Slurm has none of its jobs.
-    fn submit(&self, store: &mut Store, accepted: &mut Vec<(u64, Range<u64>)>) -> Result<Option<Halt>> {
+    /// Submits the elements in arrays as large as the cluster allows; adds each that it accepted, with its id. Returns why it ended before the last, and
+    /// whether Slurm may have jobs without our knowledge: nothing of the submission remains if it has none.
+    fn submit(&self, store: &mut Store, accepted: &mut Vec<(u64, Range<u64>)>) -> Result<(Option<Halt>, bool)> {
         let folder = &self.submitted.folder;
         let path = folder.path().join("script.sh");
         fs::write(&path, script(self.settings, folder, self.global)?)?;
@@ -360,7 +364,7 @@ impl Submission<'_> {
             store.remove_submission(self.submitted.number)?;
             folder.remove_unless_used()?;
         }
-        Ok(halt)
+        Ok((halt, may_be_there))
     }
 }
 

@@ -34,6 +34,16 @@ impl Experiment {
         Ok(self.registered()?.0)
     }
 
+    /// Takes back the plan that was stored last, after the cluster accepted nothing of it: the experiment consists of the same runs as before.
+    ///
+    /// # Errors
+    /// Errors of the store.
+    pub fn take_back(&mut self) -> Result<(), ExperimentError> {
+        let Some((stored, before)) = self.stored.take() else { return Ok(()) };
+        let mut store = Store::open(&self.options.runs).map_err(ExperimentError::NoStore)?;
+        Ok(store.take_back(&stored, &before)?)
+    }
+
     fn registered(&mut self) -> Result<(Store, Planning), ExperimentError> {
         let folder = self.options.runs.clone();
         let mut store = Store::open(&folder).map_err(ExperimentError::NoStore)?;
@@ -45,7 +55,9 @@ impl Experiment {
         let planning = Planning::begin(&folder, &planner.spec.spec().name)?;
         planner.save_lock()?;
         planner.record_proposals(&mut store)?;
-        register(&mut store, planner)?;
+        let keys = planner.runs.iter().map(|run| run.key.clone());
+        let before = store.before(&planner.spec.spec().name, keys)?;
+        self.stored = Some((register(&mut store, planner)?, before));
         // Of runs that the database did not know before.
         if some_unknown {
             collect(&mut store, &folder)?;

@@ -33,6 +33,7 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 mod views;
+mod withdraw;
 mod write;
 
 use std::{
@@ -48,6 +49,7 @@ pub use records::*;
 pub use shared::OnlyCommand;
 pub use submissions::{ElementRecord, Merged, Reported, ReportedRun, SubmissionRecord};
 pub use views::{Cell, Column, Kind, View};
+pub use withdraw::Before;
 pub use write::NewRun;
 
 /// The database of one runs folder.

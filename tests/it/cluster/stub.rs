@@ -170,6 +170,29 @@ fn jobs_without_an_answer_keep_their_folder() {
     assert!(stub.says(&["submit", "away.toml"]).0 != 0 && !stub.folder().exists());
 }
 
+/// What Slurm refuses changes nothing of the experiment: its results stay in its leaderboard, and no run waits for ever.
+#[test]
+fn a_refused_submission_keeps_the_plan_before_it() {
+    let stub = Stub::new(1001);
+    stub.sandbox.ok(&["run", "away.toml", "--quiet", "--set", "train.max_steps=2"]);
+    let board = || stub.says(&["list", "away", "--leaderboard", "--json"]);
+    let (before, keys) = (board(), stub.sandbox.keys());
+    assert!(before.0 == 0 && keys.len() == 2, "{before:?}");
+    let refusal = "echo 'sbatch: error: invalid partition specified: x' >&2; exit 1";
+    // The first is an array, the second a job that would submit the runs.
+    for set in ["train.max_steps=3", "sweep.max_runs=1"] {
+        stub.sandbox.write("before", refusal);
+        let (code, said) = stub.says(&["submit", "away.toml", "--set", set]);
+        assert!(code == 2 && said.contains("invalid partition"), "{set}: {code}: {said}");
+        assert_eq!((board(), stub.sandbox.keys()), (before.clone(), keys.clone()), "{set}");
+    }
+    // What may have been accepted is known.
+    let late = "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation";
+    stub.sandbox.write("before", format!("echo '{late}' >&2; exit 1"));
+    assert_ne!(stub.says(&["submit", "away.toml", "--set", "train.max_steps=3"]).0, 0);
+    assert_eq!(stub.sandbox.keys().len(), 4);
+}
+
 #[test]
 fn a_failed_cancel_leaves_no_order_to_stop() {
     let stub = Stub::new(1001);
