@@ -45,6 +45,7 @@ mod reports;
 mod results;
 mod rm;
 mod run;
+mod serve;
 mod show;
 mod states;
 mod stop;
@@ -130,6 +131,8 @@ enum Command {
     Eval(eval::Eval),
     /// Export a trained model to a folder that transformers or onnxruntime can load.
     Export(export::Export),
+    /// Serve trained models over HTTP: text-embeddings-inference's /predict, probabilities of all labels, a page to try them.
+    Serve(serve::Serve),
     /// Train the runs of a spec on a cluster with Slurm: submit a job for each run that is not completed yet, and return.
     Submit(submit::Submit),
     /// Show what the job of a run printed on a cluster.

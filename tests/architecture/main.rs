@@ -17,7 +17,7 @@ use code::{Code, starts_with};
 use functions::functions;
 
 /// Top module → top modules that it is allowed to import, besides its own and [`FOR_ALL`].
-const ALLOWED_IMPORTS: [(&str, &[&str]); 26] = [
+const ALLOWED_IMPORTS: [(&str, &[&str]); 27] = [
     ("format", &[]),
     ("random", &[]),
     ("regular", &[]),
@@ -49,6 +49,8 @@ const ALLOWED_IMPORTS: [(&str, &[&str]); 26] = [
         ],
     ),
     ("export", &["execute", "kernels", "model"]),
+    // Trained models over HTTP.
+    ("serve", &["plan", "task", "assets", "data", "execute"]),
     // A spec from its file to its results.
     (
         "experiment",

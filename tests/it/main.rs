@@ -31,6 +31,7 @@ mod predict_faults;
 mod predict_files;
 mod problem_types;
 mod report;
+mod serve;
 mod shipped;
 mod spec;
 mod store_kill;

@@ -5,7 +5,7 @@
 mod all;
 mod answers;
 mod audit;
-mod browser;
+pub mod browser;
 mod change;
 mod chinese;
 mod choosing;
