@@ -20,6 +20,7 @@ pub mod plan;
 pub mod random;
 pub mod regular;
 pub mod report;
+pub mod serve;
 pub mod sniff;
 pub mod source;
 pub mod spec;

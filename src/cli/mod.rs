@@ -51,6 +51,7 @@ mod reports;
 mod results;
 mod rm;
 mod run;
+mod serve;
 mod show;
 mod slurm;
 mod states;
@@ -139,6 +140,8 @@ enum Command {
     Export(export::Export),
     /// Upload a trained model with its model card to the Hugging Face hub.
     Push(push::Push),
+    /// Serve trained models over HTTP: text-embeddings-inference's /predict, probabilities of all labels, a page to try them.
+    Serve(serve::Serve),
     /// Train the runs of a spec on a cluster with Slurm: submit a job for each run that is not completed yet, and return.
     Submit(submit::Submit),
     /// Show what the job of a run printed on a cluster.

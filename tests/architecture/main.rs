@@ -50,6 +50,8 @@ const ALLOWED_IMPORTS: [(&str, &[&str]); 27] = [
         ],
     ),
     ("export", &["execute", "kernels", "model", "event", "metrics", "plan", "store", "tracker"]),
+    // Trained models over HTTP.
+    ("serve", &["plan", "task", "assets", "data", "execute"]),
     // A spec from its file to its results.
     (
         "experiment",

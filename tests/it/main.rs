@@ -37,6 +37,7 @@ mod predict_files;
 mod problem_types;
 mod push;
 mod report;
+mod serve;
 mod shipped;
 mod spec;
 mod store_kill;

@@ -5,7 +5,7 @@
 mod all;
 mod answers;
 mod audit;
-mod browser;
+pub mod browser;
 mod card;
 mod change;
 mod chinese;

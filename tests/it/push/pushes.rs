@@ -11,10 +11,9 @@ use super::{
     server::{Server, TOKEN},
 };
 use crate::{
-    card::python,
     hub::server::sha256,
     predict::trained,
-    support::{Sandbox, words},
+    support::{Sandbox, python_with, words},
 };
 
 /// `taper` with this hub, and a token.
@@ -173,7 +172,7 @@ fn a_card_that_was_edited_on_the_hub_stays() {
 #[test]
 fn huggingface_hub_reads_it_back() {
     let (sandbox, server) = (trained(), Server::start());
-    let Some(program) = python("huggingface_hub") else { return };
+    let Some(program) = python_with("huggingface_hub") else { return };
     pushed(&sandbox, &server, &["me/small", "--private"]);
     let code = "import sys, huggingface_hub as h\n\
                 info = h.model_info('me/small')\nassert info.private and info.sha\n\

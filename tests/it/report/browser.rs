@@ -46,7 +46,8 @@ fn sweep(runs: u64) -> ReportInput {
     experiment((0..runs).map(run).collect())
 }
 
-fn found(programs: &[&str]) -> Option<PathBuf> {
+/// The first of these programs that is in the PATH.
+pub fn found(programs: &[&str]) -> Option<PathBuf> {
     let folders: Vec<PathBuf> = env::split_paths(&env::var_os("PATH")?).collect();
     programs.iter().find_map(|name| folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file()))
 }
