@@ -50,6 +50,10 @@ bench-kernels *ARGS:
 bench-reading *ARGS:
     cargo bench --bench reading -- {{ ARGS }}
 
+# Rows a second of predict beside onnxruntime, with a Python that has it: just bench-throughput --run RUN --texts waimai_10k.csv
+bench-throughput *ARGS:
+    python3 benches/throughput.py --taper target/release/taper {{ ARGS }}
+
 # Listing 10,000 stored runs, and what recording takes from training
 bench-store *ARGS:
     cargo bench --bench store -- {{ ARGS }}
