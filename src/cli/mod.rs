@@ -29,6 +29,7 @@ mod listed;
 mod logs;
 mod measuring;
 mod method;
+mod mirror;
 mod named;
 mod nearest;
 mod on_cluster;

@@ -10,6 +10,7 @@ use crate::{
 };
 
 mod hostile;
+mod live;
 
 const SPEC: &str = tiny_spec!(
     "small",
