@@ -33,6 +33,7 @@ mod logs;
 mod measuring;
 mod members;
 mod method;
+mod mirror;
 mod named;
 mod nearest;
 mod on_cluster;

@@ -9,7 +9,7 @@ use taper::{
     execute::{DeviceChoice, Prepared, RunsPerDevice, Slot, SubmissionFolder, Tally, threads},
     experiment::{Outcome, Planner, RunOptions, Skipped},
     format::{self, names},
-    observe::{JsonLines, Listeners, Progress},
+    observe::{JsonLines, Listeners, Mirror, Progress},
     store::{Store, unix_time},
 };
 
@@ -19,6 +19,7 @@ use super::{
     common,
     common::SpecArgs,
     costs::Costs,
+    mirror::MirrorTo,
     outcome::print_outcome,
     output::{self, Output},
     plan_data,
@@ -58,6 +59,9 @@ pub struct Run {
     /// Train diverged and pruned runs again.
     #[arg(long)]
     retry: bool,
+    /// Also write the curves as event files for TensorBoard while runs train, into a folder for each run; can be repeated. A mirror that cannot be written is a warning.
+    #[arg(long, value_name = "tensorboard=DIR")]
+    mirror: Vec<MirrorTo>,
 }
 
 /// Where runs are trained.
@@ -145,6 +149,7 @@ impl Run {
         }
         let at_work = AtWork::default();
         let (for_signal, told) = (above.clone(), Cell::new(false));
+        let above_mirrors = above.clone();
         let stop_requested = || {
             if stop::checkpoint_requested() && !told.replace(true) {
                 for_signal.say("SIGUSR1: stopping after this step, with a checkpoint");
@@ -173,6 +178,11 @@ impl Run {
         })?;
 
         let listeners = lines.into_iter().fold(Listeners::new(), Listeners::with).with(at_work).with(progress);
+        let mirrors = self.mirror.iter().map(|MirrorTo(folder)| {
+            let above = above_mirrors.clone();
+            Mirror::new(folder, &global.runs, move |text| above.say(text))
+        });
+        let listeners = mirrors.collect::<Result<Vec<_>, _>>()?.into_iter().fold(listeners, Listeners::with);
         let options = RunOptions {
             slots,
             retry: self.retry,

@@ -6,32 +6,10 @@ use std::{
 };
 
 use super::{
-    Refused,
-    mlflow::MlFlow,
-    tables::{Csv, JsonLines, ParquetTables},
-    tensor_board::TensorBoard,
+    ExperimentFormat, Refused,
     whole::{fill, free},
 };
 use crate::{execute::ExecuteError, store::Store};
-
-/// A format of the measurements of an experiment.
-pub trait ExperimentFormat: Sync {
-    /// Its value of `--format`.
-    fn name(&self) -> &'static str;
-
-    /// A description for `--help`.
-    fn about(&self) -> &'static str;
-
-    /// Writes the experiment into the empty folder `to`, which will then be renamed to `at`, an absolute path. Returns the paths of its files from
-    /// there.
-    ///
-    /// # Errors
-    /// The database cannot be read, or a file not written.
-    fn write(&self, store: &Store, experiment: &str, to: &Path, at: &Path) -> Result<Vec<PathBuf>, ExecuteError>;
-}
-
-/// Every format.
-pub static EXPERIMENT_FORMATS: [&dyn ExperimentFormat; 5] = [&Csv, &JsonLines, &ParquetTables, &TensorBoard, &MlFlow];
 
 /// Writes an experiment in a format to a folder that is new or empty. Returns its files, sorted.
 ///

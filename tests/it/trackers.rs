@@ -7,6 +7,7 @@ use std::{fs, path::Path, process::Command};
 use crate::support::{Sandbox, python_with, skipped, text, tiny_spec};
 
 mod hostile;
+mod live;
 
 const SPEC: &str = tiny_spec!(
     "small",
