@@ -223,7 +223,7 @@ fn said(answer: Answer) -> Sent {
 
 fn of_hub(state: &State, asked: &Asked<'_>) -> Sent {
     let is_known = asked.token == format!("Bearer {TOKEN}");
-    if !asked.token.is_empty() && !is_known || asked.method == "POST" && !is_known {
+    if !(is_known || asked.token.is_empty() && asked.method != "POST") {
         return said(Err(Refusal(401, "", "Invalid username or password.".into())));
     }
     let mut repositories = state.repositories.lock().expect("a lock");
