@@ -9,6 +9,7 @@ use crate::{
     plan::Keep,
     report::{
         analysis::{Analysis, Group},
+        curves::Drawn,
         format,
         input::{ReportInput, RunInput},
         long_texts::few,
@@ -26,7 +27,8 @@ const MOST_REASONS: usize = 3;
 /// All of them, in the order of the page.
 pub(super) fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<Sentence> {
     let [of_result, of_others] = [of_result(input, analysis), of_others(input, analysis)];
-    let of_result = of_result.into_iter().chain(folds::caveats(analysis)).map(Sentence::from);
+    let of_result = of_result.into_iter().chain(folds::caveats(analysis)).chain(clipped(input, analysis));
+    let of_result = of_result.map(Sentence::from);
     of_result.chain(failed(input)).chain(of_others.into_iter().map(Sentence::from)).collect()
 }
 
@@ -118,7 +120,9 @@ fn of_others(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
             by_number(n, "it", "them")
         ; "{}被剪枝：参数搜索的剪枝规则在最后一步之前停止了它们。步数和原因见参数搜索一节。", format::plural(pruned, "run")));
     }
-    let unmeasured = input.runs.len() - n - pruned;
+    // The sentence before says why runs failed.
+    let failed = input.runs.iter().filter(|r| r.run.state == RunState::Failed).count();
+    let unmeasured = input.runs.len() - n - pruned - failed;
     if unmeasured > 0 && n > 0 {
         let spent = match budget_is_spent(input) {
             true => tr(
@@ -175,6 +179,28 @@ fn no_result(input: &ReportInput, analysis: &Analysis) -> String {
         1 => tr!("The run has no final result{yet}. {below}", "该运行{yet}没有最终结果。{below}"),
         _ => tr!("No run has a final result{yet}. {below}", "所有运行都{yet}没有最终结果。{below}"),
     }
+}
+
+/// Share of the steps from which on the page says that nearly all were clipped.
+const MOSTLY: f64 = 0.9;
+
+/// That the norm of the gradient, rather than the gradient itself, decided nearly all steps: of the runs whose steps are read.
+fn clipped(input: &ReportInput, analysis: &Analysis) -> Option<String> {
+    let drawn: Vec<&RunInput> = Drawn::of(input, analysis).runs().map(|i| &input.runs[i]).collect();
+    let limit = drawn.first()?.run.config.train.max_grad_norm;
+    let same = drawn.iter().all(|run| run.run.config.train.max_grad_norm == limit);
+    let norms = || drawn.iter().flat_map(|run| &run.steps).map(|step| step.grad_norm).filter(|norm| norm.is_finite());
+    let (all, above) = norms().fold((0u64, 0u64), |(all, above), norm| (all + 1, above + u64::from(norm > limit)));
+    let share = above as f64 / all.max(1) as f64;
+    (limit > 0.0 && same && share >= MOSTLY).then(|| {
+        tr!(
+            "In {} of the steps the gradient was larger than train.max_grad_norm = {} and was scaled down to it: these steps depend on its \
+             direction only, and how learning rates compare may be different with another limit.",
+            "在 {} 的步中，梯度大于 train.max_grad_norm = {}，被缩小到该值：这些步只取决于梯度的方向，换用其他上限，各学习率的优劣可能不同。",
+            format::percent(share),
+            crate::format::setting(limit)
+        )
+    })
 }
 
 /// Why runs failed: each reason once.

@@ -5,7 +5,7 @@ use super::{
     ended::{failed, pruned},
     part::{SweepPart, part, plain, table},
 };
-use crate::report::language::{Said, replicate, tr};
+use crate::report::language::{measured, replicate, tr};
 use crate::{
     event::Split,
     format::by_number,
@@ -13,7 +13,7 @@ use crate::{
     report::{
         analysis::Analysis,
         format,
-        input::ReportInput,
+        input::{ReportInput, RunInput},
         means::Mean,
         sweep::{Against, Axis, AxisTest, Budget, How, Importance, Sweep},
     },
@@ -27,7 +27,7 @@ pub(super) fn parts(input: &ReportInput, analysis: &Analysis, sweep: &Sweep, pic
     let mut charts = Charts(pictures);
     let mut parts = Vec::new();
     if !sweep.effects.is_empty() {
-        parts.push(effects(analysis, sweep, charts.take("effects")));
+        parts.push(effects(input, analysis, sweep, charts.take("effects")));
         parts.extend(sweep.importance.as_ref().map(|importance| of_importance(sweep, importance)));
         let heat = charts.take("heatmap");
         if !heat.is_empty() {
@@ -62,12 +62,13 @@ impl Charts {
 }
 
 /// The trials with each value of each axis.
-fn effects(analysis: &Analysis, sweep: &Sweep, pictures: Vec<Picture>) -> SweepPart {
+fn effects(input: &ReportInput, analysis: &Analysis, sweep: &Sweep, pictures: Vec<Picture>) -> SweepPart {
     let metric = sweep.metric;
     let (mean, best) =
         (tr!("Mean {} (interval)", "平均{}（区间）", sweep.ranked_by()), tr("Best trial", "最佳试验").to_string());
     let on_test = sweep.metric != analysis.terms.first || sweep.split != Split::Test;
-    let first = tr!("Mean final {}", "最终{}的平均", analysis.terms.first.said());
+    let measured_on = input.runs.first().map_or(Split::Test, RunInput::measured_on);
+    let first = tr!("Mean {}", "平均{}", measured(measured_on, analysis.terms.first));
     let mut heads = vec![
         (tr("Axis and value", "轴与取值"), false),
         (tr("Trials", "试验数"), true),
@@ -184,7 +185,7 @@ fn notes_of_effects(analysis: &Analysis, sweep: &Sweep) -> Vec<String> {
     let kinds = [
         (
             has(&|n| n > 2),
-            tr("95% Student's t interval over the trials with that value", "取该值的各试验间的 95% 学生 t 区间"),
+            tr("95% Student's t interval over the trials with that value", "取该值的各试验间的 95% t 区间（Student）"),
         ),
         (has(&|n| n == 2), tr("of two trials, the lower and the higher value", "两个试验时，为较低值和较高值")),
         (has(&|n| n == 1), tr("of one trial, none", "一个试验时没有")),

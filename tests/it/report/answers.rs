@@ -227,10 +227,10 @@ fn every_wide_table_and_chart_has_a_form_for_narrow_screens() {
     for figure in figures {
         assert_eq!(figure.matches("<svg").count(), 2, "{figure}");
         assert_eq!(
-            (figure.matches("viewBox=\"0 0 1800 ").count(), figure.matches("viewBox=\"0 0 900 ").count()),
+            (figure.matches("viewBox=\"0 0 1800 ").count(), figure.matches("viewBox=\"0 0 800 ").count()),
             (1, 1)
         );
-        // 22 units of 900 on a screen of 360 are 9 px.
+        // 22 units of 800 on a screen of 360 are 10 px.
         let narrow = figure.split("class=\"narrow\"").nth(1).unwrap();
         let sizes = narrow.split("font-size=\"").skip(1).filter_map(|rest| rest.split('"').next()?.parse::<f64>().ok());
         assert!(sizes.fold(f64::INFINITY, f64::min) >= 22.0, "{narrow}");
