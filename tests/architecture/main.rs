@@ -17,7 +17,7 @@ use code::{Code, starts_with};
 use functions::functions;
 
 /// Top module → top modules that it is allowed to import, besides its own and [`FOR_ALL`].
-const ALLOWED_IMPORTS: [(&str, &[&str]); 27] = [
+const ALLOWED_IMPORTS: [(&str, &[&str]); 28] = [
     ("format", &[]),
     ("random", &[]),
     ("regular", &[]),
