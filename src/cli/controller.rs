@@ -48,9 +48,11 @@ impl Controller<'_> {
             option("--device", global.device.to_string());
         }
         global.threads.iter().for_each(|threads| option("--threads", threads.to_string()));
-        words.extend(self.retry.then(|| "--retry".into()));
         words.extend(global.offline.then(|| "--offline".into()));
-        Ok(words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" "))
+        let words = words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
+        // A job that is queued again must not train anew what this sweep itself has pruned or given up.
+        let once = if self.retry { r#" $([ "${SLURM_RESTART_COUNT:-0}" -eq 0 ] && echo --retry)"# } else { "" };
+        Ok(words + once)
     }
 
     /// The script of the job.

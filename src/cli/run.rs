@@ -159,6 +159,9 @@ impl Run {
         let (interrupted, runs) = (at_work.clone(), global.runs.clone());
         common::catch_signals(move |again| {
             match again {
+            true if !here => above.end(
+                "stopped waiting: jobs that run go on training; `taper list` shows them, `taper cancel NAME` ends them",
+            ),
             false if !here => above.say(
                 "stopping: jobs that wait are cancelled, those that run write a checkpoint and end; press Ctrl-C again to \
                  stop waiting for them",

@@ -22,6 +22,17 @@ struct Member {
     order: Option<Vec<u32>>,
 }
 
+impl Member {
+    /// Its thresholds, in the order of the labels of the first member.
+    fn thresholds(&self) -> Option<Vec<f64>> {
+        let own = self.model.decision().thresholds.as_ref()?;
+        Some(match &self.order {
+            Some(order) => order.iter().map(|&id| own[id as usize]).collect(),
+            None => own.clone(),
+        })
+    }
+}
+
 impl Ensemble {
     /// Of models with their names in messages. Labels are those of the first model, in its order.
     ///
@@ -32,8 +43,6 @@ impl Ensemble {
     /// Without models.
     pub fn new(models: Vec<(String, Classifier)>) -> Result<Self, ExecuteError> {
         let (task, labels) = (models[0].1.task(), models[0].1.labels().to_vec());
-        let decided = models[0].1.decision().thresholds.clone();
-        let same = models.iter().all(|(_, model)| model.decision().thresholds == decided);
         let members = models.into_iter().map(|(name, model)| {
             let order = order(&labels, model.labels()).filter(|_| model.task() == task).ok_or_else(|| {
                 ExecuteError::Setting(format!("{name}: the model has other labels than the first one"))
@@ -41,7 +50,10 @@ impl Ensemble {
             let order = order.iter().enumerate().any(|(at, id)| at != *id as usize).then_some(order);
             Ok(Member { name, model, order })
         });
-        Ok(Self { members: members.collect::<Result<_, ExecuteError>>()?, thresholds: decided.filter(|_| same) })
+        let members = members.collect::<Result<Vec<Member>, ExecuteError>>()?;
+        let decided = members[0].thresholds();
+        let same = members.iter().all(|member| member.thresholds() == decided);
+        Ok(Self { members, thresholds: decided.filter(|_| same) })
     }
 
     /// What the models were trained to do.

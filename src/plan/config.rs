@@ -49,6 +49,10 @@ impl RunConfig {
                 line.split_once(" = ").map(|(key, _)| key).filter(|key| table == "[data]" && named.contains(key));
             let fold = self.data.fold.filter(|_| table == "[data]" && line.starts_with("test = "));
             let line = if table.starts_with("[[") { line.into() } else { short_number(line) };
+            // A spec has one of the two.
+            if self.train.max_steps.is_some() && table == "[train]" && line.starts_with("epochs = ") {
+                continue;
+            }
             lines.push(match (split, fold) {
                 (_, Some(_)) => format!("{line}  # data.fold overrides it"),
                 (Some(split), None) => format!("{line}  # data.splits.{split} overrides it"),

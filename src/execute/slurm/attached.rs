@@ -119,7 +119,11 @@ impl<'a> SlurmExecutor<'a> {
             Ok(id) => {
                 let now = unix_time();
                 job.at.accepted = Some((id, now));
-                self.store.add_element((job.at.number, element), &job.run.0, id, now)?;
+                // A job that no command could find again would train for nobody.
+                if let Err(error) = self.store.add_element((job.at.number, element), &job.run.0, id, now) {
+                    let _ = self.with.slurm.cancel(&[ElementId { array: id, task: None }]);
+                    return Err(error.into());
+                }
             }
             Err(e) if e.may_be_done() || e.is_temporary() || (others && matches!(e, ClusterError::Refused { .. })) => {
                 let at = self.place_again(&job.at, &job.run.0, &job.name)?;

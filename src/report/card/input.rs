@@ -103,8 +103,11 @@ impl<'a> CardInput<'a> {
 
     /// The languages of the texts, and from where they are known; `None` if they are not.
     pub(super) fn languages(&self) -> Option<(Vec<String>, Known)> {
-        if !self.data.languages.is_empty() {
-            return Some((self.data.languages.clone(), Known::DataCard));
+        // Of a card of several languages it is not known which of them the texts are in.
+        if let [one] = &self.data.languages[..]
+            && one != "multilingual"
+        {
+            return Some((vec![one.clone()], Known::DataCard));
         }
         let texts = self.run.predictions.iter().flat_map(|row| [Some(&row.text), row.text_pair.as_ref()]).flatten();
         if let Some(language) = script_of(texts.map(String::as_str)) {

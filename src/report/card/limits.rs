@@ -45,6 +45,10 @@ fn of_rows(input: &CardInput<'_>) -> Vec<String> {
                     "The results are of {rows}, which are few: see the intervals. Texts from other sources may give other results.",
                     "结果来自 {rows}，数量很少，请看区间。其他来源的文本可能得到不同的结果。"
                 ),
+                false if input.source_of(Split::Test) != input.source_of(Split::Train) => tr!(
+                    "The results are of {rows} of another file than the training rows. Texts from other sources may give other results.",
+                    "结果来自 {rows}，它们与训练数据不在同一个文件中。其他来源的文本可能得到不同的结果。"
+                ),
                 false => tr!(
                     "The results are of {rows} of the same source as the training rows. Texts from other sources may give other results.",
                     "结果来自 {rows}，它们与训练数据同源。其他来源的文本可能得到不同的结果。"

@@ -1,5 +1,7 @@
 //! The sections on settings, environment and how to repeat the training.
 
+use std::path::PathBuf;
+
 use super::{
     data,
     input::{CardInput, name_of},
@@ -201,11 +203,20 @@ fn portable(input: &CardInput<'_>) -> RunConfig {
     let [model, data] = [used(|environment| &environment.model_source), used(|environment| &environment.data_source)];
     pin(&mut config.model.source, model);
     pin(&mut config.data.source, data);
+    // Files of one name are in folders of their own: `2/reviews.csv`.
+    let mut named: Vec<(PathBuf, PathBuf)> = Vec::new();
     for source in std::iter::once(&mut config.model.source).chain(config.data.sources_mut()) {
         if let Some(path) = source.local_mut()
-            && let Some(name) = path.file_name()
+            && let Some(name) = path.file_name().map(PathBuf::from)
         {
-            *path = name.into();
+            let known = named.iter().find(|(from, _)| from == path).map(|(_, to)| to.clone());
+            let to = known.unwrap_or_else(|| {
+                let alike = named.iter().filter(|(from, _)| from.file_name() == Some(name.as_os_str())).count();
+                let to = if alike == 0 { name.clone() } else { PathBuf::from((alike + 1).to_string()).join(&name) };
+                named.push((path.clone(), to.clone()));
+                to
+            });
+            *path = to;
         }
         // What follows `?` may be a secret.
         if let Source::Web(file) = source

@@ -20,7 +20,7 @@ mod tables;
 
 pub use axes::{Axis, Scale};
 pub use budget::Budget;
-pub use chance::{Against, AxisTest};
+pub use chance::Against;
 pub use drawn::may_be_drawn;
 pub use ended::{FailureGroup, PrunedGroup, PrunedTrial, RungRank, failures};
 pub use forest::TREES;

@@ -98,11 +98,11 @@ fn better_without_rank(input: &ReportInput, analysis: &Analysis) -> Option<Strin
     let by = measured(analysis.criterion.split, metric);
     (!better.is_empty()).then(|| {
         tr!(
-            "{} without all {replicate}s {} a better mean {by} than the best trial ({}). Train what is missing (`taper run SPEC`) before choosing.",
+            "{} without all {replicate}s {} a better mean {by} than the best trial ({}). Its mean is that of the runs that did not fail. Train what is missing (`taper run SPEC`, after a divergence with --retry) before choosing.",
             format::plural(better.len(), "trial"),
             by_number(better.len() as u64, "has", "have"),
             few(&named)
-        ; "{0}没有全部{replicate}的结果，但平均{by}好于最佳试验（{1}）。请先补齐缺少的运行（`taper run SPEC`），再作选择。", format::plural(better.len(), "trial"), few(&named))
+        ; "{0}没有全部{replicate}的结果，但平均{by}好于最佳试验（{1}）。该平均只含未失败的运行。请先补齐缺少的运行（`taper run SPEC`，发散过的加 --retry），再作选择。", format::plural(better.len(), "trial"), few(&named))
     })
 }
 

@@ -3,6 +3,7 @@
 use super::{
     Picture,
     ended::{failed, pruned},
+    facts::Measured,
     part::{SweepPart, part, plain, table},
 };
 use crate::report::language::{measured, replicate, tr};
@@ -15,8 +16,9 @@ use crate::{
         format,
         input::{ReportInput, RunInput},
         means::Mean,
-        sweep::{Against, Axis, AxisTest, Budget, How, Importance, Sweep},
+        sweep::{Against, Axis, Budget, How, Importance, Sweep},
     },
+    stats::holm,
 };
 
 /// Pairs of axes in the table of importance.
@@ -154,23 +156,36 @@ fn strongest(sweep: &Sweep) -> Option<String> {
         plain(&axis.name),
         level(worst.0),
         level(best.0),
-        sweep.tests[at].map(chance).unwrap_or_default()
+        chance(sweep, at).unwrap_or_default()
     ))
 }
 
-/// Whether an effect may be chance.
-fn chance(test: AxisTest) -> String {
+/// Whether the effect of an axis may be chance: the widest of several is chosen, so that all are corrected for. Not of what pruning left: these trials
+/// are those that did well.
+fn chance(sweep: &Sweep, at: usize) -> Option<String> {
+    let test = sweep.tests[at].filter(|_| sweep.pruned.is_empty())?;
+    let tested: Vec<usize> = (0..sweep.tests.len()).filter(|&axis| sweep.tests[axis].is_some()).collect();
+    let corrected = holm(&tested.iter().filter_map(|&axis| Some(sweep.tests[axis]?.p)).collect::<Vec<_>>());
+    let p = corrected[tested.iter().position(|&axis| axis == at)?];
     let over = match test.against {
         Against::Seeds => tr("F-test against the spread of seeds", "以种子间的离散度为准的 F 检验"),
         Against::Trials => {
             tr("F-test against the spread of trials with the same value", "以同一取值的试验间的离散度为准的 F 检验")
         }
     };
-    let p = format::p_value(test.p);
-    match test.p < 0.05 {
-        true => tr!(" This is beyond chance ({over}, {p}).", "这超出偶然波动（{over}，{p}）。"),
-        false => tr!(" This may be chance ({over}, {p}).", "这可能只是偶然波动（{over}，{p}）。"),
-    }
+    let by_holm = match tested.len() {
+        1 => String::new(),
+        n => tr!(", corrected for {n} axes (Holm)", "，按 {n} 个轴校正（Holm）"),
+    };
+    let shown = format::p_value(p);
+    Some(match p < 0.05 {
+        true => {
+            tr!(" This is beyond chance ({over}{by_holm}, {shown}).", "这超出偶然波动（{over}{by_holm}，{shown}）。")
+        }
+        false => {
+            tr!(" This may be chance ({over}{by_holm}, {shown}).", "这可能只是偶然波动（{over}{by_holm}，{shown}）。")
+        }
+    })
 }
 
 fn notes_of_effects(analysis: &Analysis, sweep: &Sweep) -> Vec<String> {
@@ -245,7 +260,7 @@ fn of_importance(sweep: &Sweep, importance: &Importance) -> SweepPart {
     // What a line with so many of the degrees of freedom would have from seeds alone.
     let noise = importance.noise.filter(|_| importance.how == How::Complete);
     let all = importance.trials.saturating_sub(1);
-    let by_seeds = |degrees: usize| noise.map(|noise| share((noise.share * degrees as f64 / all as f64).min(1.0)));
+    let by_seeds = |degrees: usize| noise.map(|noise| share(noise.share * degrees as f64 / all as f64));
     let degrees = |axis: usize| sweep.axes[axis].degrees();
     let line = |name: String, of: f64, degrees: usize| -> Vec<String> {
         [name, share(of)].into_iter().chain(by_seeds(degrees)).collect()
@@ -302,12 +317,12 @@ fn of_importance(sweep: &Sweep, importance: &Importance) -> SweepPart {
         ),
     });
     if let Some(noise) = importance.noise {
-        let of = share(noise.share.min(1.0));
+        let of = share(noise.share);
         part.notes.push(match importance.how {
             How::Complete => tr!(
-                "From seeds alone: the share that is expected if no axis has an effect. Differences between seeds would give about {of} of \
-                 this variance, to each line in proportion to its degrees of freedom.",
-                "仅由种子造成：所有轴都没有影响时预期的占比。种子间的差异会造成这一方差的约 {of}，按自由度分到各行。"
+                "From seeds alone: what the spread of seeds would add to a line, as a share of the variance found: about {of} in all, to each \
+                 line in proportion to its degrees of freedom.",
+                "仅由种子造成：种子间的离散会给该行带来的部分，占所得方差的比例；合计约 {of}，按自由度分到各行。"
             ),
             How::Forest => tr!(
                 "Differences between seeds alone would give about {of} of this variance.",
@@ -358,15 +373,14 @@ fn of_budget(analysis: &Analysis, sweep: &Sweep, budget: &Budget, pictures: Vec<
              trial alone {}.", "从这 {all} 个试验中随机抽取一半（{half} 个），预期可达到 {reached}，全部 {all} 个达到 {best}；只抽一个则为 {}。",
             metric.text(budget.expected[0])
         ));
-        // Of the last trials as many were expected to bring this much; more of them hardly bring more.
-        let of_best = analysis.best_group().and_then(|group| analysis.groups[group].chosen?.shown());
-        if of_best.is_some_and(|(low, high)| {
-            (budget.expected[all - 1] - budget.expected[half - 1]).abs() < (high - low) / 2.0
+        let of_best = analysis.best_group().and_then(|group| Measured::of(&analysis.groups[group].chosen?).interval);
+        if of_best.is_some_and(|interval| {
+            (budget.expected[all - 1] - budget.expected[half - 1]).abs() < (interval.high - interval.low) / 2.0
         }) {
             sentences.push(
                 tr(
-                    "The second half of the trials brought less than the best value is uncertain by: more trials like these would hardly help.",
-                    "后一半试验带来的提升小于最佳值本身的不确定度：再做更多这样的试验，帮助不大。",
+                    "The second half of the trials brought less than these rows and seeds can tell apart: before more trials, more rows to choose by or more seeds.",
+                    "后一半试验带来的提升小于现有的行和种子所能分辨的差异：与其增加试验，不如先增加用于选择的行或种子。",
                 )
                 .into(),
             );
