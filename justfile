@@ -58,6 +58,16 @@ bench-throughput *ARGS:
 bench-store *ARGS:
     cargo bench --bench store -- {{ ARGS }}
 
+# taper serve beside onnxruntime + FastAPI (needs wrk): just bench-serve --run KEY --csv waimai_10k.csv --python PATH
+bench-serve *ARGS:
+    cargo build --release
+    python3 benches/serve/measure.py --taper target/release/taper --runs runs {{ ARGS }}
+
+# taper serve for an hour, with 5% bad requests: just soak-serve exported/reviews 3600
+soak-serve MODEL SECONDS="3600":
+    cargo build --release
+    python3 benches/serve/soak.py --taper target/release/taper --model {{ MODEL }} --seconds {{ SECONDS }}
+
 # Whether a change kept every number, bit for bit: just numbers record before it, just numbers compare after it
 numbers *ARGS:
     cargo bench --bench numbers -- {{ ARGS }}

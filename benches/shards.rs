@@ -13,17 +13,14 @@ mod common;
 
 use std::{path::Path, process::Command, time::Instant};
 
-use common::machine;
+use common::{
+    machine,
+    trained::{self, Trained, key},
+};
 use taper::{
-    event::{Event, Outcome, Prediction, Split, StepCompleted, When},
     execute::{collect, write_shard},
-    metrics::{Metrics, Scored, Target},
-    plan::RunConfig,
     store::{Environment, NewRun, Reported, ReportedRun, Store, SubmissionRecord},
 };
-
-/// Rows of the dev split and of the test split.
-const ROWS: u32 = 240;
 
 fn main() {
     let (mut runs, mut steps, mut shared) = (500, 1_000, false);
@@ -63,8 +60,7 @@ fn main() {
 
 /// Registers and submits the runs, and writes their shards; returns the bytes of these.
 fn fill(folder: &Path, runs: usize, steps: u64) -> u64 {
-    let config: RunConfig =
-        serde_json::from_str(include_str!("../tests/fixtures/store_config.json")).expect("a config");
+    let config = trained::config();
     let labels = ["negative", "positive"].map(String::from);
     let keys: Vec<String> = (0..runs).map(key).collect();
     let new = |key| NewRun {
@@ -86,7 +82,7 @@ fn fill(folder: &Path, runs: usize, steps: u64) -> u64 {
     };
     let elements: Vec<(u64, String)> = (0..).zip(keys.iter().cloned()).collect();
     store.add_submission(&submission, &elements).expect("a submission");
-    let (environment, events) = (Environment::default(), events(steps));
+    let (environment, events) = (Environment::default(), Trained { steps, better: 0, seed: 0 }.events());
     let mut reports = vec![(0.0, Reported::Started(&environment, None))];
     reports.extend(events.iter().zip(1u32..).map(|(event, at)| (f64::from(at), Reported::Event(event))));
     let write = |key: &String| {
@@ -95,54 +91,4 @@ fn fill(folder: &Path, runs: usize, steps: u64) -> u64 {
         path.metadata().expect("its size").len()
     };
     keys.iter().map(write).sum()
-}
-
-fn events(steps: u64) -> Vec<Event> {
-    let mut events = vec![Event::RunStarted {
-        total_steps: steps,
-        steps_per_epoch: steps,
-        resumed_from: None,
-        rows: (8_000, ROWS.into(), ROWS.into()),
-        parameters: 38_477_058,
-        train_labels: vec![5_300, 2_700],
-    }];
-    events.push(evaluation(When::Before, 0, Split::Dev));
-    for step in 1..=steps {
-        let (loss, elapsed_s) = (0.7 / (1.0 + step as f64 / 100.0), step as f64 * 0.144);
-        let completed = StepCompleted { step, epoch: 1, loss, lr: 1e-5, grad_norm: 2.5, tokens: 870, elapsed_s };
-        events.push(Event::StepCompleted(completed));
-        if step.is_multiple_of(steps.div_ceil(10)) {
-            events.push(evaluation(When::During, step, Split::Dev));
-        }
-    }
-    for split in [Split::Dev, Split::Test] {
-        events.push(evaluation(When::After, steps, split));
-        events.push(Event::Predicted { split, predictions: (0..ROWS).map(prediction).collect() });
-    }
-    events.push(Event::RunFinished(Outcome::Completed));
-    events
-}
-
-fn evaluation(when: When, step: u64, split: Split) -> Event {
-    let names = ["negative", "positive"].map(String::from);
-    let metrics = Metrics::new(&names, (0..ROWS).map(|row| Scored::new(row % 2, &[0.75, 0.25], 0.25)));
-    Event::EvalCompleted { when, step, epoch: 1, split, metrics, elapsed_s: 1.5 }
-}
-
-fn prediction(row: u32) -> Prediction {
-    Prediction {
-        row,
-        line: u64::from(row) + 2,
-        text: "送餐很快，味道也不错，下次还会再点。".into(),
-        text_pair: None,
-        label: Target::Label(row % 2),
-        predicted: Target::Label(0),
-        probabilities: vec![0.75, 0.25].into(),
-    }
-}
-
-/// Keys spread as digests do.
-fn key(i: usize) -> String {
-    let mix = |i: u64| (i + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    format!("{:016x}{:016x}{:032x}", mix(i as u64), mix(i as u64 ^ 0xffff), i)
 }

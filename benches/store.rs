@@ -19,7 +19,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::machine;
+use common::{
+    machine,
+    trained::{self, key},
+};
 use rusqlite::{Connection, params};
 use taper::{
     event::{Event, Split, StepCompleted, When},
@@ -138,12 +141,6 @@ fn recording(folder: &Path) {
     store.mark(&last.key, taper::store::RunState::Interrupted, None, None).expect("a mark");
 }
 
-/// Keys spread as digests do.
-fn key(i: usize) -> String {
-    let mix = |i: u64| (i + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    format!("{:016x}{:016x}{:032x}", mix(i as u64), mix(i as u64 ^ 0xffff), i)
-}
-
 fn step_of(step: u64) -> StepCompleted {
     let loss = 0.7 / (1.0 + step as f64 / 100.0);
     StepCompleted { step, epoch: 1, loss, lr: 1e-5, grad_norm: 2.5, tokens: 870, elapsed_s: step as f64 * 0.144 }
@@ -162,8 +159,7 @@ fn fill(folder: &Path, runs: usize, steps: u64) {
     let mut store = Store::open(folder).expect("a store");
     let quick = Connection::open(folder.join("taper.db")).expect("a database");
     quick.pragma_update(None, "synchronous", "off").expect("a setting");
-    let config: RunConfig =
-        serde_json::from_str(include_str!("../tests/fixtures/store_config.json")).expect("a config");
+    let config = trained::config();
     let labels = ["negative", "positive"].map(String::from);
     let environment = Environment {
         taper: env!("CARGO_PKG_VERSION").into(),

@@ -211,6 +211,13 @@ pub fn one_line(text: &str) -> String {
     visible(&text.split_whitespace().collect::<Vec<_>>().join(" ")).into_owned()
 }
 
+/// The YAML header of a README.md, as the cards of models and datasets have it; `None` without one.
+pub fn front_matter(text: &str) -> Option<&str> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let rest = text.strip_prefix("---\n").or(text.strip_prefix("---\r\n"))?;
+    rest.find("\n---").map(|end| &rest[..end])
+}
+
 /// Limits each line to `most` characters by omitting its middle, since messages may quote input.
 pub fn bounded(text: &str, most: usize) -> Cow<'_, str> {
     if text.len() <= most {

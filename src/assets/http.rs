@@ -15,6 +15,8 @@ const REDIRECTS: usize = 8;
 const LIST: usize = 64 << 20;
 /// Such a response must be complete within this many times the read timeout.
 const WAITS: u32 = 10;
+/// A body that is sent more slowly, in bytes a second, does not arrive any more.
+const SLOWEST: u64 = 10_000;
 
 /// Sends requests to servers.
 pub(super) struct Client {
@@ -36,6 +38,41 @@ pub(super) struct Request<'a> {
     pub from: Option<(u64, Option<&'a str>)>,
     /// A web page is not a valid response.
     pub no_page: bool,
+}
+
+/// What a request sends.
+pub(super) enum Payload<'a> {
+    None,
+    Bytes(&'a [u8]),
+    /// So many bytes of a reader.
+    Stream(&'a mut dyn Read, u64),
+}
+
+/// A request that sends something. Redirects are not followed.
+pub(super) struct Sent<'a> {
+    pub url: &'a str,
+    pub method: &'static str,
+    /// Sent to this server, whichever it is.
+    pub token: Option<&'a Token>,
+    pub headers: &'a [(&'static str, &'a str)],
+    pub body: Payload<'a>,
+}
+
+impl<'a> Sent<'a> {
+    /// A request without a body; its address is to be set.
+    pub fn get() -> Self {
+        Self { url: "", method: "GET", token: None, headers: &[], body: Payload::None }
+    }
+
+    /// A request with these bytes; its address is to be set.
+    pub fn post(bytes: &'a [u8]) -> Self {
+        Self { method: "POST", body: Payload::Bytes(bytes), ..Self::get() }
+    }
+
+    /// A request that stores so many bytes of a reader; its address is to be set.
+    pub fn put(reader: &'a mut dyn Read, len: u64) -> Self {
+        Self { method: "PUT", body: Payload::Stream(reader, len), ..Self::get() }
+    }
 }
 
 /// A server's response.
@@ -71,7 +108,7 @@ impl Answer {
 impl Answer {
     /// The body as text, of at most [`LIST`] bytes and within the deadline set by [`Client::ask`]. Otherwise a server that sends a byte now and
     /// then would be read forever.
-    fn text(self) -> Result<String, Failure> {
+    pub fn text(self) -> Result<String, Failure> {
         let mut body = self.body.into_with_config().limit(u64::MAX).reader();
         let (mut all, mut piece) = (Vec::new(), vec![0; 1 << 16]);
         loop {
@@ -149,6 +186,46 @@ impl Client {
             }
         }
         Err(Failure::Odd(format!("it redirects more than {REDIRECTS} times")))
+    }
+
+    /// Sends a request with a body once, and returns whatever comes back.
+    ///
+    /// # Errors
+    /// Nothing comes back.
+    pub fn send(&self, sent: Sent<'_>) -> Result<Answer, Failure> {
+        if self.offline {
+            return Err(Failure::Offline);
+        }
+        if !matches!(scheme(sent.url), Some("http" | "https")) {
+            return Err(Failure::Odd("it names an address that is neither http nor https".into()));
+        }
+        let mut call = ureq::http::Request::builder().method(sent.method).uri(sent.url);
+        call = call.header("accept-encoding", "identity");
+        if let Some(token) = sent.token {
+            call = call.header("authorization", format!("Bearer {}", token.reveal()));
+        }
+        for (name, value) in sent.headers {
+            call = call.header(*name, *value);
+        }
+        let odd = |_| Failure::Odd("its address is not valid".into());
+        let config = |len: u64| self.whole + Duration::from_secs(len / SLOWEST);
+        let answer = match sent.body {
+            Payload::None => self.agent.run(call.body(()).map_err(odd)?),
+            Payload::Bytes(bytes) => {
+                let request = self.agent.configure_request(call.body(bytes).map_err(odd)?);
+                let limit = config(bytes.len() as u64);
+                self.agent.run(request.timeout_send_body(Some(limit)).timeout_recv_response(Some(self.whole)).build())
+            }
+            Payload::Stream(reader, len) => {
+                let call = call.header("content-length", len);
+                let request = call.body(ureq::SendBody::from_reader(reader)).map_err(odd)?;
+                let request = self.agent.configure_request(request).timeout_send_body(Some(config(len)));
+                self.agent.run(request.timeout_recv_response(Some(self.whole)).build())
+            }
+        };
+        let (parts, body) = answer.map_err(failure)?.into_parts();
+        let until = Instant::now() + self.whole;
+        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body, until })
     }
 
     /// One request, without following redirects.
@@ -229,6 +306,11 @@ fn origin(url: &str) -> Option<(String, String)> {
     let scheme = scheme.to_ascii_lowercase();
     let port = if scheme == "https" { ":443" } else { ":80" };
     Some((scheme, authority.strip_suffix(port).unwrap_or(authority).to_ascii_lowercase()))
+}
+
+/// Whether two addresses are of one server, so that what is a secret of one is none of the other.
+pub(super) fn same_origin(a: &str, b: &str) -> bool {
+    origin(a).is_some_and(|of| Some(of) == origin(b))
 }
 
 /// Resolves `location` in a response from `base`.

@@ -1,4 +1,4 @@
-//! Finds and downloads models and data.
+//! Finds and downloads models and data, and uploads models.
 //!
 //! A [`Library`] turns a [`Source`] into local files: those of a folder (`local`), of a repository (`repository`; the Hugging Face `hub`
 //! or `modelscope`) or of the `web`, from a cache or by download. `files` decides which files a model consists of; the [`Lock`] beside a
@@ -10,6 +10,7 @@
 //!              lock                                             └─► progress
 //! ```
 
+mod cards;
 mod download;
 mod endpoint;
 mod error;
@@ -27,6 +28,7 @@ mod named_splits;
 mod origin;
 mod probe;
 mod progress;
+mod push;
 mod repository;
 mod server;
 mod settings;
@@ -34,6 +36,7 @@ mod web;
 
 use std::{collections::BTreeMap, path::PathBuf};
 
+pub use cards::card_at_hand;
 pub use endpoint::{Endpoint, Token};
 pub use error::AssetError;
 pub use files::{FilePin, SMALL_FILES, extras_that_count, vocabularies_that_count};
@@ -43,6 +46,7 @@ pub use library::{Library, Located};
 pub use lock::{Lock, Pin, Use, differences};
 pub use probe::{Answering, probe};
 pub use progress::{Listener, Progress};
+pub use push::{Change, Push, PushError, Pushed, PushedFile, Remote, look, push};
 pub use repository::Suits;
 pub use server::{Kind, Server};
 pub use settings::{Patience, Settings};

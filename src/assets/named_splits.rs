@@ -10,7 +10,7 @@ use globset::{GlobBuilder, GlobMatcher};
 use serde::Deserialize;
 
 use super::{AssetError, files::is_data};
-use crate::format::and;
+use crate::format::{and, front_matter};
 
 /// The file with the card of a dataset.
 pub(super) const CARD: &str = "README.md";
@@ -383,12 +383,8 @@ enum Names {
 impl Card {
     /// The header of a README.md; the default if it has none.
     fn read(text: &str) -> Result<Self, String> {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let Some(rest) = text.strip_prefix("---\n").or(text.strip_prefix("---\r\n")) else {
-            return Ok(Self::default());
-        };
-        let Some(end) = rest.find("\n---") else { return Ok(Self::default()) };
-        serde_saphyr::from_str(&rest[..end]).map_err(|error| {
+        let Some(header) = front_matter(text) else { return Ok(Self::default()) };
+        serde_saphyr::from_str(header).map_err(|error| {
             let first = error.to_string().lines().next().unwrap_or_default().to_owned();
             format!("the YAML header of its README.md cannot be read ({first}); name the file with data.file")
         })

@@ -142,8 +142,17 @@ impl Lookup<'_> {
         let shards = choice.shards(&root.join(&choice.folder))?;
         let weights = if choice.is_sharded() { shards } else { vec![choice.weights.clone()] };
         self.fetch(net, &listing, &choice, &weights)?;
+        self.fetch_card(net, &listing);
         self.repository.remember(&listing.revision)?;
         files::collect(&root, &choice, Some(listing.revision), &[])
+    }
+
+    /// Downloads the card, from which cards of exported models have the licence and the language. Nothing else needs it.
+    fn fetch_card(&self, net: &Downloader, listing: &Listing) {
+        let whole = Choice { folder: String::new(), small: Vec::new(), weights: String::new() };
+        if listing.files.iter().any(|file| file.name == CARD) {
+            let _ = self.fetch(net, listing, &whole, &[CARD.to_owned()]);
+        }
     }
 
     /// A data file: `wanted`, or the only one (offline: the only one in the cache).
@@ -193,6 +202,7 @@ impl Lookup<'_> {
                 let name = files::choose_data(source, &names, wanted)?;
                 let whole = Choice { folder: String::new(), small: Vec::new(), weights: String::new() };
                 self.fetch(net, &listing, &whole, std::slice::from_ref(&name))?;
+                self.fetch_card(net, &listing);
                 self.repository.remember(&listing.revision)?;
                 (name, self.repository.target(&listing.revision, false), listing.revision)
             }

@@ -8,7 +8,7 @@ use serde_json::json;
 use taper::{
     cluster::{ElementId, Slurm},
     execute::SubmissionFolder,
-    experiment::{Job, jobs},
+    experiment::{Job, controllers, jobs},
     format::{self, counted},
     store::Store,
 };
@@ -38,11 +38,18 @@ impl Cancel {
     /// Cancels.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let store = common::open_existing(global)?;
-        let wanted = self.runs(&store)?;
+        let (wanted, experiments) = self.runs(&store)?;
         let waiting =
             store.submitted(None)?.into_iter().filter(|run| run.array_job.is_some() && run.collected_at.is_none());
         let slurm = Slurm::find().map_err(|e| Unusable(e.into()))?;
-        let all = jobs(&slurm, waiting.collect(), &store.submissions()?)?;
+        let submissions = store.submissions()?;
+        // First: it would submit other jobs in the place of those that are cancelled.
+        let of_them: Vec<_> =
+            submissions.iter().filter(|submission| experiments.contains(&submission.experiment)).cloned().collect();
+        let controllers = controllers(|| Ok(slurm.clone()), &global.runs, of_them)?;
+        slurm.cancel(&controllers.iter().map(|controller| controller.id).collect::<Vec<_>>())?;
+        controllers.iter().for_each(|c| SubmissionFolder::new(&global.runs, c.submission.number).forget_controller());
+        let all = jobs(&slurm, waiting.collect(), &submissions)?;
         let found = shared(all, &wanted);
         for (id, job) in &found {
             let others: Vec<&str> =
@@ -72,10 +79,18 @@ impl Cancel {
         if out.json {
             let cancelled =
                 found.iter().map(|(id, job)| json!({ "job": id.to_string(), "was": job.was, "runs": job.runs }));
-            out.document(&cancelled.collect::<Vec<_>>())?;
-        } else if ids.is_empty() {
+            let of_controllers = controllers.iter().map(
+                |c| json!({ "job": c.id.to_string(), "was": c.cluster.described(), "controller": c.submission.experiment }),
+            );
+            out.document(&of_controllers.chain(cancelled).collect::<Vec<_>>())?;
+        } else if ids.is_empty() && controllers.is_empty() {
             out.line("nothing to cancel: no job of these runs waits or runs")?;
         } else if !global.quiet {
+            for controller in &controllers {
+                let (id, experiment) = (controller.id, format::one_line(&controller.submission.experiment));
+                let was = controller.cluster.described();
+                out.wrapped(&format!("cancelled {id}, which submits the runs of {experiment}: it was {was}"))?;
+            }
             for (id, job) in &found {
                 let runs: Vec<&str> = job.runs.iter().map(|key| format::short(key)).collect();
                 out.wrapped(&format!("cancelled {id} ({}): it was {}", runs.join(", "), job.was))?;
@@ -84,19 +99,20 @@ impl Cancel {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// The keys of the runs.
-    fn runs(&self, store: &Store) -> Result<Vec<String>> {
-        let mut keys = Vec::new();
+    /// The keys of the runs, and the experiments that were given as such.
+    fn runs(&self, store: &Store) -> Result<(Vec<String>, Vec<String>)> {
+        let (mut keys, mut experiments) = (Vec::new(), Vec::new());
         for wanted in &self.wanted {
             match common::is_there(store, wanted)? {
                 true => {
-                    let runs = store.runs_ever_of(&common::experiment(store, wanted)?)?;
-                    keys.extend(runs.into_iter().map(|run| run.key));
+                    let experiment = common::experiment(store, wanted)?;
+                    keys.extend(store.runs_ever_of(&experiment)?.into_iter().map(|run| run.key));
+                    experiments.push(experiment);
                 }
                 false => keys.push(store.find_surely(wanted)?.key),
             }
         }
-        Ok(keys)
+        Ok((keys, experiments))
     }
 }
 

@@ -85,9 +85,14 @@ pub fn warn_of_variables() {
 pub fn open_existing(global: &Global) -> Result<Store> {
     // Nothing was started yet, whatever the error is.
     let mut store = Store::open_existing(&global.runs).map_err(|e| Unusable(e.into()))?;
-    store.interrupt_abandoned()?;
-    collect_results(&mut store, global)?;
+    refresh(&mut store, global)?;
     Ok(store)
+}
+
+/// Marks runs whose process is gone as interrupted, and collects what was trained elsewhere.
+pub fn refresh(store: &mut Store, global: &Global) -> Result<()> {
+    store.interrupt_abandoned()?;
+    collect_results(store, global)
 }
 
 /// Brings the results of runs that were trained elsewhere into the store. Does nothing if it cannot be written.

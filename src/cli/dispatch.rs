@@ -40,6 +40,8 @@ pub fn main() -> ExitCode {
         Command::Predict(command) => command.execute(&global, &mut out),
         Command::Eval(command) => command.execute(&global, &mut out),
         Command::Export(command) => command.execute(&global, &mut out),
+        Command::Push(command) => command.execute(&global, &mut out),
+        Command::Serve(command) => command.execute(&global, &mut out),
         Command::Submit(command) => command.execute(&global, &mut out),
         Command::Logs(command) => command.execute(&global, &mut out),
         Command::Cancel(command) => command.execute(&global, &mut out),

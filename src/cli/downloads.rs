@@ -1,4 +1,4 @@
-//! Progress of downloads: on a terminal a bar for each file with size and time left; elsewhere a line when one starts or waits.
+//! Progress of downloads and uploads: on a terminal a bar for each file with size and time left; elsewhere a line when one starts or waits.
 
 use std::{
     collections::HashMap,
@@ -15,15 +15,25 @@ use taper::{
 
 /// Shows downloads on standard error; nothing if `silent`.
 pub fn listener(silent: bool) -> Listener {
+    shown("downloading", silent)
+}
+
+/// Shows uploads likewise.
+pub fn uploads(silent: bool) -> Listener {
+    shown("uploading", silent)
+}
+
+fn shown(verb: &'static str, silent: bool) -> Listener {
     if silent {
         return Arc::new(|_| {});
     }
     let bars = MultiProgress::with_draw_target(ProgressDrawTarget::stderr());
-    let shown = Shown { bars, terminal: stderr().is_terminal(), files: Mutex::new(HashMap::new()) };
+    let shown = Shown { verb, bars, terminal: stderr().is_terminal(), files: Mutex::new(HashMap::new()) };
     Arc::new(move |progress| shown.take(progress))
 }
 
 struct Shown {
+    verb: &'static str,
     bars: MultiProgress,
     terminal: bool,
     /// The bar of each file that is being downloaded.
@@ -39,7 +49,7 @@ impl Shown {
                     let size = total.map(|total| format!(" ({})", format::bytes(total))).unwrap_or_default();
                     let from =
                         if done > 0 { format!(", resuming after {}", format::bytes(done)) } else { String::new() };
-                    return self.say(&format!("downloading {file}{size}{from}"));
+                    return self.say(&format!("{} {file}{size}{from}", self.verb));
                 }
                 let bar = files.entry(file.into()).or_insert_with(|| {
                     self.bars.add(ProgressBar::no_length().with_style(style()).with_prefix(format::one_line(file)))

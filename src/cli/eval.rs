@@ -12,8 +12,9 @@ use taper::{
 
 use super::{
     Global, Unusable, common,
-    evaluation::{Evaluation, Known, values},
+    evaluation::{Evaluation, Known},
     input::{self, FileArgs},
+    label_words::{Found, LabelWords, LabelsAre},
     measuring,
     members::{Members, ModelArgs},
     output::Output,
@@ -26,7 +27,9 @@ use super::{
     taper eval 3f2a --file newer.tsv --text-column review --label-column stars --json\n  \
     taper eval 3f2a 9c1b --file newer.csv\n  taper eval \"folds#1\" --ensemble --file newer.csv\n\n\
     The label column may contain the label values of the run, as in its training data, or their names from data.labels. Any other \
-    label is an error, because the model cannot predict it. The result is not stored.")]
+    label is an error, because the model cannot predict it. If a value of one label is the name of another, all labels of the file are read as \
+    values if all of them are values, else as names if all of them are names; if both are possible, --labels-are must say which. The result is \
+    not stored.")]
 pub struct Eval {
     /// Run: its key, a prefix of its key, its name, an experiment or spec file that has only one run, or EXPERIMENT#RANK (or
     /// EXPERIMENT#TRIAL) for the best run of a trial.
@@ -40,6 +43,10 @@ pub struct Eval {
     /// Column (or JSON field) with the label; by default the column used in training.
     #[arg(long, value_name = "NAME")]
     label_column: Option<String>,
+    /// How the labels are written: as values of `data.labels`, like the training data, or as names. Needed only where the file can be read in
+    /// both ways.
+    #[arg(long, value_name = "WHAT", value_enum)]
+    labels_are: Option<LabelsAre>,
     #[command(flatten)]
     models: ModelArgs,
     #[command(flatten)]
@@ -59,12 +66,19 @@ impl Eval {
         let text = self.layout.columns(config)?;
         let target = TargetColumns::of_run(config, self.label_column.as_deref(), "--label-column");
         let target = target.map_err(|what| Unusable(anyhow::anyhow!(what)))?;
-        let values = values(&config.labels, &names);
+        let words = LabelWords::new(config, &names, &target, self.labels_are)?;
         let layout = Layout {
             missing: config.missing.clone(),
             ..self.layout.layout((self.label_column.is_none(), "label-column"))
         };
-        let mut data = data::read_labelled(&origin, &layout, text, target, &values).map_err(|e| Unusable(e.into()))?;
+        let mut data =
+            data::read_labelled(&origin, &layout, text, target, &words.to_read()).map_err(|e| Unusable(e.into()))?;
+        if words.depend_on_file() {
+            let mut found = Found::new(&data.labels);
+            data.rows.iter().for_each(|row| found.look(&row.target, row.line));
+            let meaning = words.of_file(&input::name(&origin), &found)?;
+            data.labels.iter_mut().for_each(|label| *label = meaning.get(label).unwrap_or(label).clone());
+        }
         data.warnings.extend(trained_on(&data, &members, global));
         if !global.quiet && !out.json {
             input::warn(&data.warnings);

@@ -1,6 +1,6 @@
 //! What is said of a model that was measured on labelled rows: by `taper eval` and `taper predict --labels`.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use anyhow::Result;
 use serde_json::json;
@@ -15,13 +15,6 @@ use taper::{
 };
 
 use super::{decision::decision, members::Members, output::Output};
-
-/// Values of a label column and the labels they stand for: the run's values, and the label names themselves.
-pub fn values(given: &BTreeMap<String, String>, names: &[String]) -> BTreeMap<String, String> {
-    let known = given.iter().filter(|(_, name)| names.contains(name));
-    let own = names.iter().map(|name| (name.trim().to_string(), name.clone()));
-    own.chain(known.map(|(value, name)| (value.clone(), name.clone()))).collect()
-}
 
 /// The rows that a model was trained on among those that it is measured on.
 #[derive(Default)]

@@ -14,30 +14,32 @@ use taper::{
     data::Tokenizer,
     event::FailureKind,
     execute::Kept,
-    export::{Exporter, FORMATS, Numbers, Refused, export},
+    export::{EXPERIMENT_FORMATS, FORMATS, Numbers, Refused, export},
     format,
     plan::{Keep, LongPolicy, LongTexts},
     report::chosen,
     store::{RunRecord, RunState, Store, StoreError},
 };
 
-use super::{Global, Unusable, common, input, named, output::Output};
+use super::{Global, Unusable, card, common, export_experiment, input, lang::Lang, named, output::Output};
 
-/// Export a trained model to a folder that transformers or onnxruntime can load.
+/// Export a trained model to a folder that transformers or onnxruntime can load, or the measurements of an experiment to other trackers.
 #[derive(Args)]
 #[command(after_help = "In Python:\n  from transformers import AutoModelForSequenceClassification, AutoTokenizer\n  \
     model = AutoModelForSequenceClassification.from_pretrained(DIR)\n  tokenizer = AutoTokenizer.from_pretrained(DIR)\n\n\
     With --format onnx:\n  session = onnxruntime.InferenceSession(\"DIR/model.onnx\")\n  \
     texts = tokenizer([\"…\"], padding=True, truncation=True, return_tensors=\"np\")\n  \
-    [logits] = session.run([\"logits\"], {i.name: texts[i.name] for i in session.get_inputs()})")]
+    [logits] = session.run([\"logits\"], {i.name: texts[i.name] for i in session.get_inputs()})\n\n\
+    Measurements of an experiment:\n  taper export quickstart DIR --format csv           runs, metrics and steps as tables\n  \
+    taper export quickstart DIR --format tensorboard   tensorboard --logdir DIR")]
 pub struct Export {
     /// Run: its key, a prefix of its key, its name, an experiment or spec file that has only one run, or EXPERIMENT#RANK (or
-    /// EXPERIMENT#TRIAL) for the best run of a trial.
+    /// EXPERIMENT#TRIAL) for the best run of a trial. With a format of an experiment: its name or spec file.
     run: String,
     /// Folder to create.
     dir: PathBuf,
-    /// Format of the model.
-    #[arg(long, value_name = "FORMAT", default_value = FORMATS[0].name(), value_parser = formats())]
+    /// Format of the model, or of the measurements of an experiment.
+    #[arg(long, value_name = "FORMAT", default_value = FORMATS[0].name(), value_parser = formats_of_all())]
     format: String,
     /// Numbers of an ONNX model: fp16 halves its size; for devices that compute with float16.
     #[arg(long, value_name = "DTYPE", value_enum, default_value_t)]
@@ -45,6 +47,9 @@ pub struct Export {
     /// Quantise an ONNX model: the dense layers of the encoder and the table of words become 8-bit integers, a quarter of the size. Predictions may change: check them.
     #[arg(long, value_name = "TYPE", value_enum)]
     quantize: Option<Quantize>,
+    /// Language of README.md, the model card: en or zh.
+    #[arg(long, value_name = "LANG", hide_possible_values = true)]
+    lang: Option<Lang>,
 }
 
 /// The values of `--dtype`.
@@ -64,9 +69,16 @@ enum Quantize {
     Int8,
 }
 
-/// The values of `--format`.
-fn formats() -> PossibleValuesParser {
+/// The values of `--format` of a model.
+pub fn formats() -> PossibleValuesParser {
     FORMATS.iter().map(|format| PossibleValue::new(format.name()).help(format.about())).collect::<Vec<_>>().into()
+}
+
+/// The same, and those of an experiment.
+fn formats_of_all() -> PossibleValuesParser {
+    let models = FORMATS.iter().map(|format| (format.name(), format.about()));
+    let all = models.chain(EXPERIMENT_FORMATS.iter().map(|format| (format.name(), format.about())));
+    all.map(|(name, about)| PossibleValue::new(name).help(about)).collect::<Vec<_>>().into()
 }
 
 /// The run that a text names, and its model. Where several runs are meant and none of them kept a model, the error says so instead of asking
@@ -157,7 +169,7 @@ fn by_hand(long: LongTexts, model: &Path) -> Option<String> {
 
 impl Export {
     /// What the numbers of the exported model are.
-    fn numbers(&self, format: &dyn Exporter) -> Result<Numbers> {
+    fn numbers(&self, name: &str, known: &[Numbers]) -> Result<Numbers> {
         let (numbers, option) = match (self.dtype, self.quantize) {
             (Dtype::Fp32, None) => (Numbers::Fp32, String::new()),
             (Dtype::Fp16, None) => (Numbers::Fp16, "--dtype fp16".to_string()),
@@ -168,22 +180,27 @@ impl Export {
                 return Err(Unusable(why).into());
             }
         };
-        if format.numbers().contains(&numbers) {
+        if known.contains(&numbers) {
             return Ok(numbers);
         }
         let mut others = FORMATS.into_iter().filter(|other| other.numbers().contains(&numbers));
         let other = others.next().map_or("", |other| other.name());
-        let why = anyhow!("{option} needs --format {other}: --format {} has no such models", format.name());
+        let why = anyhow!("{option} needs --format {other}: --format {name} has no such models");
         Err(Unusable(why).into())
     }
 
     /// Writes the files.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
+        if let Some(format) = EXPERIMENT_FORMATS.into_iter().find(|format| format.name() == self.format) {
+            self.numbers(format.name(), &[Numbers::Fp32])?;
+            return export_experiment::execute(format, &self.run, &self.dir, global, out);
+        }
         let format = FORMATS.into_iter().find(|format| format.name() == self.format).unwrap_or(FORMATS[0]);
-        let numbers = self.numbers(format)?;
+        let numbers = self.numbers(format.name(), format.numbers())?;
         let store = common::open_existing(global)?;
         let (run, kept) = kept_of(&store, &self.run, global)?;
-        let files = export(format, &kept, numbers, &self.dir).map_err(|e| match e {
+        let card = card::of(&store, &run, card::stored(format, numbers), self.lang)?;
+        let files = export(format, &kept, numbers, &card, &self.dir).map_err(|e| match e {
             Refused::Failed(e) => anyhow::Error::from(e),
             refused => Unusable(refused.into()).into(),
         })?;

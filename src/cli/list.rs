@@ -203,7 +203,9 @@ impl List {
             }
             let missing = listed.missing.note(&out.command("taper run SPEC")).filter(|_| self.state.is_empty());
             missing.iter().try_for_each(|note| out.wrapped(note))?;
-            seen.cluster.note(listed.planned.iter()).iter().try_for_each(|note| out.wrapped(note))?;
+            let experiment = listed.experiment.as_deref();
+            let notes = seen.cluster.notes(experiment.unwrap_or_default(), listed.planned.iter());
+            notes.iter().try_for_each(|note| out.wrapped(note))?;
             if listed.experiment.is_none() && whole_plans {
                 out.wrapped(&of_no_experiment(out))?;
             }

@@ -6,9 +6,11 @@
 mod ask;
 mod at_work;
 mod cancel;
+mod card;
 mod collect;
 mod common;
 mod compare;
+mod controller;
 mod costs;
 mod decision;
 mod dispatch;
@@ -17,10 +19,12 @@ mod downloads;
 mod eval;
 mod evaluation;
 mod export;
+mod export_experiment;
 mod failure;
 mod fetch;
 mod gc;
 mod input;
+mod label_words;
 mod lang;
 mod leaderboard;
 mod list;
@@ -29,6 +33,7 @@ mod logs;
 mod measuring;
 mod members;
 mod method;
+mod mirror;
 mod named;
 mod nearest;
 mod on_cluster;
@@ -39,6 +44,7 @@ mod plan;
 mod plan_data;
 mod plan_runs;
 mod predict;
+mod push;
 mod reader;
 mod reading;
 mod report;
@@ -46,7 +52,9 @@ mod reports;
 mod results;
 mod rm;
 mod run;
+mod serve;
 mod show;
+mod slurm;
 mod states;
 mod stop;
 mod stored;
@@ -131,6 +139,10 @@ enum Command {
     Eval(eval::Eval),
     /// Export a trained model to a folder that transformers or onnxruntime can load.
     Export(export::Export),
+    /// Upload a trained model with its model card to the Hugging Face hub.
+    Push(push::Push),
+    /// Serve trained models over HTTP: text-embeddings-inference's /predict, probabilities of all labels, a page to try them.
+    Serve(serve::Serve),
     /// Train the runs of a spec on a cluster with Slurm: submit a job for each run that is not completed yet, and return.
     Submit(submit::Submit),
     /// Show what the job of a run printed on a cluster.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use taper::{
     cluster::{ElementState, Slurm},
     execute::SubmissionFolder,
-    experiment::{Job, jobs},
+    experiment::{Controller, Job, controllers, jobs},
     format,
     store::{ElementRecord, RunRecord, RunState, Store},
 };
@@ -18,6 +18,8 @@ pub struct OnCluster {
     jobs: HashMap<String, JobNow>,
     /// Why nothing is known of them.
     unknown: Option<String>,
+    /// The jobs that submit the runs of experiments: the experiment, and what is said of the job.
+    controllers: Vec<(String, String)>,
 }
 
 /// The job of a run.
@@ -43,6 +45,20 @@ pub struct WithJob<'a> {
 impl OnCluster {
     /// Asks the cluster, if runs were submitted whose results are not stored yet. That it does not answer is no error.
     pub fn of(store: &Store) -> Result<Self> {
+        let controllers = controllers(Slurm::find, store.folder(), store.submissions()?);
+        let (controllers, unknown) = match controllers {
+            Ok(controllers) => {
+                let said =
+                    |c: Controller| (c.submission.experiment, format!("job {} is {}", c.id, c.cluster.described()));
+                (controllers.into_iter().map(said).collect(), None)
+            }
+            Err(e) => (Vec::new(), Some(format!("the state of the job that submits runs is unknown: {e}"))),
+        };
+        let jobs = Self::of_runs(store)?;
+        Ok(Self { controllers, unknown: jobs.unknown.or(unknown), ..jobs })
+    }
+
+    fn of_runs(store: &Store) -> Result<Self> {
         let mut last: HashMap<String, ElementRecord> = HashMap::new();
         for run in store.submitted(None)?.into_iter().filter(|run| run.array_job.is_some()) {
             last.insert(run.run.clone(), run);
@@ -55,11 +71,10 @@ impl OnCluster {
         let submissions = store.submissions()?;
         match Slurm::find().and_then(|slurm| jobs(&slurm, open, &submissions)) {
             Ok(jobs) => {
-                Ok(Self { jobs: jobs.into_iter().filter_map(|job| now(job, store.folder())).collect(), unknown: None })
+                let jobs = jobs.into_iter().filter_map(|job| now(job, store.folder())).collect();
+                Ok(Self { jobs, ..Self::default() })
             }
-            Err(e) => {
-                Ok(Self { jobs: HashMap::new(), unknown: Some(format!("the states of {many} are unknown: {e}")) })
-            }
+            Err(e) => Ok(Self { unknown: Some(format!("the states of {many} are unknown: {e}")), ..Self::default() }),
         }
     }
 
@@ -89,7 +104,7 @@ impl OnCluster {
     }
 
     /// How many of these runs have jobs in which states, or why that is not known.
-    pub fn note<'a>(&self, runs: impl Iterator<Item = &'a RunRecord>) -> Option<String> {
+    fn note<'a>(&self, runs: impl Iterator<Item = &'a RunRecord>) -> Option<String> {
         let mut counts: Vec<(&str, u64)> = Vec::new();
         for job in runs.filter_map(|run| self.job(run)) {
             match counts.iter_mut().find(|(state, _)| *state == job.state) {
@@ -100,6 +115,22 @@ impl OnCluster {
         counts.sort_unstable();
         let all: Vec<String> = counts.iter().map(|(state, n)| format!("{} {state}", format::count(*n))).collect();
         if all.is_empty() { None } else { Some(format!("on the cluster: {}", all.join(", "))) }
+    }
+
+    /// What is said of an experiment with these runs: the job that submits them, and their own jobs.
+    pub fn notes<'a>(&self, experiment: &str, runs: impl Iterator<Item = &'a RunRecord>) -> Vec<String> {
+        self.controller(experiment).into_iter().chain(self.note(runs)).collect()
+    }
+
+    /// Whether a job waits or runs for an experiment with these runs.
+    pub fn is_busy<'a>(&self, experiment: &str, runs: impl Iterator<Item = &'a RunRecord>) -> bool {
+        self.controller(experiment).is_some() || self.first_underway(runs).is_some()
+    }
+
+    /// The job that submits the runs of an experiment.
+    fn controller(&self, experiment: &str) -> Option<String> {
+        let (_, said) = self.controllers.iter().find(|(of, _)| of == experiment)?;
+        Some(format!("submitted by a job of its own: {said}"))
     }
 
     /// Why nothing is known of submitted runs.

@@ -58,7 +58,8 @@ pub fn print_outcome(store: &Store, outcome: &Outcome, out: &mut Output) -> Resu
     let said: Vec<String> = said.chain(left).collect();
     let runs = store.runs_in(experiment)?;
     let mut line = format!("{}: {}", experiment.name, said.join(", "));
-    let trained: f64 = store.training_seconds(runs.iter().map(|run| run.key.as_str()))?.values().sum();
+    // Rust's sum of nothing is -0, which would be shown.
+    let trained = store.training_seconds(runs.iter().map(|run| run.key.as_str()))?.values().sum::<f64>() + 0.0;
     let ended = tally.completed + tally.failed + tally.pruned + tally.stopped + tally.waiting;
     // The same seconds, added in another order, may differ in their last digit.
     let trained_more = trained - *trained_before_s > 1e-6;

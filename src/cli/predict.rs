@@ -24,8 +24,9 @@ use taper::{
 use super::{
     Global, Unusable, common,
     decision::decision,
-    evaluation::{Evaluation, values},
+    evaluation::Evaluation,
     input::{self, FileArgs},
+    label_words::{Found, LabelWords, LabelsAre},
     measuring::Measuring,
     members::{Members, ModelArgs, names_runs},
     output::Output,
@@ -94,6 +95,10 @@ pub struct Predict {
     /// standard error.
     #[arg(long, value_name = "COLUMN", num_args = 0..=1, requires = "file")]
     labels: Option<Option<String>>,
+    /// How the labels of --labels are written: as values of `data.labels`, like the training data, or as names. Needed only where the file can
+    /// be read in both ways.
+    #[arg(long, value_name = "WHAT", value_enum, requires = "labels")]
+    labels_are: Option<LabelsAre>,
     #[command(flatten)]
     layout: FileArgs,
 }
@@ -207,13 +212,15 @@ impl Predict {
             return Ok(Input { rows, fields: Vec::new(), checked: None });
         }
         let mut layout = self.layout.layout((self.labels == Some(None), "labels"));
+        let mut words = None;
         let mut wanted = data::Wanted { text: self.layout.columns(config)?, target: None, keep: self.keep_columns };
         if let Some(column) = &self.labels {
             layout.missing.clone_from(&config.missing);
             let columns = TargetColumns::of_run(config, column.as_deref(), "--labels");
             let columns = columns.map_err(|what| Unusable(anyhow::anyhow!(what)))?;
-            let labels = values(&config.labels, &members.labels()?);
-            wanted.target = Some(Labelled { columns, labels });
+            let of_column = LabelWords::new(config, &members.labels()?, &columns, self.labels_are)?;
+            wanted.target = Some(Labelled { columns, labels: of_column.to_read() });
+            words = Some(of_column).filter(LabelWords::depend_on_file);
         }
         let (mut fields, mut digest) = (Fields::default(), None);
         // Standard input cannot be read twice.
@@ -227,10 +234,14 @@ impl Predict {
             }
             let progress = RowProgress::stderr(!global.quiet, Some(RowProgress::PARTS));
             let (mut done, mut too_many) = (0, false);
+            let mut found = words.as_ref().map(|_| Found::new(rows.targets()));
             let checked = rows.check(|row, share| {
                 if has_fields && !too_many {
                     fields.add(row);
                     too_many = form != Form::Jsonl && fields.names.len() > MOST_FIELDS;
+                }
+                if let (Some(found), Some(target)) = (&mut found, &row.target) {
+                    found.look(target, row.line);
                 }
                 done += 1;
                 if done % 4096 == 0 {
@@ -241,6 +252,11 @@ impl Predict {
             if too_many {
                 return Err(Unusable(too_many_fields(&input::name(origin))).into());
             }
+            if let (Some(words), Some(found), Some(target)) = (&words, &found, &mut wanted.target) {
+                target.labels.clone_from(words.of_file(&input::name(origin), found)?);
+            }
+        } else if let Some(words) = &words {
+            return Err(words.only_once().into());
         }
         let rows = data::stream_rows(origin, &layout, wanted).map_err(unusable)?;
         Ok(Input { rows, fields: fields.names, checked: digest })

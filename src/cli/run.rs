@@ -2,14 +2,14 @@
 
 use std::{borrow::Cow, cell::Cell, collections::HashSet, io, process::ExitCode};
 
-use anyhow::Result;
-use clap::Args;
+use anyhow::{Result, anyhow};
+use clap::{Args, ValueEnum};
 use serde_json::json;
 use taper::{
-    execute::{DeviceChoice, Prepared, RunsPerDevice, Slot, Tally, threads},
+    execute::{DeviceChoice, Prepared, RunsPerDevice, Slot, SubmissionFolder, Tally, threads},
     experiment::{Outcome, Planner, RunOptions, Skipped},
     format::{self, names},
-    observe::{JsonLines, Listeners, Progress},
+    observe::{JsonLines, Listeners, Mirror, Progress},
     store::{Store, unix_time},
 };
 
@@ -19,11 +19,12 @@ use super::{
     common,
     common::SpecArgs,
     costs::Costs,
+    mirror::MirrorTo,
     outcome::print_outcome,
     output::{self, Output},
     plan_data,
     reader::Reader,
-    stop,
+    slurm, stop,
 };
 
 /// Up to this many runs that are left out have a line each.
@@ -37,7 +38,12 @@ const SKIPPED: usize = 10;
 pub struct Run {
     #[command(flatten)]
     spec: SpecArgs,
-    /// Number of runs to train in parallel, each in its own process; on the CPU they share the threads.
+    /// Where to train: local: in processes on this machine; slurm: each run in a job of its own on a cluster with Slurm, as [slurm] of the
+    /// spec says. `taper submit` does that without waiting for the results.
+    #[arg(long, value_enum, value_name = "local|slurm", hide_possible_values = true, default_value_t = Place::Local)]
+    executor: Place,
+    /// Number of runs to train in parallel, each in its own process; on the CPU they share the threads. With --executor slurm, the
+    /// number of jobs, by default slurm.max_parallel or else 16.
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
     /// Devices to train on, separated by commas: cuda:0,cuda:1,cpu.
@@ -53,6 +59,16 @@ pub struct Run {
     /// Train diverged and pruned runs again.
     #[arg(long)]
     retry: bool,
+    /// Also write the curves as event files for TensorBoard while runs train, into a folder for each run; can be repeated. A mirror that cannot be written is a warning.
+    #[arg(long, value_name = "tensorboard=DIR")]
+    mirror: Vec<MirrorTo>,
+}
+
+/// Where runs are trained.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Place {
+    Local,
+    Slurm,
 }
 
 impl Run {
@@ -60,7 +76,8 @@ impl Run {
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         // While it plans, the request is only noted: then no run begins.
         stop::catch_checkpoint_signal();
-        let devices = self.devices(global);
+        let devices = self.devices(global)?;
+        let here = self.executor == Place::Local;
         let mut experiment = self.spec.open(global, devices.clone(), "stopped: nothing was trained")?;
         let existing = match Store::is_there(&global.runs) {
             true => Some(common::open_existing(global)?),
@@ -68,10 +85,21 @@ impl Run {
         };
         let bench = experiment.workbench()?;
         let planner = experiment.plan_with(existing.as_ref(), bench)?;
-        for device in &devices {
+        for device in devices.iter().filter(|_| here) {
             device.open().map_err(|e| Unusable(e.into()))?;
         }
-        let slots = self.slots(&devices, planner)?;
+        // Runs that a search has yet to propose are like the known ones.
+        let runs = if planner.more { usize::MAX } else { planner.runs.len() };
+        let (slots, jobs) = match here {
+            true => (self.slots(&devices, planner, runs)?, None),
+            false => {
+                let settings = planner.spec.spec().slurm.clone();
+                let jobs = slurm::attached(settings, self.jobs, runs, global)?;
+                jobs.script.array(&SubmissionFolder::next(&global.runs)?).map_err(|e| Unusable(e.into()))?;
+                (Vec::new(), Some(jobs))
+            }
+        };
+        let before = slurm::submitted_before(existing.as_ref(), &planner.runs)?;
         let store = Store::open(&global.runs).map_err(|e| Unusable(e.into()))?;
         let namesake = common::namesake_warning(&store, &planner.spec.spec().name, &self.spec.spec)?;
         let progress = Progress::stderr(global.quiet || out.json);
@@ -84,8 +112,12 @@ impl Run {
                 }
             }
         };
-        for line in self.device_lines(&slots, global) {
-            say(&line);
+        match &jobs {
+            None => self.device_lines(&slots, global).iter().for_each(|line| say(line)),
+            Some(jobs) => {
+                let many = format::counted(jobs.most as u64, "job");
+                say(&format!("on the cluster: at most {many} at a time; `taper list` shows their states"));
+            }
         }
         for line in dropped(&planner.runs) {
             say(&line);
@@ -117,6 +149,7 @@ impl Run {
         }
         let at_work = AtWork::default();
         let (for_signal, told) = (above.clone(), Cell::new(false));
+        let above_mirrors = above.clone();
         let stop_requested = || {
             if stop::checkpoint_requested() && !told.replace(true) {
                 for_signal.say("SIGUSR1: stopping after this step, with a checkpoint");
@@ -124,7 +157,12 @@ impl Run {
             common::stop_requested()
         };
         let (interrupted, runs) = (at_work.clone(), global.runs.clone());
-        common::catch_signals(move |again| match again {
+        common::catch_signals(move |again| {
+            match again {
+            false if !here => above.say(
+                "stopping: jobs that wait are cancelled, those that run write a checkpoint and end; press Ctrl-C again to \
+                 stop waiting for them",
+            ),
             false if interrupted.trains() => {
                 above.say("stopping after this step, with a checkpoint; press Ctrl-C again to stop at once")
             }
@@ -136,9 +174,15 @@ impl Run {
                 );
                 interrupted.interrupt(&runs);
             }
+        }
         })?;
 
         let listeners = lines.into_iter().fold(Listeners::new(), Listeners::with).with(at_work).with(progress);
+        let mirrors = self.mirror.iter().map(|MirrorTo(folder)| {
+            let above = above_mirrors.clone();
+            Mirror::new(folder, &global.runs, move |text| above.say(text))
+        });
+        let listeners = mirrors.collect::<Result<Vec<_>, _>>()?.into_iter().fold(listeners, Listeners::with);
         let options = RunOptions {
             slots,
             retry: self.retry,
@@ -146,9 +190,11 @@ impl Run {
             stop: &stop_requested,
             say: &say,
             program: None,
+            slurm: jobs,
         };
         let outcome = experiment.run(listeners, options)?;
         common::work_is_done();
+        slurm::cancel_idle(&store, before, &say)?;
         match reader.failure() {
             None => {
                 // After a stop, what this command did is of interest: runs that were completed before are only counted.
@@ -179,17 +225,24 @@ impl Run {
         })
     }
 
-    /// The devices to train on.
-    fn devices(&self, global: &Global) -> Vec<DeviceChoice> {
+    /// The devices to train on that are known.
+    fn devices(&self, global: &Global) -> Result<Vec<DeviceChoice>> {
+        if self.executor == Place::Slurm {
+            if !self.devices.is_empty() || self.runs_per_device != RunsPerDevice::default() {
+                let why = "--devices and --runs-per-device are about this machine: with --executor slurm, --jobs has the \
+                           number of jobs, and slurm.gres what each asks for";
+                return Err(Unusable(anyhow!(why)).into());
+            }
+            // What the machine here can do is not what a node can.
+            return Ok(if global.device == DeviceChoice::Auto { Vec::new() } else { vec![global.device] });
+        }
         let asked = if self.devices.is_empty() { std::slice::from_ref(&global.device) } else { &self.devices };
-        asked.iter().map(|device| device.resolve()).collect()
+        Ok(asked.iter().map(|device| device.resolve()).collect())
     }
 
     /// The slots: the first of each device before the second of any.
-    fn slots(&self, devices: &[DeviceChoice], planner: &Planner) -> Result<Vec<Slot>> {
+    fn slots(&self, devices: &[DeviceChoice], planner: &Planner, runs: usize) -> Result<Vec<Slot>> {
         let asked = self.jobs.map_or(self.runs_per_device, |jobs| RunsPerDevice::Exactly(jobs.into()));
-        // Runs that a search has yet to propose are like the known ones.
-        let runs = if planner.more { usize::MAX } else { planner.runs.len() };
         let each = devices.iter().map(|device| {
             let peak = || Costs::on(*device).largest_memory(&planner.runs);
             asked.on(*device, runs, threads() / devices.len(), peak)

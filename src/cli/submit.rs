@@ -6,20 +6,20 @@ use anyhow::{Result, anyhow};
 use clap::Args;
 use serde_json::json;
 use taper::{
-    cluster::{ClusterError, ElementId, Script, Slurm, SlurmSettings, quoted},
-    event::FailureKind,
-    execute::{DeviceChoice, SubmissionFolder, SubmitOptions, Submitted},
+    cluster::{ClusterError, ElementId, Slurm, SlurmSettings},
+    execute::{self, DeviceChoice, SubmissionFolder, SubmitOptions, Submitted},
     experiment::{Job, Planner, Skipped, jobs},
     format::{self, command::shell_word},
-    store::{RunLock, RunState, Store, is_locked, unix_time},
+    store::{RunLock, Store, is_locked, unix_time},
 };
 
 use super::{
     Global, Unusable, common,
     common::SpecArgs,
+    controller::Controller,
     failure::sentence,
     output::{self, Output},
-    stop,
+    slurm, stop,
 };
 
 /// Train the runs of a spec on a cluster with Slurm: submit a job for each run that is not completed yet, and return.
@@ -73,26 +73,31 @@ impl Submit {
         // What the machine here can do is not what a node can.
         let devices = if global.device == DeviceChoice::Auto { Vec::new() } else { vec![global.device] };
         let mut experiment = spec.open(global, devices, "stopped: nothing was submitted")?;
-        let existing = match Store::is_there(&global.runs) {
+        let mut existing = match Store::is_there(&global.runs) {
             true => Some(common::open_existing(global)?),
             false => None,
         };
         let bench = experiment.workbench()?;
         let planner = experiment.plan_with(existing.as_ref(), bench)?;
-        if let Some(why) = decides(planner) {
-            let run = out.command(&format!("taper run {}", shell_word(&self.spec.spec.to_string_lossy())));
-            let why = format!(
-                "{why}: its runs depend on each other's results, so they cannot be submitted together; `{run}` trains them"
-            );
-            return Err(Unusable(anyhow!(why)).into());
-        }
         let settings = planner.spec.spec().slurm.clone();
         let name = planner.spec.spec().name.clone();
+        let (retries, retry) = (self.retries, self.retry);
+        let controller = decides(planner).map(|why| Controller {
+            spec: &spec,
+            settings: &settings,
+            retries,
+            retry,
+            why,
+            name: &name,
+        });
         if !out.json {
             planner.warning_lines().iter().try_for_each(|line| out.wrapped(line))?;
         }
+        if let Some(controller) = controller.as_ref().filter(|_| self.dry_run) {
+            return controller.dry_run(global, out);
+        }
         if self.dry_run {
-            let todo = self.todo(planner, existing.as_ref(), &slurm, global)?;
+            let todo = self.todo(planner, existing.as_mut(), &slurm, global)?;
             return dry_run(planner, &todo, &settings, global, out);
         }
         let slurm = slurm.map_err(|e| Unusable(e.into()))?;
@@ -102,12 +107,16 @@ impl Submit {
             let why = "another `taper submit` works in this folder: try again when it has ended";
             return Err(Unusable(anyhow!(why)).into());
         };
+        if let Some(controller) = controller {
+            stop_after_answer()?;
+            return controller.submit(&slurm, &mut experiment, global, out);
+        }
         // Opened again: another command may have submitted since.
         let waiting = match Store::is_there(&global.runs) {
             true => underway(&Ok(slurm.clone()), &common::open_existing(global)?)?,
             false => HashSet::new(),
         };
-        let command = command_line();
+        let command = slurm::command_line();
         let options = SubmitOptions {
             runs: &global.runs,
             underway: &waiting,
@@ -124,7 +133,11 @@ impl Submit {
             let mut store = Store::open(&global.runs).map_err(|e| Unusable(e.into()))?;
             let submission = Submission { slurm: &slurm, settings: &settings, submitted, name: &name, global };
             stop_after_answer()?;
-            halt = submission.submit(&mut store, &mut accepted)?;
+            let may_be_there;
+            (halt, may_be_there) = submission.submit(&mut store, &mut accepted)?;
+            if accepted.is_empty() && !may_be_there {
+                experiment.take_back()?;
+            }
         }
         let jobs_of = |array: &(u64, Range<u64>)| array.1.end - array.1.start;
         let jobs: u64 = accepted.iter().map(jobs_of).sum();
@@ -172,15 +185,15 @@ impl Submit {
         })
     }
 
-    /// The keys of the runs that would be submitted, as far as that is known without looking into their folders.
+    /// The keys of the runs that would be submitted.
     fn todo(
         &self,
         planner: &Planner,
-        store: Option<&Store>,
+        mut store: Option<&mut Store>,
         slurm: &Result<Slurm, ClusterError>,
         global: &Global,
     ) -> Result<HashSet<String>> {
-        let waiting = match store.map(|store| underway(slurm, store)).transpose() {
+        let waiting = match store.as_deref().map(|store| underway(slurm, store)).transpose() {
             Ok(waiting) => waiting.unwrap_or_default(),
             Err(e) => {
                 let why = sentence(&e);
@@ -190,11 +203,10 @@ impl Submit {
         };
         let mut todo = HashSet::new();
         for run in &planner.runs {
-            let record = store.map(|store| store.known(&run.key)).transpose()?.flatten();
-            let is_done = record.is_some_and(|run| {
-                run.state == RunState::Completed || (run.failure == Some(FailureKind::Diverged) && !self.retry)
-            });
-            if !is_done && !waiting.contains(&run.key) && !is_locked(&global.runs, &run.key) {
+            let is_left = store
+                .as_deref_mut()
+                .map_or(Ok(true), |store| execute::is_left(store, run, &global.runs, self.retry))?;
+            if is_left && !waiting.contains(&run.key) && !is_locked(&global.runs, &run.key) {
                 todo.insert(run.key.clone());
             }
         }
@@ -243,29 +255,9 @@ fn underway(slurm: &Result<Slurm, ClusterError>, store: &Store) -> Result<HashSe
     Ok(jobs.into_iter().filter(Job::is_underway).map(|job| job.run.run).collect())
 }
 
-/// The command of this process, in shell.
-fn command_line() -> String {
-    let words = std::env::args_os().skip(1).map(|word| shell_word(&word.to_string_lossy()).to_string());
-    std::iter::once("taper".to_string()).chain(words).collect::<Vec<_>>().join(" ")
-}
-
 /// The script of an array.
 fn script(settings: &SlurmSettings, folder: &SubmissionFolder, global: &Global) -> Result<String> {
-    let mut words = vec![
-        quoted(&std::env::current_exe()?.to_string_lossy()),
-        "worker".into(),
-        "--element".into(),
-        quoted(&std::path::absolute(folder.path())?.to_string_lossy()),
-        "--task".into(),
-        "\"$element\"".into(),
-    ];
-    if global.device != DeviceChoice::Auto {
-        words.extend(["--device".into(), global.device.to_string()]);
-    }
-    words.extend(global.threads.iter().flat_map(|threads| ["--threads".into(), threads.to_string()]));
-    let (logs, here) = (std::path::absolute(folder.logs())?, std::env::current_dir()?);
-    let script = Script { settings, logs: &logs, folder: &here, command: &words.join(" ") };
-    Ok(script.array().map_err(|e| Unusable(e.into()))?)
+    Ok(slurm::script(settings.clone(), global)?.array(folder).map_err(|e| Unusable(e.into()))?)
 }
 
 fn dry_run(
@@ -321,9 +313,9 @@ struct Submission<'a> {
 }
 
 impl Submission<'_> {
-    /// Submits the elements in arrays as large as the cluster allows; adds each that it accepted, with its id. Returns why it ended before the last: nothing of
-    /// the submission remains then if Slurm has none of its jobs.
-    fn submit(&self, store: &mut Store, accepted: &mut Vec<(u64, Range<u64>)>) -> Result<Option<Halt>> {
+    /// Submits the elements in arrays as large as the cluster allows; adds each that it accepted, with its id. Returns why it ended before the last, and
+    /// whether Slurm may have jobs without our knowledge: nothing of the submission remains if it has none.
+    fn submit(&self, store: &mut Store, accepted: &mut Vec<(u64, Range<u64>)>) -> Result<(Option<Halt>, bool)> {
         let folder = &self.submitted.folder;
         let path = folder.path().join("script.sh");
         fs::write(&path, script(self.settings, folder, self.global)?)?;
@@ -372,7 +364,7 @@ impl Submission<'_> {
             store.remove_submission(self.submitted.number)?;
             folder.remove_unless_used()?;
         }
-        Ok(halt)
+        Ok((halt, may_be_there))
     }
 }
 

@@ -53,13 +53,20 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
     (&["download", "pull", "get", "lock"], "`taper fetch SPEC` downloads the models and data of a spec"),
     (&["delete", "remove", "del"], "`taper rm RUN` removes runs"),
     (&["clean", "prune", "purge"], "`taper gc` shows and removes files that no run needs"),
-    (&["serve", "infer", "inference", "classify"], "`taper predict RUN TEXT` classifies with a trained model"),
+    (
+        &["infer", "inference", "classify"],
+        "`taper predict RUN TEXT` classifies with a trained model, `taper serve RUN` does so over HTTP",
+    ),
+    (&["server", "api", "deploy", "listen", "http"], "`taper serve RUN` classifies over HTTP with a trained model"),
     (
         &["ensemble", "average", "vote", "blend"],
         "`taper predict RUN RUN TEXT` averages the answers of several runs, `taper predict NAME#1 TEXT --ensemble` those of all seeds or folds of a \
          trial; `taper eval` too",
     ),
-    (&["ui", "dashboard", "tensorboard", "plot", "view"], "`taper report NAME` writes a page with charts"),
+    (
+        &["ui", "dashboard", "tensorboard", "mlflow", "plot", "view"],
+        "`taper report NAME` writes a page with charts, `taper export NAME DIR --format tensorboard` (or mlflow) what other programs show",
+    ),
     (&["push", "upload", "save", "convert"], "`taper export RUN DIR` copies a trained model to a Hugging Face folder"),
     (
         &["stop", "kill", "abort", "scancel"],
@@ -99,6 +106,10 @@ const MISSING: &[(&str, &str)] = &[
     (
         "--file <FILE>",
         "--file FILE names the rows, for `taper eval` with labels: a CSV, TSV, JSON Lines, JSON, Parquet or Excel file, or `-` for standard input",
+    ),
+    (
+        "<[NAME=]RUN|DIR>...",
+        "RUN is the key or the name of a run: `taper list` shows them; DIR is a folder that `taper export` wrote",
     ),
     ("<DIR>", "DIR is the folder to write the model to; taper creates it"),
     ("<SHELL>", "SHELL is one of bash, elvish, fish, powershell and zsh"),

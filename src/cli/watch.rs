@@ -1,4 +1,4 @@
-//! `taper list --watch`: the table of a sweep in another terminal, from the database only.
+//! `taper list --watch`: the table of a sweep in another terminal, from the database, and what a cluster says of its jobs.
 
 use std::{
     collections::HashMap,
@@ -20,10 +20,12 @@ use taper::{
     store::{ExperimentRecord, RunRecord, RunSize, RunState, Store},
 };
 
-use super::{Global, Unusable, common, leaderboard as board, output::Output};
+use super::{Global, Unusable, common, leaderboard as board, on_cluster::OnCluster, output::Output};
 
 /// Time between two readings.
 const PAUSE: Duration = Duration::from_secs(2);
+/// Time between two questions to a cluster, if jobs train runs.
+const ASK: Duration = Duration::from_secs(10);
 /// Between two looks at the size of the terminal.
 const LOOK: Duration = Duration::from_millis(200);
 /// Readings in a row without a running run and without a command that trains the experiment, after which it ends: a command may start.
@@ -59,12 +61,18 @@ pub fn watch(global: &Global, experiment: Option<&str>, out: &mut Output) -> Res
     let sweep = sweep(&store, &experiment);
     let mut watch = Watch::default();
     let (mut drawn, mut quiet) = (0, 0);
+    let mut cluster = (Instant::now(), OnCluster::of(&store)?);
     let mut before = terminal.size();
     loop {
         // Before the runs: a command that ends in between has stored all of them.
         let lasts = Planning::is_running(&global.runs, &experiment);
-        store.interrupt_abandoned()?;
+        common::refresh(&mut store, global)?;
         let runs = store.runs_of(&experiment)?;
+        if cluster.0.elapsed() >= ASK {
+            cluster = (Instant::now(), OnCluster::of(&store)?);
+        }
+        let notes = cluster.1.notes(&experiment, runs.iter());
+        let lasts = lasts || cluster.1.is_busy(&experiment, runs.iter());
         let (height, width) = terminal.size();
         // The cursor is below the table.
         let mut size = Size { width: width.into(), height: usize::from(height).saturating_sub(1).max(1) };
@@ -72,9 +80,9 @@ pub fn watch(global: &Global, experiment: Option<&str>, out: &mut Output) -> Res
         let plan = planned(&store.experiment(&experiment)?, &runs, &trained, &sweep);
         let reading = watch.read(&store, &runs, &plan)?;
         let idle = idle(&reading, lasts, &out.command("taper run SPEC"));
-        size.height = size.height.saturating_sub(idle.iter().len()).max(1);
+        size.height = size.height.saturating_sub(idle.iter().len() + notes.len()).max(1);
         let mut lines = reading.board.lines(size, colour);
-        lines.extend(idle.clone());
+        lines.extend(notes.into_iter().chain(idle.clone()));
         match before == (height, width) {
             true => terminal.clear_last_lines(drawn)?,
             // How many lines the last table takes now depends on whether the terminal wraps it anew.

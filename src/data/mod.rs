@@ -41,6 +41,7 @@ mod missing_words;
 mod mojibake;
 mod noticed;
 mod number_checks;
+mod one_target;
 mod parquet;
 mod parquet_column;
 mod parquet_file;

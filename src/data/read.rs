@@ -12,7 +12,7 @@ use super::{
     assigned::Assigned,
     cells::{Cells, Columns, Fault},
     collected::{Collected, Collector},
-    error::{Problems, TextsOf, shorten},
+    error::{Problems, TextsOf},
     groups::Groups,
     invisible::escaped,
     label_checks,
@@ -20,6 +20,7 @@ use super::{
     missing::MissingValues,
     noticed::{Noticed, guessed, note, swallowed},
     number_checks,
+    one_target::{have_one_target, only_one_drawn, same_targets},
     progress::{Listener, Meter, Progress, silent},
     repeats::Repeats,
     rows::Rows,
@@ -34,7 +35,7 @@ use crate::{
     event::Split,
     format::{by_number, counted},
     plan::SplitValues,
-    task::{Target, Task},
+    task::Task,
     warning::{Kind, Warning, lines_of},
 };
 
@@ -146,41 +147,23 @@ fn of_source(
         }
         Task::Regression => data.warnings.extend(number_checks::check(&data.labels, &data.rows)),
     }
+    let one_target = have_one_target(&data.rows);
     if let Some(limit) = config.limit {
         sample(&mut data, limit, config.seed);
     }
     if let Some(first) = data.rows.first()
-        && data.rows.iter().all(|row| row.target == first.target)
+        && (one_target || have_one_target(&data.rows))
     {
         let path = of.source.first().cloned().unwrap_or_default();
-        return Err(same_targets(path, &target, &first.target, &data.labels));
+        return Err(match config.limit.filter(|_| !one_target) {
+            Some(limit) => only_one_drawn(path, limit, &target, &data),
+            None => same_targets(path, &target, &first.target, &data.labels),
+        });
     }
     let repeats = Repeats::of(&data.rows);
     repeats.note(&mut data.cleaning);
     data.warnings.extend(repeats.warning(data.rows.len() as u64, target.task, Wording::Keys));
     Ok(Labelled { data, values, files })
-}
-
-/// The error for rows that all have one target.
-fn same_targets(path: PathBuf, columns: &TargetColumns, target: &Target, labels: &[String]) -> DataError {
-    let (shown, columns_shown) = (escaped(&shorten(&target.shown(labels))), columns.shown());
-    let what = match columns.task {
-        Task::SingleLabel => {
-            let (label, column) = (target.shown(labels), columns.names.concat());
-            return DataError::OneClass { path, label, column };
-        }
-        Task::MultiLabel if target.ids().is_empty() => {
-            format!("no row has a label ({columns_shown}): there is nothing to learn")
-        }
-        Task::MultiLabel => {
-            format!("every row has the same labels, `{shown}` ({columns_shown}): there is nothing to tell apart")
-        }
-        Task::Regression => {
-            let numbers = if columns.names.len() > 1 { "numbers" } else { "number" };
-            format!("every row has the same {numbers}, {shown} ({columns_shown}): there is nothing to learn")
-        }
-    };
-    DataError::NothingToLearn { path, what }
 }
 
 /// Adds the rows of the files that are the dev or the test split. `values` maps label values to names.

@@ -4,14 +4,14 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::{ExecuteError, Kept, decision_file};
+use super::{ExecuteError, Kept, TextReader, decision_file};
 use crate::{
     data::{Batch, Encoded, RowText, Tokenizer, Window},
     engine::{Device, Engine, Recipe, engine},
     model::{ModelConfig, Parameters},
     plan::{EngineKind, LongPolicy, LongTexts, Precision},
     task::{Answer, Decision, Target, Task},
-    train::{Windows, answers},
+    train::{Windows, by_text, logits},
 };
 
 /// A classifier with its tokenizer and labels, from a Hugging Face folder.
@@ -20,11 +20,8 @@ pub struct Classifier {
     /// How labels follow from its probabilities.
     decision: Decision,
     engine: Box<dyn Engine>,
-    tokenizer: Tokenizer,
+    reader: TextReader,
     labels: Vec<String>,
-    long: LongTexts,
-    /// Rows of the embedding.
-    rows: usize,
     /// Texts so far, or pairs, of which tokens were cut.
     cut: u64,
     /// Whether it has read pairs.
@@ -48,6 +45,15 @@ impl Classifier {
         kept.reading(|| Self::read(kept.folder(), long, device, precision))
     }
 
+    /// Loads the model of a folder that `taper export` or a run wrote. Texts of more tokens than the tokenizer says are cut.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn open(folder: &Path, device: &Device) -> Result<Self, ExecuteError> {
+        let most = Tokenizer::from_folder(folder)?.model_max_length().unwrap_or(usize::MAX);
+        Self::read(folder, most.into(), device, Precision::Fp32)
+    }
+
     fn read(folder: &Path, long: LongTexts, device: &Device, precision: Precision) -> Result<Self, ExecuteError> {
         let config = ModelConfig::read(&folder.join("config.json"))?;
         let labels = labels(&config, folder)?;
@@ -65,9 +71,11 @@ impl Classifier {
         Ok(Self {
             decision: decision_file::read(folder, &labels)?,
             engine: engine(&config, parameters, &recipe, device)?,
-            tokenizer: Tokenizer::from_folder(folder)?,
-            long: LongTexts { max_length: long.max_length.min(config.longest()), ..long },
-            rows: config.vocab_size,
+            reader: TextReader::new(
+                Tokenizer::from_folder(folder)?,
+                LongTexts { max_length: long.max_length.min(config.longest()), ..long },
+                config.vocab_size,
+            ),
             cut: 0,
             pairs: false,
             labels,
@@ -95,30 +103,18 @@ impl Classifier {
         &self.decision
     }
 
+    /// What turns texts into its tokens, also on other threads.
+    pub fn reader(&self) -> &TextReader {
+        &self.reader
+    }
+
     /// The first text that cannot be classified, and why: the tokenizer fails on it, or gives an id that the model has no row
     /// for. Free if neither can happen.
     pub fn refused(&self, texts: &[RowText<'_>]) -> Option<(usize, ExecuteError)> {
-        if self.tokenizer.takes_any_text() && self.tokenizer.vocab_size() <= self.rows {
+        if self.reader.takes_any_text() {
             return None;
         }
-        let refusal = |text: &RowText<'_>| match self.tokenizer.encode_long(text, self.long) {
-            Ok(tokens) => self.check(*text, &tokens.ids).err(),
-            Err(error) => Some(error.into()),
-        };
-        texts.iter().enumerate().find_map(|(at, text)| Some((at, refusal(text)?)))
-    }
-
-    /// Refuses ids that the model has no row for.
-    fn check(&self, text: RowText<'_>, ids: &[u32]) -> Result<(), ExecuteError> {
-        match ids.iter().find(|&&id| id as usize >= self.rows) {
-            None => Ok(()),
-            Some(&id) => Err(ExecuteError::Setting(format!(
-                "the text {:?} has the token `{}` with the id {id}, but the model's vocabulary has {}: tokenizer and model do not match",
-                beginning(text.text),
-                self.tokenizer.tokens(&[id]).concat(),
-                self.rows
-            ))),
-        }
+        texts.iter().enumerate().find_map(|(at, text)| Some((at, self.reader.encode(*text).err()?)))
     }
 
     /// A message about the texts that were cut so far; `None` if there were none.
@@ -126,8 +122,8 @@ impl Classifier {
         let texts = crate::format::counted(self.cut, if self.pairs { "pair" } else { "text" });
         let (is, was) =
             (crate::format::by_number(self.cut, "is", "are"), crate::format::by_number(self.cut, "was", "were"));
-        let most = crate::format::count(self.long.max_length as u64);
-        let cut = match self.long.policy {
+        let most = crate::format::count(self.reader.long().max_length as u64);
+        let cut = match self.reader.long().policy {
             // Without a head, only the end stays.
             LongPolicy::HeadTail { head: 0 } => "cut at the beginning",
             LongPolicy::HeadTail { .. } => "cut in the middle",
@@ -154,11 +150,34 @@ impl Classifier {
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<Answer>, ExecuteError> {
         let tokens = self.tokens(texts)?;
-        let windows: Vec<Window<'_>> = tokens.iter().flat_map(Encoded::windows).collect();
+        Ok(self
+            .answers_to(&tokens.iter().collect::<Vec<_>>(), progress)?
+            .into_iter()
+            .map(|(answer, _)| answer)
+            .collect())
+    }
+
+    /// What the model says of texts that its [`TextReader`] has read, each with the model's logits: of one window its own, of several those
+    /// that belong to their mean probabilities. An answer does not depend on the other texts. After every batch `progress` is called with the
+    /// number of texts done.
+    ///
+    /// # Errors
+    /// If the engine fails.
+    pub fn answers_to(
+        &mut self,
+        tokens: &[&Encoded],
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<Vec<(Answer, Vec<f32>)>, ExecuteError> {
+        let windows: Vec<Window<'_>> = tokens.iter().flat_map(|tokens| tokens.windows()).collect();
         let of_texts: Vec<usize> = tokens.iter().map(|tokens| tokens.windows.len().max(1)).collect();
         let lengths: Vec<usize> = windows.iter().map(Window::tokens).collect();
+        let companion = self.reader.companion();
         let batch = |part: &[usize]| {
-            let now: Vec<Window<'_>> = part.iter().map(|&index| windows[index]).collect();
+            let mut now: Vec<Window<'_>> = part.iter().map(|&index| windows[index]).collect();
+            // Products of one row are summed in another order than those of several.
+            if let ([_], Some(companion)) = (part, companion) {
+                now.push(Window::whole(companion, &[]));
+            }
             Ok(Batch::of_windows(&now))
         };
         let mut progress = |done| {
@@ -166,18 +185,22 @@ impl Classifier {
             Ok(())
         };
         let windows = Windows { of_texts: &of_texts, lengths: &lengths };
-        let answers: Result<Vec<Answer>, ExecuteError> =
-            answers(self.task, self.engine.as_mut(), windows, &batch, &mut progress);
-        Ok(answers?.into_iter().map(|answer| answer.decided(&self.decision)).collect())
+        let logits: Result<_, ExecuteError> = logits(self.engine.as_mut(), windows, &batch, &mut progress);
+        let logits = logits?;
+        let said = by_text(&logits, &of_texts).map(|own| {
+            let answer = self.task.answer_of_windows(own);
+            let logits = match own {
+                [only] => only.clone(),
+                _ => answer.logits().into_iter().map(|logit| logit as f32).collect(),
+            };
+            (answer.decided(&self.decision), logits)
+        });
+        Ok(said.collect())
     }
 
     /// The tokens of each text; counts those that are cut.
     fn tokens(&mut self, texts: &[RowText<'_>]) -> Result<Vec<Encoded>, ExecuteError> {
-        let encode = |text: &RowText<'_>| self.tokenizer.encode_long(text, self.long);
-        let tokens: Vec<Encoded> = texts.par_iter().map(encode).collect::<Result<_, _>>()?;
-        for (text, tokens) in texts.iter().zip(&tokens) {
-            self.check(*text, &tokens.ids)?;
-        }
+        let tokens: Vec<Encoded> = texts.par_iter().map(|text| self.reader.encode(*text)).collect::<Result<_, _>>()?;
         self.pairs |= texts.iter().any(|text| text.text_pair.is_some());
         self.cut += tokens.iter().filter(|tokens| tokens.whole > tokens.ids.len()).count() as u64;
         Ok(tokens)
@@ -187,13 +210,4 @@ impl Classifier {
 fn labels(config: &ModelConfig, folder: &Path) -> Result<Vec<String>, ExecuteError> {
     let no_labels = || ExecuteError::Setting(format!("{}: config.json names no labels", folder.display()));
     config.labels().ok_or_else(no_labels)
-}
-
-/// The beginning of a text, for a message.
-fn beginning(text: &str) -> String {
-    const CHARS: usize = 40;
-    match text.char_indices().nth(CHARS) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text.to_owned(),
-    }
 }

@@ -1,7 +1,6 @@
 //! The interface between the command, which decides the order of runs, and the executor that trains them.
 //!
-//! There is one implementation: worker processes on this machine ([`super::local`]). An executor for a cluster would have one slot for each
-//! run that it can train at a time, and forward the same [`Report`]s.
+//! There are two implementations: worker processes on this machine ([`super::local`]), and jobs of a cluster ([`super::slurm`]).
 
 use std::time::Duration;
 
@@ -26,6 +25,11 @@ pub(super) trait Executor {
 
     /// The device of a slot.
     fn device(&self, slot: usize) -> DeviceChoice;
+
+    /// Whether the runs in slots share no memory, and a failure that a worker reports was tried again where it occurred.
+    fn is_remote(&self) -> bool {
+        false
+    }
 
     /// Starts work on a run in a free slot; its reports come through [`Self::poll`].
     ///

@@ -3,7 +3,7 @@
 //! [`Workbench`] reads and splits data and finds models, once for all runs that share them, and checks everything that can be checked
 //! before training. [`run_all`] submits the runs that are not done to an executor (`executor`): worker processes on this machine
 //! (`local`), each of which serves one slot (a device, or a share of a device and of the CPU's cores) and trains one run at a time
-//! ([`serve`]). A worker that dies loses no more than the steps since its last checkpoint. Only the command writes to the database.
+//! ([`serve`]); or jobs of a cluster (`slurm`). A worker that dies loses no more than the steps since its last checkpoint. Only the command writes to the database.
 //!
 //! `schedule` decides which run is next and what follows from its end; `run` connects it with the workers of this machine; `protocol` has the
 //! messages between the command and its workers; `train_run` trains one run in a worker.
@@ -36,7 +36,9 @@ mod run;
 mod runs_per_device;
 mod schedule;
 mod scores;
+mod slurm;
 mod stored_progress;
+mod text_reader;
 mod train_run;
 mod training_rows;
 mod verify;
@@ -61,8 +63,10 @@ pub use rates::GroupRates;
 pub use remove::{Planning, remove_runs, run_bytes};
 pub use run::{Workers, run_all};
 pub use runs_per_device::RunsPerDevice;
-pub use schedule::{Outcome, SchedulerOptions, Skipped, Tally};
+pub use schedule::{Outcome, SchedulerOptions, Skipped, Tally, is_left};
 pub use scores::trial_scores;
+pub use slurm::{JobScript, SlurmJobs};
+pub use text_reader::TextReader;
 pub use training_rows::training_rows;
 pub use verify::{Difference, TOLERANCE, Verification, Verifier};
 pub use waste::{Waste, find_unknown, find_waste, remove_waste};
@@ -126,6 +130,9 @@ pub enum ExecuteError {
     /// The file of a run's reports.
     #[error(transparent)]
     Shard(#[from] ShardError),
+    /// The cluster.
+    #[error(transparent)]
+    Cluster(#[from] crate::cluster::ClusterError),
     /// The store.
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),

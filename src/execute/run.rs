@@ -1,13 +1,14 @@
-//! Trains runs on this machine.
+//! Trains runs: on this machine, or as jobs of a cluster.
 
 use std::{path::PathBuf, time::Instant};
 
 use super::{
     ExecuteError, Prepared,
-    element::take_over,
-    executor::Slot,
+    element::TAKE_OVER,
+    executor::{Executor, Slot},
     local::LocalWorkers,
     schedule::{OtherProcesses, Outcome, Records, Scheduler, SchedulerOptions},
+    slurm::{SlurmExecutor, SlurmJobs},
 };
 use crate::{
     observe::Listener,
@@ -15,11 +16,16 @@ use crate::{
 };
 
 /// The workers that train runs.
-pub struct Workers {
-    /// The program whose `worker` command trains them: taper itself.
-    pub program: PathBuf,
-    /// The slots, each of which trains one run at a time.
-    pub slots: Vec<Slot>,
+pub enum Workers {
+    /// Processes on this machine.
+    Local {
+        /// The program whose `worker` command trains them: taper itself.
+        program: PathBuf,
+        /// The slots, each of which trains one run at a time.
+        slots: Vec<Slot>,
+    },
+    /// Jobs of Slurm.
+    Slurm(Box<SlurmJobs>),
 }
 
 /// Trains every run that is not completed. `listener` receives every event and must store them (a recorder must be one of its listeners).
@@ -37,8 +43,11 @@ pub fn run_all(
 ) -> Result<Outcome, ExecuteError> {
     let begin = Instant::now();
     let now = || begin.elapsed();
-    let executor = Box::new(LocalWorkers::new(workers.program.clone(), &workers.slots));
-    let records = Records::new(store, runs, options, listener).taking_over(take_over);
+    let executor: Box<dyn Executor + '_> = match workers {
+        Workers::Local { program, slots } => Box::new(LocalWorkers::new(program.clone(), slots)),
+        Workers::Slurm(jobs) => Box::new(SlurmExecutor::new(jobs, options, Store::open(options.runs)?)),
+    };
+    let records = Records::new(store, runs, options, listener).taking_over(TAKE_OVER);
     let outcome = Scheduler::new(options, records, executor, OtherProcesses::new(&now), before)?.run()?;
     tidy_locks(options.runs);
     Ok(outcome)

@@ -60,6 +60,46 @@ fn matched(runs: Vec<ElementRecord>, elements: Vec<Element>, submissions: &[Subm
     runs.into_iter().map(|run| Job { cluster: of(&run), run }).collect()
 }
 
+/// A job that runs a command which submits the runs of an experiment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Controller {
+    /// Its submission.
+    pub submission: SubmissionRecord,
+    /// Its id.
+    pub id: ElementId,
+    /// What the cluster says of it.
+    pub cluster: Element,
+}
+
+/// The controllers that wait or run, of these submissions. Those that have ended are not asked about again.
+///
+/// # Errors
+/// If the cluster does not answer.
+pub fn controllers(
+    slurm: impl FnOnce() -> Result<Slurm, ClusterError>,
+    runs: &Path,
+    submissions: Vec<SubmissionRecord>,
+) -> Result<Vec<Controller>, ClusterError> {
+    let folder = |submission: &SubmissionRecord| SubmissionFolder::new(runs, submission.number);
+    let known: Vec<(SubmissionRecord, (JobId, f64))> =
+        submissions.into_iter().filter_map(|s| folder(&s).controller().map(|job| (s, job))).collect();
+    if known.is_empty() {
+        return Ok(Vec::new());
+    }
+    let ids: BTreeSet<JobId> = known.iter().map(|(_, (job, _))| *job).collect();
+    let all = slurm()?.elements(&ids.into_iter().collect::<Vec<_>>())?;
+    let mut found = Vec::new();
+    for (submission, (job, at)) in known {
+        let id = ElementId { array: job, task: None };
+        let is_it = |element: &&Element| element.job == job && element.is_of(&submission.experiment, at);
+        match all.iter().find(is_it).filter(|element| element.state.is_underway()) {
+            Some(cluster) => found.push(Controller { submission, id, cluster: cluster.clone() }),
+            None => folder(&submission).forget_controller(),
+        }
+    }
+    Ok(found)
+}
+
 /// The output of a run's job.
 pub fn log(runs: &Path, run: &ElementRecord) -> PathBuf {
     let folder = SubmissionFolder::new(runs, run.submission);

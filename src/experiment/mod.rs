@@ -32,7 +32,7 @@ mod worker;
 pub use crate::execute::Skipped;
 pub use as_trained::evaluated_otherwise_than;
 pub use error::ExperimentError;
-pub use jobs::{Job, jobs, log};
+pub use jobs::{Controller, Job, controllers, jobs, log};
 pub use last_spec::last_spec;
 pub use layers::{Layers, Wanted, environment};
 pub use open::{Experiment, Options};

@@ -9,7 +9,7 @@ use crate::{
     execute::{DeviceChoice, Prepared, Workbench},
     model::ModelConfig,
     spec::LoadedSpec,
-    store::Store,
+    store::{Before, ExperimentRecord, Store},
 };
 
 /// Options for opening an experiment.
@@ -56,6 +56,8 @@ pub struct Experiment {
     spec: LoadedSpec,
     /// Its runs, once planned.
     pub(super) planner: Option<Planner>,
+    /// The plan that was stored to be submitted, and what was stored before it.
+    pub(super) stored: Option<(ExperimentRecord, Before)>,
 }
 
 impl Experiment {
@@ -67,7 +69,7 @@ impl Experiment {
         let (sets, profile, variables) = (options.sets.clone(), options.profile.clone(), options.variables.clone());
         let layers = Layers { spec: spec.as_ref().into(), sets, profile, variables };
         let spec = layers.load()?;
-        Ok(Self { options, layers, spec, planner: None })
+        Ok(Self { options, layers, spec, planner: None, stored: None })
     }
 
     /// The merged spec.

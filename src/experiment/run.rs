@@ -10,7 +10,8 @@ use super::{
 };
 use crate::{
     execute::{
-        self, ExecuteError, Planning, Prepared, SchedulerOptions, Skipped, Slot, Tally, Workers, run_all, threads,
+        self, ExecuteError, Planning, Prepared, SchedulerOptions, Skipped, Slot, SlurmJobs, Tally, Workers, run_all,
+        threads,
     },
     observe::{Listener, Listeners, PlannedSweep, Recorder},
     plan::{
@@ -35,11 +36,13 @@ pub struct RunOptions<'a> {
     pub say: &'a dyn Fn(&str),
     /// The program whose `worker` command trains; by default this one, which must call [`worker`](super::worker).
     pub program: Option<PathBuf>,
+    /// The jobs of Slurm that train instead of processes on this machine. `slots` and `program` are not used then.
+    pub slurm: Option<SlurmJobs>,
 }
 
 impl Default for RunOptions<'_> {
     fn default() -> Self {
-        Self { slots: Vec::new(), retry: false, retries: 2, stop: &|| false, say: &|_| {}, program: None }
+        Self { slots: Vec::new(), retry: false, retries: 2, stop: &|| false, say: &|_| {}, program: None, slurm: None }
     }
 }
 
@@ -73,7 +76,7 @@ impl Experiment {
         if self.planner.is_none() {
             self.plan()?;
         }
-        for device in &self.options.devices {
+        for device in self.options.devices.iter().filter(|_| options.slurm.is_none()) {
             device.open().map_err(|e| ExperimentError::Refused(e.to_string()))?;
         }
         let folder = self.options.runs.clone();
@@ -88,10 +91,18 @@ impl Experiment {
         let mut listeners = Listeners::new().with(Recorder::new(Store::open(&folder)?)?).with(listeners);
         let sweep = &planner.spec.spec().sweep;
         let (prune, budget, batches) = (Prune::of(sweep), Budget::of(sweep), Batches::of(sweep));
-        let program = options.program.map_or_else(this_program, Ok);
-        let workers = Workers {
-            program: program.map_err(|e| ExecuteError::Worker(format!("this program cannot be found: {e}")))?,
-            slots: if options.slots.is_empty() { Slot::share(&self.options.devices, threads()) } else { options.slots },
+        let workers = match options.slurm {
+            Some(jobs) => Workers::Slurm(Box::new(jobs)),
+            None => Workers::Local {
+                program: options.program.map_or_else(this_program, Ok).map_err(|e| {
+                    let why = format!("this program cannot be found: {e}");
+                    ExecuteError::Worker(why)
+                })?,
+                slots: match options.slots.is_empty() {
+                    true => Slot::share(&self.options.devices, threads()),
+                    false => options.slots,
+                },
+            },
         };
         let schedule = SchedulerOptions {
             runs: &folder,

@@ -18,6 +18,33 @@ impl Experiment {
         &mut self,
         options: &SubmitOptions,
     ) -> Result<(Option<Submitted>, Vec<Skipped>), ExperimentError> {
+        let (mut store, _planning) = self.registered()?;
+        let mut listeners = Listeners::new().with(Recorder::new(Store::open(store.folder())?)?);
+        let planner = self.planner.as_ref().expect("planned before its runs were registered");
+        let submitted = write_jobs(&mut store, &planner.runs, options, &mut listeners);
+        listeners.finish()?;
+        Ok(submitted?)
+    }
+
+    /// Plans and registers the runs, as far as they are known, and returns the store. What earlier submissions have finished is collected.
+    ///
+    /// # Errors
+    /// As [`Self::plan`]; and errors of the store and of files.
+    pub fn register(&mut self) -> Result<Store, ExperimentError> {
+        Ok(self.registered()?.0)
+    }
+
+    /// Takes back the plan that was stored last, after the cluster accepted nothing of it: the experiment consists of the same runs as before.
+    ///
+    /// # Errors
+    /// Errors of the store.
+    pub fn take_back(&mut self) -> Result<(), ExperimentError> {
+        let Some((stored, before)) = self.stored.take() else { return Ok(()) };
+        let mut store = Store::open(&self.options.runs).map_err(ExperimentError::NoStore)?;
+        Ok(store.take_back(&stored, &before)?)
+    }
+
+    fn registered(&mut self) -> Result<(Store, Planning), ExperimentError> {
         let folder = self.options.runs.clone();
         let mut store = Store::open(&folder).map_err(ExperimentError::NoStore)?;
         let some_unknown = !collect(&mut store, &folder)?.unknown.is_empty();
@@ -25,17 +52,16 @@ impl Experiment {
             self.plan()?;
         }
         let planner = self.planner.as_mut().expect("planned above");
-        let _planning = Planning::begin(&folder, &planner.spec.spec().name)?;
-        let mut listeners = Listeners::new().with(Recorder::new(Store::open(&folder)?)?);
+        let planning = Planning::begin(&folder, &planner.spec.spec().name)?;
         planner.save_lock()?;
         planner.record_proposals(&mut store)?;
-        register(&mut store, planner)?;
+        let keys = planner.runs.iter().map(|run| run.key.clone());
+        let before = store.before(&planner.spec.spec().name, keys)?;
+        self.stored = Some((register(&mut store, planner)?, before));
         // Of runs that the database did not know before.
         if some_unknown {
             collect(&mut store, &folder)?;
         }
-        let submitted = write_jobs(&mut store, &planner.runs, options, &mut listeners);
-        listeners.finish()?;
-        Ok(submitted?)
+        Ok((store, planning))
     }
 }

@@ -1,9 +1,9 @@
-//! Copies files, durably.
+//! Copies and writes files, durably.
 
 use std::{
     ffi::OsString,
     fs::{self, File},
-    io,
+    io::{self, Write},
     path::Path,
 };
 
@@ -24,6 +24,14 @@ pub(super) fn copy_files(from: &Path, to: &Path, except: &[&str]) -> Result<Vec<
     }
     sync_folder(to).map_err(|e| at(to, e))?;
     Ok(names)
+}
+
+/// Writes a text to a new file, durably.
+pub(super) fn write_file(path: &Path, text: &str) -> Result<(), ExecuteError> {
+    let written =
+        File::create(path).and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
+    let folder = path.parent().unwrap_or(path);
+    written.and_then(|()| sync_folder(folder)).map_err(|error| ExecuteError::Io { path: path.into(), error })
 }
 
 /// Makes the names in a folder durable, if the system supports it.

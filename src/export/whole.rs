@@ -6,7 +6,10 @@ use std::{
     path::{self, Path, PathBuf},
 };
 
-use super::{Exporter, Numbers, files::sync_folder};
+use super::{
+    Exporter, Numbers,
+    files::{sync_folder, write_file},
+};
 use crate::execute::{ExecuteError, Kept};
 
 /// Why a model was not exported.
@@ -36,22 +39,46 @@ pub enum Refused {
     Failed(#[from] ExecuteError),
 }
 
-/// Writes a model in a format to a folder that is new or empty. Returns its files, sorted.
+/// The name of a model card.
+pub const CARD: &str = "README.md";
+
+/// Writes a model in a format with its card to a folder that is new or empty. Returns its files, sorted. A README.md that somebody put beside
+/// the kept model is copied instead of the card.
 ///
 /// # Errors
 /// The folder is not empty, the model has changed since its run, or writing fails: then nothing is left behind.
-pub fn export(format: &dyn Exporter, model: &Kept, numbers: Numbers, dir: &Path) -> Result<Vec<PathBuf>, Refused> {
-    let occupied = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
-    if occupied || dir.is_file() {
-        return Err(Refused::Occupied(dir.to_path_buf()));
-    }
-    let mut files = fill(dir, |new| model.reading(|| format.write(model, numbers, new)))?;
+pub fn export(
+    format: &dyn Exporter,
+    model: &Kept,
+    numbers: Numbers,
+    card: &str,
+    dir: &Path,
+) -> Result<Vec<PathBuf>, Refused> {
+    free(dir)?;
+    let write = |new: &Path| {
+        let mut names = model.reading(|| format.write(model, numbers, new))?;
+        if !names.iter().any(|name| name == CARD) {
+            write_file(&new.join(CARD), card)?;
+            names.push(CARD.into());
+        }
+        Ok(names)
+    };
+    let mut files = fill(dir, write)?;
     files.sort();
     Ok(files)
 }
 
+/// Refuses a folder that is not empty.
+pub(super) fn free(dir: &Path) -> Result<(), Refused> {
+    let occupied = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
+    if occupied || dir.is_file() { Err(Refused::Occupied(dir.to_path_buf())) } else { Ok(()) }
+}
+
 /// Calls `write` to fill a new folder. Returns the paths of the names that it returns.
-fn fill(dir: &Path, write: impl FnOnce(&Path) -> Result<Vec<OsString>, ExecuteError>) -> Result<Vec<PathBuf>, Refused> {
+pub(super) fn fill(
+    dir: &Path,
+    write: impl FnOnce(&Path) -> Result<Vec<OsString>, ExecuteError>,
+) -> Result<Vec<PathBuf>, Refused> {
     let refused = |path: &Path, error| Refused::Folder { path: path.to_path_buf(), error };
     // An empty folder, possibly reached by a link, is replaced by the new one.
     let to = dir.canonicalize().or_else(|_| path::absolute(dir)).map_err(|e| refused(dir, e))?;

@@ -100,6 +100,18 @@ pub struct Biases {
     pub head: bool,
 }
 
+/// Keys about how transformers computes with the weights of a file, or once stored them: with them it would read float32 weights as quantised,
+/// or require an attention that another machine may lack. transformers' `dequantize()` leaves `quantization_config`
+/// in the file.
+const FOREIGN: [&str; 6] = [
+    "quantization_config",
+    "compression_config",
+    "_attn_implementation",
+    "_attn_implementation_internal",
+    "attn_implementation",
+    "_experts_implementation",
+];
+
 impl ModelConfig {
     /// Whether taper can initialise such a model.
     ///
@@ -239,10 +251,15 @@ impl ModelConfig {
             ids.clone().map(|(i, l)| (i.to_string(), json!(l))).collect::<Map<_, _>>().into(),
         );
         raw.insert("label2id".into(), ids.map(|(i, l)| (l.clone(), json!(i))).collect::<Map<_, _>>().into());
-        for stale in ["num_labels", "torch_dtype", "dtype"] {
-            raw.remove(stale);
+        for stale in ["num_labels", "torch_dtype", "dtype"].iter().chain(&FOREIGN) {
+            raw.remove(*stale);
         }
         Value::Object(raw)
+    }
+
+    /// Keys of the file that [`Self::to_json`] leaves out since they are not true of other weights or machines.
+    pub fn foreign_keys(&self) -> impl Iterator<Item = &'static str> {
+        FOREIGN.into_iter().filter(|key| self.raw.contains_key(*key))
     }
 
     /// Names of the labels in the file, by id; `None` if it has none.

@@ -201,6 +201,12 @@ impl Fit {
             said.warnings.push(Warning::new(Kind::Model, message));
         }
 
+        let foreign: Vec<String> = config.foreign_keys().map(|key| format!("`{key}`")).collect();
+        if !foreign.is_empty() {
+            let (keys, are) = (foreign.join(", "), if foreign.len() == 1 { "is" } else { "are" });
+            said.kept.push(format!("{keys} of config.json {are} ignored and not exported: the weights are float32"));
+        }
+
         let mut fit = Self { spec, written, rows: None, said };
         fit.take_head(config, labels, names, &found);
         fit.say_what_is_left(entries);

@@ -2,7 +2,7 @@
 //!
 //! The trainer emits [events](crate::event) without knowing its listeners. [`Recorder`] writes them into the store and stops the run if it
 //! cannot; [`Progress`] shows them to people, [`JsonLines`] passes them to programs; [`Listeners`] forwards each event to several
-//! listeners. [`RowProgress`] shows the progress of work other than training, such as classifying a file. [`Board`] is the table of a
+//! listeners. [`Mirror`] writes TensorBoard's event files. [`RowProgress`] shows the progress of work other than training, such as classifying a file. [`Board`] is the table of a
 //! sweep's trials, shown by the process that trains it or by another one.
 
 mod bar_style;
@@ -12,6 +12,7 @@ mod forecast;
 mod heading;
 mod json_lines;
 mod lines;
+mod mirror;
 mod more;
 mod past;
 mod progress;
@@ -28,6 +29,7 @@ use std::{io, sync::Arc};
 
 pub use board::{Board, Row, Size};
 pub use json_lines::JsonLines;
+pub use mirror::Mirror;
 pub use more::all_in;
 pub use past::past;
 pub use progress::{Above, Progress};
@@ -147,8 +149,8 @@ pub enum ObserveError {
     /// The store refused a measurement; every later event is refused with the same error.
     #[error("a measurement could not be stored: {0}")]
     Store(Arc<StoreError>),
-    /// The thread that owns the store could not be started.
-    #[error("cannot start the recorder's thread: {0}")]
+    /// The thread of a listener could not be started.
+    #[error("cannot start a listener's thread: {0}")]
     Thread(io::Error),
     /// The thread that owns the store is gone.
     #[error("the recorder ended unexpectedly: later measurements are lost; run the same command again")]

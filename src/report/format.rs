@@ -204,7 +204,14 @@ pub fn wrap(text: &str, em: f64, lines: usize) -> Vec<String> {
         // What is in parentheses stays together if it has room in a line.
         let open = |at: usize| rest[..at].matches('(').count() > rest[..at].matches(')').count();
         let spaces = || rest[..end].rmatch_indices(' ').map(|(at, _)| at).filter(|&at| at > end / 4);
-        let at = spaces().find(|&at| !open(at)).or_else(|| spaces().next()).unwrap_or(end);
+        let mut at = spaces().find(|&at| !open(at)).or_else(|| spaces().next()).unwrap_or(end);
+        // No line begins with a mark that ends something: what is before it comes along.
+        while rest[at..].starts_with(['，', '。', '、', '；', '：', '！', '？', '）', '”', '》']) {
+            match rest[..at].char_indices().next_back() {
+                Some((before, _)) if before > 0 => at = before,
+                _ => break,
+            }
+        }
         out.push(rest[..at].trim_end().to_string());
         rest = rest[at..].trim_start();
     }

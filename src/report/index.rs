@@ -12,6 +12,7 @@ use super::{
     staged::Staged,
     templates::filters,
 };
+use crate::event::Split;
 use crate::store::{ExperimentRecord, RunRecord};
 
 /// What the index says of one experiment.
@@ -42,6 +43,9 @@ pub struct IndexBest {
     pub value: String,
     /// Whether it has completed all its runs.
     pub is_final: bool,
+    /// Whether it was chosen by the rows that the value is of, which is too high then.
+    #[serde(skip)]
+    pub is_optimistic: bool,
 }
 
 impl IndexEntry {
@@ -54,6 +58,7 @@ impl IndexEntry {
                 metric: measured(board.split, board.metric),
                 value: value.text(board.metric),
                 is_final: trial.rank.is_some(),
+                is_optimistic: board.split == Split::Test && board.trials.len() > 1,
             })
         });
         let finished = runs.iter().filter_map(|run| run.finished_at).reduce(f64::max);

@@ -52,7 +52,7 @@ impl Mean {
         Some(match self.n {
             _ if self.n == 1 || self.rows == Some(shown) => over_rows(metric).into(),
             2 => tr!("the lower and the higher of 2 {replicate}s", "2 个{replicate}中的较低值和较高值"),
-            _ => tr!("95% Student's t interval over {replicate}s", "各{replicate}间的 95% 学生 t 区间"),
+            _ => tr!("95% Student's t interval over {replicate}s", "各{replicate}间的 95% t 区间（Student）"),
         })
     }
 

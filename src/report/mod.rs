@@ -9,6 +9,7 @@
 mod analysis;
 mod audit;
 mod baseline;
+mod card;
 mod cells;
 mod change;
 mod charts;
@@ -52,6 +53,7 @@ mod weights;
 mod with_decision;
 mod without_texts;
 
+pub use card::{CardInput, Origin, Stored, Weights, card, is_as_written};
 pub use error::ReportError;
 pub use fold_rows::FoldRows;
 pub use folds::OutOfFold;

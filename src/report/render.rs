@@ -269,12 +269,13 @@ impl Folder<'_> {
                 n => tr!(" {n} runs without a final evaluation are not drawn.", "有 {n} 次没有最终评估的运行未画出。"),
             };
             let intervals = match analysis.terms.is_single() {
-                true => {
-                    tr(" Intervals are Wilson's 95% intervals over rows.", "区间是各行上的 95% 威尔逊（Wilson）区间。")
-                }
+                true => tr(
+                    " Intervals are Wilson's 95% intervals over rows.",
+                    "区间是按行数计算的 95% 威尔逊（Wilson）区间。",
+                ),
                 false if chart.changes.iter().any(|change| change.after.1.is_some()) => tr(
                     " Intervals are 95% bootstrap intervals over rows; before training they are not known.",
-                    "区间是各行上的 95% 自助法（bootstrap）区间；训练前的区间未知。",
+                    "区间是对各行重抽样的 95% 自助法（bootstrap）区间；训练前的区间未知。",
                 ),
                 false => "",
             };
@@ -387,7 +388,7 @@ impl Folder<'_> {
             let caption = tr!(
                 "A bar above the dashed line is underconfident: more of its rows are right than their confidence says. A bar below it is \
                  overconfident. Expected calibration error over these ten equal bins: {}.{of_rows}",
-                "柱高于虚线表示信心不足：正确的行比置信度所示更多；低于虚线表示过度自信。这十个等宽段上的期望校准误差（ECE）：{}。{of_rows}",
+                "柱高于虚线表示置信度偏低：正确的行比置信度所示更多；低于虚线表示过度自信。这十个等宽段上的期望校准误差（ECE）：{}。{of_rows}",
                 format::percent(error)
             );
             let alt = tr("Share predicted correctly, by confidence", "预测正确的比例，按置信度");

@@ -149,8 +149,8 @@ pub fn signed(value: f64) -> String {
 /// What an interval over rows of this metric is: Wilson's if it is a share of rows, else from resampled rows.
 pub fn over_rows(metric: Metric) -> &'static str {
     match is_share_of_rows(metric) {
-        true => tr("95% Wilson interval over rows", "各行上的 95% 威尔逊（Wilson）区间"),
-        false => tr("95% bootstrap interval over rows", "各行上的 95% 自助法（bootstrap）区间"),
+        true => tr("95% Wilson interval over rows", "按行数计算的 95% 威尔逊（Wilson）区间"),
+        false => tr("95% bootstrap interval over rows", "对各行重抽样的 95% 自助法（bootstrap）区间"),
     }
 }
 

@@ -6,7 +6,7 @@
 use toml::de::{DeTable, DeValue};
 
 use super::{
-    keys,
+    hint, keys,
     layer::{Layer, Origin},
     node::{Item, Node, Span, Table, table_from_toml},
     problem::{Fault, Location, Problem},
@@ -37,8 +37,10 @@ pub(super) fn from_environment(environment: &[(String, String)]) -> (Vec<Layer>,
             continue;
         }
         let path: Vec<_> = path.into_iter().map(|part| (part, 0..name.len())).collect();
-        let root = assign(&path, value, name.len() + 1);
-        layers.push(Layer::new(writer, text, root));
+        match assign(&path, (&text, value), name.len() + 1) {
+            Ok(root) => layers.push(Layer::new(writer, text, root)),
+            Err(fault) => problems.push(Layer::new(writer, text, Table::new()).problem(fault)),
+        }
     }
     (layers, problems)
 }
@@ -57,10 +59,12 @@ pub(super) fn from_arguments(sets: &[String]) -> (Vec<Layer>, Vec<Problem>) {
             continue;
         };
         match dotted(key) {
-            Some(path) => {
-                let root = assign(&path, value, key.len() + 1);
-                layers.push(Layer::new(Origin::Set(text.clone()), text.clone(), root));
-            }
+            Some(path) => match assign(&path, (text, value), key.len() + 1) {
+                Ok(root) => layers.push(Layer::new(Origin::Set(text.clone()), text.clone(), root)),
+                Err(fault) => {
+                    problems.push(Layer::new(Origin::Set(text.clone()), text.clone(), Table::new()).problem(fault));
+                }
+            },
             None => problems.push(refuse(0..key.len(), &format!("`{key}` cannot be the name of a key"))),
         }
     }
@@ -96,15 +100,23 @@ fn dotted(key: &str) -> Option<Vec<(String, Span)>> {
     Some(path)
 }
 
-/// The nested tables of one value. The value is TOML; if the key takes only strings, or it is not valid TOML, it is the string
-/// itself.
-fn assign(path: &[(String, Span)], value: &str, offset: usize) -> Table {
+/// The nested tables of one value, which begins at `offset` of `text`. The value is TOML; if the key takes only strings, or it is not valid
+/// TOML, it is the string itself.
+///
+/// # Errors
+/// It begins as a list or a table of TOML, and is none.
+fn assign(path: &[(String, Span)], (text, value): (&str, &str), offset: usize) -> Result<Table, Fault> {
     let names: Vec<_> = path.iter().map(|(name, _)| name.as_str()).collect();
     let kind = keys::find(&names.join(".")).map(|key| key.kind);
     let wants_string = kind.is_some_and(|kind| kind.takes_only_strings()) || names.starts_with(&["data", "labels"]);
     let bare = || Node::new(offset..offset + value.len(), Item::Text(value.to_string()));
     let spaces = value.len() - value.trim_start().len();
+    let takes_one = kind.is_some() || names.starts_with(&["sweep", "axes"]);
+    let is_list_or_table = value.trim_start().starts_with(['[', '{']);
     let mut node = match DeValue::parse(value.trim()) {
+        Err(error) if takes_one && !wants_string_alone(&names, wants_string) && is_list_or_table => {
+            return Err(no_list_or_table(text, value, offset + spaces, &error));
+        }
         Ok(parsed) if !wants_string || parsed.get_ref().is_str() || names == ["data", "labels"] => {
             Node::from_toml(&parsed, offset + spaces)
         }
@@ -116,7 +128,26 @@ fn assign(path: &[(String, Span)], value: &str, offset: usize) -> Table {
             node = Node::new(span.clone(), Item::Table(Table::from([(name.clone(), node)])));
         }
     }
-    path.first().map(|(name, _)| Table::from([(name.clone(), node)])).unwrap_or_default()
+    Ok(path.first().map(|(name, _)| Table::from([(name.clone(), node)])).unwrap_or_default())
+}
+
+/// Whether a key takes strings, and no table.
+fn wants_string_alone(names: &[&str], wants_string: bool) -> bool {
+    wants_string && names != ["data", "labels"]
+}
+
+/// The error for a list or a table with a mistake, which begins at `offset` of `text`.
+fn no_list_or_table(text: &str, value: &str, offset: usize, error: &toml::de::Error) -> Fault {
+    // JSON is almost TOML.
+    let json = serde_json::from_str(value).ok().and_then(|value: serde_json::Value| Node::from_json(&value));
+    let end = value.trim().len();
+    let span = error.span().unwrap_or(end..end);
+    match json {
+        Some(toml) => {
+            Fault::new(offset..offset + end, "the value is JSON; expected TOML").help(format!("write {toml}"))
+        }
+        None => hint::syntax(text, offset + span.start..offset + span.end, error.message()),
+    }
 }
 
 #[cfg(test)]
@@ -147,6 +178,30 @@ mod tests {
         assert_eq!(set("data.labels={ a = \"b\" }"), "{ data = { labels = { a = \"b\" } } }");
         assert_eq!(set("sweep.axes.\"train.lr\"=[1]"), "{ sweep = { axes = { \"train.lr\" = [1] } } }");
         assert_eq!(set(" train.lr = 1 "), "{ train = { lr = 1 } }");
+        // What begins as a list or a table is one, unless the key takes strings.
+        assert_eq!(set("description=[x"), "{ description = \"[x\" }");
+        assert_eq!(set("data.labels.1=[x"), "{ data = { labels = { 1 = \"[x\" } } }");
+        for (argument, message, help) in [
+            ("data.labels={味道=\"x\"}", "invalid TOML: invalid unquoted key", "write the key in quotes: \"味道\""),
+            (
+                "data.labels={a=\"x\", 配送=\"y\"}",
+                "invalid TOML: invalid unquoted key",
+                "write the key in quotes: \"配送\"",
+            ),
+            ("sweep.axes.\"train.lr\"=[1, x]", "`x` is not a value", "quotes"),
+            (
+                "data.labels={\"a b\": \"x\", \"c\": \"y\"}",
+                "the value is JSON; expected TOML",
+                "write { \"a b\" = \"x\", c = \"y\" }",
+            ),
+            ("train.freeze=[embeddings]", "`embeddings` is not a value", "write a string in quotes: \"embeddings\""),
+            ("data.missing= [a, 1]", "`a` is not a value", "write a string in quotes: \"a\""),
+            ("train.freeze=[\"a\"", "invalid TOML: unclosed array", ""),
+        ] {
+            let (layers, problems) = from_arguments(&[argument.to_string()]);
+            assert!(layers.is_empty() && problems[0].message.contains(message), "{argument}: {problems:?}");
+            assert!(problems[0].help.as_deref().unwrap_or_default().contains(help), "{argument}: {problems:?}");
+        }
         assert_eq!(set("train.lr=1 2"), "{ train = { lr = \"1 2\" } }");
         assert_eq!(set("train.lr=1\nseed = 2"), "{ train = { lr = \"1\\nseed = 2\" } }");
         assert_eq!(set("description="), "{ description = \"\" }");

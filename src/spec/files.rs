@@ -79,10 +79,7 @@ impl Files {
             .map(|error| {
                 let end = text.trim_end().len();
                 let span = error.span().unwrap_or(end..end);
-                match hint::bare_word(&text, span.start) {
-                    Some((span, message, help)) => Fault::new(span, message).help(help),
-                    None => Fault::new(span, format!("invalid TOML: {}", error.message())),
-                }
+                hint::syntax(&text, span, error.message())
             })
             .collect();
         // After a syntax error the tree is a guess, and its other errors would only confuse.

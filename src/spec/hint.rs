@@ -7,6 +7,7 @@ use super::{
     closest::closest,
     keys::{self, Fallback},
     node::{Item, Node},
+    problem::Fault,
     suggest::choice_like,
 };
 
@@ -59,6 +60,28 @@ pub(super) fn unsupported(path: &str) -> Option<String> {
         }
         _ => None,
     }
+}
+
+/// What is wrong with TOML, by the error at `span` of `text`, and what to do.
+pub(super) fn syntax(text: &str, span: Range<usize>, message: &str) -> Fault {
+    let fault = || Fault::new(span.clone(), format!("invalid TOML: {message}"));
+    if message.contains("unquoted key")
+        && let Some(key) = word_at(text, span.start)
+    {
+        return fault().help(format!("write the key in quotes: \"{key}\""));
+    }
+    match bare_word(text, span.start) {
+        Some((span, message, help)) => Fault::new(span, message).help(help),
+        None => fault(),
+    }
+}
+
+/// The word of a key at a position.
+fn word_at(text: &str, at: usize) -> Option<&str> {
+    let ends = |c: char| c.is_whitespace() || matches!(c, '=' | '{' | '}' | '[' | ']' | ',' | '.' | '"' | '\'' | '#');
+    let begin = text.get(..at)?.rfind(ends).map_or(0, |i| i + text[i..].chars().next().map_or(1, char::len_utf8));
+    let word = &text[begin..];
+    Some(&word[..word.find(ends).unwrap_or(word.len())]).filter(|word| !word.is_empty())
 }
 
 /// For an unquoted word where TOML expects a value (beginning at or before `at`): its span, the message, and the

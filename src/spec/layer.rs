@@ -107,6 +107,24 @@ impl Layer {
         table.get(first.as_ref())?.find(rest)
     }
 
+    /// Removes a key of a section, in the profile or outside it; whether it was there.
+    pub fn forget(&mut self, profile: bool, path: &[String]) -> bool {
+        let [section, name] = path else { return false };
+        let root = match profile {
+            false => Some(&mut self.root),
+            true => self.chosen.as_ref().and_then(|chosen| self.profiles.get_mut(chosen)).and_then(|node| {
+                match &mut node.item {
+                    Item::Table(table) => Some(table),
+                    _ => None,
+                }
+            }),
+        };
+        match root.and_then(|root| root.get_mut(section)).map(|node| &mut node.item) {
+            Some(Item::Table(table)) => table.remove(name).is_some(),
+            _ => false,
+        }
+    }
+
     /// Whether figment's metadata is this layer's: each layer has unique metadata.
     fn is(&self, metadata: &Metadata) -> bool {
         *metadata == self.metadata()

@@ -17,6 +17,14 @@ use super::{
 };
 use crate::source::Source;
 
+/// Keys that say the same as others, each with those of lower layers that it overrides: the other key, and what belongs to that alone.
+const EITHER: [(&str, &[&str]); 4] = [
+    ("data.text_columns", &["data.text_column"]),
+    ("data.text_column", &["data.text_columns", "data.separator"]),
+    ("data.label_columns", &["data.label_column", "data.label_separator"]),
+    ("data.label_column", &["data.label_columns"]),
+];
+
 /// A swept key.
 struct Swept {
     key: String,
@@ -53,6 +61,37 @@ pub(super) struct Merged {
 
 impl Merged {
     pub fn new(layers: Vec<Layer>) -> Result<Self, SpecErrors> {
+        let mut merged = Self::of(layers)?;
+        match merged.forget_overridden() {
+            true => Self::of(merged.layers),
+            false => Ok(merged),
+        }
+    }
+
+    /// Removes keys that a higher layer overrides by the other key for the same setting; whether there were any.
+    fn forget_overridden(&mut self) -> bool {
+        let mut overridden = Vec::new();
+        for (winner, losers) in EITHER {
+            // An empty list is as good as none.
+            let is_set = |value: &Value| value.as_array().is_none_or(|list| !list.is_empty());
+            let rank = self.rank(winner).filter(|rank| *rank > (0, 0) && self.value(&key(winner)).is_some_and(is_set));
+            if let Some(rank) = rank {
+                overridden.extend(losers.iter().map(|loser| (key(loser), rank)));
+            }
+        }
+        let ranks: Vec<_> =
+            self.layers.iter().map(|layer| [false, true].map(|in_profile| self.rank_in(layer, in_profile))).collect();
+        let mut any = false;
+        for (layer, [outside, in_profile]) in self.layers.iter_mut().zip(ranks) {
+            for (path, winner) in &overridden {
+                any |= outside > (0, 0) && outside < *winner && layer.forget(false, path);
+                any |= in_profile > (0, 0) && in_profile < *winner && layer.forget(true, path);
+            }
+        }
+        any
+    }
+
+    fn of(layers: Vec<Layer>) -> Result<Self, SpecErrors> {
         let figment = layers.iter().fold(Figment::new(), |figment, layer| figment.merge(layer));
         let figment = figment.select(Profile::new(CHOSEN));
         let value = figment.find_value("").map_err(|error| internal(&error))?;
@@ -251,13 +290,17 @@ impl Merged {
 
     fn rank_of(&self, path: &[String]) -> Option<(u8, usize)> {
         let (layer, profile) = self.layer(self.value(path)?)?;
-        Some(match &layer.origin {
+        Some(self.rank_in(layer, profile))
+    }
+
+    fn rank_in(&self, layer: &Layer, profile: bool) -> (u8, usize) {
+        match &layer.origin {
             Origin::Default => (0, 0),
             Origin::File(_) if profile => (2, 0),
             Origin::File(_) => (1, self.layers.iter().position(|other| other.origin == layer.origin).unwrap_or(0)),
             Origin::Variable(_) => (3, 0),
             Origin::Set(_) => (4, 0),
-        })
+        }
     }
 
     /// Whether the sweep varies a key.

@@ -17,7 +17,7 @@ pub(super) fn quantile_95(degrees: f64) -> f64 {
 }
 
 /// The regularised incomplete beta function Iₓ(a, b): its continued fraction (Abramowitz & Stegun 26.5.8), by Lentz's method.
-fn beta(a: f64, b: f64, x: f64) -> f64 {
+pub(super) fn beta(a: f64, b: f64, x: f64) -> f64 {
     if x <= 0.0 || x >= 1.0 {
         return x.clamp(0.0, 1.0);
     }

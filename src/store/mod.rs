@@ -32,6 +32,8 @@ mod submissions;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod views;
+mod withdraw;
 mod write;
 
 use std::{
@@ -46,6 +48,8 @@ pub use plans::PlanRecord;
 pub use records::*;
 pub use shared::OnlyCommand;
 pub use submissions::{ElementRecord, Merged, Reported, ReportedRun, SubmissionRecord};
+pub use views::{Cell, Column, Kind, View};
+pub use withdraw::Before;
 pub use write::NewRun;
 
 /// The database of one runs folder.

@@ -25,7 +25,7 @@ pub struct PlanRecord {
     /// Key and name of each of its runs, in the plan's order.
     pub runs: Vec<(String, String)>,
     /// The path as stored.
-    stored: String,
+    pub(super) stored: String,
 }
 
 impl PlanRecord {

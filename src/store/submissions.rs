@@ -95,6 +95,24 @@ impl Store {
         })
     }
 
+    /// Adds a registered run to a submission, as an element whose job the cluster has accepted at a Unix time as this array of one.
+    pub fn add_element(
+        &mut self,
+        (submission, element): (u64, u64),
+        key: &str,
+        array_job: u64,
+        submitted_at: f64,
+    ) -> Result<(), StoreError> {
+        self.write(|tx| {
+            tx.execute(
+                "INSERT INTO submission_elements (submission, element, run, finished_before, array_job, task, submitted_at)
+                 SELECT ?1, ?2, key, finished_at, ?4, 0, ?5 FROM runs WHERE key = ?3",
+                params![Count(submission), Count(element), key, Count(array_job), submitted_at],
+            )
+            .map(drop)
+        })
+    }
+
     /// Removes a submission that the cluster refused.
     pub fn remove_submission(&mut self, number: u64) -> Result<(), StoreError> {
         self.write(|tx| tx.execute("DELETE FROM submissions WHERE number = ?1", [Count(number)]).map(drop))

@@ -44,37 +44,7 @@ impl Store {
         self.write(|tx| {
             plans::remove(tx, &moved)?;
             plans::save(tx, experiment, &spec)?;
-            tx.execute(
-                "INSERT INTO experiments (name, description, spec_path, arguments, spec_text, report, saved_at, extends,
-                     warnings, prunes, to_come)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-                 ON CONFLICT (name) DO UPDATE SET description = excluded.description, spec_path = excluded.spec_path,
-                     arguments = excluded.arguments, spec_text = excluded.spec_text, report = excluded.report,
-                     saved_at = excluded.saved_at, extends = excluded.extends, warnings = excluded.warnings,
-                     prunes = excluded.prunes, to_come = excluded.to_come",
-                params![
-                    experiment.name,
-                    experiment.description,
-                    experiment.spec_path,
-                    Json(&experiment.arguments),
-                    experiment.spec_text,
-                    Json(&experiment.report),
-                    unix_time(),
-                    Json(&experiment.extends),
-                    Json(&experiment.warnings),
-                    experiment.prunes,
-                    Count(experiment.to_come as u64),
-                ],
-            )?;
-            tx.execute("DELETE FROM experiment_runs WHERE experiment = ?1", [&experiment.name])?;
-            let mut insert = tx.prepare(
-                "INSERT OR IGNORE INTO experiment_runs (experiment, position, run, name, trial) VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?;
-            for (position, (key, name)) in experiment.runs.iter().enumerate() {
-                let trial = experiment.trials.get(position).map(|trial| Count(*trial as u64));
-                insert.execute(params![experiment.name, Count(position as u64), key, name, trial])?;
-            }
-            Ok(())
+            set_experiment(tx, experiment)
         })
     }
 
@@ -201,6 +171,41 @@ impl Store {
         })?;
         if known { Ok(()) } else { Err(StoreError::NotRegistered { key: key.into() }) }
     }
+}
+
+/// Replaces the experiment of this name, and which runs it consists of.
+pub(super) fn set_experiment(tx: &Transaction<'_>, experiment: &ExperimentRecord) -> rusqlite::Result<()> {
+    tx.execute(
+        "INSERT INTO experiments (name, description, spec_path, arguments, spec_text, report, saved_at, extends,
+             warnings, prunes, to_come)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+         ON CONFLICT (name) DO UPDATE SET description = excluded.description, spec_path = excluded.spec_path,
+             arguments = excluded.arguments, spec_text = excluded.spec_text, report = excluded.report,
+             saved_at = excluded.saved_at, extends = excluded.extends, warnings = excluded.warnings,
+             prunes = excluded.prunes, to_come = excluded.to_come",
+        params![
+            experiment.name,
+            experiment.description,
+            experiment.spec_path,
+            Json(&experiment.arguments),
+            experiment.spec_text,
+            Json(&experiment.report),
+            unix_time(),
+            Json(&experiment.extends),
+            Json(&experiment.warnings),
+            experiment.prunes,
+            Count(experiment.to_come as u64),
+        ],
+    )?;
+    tx.execute("DELETE FROM experiment_runs WHERE experiment = ?1", [&experiment.name])?;
+    let mut insert = tx.prepare(
+        "INSERT OR IGNORE INTO experiment_runs (experiment, position, run, name, trial) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    for (position, (key, name)) in experiment.runs.iter().enumerate() {
+        let trial = experiment.trials.get(position).map(|trial| Count(*trial as u64));
+        insert.execute(params![experiment.name, Count(position as u64), key, name, trial])?;
+    }
+    Ok(())
 }
 
 fn running(conn: &Connection) -> rusqlite::Result<Vec<String>> {

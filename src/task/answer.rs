@@ -228,6 +228,15 @@ impl Answer {
         &self.predicted
     }
 
+    /// Logits that belong to its probabilities: their softmax, or with several labels a text their sigmoid; numbers stay.
+    pub fn logits(&self) -> Vec<f64> {
+        match &self.evidence {
+            Evidence::Label(log) => log.clone(),
+            Evidence::Labels(with, without) => with.iter().zip(without).map(|(with, without)| with - without).collect(),
+            Evidence::Numbers => self.predicted.numbers().to_vec(),
+        }
+    }
+
     /// The probabilities that are stored: of many labels the highest, and those of the row's target.
     pub fn stored(self, target: Option<&Target>) -> Probabilities {
         Probabilities::new(self.probabilities, target.map_or(&[], Target::ids))
@@ -320,6 +329,17 @@ mod tests {
         assert_eq!(answer.predicted(), &Target::labels(vec![]));
         let loss = answer.scored(&Target::labels(vec![1])).loss();
         assert!((loss - 0.713_965_900_233_405_8).abs() < 1e-12, "{loss}");
+    }
+
+    /// log of scipy's mean of probabilities, and the logit of the mean of two of torch's sigmoids.
+    #[test]
+    fn logits_of_windows_give_their_mean_probabilities() {
+        let one = Answer::label(&[[1.0f32, 3.0, 2.0], [4.0, 0.0, 0.0], [0.0, 0.0, 0.5]]).logits();
+        assert!(one.iter().zip(WANT_MEAN).all(|(x, p)| (x.exp() - p).abs() < 1e-12), "{one:?}");
+        let several = Answer::labels(&[[1.5f32], [-2.0], [0.25]]).logits();
+        let p: f64 = 0.499_651_299_700_519_75;
+        assert!((several[0] - (p / (1.0 - p)).ln()).abs() < 1e-6, "{several:?}");
+        assert_eq!(Answer::numbers(&[[1.5f32, -2.0], [2.5, -1.0]]).logits(), [2.0, -1.5]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub mod schedule;
 #[cfg(test)]
 mod testing;
 
-pub use answers::{Windows, answers};
+pub use answers::{Windows, answers, by_text, logits};
 pub use checkpoint::{Checkpoint, TrainState, previous, read_state, write_state};
 pub use disk::free_bytes;
 pub use error::{TrainError, model_failure};

@@ -43,6 +43,34 @@ function sortTable(table, column, direction) {
     table.tHead.rows[0].cells[column].setAttribute("aria-sort", direction > 0 ? "ascending" : "descending");
   }
   table.sorted = { column, direction };
+  if (table.sorter) table.sorter.value = direction === 0 ? "" : `${column} ${direction}`;
+}
+
+// The direction of the first click: upwards, but of a metric of which higher values are better, these first.
+function firstDirection(heading) {
+  return heading.dataset.best === "high" ? -1 : 1;
+}
+
+// On a phone a table has no headings: a list chooses the column and the direction.
+function addSorter(table) {
+  const chinese = document.documentElement.lang.startsWith("zh");
+  const [label, list] = [document.createElement("label"), document.createElement("select")];
+  label.className = "sorter";
+  label.append(chinese ? "排序：" : "Sort by ", list);
+  list.append(new Option(chinese ? "本页的顺序" : "the order of the page", ""));
+  [...table.tHead.rows[0].cells].forEach((heading, column) => {
+    const name = heading.textContent.trim();
+    if (!name) return;
+    for (const direction of [firstDirection(heading), -firstDirection(heading)]) {
+      list.append(new Option(`${name} ${direction > 0 ? "↑" : "↓"}`, `${column} ${direction}`));
+    }
+  });
+  list.addEventListener("change", () => {
+    const [column, direction] = list.value ? list.value.split(" ").map(Number) : [0, 0];
+    sortTable(table, column, direction);
+  });
+  table.parentElement.before(label);
+  table.sorter = list;
 }
 
 function makeSortable(table) {
@@ -54,16 +82,18 @@ function makeSortable(table) {
     if (row.classList.contains("why") && table.groups.length) table.groups.at(-1).rows.push(row);
     else table.groups.push({ rows: [row] });
   }
+  if (body.rows.length > 4) addSorter(table);
   [...table.tHead.rows[0].cells].forEach((heading, column) => {
     if (!heading.textContent.trim()) return;
     const button = document.createElement("button");
     button.type = "button";
     button.append(...heading.childNodes);
     heading.append(button);
-    // Upwards, downwards, and back to the order of the page.
+    // The first direction, the other one, and back to the order of the page.
+    const first = firstDirection(heading);
     button.addEventListener("click", () => {
       const now = table.sorted?.column === column ? table.sorted.direction : 0;
-      sortTable(table, column, now === 0 ? 1 : now === 1 ? -1 : 0);
+      sortTable(table, column, now === 0 ? first : now === first ? -first : 0);
     });
   });
 }

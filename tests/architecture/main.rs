@@ -17,7 +17,7 @@ use code::{Code, starts_with};
 use functions::functions;
 
 /// Top module → top modules that it is allowed to import, besides its own and [`FOR_ALL`].
-const ALLOWED_IMPORTS: [(&str, &[&str]); 26] = [
+const ALLOWED_IMPORTS: [(&str, &[&str]); 28] = [
     ("format", &[]),
     ("random", &[]),
     ("regular", &[]),
@@ -39,7 +39,8 @@ const ALLOWED_IMPORTS: [(&str, &[&str]); 26] = [
     ("event", &["metrics"]),
     ("train", &["engine", "model", "data", "metrics", "task", "event", "plan"]),
     ("store", &["event", "metrics", "plan"]),
-    ("observe", &["event", "metrics", "store", "plan"]),
+    ("tracker", &["event", "metrics", "plan", "store"]),
+    ("observe", &["event", "metrics", "store", "plan", "tracker"]),
     // What builds a run and hands it to the engine.
     (
         "execute",
@@ -48,7 +49,9 @@ const ALLOWED_IMPORTS: [(&str, &[&str]); 26] = [
             "store", "observe", "cluster",
         ],
     ),
-    ("export", &["execute", "kernels", "model"]),
+    ("export", &["execute", "kernels", "model", "event", "metrics", "plan", "store", "tracker"]),
+    // Trained models over HTTP.
+    ("serve", &["plan", "task", "assets", "data", "execute"]),
     // A spec from its file to its results.
     (
         "experiment",

@@ -1,5 +1,6 @@
 //! taper and a real Slurm: a controller and two nodes on this machine, where Slurm is installed.
 
+mod attached;
 mod client;
 #[cfg(unix)]
 mod stub;

@@ -265,7 +265,7 @@ fn the_log_of_an_element_says_why_it_stopped() {
     let submitted = away.submit(1);
     for (is_ordered, expected) in [
         (false, "lr=1e-3: stopped with a checkpoint; not requeued: it was asked to end"),
-        (true, "lr=1e-3: stopped with a checkpoint, as ordered by `taper cancel`"),
+        (true, "lr=1e-3: stopped with a checkpoint, as ordered"),
     ] {
         if is_ordered {
             submitted.folder.order_to_stop(0).expect("the order");

@@ -3,13 +3,12 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    env,
     process::Command,
 };
 
 use serde_json::{Value, json};
 
-use crate::support::{Sandbox, tiny_spec};
+use crate::support::{Sandbox, python_with, tiny_spec};
 
 /// Two seeds, each with its own temperature and threshold.
 const BINARY: &str = tiny_spec!(
@@ -338,7 +337,6 @@ fn models_that_do_not_answer_the_same_question_are_refused() {
 
 /// transformers with the exported folders: logits divided by the temperature of each, softmax or sigmoid in float64, numpy's mean.
 #[test]
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn the_mean_is_that_of_the_exported_models_in_transformers() {
     const CODE: &str = "import json, os, sys, numpy, torch
 from transformers import AutoTokenizer, AutoModelForSequenceClassification
@@ -359,12 +357,7 @@ for folder, most in asked['folders']:
     each.append(rows)
 print(json.dumps(numpy.mean(each, axis=0).tolist()))
 ";
-    let program = env::var("TAPER_TEST_PYTHON").unwrap_or("python3".into());
-    let has = Command::new(&program).args(["-c", "import torch, transformers, numpy"]).output();
-    if !has.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: no torch and transformers in {program}; name a Python that has them in TAPER_TEST_PYTHON");
-        return;
-    }
+    let Some(program) = python_with("torch, transformers, numpy") else { return };
     let sandbox = trained(&["binary", "flipped", "multi", "numbers", "turned"]);
     let (binary, multi) = (keys(&sandbox, "binary"), keys(&sandbox, "multi"));
     for (runs, names) in [

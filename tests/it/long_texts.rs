@@ -1,6 +1,6 @@
 //! Long texts, from the spec to the report: what is cut, windows in training, and the mean of their probabilities.
 
-use std::{cell::Cell, env, fs, path::Path, process::Command, sync::Arc};
+use std::{cell::Cell, fs, path::Path, process::Command, sync::Arc};
 
 use candle_core::Device;
 use serde::Deserialize;
@@ -18,7 +18,7 @@ use taper::{
     train::{Outputs, ResumeCheck, TrainError, Training, evaluate, fit, resume},
 };
 
-use crate::support::{Sandbox, tiny_spec};
+use crate::support::{Sandbox, python_with, tiny_spec};
 
 /// Written by tests/fixtures/long_probabilities.py with transformers 5.23.0.
 #[derive(Deserialize)]
@@ -393,14 +393,8 @@ fn one_answer_for_a_row_everywhere() {
 
 /// The exported folder in transformers, called as `taper export` says, gives each row the probabilities that taper gives it.
 #[test]
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn transformers_reads_windows_of_the_exported_model_alike() {
-    let program = env::var("TAPER_TEST_PYTHON").unwrap_or("python3".into());
-    let has = Command::new(&program).args(["-c", "import torch, transformers"]).output();
-    if !has.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: no torch and transformers in {program}; name a Python that has them in TAPER_TEST_PYTHON");
-        return;
-    }
+    let Some(program) = python_with("torch, transformers") else { return };
     let sandbox = sandbox(SPEC);
     sandbox.ok(&["run", "long.toml", "--quiet"]);
     sandbox.ok(&["export", "long", "model"]);

@@ -3,19 +3,23 @@
 //! One process holds all of them: a test changes no variable, no working folder and no limit of it, but those of the processes
 //! that it starts.
 
+mod card;
 mod cli;
 #[cfg(target_os = "linux")]
 mod cluster;
 mod data;
 mod data_sets;
+mod database;
 mod docs;
 #[cfg(target_os = "linux")]
 mod element;
 mod ensembles;
 mod example;
+mod families;
 mod folds;
 mod fuzzing;
 mod hub;
+mod label_words;
 mod library;
 mod long_counts;
 mod long_texts;
@@ -31,7 +35,9 @@ mod predict;
 mod predict_faults;
 mod predict_files;
 mod problem_types;
+mod push;
 mod report;
+mod serve;
 mod shipped;
 mod spec;
 mod store_kill;
@@ -39,5 +45,6 @@ mod support;
 #[cfg(target_os = "linux")]
 mod sweep;
 mod target_messages;
+mod trackers;
 mod training;
 mod upkeep;

@@ -1,10 +1,10 @@
 //! Models that read two texts, from the spec to the report, `predict`, `eval` and transformers.
 
-use std::{env, fs, process::Command};
+use std::{fs, process::Command};
 
 use serde_json::{Value, json};
 
-use crate::support::Sandbox;
+use crate::support::{Sandbox, python_with};
 
 const SPEC: &str = r#"name = "qa"
 [model]
@@ -333,14 +333,8 @@ fn a_model_with_a_single_token_type_is_refused_if_the_tokenizer_has_two() {
 
 /// The exported folder in transformers gives each pair the probabilities that taper gives it, by the plain call of tokenizer and model.
 #[test]
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn transformers_reads_the_exported_model_alike() {
-    let program = env::var("TAPER_TEST_PYTHON").unwrap_or("python3".into());
-    let has = Command::new(&program).args(["-c", "import torch, transformers"]).output();
-    if !has.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: no torch and transformers in {program}; name a Python that has them in TAPER_TEST_PYTHON");
-        return;
-    }
+    let Some(program) = python_with("torch, transformers") else { return };
     let distilbert = "{\"model_type\": \"distilbert\", \"dim\": 16, \"n_layers\": 1, \"n_heads\": 2, \"hidden_dim\": 32, \
                       \"max_position_embeddings\": 32, \"vocab_size\": 100}";
     for source in ["scratch:tiny", "scratch:model.json"] {

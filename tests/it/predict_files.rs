@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    env, fs,
+    fs,
     io::Read,
     path::Path,
     process::{Command, Output, Stdio},
@@ -14,7 +14,7 @@ use taper::data::{self, Layout, Origin, Wanted};
 
 use crate::{
     predict::SPEC,
-    support::{Sandbox, text},
+    support::{Sandbox, python_with, text},
 };
 
 /// A folder with a run, `small`, whose columns are `review` and `label`.
@@ -417,14 +417,8 @@ fn labels_are_measured_in_the_same_pass() {
 
 /// pandas and pyarrow read from each format what `--json` prints.
 #[test]
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn pandas_reads_the_same_values() {
-    let program = env::var("TAPER_TEST_PYTHON").unwrap_or("python3".into());
-    let has = Command::new(&program).args(["-c", "import pandas, pyarrow"]).output();
-    if !has.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: no pandas and pyarrow in {program}; name a Python that has them in TAPER_TEST_PYTHON");
-        return;
-    }
+    let Some(program) = python_with("pandas, pyarrow") else { return };
     let sandbox = trained();
     let text_of = |i: usize| format!("{} 第{i}次，{}", "味道很好".repeat(i % 7), "送得慢".repeat(i * i % 5));
     let rows: String =

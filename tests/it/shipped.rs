@@ -1,10 +1,5 @@
 //! The examples of each problem type that taper comes with, as they are: what they learn, what is done with them, and kill -9.
 
-use std::{
-    io::{BufRead, BufReader},
-    process::Stdio,
-};
-
 use serde_json::Value;
 use taper::{
     event::{Prediction, Split},
@@ -14,7 +9,7 @@ use taper::{
 
 use crate::{
     problem_types::trail,
-    support::{Sandbox, store},
+    support::{Sandbox, kill_after_a_third, store},
 };
 
 const EVERY: &str = "checkpoint.every_steps=10";
@@ -53,28 +48,6 @@ fn learned(name: &str, run: &RunRecord, test: &[Prediction]) -> (f64, f64) {
     }
 }
 
-/// Starts the run and kills it with `kill -9` once a checkpoint is saved after a third of its steps.
-fn kill_in_the_middle(sandbox: &Sandbox, name: &str) {
-    let mut command = sandbox.command(&["run", &spec(name), "--json", "--runs", "killed", "--set", EVERY]);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("taper starts");
-    let (mut total, mut is_killed) = (u64::MAX, false);
-    for line in BufReader::new(child.stdout.take().expect("its output")).lines() {
-        let event: Value = serde_json::from_str(&line.expect("a line")).expect("JSON");
-        total = event["total_steps"].as_u64().unwrap_or(total);
-        let saved = if event["event"] == "checkpoint_saved" { event["step"].as_u64() } else { None };
-        if saved.is_some_and(|step| step >= total / 3) {
-            child.kill().expect("kill -9");
-            is_killed = true;
-            break;
-        }
-    }
-    child.wait().expect("its end");
-    assert!(is_killed, "{name} ended without a checkpoint");
-    let run = store(&sandbox.path("killed")).runs().expect("runs").remove(0);
-    let at = run.checkpoint_step.unwrap_or(run.steps);
-    assert!(run.state != RunState::Completed && (total / 3..total).contains(&at), "{name}: {:?} at {at}", run.state);
-}
-
 /// Floors are well below what other seeds get: they are no measure of a model, but one that learns nothing is below them.
 #[test]
 fn the_examples_of_each_problem_type_learn_and_survive_kill_9() {
@@ -90,7 +63,7 @@ fn the_examples_of_each_problem_type_learn_and_survive_kill_9() {
         let (baseline, got) = learned(name, &run, &test);
         assert!(got > baseline + floor, "{name}: {got}, and {baseline} without learning");
 
-        kill_in_the_middle(&sandbox, name);
+        kill_after_a_third(&sandbox, "killed", &["run", &spec(name), "--set", EVERY]);
         sandbox.ok(&["run", &spec(name), "--quiet", "--runs", "killed", "--set", EVERY]);
         assert!(trail(&sandbox, "killed") == trail(&sandbox, "calm"), "{name}: something differs after kill -9");
 

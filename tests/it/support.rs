@@ -2,14 +2,17 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
-    io::Write,
+    env, fs,
+    io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
 
 use serde_json::Value;
-use taper::{execute::RunFolder, store::Store};
+use taper::{
+    execute::RunFolder,
+    store::{RunState, Store},
+};
 
 /// A spec of a tiny model that is trained on `rows.csv`: its name, and the lines from the rest of `[data]` on.
 macro_rules! tiny_spec {
@@ -138,6 +141,29 @@ pub fn store(runs: &Path) -> Store {
     Store::open_existing(runs).expect("a store")
 }
 
+/// Starts a run in the folder `runs` and kills it with `kill -9` once a checkpoint is saved after a third of its steps.
+pub fn kill_after_a_third(sandbox: &Sandbox, runs: &str, arguments: &[&str]) {
+    let mut command = sandbox.command(&[arguments, &["--json", "--runs", runs]].concat());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("taper starts");
+    let (mut total, mut is_killed) = (u64::MAX, false);
+    for line in BufReader::new(child.stdout.take().expect("its output")).lines() {
+        let event: Value = serde_json::from_str(&line.expect("a line")).expect("JSON");
+        total = event["total_steps"].as_u64().unwrap_or(total);
+        let saved = if event["event"] == "checkpoint_saved" { event["step"].as_u64() } else { None };
+        if saved.is_some_and(|step| step >= total / 3) {
+            child.kill().expect("kill -9");
+            is_killed = true;
+            break;
+        }
+    }
+    child.wait().expect("its end");
+    assert!(is_killed, "{arguments:?} ended without a checkpoint");
+    let run = store(&sandbox.path(runs)).runs().expect("runs").remove(0);
+    let at = run.checkpoint_step.unwrap_or(run.steps);
+    let state = run.state;
+    assert!(state != RunState::Completed && (total / 3..total).contains(&at), "{arguments:?}: {state:?} at {at}");
+}
+
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
@@ -145,4 +171,21 @@ pub fn text(bytes: &[u8]) -> String {
 /// What a command said in all.
 pub fn words(output: &Output) -> String {
     text(&output.stdout) + &text(&output.stderr)
+}
+
+/// Reports a test that is skipped here.
+#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
+pub fn skipped(why: &str) {
+    println!("skipped: {why}");
+}
+
+/// The Python of `TAPER_TEST_PYTHON`, else `python3`; `None` where it cannot import these modules, which is reported.
+pub fn python_with(modules: &str) -> Option<String> {
+    let program = env::var("TAPER_TEST_PYTHON").unwrap_or("python3".into());
+    let has = Command::new(&program).args(["-c", &format!("import {modules}")]).output();
+    if has.is_ok_and(|output| output.status.success()) {
+        return Some(program);
+    }
+    skipped(&format!("{program} cannot import {modules}; name a Python that can in TAPER_TEST_PYTHON"));
+    None
 }

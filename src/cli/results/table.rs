@@ -4,16 +4,14 @@ use std::{io::Write, sync::Arc};
 
 use parquet::{
     basic::{Compression, LogicalType, Repetition, Type as PhysicalType},
-    data_type::{ByteArray, ByteArrayType, DataType, DoubleType, Int64Type},
+    data_type::{ByteArray, ByteArrayType, DoubleType, Int64Type},
     errors::ParquetError,
-    file::{
-        properties::WriterProperties,
-        writer::{SerializedFileWriter, SerializedRowGroupWriter},
-    },
+    file::{properties::WriterProperties, writer::SerializedFileWriter},
     schema::types::Type,
 };
 use taper::{
     data::{Kept, RowText, Text},
+    export::write_column,
     task::Answer,
 };
 
@@ -133,14 +131,14 @@ impl<W: Write + Send> Table<W> {
         }
         let mut group = self.file.next_row_group()?;
         let to = &mut group;
-        self.kept.iter_mut().try_for_each(|cells| column::<ByteArrayType, W>(to, cells))?;
-        column::<Int64Type, W>(to, &mut self.line)?;
+        self.kept.iter_mut().try_for_each(|cells| write_column::<ByteArrayType, W>(to, cells))?;
+        write_column::<Int64Type, W>(to, &mut self.line)?;
         self.answer.iter_mut().try_for_each(|cells| match cells {
-            Column::Texts(cells) => column::<ByteArrayType, W>(to, cells),
-            Column::Numbers(cells) => column::<DoubleType, W>(to, cells),
+            Column::Texts(cells) => write_column::<ByteArrayType, W>(to, cells),
+            Column::Numbers(cells) => write_column::<DoubleType, W>(to, cells),
         })?;
-        self.each.iter_mut().try_for_each(|cells| column::<DoubleType, W>(to, cells))?;
-        self.texts.iter_mut().try_for_each(|cells| column::<ByteArrayType, W>(to, cells))?;
+        self.each.iter_mut().try_for_each(|cells| write_column::<DoubleType, W>(to, cells))?;
+        self.texts.iter_mut().try_for_each(|cells| write_column::<ByteArrayType, W>(to, cells))?;
         group.close()?;
         self.bytes = 0;
         Ok(())
@@ -151,18 +149,4 @@ impl<W: Write + Send> Table<W> {
         self.flush()?;
         self.file.into_inner()
     }
-}
-
-/// Writes the next column and empties it.
-fn column<T: DataType, W: Write + Send>(
-    group: &mut SerializedRowGroupWriter<'_, W>,
-    cells: &mut Cells<T::T>,
-) -> Result<(), ParquetError> {
-    let Some(mut column) = group.next_column()? else {
-        return Err(ParquetError::General("more columns than the schema has".into()));
-    };
-    let levels: Vec<i16> = cells.iter().map(|cell| i16::from(cell.is_some())).collect();
-    let values: Vec<T::T> = cells.drain(..).flatten().collect();
-    column.typed::<T>().write_batch(&values, Some(&levels), None)?;
-    column.close()
 }

@@ -2,10 +2,12 @@
 
 use std::{
     path::{Path, PathBuf},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use super::{
+    hold::Hold,
     shard::{self, ShardError, ShardHeader, ShardWriter, Timed},
     submission::{ElementJobs, SubmissionFolder},
 };
@@ -22,13 +24,13 @@ use crate::{
         worker::prepare,
     },
     format::count,
-    store::{RunLock, unix_time},
+    store::unix_time,
 };
 
 /// Interval at which signals are looked for.
 const TICK: Duration = Duration::from_millis(100);
-/// How often, and at which interval, the lock of a run is tried: an element that was just killed may still hold it.
-const PATIENCE: (u32, Duration) = (40, Duration::from_millis(250));
+/// How long a run waits at a rung for its command to decide. Then it pauses with a checkpoint, and the command submits it again if it continues.
+const DECISION: Duration = Duration::from_secs(60);
 
 /// What a process was asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,6 +114,8 @@ enum AttemptEnd {
     NothingLeft,
     /// Asked to stop before it began.
     NotBegun(Asked),
+    /// Another command trains the run now.
+    TakenOver,
 }
 
 /// An end of a run in a log.
@@ -206,7 +210,7 @@ impl Attendant<'_> {
         if is_over(self.options.say) {
             return Ok(RunEnd::Done);
         }
-        let Some(_lock) = self.lock(job)? else {
+        let Some(mut hold) = Hold::take(job, &shards, self.jobs.attached)? else {
             (self.options.say)(&format!("{}: another taper process is training it", job.name));
             return Ok(RunEnd::Failed);
         };
@@ -224,8 +228,12 @@ impl Attendant<'_> {
             return progress.finish(job);
         }
         loop {
-            let outcome = match self.attempt(job, &mut progress)? {
+            let outcome = match self.attempt(job, &mut progress, &mut hold)? {
                 AttemptEnd::NothingLeft => return progress.finish(job),
+                AttemptEnd::TakenOver => {
+                    (self.options.say)(&format!("{}: another command has taken it over", job.name));
+                    return Ok(RunEnd::Done);
+                }
                 AttemptEnd::NotBegun(asked) => return self.stop(job, progress, asked),
                 AttemptEnd::Finished(outcome) => outcome,
             };
@@ -256,19 +264,13 @@ impl Attendant<'_> {
         }
     }
 
-    /// Takes the lock of a run.
-    fn lock(&self, job: &WorkerJob) -> Result<Option<RunLock>, ExecuteError> {
-        for _ in 0..PATIENCE.0 {
-            if let Some(lock) = RunLock::acquire(&job.runs, &job.key)? {
-                return Ok(Some(lock));
-            }
-            std::thread::sleep(PATIENCE.1);
-        }
-        Ok(None)
-    }
-
     /// One attempt at a run. Its end is in the shard only if nothing can follow it: [`Attendant::run`] decides about the others.
-    fn attempt(&mut self, job: &WorkerJob, progress: &mut Progress) -> Result<AttemptEnd, ExecuteError> {
+    fn attempt(
+        &mut self,
+        job: &WorkerJob,
+        progress: &mut Progress,
+        hold: &mut Hold,
+    ) -> Result<AttemptEnd, ExecuteError> {
         let mut now = job.clone();
         if let Work::Train { micro_batch_tokens, stored, .. } = &mut now.work {
             (*micro_batch_tokens, *stored) = (progress.attempts.micro_batch_tokens, progress.stored.clone());
@@ -280,6 +282,10 @@ impl Attendant<'_> {
         self.workers.submit(0, now)?;
         let (mut begun, mut ordered, mut end) = (false, false, None);
         loop {
+            if !hold.is_kept()? {
+                let _ = self.workers.cancel(0);
+                return Ok(AttemptEnd::TakenOver);
+            }
             if let Some(asked) = (self.options.asked)().filter(|_| !ordered && end.is_none()) {
                 // Before it has begun it only reads rows, which can take minutes.
                 if !begun {
@@ -333,8 +339,11 @@ impl Attendant<'_> {
                         self.workers.answer(0, &Order::Recorded)?;
                     }
                 }
-                // A run of a submission has no rungs: there would be nobody to decide.
-                Report::AtRung(_) => self.workers.answer(0, &Order::Continue(false))?,
+                Report::AtRung(step) => {
+                    progress.write(job, report, true)?;
+                    let continues = self.decision(job, step, hold)?;
+                    self.workers.answer(0, &Order::Continue(continues))?;
+                }
                 Report::Finished => {
                     // A worker that was ordered to stop, or that failed, is not used again.
                     if ordered || matches!(end, Some(Outcome::Failed { .. } | Outcome::Interrupted)) {
@@ -344,6 +353,19 @@ impl Attendant<'_> {
                 }
             }
         }
+    }
+
+    /// Waits for the command to decide whether a run continues after the rung of this step; if it does not in time, the run pauses there.
+    fn decision(&self, job: &WorkerJob, step: u64, hold: &mut Hold) -> Result<bool, ExecuteError> {
+        // Without a command there is nobody to decide.
+        let asked = Instant::now();
+        while self.jobs.attached && asked.elapsed() < DECISION && (self.options.asked)().is_none() && hold.is_kept()? {
+            if let Some(continues) = self.folder.take_answer(&job.key, step) {
+                return Ok(continues);
+            }
+            thread::sleep(TICK);
+        }
+        Ok(false)
     }
 
     /// How a failed run is tried again here; `None` if it is not.
@@ -375,7 +397,7 @@ impl Attendant<'_> {
         let (restarts, most) = (self.options.restarts, self.jobs.requeues);
         // Whether the next submission continues the shard.
         let left = if self.folder.is_to_stop(self.element) {
-            say(", as ordered by `taper cancel`");
+            say(", as ordered");
             false
         } else if asked == Asked::End {
             say("; not requeued: it was asked to end");

@@ -12,8 +12,8 @@ use super::{
     submission::SubmissionFolder,
 };
 use crate::{
-    execute::{ExecuteError, protocol::Report},
-    store::{Merged, Reported, ReportedRun, RunLock, Store, StoreError},
+    execute::{ExecuteError, protocol::Report, schedule::TakeOver},
+    store::{Merged, Reported, ReportedRun, RunLock, Store, StoreError, is_locked},
 };
 
 /// Number of shards that are in memory at a time.
@@ -108,7 +108,7 @@ fn merge(
         }
         Err(e) => return Err(e.into()),
     }
-    empty(path, key)
+    Ok(shard::empty(path, key)?)
 }
 
 fn store_shard(store: &mut Store, submission: u64, shard: &Shard) -> Result<Merged, StoreError> {
@@ -121,13 +121,22 @@ fn with_advice(error: &ShardError) -> String {
     error.advice().map_or(error.to_string(), |advice| format!("{error}; {advice}"))
 }
 
+/// How a command takes over runs of submissions.
+pub(in crate::execute) const TAKE_OVER: TakeOver = TakeOver { take: take_over, is_trained };
+
+/// Whether an element trains a run: one whose command was killed takes the run's lock within a second, and its worker has a lock of its own.
+fn is_trained(runs: &Path, key: &str) -> bool {
+    is_locked(runs, &format!("{key}.worker"))
+        && SubmissionFolder::all(runs).is_ok_and(|all| all.iter().any(|(_, folder)| folder.has_shard(key)))
+}
+
 /// Takes a run over from the jobs of all submissions, because a command begins to train it: stores what they have measured, so that it
 /// continues from their checkpoint, and leaves them nothing to do for it. Returns the submission of the last job that had begun it. The
 /// caller holds the run's lock.
 ///
 /// # Errors
 /// Errors of the store and of files.
-pub(in crate::execute) fn take_over(store: &mut Store, runs: &Path, key: &str) -> Result<Option<u64>, ExecuteError> {
+fn take_over(store: &mut Store, runs: &Path, key: &str) -> Result<Option<u64>, ExecuteError> {
     let all = SubmissionFolder::all(runs)?;
     if all.is_empty() {
         return Ok(None);
@@ -148,7 +157,7 @@ pub(in crate::execute) fn take_over(store: &mut Store, runs: &Path, key: &str) -
             if store_shard(store, *number, &shard)? == Merged::Stored {
                 taken = Some(*number);
             }
-            empty(&path, key)?;
+            shard::empty(&path, key)?;
         }
     }
     let submitted = store.retire_submitted(key)?;
@@ -202,11 +211,4 @@ pub fn write_shard(runs: &Path, name: &str, run: &ReportedRun<'_>) -> Result<Pat
     }
     writer.append(&Timed { at: end, report: Report::Finished }, true)?;
     writer.finish()
-}
-
-/// Replaces a shard that is in the database by an empty file, which says that the element has nothing left to do for the run.
-pub(in crate::execute) fn empty(path: &Path, key: &str) -> Result<(), ExecuteError> {
-    let to = shard::collected(path.parent().unwrap_or(Path::new(".")), key);
-    let done = fs::rename(path, &to).and_then(|()| fs::File::options().write(true).open(&to)?.set_len(0));
-    done.map_err(|error| ExecuteError::Io { path: path.into(), error })
 }

@@ -5,11 +5,14 @@
 
 mod attend;
 mod collect;
+mod hold;
 mod shard;
 mod submission;
 
 pub use attend::{Asked, ElementEnd, ElementOptions, attend};
-pub(super) use collect::take_over;
+pub(super) use collect::TAKE_OVER;
 pub use collect::{Collected, collect, write_shard};
 pub use shard::ShardError;
+pub(super) use shard::ShardTail;
+pub(super) use submission::ElementJobs;
 pub use submission::{SubmissionFolder, SubmitOptions, Submitted, write_jobs};

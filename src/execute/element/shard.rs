@@ -199,6 +199,66 @@ pub fn read_unfinished(path: &Path) -> Result<Option<Shard>, ShardError> {
     Ok(whole(path, &bytes)?.map(|(shard, _)| shard).filter(|shard| !shard.reports.is_empty()))
 }
 
+/// Follows the shard of a run that an element may be writing.
+#[derive(Debug)]
+pub struct ShardTail {
+    folder: PathBuf,
+    key: String,
+    /// After the last report that was read; `None` if not even the header was there.
+    at: Option<Position>,
+}
+
+impl ShardTail {
+    /// Before the first report of the shard of a run in `folder`, which need not be there yet.
+    pub fn new(folder: PathBuf, key: &str) -> Self {
+        Self { folder, key: key.into(), at: None }
+    }
+
+    /// The reports that were added since the last call, as far as they are whole.
+    ///
+    /// # Errors
+    /// If the shard cannot be read, is shorter than before, about another run, or of another version of taper.
+    pub fn read(&mut self) -> Result<Vec<Report>, ShardError> {
+        // Opened anew each time: network file systems show what was written before a file was opened.
+        for path in [part(&self.folder, &self.key), done(&self.folder, &self.key)] {
+            match File::open(&path) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(ShardError::Io { path, error }),
+                Ok(file) => return self.read_from(file, &path),
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    fn read_from(&mut self, mut file: File, path: &Path) -> Result<Vec<Report>, ShardError> {
+        let failed = |error| ShardError::Io { path: path.into(), error };
+        let damaged = |what: &str| ShardError::Damaged { path: path.into(), what: what.into() };
+        let mut bytes = Vec::new();
+        let reports = match self.at {
+            Some(at) => {
+                if file.metadata().map_err(failed)?.len() < at.offset {
+                    return Err(damaged("it is shorter than before"));
+                }
+                file.seek(SeekFrom::Start(at.offset)).and_then(|_| file.read_to_end(&mut bytes)).map_err(failed)?;
+                let version = |what| ShardError::Version { path: path.into(), what };
+                let (reports, end) = messages::<Timed>(&bytes, at).map_err(version)?;
+                self.at = Some(end);
+                reports
+            }
+            None => {
+                file.read_to_end(&mut bytes).map_err(failed)?;
+                let Some((shard, end)) = whole(path, &bytes)? else { return Ok(Vec::new()) };
+                if shard.header.key != self.key {
+                    return Err(damaged("it is of another run"));
+                }
+                self.at = Some(end);
+                shard.reports
+            }
+        };
+        Ok(reports.into_iter().map(|timed| timed.report).collect())
+    }
+}
+
 /// Renames a shard that cannot be continued, so that its run can begin a new one. Returns its new path.
 ///
 /// # Errors
@@ -301,6 +361,16 @@ pub fn done(folder: &Path, key: &str) -> PathBuf {
 /// What remains of a shard that is in the database: an empty file.
 pub fn collected(folder: &Path, key: &str) -> PathBuf {
     folder.join(format!("{key}.collected"))
+}
+
+/// Replaces a shard that is in the database by an empty file, which says that the element has nothing left to do for the run.
+///
+/// # Errors
+/// If it cannot be renamed and emptied.
+pub fn empty(path: &Path, key: &str) -> Result<(), ShardError> {
+    let to = collected(path.parent().unwrap_or(Path::new(".")), key);
+    let done = fs::rename(path, &to).and_then(|()| File::options().write(true).open(&to)?.set_len(0));
+    done.map_err(|error| ShardError::Io { path: path.into(), error })
 }
 
 /// The key of the run whose shard has this path, if it is one whose run is done.
@@ -433,6 +503,33 @@ mod tests {
             fs::write(&path, changed.concat()).unwrap();
             assert!(matches!(read(&path), Err(ShardError::Damaged { .. })), "{order:?}");
         }
+    }
+
+    #[test]
+    fn a_shard_is_followed_while_it_grows() {
+        let folder = tempfile::tempdir().unwrap();
+        let all: Vec<Report> = reports().into_iter().map(|timed| timed.report).collect();
+        let bytes = fs::read(write(folder.path(), &reports())).unwrap();
+        let (growing, is_done) = (part(folder.path(), "k"), done(folder.path(), "k"));
+        fs::remove_file(&is_done).unwrap();
+        let mut tail = ShardTail::new(folder.path().into(), "k");
+        assert!(tail.read().unwrap().is_empty(), "it is not there yet");
+        let mut read = Vec::new();
+        for length in (0..bytes.len()).step_by(7) {
+            fs::write(&growing, &bytes[..length]).unwrap();
+            read.extend(tail.read().unwrap());
+        }
+        assert!(read.len() < all.len());
+        fs::remove_file(&growing).unwrap();
+        fs::write(&is_done, &bytes).unwrap();
+        read.extend(tail.read().unwrap());
+        assert_eq!(format!("{read:?}"), format!("{all:?}"), "each of them once");
+        assert!(tail.read().unwrap().is_empty());
+        fs::write(&is_done, &bytes[..40]).unwrap();
+        assert!(matches!(tail.read(), Err(ShardError::Damaged { .. })), "what was read is gone");
+        let mut other = ShardTail::new(folder.path().into(), "l");
+        fs::write(done(folder.path(), "l"), &bytes).unwrap();
+        assert!(matches!(other.read(), Err(ShardError::Damaged { .. })));
     }
 
     proptest! {

@@ -107,6 +107,31 @@ impl SubmissionFolder {
         &self.0
     }
 
+    /// Stores the job of a command that submits the runs of the submission's experiment, and the Unix time at which the cluster accepted it.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn set_controller(&self, job: u64, at: f64) -> Result<(), ExecuteError> {
+        let path = self.controller_file();
+        fs::write(&path, format!("{job} {at}\n")).map_err(|error| ExecuteError::Io { path, error })
+    }
+
+    /// That job and time; `None` if the submission has none, or it is known to have ended.
+    pub fn controller(&self) -> Option<(u64, f64)> {
+        let text = fs::read_to_string(self.controller_file()).ok()?;
+        let (job, at) = text.trim_end().split_once(' ')?;
+        Some((job.parse().ok()?, at.parse().ok()?))
+    }
+
+    /// Stores that this job has ended, as far as the folder can be written: nobody asks about it again.
+    pub fn forget_controller(&self) {
+        let _ = fs::rename(self.controller_file(), self.0.join("controller.ended"));
+    }
+
+    fn controller_file(&self) -> PathBuf {
+        self.0.join("controller")
+    }
+
     /// The folder of the output of the elements: the cluster writes `<element>.out` there.
     pub fn logs(&self) -> PathBuf {
         self.0.join("logs")
@@ -128,6 +153,52 @@ impl SubmissionFolder {
 
     fn stops(&self) -> PathBuf {
         self.0.join("stops")
+    }
+
+    fn answers(&self) -> PathBuf {
+        self.0.join("answers")
+    }
+
+    /// Answers an element whose run waits at the rung of this step: whether it continues.
+    ///
+    /// # Errors
+    /// If the answer cannot be written.
+    pub(in crate::execute) fn answer(&self, key: &str, step: u64, continues: bool) -> Result<(), ExecuteError> {
+        let path = self.answers().join(key);
+        let new = path.with_extension("new");
+        // An answer that is half written is not seen.
+        fs::create_dir_all(self.answers())
+            .and_then(|()| fs::write(&new, format!("{step} {continues}\n")))
+            .and_then(|()| fs::rename(&new, &path))
+            .map_err(|error| ExecuteError::Io { path, error })
+    }
+
+    /// Takes the answer to a run that waits at the rung of this step, if it is there.
+    pub(super) fn take_answer(&self, key: &str, step: u64) -> Option<bool> {
+        let path = self.answers().join(key);
+        let text = fs::read_to_string(&path).ok()?;
+        let (of, continues) = text.trim_end().split_once(' ')?;
+        // Otherwise it is a late answer at an earlier rung.
+        let answer = (of.parse() == Ok(step)).then(|| continues == "true");
+        if answer.is_some() {
+            let _ = fs::remove_file(&path);
+        }
+        answer
+    }
+
+    /// Notes that an element has nothing left to do for a run, whatever it has written.
+    ///
+    /// # Errors
+    /// If that cannot be written.
+    pub(in crate::execute) fn close(&self, key: &str) -> Result<(), ExecuteError> {
+        let shards = self.shards();
+        for path in [shard::part(&shards, key), shard::done(&shards, key)] {
+            if path.exists() {
+                return Ok(shard::empty(&path, key)?);
+            }
+        }
+        let path = shard::collected(&shards, key);
+        fs::write(&path, "").map_err(|error| ExecuteError::Io { path, error })
     }
 
     /// Orders an element to end after its checkpoint, and not to be queued again, at the next signal.
@@ -162,6 +233,21 @@ impl SubmissionFolder {
         encode(jobs).and_then(|bytes| fs::write(&path, bytes)).map_err(|error| ExecuteError::Io { path, error })
     }
 
+    /// Removes the jobs of an element: its job finds nothing to do.
+    ///
+    /// # Errors
+    /// If they cannot be removed.
+    pub(in crate::execute) fn remove_jobs(&self, element: u64) -> Result<(), ExecuteError> {
+        let path = self.jobs().join(element.to_string());
+        fs::remove_file(&path).map_err(|error| ExecuteError::Io { path, error })
+    }
+
+    /// Whether an element has begun to write the shard of a run.
+    pub(in crate::execute) fn has_shard(&self, key: &str) -> bool {
+        let shards = self.shards();
+        shard::part(&shards, key).exists() || shard::done(&shards, key).exists()
+    }
+
     /// Reads the jobs of an element.
     ///
     /// # Errors
@@ -183,6 +269,8 @@ pub(in crate::execute) struct ElementJobs {
     pub retries: u32,
     /// How often the element is queued again after a checkpoint.
     pub requeues: u32,
+    /// Whether a command reads what it reports while it works: the command holds the locks of its runs, and decides at rungs.
+    pub attached: bool,
     /// Its runs, one after the other.
     pub jobs: Vec<WorkerJob>,
 }
@@ -245,7 +333,7 @@ pub fn write_jobs(
             adopt(options.runs, number, &folder, &job.key)?;
         }
         let SubmitOptions { retries, requeues, .. } = *options;
-        folder.write_jobs(element, &ElementJobs { retries, requeues, jobs })?;
+        folder.write_jobs(element, &ElementJobs { retries, requeues, attached: false, jobs })?;
     }
     Ok((Some(Submitted { number, folder, elements: keys }), left_out))
 }

@@ -24,6 +24,7 @@ mod tests;
 pub use options::SchedulerOptions;
 pub(super) use other_processes::OtherProcesses;
 pub use outcome::{Outcome, Skipped, Tally};
-pub(super) use records::{Records, Todo, batch_of};
+pub use records::is_left;
+pub(super) use records::{Records, TakeOver, Todo, batch_of};
 pub(super) use retry::{Attempts, Failure, RetryPolicy};
 pub(super) use scheduler::Scheduler;

@@ -31,8 +31,14 @@ pub(in crate::execute) struct Records<'a> {
     take_over: Option<TakeOver>,
 }
 
-/// Takes a run over from whoever else was to train it, with what it has measured. Returns the number of the submission that had begun it.
-pub(in crate::execute) type TakeOver = fn(&mut Store, &Path, &str) -> Result<Option<u64>, ExecuteError>;
+/// What a command does about runs that somebody else was to train.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::execute) struct TakeOver {
+    /// Takes a run over, with what it has measured. Returns the number of the submission that had begun it.
+    pub take: fn(&mut Store, &Path, &str) -> Result<Option<u64>, ExecuteError>,
+    /// Whether it is trained at the moment, although its lock may be free for an instant.
+    pub is_trained: fn(&Path, &str) -> bool,
+}
 
 /// What is left to do for a run.
 pub(in crate::execute) enum Todo {
@@ -100,7 +106,9 @@ impl<'a> Records<'a> {
 
     /// Takes the run's lock; `None` if another process holds it.
     pub fn lock(&self, run: usize) -> Result<Option<RunLock>, ExecuteError> {
-        Ok(RunLock::acquire(self.options.runs, &self.runs[run].key)?)
+        let (runs, key) = (self.options.runs, self.runs[run].key.as_str());
+        let lock = RunLock::acquire(runs, key)?;
+        Ok(lock.filter(|_| self.take_over.is_none_or(|take_over| !(take_over.is_trained)(runs, key))))
     }
 
     /// Takes a run whose lock the caller holds over from jobs of a cluster, unless this command would not train it. Returns whether its record
@@ -111,7 +119,9 @@ impl<'a> Records<'a> {
             return Ok(false);
         }
         let Some(take_over) = self.take_over else { return Ok(false) };
-        let Some(submission) = take_over(self.store, self.options.runs, &self.runs[run].key)? else { return Ok(false) };
+        let Some(submission) = (take_over.take)(self.store, self.options.runs, &self.runs[run].key)? else {
+            return Ok(false);
+        };
         let message = format!("a job of submission {submission} began it: this command trains it instead");
         self.tell(run, &Event::Note { message })?;
         Ok(true)
@@ -190,17 +200,7 @@ impl<'a> Records<'a> {
         let (position, run) = (run, &self.runs[run]);
         let (runs, retry) = (self.options.runs, self.options.retry);
         let folder = RunFolder::new(runs, &run.key);
-        let problem = match record.state {
-            RunState::Completed => match stored_progress::missing_measurements(self.store, record)? {
-                None => {
-                    // A model that is read is checked by digest.
-                    let is_read = probes::are_new(self.store, run, runs)?;
-                    kept::problem(self.store, runs, record, run.config.checkpoint.keep, is_read)?
-                }
-                missing => missing,
-            },
-            _ => None,
-        };
+        let problem = problem(self.store, run, runs, record)?;
         match record.state {
             RunState::Completed if problem.is_none() => {
                 // It is left if a process ended right after the run's last event.
@@ -260,6 +260,34 @@ impl<'a> Records<'a> {
             }
         }))
     }
+}
+
+/// Why a completed run has to be trained again, if it has.
+fn problem(store: &mut Store, run: &Prepared, runs: &Path, record: &RunRecord) -> Result<Option<String>, ExecuteError> {
+    if record.state != RunState::Completed {
+        return Ok(None);
+    }
+    match stored_progress::missing_measurements(store, record)? {
+        None => {
+            // A model that is read is checked by digest.
+            let is_read = probes::are_new(store, run, runs)?;
+            Ok(kept::problem(store, runs, record, run.config.checkpoint.keep, is_read)?)
+        }
+        missing => Ok(missing),
+    }
+}
+
+/// Whether something is left to do for a run: what [`Records::todo`] finds in a sweep that prunes nothing, without changing anything of it.
+///
+/// # Errors
+/// The store or the run's folder cannot be read.
+pub fn is_left(store: &mut Store, run: &Prepared, runs: &Path, retry: bool) -> Result<bool, ExecuteError> {
+    let Some(record) = store.known(&run.key)? else { return Ok(true) };
+    Ok(match record.state {
+        RunState::Completed => problem(store, run, runs, &record)?.is_some() || probes::are_new(store, run, runs)?,
+        RunState::Failed => retry || record.failure != Some(FailureKind::Diverged),
+        _ => true,
+    })
 }
 
 /// How a run computes its batches.

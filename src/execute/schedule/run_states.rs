@@ -153,6 +153,13 @@ impl RunStates {
         self.0[run] = State::Running { slot };
     }
 
+    /// A run begins again in its slot, after it has reported that an attempt ended.
+    pub fn begin_again(&mut self, run: usize) {
+        if let State::Closing { slot, .. } = self.0[run] {
+            self.0[run] = State::Running { slot };
+        }
+    }
+
     /// A run reports its end. If it reports several, the last counts.
     pub fn close(&mut self, run: usize, then: Then) {
         let (State::Running { slot } | State::Closing { slot, .. }) = self.0[run] else {
@@ -222,6 +229,17 @@ mod tests {
         states.leave_slot(1);
         assert_eq!(states.0[1], State::Ended(End::Completed));
         assert_eq!((states.left().collect::<Vec<_>>(), states.ended().collect::<Vec<_>>()), (vec![0], vec![1]));
+    }
+
+    #[test]
+    fn a_run_that_is_tried_again_where_it_failed_is_running() {
+        let mut states = RunStates::new(1);
+        states.begin(0, 2);
+        states.begin_again(0);
+        states.close(0, Then::Waiting);
+        assert!(!states.is_running(0));
+        states.begin_again(0);
+        assert_eq!(states.0, [State::Running { slot: 2 }]);
     }
 
     #[test]

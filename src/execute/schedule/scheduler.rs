@@ -66,7 +66,7 @@ impl<'a> Scheduler<'a> {
         let mut scheduler = Self {
             options,
             states: RunStates::new(runs.len()),
-            slots: Slots::new((0..executor.slots()).map(|slot| executor.device(slot))),
+            slots: Slots::new((0..executor.slots()).map(|slot| executor.device(slot))).apart(executor.is_remote()),
             decisions: SweepDecisions::new(options.prune, metric, items.collect()),
             retry: RetryPolicy { retries: options.retries },
             attempts: vec![Attempts::default(); runs.len()],
@@ -274,11 +274,12 @@ impl<'a> Scheduler<'a> {
             Report::Unusable(message) => return self.device_unusable(slot, message),
             Report::Started { environment, resumed_from } => {
                 self.records.start(run, &environment, resumed_from)?;
+                self.states.begin_again(run);
                 self.slots.mark_begun(slot);
                 self.executor.answer(slot, &Order::Recorded)?;
             }
             Report::Event(Event::RunFinished(outcome)) => {
-                self.finished(slot, run, outcome)?;
+                self.finished(slot, run, outcome, !self.executor.is_remote())?;
                 self.executor.answer(slot, &Order::Recorded)?;
             }
             Report::Event(event) => {
@@ -313,11 +314,11 @@ impl<'a> Scheduler<'a> {
         Ok(())
     }
 
-    /// Handles the end of a run, reported by its worker or caused by the worker's crash.
-    fn finished(&mut self, slot: usize, run: usize, outcome: event::Outcome) -> Result<(), ExecuteError> {
+    /// Handles the end of a run, reported by its worker or caused by the worker's crash. If it failed, it `can` be tried again.
+    fn finished(&mut self, slot: usize, run: usize, outcome: event::Outcome, can: bool) -> Result<(), ExecuteError> {
         use event::Outcome as How;
         let again = match &outcome {
-            How::Failed { kind, message } => self.tries_again(slot, run, *kind, message)?,
+            How::Failed { kind, message } if can => self.tries_again(slot, run, *kind, message)?,
             _ => false,
         };
         if matches!(outcome, How::Failed { kind: FailureKind::Crashed, .. }) {
@@ -391,7 +392,7 @@ impl<'a> Scheduler<'a> {
         let (kind, message) = self.executor.cancel(slot);
         if let Some(occupant) = self.slots.occupant(slot).filter(|occupant| self.states.is_running(occupant.run)) {
             if occupant.trains {
-                self.finished(slot, occupant.run, event::Outcome::Failed { kind, message })?;
+                self.finished(slot, occupant.run, event::Outcome::Failed { kind, message }, true)?;
             } else {
                 // The run itself is done.
                 let message = format!("the new probes could not be scored: {message}");

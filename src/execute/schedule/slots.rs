@@ -14,6 +14,8 @@ pub(super) struct Slots {
     limits: Vec<(DeviceChoice, usize)>,
     /// Runs that lacked memory beside others, with the device that each gets alone.
     alone: HashMap<usize, DeviceChoice>,
+    /// Whether each slot has a device of its own, whatever the devices are called.
+    apart: bool,
 }
 
 /// A run in a slot.
@@ -48,7 +50,12 @@ impl Slots {
     /// Free slots on these devices.
     pub fn new(devices: impl IntoIterator<Item = DeviceChoice>) -> Self {
         let slots = devices.into_iter().map(|device| (device, None)).collect();
-        Self { slots, limits: Vec::new(), alone: HashMap::new() }
+        Self { slots, limits: Vec::new(), alone: HashMap::new(), apart: false }
+    }
+
+    /// The same, each with a device of its own if they are `apart`.
+    pub fn apart(self, apart: bool) -> Self {
+        Self { apart, ..self }
     }
 
     /// The device of a slot.
@@ -182,7 +189,7 @@ impl Slots {
     fn beside(&self, slot: usize) -> Vec<usize> {
         let device = self.device(slot);
         let occupied = |other: &usize| self.device(*other) == device && self.occupant(*other).is_some();
-        (0..self.slots.len()).filter(|&other| other != slot).filter(occupied).collect()
+        (0..self.slots.len()).filter(|&other| other != slot && !self.apart).filter(occupied).collect()
     }
 
     /// Limits the device to one slot fewer than are occupied now, but at least one.
@@ -280,6 +287,15 @@ mod tests {
         slots.free(0);
         waiting.push(4);
         assert_eq!(fill(&mut slots, &mut waiting), [(0, 4, false)]);
+    }
+
+    #[test]
+    fn runs_on_machines_apart_are_never_crowded() {
+        let mut slots = Slots::new([CPU, CPU]).apart(true);
+        let mut waiting = vec![0, 1];
+        fill(&mut slots, &mut waiting);
+        assert_eq!((slots.crowded_on(0), slots.crowded_on(1)), (None, None));
+        assert!(!slots.give_up(1), "no other run can be the reason");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use plotters::{
 };
 
 use super::{
-    Area,
+    Area, WIDTH,
     pen::{At, SMALL, stroke, style},
     theme::{GRID, MUTED},
 };
@@ -36,8 +36,15 @@ pub struct Axis<'a> {
 
 /// Space around a plot, in drawing units: above it, left of it, and between its lower end and what is below its axis.
 const ABOVE: i32 = 84;
+/// Above a plot of a narrow drawing, whose note is below its title.
+const ABOVE_NARROW: i32 = 112;
 const LEFT: (i32, i32) = (16, 128);
 const BELOW: (i32, i32) = (12, 84);
+
+/// Space above a plot in a drawing of this width.
+fn above(width: u32) -> i32 {
+    if width < WIDTH { ABOVE_NARROW } else { ABOVE }
+}
 
 /// Where the values of a plot are drawn.
 pub struct Frame {
@@ -51,7 +58,7 @@ impl Frame {
     /// The frame of [`plot`] with the same space at the right and below, in a drawing of this width and height.
     pub fn of((width, height): (u32, u32), (right, below): (f64, f64), x: Range<f64>, y: Range<f64>) -> Self {
         let foot = f64::from(height) - below.trunc() - f64::from(BELOW.0 + BELOW.1);
-        let corners = [(f64::from(LEFT.0 + LEFT.1), foot), (f64::from(width) - right.trunc(), f64::from(ABOVE))];
+        let corners = [(f64::from(LEFT.0 + LEFT.1), foot), (f64::from(width) - right.trunc(), f64::from(above(width)))];
         Self { x, y, corners }
     }
 
@@ -72,7 +79,7 @@ pub fn plot<'a, DB: DrawingBackend>(
 ) -> Result<Plot<'a, DB>, DrawingAreaErrorKind<DB::ErrorType>> {
     let last = x.range.end;
     let mut chart = ChartBuilder::on(area)
-        .margin_top(ABOVE)
+        .margin_top(above(area.dim_in_pixel().0))
         .margin_left(LEFT.0)
         .margin_right(right as i32)
         .margin_bottom(BELOW.0 + below as i32)

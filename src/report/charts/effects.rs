@@ -17,6 +17,8 @@ pub struct EffectsChart {
     pub metric: Metric,
     /// Its split.
     pub split: &'static str,
+    /// What the small dots are: `trials`, `seeds`.
+    pub dots_of: String,
     /// One for each axis.
     pub plots: Vec<EffectPlot>,
 }
@@ -27,8 +29,10 @@ pub struct EffectPlot {
     pub name: String,
     /// Labels of its values.
     pub marks: Vec<Mark>,
-    /// Each trial: position from 0 to 1, and value.
+    /// Each trial, or each run: position from 0 to 1, and value.
     pub dots: Vec<(f64, f64)>,
+    /// Whether these are at the positions of the means, so that they are drawn beside them.
+    pub beside: bool,
     /// The means.
     pub means: Vec<EffectMean>,
 }
@@ -49,6 +53,8 @@ const TOP: f64 = 150.0;
 const PLOT: f64 = 360.0;
 const BELOW: f64 = 150.0;
 const LEFT: f64 = 110.0;
+/// How far small dots are from a large one that would cover them.
+const BESIDE: f64 = 19.0;
 
 impl EffectsChart {
     fn columns(&self, width: f64) -> usize {
@@ -74,10 +80,14 @@ impl Chart for EffectsChart {
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
         pen::title(area, tr("Effect of each axis", "各轴的影响"))?;
         let note = tr!(
-            "vertical: {} {} · small dots: trials · large dots: means",
-            "纵轴：{}{} · 小点：试验 · 大点：平均值",
+            "vertical: {} {}{}",
+            "纵轴：{}{}{}",
             self.split,
-            self.metric.said()
+            self.metric.said(),
+            match self.plots.iter().all(|plot| plot.dots.is_empty()) {
+                true => String::new(),
+                false => tr!(" · small dots: {} · large dots: means", " · 小点：{} · 大点：平均值", self.dots_of),
+            }
         );
         pen::text(area, (24.0, 80.0), &note, pen::SMALL, theme::MUTED, At::Left)?;
         let ends = |mean: &EffectMean| {
@@ -106,7 +116,8 @@ impl Chart for EffectsChart {
 
 fn draw_plot<DB: DrawingBackend>(area: &Area<DB>, panel: &Panel<'_>, plot: &EffectPlot) -> Drawn<DB> {
     for (at, value) in &plot.dots {
-        pen::dot(area, (panel.across(*at), panel.up(*value)), 5, theme::OTHERS, true)?;
+        let x = panel.across(*at) - if plot.beside { BESIDE } else { 0.0 };
+        pen::dot(area, (x, panel.up(*value)), 5, theme::OTHERS, true)?;
     }
     for mean in &plot.means {
         let (x, y) = (panel.across(mean.at), panel.up(mean.mean));

@@ -348,7 +348,7 @@ impl Chart for LossChart {
         let cut_all = |points: Vec<(f64, f64)>| points.into_iter().map(cut).collect::<Vec<_>>();
         let many = self.curves.len() > 1;
         for curve in self.curves.iter().filter(|curve| curve.weight == Weight::Alone) {
-            let style = pen::stroke(curve.colour, if many { 0.18 } else { 0.35 }, 2);
+            let style = pen::stroke(curve.colour, if many { 0.3 } else { 0.45 }, 2);
             for part in parts(&envelope(&curve.raw, columns)) {
                 chart.draw_series([PathElement::new(cut_all(part), style)])?;
             }

@@ -62,7 +62,7 @@ use super::{ReportError, files};
 /// Width of a chart, in drawing units (two per CSS pixel).
 pub const WIDTH: u32 = 1800;
 /// Width of a chart for a phone, on which a wide one would have letters too small to read.
-pub const NARROW: u32 = 900;
+pub const NARROW: u32 = 800;
 
 /// What a chart is drawn on.
 pub type Area<DB> = DrawingArea<DB, Shift>;

@@ -95,7 +95,7 @@ impl Chart for ParallelChart {
             let marks = if narrow { thinned(&axis.marks, right - left) } else { axis.marks.clone() };
             if narrow {
                 let name = format::ellipsize(&name, (right - left) / pen::SMALL);
-                pen::text(area, (24.0, from.1 - 26.0), &name, pen::SMALL, theme::INK, At::Left)?;
+                pen::text_above(area, (24.0, from.1 - 26.0), &name, pen::SMALL, theme::INK, At::Left)?;
             } else {
                 let name = format::ellipsize(&name, ((right - left) / gaps - 16.0) / pen::LABEL);
                 pen::text(area, (from.0, TOP - 34.0), &name, pen::LABEL, theme::INK, At::Middle)?;
@@ -107,7 +107,7 @@ impl Chart for ParallelChart {
                     pen::path(area, &[(x, y - 6.0), (x, y + 6.0)], pen::stroke(theme::MUTED, 0.9, 2))?;
                     let room = (right - left) / marks.len().max(1) as f64 / pen::SMALL;
                     let label = format::ellipsize(&label, room);
-                    pen::text(area, (x, y + 24.0), &label, pen::SMALL, theme::MUTED, At::Middle)?;
+                    pen::text_above(area, (x, y + 24.0), &label, pen::SMALL, theme::MUTED, At::Middle)?;
                 } else {
                     pen::path(area, &[(x - 6.0, y), (x + 6.0, y)], pen::stroke(theme::MUTED, 0.9, 2))?;
                     // The last axis has its labels at the right, where no line crosses them.
@@ -119,7 +119,7 @@ impl Chart for ParallelChart {
                     };
                     let label = format::ellipsize(&label, room);
                     let (x, at) = if last { (x + 14.0, At::Left) } else { (x - 12.0, At::Right) };
-                    pen::text(area, (x, y), &label, pen::SMALL, theme::INK, at)?;
+                    pen::text_above(area, (x, y), &label, pen::SMALL, theme::INK, at)?;
                 }
             }
         }

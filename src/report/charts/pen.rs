@@ -11,7 +11,7 @@ use plotters::{
 
 use super::{
     Area, Drawn, fonts,
-    theme::{INK, MUTED},
+    theme::{INK, MUTED, PAPER},
 };
 use crate::report::format;
 
@@ -55,6 +55,26 @@ pub fn text<DB: DrawingBackend>(
     at: At,
 ) -> Drawn<DB> {
     area.draw_text(line, &style(size, colour, at), (x.round() as i32, y.round() as i32))
+}
+
+/// Draws one line of text above what is drawn already, which stays pale behind it.
+pub fn text_above<DB: DrawingBackend>(
+    area: &Area<DB>,
+    (x, y): (f64, f64),
+    line: &str,
+    size: f64,
+    colour: RGBColor,
+    at: At,
+) -> Drawn<DB> {
+    let width = format::width_em(line) * size;
+    let left = match at {
+        At::Left => x,
+        At::Middle => x - width / 2.0,
+        At::Right => x - width,
+    };
+    let half = 0.6 * size;
+    fill(area, (left - 3.0, y - half), (left + width + 3.0, y + half), PAPER, 0.85)?;
+    text(area, (x, y), line, size, colour, at)
 }
 
 /// Draws the chart's name at its top left.

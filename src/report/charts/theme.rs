@@ -1,5 +1,6 @@
 //! Colours. Data colours are those of M. Okabe and K. Ito ("Color Universal Design", 2008), which people with any kind
 //! of colour vision can distinguish, without black and yellow: each is invisible on one of the backgrounds.
+//! On a dark one the first blue is lighter, too much like the second, which is yellow there.
 
 use plotters::style::RGBColor;
 
@@ -36,6 +37,8 @@ pub const STANDALONE_STYLE: &str = r##"<style>
 [fill="#59636E"]{fill:#9aa4af}[stroke="#59636E"]{stroke:#9aa4af}
 [fill="#E1E4E8"]{fill:#2b313a}[stroke="#E1E4E8"]{stroke:#2b313a}
 [fill="#0072B2"]{fill:#3d9fdb}[stroke="#0072B2"]{stroke:#3d9fdb}
+[fill="#56B4E9"]{fill:#f0e442}[stroke="#56B4E9"]{stroke:#f0e442}
+[opacity="0.3"]{opacity:.5}[opacity="0.45"]{opacity:.6}
 }
 </style>
 "##;

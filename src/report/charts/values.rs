@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn names_of_the_user_add_no_lines() {
-        assert_eq!(embedded(&Two), "a b �c\n–\n\n600 7 300 7 1 step 1: 0.5\n600 7 300 7 - x 1 2 3 4 5");
+        assert_eq!(embedded(&Two), "a b �c\n–\n\n600 7 267 7 1 step 1: 0.5\n600 7 267 7 - x 1 2 3 4 5");
     }
 
     #[test]

@@ -14,8 +14,8 @@ use super::{
 };
 use crate::report::language::{Said, and, counted, tr};
 use crate::{
-    format::{count, short, visible},
-    metrics::Metric,
+    format::{count, decimals, short, signed, visible},
+    metrics::{Metric, Unit},
     report::{
         ReportError, files,
         frame::{Frame, with_contents},
@@ -112,12 +112,33 @@ impl Page<'_> {
         self.c.problem_type == Task::Regression
     }
 
-    fn value(&self, metric: &Metric, value: &f64) -> String {
-        metric.text(*value)
+    /// The values of a metric, and the differences: with one digit more where the usual ones, rounded each for itself, do not add up.
+    fn texts(&self, row: &MetricRow) -> [Vec<String>; 2] {
+        let metric = row.metric;
+        let usual = [
+            row.values.iter().map(|value| metric.text(*value)).collect(),
+            row.differences.iter().map(|of| difference_text(metric, of.difference)).collect(),
+        ];
+        let tenth = |value: f64| (value * 1000.0).round();
+        let add_up = row.values.iter().skip(1).zip(&row.differences).all(|(value, of)| {
+            !of.difference.is_finite() || tenth(*value) - tenth(row.values[0]) == tenth(of.difference)
+        });
+        if metric.info().unit != Unit::Share || add_up {
+            return usual;
+        }
+        let difference = |of: &Difference| match of.difference.is_finite() {
+            true => tr!("{} points", "{} 个百分点", signed(of.difference * 100.0, 2)),
+            false => difference_text(metric, of.difference),
+        };
+        [
+            row.values.iter().map(|value| format!("{}%", decimals(*value * 100.0, 2))).collect(),
+            row.differences.iter().map(difference).collect(),
+        ]
     }
 
-    fn difference(&self, metric: &Metric, of: &Difference) -> String {
-        difference_text(*metric, of.difference)
+    /// Whether the interval of a difference is unknown.
+    fn lacks_intervals(&self) -> bool {
+        self.c.metrics.iter().flat_map(|row| &row.differences).any(|of| of.interval.is_none())
     }
 
     fn interval(&self, metric: &Metric, of: &Difference) -> String {
@@ -132,7 +153,7 @@ impl Page<'_> {
                 found.push(method);
             }
         }
-        found.join("; ")
+        found.join(tr("; ", "；"))
     }
 }
 

@@ -78,7 +78,11 @@ pub fn sentences(
         _ => {}
     }
     if let Finding::Seeds(.., Some(paired)) = finding {
-        said.push(tr!("Paired by seed: {} (Student's t-test).", "按种子配对：{}（学生 t 检验）。", p_value(paired.p)));
+        said.push(tr!(
+            "Paired by seed: {} (Student's t-test).",
+            "按种子配对：{}（Student t 检验）。",
+            p_value(paired.p)
+        ));
     }
     said.extend(says.scope(finding));
     said
@@ -263,9 +267,27 @@ fn within_plain(difference: f64, interval: Option<Interval>) -> String {
 /// An interval of a difference of a metric: `+0.1 to +1.1`.
 pub fn interval_text(metric: Metric, i: Interval) -> String {
     match metric.info().unit {
-        Unit::Share => tr!("{} to {}", "{} 至 {}", points(i.low.clamp(-1.0, 1.0)), points(i.high.clamp(-1.0, 1.0))),
-        Unit::Nats | Unit::Plain => tr!("{} to {}", "{} 至 {}", signed(i.low), signed(i.high)),
+        Unit::Share => {
+            let end = |value: f64| end_text(value.clamp(-1.0, 1.0) * 100.0, points(value.clamp(-1.0, 1.0)), 1);
+            tr!("{} to {}", "{} 至 {}", end(i.low), end(i.high))
+        }
+        Unit::Nats | Unit::Plain => {
+            let end = |value: f64| end_text(value, signed(value), 4);
+            tr!("{} to {}", "{} 至 {}", end(i.low), end(i.high))
+        }
     }
+}
+
+/// An end of an interval: `usual`, which has so many `digits`, or more of them where it would look like the 0 that it is not.
+fn end_text(value: f64, usual: String, digits: usize) -> String {
+    let is_zero = |text: &String| text.chars().all(|c| matches!(c, '0' | '.'));
+    if value == 0.0 || !value.is_finite() || !is_zero(&usual) {
+        return usual;
+    }
+    (digits + 1..=digits + 6)
+        .map(|digits| crate::format::signed(value, digits))
+        .find(|text| !is_zero(text))
+        .unwrap_or(usual)
 }
 
 #[cfg(test)]
@@ -279,6 +301,10 @@ mod tests {
         assert_eq!(within_plain(0.5, None), " (+0.5000)");
         assert_eq!(interval_text(Metric::Loss, i), "−1.2000 to +0.0340");
         assert_eq!(interval_text(Metric::Accuracy, i), "−100.0 to +3.4");
+        // An end that only looks like 0 says on which side of it it is.
+        let near = Interval { low: -0.000_012, high: 0.0 };
+        assert_eq!(interval_text(Metric::Mcc, near), "−0.00001 to 0.0000");
+        assert_eq!(interval_text(Metric::Accuracy, Interval { low: 0.0004, high: 0.02 }), "+0.04 to +2.0");
     }
 
     #[test]

@@ -116,8 +116,9 @@ fn averaged_runs() -> &'static str {
 fn of_metric(chart: MetricChart, drawn: &Drawn) -> Drawing {
     let averaged = if chart.bands.is_empty() { String::new() } else { tr!(" {}", "{}", averaged_runs()) };
     let caption = tr!(
-        "Evaluations during training; the first is before the first step.{averaged}{}",
-        "训练期间的评估；第一次在第一步之前。{averaged}{}",
+        "Evaluations during training; the first is before the first step.{}{averaged}{}",
+        "训练期间的评估；第一次在第一步之前。{}{averaged}{}",
+        chart.beyond(),
         drawn.left_out()
     );
     let name = format::capital(&chart.metric.said());

@@ -61,8 +61,7 @@ pub fn metric(input: &ReportInput, analysis: &Analysis, drawn: &Drawn) -> Option
     let of_result = split == reference.measured_on() && !analysis.has_folds();
     let baseline = Reference::of(reference).zip(charted.first());
     let baseline = baseline.and_then(|(b, eval)| b.value(&eval.metrics, of_result));
-    legend.extend(baseline.map(|b| entry(tr!("baseline {}", "基线 {}", metric.text(b)), MUTED, Symbol::Dashes)));
-    Some(MetricChart {
+    let mut chart = MetricChart {
         metric,
         tracks,
         bands,
@@ -74,7 +73,11 @@ pub fn metric(input: &ReportInput, analysis: &Analysis, drawn: &Drawn) -> Option
         },
         split: split.said(),
         baseline,
-    })
+    };
+    let on_axis = chart.drawn_baseline();
+    let name = |b: f64| tr!("baseline {}", "基线 {}", metric.text(b));
+    chart.legend.extend(on_axis.map(|b| entry(name(b), MUTED, Symbol::Dashes)));
+    Some(chart)
 }
 
 /// Evaluations on one split up to the last step, one for each step: the evaluation of the kept weights only if its step has no

@@ -7,6 +7,7 @@ mod select;
 mod series;
 mod steps;
 
+pub use average::average;
 pub use drawings::drawings;
 pub use evaluations::{during_training, one_an_epoch};
 pub use select::{Chosen, Drawn, MOST_TRIALS, chosen, is_whole};

@@ -48,19 +48,10 @@ pub fn series(
         drawn.trials.iter().zip(colours(drawn)).map(of_trial).filter(|(runs, _)| !runs.is_empty()).collect();
     let failed: Vec<usize> = drawn.failed.iter().copied().filter(|i| shown(*i)).collect();
     let group = |runs: &[usize]| &analysis.groups[analysis.group_of(runs[0])];
-    let mut leading: Vec<(&[usize], RGBColor)> =
+    // In the order of the ranking, which is that of what is drawn.
+    let leading: Vec<(&[usize], RGBColor)> =
         trials.iter().filter_map(|(runs, colour)| Some((&runs[..], (*colour)?))).collect();
-    leading.sort_by_key(|(runs, _)| runs.iter().min().copied());
-    let name = |(runs, _): &(&[usize], _)| {
-        let of = group(runs);
-        match runs.len() {
-            1 => of.name.clone(),
-            n => {
-                tr!("{} ({n} {}s)", of.name, analysis.replicate; "{} （{}）", of.name, counted(n as u64, analysis.replicate).replace(' ', ""))
-            }
-        }
-    };
-    let names: Vec<String> = leading.iter().map(name).collect();
+    let names: Vec<String> = leading.iter().map(|(runs, _)| group(runs).name.clone()).collect();
     let all: Vec<&str> = analysis.groups.iter().map(|group| group.name.as_str()).collect();
     let mut short = names;
     distinguish(short.iter_mut().collect(), &all);
@@ -68,19 +59,33 @@ pub fn series(
         .iter()
         .zip(short)
         .map(|(&(runs, colour), name)| {
+            let rank = group(runs).rank.filter(|_| analysis.groups.len() > 1);
+            let rank = rank.map_or(String::new(), |rank| format!("{rank}. "));
+            let name = match runs.len() {
+                1 => format!("{rank}{name}"),
+                n => {
+                    tr!("{rank}{name} ({n} {}s)", analysis.replicate; "{rank}{name}（{}）", counted(n as u64, analysis.replicate))
+                }
+            };
             let substitute = format::short(&input.runs[runs[0]].run.key).to_string();
             LegendEntry { name, substitute, colour, symbol: Symbol::Line }
         })
         .collect();
     let others = trials.len() - leading.len();
-    let mut grey = |n: usize, thing: &str| {
+    let ranks = trials.iter().filter(|(_, colour)| colour.is_none()).filter_map(|(runs, _)| group(runs).rank);
+    let (first, last) = ranks.fold((usize::MAX, 0), |(first, last), rank| (first.min(rank), last.max(rank)));
+    let mut grey = |n: usize, thing: &str, ranked: String| {
         if n > 0 {
-            let name = format::plural(n, thing);
+            let name = format::plural(n, thing) + &ranked;
             legend.push(LegendEntry { substitute: name.clone(), name, colour: OTHERS, symbol: Symbol::Line });
         }
     };
-    grey(others, "other");
-    grey(failed.len(), "failed run");
+    let ranked = match first < last {
+        true => tr!(" (ranks {first} to {last})", "（第 {first} 至 {last} 名）"),
+        false => String::new(),
+    };
+    grey(others, "other", ranked);
+    grey(failed.len(), "failed run", String::new());
     if trials.iter().map(|(runs, _)| runs.len()).sum::<usize>() + failed.len() < 2 {
         legend.clear();
     }

@@ -57,6 +57,11 @@ pub struct Level {
 }
 
 impl Axis {
+    /// Degrees of freedom: one less than it has levels.
+    pub fn degrees(&self) -> usize {
+        self.levels.len().saturating_sub(1)
+    }
+
     /// Whether its levels are ranges of numbers.
     pub fn has_ranges(&self) -> bool {
         self.levels.iter().any(|level| level.range.is_some_and(|(low, high)| low < high))
@@ -148,7 +153,10 @@ pub(super) fn axis(key: String, name: String, values: Vec<String>) -> Axis {
     let mut sorted = all.clone();
     sorted.sort_by(f64::total_cmp);
     let skewed = high / low >= LOG_FROM && sorted[sorted.len() / 2] - low < LOW * (high - low);
-    let is_log = low > 0.0 && (skewed || name == "lr" || name.ends_with("_lr"));
+    sorted.dedup();
+    // 16, 32, 64: each at least about twice the one before it.
+    let doubles = sorted.len() > 2 && sorted.len() <= MOST_NUMBERS && sorted.windows(2).all(|w| w[1] >= 1.9 * w[0]);
+    let is_log = low > 0.0 && (skewed || doubles || name == "lr" || name.ends_with("_lr"));
     Axis { key, name, scale: if is_log { Scale::Log } else { Scale::Linear }, values, numbers, levels, level_of }
 }
 
@@ -168,18 +176,25 @@ fn levels_of(numbers: &[f64]) -> (Vec<Level>, Vec<usize>) {
         }
     };
     let level = |number: f64| begins.partition_point(|begin| *begin <= number).saturating_sub(1);
-    // Of a range two digits are enough; the tables have all.
-    let rounded = |number: f64| crate::format::setting(format!("{number:.1e}").parse().unwrap_or(number));
-    let of_level = |at: usize| {
-        let own = || sorted.iter().copied().filter(|number| level(*number) == at);
-        let (low, high) = (own().fold(f64::INFINITY, f64::min), own().fold(f64::NEG_INFINITY, f64::max));
-        let shown = match low < high {
-            true => tr!("{} to {}", "{} 至 {}", rounded(low), rounded(high)),
+    let ends: Vec<(f64, f64)> = (0..begins.len())
+        .map(|at| {
+            let own = || sorted.iter().copied().filter(|number| level(*number) == at);
+            (own().fold(f64::INFINITY, f64::min), own().fold(f64::NEG_INFINITY, f64::max))
+        })
+        .collect();
+    // Of a range two digits are enough, unless it would then seem to begin where the one before it ends; the tables have all.
+    let rounded = |number: f64, digits: usize| -> f64 { format!("{number:.digits$e}").parse().unwrap_or(number) };
+    let apart = |digits: &usize| ends.windows(2).all(|pair| rounded(pair[0].1, *digits) < rounded(pair[1].0, *digits));
+    let digits = (1..=8).find(apart).unwrap_or(8);
+    let shown = |number: f64| crate::format::setting(rounded(number, digits));
+    let of_level = |&(low, high): &(f64, f64)| Level {
+        text: match low < high {
+            true => tr!("{} to {}", "{} 至 {}", shown(low), shown(high)),
             false => crate::format::setting(low),
-        };
-        Level { text: shown, range: Some((low, high)) }
+        },
+        range: Some((low, high)),
     };
-    let levels = (0..begins.len()).map(of_level).collect();
+    let levels = ends.iter().map(of_level).collect();
     (levels, numbers.iter().map(|number| level(*number)).collect())
 }
 
@@ -203,7 +218,9 @@ mod tests {
         assert_eq!((names, rates.scale), (vec!["3e-4", "1e-3", "3e-3"], Scale::Log));
         assert_eq!(rates.level_of, [1, 0, 1, 2]);
         let sizes = axis("train.batch_size".into(), "batch_size".into(), texts(&["32", "8", "16"]));
-        assert_eq!((sizes.scale, &sizes.level_of[..]), (Scale::Linear, &[2, 0, 1][..]));
+        assert_eq!((sizes.scale, &sizes.level_of[..]), (Scale::Log, &[2, 0, 1][..]), "they double");
+        let epochs = axis("train.epochs".into(), "epochs".into(), texts(&["1", "2", "3"]));
+        assert_eq!(epochs.scale, Scale::Linear);
         let decay = axis("train.weight_decay".into(), "weight_decay".into(), texts(&["0", "0.1"]));
         assert_eq!(decay.scale, Scale::Linear, "zero has no logarithm");
         let names = axis("train.scheduler".into(), "scheduler".into(), texts(&["linear", "cosine", "linear"]));
@@ -219,6 +236,12 @@ mod tests {
             assert_eq!(axis.level_of.iter().filter(|of| **of == level).count(), 8);
         }
         assert_eq!(axis.levels[0].text, "1e-3 to 8e-3");
+        // With two digits the first would end at 1e-3 and the second begin there.
+        let close: Vec<String> =
+            (0..8).map(|i| (1e-3 + f64::from(i) * 1e-6).to_string()).chain((0..4).map(|i| i.to_string())).collect();
+        let axis = super::axis("a".into(), "a".into(), close);
+        let names: Vec<&str> = axis.levels.iter().map(|level| level.text.as_str()).collect();
+        assert_eq!(names, ["0 to 1.002e-3", "1.003e-3 to 1.006e-3", "1.007e-3 to 3"]);
         // Many equal values stay in one range.
         let numbers: Vec<String> = (0..40).map(|i| if i < 30 { "0".into() } else { i.to_string() }).collect();
         let axis = super::axis("a".into(), "a".into(), numbers);

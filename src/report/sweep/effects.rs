@@ -19,7 +19,7 @@ use crate::{
 pub struct Effect {
     /// The mean of the ranking metric over the trials that count, each of which counts once; `None` if there are none.
     pub mean: Option<Mean>,
-    /// The best of these trials.
+    /// The best of those of them whose runs are all completed, as the ranking has them.
     pub best: Option<f64>,
     /// The mean of the first metric of the task at the end.
     pub first: Option<f64>,
@@ -45,7 +45,10 @@ pub fn effects(axis: &Axis, points: &[Point], input: &ReportInput, analysis: &An
         let pruned = |group: &usize| state(*group, &|run| is_pruned(&input.runs[run]));
         Effect {
             mean: mean_of(&values, metric),
-            best: best_of(&values, metric),
+            best: best_of(
+                &own().filter(|point| point.complete).map(|point| point.mean.mean).collect::<Vec<_>>(),
+                metric,
+            ),
             first: (!firsts.is_empty()).then(|| firsts.iter().sum::<f64>() / firsts.len() as f64),
             trials: groups().count(),
             pruned: without().filter(pruned).count(),

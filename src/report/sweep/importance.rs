@@ -25,6 +25,15 @@ pub enum How {
     Forest,
 }
 
+/// What differences between seeds alone give to the means of trials.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Noise {
+    /// The variance of these means, as a share of the one that they have. It is above 1 where trials differ less than their seeds let expect.
+    pub share: f64,
+    /// Degrees of freedom that it is estimated with.
+    pub degrees: usize,
+}
+
 /// Shares of the variance between trials.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Importance {
@@ -36,8 +45,8 @@ pub struct Importance {
     pub main: Vec<f64>,
     /// Pairs of axes, and what they explain together beyond that.
     pub pairs: Vec<((usize, usize), f64)>,
-    /// The share that differences between seeds alone would give, if all trials have several.
-    pub noise: Option<f64>,
+    /// What seeds alone would give, if all trials have several.
+    pub noise: Option<Noise>,
 }
 
 impl Importance {
@@ -77,14 +86,15 @@ fn pairs_of(order: &[usize]) -> Vec<(usize, usize)> {
 }
 
 /// The variance that seeds give to the means of trials, as a share of the variance of these means.
-fn noise(points: &[Point], values: &[f64]) -> Option<f64> {
+fn noise(points: &[Point], values: &[f64]) -> Option<Noise> {
     let of_point = |point: &Point| Some(point.mean.sd?.powi(2) / point.mean.n as f64);
     let all = points.iter().map(of_point).collect::<Option<Vec<f64>>>()?;
     let n = values.len() as f64;
     let mean = values.iter().sum::<f64>() / n;
     let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0);
     let share = all.iter().sum::<f64>() / n / variance;
-    share.is_finite().then(|| share.min(1.0))
+    let degrees = points.iter().map(|point| point.mean.n - 1).sum();
+    (share.is_finite() && share > 0.0).then_some(Noise { share, degrees })
 }
 
 /// Exactly, if every combination of the values of all axes has one trial.
@@ -239,7 +249,8 @@ mod tests {
         near(got.main[1], 0.0036222222222222224 / 0.0056472222222222245);
         near(got.pairs[0].1, 0.001800000000000002 / 0.0056472222222222245);
         // Two seeds 0.02 apart: their mean has a variance of 0.0002 / 2; that of the six means is 0.0056472 · 6 / 5.
-        near(got.noise.unwrap(), 0.0001 / (0.0056472222222222245 * 6.0 / 5.0));
+        assert_eq!(got.noise.unwrap().degrees, 6);
+        near(got.noise.unwrap().share, 0.0001 / (0.0056472222222222245 * 6.0 / 5.0));
         // One trial less is no grid, and too few for a forest; equal trials have nothing to explain.
         assert_eq!(Importance::of(&axes, &grid(5)), None);
         assert_eq!(Importance::of(&axes, &(0..6).map(|i| point(i, &[0.5])).collect::<Vec<_>>()), None);

@@ -6,6 +6,7 @@
 mod anova;
 mod axes;
 mod budget;
+mod chance;
 mod drawn;
 mod effects;
 mod ended;
@@ -19,6 +20,7 @@ mod tables;
 
 pub use axes::{Axis, Scale};
 pub use budget::Budget;
+pub use chance::{Against, AxisTest};
 pub use drawn::may_be_drawn;
 pub use ended::{FailureGroup, PrunedGroup, PrunedTrial, RungRank, failures};
 pub use forest::TREES;

@@ -8,7 +8,7 @@ use super::{
     axes::{Axis, Scale},
     study::Sweep,
 };
-use crate::report::language::{Said, tr};
+use crate::report::language::{Said, replicate, tr};
 use crate::{
     metrics::Better,
     report::{
@@ -91,7 +91,7 @@ pub fn drawings(sweep: &Sweep, input: &ReportInput, analysis: &Analysis) -> Vec<
     }
     let order = order(sweep, analysis);
     let shown = thinned(&order);
-    [effects(sweep, &shown), heat(sweep), parallel(sweep, input, analysis, (&order, &shown)), budget(sweep)]
+    [effects(sweep, analysis, &shown), heat(sweep), parallel(sweep, input, analysis, (&order, &shown)), budget(sweep)]
         .into_iter()
         .flatten()
         .collect()
@@ -203,7 +203,12 @@ impl<'a> Positions<'a> {
                     let within = |number: &f64| *number >= low * (1.0 - 1e-9) && *number <= high * (1.0 + 1e-9);
                     all.filter(within).collect::<Vec<f64>>()
                 };
-                let numbers = if of(&[1.0]).len() >= 2 { of(&[1.0]) } else { of(&[1.0, 2.0, 5.0]) };
+                // As many labels as have room: each decade has three, two or one.
+                let numbers = match (high / low).log10() {
+                    ..=2.1 => of(&[1.0, 2.0, 5.0]),
+                    ..=3.2 => of(&[1.0, 3.0]),
+                    _ => of(&[1.0]),
+                };
                 numbers.into_iter().map(of_number).collect()
             }
             Scale::Linear | Scale::Names => ticks(self.ends, 4).into_iter().map(of_number).collect(),
@@ -222,26 +227,58 @@ fn drawn_axes(sweep: &Sweep) -> Vec<usize> {
     axes
 }
 
-fn effects(sweep: &Sweep, shown: &[usize]) -> Option<Drawing> {
+/// What the small dots of the chart of effects are.
+enum Dots {
+    /// Each trial.
+    Trials,
+    /// Each run, where each value has one trial alone.
+    Runs,
+    /// Nothing: each value has one trial of one run.
+    Nothing,
+}
+
+impl Dots {
+    fn of(sweep: &Sweep, axes: &[usize]) -> Self {
+        let several =
+            axes.iter().flat_map(|&axis| &sweep.effects[axis]).any(|of| of.mean.is_some_and(|mean| mean.n > 1));
+        match (several, sweep.points.iter().any(|point| point.mean.n > 1)) {
+            (true, _) => Self::Trials,
+            (false, true) => Self::Runs,
+            (false, false) => Self::Nothing,
+        }
+    }
+}
+
+fn effects(sweep: &Sweep, analysis: &Analysis, shown: &[usize]) -> Option<Drawing> {
+    let axes = drawn_axes(sweep);
+    let dots = Dots::of(sweep, &axes);
     let plot = |axis: usize| {
         let positions = Positions::of(&sweep.axes[axis]);
         let dot = |&point: &usize| {
             let point = &sweep.points[point];
-            (positions.of_trial(point.group), point.mean.mean)
+            let at = positions.of_trial(point.group);
+            let of_run = |&run: &usize| Some((at, sweep.metric.value(analysis.scores[run]?.score)));
+            match dots {
+                Dots::Trials => vec![(at, point.mean.mean)],
+                Dots::Runs => analysis.groups[point.group].finished.iter().filter_map(of_run).collect(),
+                Dots::Nothing => Vec::new(),
+            }
         };
         let means = sweep.effects[axis].iter().enumerate().filter_map(|(level, effect)| {
             let mean = effect.mean?;
             let (at, span) = positions.of_level(level);
-            Some(EffectMean { at, span, mean: mean.mean, interval: mean.shown() })
+            let only = || sweep.points.iter().find(|point| sweep.axes[axis].level_of[point.group] == level);
+            let interval = if matches!(dots, Dots::Runs) { only()?.mean.shown() } else { mean.shown() };
+            Some(EffectMean { at, span, mean: mean.mean, interval })
         });
         EffectPlot {
             name: sweep.axes[axis].name.clone(),
             marks: positions.marks(),
-            dots: shown.iter().map(dot).collect(),
+            dots: shown.iter().flat_map(dot).collect(),
+            beside: positions.levels.is_some(),
             means: means.collect(),
         }
     };
-    let axes = drawn_axes(sweep);
     let more = match sweep.axes.len() - axes.len() {
         0 => String::new(),
         n => tr!(" {n} more in the table.", "另有 {n} 个见表格。"),
@@ -253,12 +290,29 @@ fn effects(sweep: &Sweep, shown: &[usize]) -> Option<Drawing> {
     Some(Drawing {
         name: "effects",
         alt: tr!("Mean {} by the value of each axis", "各轴的取值与平均{}", sweep.ranked_by()),
-        caption: tr!(
-            "Each small dot is a trial, each large dot the mean of the trials with that value, each vertical bar its interval.{ranges}{}{more}",
-            "每个小点是一个试验，每个大点是取该值的试验的平均值，竖线是它的区间。{ranges}{}{more}",
-            left_out(sweep, shown, tr("a dot", "点"))
-        ),
+        caption: match dots {
+            Dots::Trials => tr!(
+                "Each small dot is a trial, each large dot the mean of the trials with that value, each vertical bar its interval.{ranges}{}{more}",
+                "每个小点是一个试验，每个大点是取该值的试验的平均值，竖线是它的区间。{ranges}{}{more}",
+                left_out(sweep, shown, tr("a dot", "点"))
+            ),
+            Dots::Runs => tr!(
+                "Each value has one trial: each small dot is one of its {}s, the large dot their mean, the vertical bar its interval as in the ranking.{ranges}{}{more}",
+                "每个取值有一个试验：每个小点是它的一个{}，大点是其平均值，竖线是排名中的区间。{ranges}{}{more}",
+                replicate(analysis.replicate),
+                left_out(sweep, shown, tr("a dot", "点"))
+            ),
+            Dots::Nothing => tr!(
+                "Each dot is the trial with that value.{ranges}{}{more}",
+                "每个点是取该值的试验。{ranges}{}{more}",
+                left_out(sweep, shown, tr("a dot", "点"))
+            ),
+        },
         chart: SweepChart::Effects(EffectsChart {
+            dots_of: match dots {
+                Dots::Runs => tr!("{}s", "{}", replicate(analysis.replicate)),
+                Dots::Trials | Dots::Nothing => tr("trials", "试验").into(),
+            },
             metric: sweep.metric,
             split: sweep.split.said(),
             plots: axes.into_iter().map(plot).collect(),
@@ -296,7 +350,7 @@ fn heat(sweep: &Sweep) -> Option<Drawing> {
     Some(Drawing {
         name: "heatmap",
         alt: tr!("Mean {} by {} and {}", "平均{}，按 {} 和 {}", sweep.ranked_by(), axes[0].name, axes[1].name),
-        caption: tr!("The stronger the blue, the better.{over}{dash}", "蓝色越深越好。{over}{dash}"),
+        caption: tr!("The stronger the blue, the better.{over}{dash}", "颜色越接近鲜明的蓝色越好。{over}{dash}"),
         chart: SweepChart::Heat(HeatChart {
             metric: sweep.metric,
             split: sweep.split.said(),

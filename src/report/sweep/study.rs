@@ -3,10 +3,11 @@
 use super::{
     axes::{Axis, axes},
     budget::Budget,
+    chance::AxisTest,
     drawn::may_be_drawn,
     effects::{Effect, effects},
     ended::{FailureGroup, PrunedGroup, failures, pruned},
-    importance::Importance,
+    importance::{Importance, Noise},
     pairs::PairGrid,
     points::{Point, points},
 };
@@ -32,6 +33,8 @@ pub struct Sweep {
     pub points: Vec<Point>,
     /// The effects of the levels of each axis; empty with fewer than [`LEAST_POINTS`] points.
     pub effects: Vec<Vec<Effect>>,
+    /// Whether the effect of each axis may be chance; as `effects`.
+    pub tests: Vec<Option<AxisTest>>,
     /// How much each axis explains.
     pub importance: Option<Importance>,
     /// The combinations of the two axes that explain most.
@@ -63,7 +66,7 @@ impl Sweep {
         };
         let importance = if enough { Importance::of(&axes, &points) } else { None };
         // Folds differ in their rows: their spread is not that of seeds.
-        let of_seeds = |_: &f64| input.runs.iter().all(|run| run.run.config.data.fold.is_none());
+        let of_seeds = |_: &Noise| input.runs.iter().all(|run| run.run.config.data.fold.is_none());
         let importance =
             importance.map(|importance| Importance { noise: importance.noise.filter(of_seeds), ..importance });
         let two = match (&importance, axes.len()) {
@@ -79,6 +82,7 @@ impl Sweep {
             metric,
             split: analysis.criterion.split,
             grid: two.map(|two| PairGrid::of(&axes, two, &points)),
+            tests: (0..effects.len()).map(|at| AxisTest::of(at, &axes, &points, importance.as_ref())).collect(),
             importance,
             effects,
             budget,

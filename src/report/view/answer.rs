@@ -70,7 +70,8 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
     let rows = own.rows_in_words();
     let baseline = own.share_of_baseline.map(|value| Measured::on_rows(terms, value, own.of_rows));
     let before = over.before.map(|mean| match terms.is_single() {
-        true => Measured::on_rows(terms, mean.mean, own.of_rows),
+        // Heads of several seeds differ before training by more than rows would explain.
+        true => Measured::of(&mean),
         false => Measured { value: mean.mean, interval: None },
     });
     let of_run = shown.run.final_metrics.as_ref().map_or(f64::NAN, |metrics| metrics.get(terms.first));
@@ -163,10 +164,11 @@ fn before_training() -> &'static str {
 
 /// What the answer says of its number, with its gains.
 fn facts_of(input: &ReportInput, analysis: &Analysis, group: &Group, gains: &[Gain], rows: &str) -> Vec<String> {
-    let gain = facts::gain(analysis.terms, gains, rows);
+    let chosen_here = analysis.is_optimistic(&input.runs).then(|| facts::of_how_many(analysis));
+    let gain = facts::gain(analysis.terms, gains, rows, chosen_here.as_deref());
     let metric = facts::ranking_metric(input, analysis, group);
     let several = analysis.groups.len() > 1;
-    let second = if several { facts::second(analysis) } else { None };
+    let second = if several { facts::second(input, analysis) } else { None };
     [metric, gain, facts::choice(input, analysis, group), second].into_iter().flatten().collect()
 }
 

@@ -6,10 +6,10 @@ use super::{
     caveats::{budget_is_spent, caveats, chooses_checkpoint},
     change, decided, mistakes,
     ranking::{comparison, ranking},
-    scores, sweep, uses,
+    scores, sorting, sweep, uses,
     warnings::warnings,
 };
-use crate::report::language::{Said, counted_states, target, tr};
+use crate::report::language::{self, Said, counted_states, target, tr};
 use crate::{
     event::{Split, When},
     metrics::{ClassMetrics, Metric, Metrics},
@@ -77,11 +77,14 @@ impl View {
         let metrics = predicted.and_then(|run| run.run.final_metrics.as_ref());
         let mistakes = of_rows.map(mistakes_of).unwrap_or_default();
         let environments = environment::environments(&input.runs);
-        let runs: Vec<RunRow> = (0..input.runs.len()).map(|i| run_row(input, analysis, i)).collect();
-        let first_heading = match shown {
-            Some(run) => format::measured_name(run.measured_on(), terms.first),
-            None => format::capital(&terms.first.said()),
+        let mut runs: Vec<RunRow> = (0..input.runs.len()).map(|i| run_row(input, analysis, i)).collect();
+        add_exact(&mut runs, input, analysis);
+        let measured = |metric: Metric| match shown {
+            Some(run) => language::measured(run.measured_on(), metric),
+            None => metric.said(),
         };
+        let [first_heading, second_heading, loss_heading] =
+            [terms.first, terms.second, Metric::Loss].map(|metric| format::capital(&measured(metric)));
         // With one label every result has an interval.
         let has_intervals = terms.is_single() || analysis.intervals.iter().any(|of| of[0].is_some());
         let intervals = result.map(|run| analysis.intervals_of(run)).unwrap_or_default();
@@ -97,7 +100,7 @@ impl View {
             ranking: ranking(
                 input,
                 (analysis, &of_sweep.axes),
-                &first_heading,
+                [&first_heading, &second_heading, &measured(terms.first)],
                 [&chosen_heading, &chosen_test_heading],
             ),
             runs_folded: input.runs.len() > MOST_RUNS,
@@ -107,6 +110,9 @@ impl View {
             first_name: format::capital(&terms.first.said()),
             second: terms.second.said(),
             second_name: terms.second_name(),
+            second_heading,
+            loss_heading,
+            best_first: [metric, terms.first, terms.second].map(sorting::best_first),
             first_heading,
             interval_heading: if has_intervals { tr(" (95% interval)", "（95% 区间）") } else { "" },
             chosen_heading,
@@ -179,6 +185,11 @@ impl View {
     /// The commands of [`Self::uses`], each below a comment.
     pub fn uses_text(&self) -> String {
         self.uses.iter().map(|(what, command)| format!("# {what}\n{command}")).collect::<Vec<_>>().join("\n")
+    }
+
+    /// How many runs there are.
+    pub fn number_of_runs(&self) -> String {
+        format::count(self.runs.len() as u64)
     }
 
     /// Columns of the table of runs.
@@ -276,6 +287,7 @@ fn run_row(input: &ReportInput, analysis: &Analysis, i: usize) -> RunRow {
             None => format::NOTHING.into(),
         },
         not_final,
+        exact: Default::default(),
         second: metrics.map_or(format::NOTHING.into(), |m| second_text(terms, m, intervals)),
         loss: match (metrics, record.last_loss) {
             (Some(m), _) => format::loss(m.get(Metric::Loss)),
@@ -284,6 +296,28 @@ fn run_row(input: &ReportInput, analysis: &Analysis, i: usize) -> RunRow {
         },
         time: run.seconds().map_or(format::NOTHING.into(), format::duration),
         message: message(run, budget_is_spent(input)),
+    }
+}
+
+/// Adds the exact values of cells that look alike.
+fn add_exact(rows: &mut [RunRow], input: &ReportInput, analysis: &Analysis) {
+    let of_run = |i: usize, metric: Metric| Some(input.runs[i].run.final_metrics.as_ref()?.get(metric));
+    let chosen = |i: usize| Some(analysis.criterion.metric.value(analysis.scores[i]?.score));
+    let (first, ranks, second) = (analysis.terms.first, analysis.criterion.metric, analysis.terms.second);
+    let columns: [Vec<String>; 4] = {
+        let column = |metric: Metric, text: &dyn Fn(&RunRow) -> &str, value: &dyn Fn(usize) -> Option<f64>| {
+            let cells = rows.iter().enumerate().map(|(i, row)| (text(row), value(i)));
+            sorting::exact(metric, &cells.collect::<Vec<_>>())
+        };
+        [
+            column(first, &|row| &row.first, &|i| of_run(i, first)),
+            column(ranks, &|row| &row.chosen, &chosen),
+            column(ranks, &|row| &row.chosen_test, &|i| of_run(i, ranks)),
+            column(second, &|row| &row.second, &|i| of_run(i, second)),
+        ]
+    };
+    for (at, column) in columns.into_iter().enumerate() {
+        rows.iter_mut().zip(column).for_each(|(row, exact)| row.exact[at] = exact);
     }
 }
 
@@ -308,7 +342,7 @@ fn runs_notes(input: &ReportInput, analysis: &Analysis, rows: &[RunRow]) -> Vec<
             notes.push(
                 tr(
                     "The interval of an accuracy is Wilson's 95% interval over its rows.",
-                    "准确率的区间是各行上的 95% 威尔逊（Wilson）区间。",
+                    "准确率的区间是按行数计算的 95% 威尔逊（Wilson）区间。",
                 )
                 .to_string(),
             );
@@ -316,7 +350,7 @@ fn runs_notes(input: &ReportInput, analysis: &Analysis, rows: &[RunRow]) -> Vec<
         false if analysis.intervals.iter().any(|of| of[0].is_some()) => {
             notes.push(tr!(
                 "Intervals are 95% intervals over the rows, by {}.",
-                "区间是各行上的 95% 区间，方法为{}。",
+                "区间是由各行得出的 95% 区间，方法为{}。",
                 intervals::explained()
             ));
         }

@@ -1,14 +1,15 @@
 //! Sentences below the answer: how the best was chosen, which runs have no result, and why.
 
-use super::folds;
-use crate::report::language::{Said, replicate, tr};
+use super::{facts::of_how_many, folds};
+use crate::report::language::{Said, measured, replicate, tr};
 use crate::{
     event::{FailureKind, Split, When},
     format::by_number,
     metrics::Metric,
     plan::Keep,
     report::{
-        analysis::Analysis,
+        analysis::{Analysis, Group},
+        curves::Drawn,
         format,
         input::{ReportInput, RunInput},
         long_texts::few,
@@ -26,7 +27,8 @@ const MOST_REASONS: usize = 3;
 /// All of them, in the order of the page.
 pub(super) fn caveats(input: &ReportInput, analysis: &Analysis) -> Vec<Sentence> {
     let [of_result, of_others] = [of_result(input, analysis), of_others(input, analysis)];
-    let of_result = of_result.into_iter().chain(folds::caveats(analysis)).map(Sentence::from);
+    let of_result = of_result.into_iter().chain(folds::caveats(analysis)).chain(clipped(input, analysis));
+    let of_result = of_result.map(Sentence::from);
     of_result.chain(failed(input)).chain(of_others.into_iter().map(Sentence::from)).collect()
 }
 
@@ -37,7 +39,7 @@ fn of_result(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
     if n == 0 && !input.runs.is_empty() {
         out.push(no_result(input, analysis));
     } else if analysis.is_optimistic(&input.runs) {
-        out.push(optimistic(input, analysis));
+        out.push(optimistic(analysis));
         out.push(how_ranked(input, analysis));
     } else if n > 1 {
         out.push(how_ranked(input, analysis));
@@ -53,6 +55,7 @@ fn of_result(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
             analysis.terms.first.said()
         ));
     }
+    out.extend(better_without_rank(input, analysis));
     if n > 0 && !analysis.has_rank() {
         let replicate = replicate(analysis.replicate);
         out.push(match analysis.groups.len() {
@@ -63,6 +66,44 @@ fn of_result(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
         });
     }
     out
+}
+
+/// Trials that are better than the best one by the runs that they have, but have no rank without the others.
+fn better_without_rank(input: &ReportInput, analysis: &Analysis) -> Option<String> {
+    let metric = analysis.criterion.metric;
+    let best = analysis.groups[analysis.best_group()?].chosen?.mean;
+    let pruned = |group: &&Group| group.runs.iter().any(|&run| input.runs[run].run.state == RunState::Pruned);
+    let better: Vec<(&Group, f64)> = analysis
+        .groups
+        .iter()
+        .filter(|group| analysis.has_rank() && group.rank.is_none() && !group.finished.is_empty())
+        .filter(|group| !pruned(group))
+        .filter_map(|group| Some((group, group.chosen?.mean)))
+        .filter(|(_, mean)| metric.score(*mean) > metric.score(best))
+        .collect();
+    let replicate = replicate(analysis.replicate);
+    let named: Vec<String> = better
+        .iter()
+        .map(|(group, mean)| {
+            let (n, of) = (group.finished.len(), group.planned);
+            tr!(
+                "{}: {} with {n} of {of} {replicate}s",
+                "{}：{}（{of} 个{replicate}中的 {n} 个）",
+                group.name,
+                metric.text(*mean)
+            )
+        })
+        .collect();
+    let named: Vec<&str> = named.iter().map(String::as_str).collect();
+    let by = measured(analysis.criterion.split, metric);
+    (!better.is_empty()).then(|| {
+        tr!(
+            "{} without all {replicate}s {} a better mean {by} than the best trial ({}). Train what is missing (`taper run SPEC`) before choosing.",
+            format::plural(better.len(), "trial"),
+            by_number(better.len() as u64, "has", "have"),
+            few(&named)
+        ; "{0}没有全部{replicate}的结果，但平均{by}好于最佳试验（{1}）。请先补齐缺少的运行（`taper run SPEC`），再作选择。", format::plural(better.len(), "trial"), few(&named))
+    })
 }
 
 /// The runs without a result that did not fail.
@@ -79,7 +120,9 @@ fn of_others(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
             by_number(n, "it", "them")
         ; "{}被剪枝：参数搜索的剪枝规则在最后一步之前停止了它们。步数和原因见参数搜索一节。", format::plural(pruned, "run")));
     }
-    let unmeasured = input.runs.len() - n - pruned;
+    // The sentence before says why runs failed.
+    let failed = input.runs.iter().filter(|r| r.run.state == RunState::Failed).count();
+    let unmeasured = input.runs.len() - n - pruned - failed;
     if unmeasured > 0 && n > 0 {
         let spent = match budget_is_spent(input) {
             true => tr(
@@ -138,6 +181,28 @@ fn no_result(input: &ReportInput, analysis: &Analysis) -> String {
     }
 }
 
+/// Share of the steps from which on the page says that nearly all were clipped.
+const MOSTLY: f64 = 0.9;
+
+/// That the norm of the gradient, rather than the gradient itself, decided nearly all steps: of the runs whose steps are read.
+fn clipped(input: &ReportInput, analysis: &Analysis) -> Option<String> {
+    let drawn: Vec<&RunInput> = Drawn::of(input, analysis).runs().map(|i| &input.runs[i]).collect();
+    let limit = drawn.first()?.run.config.train.max_grad_norm;
+    let same = drawn.iter().all(|run| run.run.config.train.max_grad_norm == limit);
+    let norms = || drawn.iter().flat_map(|run| &run.steps).map(|step| step.grad_norm).filter(|norm| norm.is_finite());
+    let (all, above) = norms().fold((0u64, 0u64), |(all, above), norm| (all + 1, above + u64::from(norm > limit)));
+    let share = above as f64 / all.max(1) as f64;
+    (limit > 0.0 && same && share >= MOSTLY).then(|| {
+        tr!(
+            "In {} of the steps the gradient was larger than train.max_grad_norm = {} and was scaled down to it: these steps depend on its \
+             direction only, and how learning rates compare may be different with another limit.",
+            "在 {} 的步中，梯度大于 train.max_grad_norm = {}，被缩小到该值：这些步只取决于梯度的方向，换用其他上限，各学习率的优劣可能不同。",
+            format::percent(share),
+            crate::format::setting(limit)
+        )
+    })
+}
+
 /// Why runs failed: each reason once.
 fn failed(input: &ReportInput) -> Vec<Sentence> {
     let reasons = failures(input);
@@ -171,20 +236,19 @@ fn failed(input: &ReportInput) -> Vec<Sentence> {
 }
 
 /// The best was chosen by the rows that it is measured on.
-fn optimistic(input: &ReportInput, analysis: &Analysis) -> String {
+fn optimistic(analysis: &Analysis) -> String {
     let on = analysis.criterion.split.said();
-    let others = match input.runs.iter().any(|r| r.run.config.data.has_dev()) {
+    let others = match analysis.criterion.split == Split::Dev {
         true => tr(
             "With a test split (key data.test), it would be measured on other rows.",
             "若设了测试集（键 data.test），就会在另外的数据上评测。",
         ),
         false => tr(
-            "With a dev split (key data.dev), it would be chosen on other rows.",
-            "若设了开发集（键 data.dev），就会用另外的数据来选择。",
+            "With a dev split (key data.dev) in every run, it would be chosen on other rows.",
+            "若每次运行都设了开发集（键 data.dev），就会用另外的数据来选择。",
         ),
     };
-    let of = analysis.groups.len();
-    let all = if of > 1 { format::plural(of, "trial") } else { format::plural(analysis.ranked.len(), "run") };
+    let all = of_how_many(analysis);
     tr!(
         "The {} is optimistic: the best of {all} was chosen on the same {on} rows that it is measured on. {others}",
         "该{}偏乐观：{all}中最好的一个，是用评测它的同一批{on}数据选出的。{others}",
@@ -217,8 +281,11 @@ fn how_ranked(input: &ReportInput, analysis: &Analysis) -> String {
         ),
     };
     let unseen = match analysis.is_optimistic(&input.runs) {
-        true => "",
-        false => tr(" The test rows played no part.", "测试集的行没有参与。"),
+        true => String::new(),
+        false => tr!(
+            " The test rows played no part. The {on} {by} of the best is optimistic, because it was chosen by it.",
+            "测试集的行没有参与。最佳者的{on}{by}偏乐观，因为正是按它选出的。"
+        ),
     };
     let another = match trials && means && !analysis.has_folds() {
         true => tr(
@@ -234,7 +301,7 @@ fn how_ranked(input: &ReportInput, analysis: &Analysis) -> String {
 }
 
 /// Whether the kept weights of a run were chosen from several by its dev rows.
-pub(super) fn chooses_checkpoint(run: &RunInput) -> bool {
+pub fn chooses_checkpoint(run: &RunInput) -> bool {
     let evaluations = run.evals.iter().filter(|eval| eval.when == When::During && eval.split == Split::Dev).count();
     run.run.config.checkpoint.keep == Keep::Best && evaluations > 1
 }

@@ -42,7 +42,7 @@ pub(super) fn pruned(analysis: &Analysis, sweep: &Sweep) -> SweepPart {
     let values_on = tr!("Their dev {} there", "继续者在该级的开发集{}", metric.said());
     let heads = [
         (tr("Rung", "级"), true),
-        (tr("At step", "所在步"), true),
+        (tr("At step", "步数"), true),
         (tr("Trials pruned", "被剪枝的试验"), true),
         (&values[..], true),
         (tr("Went on", "继续训练"), true),
@@ -62,7 +62,7 @@ pub(super) fn pruned(analysis: &Analysis, sweep: &Sweep) -> SweepPart {
     let mut each = table(
         &[
             (tr("Trial", "试验"), false),
-            (tr("Ended at step", "结束于步"), true),
+            (tr("Ended at step", "停止步数"), true),
             (&tr!("Dev {}", "开发集{}", metric.said()), true),
             (tr("Reason", "原因"), false),
         ],
@@ -192,7 +192,7 @@ pub(super) fn failed(input: &ReportInput, sweep: &Sweep) -> SweepPart {
         (tr("Reason", "原因"), false),
         (tr("State", "状态"), false),
         (tr("Runs", "运行数"), true),
-        (tr("After step", "结束于步"), true),
+        (tr("After step", "停止步数"), true),
         (tr("Which", "哪些"), false),
     ];
     let mut part = part(

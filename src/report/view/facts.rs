@@ -86,10 +86,12 @@ impl Gain {
     fn text(&self, terms: Terms) -> String {
         let (low, high) = (self.interval.low, self.interval.high);
         let excluded = low > 0.0 || high < 0.0;
-        let verdict = match (excluded && self.p.is_none_or(|p| p < 0.05), terms.is_better(self.difference)) {
-            (true, true) => tr("beyond chance", "不能用偶然解释"),
-            (true, false) => tr("worse, beyond chance", "变差，且不能用偶然解释"),
-            (false, _) => tr("not shown beyond chance", "不能排除偶然"),
+        let verdict = match (excluded, self.p.is_none_or(|p| p < 0.05), terms.is_better(self.difference)) {
+            (true, true, true) => tr("beyond chance", "超出偶然波动"),
+            (true, true, false) => tr("worse, beyond chance", "变差，且超出偶然波动"),
+            // The interval is an approximation.
+            (true, false, _) => tr("not shown beyond chance, by the exact test", "按精确检验，不能排除偶然"),
+            (false, ..) => tr("not shown beyond chance", "不能排除偶然"),
         };
         let p = self.p.map_or(String::new(), |p| tr!(", McNemar {}", "，McNemar 检验 {}", format::p_value(p)));
         tr!(
@@ -103,14 +105,32 @@ impl Gain {
     }
 }
 
-/// Whether each gain is beyond chance.
-pub(super) fn gain(terms: Terms, gains: &[Gain], rows: &str) -> Option<String> {
+/// How many trials, or runs, the best was chosen from.
+pub(super) fn of_how_many(analysis: &Analysis) -> String {
+    let ranked = analysis.groups.iter().filter(|group| group.rank.is_some()).count();
+    match (analysis.groups.len() > 1, ranked) {
+        // The others would have been chosen, had they been better.
+        (true, 0 | 1) => format::plural(analysis.groups.len(), "trial"),
+        (true, ranked) => format::plural(ranked, "trial"),
+        (false, _) => format::plural(analysis.ranked.len(), "run"),
+    }
+}
+
+/// Whether each gain is beyond chance. `chosen_here`: what the best was chosen from by the same rows.
+pub(super) fn gain(terms: Terms, gains: &[Gain], rows: &str, chosen_here: Option<&str>) -> Option<String> {
     let parts: Vec<String> = gains.iter().map(|gain| gain.text(terms)).collect();
     if parts.is_empty() {
         return None;
     }
     let lower = if terms.lower_is_better() { tr(" Lower is better.", "越低越好。") } else { "" };
-    Some(tr!("The gain on {rows}: {}.{lower}", parts.join("; "); "在 {rows}上的提升：{}。{lower}", parts.join("；")))
+    let uncorrected = chosen_here.map_or(String::new(), |all| {
+        tr!(
+            " This is not corrected for choosing the best of {all} by the same rows, which makes a gain look larger and surer than it is.",
+            "这没有校正“用同一批行从{all}中选最好”的影响；这种选择会让提升看起来更大、更确定。"
+        )
+    });
+    let gains = tr!("The gain on {rows}: {}.", parts.join("; "); "在 {rows}上的提升：{}。", parts.join("；"));
+    Some(format!("{gains}{lower}{uncorrected}"))
 }
 
 /// How the best of several trials was chosen, and which others are as good.
@@ -134,10 +154,54 @@ pub(super) fn choice(input: &ReportInput, analysis: &Analysis, group: &Group) ->
         false => tr!("{} ({complete} completed)", "{}（{complete} 个已完成）", format::plural(trials, "trial")),
     };
     Some(tr!(
-        "Chosen from {of} by {by}{value}, {rows}.{}",
-        "从 {of}中按{by}{value}选出，{rows}。{}",
-        ties(analysis, group)
+        "Chosen from {of} by {by}{value}, {rows}.{}{}",
+        "从 {of}中按{by}{value}选出，{rows}。{}{}",
+        ties(analysis, group),
+        nearly_as_good(analysis, group)
     ))
+}
+
+/// How far the ranked trials behind the best are within what its value is uncertain by.
+fn nearly_as_good(analysis: &Analysis, group: &Group) -> String {
+    let metric = analysis.criterion.metric;
+    let (Some(best), Some(Interval { low, high })) =
+        (group.chosen, group.chosen.as_ref().and_then(|mean| Measured::of(mean).interval))
+    else {
+        return String::new();
+    };
+    let others: Vec<f64> = analysis
+        .groups
+        .iter()
+        .filter(|other| other.rank.is_some() && other.name != group.name)
+        .filter_map(|other| Some(other.chosen?.mean))
+        .collect();
+    let within = others.iter().filter(|value| (low..=high).contains(*value)).count();
+    let Some(next) = others.iter().copied().reduce(|a, b| if metric.score(b) > metric.score(a) { b } else { a }) else {
+        return String::new();
+    };
+    let apart = match metric.text(next) == metric.text(best.mean) && next != best.mean {
+        true => {
+            let [best, next] = metric.texts_apart(best.mean, next);
+            tr!(" The next one has {next} against {best}.", "下一名为 {next}，它为 {best}。")
+        }
+        false => String::new(),
+    };
+    let all = others.len();
+    match within {
+        0 => apart,
+        1 if all == 1 => tr!(
+            "{apart} The interval covers the other trial: which of the two is better may be chance.",
+            "{apart}这个区间覆盖了另一个试验：两者哪个更好可能只是偶然。"
+        ),
+        within if within == all => tr!(
+            "{apart} The interval covers all {all} others: which of them is best may be chance.",
+            "{apart}这个区间覆盖了其余 {all} 个试验：其中哪个最好可能只是偶然。"
+        ),
+        within => tr!(
+            "{apart} The interval covers {within} of the {all} others: which of these is best may be chance.",
+            "{apart}这个区间覆盖了其余 {all} 个试验中的 {within} 个：其中哪个最好可能只是偶然。"
+        ),
+    }
 }
 
 /// The trials whose value is the best one.
@@ -161,7 +225,7 @@ fn ties(analysis: &Analysis, group: &Group) -> String {
 }
 
 /// Whether the best trial is distinguishable from the second.
-pub(super) fn second(analysis: &Analysis) -> Option<String> {
+pub(super) fn second(input: &ReportInput, analysis: &Analysis) -> Option<String> {
     let group = |g: usize| analysis.groups[g].name.as_str();
     // Of several seeds, rows are those of one run of each trial.
     let by_runs = matches!(analysis.comparison, Some(Comparison::Runs { .. }));
@@ -169,29 +233,46 @@ pub(super) fn second(analysis: &Analysis) -> Option<String> {
         true => (tr("Its best run", "它最好的一次运行"), tr("that of ", "的最好运行"), tr("The best run of the", "")),
         false => (tr("It", "它"), "", tr("The", "")),
     };
+    // The metric of the comparison, and whether the ranking saw other rows.
+    let on = analysis.best().map(|best| input.runs[best].measured_on());
+    let by = match on.filter(|_| !analysis.has_folds()) {
+        Some(on) => measured(on, analysis.terms.first),
+        None => analysis.terms.first.said(),
+    };
+    let elsewhere = on.is_some_and(|on| on != analysis.criterion.split);
+    let keep = match elsewhere {
+        true => tr!(
+            " This is no reason to take it: choosing by the {} rows would make its value there optimistic.",
+            "这不是改选它的理由：按{}的行来选择，会使它在那里的值偏乐观。",
+            on.map_or("", |on| on.said())
+        ),
+        false => String::new(),
+    };
     let said = |p: f64, first_is_better: bool, second: &str| {
         let p_value = format::p_value(p);
         match (p < 0.05, first_is_better) {
             (false, _) => {
                 tr!(
-                    "{it} is not distinguishable from {that_of}the second trial, “{second}” ({p_value}).",
-                    "{it}与第二名的试验“{second}”{that_of}无法区分（{p_value}）。"
+                    "By {by}, {} is not distinguishable from {that_of}the second trial, “{second}” ({p_value}).",
+                    it.to_lowercase()
+                ; "按{by}，{it}与第二名的试验“{second}”{that_of}无法区分（{p_value}）。"
                 )
             }
             (true, true) => {
                 tr!(
-                    "{it} is significantly better than {that_of}the second trial, “{second}” ({p_value}).",
-                    "{it}显著好于第二名的试验“{second}”{that_of}（{p_value}）。"
+                    "By {by}, {} is significantly better than {that_of}the second trial, “{second}” ({p_value}).",
+                    it.to_lowercase()
+                ; "按{by}，{it}显著好于第二名的试验“{second}”{that_of}（{p_value}）。"
                 )
             }
             (true, false) if !by_runs => tr!(
-                "The second trial by the ranking, “{second}”, has a significantly better mean over the {}s ({p_value}).",
-                "排名第二的试验“{second}”在各{}上的平均值显著更好（{p_value}）。",
+                "The second trial by the ranking, “{second}”, has a significantly better mean {by} over the {}s ({p_value}).{keep}",
+                "排名第二的试验“{second}”的{by}在各{}上的平均值显著更好（{p_value}）。{keep}",
                 replicate(analysis.averaged_over())
             ),
             (true, false) => tr!(
-                "{the} second trial by the ranking, “{second}”, is significantly better on the rows of the comparison ({p_value}).",
-                "排名第二的试验“{second}”{that_of}在所比较的行上显著更好（{p_value}）。"
+                "{the} second trial by the ranking, “{second}”, has a significantly better {by} ({p_value}).{keep}",
+                "排名第二的试验“{second}”{that_of}的{by}显著更好（{p_value}）。{keep}"
             ),
         }
     };

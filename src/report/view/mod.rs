@@ -12,12 +12,14 @@ mod mistakes;
 mod part;
 mod ranking;
 mod scores;
+mod sorting;
 mod sweep;
 mod uses;
 mod warnings;
 
 use super::{audit::DataSection, environment::SharedEnvironment, sentence::Sentence};
 pub use build::NOT_FINAL;
+pub use caveats::chooses_checkpoint;
 pub use change::ChangeSection;
 pub use decided::DecisionSection;
 pub use part::SweepPart;
@@ -51,12 +53,18 @@ pub struct View {
     pub second_name: String,
     /// Heading of the column of the first metric.
     pub first_heading: String,
+    /// Heading of the column of the second metric.
+    pub second_heading: String,
+    /// Heading of the column of the loss.
+    pub loss_heading: String,
     /// What it says of intervals: ` (95% interval)`; empty if there are none.
     pub interval_heading: &'static str,
     /// Heading of the column of the ranking metric, if that is not the first metric itself.
     pub chosen_heading: Option<String>,
     /// Heading of the column of the ranking metric on the test rows, if no other column has it.
     pub chosen_test_heading: Option<String>,
+    /// Attributes of the headings of the ranking metric, of the first and of the second, by which the page sorts the best first.
+    pub best_first: [&'static str; 3],
     /// One entry for each run.
     pub runs: Vec<RunRow>,
     /// Whether there are so many runs that the page folds them away.
@@ -228,6 +236,10 @@ pub struct Ranking {
     pub first: String,
     /// Heading of the second metric.
     pub second: String,
+    /// Heading of the standard deviation of the first metric.
+    pub sd: String,
+    /// Attributes of the headings of these metrics: see [`View::best_first`].
+    pub best_first: [&'static str; 3],
     /// Whether the trials have folds, so that there are results of all folds together.
     pub has_folds: bool,
     /// Headings of the swept keys, each with whether its values are numbers; empty where the names of the trials have them.
@@ -238,6 +250,13 @@ pub struct Ranking {
     pub folded: Vec<TrialRow>,
     /// Sentences that explain the table.
     pub notes: Vec<String>,
+}
+
+impl Ranking {
+    /// How many trials are folded away.
+    pub fn number_folded(&self) -> String {
+        super::format::count(self.folded.len() as u64)
+    }
 }
 
 /// A run in the table of runs.
@@ -268,6 +287,8 @@ pub struct RunRow {
     pub chosen_test: String,
     /// Whether one of these two is of an evaluation during training.
     pub not_final: bool,
+    /// Attributes of the cells of the first metric, the one that ranks, that on the test rows, and the second: see [`TrialRow::exact`].
+    pub exact: [String; 4],
     /// The second metric at the end.
     pub second: String,
     /// Final loss.
@@ -298,6 +319,8 @@ pub struct TrialRow {
     pub chosen: String,
     /// The same metric on the test rows: the mean with its interval.
     pub chosen_test: String,
+    /// Attributes of the cells of these three metrics and of the second, by which the page sorts values that look equal.
+    pub exact: [String; 4],
     /// Mean of the first metric with its interval.
     pub first: String,
     /// Its standard deviation, of shares in percentage points.

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Ranking, TrialRow, facts::on_test, folds};
+use super::{Ranking, TrialRow, facts::on_test, folds, sorting};
 use crate::report::language::{self, Said, and, replicate, tr};
 use crate::{
     format::command::shell_word,
@@ -28,11 +28,12 @@ const MOST_AXES: usize = 4;
 /// Columns that have room beside each other.
 const MOST_COLUMNS: usize = 11;
 
-/// The table of trials; `None` for a single run. `first`, and `chosen` on the dev and on the test rows, are the headings of single runs.
+/// The table of trials; `None` for a single run. `first` and `second`, and `chosen` on the dev and on the test rows, are the headings of single
+/// runs; `of_sd`: what the standard deviation is of.
 pub(super) fn ranking(
     input: &ReportInput,
     (analysis, axes): (&Analysis, &[Axis]),
-    first: &str,
+    [first, second, of_sd]: [&str; 3],
     [chosen, chosen_test]: [&Option<String>; 2],
 ) -> Option<Ranking> {
     let (several, has_folds) = (analysis.groups.len() > 1, analysis.has_folds());
@@ -73,7 +74,9 @@ pub(super) fn ranking(
         chosen: chosen.as_ref().map(|_| heading(analysis, &ranked_by)),
         chosen_test: chosen_test.as_ref().map(|test| heading(analysis, test)),
         first: heading(analysis, first),
-        second: heading(analysis, &analysis.terms.second_name()),
+        second: heading(analysis, second),
+        sd: tr!("SD of {of_sd}", "{of_sd}的标准差"),
+        best_first: [analysis.criterion.metric, analysis.terms.first, analysis.terms.second].map(sorting::best_first),
         has_folds,
         axes: axes.iter().map(|axis| (axis_heading(axis).to_string(), axis.scale != Scale::Names)).collect(),
         rows,
@@ -145,9 +148,8 @@ fn notes(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
     notes.extend(intervals(analysis));
     if analysis.has_seeds() {
         notes.push(tr!(
-            "SD: sample standard deviation of the {} over {}s{}.",
-            "SD：{}在各{}间的样本标准差{}。",
-            analysis.terms.first.said(),
+            "SD: sample standard deviation over {}s{}.",
+            "标准差：各{}间的样本标准差{}。",
             replicate(analysis.averaged_over()),
             if analysis.terms.is_share() { tr(", in percentage points", "，单位为百分点") } else { "" }
         ));
@@ -156,7 +158,7 @@ fn notes(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
         let interval = match analysis.terms.is_single() {
             true => tr(
                 " Its interval is Wilson's 95% interval over rows: how much the accuracy may differ on other rows.",
-                "它的区间是各行上的 95% 威尔逊（Wilson）区间：表示在其他行上准确率可能相差多少。",
+                "它的区间是按行数计算的 95% 威尔逊（Wilson）区间：表示在其他行上准确率可能相差多少。",
             ),
             false => "",
         };
@@ -164,7 +166,7 @@ fn notes(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
             "Out-of-fold: all folds together; each row is predicted once, by the model whose test fold contains it.{interval}", "折外（out-of-fold）：所有折合在一起；每一行被预测一次，由测试折包含它的模型预测。{interval}"
         ));
         notes.push(
-            tr("SD and intervals over folds are too small for other data, because the training rows of the folds overlap.", "对其他数据来说，各折间的 SD 和区间偏小，因为各折的训练行有重叠。")
+            tr("SD and intervals over folds are too small for other data, because the training rows of the folds overlap.", "对其他数据来说，各折间的标准差和区间偏小，因为各折的训练行有重叠。")
                 .into(),
         );
     }
@@ -206,7 +208,7 @@ fn interval_sentences(terms: Terms, means: &[(Metric, Mean)], replicate: &str) -
         (
             3..=usize::MAX,
             tr("for three or more", "三个及以上时").into(),
-            tr!("95% Student's t interval over {replicate}s{wider}", "各{replicate}间的 95% 学生 t 区间{wider}"),
+            tr!("95% Student's t interval over {replicate}s{wider}", "各{replicate}间的 95% t 区间（Student）{wider}"),
         ),
     ];
     let found: Vec<_> = kinds.into_iter().filter(|(n, ..)| accuracies.iter().any(|mean| n.contains(&mean.n))).collect();
@@ -235,7 +237,7 @@ fn interval_sentences(terms: Terms, means: &[(Metric, Mean)], replicate: &str) -
         let what = match others.iter().all(|(_, mean)| mean.n == 2) {
             true => tr("from the lower to the higher value", "从较低值到较高值").into(),
             false if sentences.is_empty() => {
-                tr!("95% Student's t interval over {replicate}s", "各{replicate}间的 95% 学生 t 区间")
+                tr!("95% Student's t interval over {replicate}s", "各{replicate}间的 95% t 区间（Student）")
             }
             false => tr!("the same over {replicate}s alone", "同样，但只看各{replicate}"),
         };
@@ -280,6 +282,7 @@ fn rows(input: &ReportInput, analysis: &Analysis, axes: &[Axis]) -> Vec<TrialRow
                 let runs: Vec<&RunInput> = group.finished.iter().map(|&run| &input.runs[run]).collect();
                 mean_text(on_test(&runs, analysis.criterion.metric), analysis.criterion.metric)
             },
+            exact: Default::default(),
             first: mean_text(group.first, terms.first),
             sd: group.first.and_then(|m| m.sd).map_or(format::NOTHING.into(), |sd| match terms.is_share() {
                 true => format::decimals(sd * 100.0, 1),
@@ -290,7 +293,29 @@ fn rows(input: &ReportInput, analysis: &Analysis, axes: &[Axis]) -> Vec<TrialRow
             out_of_fold_second: folds::cell(group, |folds| folds.second, |mean| mean.text(terms.second)),
         }
     };
-    analysis.order.iter().map(row).collect()
+    let mut rows: Vec<TrialRow> = analysis.order.iter().map(row).collect();
+    let groups = || analysis.order.iter().map(|&index| &analysis.groups[index]);
+    let mean = |mean: Option<Mean>| mean.map(|mean| mean.mean);
+    let runs = |group: &Group| group.finished.iter().map(|&run| &input.runs[run]).collect::<Vec<_>>();
+    let ranks = analysis.criterion.metric;
+    let columns = [
+        exact(terms.first, rows.iter().map(|row| &row.first), groups().map(|group| mean(group.first))),
+        exact(ranks, rows.iter().map(|row| &row.chosen), groups().map(|group| mean(group.chosen))),
+        exact(ranks, rows.iter().map(|row| &row.chosen_test), groups().map(|g| mean(on_test(&runs(g), ranks)))),
+        exact(terms.second, rows.iter().map(|row| &row.second), groups().map(|group| mean(group.second))),
+    ];
+    for (at, column) in columns.into_iter().enumerate() {
+        rows.iter_mut().zip(column).for_each(|(row, exact)| row.exact[at] = exact);
+    }
+    rows
+}
+
+fn exact<'a>(
+    metric: Metric,
+    texts: impl Iterator<Item = &'a String>,
+    values: impl Iterator<Item = Option<f64>>,
+) -> Vec<String> {
+    sorting::exact(metric, &texts.map(String::as_str).zip(values).collect::<Vec<_>>())
 }
 
 /// The heading of the table's column of a metric: what its mean and its interval are over.
@@ -366,8 +391,9 @@ pub(super) fn comparison(input: &ReportInput, analysis: &Analysis, c: &Compariso
                 );
             };
             tr!(
-                "{first} against {second}, by mean {on} {}: {} (Welch's t-test over seeds, {}).{}",
-                "{first}对{second}，按{on}{}的平均值：{}（种子间的韦尔奇（Welch）t 检验，{}）。{}",
+                "{first} against {second}, by mean {on} {}: {} (Welch's t-test over seeds, {}).{} The test says what other seeds would bring on \
+                 these rows, not what other rows would.",
+                "{first}对{second}，按{on}{}的平均值：{}（种子间的韦尔奇（Welch）t 检验，{}）。{}该检验说的是换用其他种子会怎样，而不是换用其他行会怎样。",
                 terms.first.said(),
                 verdict(means.p, terms.is_better(means.difference), ""),
                 format::p_value(means.p),

@@ -5,7 +5,7 @@ use super::{
     ended::{failed, pruned},
     part::{SweepPart, part, plain, table},
 };
-use crate::report::language::{Said, replicate, tr};
+use crate::report::language::{measured, replicate, tr};
 use crate::{
     event::Split,
     format::by_number,
@@ -13,9 +13,9 @@ use crate::{
     report::{
         analysis::Analysis,
         format,
-        input::ReportInput,
+        input::{ReportInput, RunInput},
         means::Mean,
-        sweep::{Axis, Budget, How, Importance, Sweep},
+        sweep::{Against, Axis, AxisTest, Budget, How, Importance, Sweep},
     },
 };
 
@@ -27,7 +27,7 @@ pub(super) fn parts(input: &ReportInput, analysis: &Analysis, sweep: &Sweep, pic
     let mut charts = Charts(pictures);
     let mut parts = Vec::new();
     if !sweep.effects.is_empty() {
-        parts.push(effects(analysis, sweep, charts.take("effects")));
+        parts.push(effects(input, analysis, sweep, charts.take("effects")));
         parts.extend(sweep.importance.as_ref().map(|importance| of_importance(sweep, importance)));
         let heat = charts.take("heatmap");
         if !heat.is_empty() {
@@ -62,12 +62,13 @@ impl Charts {
 }
 
 /// The trials with each value of each axis.
-fn effects(analysis: &Analysis, sweep: &Sweep, pictures: Vec<Picture>) -> SweepPart {
+fn effects(input: &ReportInput, analysis: &Analysis, sweep: &Sweep, pictures: Vec<Picture>) -> SweepPart {
     let metric = sweep.metric;
     let (mean, best) =
         (tr!("Mean {} (interval)", "平均{}（区间）", sweep.ranked_by()), tr("Best trial", "最佳试验").to_string());
     let on_test = sweep.metric != analysis.terms.first || sweep.split != Split::Test;
-    let first = tr!("Mean final {}", "最终{}的平均", analysis.terms.first.said());
+    let measured_on = input.runs.first().map_or(Split::Test, RunInput::measured_on);
+    let first = tr!("Mean {}", "平均{}", measured(measured_on, analysis.terms.first));
     let mut heads = vec![
         (tr("Axis and value", "轴与取值"), false),
         (tr("Trials", "试验数"), true),
@@ -145,16 +146,31 @@ fn strongest(sweep: &Sweep) -> Option<String> {
     };
     let axis = &sweep.axes[at];
     let level = |at: usize| format!("{}={}", plain(&axis.name), plain(&axis.levels[at].text));
+    let [from, to] = metric.texts_apart(worst.1, best.1);
     Some(tr!(
-        "Of {trials} with a result, the mean {} changes most with {}{among}: from {} with {} to {} with {}.",
-        "在有结果的 {trials}中，平均{}随 {} 变化最大{among}：从 {}（{}）到 {}（{}）。",
+        "Of {trials} with a result, the mean {} changes most with {}{among}: from {from} with {} to {to} with {}.{}",
+        "在有结果的 {trials}中，平均{}随 {} 变化最大{among}：从 {from}（{}）到 {to}（{}）。{}",
         sweep.ranked_by(),
         plain(&axis.name),
-        metric.text(worst.1),
         level(worst.0),
-        metric.text(best.1),
-        level(best.0)
+        level(best.0),
+        sweep.tests[at].map(chance).unwrap_or_default()
     ))
+}
+
+/// Whether an effect may be chance.
+fn chance(test: AxisTest) -> String {
+    let over = match test.against {
+        Against::Seeds => tr("F-test against the spread of seeds", "以种子间的离散度为准的 F 检验"),
+        Against::Trials => {
+            tr("F-test against the spread of trials with the same value", "以同一取值的试验间的离散度为准的 F 检验")
+        }
+    };
+    let p = format::p_value(test.p);
+    match test.p < 0.05 {
+        true => tr!(" This is beyond chance ({over}, {p}).", "这超出偶然波动（{over}，{p}）。"),
+        false => tr!(" This may be chance ({over}, {p}).", "这可能只是偶然波动（{over}，{p}）。"),
+    }
 }
 
 fn notes_of_effects(analysis: &Analysis, sweep: &Sweep) -> Vec<String> {
@@ -169,7 +185,7 @@ fn notes_of_effects(analysis: &Analysis, sweep: &Sweep) -> Vec<String> {
     let kinds = [
         (
             has(&|n| n > 2),
-            tr("95% Student's t interval over the trials with that value", "取该值的各试验间的 95% 学生 t 区间"),
+            tr("95% Student's t interval over the trials with that value", "取该值的各试验间的 95% t 区间（Student）"),
         ),
         (has(&|n| n == 2), tr("of two trials, the lower and the higher value", "两个试验时，为较低值和较高值")),
         (has(&|n| n == 1), tr("of one trial, none", "一个试验时没有")),
@@ -226,39 +242,54 @@ fn share(value: f64) -> String {
 fn of_importance(sweep: &Sweep, importance: &Importance) -> SweepPart {
     let name = |axis: usize| plain(&sweep.axes[axis].name);
     let order = importance.order();
-    let mut rows: Vec<Vec<String>> = order.iter().map(|&axis| vec![name(axis), share(importance.main[axis])]).collect();
+    // What a line with so many of the degrees of freedom would have from seeds alone.
+    let noise = importance.noise.filter(|_| importance.how == How::Complete);
+    let all = importance.trials.saturating_sub(1);
+    let by_seeds = |degrees: usize| noise.map(|noise| share((noise.share * degrees as f64 / all as f64).min(1.0)));
+    let degrees = |axis: usize| sweep.axes[axis].degrees();
+    let line = |name: String, of: f64, degrees: usize| -> Vec<String> {
+        [name, share(of)].into_iter().chain(by_seeds(degrees)).collect()
+    };
+    let mut rows: Vec<Vec<String>> =
+        order.iter().map(|&axis| line(name(axis), importance.main[axis], degrees(axis))).collect();
     let mut pairs = importance.pairs.clone();
     pairs.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     let listed = pairs.iter().take(MOST_PAIRS).filter(|(_, share)| *share >= 0.005);
-    rows.extend(listed.map(|((a, b), of)| {
-        vec![
-            tr!("{} with {}, beyond both alone", "{} 与 {} 的交互（两者单独作用之外）", name(*a), name(*b)),
-            share(*of),
-        ]
+    rows.extend(listed.clone().map(|((a, b), of)| {
+        let both = tr!("{} with {}, beyond both alone", "{} 与 {} 的交互（两者单独作用之外）", name(*a), name(*b));
+        line(both, *of, degrees(*a) * degrees(*b))
     }));
     let shown = order.len() + pairs.iter().take(MOST_PAIRS).filter(|(_, share)| *share >= 0.005).count();
     if shown < order.len() + pairs.len() || sweep.axes.len() > 2 {
-        let listed: f64 = pairs.iter().take(shown - order.len()).map(|(_, share)| *share).sum();
+        let listed_pairs = pairs.iter().take(shown - order.len());
+        let listed: f64 = listed_pairs.clone().map(|(_, share)| *share).sum();
         let rest = (1.0 - importance.main.iter().sum::<f64>() - listed).max(0.0);
-        rows.push(vec![tr("all other combinations", "其他所有组合").into(), share(rest)]);
+        let named = order.iter().map(|&axis| degrees(axis)).sum::<usize>()
+            + listed_pairs.map(|((a, b), _)| degrees(*a) * degrees(*b)).sum::<usize>();
+        rows.push(line(tr("all other combinations", "其他所有组合").into(), rest, all.saturating_sub(named)));
     }
     let (first, trials) = (order[0], format::plural(importance.trials, "trial"));
     let mut part = part(
         tr("Importance", "重要性"),
         vec![tr!(
-            "{} alone explains {} of the variance of {} between {trials}.",
-            "{trials}之间{2}的方差，单是 {0} 就解释了 {1}。",
+            "{} alone explains {} of the variance of {} between {trials}{}.",
+            "{trials}之间{2}的方差，单是 {0} 就解释了 {1}{3}。",
             name(first),
             share(importance.main[first]),
-            sweep.ranked_by()
+            sweep.ranked_by(),
+            by_seeds(degrees(first)).map_or(String::new(), |noise| tr!(
+                "; differences between seeds alone would give it {noise}",
+                "；仅种子间的差异就会给它 {noise}"
+            ))
         )],
         Vec::new(),
     );
-    part.tables.push(table(
-        &[(tr("Axis", "轴"), false), (tr("Share of the variance", "方差占比"), true)],
-        rows,
-        "line",
-    ));
+    let heads = [
+        (tr("Axis", "轴"), false),
+        (tr("Share of the variance", "方差占比"), true),
+        (tr("From seeds alone", "仅由种子造成"), true),
+    ];
+    part.tables.push(table(&heads[..if noise.is_some() { 3 } else { 2 }], rows, "line"));
     part.notes.push(match importance.how {
         How::Complete => tr("Computed exactly, by a functional analysis of variance: every combination of the values has one trial. Each value counts \
                           the same.", "用函数型方差分析精确计算：各取值的每种组合都有一个试验，每个取值的权重相同。")
@@ -271,18 +302,18 @@ fn of_importance(sweep: &Sweep, importance: &Importance) -> SweepPart {
         ),
     });
     if let Some(noise) = importance.noise {
-        part.notes.push(tr!(
-            "Differences between seeds alone would give about {} of this variance{}.",
-            "仅种子间的差异就会造成这一方差的约 {}{}。",
-            share(noise),
-            match importance.how {
-                How::Complete => tr(
-                    "; in the table it is spread over all lines, most of it over combinations",
-                    "；在表中它分散在各行，大部分在组合里"
-                ),
-                How::Forest => "",
-            }
-        ));
+        let of = share(noise.share.min(1.0));
+        part.notes.push(match importance.how {
+            How::Complete => tr!(
+                "From seeds alone: the share that is expected if no axis has an effect. Differences between seeds would give about {of} of \
+                 this variance, to each line in proportion to its degrees of freedom.",
+                "仅由种子造成：所有轴都没有影响时预期的占比。种子间的差异会造成这一方差的约 {of}，按自由度分到各行。"
+            ),
+            How::Forest => tr!(
+                "Differences between seeds alone would give about {of} of this variance.",
+                "仅种子间的差异就会造成这一方差的约 {of}。"
+            ),
+        });
     }
     if !sweep.pruned.is_empty() {
         part.notes.push(
@@ -321,11 +352,25 @@ fn of_budget(analysis: &Analysis, sweep: &Sweep, budget: &Budget, pictures: Vec<
     let n = budget.expected.len();
     if n >= 4 {
         let (half, all) = (n.div_ceil(2), n);
+        let [reached, best] = metric.texts_apart(budget.expected[half - 1], budget.expected[all - 1]);
         sentences.push(tr!(
-            "Half as many trials ({half}), drawn at random from these {all}, would be expected to reach {}; one trial alone {}.", "从这 {all} 个试验中随机抽取一半（{half} 个），预期可达到 {}；只抽一个则为 {}。",
-            metric.text(budget.expected[half - 1]),
+            "Half as many trials ({half}), drawn at random from these {all}, would be expected to reach {reached}, all {all} reach {best}; one \
+             trial alone {}.", "从这 {all} 个试验中随机抽取一半（{half} 个），预期可达到 {reached}，全部 {all} 个达到 {best}；只抽一个则为 {}。",
             metric.text(budget.expected[0])
         ));
+        // Of the last trials as many were expected to bring this much; more of them hardly bring more.
+        let of_best = analysis.best_group().and_then(|group| analysis.groups[group].chosen?.shown());
+        if of_best.is_some_and(|(low, high)| {
+            (budget.expected[all - 1] - budget.expected[half - 1]).abs() < (high - low) / 2.0
+        }) {
+            sentences.push(
+                tr(
+                    "The second half of the trials brought less than the best value is uncertain by: more trials like these would hardly help.",
+                    "后一半试验带来的提升小于最佳值本身的不确定度：再做更多这样的试验，帮助不大。",
+                )
+                .into(),
+            );
+        }
     }
     let mut part = part(tr("Budget", "预算"), sentences, pictures);
     let direction =

@@ -170,6 +170,29 @@ fn jobs_without_an_answer_keep_their_folder() {
     assert!(stub.says(&["submit", "away.toml"]).0 != 0 && !stub.folder().exists());
 }
 
+/// What Slurm refuses changes nothing of the experiment: its results stay in its leaderboard, and no run waits for ever.
+#[test]
+fn a_refused_submission_keeps_the_plan_before_it() {
+    let stub = Stub::new(1001);
+    stub.sandbox.ok(&["run", "away.toml", "--quiet", "--set", "train.max_steps=2"]);
+    let board = || stub.says(&["list", "away", "--leaderboard", "--json"]);
+    let (before, keys) = (board(), stub.sandbox.keys());
+    assert!(before.0 == 0 && keys.len() == 2, "{before:?}");
+    let refusal = "echo 'sbatch: error: invalid partition specified: x' >&2; exit 1";
+    // The first is an array, the second a job that would submit the runs.
+    for set in ["train.max_steps=3", "sweep.max_runs=1"] {
+        stub.sandbox.write("before", refusal);
+        let (code, said) = stub.says(&["submit", "away.toml", "--set", set]);
+        assert!(code == 2 && said.contains("invalid partition"), "{set}: {code}: {said}");
+        assert_eq!((board(), stub.sandbox.keys()), (before.clone(), keys.clone()), "{set}");
+    }
+    // What may have been accepted is known.
+    let late = "sbatch: error: Batch job submission failed: Socket timed out on send/recv operation";
+    stub.sandbox.write("before", format!("echo '{late}' >&2; exit 1"));
+    assert_ne!(stub.says(&["submit", "away.toml", "--set", "train.max_steps=3"]).0, 0);
+    assert_eq!(stub.sandbox.keys().len(), 4);
+}
+
 #[test]
 fn a_failed_cancel_leaves_no_order_to_stop() {
     let stub = Stub::new(1001);
@@ -211,4 +234,56 @@ fn a_job_is_queued_again_where_only_scontrol_is_installed() {
     errors.read_to_end(&mut said).expect("its errors");
     let code = child.wait().expect("its end").code();
     assert!(code == Some(130) && stub.log().contains(&"scontrol requeue 100_0".into()), "{code:?}: {}", text(&said));
+}
+
+/// Each end of a job has its own words, and only the one that somebody cancelled is no failure.
+#[test]
+fn ends_of_jobs_are_told_apart() {
+    let stub = Stub::new(1001);
+    let ends = [
+        ("PREEMPTED", "None", "its job 100_0 was preempted"),
+        ("NODE_FAIL", "NodeDown", "the node of its job 101_0 failed (NodeDown)"),
+        ("TIMEOUT", "TimeLimit", "its job 102_0 reached its time limit without a checkpoint (TimeLimit)"),
+        ("OUT_OF_MEMORY", "OutOfMemory", "memory ran out: its job 103_0 was ended by Slurm (OutOfMemory)"),
+        ("CANCELLED", "None", "seed=5` was cancelled"),
+    ];
+    let line = |(i, (state, reason, _)): (usize, &(&str, &str, &str))| {
+        format!("{}|0|{}|{state}|{reason}|0|9999999999|0|away|\n", 100 + i, 100 + i)
+    };
+    stub.sandbox.write("queue", ends.iter().enumerate().map(line).collect::<String>());
+    let sets = ["--set", "sweep.seeds=[1,2,3,4,5]", "--set", "train.micro_batch_tokens=64", "--retries", "0"];
+    let (code, said) = stub.says(&[&["run", "away.toml", "--executor", "slurm"], &sets[..]].concat());
+    assert_ne!(code, 0, "{said}");
+    ends.iter().for_each(|(state, _, words)| assert!(said.contains(words), "{state}: {said}"));
+    let states: Vec<String> =
+        store(&stub.sandbox.path("runs")).runs().expect("runs").iter().map(|run| run.state.word().into()).collect();
+    assert_eq!(states.iter().filter(|state| *state == "failed").count(), 4, "{states:?}");
+    assert_eq!(states.iter().filter(|state| *state == "interrupted").count(), 1, "{states:?}");
+}
+
+/// The jobs of a submission wait while `taper run` trains their runs here.
+#[test]
+fn jobs_that_have_nothing_left_to_do_are_cancelled() {
+    let stub = Stub::new(1001);
+    assert_eq!(stub.says(&["submit", "away.toml"]).0, 0);
+    stub.queue("PENDING");
+    let (code, said) = stub.says(&["run", "away.toml"]);
+    assert!(code == 0 && said.contains("cancelled 2 waiting jobs whose runs are done: 100_0, 100_1"), "{code}: {said}");
+    assert_eq!(stub.log(), ["sbatch", "scancel 100_0 100_1"]);
+    // A dry run looks into the folders of the runs, as the command does.
+    let dry = || stub.says(&["submit", "away.toml", "--dry-run"]).1;
+    assert!(dry().contains("would submit 0 jobs for 0 of 2 runs"), "{}", dry());
+    let key = store(&stub.sandbox.path("runs")).runs().expect("runs")[0].key.clone();
+    fs::remove_file(stub.sandbox.folder(&key).join("model/model.safetensors")).expect("its model");
+    assert!(dry().contains("would submit 1 job for 1 of 2 runs"), "{}", dry());
+}
+
+#[test]
+fn slurm_refuses_the_first_job_of_an_attached_command() {
+    let stub = Stub::new(1001);
+    stub.sandbox.write("before", "echo 'sbatch: error: invalid partition specified: x' >&2; exit 1");
+    let (code, said) = stub.says(&["run", "away.toml", "--executor", "slurm"]);
+    assert!(code != 0 && said.contains("Slurm refused `sbatch`: invalid partition specified: x"), "{code}: {said}");
+    let (code, said) = stub.says(&["run", "away.toml", "--executor", "slurm", "--devices", "cpu"]);
+    assert!(code == 2 && said.contains("--devices and --runs-per-device are about this machine"), "{code}: {said}");
 }

@@ -1,6 +1,9 @@
 //! A sweep from its submission to its report, trained by Slurm.
 
-use std::process::Command;
+use std::{
+    io::Read,
+    process::{Child, Command, Stdio},
+};
 
 use taper::{
     cluster::{Element, ElementId, ElementState},
@@ -18,7 +21,7 @@ use crate::{
 const MORE: &str = "[sweep]\nseeds = [1, 2, 3, 4]\n[slurm]\ncpus_per_task = 1\n";
 
 /// One seed, and long enough to be met under way.
-const LONG: [&str; 6] = [
+pub const LONG: [&str; 6] = [
     "--set",
     "sweep.seeds=[1]",
     "--set",
@@ -27,14 +30,14 @@ const LONG: [&str; 6] = [
     "sweep.axes.train.lr=[1e-4, 3e-4, 1e-3, 3e-3, 5e-3]",
 ];
 
-struct Sweep {
-    cluster: Cluster,
-    sandbox: Sandbox,
+pub struct Sweep {
+    pub cluster: Cluster,
+    pub sandbox: Sandbox,
     sets: Vec<String>,
 }
 
 impl Sweep {
-    fn new(cluster: Cluster, sets: &[&str]) -> Self {
+    pub fn new(cluster: Cluster, sets: &[&str]) -> Self {
         let sandbox = Sandbox::new();
         sandbox.write_rows();
         sandbox.write("away.toml", format!("{SPEC}{MORE}"));
@@ -42,37 +45,92 @@ impl Sweep {
     }
 
     /// `taper` where Slurm is this cluster.
-    fn taper(&self, arguments: &[&str]) -> (i32, String, String) {
+    pub fn taper(&self, arguments: &[&str]) -> (i32, String, String) {
         let mut command: Command = self.sandbox.command(arguments);
         let output = command.env("SLURM_CONF", self.cluster.config()).output().expect("taper starts");
         (output.status.code().expect("an exit code"), text(&output.stdout), text(&output.stderr))
     }
 
-    fn ok(&self, arguments: &[&str]) -> String {
+    pub fn ok(&self, arguments: &[&str]) -> String {
         let (code, said, errors) = self.taper(arguments);
         assert_eq!(code, 0, "taper {arguments:?}: {said}{errors}");
         said
     }
 
     /// `taper submit`, with what the spec of this test is changed by.
-    fn submit(&self, more: &[&str]) -> String {
+    pub fn submit(&self, more: &[&str]) -> String {
         let sets: Vec<&str> = self.sets.iter().map(String::as_str).collect();
         self.ok(&[&["submit", "away.toml"], &sets[..], more].concat())
     }
 
+    /// `taper run --executor slurm`, with what the spec of this test is changed by.
+    pub fn attached(&self, more: &[&str]) -> (i32, String, String) {
+        let sets: Vec<&str> = self.sets.iter().map(String::as_str).collect();
+        self.taper(&[&["run", "away.toml", "--executor", "slurm"], &sets[..], more].concat())
+    }
+
+    /// The same in the background.
+    pub fn start(&self, more: &[&str]) -> Child {
+        let sets: Vec<&str> = self.sets.iter().map(String::as_str).collect();
+        let mut command =
+            self.sandbox.command(&[&["run", "away.toml", "--executor", "slurm"], &sets[..], more].concat());
+        command.env("SLURM_CONF", self.cluster.config()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.spawn().expect("taper starts")
+    }
+
+    /// What a command in the background says until these words, or with none of them until its end.
+    pub fn read_until(&self, command: &mut Child, words: &str) -> String {
+        let errors = command.stderr.as_mut().expect("its errors");
+        let (mut said, mut byte) = (Vec::new(), [0]);
+        while words.is_empty() || !text(&said).contains(words) {
+            match errors.read(&mut byte).expect("its errors") {
+                0 if words.is_empty() => break,
+                0 => panic!("it ended: {}", text(&said)),
+                _ => said.extend(byte),
+            }
+        }
+        text(&said)
+    }
+
+    /// Stops the worker of a run if it has a checkpoint, so that the run is under way whatever the speed of the machine.
+    pub fn hold(&self, run: &ElementRecord) -> Option<u32> {
+        // An element that is queued again has no worker at the moment.
+        let worker = if has_checkpoint(self, run) { worker(self, run) } else { None };
+        worker.inspect(|worker| send("-STOP", *worker))
+    }
+
+    /// Stops the worker of each of the runs after its first checkpoint.
+    pub fn hold_all(&self, runs: &[ElementRecord]) -> Vec<u32> {
+        let mut held: Vec<Option<u32>> = vec![None; runs.len()];
+        wait_quickly("checkpoints", || {
+            for (run, held) in runs.iter().zip(&mut held).filter(|(_, held)| held.is_none()) {
+                *held = self.hold(run);
+            }
+            held.iter().all(Option::is_some).then(|| held.iter().flatten().copied().collect())
+        })
+    }
+
+    /// The runs that a command has submitted so far, also before there is a database.
+    pub fn all_submitted(&self) -> Vec<ElementRecord> {
+        match self.sandbox.path("runs/taper.db").exists() {
+            true => self.submitted(None),
+            false => Vec::new(),
+        }
+    }
+
     /// The runs of all submissions, or of one.
-    fn submitted(&self, number: Option<u64>) -> Vec<ElementRecord> {
+    pub fn submitted(&self, number: Option<u64>) -> Vec<ElementRecord> {
         store(&self.sandbox.path("runs")).submitted(number).expect("submissions")
     }
 
     /// What Slurm says of the job of a run.
-    fn element(&self, run: &ElementRecord) -> Element {
+    pub fn element(&self, run: &ElementRecord) -> Element {
         let all = self.cluster.client().elements(&[id(run).array]).expect("the cluster");
         all.into_iter().find(|element| element.id == id(run)).expect("the element")
     }
 
     /// Waits until no job of a submission waits or runs, and returns how each ended.
-    fn wait(&self, number: u64) -> Vec<ElementState> {
+    pub fn wait(&self, number: u64) -> Vec<ElementState> {
         let runs = self.submitted(Some(number));
         let states = || {
             let states: Vec<ElementState> = runs.iter().map(|run| self.element(run).state).collect();
@@ -81,30 +139,30 @@ impl Sweep {
         wait_for("the end of the jobs", states)
     }
 
-    fn log(&self, run: &ElementRecord) -> String {
+    pub fn log(&self, run: &ElementRecord) -> String {
         read(&SubmissionFolder::new(&self.sandbox.path("runs"), run.submission).log(run.element)).unwrap_or_default()
     }
 
-    fn rows(&self) -> Rows {
+    pub fn rows(&self) -> Rows {
         rows(&self.sandbox.path("runs"))
     }
 
     /// Every row of the same sweep trained by `taper run`.
-    fn trained_here(&self) -> Rows {
+    pub fn trained_here(&self) -> Rows {
         let sets: Vec<&str> = self.sets.iter().map(String::as_str).collect();
         self.sandbox.ok(&[&["run", "away.toml", "--quiet", "--runs", "here", "--threads", "1"], &sets[..]].concat());
         rows(&self.sandbox.path("here"))
     }
 
     /// The states of all runs, as `taper list` has them.
-    fn states(&self) -> Vec<String> {
+    pub fn states(&self) -> Vec<String> {
         let listed: serde_json::Value = serde_json::from_str(&self.ok(&["list", "--json"])).expect("JSON");
         let state = |run: &serde_json::Value| run["state"].as_str().expect("a state").to_string();
         listed.as_array().expect("runs").iter().map(state).collect()
     }
 }
 
-fn id(run: &ElementRecord) -> ElementId {
+pub fn id(run: &ElementRecord) -> ElementId {
     ElementId { array: run.array_job.expect("an accepted array"), task: run.task }
 }
 
@@ -142,21 +200,7 @@ fn a_sweep_outlives_what_happens_on_a_cluster() {
     // Slurm looks at the limits every 30 s: the signal comes half a minute after the start.
     sweep.submit(&["--set", "slurm.time=2", "--set", "slurm.signal_seconds=118"]);
     let runs = sweep.submitted(Some(1));
-    // Each is held after its first checkpoint, so that it is under way whatever the speed of the machine.
-    let mut held: Vec<Option<u32>> = vec![None; runs.len()];
-    let hold = || {
-        for (run, held) in runs.iter().zip(&mut held).filter(|(_, held)| held.is_none()) {
-            // An element that is queued again has no worker at the moment.
-            if has_checkpoint(&sweep, run)
-                && let Some(worker) = worker(&sweep, run)
-            {
-                send("-STOP", worker);
-                *held = Some(worker);
-            }
-        }
-        held.iter().all(Option::is_some).then(|| held.iter().flatten().copied().collect())
-    };
-    let workers: Vec<u32> = wait_quickly("checkpoints", hold);
+    let workers = sweep.hold_all(&runs);
     assert_eq!(sweep.submitted(None).iter().filter(|run| run.collected_at.is_some()).count(), 0);
 
     let cancelled = sweep.ok(&["cancel", &runs[1].run]);
@@ -207,7 +251,7 @@ fn worker(sweep: &Sweep, run: &ElementRecord) -> Option<u32> {
 }
 
 /// [`wait_for`] what may be over soon.
-fn wait_quickly<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
+pub fn wait_quickly<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
     wait_for(what, || {
         (0..100).find_map(|_| {
             std::thread::sleep(std::time::Duration::from_millis(2));

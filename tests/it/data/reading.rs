@@ -422,7 +422,19 @@ fn limit_draws_by_seed_and_keeps_the_order() {
     let (_dir, path) = file("a.csv", format!("label,review\n2,x\n{text}"));
     assert_eq!(read(&path, &DataConfig { limit: Some(40), ..config() }).unwrap().labels, ["0", "1", "2"]);
     let (_dir, path) = file("a.csv", format!("label,review\n1,x\n{}", "0,t\n".repeat(50)));
-    let error = read(&path, &DataConfig { limit: Some(1), ..config() }).unwrap_err();
+    // What is drawn has one label, the file has two.
+    for (limit, want) in [
+        (
+            1,
+            "the row that data.limit = 1 leaves has the label `0` (column `label`), others in the file do not: raise data.limit, or draw",
+        ),
+        (2, "the 2 rows that data.limit = 2 leaves all have the label `0` (column `label`), others in the file do not"),
+    ] {
+        let error = read(&path, &DataConfig { limit: Some(limit), ..config() }).unwrap_err().to_string();
+        assert!(error.contains(want), "{error}");
+    }
+    let (_dir, path) = file("a.csv", format!("label,review\n{}", "0,t\n".repeat(50)));
+    let error = read(&path, &DataConfig { limit: Some(2), ..config() }).unwrap_err();
     assert!(matches!(error, DataError::OneClass { .. }), "{error}");
 }
 

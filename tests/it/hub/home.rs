@@ -147,9 +147,3 @@ pub fn files(folder: &Path) -> Vec<(PathBuf, u64)> {
 pub fn holds(folder: &Path, name: &str) -> bool {
     files(folder).iter().any(|(path, _)| path.ends_with(name))
 }
-
-/// Reports a test that is skipped here.
-#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
-pub fn skipped(why: &str) {
-    println!("skipped: {why}");
-}

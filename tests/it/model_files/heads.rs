@@ -176,6 +176,26 @@ fn plan_and_run_say_the_same_of_a_head() {
     }
 }
 
+/// The weights are float32 now: transformers would quantise them again, or ask for the attention of another machine.
+#[test]
+fn keys_of_other_weights_and_machines_are_not_exported() {
+    let keys = json!({
+        "quantization_config": {"quant_method": "bitsandbytes", "load_in_8bit": true}, "_attn_implementation": "flash_attention_2",
+        "pretraining_tp": 1,
+    });
+    let dir = folder(&with_head(2), keys);
+    let note = "`quantization_config`, `_attn_implementation` of config.json are ignored and not exported: the weights are float32";
+    for command in ["plan", "run"] {
+        let (code, said) = dir.says(&[command, "it.toml"]);
+        let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(code == 0 && said.contains(note), "{command}: {said}");
+    }
+    dir.ok(&["export", "it", "out"]);
+    let config: Value = serde_json::from_slice(&fs::read(dir.path("out/config.json")).expect("a file")).expect("JSON");
+    let has = |key: &str| config.get(key).is_some();
+    assert!(!has("quantization_config") && !has("_attn_implementation") && has("pretraining_tp"), "{config}");
+}
+
 /// transformers names rows by id2label; label2id counts where there is none.
 #[test]
 fn ids_of_labels_can_be_strings() {

@@ -1,5 +1,6 @@
 //! Weights files that are malicious, truncated, or not weights: they are refused, and nothing in them is executed.
 
+use crate::support::skipped;
 use std::{fs, path::Path, process::Command};
 
 use taper::model::{ModelConfig, Parameters, Weights, read_weights};
@@ -101,10 +102,4 @@ fn files_that_are_no_weights_are_refused() {
     ] {
         refused(bytes, what);
     }
-}
-
-/// A test that cannot be run here says so.
-#[expect(clippy::print_stdout, reason = "a test that is skipped says so")]
-fn skipped(why: &str) {
-    println!("skipped: {why}");
 }

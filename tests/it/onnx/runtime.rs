@@ -1,7 +1,7 @@
 //! Tiny models of each family: their logits in onnxruntime and here.
 
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -16,7 +16,7 @@ use taper::{
     model::{ModelConfig, ModelSpec, Module, Parameters, Part, read_weights},
 };
 
-use crate::hub::home::skipped;
+use crate::support::python_with;
 
 /// Reads a list of models with calls, and prints the logits of each call. Texts that are too long must be refused.
 const RUN: &str = "
@@ -45,20 +45,9 @@ for line in open(sys.argv[1]):
     print(json.dumps({'names': names, 'found': found}))
 ";
 
-/// A Python with onnxruntime; `None` where there is none.
-fn python() -> Option<String> {
-    let program = env::var("TAPER_TEST_PYTHON").unwrap_or("python3".into());
-    let has = Command::new(&program).args(["-c", "import onnxruntime"]).output();
-    if has.is_ok_and(|output| output.status.success()) {
-        return Some(program);
-    }
-    skipped(&format!("no onnxruntime in {program}; name a Python that has it in TAPER_TEST_PYTHON"));
-    None
-}
-
 /// The lines that Python prints for a list of models; `None` where there is no onnxruntime.
 pub(super) fn run(models: &[Value], folder: &Path) -> Option<Vec<Value>> {
-    let program = python()?;
+    let program = python_with("onnxruntime")?;
     let path = folder.join("models.jsonl");
     fs::write(&path, models.iter().map(|model| format!("{model}\n")).collect::<String>()).expect("written");
     let output = Command::new(program).args(["-c", RUN]).arg(&path).output().expect("Python starts");
@@ -154,7 +143,7 @@ fn difference(found: &Value, wanted: &[Vec<Vec<f32>>]) -> (f64, f64) {
 #[expect(clippy::print_stdout, reason = "the differences that docs/export.md states, for --nocapture")]
 fn agree(numbers: Numbers, longest: u64, most: f64) {
     // Without it the rest is in vain.
-    if python().is_none() {
+    if python_with("onnxruntime").is_none() {
         return;
     }
     let dir = tempfile::tempdir().expect("a folder");

@@ -90,6 +90,35 @@ fn the_bytes_do_not_depend_on_folder_time_zone_language_or_threads() {
     assert!(seen[0].len() > 10);
 }
 
+/// What the clock said and the number of threads differ between two trainings; nothing else does.
+#[test]
+fn a_database_from_another_number_of_threads_has_the_same_report() {
+    let sandbox = Sandbox::new();
+    sandbox.write_rows();
+    sandbox.write("b.toml", SECOND);
+    let reports = ["1", "2"].map(|threads| {
+        sandbox.ok(&["run", "b.toml", "--quiet", "--threads", threads, "--runs", threads]);
+        let database = rusqlite::Connection::open(sandbox.path(threads).join("taper.db")).unwrap();
+        let trained: u32 =
+            database.query_row("SELECT environment ->> 'threads' FROM runs", [], |row| row.get(0)).unwrap();
+        assert_eq!(trained.to_string(), threads);
+        database
+            .execute_batch(
+                "UPDATE runs SET created_at = id, started_at = id, finished_at = id + 1,
+                        environment = json_set(environment, '$.threads', 0);
+                 UPDATE steps SET elapsed_s = step; UPDATE evals SET elapsed_s = 1; UPDATE experiments SET saved_at = 0;",
+            )
+            .unwrap();
+        drop(database);
+        sandbox.ok(&["report", "second", "--runs", threads, "--out", &format!("report-{threads}")]);
+        files(&sandbox.path(&format!("report-{threads}")))
+    });
+    assert!(reports[0].len() > 10 && reports[0].keys().eq(reports[1].keys()));
+    for (name, bytes) in &reports[0] {
+        assert!(*bytes == reports[1][name], "{name} differs");
+    }
+}
+
 #[test]
 #[cfg(unix)]
 fn a_page_is_opened_in_the_browser_that_is_named() {

@@ -28,7 +28,8 @@ use super::{
 /// A sweep of this many runs, four seeds a trial; one in ten failed.
 fn sweep(runs: u64) -> ReportInput {
     let run = |i: u64| {
-        let (lr, seed) = (1e-5 * (i / 4 + 1) as f64, i % 4 + 1);
+        let lr: f64 = format!("{}e-5", i / 4 + 1).parse().expect("a number");
+        let seed = i % 4 + 1;
         let name = format!("lr={lr:.1e} seed={seed}");
         let skill = 1.0 + (i / 4 % 7) as f64 * 0.3;
         let recipe = Recipe {
@@ -45,7 +46,8 @@ fn sweep(runs: u64) -> ReportInput {
     experiment((0..runs).map(run).collect())
 }
 
-fn found(programs: &[&str]) -> Option<PathBuf> {
+/// The first of these programs that is in the PATH.
+pub fn found(programs: &[&str]) -> Option<PathBuf> {
     let folders: Vec<PathBuf> = env::split_paths(&env::var_os("PATH")?).collect();
     programs.iter().find_map(|name| folders.iter().map(|folder| folder.join(name)).find(|path| path.is_file()))
 }

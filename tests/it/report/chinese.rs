@@ -235,6 +235,14 @@ fn prose(markdown: &str) -> String {
     lines.join("\n").replace('\\', "").replace('<', " ")
 }
 
+/// The prose of a page of Markdown is Chinese, but for what this input names, and these words.
+#[track_caller]
+pub(super) fn assert_prose_is_chinese(name: &str, markdown: &str, input: &ReportInput, words: &[&str]) {
+    let mut others: BTreeSet<String> = of_others(input).union(&messages(input)).cloned().collect();
+    others.extend(words.iter().map(|word| (*word).to_owned()));
+    assert_chinese(name, &prose(markdown), &others);
+}
+
 #[test]
 fn no_english_is_left_on_a_chinese_page() {
     let mut left = BTreeSet::new();

@@ -395,7 +395,19 @@ fn the_answer_weighs_its_number() {
         md.contains("1 other trial has the same value (lr=2e-4 batch\\_size=16): the loss on the same rows decided"),
         "{md}"
     );
-    assert!(md.contains("It is not distinguishable from the second trial, “lr=2e-4 batch\\_size=16” (p"), "{md}");
+    assert!(md.contains("The interval covers 2 of the 6 others: which of these is best may be chance."), "{md}");
+    assert!(
+        md.contains("By test accuracy, it is not distinguishable from the second trial, “lr=2e-4 batch\\_size=16” (p"),
+        "{md}"
+    );
+}
+
+/// The run as a failure before its first evaluation leaves it.
+fn without_result(mut run: RunInput) -> RunInput {
+    run.evals.clear();
+    run.predictions.clear();
+    (run.run.state, run.run.final_metrics) = (RunState::Failed, None);
+    run
 }
 
 /// A trial of which a seed failed has no rank: it is not the best of the budget either, and the page says that it is left out.
@@ -404,11 +416,7 @@ fn the_budget_counts_complete_trials_only() {
     let mut runs = grid();
     // The best value of all, of one seed.
     runs.push(run(2e-4, 16, 1, 0.95));
-    let mut failed = run(2e-4, 16, 2, 0.95);
-    failed.evals.clear();
-    failed.predictions.clear();
-    (failed.run.state, failed.run.final_metrics) = (RunState::Failed, None);
-    runs.push(failed);
+    runs.push(without_result(run(2e-4, 16, 2, 0.95)));
     runs[12..].iter_mut().for_each(|run| run.run.finished_at = Some(1_772_366_500.0));
     let files = files_of(&experiment(runs));
     let md = text(&files, "report.md");
@@ -464,11 +472,61 @@ fn an_axis_of_single_trials_is_not_said_to_matter_most() {
     );
 }
 
+/// Heads of several seeds differ before training: by so much here that the gain may be chance, although each has enough rows.
+#[test]
+fn the_spread_of_seeds_before_training_counts() {
+    let mut runs: Vec<_> = [1, 2, 3].map(|seed| run(1e-4, 16, seed, 0.9)).into();
+    for (run, accuracy) in runs.iter_mut().zip([0.2, 0.5, 0.8]) {
+        for eval in run.evals.iter_mut().filter(|eval| eval.when == When::Before) {
+            eval.metrics.set(Metric::Accuracy, accuracy);
+        }
+    }
+    let md = text(&files_of(&experiment(runs)), "report.md").to_owned();
+    // Student's interval of 20%, 50% and 80% is all that a share can be.
+    let gain = md.split("over the value before training (interval −").nth(1).unwrap_or_else(|| panic!("{md}"));
+    assert!(gain.split(';').next().unwrap().contains("): not shown beyond chance"), "{md}");
+}
+
+/// A trial that lacks a seed has no rank, but the answer does not keep silent about its mean.
+#[test]
+fn a_trial_without_all_seeds_that_is_better_is_named() {
+    let mut runs: Vec<_> = [1, 2].map(|seed| run(1e-5, 16, seed, 0.7)).into();
+    runs.push(run(1e-4, 16, 1, 0.9));
+    runs.push(without_result(run(1e-4, 16, 2, 0.9)));
+    let md = text(&files_of(&experiment(runs.clone())), "report.md").to_owned();
+    let said = "1 trial without all seeds has a better mean dev accuracy than the best trial (lr=1e-4: 90.0% with 1 of 2 seeds). Train what \
+                is missing (`taper run SPEC`) before choosing.";
+    assert!(md.contains(said), "{md}");
+    runs[2] = run(1e-4, 16, 1, 0.6);
+    assert!(!text(&files_of(&experiment(runs)), "report.md").contains("has a better mean"));
+}
+
+/// An effect is held against what chance would give: against seeds in a full grid, else against the trials with the same value.
+#[test]
+fn the_effect_of_an_axis_is_tested() {
+    let md = text(&files_of(&experiment(grid())), "report.md").to_owned();
+    assert!(md.contains("This is beyond chance (F-test against the spread of seeds, p"), "{md}");
+    assert!(
+        md.contains("| From seeds alone |") && md.contains("; differences between seeds alone would give it "),
+        "{md}"
+    );
+    let trials = [(1e-5, 0.6), (2e-5, 0.7), (3e-5, 0.62), (4e-5, 0.7)].map(|(lr, dev)| {
+        let mut run = run(lr, if dev > 0.65 { 16 } else { 8 }, 1, dev);
+        run.run.config.train.lr = lr;
+        run
+    });
+    let md = text(&files_of(&experiment(trials.into())), "report.md").to_owned();
+    // Two values of 60% and 62% against two of 70%: F = 81 with 1 and 2 degrees of freedom.
+    let said = "from 61.0% with batch\\_size=8 to 70.0% with batch\\_size=16. This is beyond chance (F-test against the spread of trials with \
+                the same value, p\u{a0}=\u{a0}0.012)";
+    assert!(md.contains(said), "{md}");
+}
+
 /// Folds differ in their rows: their spread is not that of seeds.
 #[test]
 fn the_spread_of_folds_is_not_called_that_of_seeds() {
     let says = |files: &BTreeMap<String, Vec<u8>>| {
-        text(files, "report.md").contains("Differences between seeds alone would give")
+        text(files, "report.md").contains("differences between seeds alone would give it")
     };
     let mut runs = grid();
     assert!(says(&files_of(&experiment(runs.clone()))));

@@ -85,6 +85,90 @@ fn each_layer_overrides_those_before_it() {
     }
 }
 
+/// `data.text_columns` and `data.text_column`, and the same of labels: the other key in a higher layer replaces the one in a lower one.
+#[test]
+fn of_two_keys_for_the_same_columns_the_higher_layer_counts() {
+    let texts = "data.text_columns = [\"title\", \"body\"]\ndata.separator = \"-\"\n";
+    let several = "data.problem_type = \"multi_label_classification\"\n";
+    let tags = format!("{several}data.label_column = \"tags\"\ndata.label_separator = \"|\"\n");
+    let each = format!("{several}data.label_columns = [\"a\", \"b\"]\n");
+    let one = "data.text_column = \"review\"\n".to_string();
+    let profile = |texts: &str| format!("{one}[profile.p]\n{texts}");
+    let columns = |base: &str, file: &str, options: &LoadOptions| {
+        let base = minimal(base);
+        let files = Files::new(&[("base.toml", &base), ("a.toml", &format!("extends = [\"base.toml\"]\n{file}"))]);
+        let loaded = files.load_with("a.toml", options).unwrap_or_else(|e| panic!("{base}{file}: {e}"));
+        assert_eq!(loaded.warnings(), []);
+        let data = &loaded.spec().data;
+        let separators =
+            [&data.separator, &data.label_separator].map(|separator| separator.clone().unwrap_or_default());
+        (data.text_columns().0.join(" "), data.label_columns().0.join(" "), separators.concat())
+    };
+    let said =
+        |texts: &str, labels: &str, separator: &str| (texts.to_string(), labels.to_string(), separator.to_string());
+    let none = LoadOptions::default();
+    let set = |sets: &[&str]| options(None, sets, &[]);
+    for (base, file, options, want) in [
+        (one.as_str(), texts, &none, said("title body", "label", "-")),
+        (texts, one.as_str(), &none, said("review", "label", "")),
+        (&one, "", &set(&["data.text_columns=[\"title\", \"body\"]"]), said("title body", "label", "")),
+        (texts, "", &set(&["data.text_column=review"]), said("review", "label", "")),
+        (
+            texts,
+            "",
+            &options(None, &["data.text_column=review"], &[("TAPER_DATA__TEXT_COLUMNS", "[\"x\"]")]),
+            said("review", "label", ""),
+        ),
+        (&profile(texts), "", &options(Some("p"), &[], &[]), said("title body", "label", "-")),
+        (&profile(texts), "", &none, said("review", "label", "")),
+        // An empty list names nothing.
+        (&one, "data.text_columns = []\n", &none, said("review", "label", "")),
+        (&tags, &each, &none, said("text", "a b", "")),
+        (&each, &tags, &none, said("text", "tags", "|")),
+        (&each, "", &set(&["data.label_column=tags"]), said("text", "tags", "")),
+        (&tags, "", &set(&["data.label_columns=[\"a\", \"b\"]"]), said("text", "a b", "")),
+    ] {
+        assert_eq!(columns(base, file, options), want, "{base}{file}{options:?}");
+    }
+    // In one layer none is higher, and what belongs to the key that was replaced is not silently left out.
+    for (base, file, sets, want) in [
+        (
+            format!("{one}{texts}"),
+            "",
+            &[][..],
+            "`data.text_columns` and `data.text_column` both say which columns hold the text",
+        ),
+        (
+            one.clone(),
+            "",
+            &["data.text_columns=[\"x\"]", "data.text_column=y"],
+            "`data.text_columns` and `data.text_column` both say",
+        ),
+        (
+            format!("{each}data.label_column = \"c\"\n"),
+            "",
+            &[],
+            "`data.label_columns` and `data.label_column` both say",
+        ),
+        (
+            texts.into(),
+            "",
+            &["data.text_column=review", "data.separator=+"],
+            "`data.separator` is written between the texts of",
+        ),
+        (
+            tags,
+            "",
+            &["data.label_columns=[\"a\"]", "data.label_separator=;"],
+            "`data.label_separator` divides the labels in one",
+        ),
+    ] {
+        let files = Files::new(&[("a.toml", &format!("{}{file}", minimal(&base)))]);
+        let problems = files.problems("a.toml", &set(sets));
+        assert!(problems.contains(want), "{want}: {problems}");
+    }
+}
+
 #[test]
 fn tables_merge_key_by_key_and_lists_are_replaced() {
     let base = "[data]\nlabels = { a = \"x\", b = \"y\" }\n[train]\nfreeze = [\"embeddings\", \"pooler\"]\n[sweep.axes]\n\

@@ -107,7 +107,7 @@ fn a_log_that_a_killed_process_left_and_an_older_schema_are_read_too() {
             .expect("a column of version 7");
         }
         db.execute_batch(
-            "ALTER TABLE predictions DROP COLUMN text_pair; DROP TABLE metrics; DROP TABLE proposals; DROP TABLE settings; DROP TABLE predictions_before; DROP TABLE submission_elements; DROP TABLE submissions; DROP TABLE audits; ALTER TABLE runs DROP COLUMN audit; ALTER TABLE probes ADD COLUMN position INTEGER; ALTER TABLE runs DROP COLUMN waits_at;
+            "DROP VIEW v_runs; DROP VIEW v_experiment_runs; DROP VIEW v_metrics; DROP VIEW v_steps; ALTER TABLE predictions DROP COLUMN text_pair; DROP TABLE metrics; DROP TABLE proposals; DROP TABLE settings; DROP TABLE predictions_before; DROP TABLE submission_elements; DROP TABLE submissions; DROP TABLE audits; ALTER TABLE runs DROP COLUMN audit; ALTER TABLE probes ADD COLUMN position INTEGER; ALTER TABLE runs DROP COLUMN waits_at;
              ALTER TABLE experiment_runs DROP COLUMN trial; ALTER TABLE experiments DROP COLUMN prunes; ALTER TABLE experiments DROP COLUMN to_come; ALTER TABLE predictions DROP COLUMN target; ALTER TABLE predictions DROP COLUMN predicted_target;
              ALTER TABLE runs DROP COLUMN decided; ALTER TABLE evals DROP COLUMN co_occurrence; ALTER TABLE probes DROP COLUMN is_right; ALTER TABLE probes DROP COLUMN confidence; PRAGMA user_version = 7",
         )

@@ -1,0 +1,181 @@
+//! Why a push failed, and what to do about it.
+
+use std::{io, path::PathBuf, time::Duration};
+
+/// Why a push failed. No message contains a token, nor an address of the store, which can be a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum PushError {
+    /// Connections are not allowed.
+    #[error("a push needs the network, which --offline or HF_HUB_OFFLINE forbids: run it without them")]
+    Offline,
+    /// There is no token.
+    #[error(
+        "a push to {endpoint} needs a token that may write: put one in HF_TOKEN, or run `hf auth login`; with --dry-run it shows what it would do"
+    )]
+    NoToken {
+        /// The hub.
+        endpoint: String,
+    },
+    /// The token is refused.
+    #[error(
+        "{endpoint} does not accept the token in HF_TOKEN (else the file `token` in HF_HOME) for {what} (401{}): create another one that may \
+         write to {repo}", words_of(.said)
+    )]
+    BadToken {
+        /// The hub.
+        endpoint: String,
+        /// The repository.
+        repo: String,
+        /// What was asked.
+        what: &'static str,
+        /// What the hub said.
+        said: String,
+    },
+    /// The token may not do this.
+    #[error(
+        "{endpoint} refuses {what} of {repo} with this token (403{}): use a token with write access to it, check that {} is your name or that \
+         of an organization that you may write to", words_of(.said), .repo.split('/').next().unwrap_or_default()
+    )]
+    Forbidden {
+        /// The hub.
+        endpoint: String,
+        /// The repository.
+        repo: String,
+        /// What was asked.
+        what: &'static str,
+        /// What the hub said.
+        said: String,
+    },
+    /// Something is not there.
+    #[error(
+        "{endpoint} has nothing for {what} of {repo} (404{}): check the name, that the token gives access to it, and that HF_ENDPOINT is a \
+         hub that takes uploads (mirrors often do not)", words_of(.said)
+    )]
+    NotFound {
+        /// The hub.
+        endpoint: String,
+        /// The repository.
+        repo: String,
+        /// What was asked.
+        what: &'static str,
+        /// What the hub said.
+        said: String,
+    },
+    /// Something else changes the repository.
+    #[error("{endpoint} reports a conflict for {what} of {repo} (409{}): another program changes it; run the same command again", words_of(.said))]
+    Conflict {
+        /// The hub.
+        endpoint: String,
+        /// The repository.
+        repo: String,
+        /// What was asked.
+        what: &'static str,
+        /// What the hub said.
+        said: String,
+    },
+    /// The branch has another commit by now.
+    #[error(
+        "somebody else has committed to {repo} during this push (412): nothing was committed; look at their commit, then run the same command \
+         again, which sends only what is missing"
+    )]
+    Moved {
+        /// The repository.
+        repo: String,
+    },
+    /// Too many requests.
+    #[error(
+        "{endpoint} has had too many requests (429){}: run the same command again later, which sends only what is missing",
+        .wait.map(|wait| format!(" and asks to wait {} seconds", wait.as_secs())).unwrap_or_default()
+    )]
+    TooMany {
+        /// The hub.
+        endpoint: String,
+        /// How long it asks to wait.
+        wait: Option<Duration>,
+    },
+    /// Another answer than success.
+    #[error(
+        "{endpoint} did not accept {what} of {repo} ({status}{}){}",
+        words_of(.said),
+        if *.status >= 500 { ": run the same command again later, which sends only what is missing" } else { "" }
+    )]
+    Status {
+        /// The hub.
+        endpoint: String,
+        /// The repository.
+        repo: String,
+        /// What was asked.
+        what: &'static str,
+        /// The status.
+        status: u16,
+        /// What the hub said.
+        said: String,
+    },
+    /// It sends elsewhere.
+    #[error("{endpoint} sends {what} of {repo} elsewhere: the repository has probably another name now; use that one")]
+    Redirected {
+        /// The hub.
+        endpoint: String,
+        /// The repository.
+        repo: String,
+        /// What was asked.
+        what: &'static str,
+    },
+    /// The connection does not work.
+    #[error(
+        "{endpoint} cannot be reached for {what} ({cause}): check the network and the proxy (HTTPS_PROXY), then run the same command again, \
+         which sends only what is missing"
+    )]
+    Unreachable {
+        /// The server.
+        endpoint: String,
+        /// What was asked.
+        what: &'static str,
+        /// Why.
+        cause: String,
+    },
+    /// An answer that is none of a hub.
+    #[error("{endpoint} does not answer as a hub does for {what}: {cause}; check HF_ENDPOINT")]
+    Odd {
+        /// The server.
+        endpoint: String,
+        /// What was asked.
+        what: &'static str,
+        /// What is wrong.
+        cause: String,
+    },
+    /// The repository is public.
+    #[error(
+        "{repo} is public, and --private was asked for: nothing was sent; make it private in its settings on the hub, choose another name, or \
+         leave out --private"
+    )]
+    Public {
+        /// The repository.
+        repo: String,
+    },
+    /// A file cannot be stored.
+    #[error("{endpoint} does not store {file} of {repo}: {cause}")]
+    Refused {
+        /// The hub.
+        endpoint: String,
+        /// The repository.
+        repo: String,
+        /// The file.
+        file: String,
+        /// What the hub said.
+        cause: String,
+    },
+    /// A file cannot be read.
+    #[error("{}: {}", .path.display(), crate::format::io(.error))]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why. Not a `source`: the message already contains it.
+        error: io::Error,
+    },
+}
+
+/// What the hub said, after a status.
+fn words_of(text: &str) -> String {
+    if text.is_empty() { String::new() } else { format!(": {text}") }
+}

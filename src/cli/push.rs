@@ -1,0 +1,193 @@
+//! `taper push`
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{self, ExitCode},
+};
+
+use anyhow::Result;
+use clap::Args;
+use taper::{
+    assets::{Change, Push as Wanted, PushError, Pushed, Remote, Settings, look, push},
+    export::{FORMATS, Numbers, export},
+    format::{self, counted, short},
+    plan::Repository,
+    report::is_as_written,
+    store::RunRecord,
+};
+
+use super::{
+    Global, Unusable, card, common, downloads,
+    export::{formats, kept_of},
+    input,
+    lang::Lang,
+    output::{self, Output},
+    stop,
+};
+
+/// Upload a trained model with its model card to the Hugging Face hub.
+#[derive(Args)]
+#[command(after_help = "Examples:\n  taper push 3f2a me/waimai-rbt3 --dry-run     show what it would do\n  \
+    taper push 3f2a me/waimai-rbt3 --private\n  taper push waimai#1 me/waimai-onnx --format onnx --lang zh\n\n\
+    The token is that of HF_TOKEN, or else of `hf auth login`; it needs write access. HF_ENDPOINT names another hub.")]
+pub struct Push {
+    /// Run: its key, a prefix of its key, its name, an experiment or spec file that has only one run, or EXPERIMENT#RANK (or
+    /// EXPERIMENT#TRIAL) for the best run of a trial.
+    run: String,
+    /// Repository. It is created if it is missing.
+    #[arg(value_name = "OWNER/NAME", value_parser = repository)]
+    to: String,
+    /// Create a private repository; one that is public is refused.
+    #[arg(long)]
+    private: bool,
+    /// Branch. It is created from main if it is missing.
+    #[arg(long, value_name = "BRANCH", default_value = "main")]
+    revision: String,
+    /// Message of the commit.
+    #[arg(long, value_name = "TEXT")]
+    message: Option<String>,
+    /// Format of the model.
+    #[arg(long, value_name = "FORMAT", default_value = FORMATS[0].name(), value_parser = formats())]
+    format: String,
+    /// Language of README.md, the model card: en or zh.
+    #[arg(long, value_name = "LANG", hide_possible_values = true)]
+    lang: Option<Lang>,
+    /// Replace README.md of the repository even if it was edited since taper wrote it.
+    #[arg(long)]
+    replace_card: bool,
+    /// Show the files and what would become of them; change nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// `OWNER/NAME`.
+fn repository(text: &str) -> Result<String, String> {
+    match Repository::parse(text) {
+        Ok(Repository { repo, revision: None, file: None }) => Ok(repo),
+        Ok(_) => Err("expected OWNER/NAME without a revision or a file; a branch is named by --revision".into()),
+        Err(why) => Err(format!("it {why}")),
+    }
+}
+
+/// A folder that is removed with the value.
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // What remains is in the system's folder for temporary files.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Push {
+    /// Uploads the model.
+    pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
+        let mut settings = Settings::from_env(global.offline).map_err(|e| Unusable(e.into()))?;
+        settings.offline |= global.offline;
+        if settings.offline {
+            return Err(Unusable(PushError::Offline.into()).into());
+        }
+        if settings.hub.token.is_none() && !self.dry_run {
+            return Err(Unusable(PushError::NoToken { endpoint: settings.hub.shown() }.into()).into());
+        }
+        let format = FORMATS.into_iter().find(|format| format.name() == self.format).unwrap_or(FORMATS[0]);
+        let store = common::open_existing(global)?;
+        let (run, kept) = kept_of(&store, &self.run, global)?;
+        let card = card::of(&store, &run, card::stored(format, Numbers::Fp32), self.lang)?;
+        let folder = Temporary(env::temp_dir().join(format!("taper-push-{}-{}", short(&run.key), process::id())));
+        let at = folder.0.clone();
+        stop::on_signal(move || {
+            output::error("\nstopped; the same command continues");
+            let _ = fs::remove_dir_all(&at);
+            process::exit(130);
+        })?;
+        export(format, &kept, Numbers::Fp32, &card, &folder.0)?;
+        let pushed = self.send(&settings, &run, &folder.0, global).map_err(|e| match e {
+            e @ (PushError::Offline | PushError::NoToken { .. } | PushError::Public { .. }) => {
+                Unusable(e.into()).into()
+            }
+            e => anyhow::Error::from(e),
+        })?;
+        self.show(&pushed, global, out)?;
+        Ok(ExitCode::SUCCESS)
+    }
+
+    fn send(&self, settings: &Settings, run: &RunRecord, folder: &Path, global: &Global) -> Result<Pushed, PushError> {
+        let experiment = run.experiment.as_deref().unwrap_or(&run.config.name);
+        let message = match &self.message {
+            Some(message) => message.clone(),
+            None => format!("Run {} of {} by taper", short(&run.key), format::one_line(experiment)),
+        };
+        let wanted = Wanted {
+            repo: &self.to,
+            branch: &self.revision,
+            private: self.private,
+            message: &message,
+            folder,
+            may_replace_card: (!self.replace_card).then_some(is_as_written as fn(&str) -> bool),
+        };
+        let listener = downloads::uploads(global.quiet || global.json);
+        if self.dry_run { look(settings, listener, &wanted) } else { push(settings, listener, &wanted) }
+    }
+
+    fn show(&self, pushed: &Pushed, global: &Global, out: &mut Output) -> Result<()> {
+        if out.json {
+            return out.document(pushed);
+        }
+        let files = || pushed.files.iter().filter(|file| matches!(file.change, Change::Sent | Change::Stored));
+        let (n, size) = (files().count() as u64, files().map(|file| file.size).sum::<u64>());
+        if !global.quiet {
+            let row = |file: &taper::assets::PushedFile| {
+                vec![file.name.clone(), format::bytes(file.size), self.becomes(file.change).to_owned()]
+            };
+            out.rows(pushed.files.iter().map(row))?;
+        }
+        let (amount, url) = (format!("{} ({})", counted(n, "file"), format::bytes(size)), &pushed.url);
+        let branch = if self.revision == "main" { String::new() } else { format!(", branch {}", self.revision) };
+        match (&pushed.commit, self.dry_run) {
+            (Some(commit), _) => out.line(format!("pushed {amount} to {url}{branch}: commit {}", short(commit)))?,
+            (None, true) => {
+                let visibility = if self.private { "private" } else { "new" };
+                let created = match pushed.before {
+                    Remote::Present => String::new(),
+                    Remote::WithoutBranch => format!("create the branch {} and ", self.revision),
+                    Remote::Missing => format!("create the {visibility} repository {} and ", self.to),
+                };
+                match n {
+                    0 if created.is_empty() => out.line(format!("nothing to do: {url}{branch} has these files"))?,
+                    _ => out.line(format!("would {created}push {amount} to {url}{branch}; nothing was changed"))?,
+                }
+            }
+            (None, false) => out.line(format!("nothing to do: {url}{branch} has these files"))?,
+        }
+        if !global.quiet && pushed.files.iter().any(|file| file.change == Change::Kept) {
+            input::note("README.md of the repository was edited and stays as it is; --replace-card replaces it");
+        }
+        Ok(())
+    }
+
+    fn becomes(&self, change: Change) -> &'static str {
+        match (change, self.dry_run) {
+            (Change::Sent, false) => "sent",
+            (Change::Sent, true) => "to send",
+            (Change::Stored, _) => "already stored",
+            (Change::Unchanged, _) => "unchanged",
+            (Change::Kept, _) => "edited there, stays",
+            (Change::Ignored, _) => "ignored (.gitignore)",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repository_has_an_owner_and_a_name() {
+        assert_eq!(repository("me/waimai_1.0").as_deref(), Ok("me/waimai_1.0"));
+        for text in ["waimai", "me/", "/x", "me/x/y", "me/x@main", "me/a b", "https://a/b", "../x"] {
+            assert!(repository(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The trial that the run belongs to: its seeds and folds, and how it was chosen.
+
+use super::{input::CardInput, page::Page};
+use crate::report::language::{self, Said, counted, is_chinese, measured, replicate, tr};
+use crate::{
+    event::Split,
+    metrics::Metric,
+    report::{leaderboard::Trial, means::Mean},
+};
+
+/// Writes what the results of its trial are, if it has several runs or was chosen from several trials.
+pub(super) fn write(input: &CardInput<'_>, page: &mut Page) {
+    let (Some((_, board)), Some(trial)) = (input.plan, input.trial()) else { return };
+    let mut sentences = Vec::new();
+    if trial.planned() > 1 {
+        sentences.extend(of_runs(trial));
+    }
+    if board.trials.len() > 1 {
+        let trials = counted(board.trials.len() as u64, "trial");
+        let by = measured(board.split, board.metric);
+        sentences.push(match trial.rank {
+            Some(rank) => {
+                tr!("Its trial has rank {rank} of {trials}, by {by}.", "它所在的试验按{by}在 {trials}中排第 {rank}。")
+            }
+            None => {
+                tr!("It is of one of {trials}, which are ranked by {by}.", "它属于 {trials}之一，这些试验按{by}排名。")
+            }
+        });
+    }
+    page.paragraph(&sentences.join(tr(" ", "")));
+}
+
+/// What the runs of its trial have in common.
+fn of_runs(trial: &Trial) -> Vec<String> {
+    let (planned, what) = (trial.planned() as u64, trial.replicate);
+    let mut sentences = Vec::new();
+    if let Some(folds) = &trial.out_of_fold {
+        let all = counted(folds.folds as u64, "fold");
+        sentences.push(tr!(
+            "This model is of one fold of a cross-validation of {all}: it was trained without the test rows of that fold.",
+            "这个模型来自 {all}交叉验证中的一折：训练时没有用该折的测试集。"
+        ));
+        if let (Some(mean), Some(rows)) = (folds.first, folds.rows) {
+            let rows = counted(rows, "out-of-fold row");
+            let value = beside(&folds.metrics[0].said(), &mean.text(folds.metrics[0]));
+            sentences.push(match mean.covers(folds.metrics[0], what) {
+                Some(covers) => tr!(
+                    "All folds together: {value} on {rows}; in parentheses the {covers}.",
+                    "各折合计：{value}（{rows}；括号内是{covers}）。"
+                ),
+                None => tr!("All folds together: {value} on {rows}.", "各折合计：{value}（{rows}）。"),
+            });
+        }
+        return sentences;
+    }
+    let completed = trial.completed as u64;
+    let runs = match completed == planned {
+        true => counted(planned, what),
+        false => tr!("{completed} of {}", "{}中完成的 {completed} 个", counted(planned, what)),
+    };
+    let mut parts = Vec::new();
+    let mut part = |split: Split, metric: Metric, mean: Option<Mean>| {
+        if let Some(mean) = mean.filter(|mean| mean.n > 1) {
+            let value = beside(&measured(split, metric), &mean.text(metric));
+            parts.push(match mean.covers(metric, what) {
+                Some(covers) => tr!("{value}, {covers}", "{value}，{covers}"),
+                None => value,
+            });
+        }
+    };
+    part(Split::Test, trial.test.metric, trial.test.mean);
+    if let Some(tested) = &trial.test_of_rank {
+        part(Split::Test, tested.metric, tested.mean);
+    }
+    if !parts.is_empty() {
+        sentences.push(tr!(
+            "This model is one of {}. Mean over {runs}: {}.",
+            "这个模型是 {}之一。{runs}的平均：{}。",
+            counted(planned, what),
+            parts.join(tr("; ", "；"))
+        ));
+    } else {
+        sentences.push(tr!("This model is one of {}.", "这个模型是 {}之一。", counted(planned, what)));
+    }
+    sentences
+}
+
+/// Two words or numbers, with a space between them where the language has one.
+fn beside(left: &str, right: &str) -> String {
+    if is_chinese() { language::beside(left, right) } else { format!("{left} {right}") }
+}
+
+/// What its runs differ in, as one word.
+pub(super) fn differs_in(trial: &Trial) -> &str {
+    replicate(trial.replicate)
+}

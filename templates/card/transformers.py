@@ -1,0 +1,4 @@
+from transformers import pipeline
+
+classify = pipeline("text-classification", model="DIR", top_k=None)
+print(classify(INPUT, truncation=True))

@@ -1,0 +1,167 @@
+//! Pushes that fail, are cut or killed, and the next one.
+
+use std::{
+    process::Stdio,
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    pushes::{command, exported, files, push, pushed, repo, said},
+    server::{Fault, Server, TOKEN},
+};
+use crate::{hub::server::sha256, predict::trained};
+
+/// Whichever request fails for good, nothing is committed; the next push completes it, and sends what was stored only once.
+#[test]
+fn a_push_that_failed_anywhere_is_completed_by_the_next_one() {
+    let sandbox = trained();
+    let expected = exported(&sandbox, "model");
+    let weights = sha256(&expected["model.safetensors"]);
+    let part_size = expected["model.safetensors"].len() as u64 / 2 + 1;
+    let start = || {
+        let server = Server::start();
+        server.repositories().part_size = part_size;
+        server
+    };
+    let whole = start();
+    pushed(&sandbox, &whole, &["me/small"]);
+    let requests = whole.seen();
+    assert!((8..=12).contains(&requests.len()), "{requests:?}");
+    for at in 0..requests.len() {
+        let server = start();
+        let line = &requests[at];
+        // The state is asked for before and after the creation: the second time is another case of the same request.
+        if requests[..at].contains(line) {
+            continue;
+        }
+        server.fault(line, 9, Fault::Status(500, None));
+        let (code, said) = push(&sandbox, &server, &["me/small"]);
+        assert_eq!(code, 1, "{line}: {said}");
+        assert!(said.contains("500") && said.contains("run the same command again"), "{line}: {said}");
+        let is_committed =
+            |server: &Server| server.repositories().repos.get("me/small").is_some_and(|r| r.commits.len() > 1);
+        assert!(!is_committed(&server), "{line}");
+        server.works_again();
+        pushed(&sandbox, &server, &["me/small"]);
+        assert_eq!(files(&server, "me/small", "main"), expected, "{line}");
+        assert_eq!(repo(&server, "me/small").commits.len(), 2, "{line}");
+        assert_eq!(server.repositories().sent[&weights], 1, "{line}");
+    }
+}
+
+/// What passes is tried again, and seen by nobody; 429 is waited for.
+#[test]
+fn failures_that_pass_are_tried_again() {
+    let sandbox = trained();
+    let expected = exported(&sandbox, "model");
+    for (part, fault) in [
+        ("POST /api/repos/create", Fault::Status(503, None)),
+        ("preupload", Fault::Status(429, Some(("retry-after", "0")))),
+        ("objects/batch", Fault::Status(502, None)),
+        ("PUT /store", Fault::Status(500, None)),
+        ("PUT /store", Fault::CutAfter(1000)),
+        ("PUT /store", Fault::LostAnswer),
+        ("/verify", Fault::Status(504, None)),
+        ("/commit/", Fault::Status(503, None)),
+        ("/commit/", Fault::CutAfter(10)),
+    ] {
+        let server = Server::start();
+        server.fault(part, 1, fault.clone());
+        let said = pushed(&sandbox, &server, &["me/small"]);
+        assert_eq!(files(&server, "me/small", "main"), expected, "{part} {fault:?}: {said}");
+        assert_eq!(repo(&server, "me/small").commits.len(), 2, "{part} {fault:?}");
+    }
+}
+
+/// A commit whose answer is lost has come through: it is found, not repeated.
+#[test]
+fn a_commit_is_never_made_twice() {
+    let (sandbox, server) = (trained(), Server::start());
+    server.fault("/commit/", 1, Fault::LostAnswer);
+    let said = pushed(&sandbox, &server, &["me/small"]);
+    assert!(said.contains("commit "), "{said}");
+    let repo = repo(&server, "me/small");
+    assert_eq!((repo.commits.len(), server.seen().iter().filter(|line| line.contains("/commit/")).count()), (2, 1));
+}
+
+#[test]
+fn each_refusal_says_what_to_do() {
+    let sandbox = trained();
+    for (part, fault, code, wanted) in [
+        ("revision", Fault::Status(401, None), 1, "create another one that may write to me/small"),
+        ("create", Fault::Status(403, None), 1, "use a token with write access to it, check that me is your name"),
+        ("preupload", Fault::Status(404, None), 1, "HF_ENDPOINT is a hub that takes uploads"),
+        ("branch/", Fault::Status(409, None), 0, ""),
+        ("preupload", Fault::Status(409, None), 1, "another program changes it; run the same command again"),
+        ("/commit/", Fault::Status(412, None), 1, "somebody else has committed to me/small during this push"),
+        ("/commit/", Fault::Status(400, None), 1, "did not accept the commit of me/small (400: as the test wants)"),
+        ("batch", Fault::Status(429, Some(("retry-after", "3600"))), 1, "asks to wait 3600 seconds"),
+        ("preupload", Fault::Status(500, None), 1, "run the same command again later"),
+        ("preupload", Fault::Status(307, Some(("location", "/x"))), 1, "has probably another name now"),
+        ("batch", Fault::CutAfter(1), 1, "cannot be reached for the large files"),
+    ] {
+        let server = Server::start();
+        server.fault(part, 9, fault.clone());
+        let (found, said) = push(&sandbox, &server, &["me/small"]);
+        assert_eq!(found, code, "{part} {fault:?}: {said}");
+        assert!(said.contains(wanted), "{part} {fault:?}: {said}");
+        let is_committed = server.repositories().repos.get("me/small").is_some_and(|r| r.commits.len() > 1);
+        assert_eq!(is_committed, code == 0, "{part} {fault:?}");
+    }
+    let server = Server::start();
+    let (code, said) = push(&sandbox, &server, &["stranger/small"]);
+    assert!(
+        code == 1 && said.contains("check that stranger is your name") && said.contains("under stranger"),
+        "{said}"
+    );
+}
+
+#[test]
+fn what_cannot_work_is_refused_before_anything_is_sent() {
+    let (sandbox, server) = (trained(), Server::start());
+    let run = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let mut command = command(&sandbox, &server, &[&["push", "small"], arguments].concat());
+        said(&command.envs(variables.iter().copied()).output().expect("taper starts"))
+    };
+    for (arguments, variables, wanted) in [
+        (&["me/small"][..], &[("HF_TOKEN", "")][..], "needs a token that may write"),
+        (&["me/small"], &[("HF_HUB_OFFLINE", "1")], "needs the network"),
+        (&["me/small", "--offline"], &[], "needs the network"),
+        (&["small"], &[], "OWNER/NAME"),
+        (&["me/small@main"], &[], "--revision"),
+        (&["me/small", "--format", "tflite"], &[], "tflite"),
+    ] {
+        let (code, said) = run(arguments, variables);
+        assert_eq!(code, 2, "{arguments:?}: {said}");
+        assert!(said.contains(wanted), "{arguments:?}: {said}");
+    }
+    assert_eq!(server.seen(), [""; 0]);
+    pushed(&sandbox, &server, &["me/small"]);
+    let (code, said) = run(&["me/small", "--private"], &[]);
+    assert!(code == 2 && said.contains("me/small is public"), "{said}");
+    let (code, said) = run(&["me/small"], &[("HF_TOKEN", "hf_other")]);
+    assert!(code == 1 && said.contains("does not accept the token") && !said.contains("hf_other"), "{said}");
+}
+
+/// Killed while the store takes the weights: nothing is committed, and the next push completes it.
+#[test]
+fn a_killed_push_is_continued() {
+    let (sandbox, server) = (trained(), Server::start());
+    server.fault("PUT /store", 1, Fault::Silent(Duration::from_secs(60)));
+    let mut command = command(&sandbox, &server, &["push", "small", "me/small"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("taper starts");
+    let end = Instant::now() + Duration::from_secs(120);
+    let mut seen = Vec::new();
+    while !seen.iter().any(|line: &String| line.starts_with("PUT")) {
+        assert!(Instant::now() < end && child.try_wait().expect("a state").is_none(), "{seen:?}");
+        seen.extend(server.seen());
+        thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().expect("killed");
+    child.wait().expect("its end");
+    assert_eq!(repo(&server, "me/small").commits.len(), 1);
+    let said = pushed(&sandbox, &server, &["me/small"]);
+    assert_eq!(files(&server, "me/small", "main"), exported(&sandbox, "model"), "{said}");
+    assert!(!said.contains(TOKEN));
+}
