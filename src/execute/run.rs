@@ -25,7 +25,7 @@ pub enum Workers {
         slots: Vec<Slot>,
     },
     /// Jobs of Slurm.
-    Slurm(SlurmJobs),
+    Slurm(Box<SlurmJobs>),
 }
 
 /// Trains every run that is not completed. `listener` receives every event and must store them (a recorder must be one of its listeners).

@@ -92,7 +92,7 @@ impl Experiment {
         let sweep = &planner.spec.spec().sweep;
         let (prune, budget, batches) = (Prune::of(sweep), Budget::of(sweep), Batches::of(sweep));
         let workers = match options.slurm {
-            Some(jobs) => Workers::Slurm(jobs),
+            Some(jobs) => Workers::Slurm(Box::new(jobs)),
             None => Workers::Local {
                 program: options.program.map_or_else(this_program, Ok).map_err(|e| {
                     let why = format!("this program cannot be found: {e}");
