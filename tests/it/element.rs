@@ -447,7 +447,7 @@ fn what_would_be_submitted_is_shown_and_nothing_is_written() {
         assert!(flat.contains(expected), "{expected}: {said}");
     }
     let (code, said) = submit(&["--dry-run", "--set", "sweep.prune=asha"]);
-    assert!(code == Some(2) && said.contains("sweep.prune ends trials early"), "{said}");
+    assert!(code == Some(0) && said.contains("would submit 1 job, which submits the jobs of the runs"), "{said}");
     let (code, said) = submit(&[]);
     assert!(code == Some(2) && said.contains("`sbatch` is not found"), "{said}");
     let (code, said) = submit(&["--dry-run", "--time", "soon"]);
