@@ -7,12 +7,20 @@ use std::{
 
 use super::server::Server;
 
+/// A hint for a path with `~`, which shells expand only at the beginning of a word.
+fn tilde(path: &Path) -> &'static str {
+    match path.components().any(|part| part.as_os_str() == "~") {
+        true => "; `~` is not expanded: write the whole path",
+        false => "",
+    }
+}
+
 /// Why a model or a dataset is unavailable. No message contains a token.
 #[derive(Debug, thiserror::Error)]
 pub enum AssetError {
     /// A path does not exist.
     #[error("{} does not exist; relative paths are resolved from the spec file's folder, or, in --set and TAPER_… \
-             variables, from the current folder", .0.display())]
+             variables, from the current folder{}", .0.display(), tilde(.0))]
     NoSuchPath(PathBuf),
     /// A model is a folder, not a file.
     #[error("{} is a file, but a model is a folder with config.json, weights and a tokenizer: name that folder", .0.display())]

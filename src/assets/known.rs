@@ -6,6 +6,7 @@
 
 use std::{
     fs::{self, Metadata},
+    io,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
     thread,
@@ -156,6 +157,10 @@ impl KnownFiles {
             Some(path) => Err(Unlike::Moving { path: path.to_path_buf() }),
             None => Ok(()),
         };
+        if let Some(path) = absent.iter().find(|path| path.is_dir()) {
+            let error = io::ErrorKind::IsADirectory.into();
+            return Err(Unlike::from(AssetError::Io { path: path.to_path_buf(), error }).into());
+        }
         none_came()?;
         let value = read()?;
         none_came()?;
@@ -272,6 +277,15 @@ mod tests {
             fs::remove_file(&a).unwrap();
             assert!(matches!(known.check(), Err(Unlike::Unreadable(_))));
         }
+    }
+
+    #[test]
+    fn a_folder_with_the_name_of_a_file_is_named() {
+        let (dir, known) = known();
+        fs::create_dir(dir.path().join("c")).unwrap();
+        let error = known.check().unwrap_err();
+        assert!(matches!(&error, Unlike::Unreadable(_)), "{error:?}");
+        assert!(error.to_string().contains("c: it is a folder where a file is expected"), "{error}");
     }
 
     #[test]

@@ -248,6 +248,9 @@ mod tests {
         assert_eq!(data_of(&source(&file), None).unwrap(), DataFile { path: file.clone(), revision: None, pin: None });
         assert!(message(model_of(&source(&file)).map(drop)).contains("is a file"));
         assert!(message(model_of(&source(&dir.path().join("no"))).map(drop)).contains("does not exist"));
+        assert!(!message(model_of(&source(&dir.path().join("no"))).map(drop)).contains('~'));
+        let home = message(model_of(&source(&dir.path().join("~/m3e"))).map(drop));
+        assert!(home.ends_with("; `~` is not expanded: write the whole path"), "{home}");
         assert!(message(data_of(&source(&dir.path().join("no.csv")), None).map(drop)).contains("does not exist"));
         assert!(message(data_of(&source(dir.path()), None).map(drop)).contains("is a folder"));
         assert!(message(data_of(&source(dir.path()), Some("data.csv")).map(drop)).contains("remove one of the two"));

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use taper::{
     format::{by_number, command::shell_word, counted, one_line},
-    store::{RunRecord, RunState},
+    store::{RunRecord, RunState, folders_of_runs},
 };
 
 use super::output::Output;
@@ -44,7 +44,15 @@ pub fn more_runs(more: usize, (experiment, options): (Option<&str>, &str), out: 
 
 /// That there is no database in a folder, and what creates one.
 pub fn no_store(folder: &Path, out: &Output) -> String {
-    let (folder, run) = (folder.display().to_string(), out.command("taper run SPEC"));
+    let (runs, run) = (folders_of_runs(folder), out.command("taper run SPEC"));
+    let folder = folder.display().to_string();
+    if runs > 0 {
+        return format!(
+            "{} has {} of runs, but no taper.db, which says what they are: restore it from a backup, or start over with `{run}`",
+            one_line(&folder),
+            counted(runs as u64, "folder")
+        );
+    }
     format!("no runs in {}; start some with `{run}`", one_line(&folder))
 }
 

@@ -60,11 +60,12 @@ pub struct Predict {
     /// EXPERIMENT#TRIAL) for the best run of a trial.
     run: String,
     /// Texts to classify, or `-` to classify each line of standard input (same output format as --file). Arguments before the first text that name runs
-    /// are further runs: the answers of all runs are averaged. With --file, or `-` as the last argument, all others are runs.
+    /// are further runs: the answers of all runs are averaged. With --file, or `-` as the last argument, all others are runs. Arguments after `--`
+    /// are texts whatever they are; all before it are runs then.
     #[arg(required_unless_present_any = ["file", "after"])]
     texts: Vec<String>,
     /// Texts, whatever they are; all arguments before `--` are runs then.
-    #[arg(last = true, value_name = "TEXT", conflicts_with = "file")]
+    #[arg(last = true, value_name = "TEXT", conflicts_with = "file", hide = true)]
     after: Vec<String>,
     #[command(flatten)]
     models: ModelArgs,
@@ -280,7 +281,7 @@ impl Predict {
         while runs < before.len() && names_runs(store, before[runs])? {
             runs += 1;
         }
-        if runs == before.len() && names_runs(store, last)? && !global.quiet {
+        if runs == before.len() && names_runs(store, last).unwrap_or(false) && !global.quiet {
             input::note(&format!("`{0}` names a run, too, but the last argument is a text", format::one_line(last)));
         }
         Ok((all[..runs].to_vec(), all[runs..].to_vec()))

@@ -6,6 +6,9 @@ use crate::warning::{Kind, Warning};
 /// Numbers that are further from 0, or from each other, are hardly reached by a model that begins near 0.
 const LARGE: f64 = 100.0;
 
+/// Numbers that differ by less are all the same to a model: its predictions vary by more.
+const SMALL: f64 = 1e-6;
+
 /// What is known of the numbers of a column.
 struct Column {
     mean: f64,
@@ -35,6 +38,13 @@ pub(super) fn check(columns: &[String], rows: &[Row]) -> Vec<Warning> {
                  \"single_label_classification\""
             )),
             _ => {}
+        }
+        if column.two.is_some() && column.deviation < SMALL {
+            found.push(format!(
+                "the numbers in column {name} have a standard deviation of {:.2e}, which is less than a model's predictions vary by: \
+                 standardise them (subtract the mean, divide by the standard deviation)",
+                column.deviation
+            ));
         }
         if column.mean.abs() > LARGE || column.deviation > LARGE {
             found.push(format!(
@@ -106,6 +116,9 @@ mod tests {
         let large = says(&[&[1000.0], &[1200.0], &[1100.0]]);
         let want = "the numbers in column `a` have the mean 1100 and the standard deviation 81.65: a model's predictions start near 0";
         assert!(large.len() == 1 && large[0].starts_with(want), "{large:?}");
+        // numpy: the standard deviation of [1e-45, 3e-45, 2e-45] is 8.16e-46.
+        let small = says(&[&[1e-45], &[3e-45], &[2e-45]]);
+        assert!(small.len() == 1 && small[0].contains("`a` have a standard deviation of 8.16e-46"), "{small:?}");
         let wide = says(&[&[-2e7], &[2e7], &[0.5]]);
         assert!(wide.len() == 1 && wide[0].contains("the standard deviation 1.63e7"), "{wide:?}");
     }

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use parquet::{
+    basic::Compression,
     errors::ParquetError,
     file::reader::{FileReader, SerializedFileReader},
     record::{Field, reader::RowIter},
@@ -49,6 +50,16 @@ pub(super) struct Parquet {
     kept: Option<RowIter<'static>>,
     input: Input,
     row: u64,
+}
+
+/// The name of a compression that is not read.
+fn unread(compression: Compression) -> Option<&'static str> {
+    match compression {
+        Compression::UNCOMPRESSED | Compression::SNAPPY | Compression::GZIP(_) | Compression::ZSTD(_) => None,
+        Compression::LZ4 | Compression::LZ4_RAW => Some("LZ4"),
+        Compression::BROTLI(_) => Some("Brotli"),
+        Compression::LZO => Some("LZO"),
+    }
 }
 
 /// What a column is read for.
@@ -113,6 +124,19 @@ impl Parquet {
             })?;
             let column = if matches!(role, Role::Text(_) | Role::Pair) { column.of_texts() } else { column };
             wanted.push((role, name.clone(), column));
+        }
+        let is_read = |index: usize| *keep || wanted.iter().any(|(.., column)| column.index() == index);
+        let groups = reader.metadata().row_groups().iter();
+        let packed = groups.flat_map(|group| group.columns().iter().enumerate()).filter(|(index, _)| is_read(*index));
+        if let Some((name, packing)) =
+            packed.filter_map(|(_, column)| Some((column, unread(column.compression())?))).next()
+        {
+            let what = format!(
+                "column `{}` is compressed with {packing}, which taper does not read: write the file with Snappy, gzip, Zstandard or \
+                 without compression",
+                name.column_path().string()
+            );
+            return Err(DataError::Layout { path: path.into(), what });
         }
         let metadata = file.key_value_metadata();
         let hub = metadata.and_then(|pairs| pairs.iter().find(|pair| pair.key == "huggingface"));

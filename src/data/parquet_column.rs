@@ -50,7 +50,7 @@ enum Values {
     Bool(Vec<bool>),
     Float(Vec<f32>),
     Double(Vec<f64>),
-    /// Decimals, the first byte being the highest.
+    /// Decimals, the first byte being the highest; or float16, the first byte being the lowest.
     Bytes(Vec<FixedLenByteArray>),
 }
 
@@ -133,6 +133,9 @@ impl Column {
             Physical::BOOLEAN => Ok(Values::Bool(Vec::new())),
             Physical::FLOAT => Ok(Values::Float(Vec::new())),
             Physical::DOUBLE => Ok(Values::Double(Vec::new())),
+            Physical::FIXED_LEN_BYTE_ARRAY if matches!(logical, Some(LogicalType::Float16)) => {
+                Ok(Values::Bytes(Vec::new()))
+            }
             _ => {
                 let annotation = match (logical, converted) {
                     (Some(logical), _) => format!(" ({logical:?})"),
@@ -162,6 +165,11 @@ impl Column {
             row: 0,
             value: 0,
         }
+    }
+
+    /// Its position among the columns of the file.
+    pub(super) fn index(&self) -> usize {
+        self.index
     }
 
     /// The same, read by [`Self::text`].
@@ -281,7 +289,7 @@ impl Column {
             Values::Bool(values) => values.get(at).map(|value| Value::Bool(*value)),
             Values::Float(values) => values.get(at).map(|value| Value::Number(f64::from(*value))),
             Values::Double(values) => values.get(at).map(|value| Value::Number(*value)),
-            Values::Bytes(_) => None,
+            Values::Bytes(values) => values.get(at).and_then(|value| half(value.data())).map(Value::Number),
         };
         found.ok_or_else(ended)
     }
@@ -366,6 +374,11 @@ fn signed(bytes: &[u8]) -> Option<i128> {
     let at = all.len().checked_sub(bytes.len())?;
     all[at..].copy_from_slice(bytes);
     Some(i128::from_be_bytes(all))
+}
+
+/// The number of a float16.
+fn half(bytes: &[u8]) -> Option<f64> {
+    Some(half::f16::from_le_bytes(bytes.try_into().ok()?).to_f64())
 }
 
 fn ended() -> ParquetError {

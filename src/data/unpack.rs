@@ -1,11 +1,12 @@
 //! Files that were packed by gzip or Zstandard, unpacked while they are read.
 
 use std::{
-    io::{self, BufReader, Read},
+    io::{self, BufRead, BufReader, Read},
     path::Path,
     sync::{Arc, Mutex, PoisonError},
 };
 
+use flate2::bufread::GzDecoder;
 use sha2::{Digest, Sha256};
 
 use super::input_fault::InputFault;
@@ -98,10 +99,40 @@ impl Packing {
     /// What `reader` unpacks to. `passed` counts the packed bytes.
     pub(super) fn unpack(self, reader: impl Read + Send + 'static, passed: Passed) -> io::Result<Box<dyn Read + Send>> {
         let inner: Box<dyn Read + Send> = match self {
-            Self::Gzip => Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(1 << 16, reader))),
+            Self::Gzip => Box::new(Members(Some(GzDecoder::new(BufReader::with_capacity(1 << 16, reader))))),
             Self::Zstd => Box::new(zstd::Decoder::new(reader)?),
         };
         Ok(Box::new(Unpacked { inner, packing: self, passed, bytes: 0 }))
+    }
+}
+
+/// The members of a gzip file, one after the other. Zeros may follow a member, as tapes and blocks of a fixed size leave them: gzip and Python
+/// skip them too.
+struct Members<R: BufRead>(Option<GzDecoder<R>>);
+
+impl<R: BufRead> Read for Members<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        while let Some(member) = &mut self.0 {
+            let n = member.read(buf)?;
+            if n > 0 || buf.is_empty() {
+                return Ok(n);
+            }
+            let Some(mut rest) = self.0.take().map(GzDecoder::into_inner) else { break };
+            loop {
+                let bytes = rest.fill_buf()?;
+                let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+                if bytes.is_empty() {
+                    return Ok(0);
+                }
+                let is_next = zeros < bytes.len();
+                rest.consume(zeros);
+                if is_next {
+                    break;
+                }
+            }
+            self.0 = Some(GzDecoder::new(rest));
+        }
+        Ok(0)
     }
 }
 
@@ -183,6 +214,29 @@ mod tests {
         {
             assert_eq!(Packing::inner_name(name), inner);
         }
+    }
+
+    #[test]
+    fn zeros_after_a_member_of_gzip_are_skipped() {
+        let packed = |text: &str| {
+            let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            writer.write_all(text.as_bytes()).unwrap();
+            writer.finish().unwrap()
+        };
+        let read = |bytes: Vec<u8>| {
+            let mut text = String::new();
+            let mut reader = Packing::Gzip.unpack(io::Cursor::new(bytes), Passed::default()).unwrap();
+            reader.read_to_string(&mut text).map(|_| text).map_err(|error| error.to_string())
+        };
+        let zeros = || vec![0; 100_000];
+        assert_eq!(read([packed("a,"), packed("b")].concat()).unwrap(), "a,b");
+        assert_eq!(read([packed("a,"), packed("b"), zeros()].concat()).unwrap(), "a,b");
+        assert_eq!(read([packed("a,"), zeros(), packed("b"), vec![0]].concat()).unwrap(), "a,b");
+        for rest in [&b"x"[..], b"\0\0x"] {
+            assert!(read([packed("a"), rest.to_vec()].concat()).is_err(), "{rest:?}");
+        }
+        let cut = packed("a long text");
+        assert!(read(cut[..cut.len() - 1].to_vec()).is_err());
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod connection;
 mod error;
 mod fallback;
 mod find;
+mod folders;
 mod lock;
 mod open;
 mod packed;
@@ -43,6 +44,7 @@ use std::{
 
 pub use audit::{AuditedFile, AuditedLeak, AuditedNumbers, AuditedSource, AuditedSplit, DataAudit, FoundRows};
 pub use error::StoreError;
+pub use folders::folders_of_runs;
 pub use lock::{RunLock, holder, is_free, is_locked, tidy_locks};
 pub use plans::PlanRecord;
 pub use records::*;

@@ -14,10 +14,10 @@ use super::{
     connection::connection,
     error::{BUSY_S, StoreError},
     fallback,
+    folders::folders_of_runs,
     schema::{MIGRATIONS, check_tables, check_version, migrate},
     shared::journal,
 };
-use crate::format::KEY_DIGITS;
 
 /// File name of the database in the runs folder.
 const FILE: &str = "taper.db";
@@ -166,10 +166,7 @@ fn refuse_emptied(runs: &Path) -> Result<(), StoreError> {
     if !path.metadata().is_ok_and(|facts| facts.is_file() && facts.len() == 0) || log_has_bytes(&path) {
         return Ok(());
     }
-    let is_key = |name: &str| name.len() == KEY_DIGITS && name.bytes().all(|b| b.is_ascii_hexdigit());
-    let entries = fs::read_dir(runs).into_iter().flatten().flatten();
-    let folders = entries.filter(|entry| entry.file_name().to_str().is_some_and(is_key));
-    match folders.filter(|entry| entry.path().join("run.toml").is_file()).count() {
+    match folders_of_runs(runs) {
         0 => Ok(()),
         runs => Err(StoreError::Emptied { path, runs }),
     }

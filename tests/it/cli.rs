@@ -9,7 +9,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::support::{Sandbox, text};
+use crate::support::{Sandbox, text, words};
 
 mod engines;
 mod large;
@@ -457,4 +457,11 @@ fn bad_specs_and_bad_data_start_nothing() {
         text(&output.stderr)
     );
     assert_eq!(sandbox.taper(&["list", "small"]).status.code(), Some(2));
+    // Folders of runs whose database is gone are not nothing.
+    sandbox.write("runs/0123456789ab/run.toml", "");
+    let said = words(&sandbox.taper(&["list"]));
+    assert!(
+        said.contains("runs has 1 folder of runs, but no taper.db, which says what they are: restore it from a backup"),
+        "{said}"
+    );
 }

@@ -105,6 +105,11 @@ impl Comparison {
         })
     }
 
+    /// Whether no difference was found so far.
+    pub fn agrees(&self) -> bool {
+        self.result.difference.is_none()
+    }
+
     /// Whether no more steps are needed.
     pub fn is_over(&self) -> bool {
         self.result.difference.is_some() || self.last.is_some_and(|last| self.steps_done >= last)

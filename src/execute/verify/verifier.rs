@@ -104,7 +104,7 @@ impl Verifier<'_> {
             }
             Err(e) => return Err(e.into()),
         }
-        if record.state == RunState::Completed && record.config.checkpoint.keep != Keep::None && !comparison.is_over() {
+        if record.state == RunState::Completed && record.config.checkpoint.keep != Keep::None && comparison.agrees() {
             match Kept::of(store, self.runs, record)? {
                 Some(kept) => match kept.check() {
                     Ok(()) => comparison.kept_is_sound(),

@@ -62,9 +62,16 @@ pub fn settings(sides: &[Side]) -> Vec<Differs> {
         let values = sides.iter().map(|side| {
             let of_side = run..run + side.runs.len();
             run = of_side.end;
-            all_of(of_side.filter_map(|run| swept.values(run).nth(at)).map(|value| written(&value)))
+            let configs = side.runs.iter().map(|run| serde_json::to_value(&run.run.config).unwrap_or_default());
+            let of_runs = of_side.zip(configs).filter_map(|(run, config)| Some((swept.values(run).nth(at)?, config)));
+            all_of(of_runs.map(|(value, config)| match value.is_empty() {
+                // A setting that the run does not use has a value all the same.
+                true => written(&in_config(&config, &key)),
+                false => written(&value),
+            }))
         });
-        found.extend(differs(key, values.collect()));
+        let values = values.collect();
+        found.extend(differs(key, values));
     }
     found.sort_by_key(|differs| table(&differs.key).unwrap_or(usize::MAX));
     found
@@ -89,6 +96,15 @@ pub fn environment(sides: &[Side]) -> Vec<Differs> {
         differs(name.into(), values.collect())
     };
     names.into_iter().filter_map(of).collect()
+}
+
+/// The value of a key in a config; nothing if it has none.
+fn in_config(config: &serde_json::Value, key: &str) -> String {
+    match config.pointer(&format!("/{}", key.replace('.', "/"))) {
+        None | Some(serde_json::Value::Null) => String::new(),
+        Some(serde_json::Value::String(text)) => text.clone(),
+        Some(value) => value.to_string(),
+    }
 }
 
 /// A value as it is written in a spec: numbers in their shortest form.
@@ -124,6 +140,11 @@ mod tests {
     fn numbers_are_written_as_in_names() {
         let of = ["0.0003", "0.0", "16", "1.0", "", "fp32", "1e-8", "1.2.3"].map(written);
         assert_eq!(of, ["3e-4", "0", "16", "1", "unset", "fp32", "1e-8", "1.2.3"]);
+        let config =
+            serde_json::json!({"train": {"eval_steps": 0, "max_steps": null}, "checkpoint": {"metric": "loss"}});
+        let of =
+            ["train.eval_steps", "checkpoint.metric", "train.max_steps", "train.x"].map(|key| in_config(&config, key));
+        assert_eq!(of, ["0", "loss", "", ""]);
         assert_eq!(all_of(["1", "2", "1"].map(String::from).into_iter()), "1, 2");
         assert_eq!(all_of(std::iter::empty()), NOTHING);
     }

@@ -128,6 +128,19 @@ fn what_is_no_such_file_or_column_is_refused() {
     }
 }
 
+/// The files are pyarrow's.
+#[test]
+fn compressions_that_are_not_read_are_named() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/targets");
+    for (name, packing) in [("lz4.parquet", "LZ4"), ("brotli.parquet", "Brotli")] {
+        let error = read(&folder.join(name), &config()).unwrap_err().to_string();
+        let want = format!(
+            "column `review` is compressed with {packing}, which taper does not read: write the file with Snappy, gzip,"
+        );
+        assert!(error.contains(&want), "{error}");
+    }
+}
+
 /// Texts are decoded on a thread of their own and labels on another, from one file: more rows than any of them hands over at a time,
 /// in several groups, with texts larger than a batch.
 #[test]

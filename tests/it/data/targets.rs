@@ -97,6 +97,15 @@ fn columns_of_0_and_1_are_the_same_in_every_form() {
     assert_eq!(read(&fixture("rows.csv"), &named).unwrap().labels, ["service", "价格", "taste"]);
 }
 
+/// float16, whose largest number is 65504, and whose smallest is 2^-24.
+#[test]
+fn numbers_of_half_precision_are_read() {
+    let data = read(&fixture("halves.parquet"), &numbers(&["score"])).unwrap_or_else(|error| panic!("{error}"));
+    let want = [4.5, -1.0, 0.0999755859375, 65504.0, 2f64.powi(-24)];
+    assert_eq!(targets(&data), want.map(|score| Target::values(vec![score])));
+    assert_eq!(data.cleaning.missing_label, 1);
+}
+
 #[test]
 fn numbers_are_the_same_in_every_form() {
     let text = ["rows.csv", "json_lists.csv", "floats.csv", "rows.xlsx", "rows.jsonl", "rows.json"];
