@@ -90,7 +90,7 @@ impl Trained {
     fn probabilities(self, row: u32, right: usize) -> [f32; 2] {
         let is_right = mixed(row.into()) as usize % 100 < right + self.better;
         let own = if is_right { 0.75 + 0.2 * (row % 5) as f32 / 4.0 } else { 0.25 };
-        if row % 2 == 0 { [own, 1.0 - own] } else { [1.0 - own, own] }
+        if row.is_multiple_of(2) { [own, 1.0 - own] } else { [1.0 - own, own] }
     }
 }
 
