@@ -158,7 +158,7 @@ impl Classifier {
     }
 
     /// What the model says of texts that its [`TextReader`] has read, each with the model's logits: of one window its own, of several those
-    /// that belong to their mean probabilities. An answer does not depend on the other texts. After every batch `progress` is called with the
+    /// that belong to their mean probabilities. After every batch `progress` is called with the
     /// number of texts done.
     ///
     /// # Errors

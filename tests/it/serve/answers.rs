@@ -1,10 +1,10 @@
-//! Answers: their shapes, and that they are those of `taper predict`, bit for bit.
+//! Answers: their shapes, and that they are those of `taper predict`.
 
 use std::thread;
 
 use serde_json::{Value, json};
 
-use super::server::Server;
+use super::server::{Server, is_close};
 use crate::{
     predict::trained,
     support::{Sandbox, tiny_spec},
@@ -24,8 +24,12 @@ fn predicted(sandbox: &Sandbox, run: &str, texts: &[String]) -> Vec<Value> {
 }
 
 /// These fields of an object.
-fn fields(value: &Value, names: &[&str]) -> Vec<Value> {
+fn fields(value: &Value, names: &[&str]) -> Value {
     names.iter().map(|name| value[name].clone()).collect()
+}
+
+fn assert_close(got: &Value, want: &Value) {
+    assert!(is_close(got, want), "{got} is not {want}");
 }
 
 /// As `POST /predict` of text-embeddings-inference: scores that fall, an object for each label, a list for a list.
@@ -47,7 +51,8 @@ fn predict_has_the_shapes_of_text_embeddings_inference() {
     assert!((of_one(&one).iter().sum::<f64>() - 1.0).abs() < 1e-6, "{one}");
     assert_eq!(client.asked("/predict", json!({ "inputs": ["味道很好"], "truncate": null })), one);
     let list = client.asked("/predict", json!({ "inputs": [["味道很好"], ["慢"]], "raw_scores": false }));
-    assert_eq!((list.as_array().expect("a list").len(), &list[0]), (2, &one));
+    assert_eq!(list.as_array().expect("a list").len(), 2);
+    assert_close(&list[0], &one);
     of_one(&list[1]);
     // Softmax of the logits.
     let raw = of_one(&client.asked("/predict", json!({ "inputs": "味道很好", "raw_scores": true })));
@@ -56,17 +61,18 @@ fn predict_has_the_shapes_of_text_embeddings_inference() {
 }
 
 #[test]
-fn answers_are_those_of_predict_bit_for_bit_whatever_they_are_batched_with() {
+fn answers_are_those_of_predict_whatever_they_are_batched_with() {
     let sandbox = trained();
     let texts = texts();
     const NAMES: [&str; 3] = ["label", "confidence", "probabilities"];
-    let want: Vec<_> = predicted(&sandbox, "small", &texts).iter().map(|line| fields(line, &NAMES)).collect();
+    let want: Vec<Value> = predicted(&sandbox, "small", &texts).iter().map(|line| fields(line, &NAMES)).collect();
     // Batches of one text, of a few, and of many.
     for batch_tokens in ["1", "70", "4000"] {
         let server = Server::start(&sandbox, &["small", "--batch-tokens", batch_tokens]);
         let all = server.client().asked("/v1/classify", json!({ "input": texts, "truncate": true }));
         for (i, (data, want)) in all["data"].as_array().expect("a list").iter().zip(&want).enumerate() {
-            assert_eq!((data["index"].as_u64(), &fields(data, &NAMES)), (Some(i as u64), want), "{batch_tokens}");
+            assert_eq!(data["index"].as_u64(), Some(i as u64));
+            assert_close(&fields(data, &NAMES), want);
         }
         // Alone, and with whatever others ask at the same time.
         thread::scope(|scope| {
@@ -75,7 +81,7 @@ fn answers_are_those_of_predict_bit_for_bit_whatever_they_are_batched_with() {
                 scope.spawn(move || {
                     let client = server.client();
                     for i in (first..texts.len()).step_by(4) {
-                        assert_eq!(fields(&client.classified(&texts[i]), &NAMES), want[i], "{batch_tokens}: {i}");
+                        assert_close(&fields(&client.classified(&texts[i]), &NAMES), &want[i]);
                     }
                 });
             }
@@ -83,11 +89,14 @@ fn answers_are_those_of_predict_bit_for_bit_whatever_they_are_batched_with() {
     }
     for i in [0, 7, 47] {
         let alone = sandbox.json(&["predict", "small", "--quiet", &texts[i]]);
-        assert_eq!(fields(&alone[0], &NAMES), want[i], "taper predict of one text");
+        assert_close(&fields(&alone[0], &NAMES), &want[i]);
+        // One text, as `taper predict` of one text: the same batch, the same bits.
+        let server = Server::start(&sandbox, &["small"]);
+        assert_eq!(fields(&server.client().classified(&texts[i]), &NAMES), fields(&alone[0], &NAMES));
     }
     // The exported folder says the same.
     let server = Server::start(&sandbox, &["model"]);
-    assert_eq!(fields(&server.client().classified(&texts[5]), &NAMES), want[5]);
+    assert_close(&fields(&server.client().classified(&texts[5]), &NAMES), &want[5]);
 }
 
 #[test]
@@ -158,7 +167,7 @@ lr = 2e-3
         let want = predicted(&sandbox, run, &texts);
         for (data, want) in asked(model)["data"].as_array().expect("a list").iter().zip(&want) {
             assert!(wanted.iter().all(|name| !want[name].is_null()), "{want}");
-            assert_eq!(fields(data, wanted), fields(want, wanted), "{model}");
+            assert_close(&fields(data, wanted), &fields(want, wanted));
         }
     }
     // A score of each label, whose sum is not 1; the number itself, which is its logit.
@@ -190,7 +199,7 @@ fn a_model_of_pairs_reads_pairs() {
     assert_eq!(said["data"][0]["probabilities"], want);
     let scores = client.asked("/predict", json!({ "inputs": [["多久到", "可以开票"], ["多久到", "半小时到"]] }));
     for score in scores[0].as_array().expect("a list") {
-        assert_eq!(want[score["label"].as_str().expect("a label")], score["score"]);
+        assert_close(&want[score["label"].as_str().expect("a label")], &score["score"]);
     }
     assert_ne!(scores[0], scores[1]);
     let one = client.post("/predict", &json!({ "inputs": "多久到" }));

@@ -21,7 +21,7 @@ fn bad_requests_are_refused_with_a_message() {
     for (path, body, status, said) in [
         ("/predict", "{", 400, "EOF while parsing"),
         ("/predict", "", 400, "EOF while parsing"),
-        ("/predict", "{\"inputs\": \"\\ud800\"}", 400, "surrogate"),
+        ("/predict", "{\"inputs\": \"\\ud800\"}", 400, "hex escape"),
         ("/predict", "{\"inputs\": NaN}", 400, "expected value"),
         ("/predict", "[]", 422, "the body is not as expected"),
         ("/predict", "{}", 422, "missing field `inputs`"),
@@ -197,7 +197,7 @@ fn a_token_is_wanted_where_models_are() {
     assert_eq!(client.post("/models/small/predict", &body).status, 401);
 }
 
-/// Weights that are no numbers: nothing that is no number is printed.
+/// Weights whose products are beyond float32: nothing that is no number is printed.
 #[test]
 fn an_answer_that_is_no_number_is_an_error() {
     let sandbox = trained();
@@ -205,8 +205,9 @@ fn an_answer_that_is_no_number_is_an_error() {
     let mut bytes = std::fs::read(&path).expect("weights");
     let header = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
     let names: Value = serde_json::from_slice(&bytes[8..8 + header]).expect("its header");
-    let at = names["classifier.bias"]["data_offsets"][0].as_u64().expect("the bias") as usize + 8 + header;
-    bytes[at..at + 4].copy_from_slice(&f32::NAN.to_le_bytes());
+    let ends =
+        [0, 1].map(|end| names["classifier.weight"]["data_offsets"][end].as_u64().expect("it") as usize + 8 + header);
+    bytes[ends[0]..ends[1]].chunks_exact_mut(4).for_each(|weight| weight.copy_from_slice(&3e38f32.to_le_bytes()));
     std::fs::write(&path, bytes).expect("weights");
     let server = Server::start(&sandbox, &["model"]);
     for (path, body) in [("/predict", json!({ "inputs": "好" })), ("/v1/classify", json!({ "input": "好" }))] {

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::server::Server;
+use super::server::{Server, is_close};
 use crate::predict::trained;
 
 /// So many texts.
@@ -120,7 +120,8 @@ fn bad_requests_among_others_change_nothing() {
                         continue;
                     }
                     let at = (7 * i + first) % texts.len();
-                    assert_eq!(client.classified(&texts[at])["probabilities"], want[at]);
+                    let said = client.classified(&texts[at]);
+                    assert!(is_close(&said["probabilities"], &want[at]), "{said} is not {}", want[at]);
                 }
             });
         }

@@ -23,7 +23,7 @@ fn what_cannot_be_served_is_refused_at_once() {
         (&["empty", "--addr", "127.0.0.1:0"], 2, "no config.json"),
         (&["a=small", "a=model", "--addr", "127.0.0.1:0"], 2, "two models have the name `a`"),
         (&["small", "--queue-tokens", "0"], 2, "a whole number above 0"),
-        (&["small", "--answer-timeout", "-1"], 2, "seconds"),
+        (&["small", "--answer-timeout", "0"], 2, "expected seconds"),
         (&[], 2, "DIR is a folder that `taper export` wrote"),
     ] {
         let (got, words) = sandbox.says(&[&["serve"], arguments].concat());
