@@ -47,7 +47,7 @@ fn database(sandbox: &Sandbox) -> Connection {
 /// The rows of a query, each with its columns as JSON.
 fn rows(database: &Connection, sql: &str) -> Vec<Value> {
     let mut statement = database.prepare(sql).expect(sql);
-    let names: Vec<String> = statement.column_names().into_iter().map(String::from).collect();
+    let names: Vec<String> = statement.column_names().map(String::from).collect();
     let row = |row: &rusqlite::Row<'_>| {
         let cell = |i: usize| match row.get_unwrap(i) {
             Cell::Null => Value::Null,
