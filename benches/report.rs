@@ -117,7 +117,7 @@ fn config(i: usize) -> RunConfig {
     let mut config = trained::config();
     let trial = i / SEEDS;
     config.train.lr = format!("{:e}", 1e-5 * (1 + trial / BATCH_SIZES.len()) as f64).parse().expect("a number");
-    config.train.batch_size = BATCH_SIZES[trial % BATCH_SIZES.len()].try_into().expect("a batch size");
+    config.train.batch_size = BATCH_SIZES[trial % BATCH_SIZES.len()];
     let seed = (i % SEEDS) as u64 + 1;
     (config.train.seed, config.train.init_seed, config.train.order_seed) = (seed, seed, seed);
     (config.data.dev, config.data.test) = (0.1.into(), 0.1.into());

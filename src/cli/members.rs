@@ -124,6 +124,15 @@ pub fn names_runs(store: &Store, text: &str) -> Result<bool> {
     }
 }
 
+/// The labels of a kept model, by id. Where they cannot be read since a file changed, the error says so.
+fn labels_of(kept: &Kept) -> Result<Vec<String>> {
+    let labels = Classifier::labels_of(kept.folder());
+    if labels.is_err() {
+        kept.check()?;
+    }
+    Ok(labels?)
+}
+
 impl Members {
     /// The run that says how rows are read: its columns, labels and separators.
     pub fn first(&self) -> &RunRecord {
@@ -137,7 +146,7 @@ impl Members {
 
     /// The labels of the models, by id.
     pub fn labels(&self) -> Result<Vec<String>> {
-        Ok(Classifier::labels_of(self.kept[0].folder())?)
+        labels_of(&self.kept[0])
     }
 
     /// Whether there are several.
@@ -167,7 +176,7 @@ impl Members {
                 let (ours, theirs) = (own.task().problem_type(), of.task().problem_type());
                 return Err(differ("their problem types differ", ours, theirs).into());
             }
-            let others = Classifier::labels_of(kept.folder())?;
+            let others = labels_of(kept)?;
             let sorted = |labels: &[String]| {
                 let mut sorted = labels.to_vec();
                 sorted.sort();
