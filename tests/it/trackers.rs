@@ -106,7 +106,7 @@ fn other_programs_read_what_is_exported() {
 fn what_cannot_be_exported_is_refused_and_nothing_is_left() {
     let sandbox = Sandbox::new();
     sandbox.write_rows();
-    sandbox.write("small.toml", &SPEC.replace("[1e-3, 3e-4]", "[1e-3]"));
+    sandbox.write("small.toml", SPEC.replace("[1e-3, 3e-4]", "[1e-3]"));
     sandbox.ok(&["run", "small.toml", "--quiet"]);
     let key = sandbox.keys().remove(0);
     sandbox.write("full/x", "");
