@@ -82,7 +82,7 @@ function makeSortable(table) {
     if (row.classList.contains("why") && table.groups.length) table.groups.at(-1).rows.push(row);
     else table.groups.push({ rows: [row] });
   }
-  if (body.rows.length > 4) addSorter(table);
+  if (body.rows.length > 4 && table.classList.contains("stack")) addSorter(table);
   [...table.tHead.rows[0].cells].forEach((heading, column) => {
     if (!heading.textContent.trim()) return;
     const button = document.createElement("button");

@@ -45,8 +45,8 @@ pub struct Change {
 
 const TOP: f64 = 128.0;
 const FOOT: f64 = 92.0;
-/// Space at the right of the plot.
-const RIGHT: f64 = 280.0;
+/// Space at the right of the plot, of a wide and of a narrow chart.
+const RIGHT: [f64; 2] = [280.0, 240.0];
 /// Height of a run with two lines.
 const ROW: f64 = 62.0;
 
@@ -80,7 +80,7 @@ impl BeforeAfterChart {
 
     /// Where a value is drawn.
     fn x(&self, width: f64, value: f64) -> f64 {
-        let (left, right, (low, high, _)) = (self.left(width), width - RIGHT, self.axis());
+        let (left, right, (low, high, _)) = (self.left(width), right(width), self.axis());
         left + ((value.clamp(low, high) - low) / (high - low)) * (right - left)
     }
 
@@ -134,7 +134,7 @@ impl Chart for BeforeAfterChart {
         )?;
         let width = width(area);
         let (left, row) = (self.left(width), self.row(width));
-        let right = width - RIGHT;
+        let right = right(width);
         let bottom = TOP + row * self.changes.len() as f64;
         let (low, high, distance) = self.axis();
         let x = |value: f64| self.x(width, value);
@@ -185,6 +185,11 @@ impl Chart for BeforeAfterChart {
         }
         Ok(())
     }
+}
+
+/// Where the plot ends in a chart of this width.
+fn right(width: f64) -> f64 {
+    width - RIGHT[usize::from(width < f64::from(super::WIDTH))]
 }
 
 fn ring<DB: DrawingBackend>(area: &Area<DB>, at: (f64, f64)) -> Drawn<DB> {

@@ -122,7 +122,10 @@ fn of_others(input: &ReportInput) -> BTreeSet<String> {
         for probe in &run.probes {
             add(&probe.score.text);
             // Charts wrap them.
-            probe.score.text.split_whitespace().filter(|word| word.len() > 3).for_each(&mut add);
+            let words: Vec<&str> = probe.score.text.split_whitespace().collect();
+            words.iter().filter(|word| word.len() > 3).for_each(|word| add(word));
+            let lines = (0..words.len()).flat_map(|from| (from + 2..=words.len()).map(move |to| from..to));
+            lines.for_each(|line| add(&words[line].join(" ")));
         }
         if let Some(e) = &record.environment {
             [&e.platform, &e.cpu, &e.data_digest, &e.model_digest].into_iter().for_each(|text| add(text));
