@@ -67,7 +67,11 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
         &["ui", "dashboard", "tensorboard", "mlflow", "plot", "view"],
         "`taper report NAME` writes a page with charts, `taper export NAME DIR --format tensorboard` (or mlflow) what other programs show",
     ),
-    (&["push", "upload", "save", "convert"], "`taper export RUN DIR` copies a trained model to a Hugging Face folder"),
+    (
+        &["upload", "publish"],
+        "`taper push RUN OWNER/NAME` uploads a trained model with its card to the Hugging Face hub",
+    ),
+    (&["save", "convert"], "`taper export RUN DIR` copies a trained model to a Hugging Face folder"),
     (
         &["stop", "kill", "abort", "scancel"],
         "Ctrl-C (or SIGTERM) ends `taper run` after the current step, with a checkpoint; `taper cancel NAME` ends the \
@@ -112,6 +116,7 @@ const MISSING: &[(&str, &str)] = &[
         "RUN is the key or the name of a run: `taper list` shows them; DIR is a folder that `taper export` wrote",
     ),
     ("<DIR>", "DIR is the folder to write the model to; taper creates it"),
+    ("<OWNER/NAME>", "OWNER/NAME is the repository on the hub: a user or an organisation, and a name"),
     ("<SHELL>", "SHELL is one of bash, elvish, fish, powershell and zsh"),
 ];
 
