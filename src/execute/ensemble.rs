@@ -27,6 +27,8 @@ impl Member {
     fn thresholds(&self) -> Option<Vec<f64>> {
         let own = self.model.decision().thresholds.as_ref()?;
         Some(match &self.order {
+            // Of two labels there is one threshold, that of the second label.
+            Some(_) if own.len() == 1 => vec![1.0 - own[0]],
             Some(order) => order.iter().map(|&id| own[id as usize]).collect(),
             None => own.clone(),
         })

@@ -294,7 +294,7 @@ fn with_seeds_the_folds_of_each_are_taken_together_and_their_mean_is_of_the_seed
     let mean = found["mean_accuracy"]["mean"].as_f64().expect("a mean");
     assert!(found["mean_accuracy"]["n"] == 2 && (mean - (a + b) / 2.0).abs() < 1e-12, "{found}");
     assert!(page.contains("## Mean over folds") && page.contains("mean over 2 seeds"), "{page}");
-    assert!(page.contains("sample standard deviation of the accuracy over folds"), "{page}");
+    assert!(page.contains("SD: sample standard deviation over folds"), "{page}");
     assert!(page.contains("The classes and mistakes below are of **2 folds, seed 1**: "), "{page}");
 }
 

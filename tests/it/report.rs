@@ -141,7 +141,7 @@ fn the_page_shows_what_the_records_contain() {
     for message in [
         "loss is not finite at step 90 (lr 0.001)",
         "data row 17: label <code>maybe</code> is not in data.labels",
-        "4 runs have no final result",
+        "2 runs have no final result",
         "failed (diverged)",
         "The accuracy is optimistic: the best of 3 trials was chosen on the same test rows that it is measured on.",
         "not all trained in the same environment",

@@ -61,8 +61,12 @@ fn ctrl_c_pauses_the_jobs_and_the_same_command_continues_them() {
     send("-CONT", worker);
     let more = sweep.read_until(&mut command, "");
     assert_eq!(command.wait().expect("its end").code(), Some(130), "{said}{more}");
-    let elements = sweep.cluster.client().elements(&runs.iter().map(|run| id(run).array).collect::<Vec<_>>());
-    assert!(elements.expect("Slurm").iter().all(|element| !element.state.is_underway()));
+    // Slurm shows a job for a moment after its command has ended.
+    let arrays: Vec<_> = runs.iter().map(|run| id(run).array).collect();
+    wait_for("the end of the jobs", || {
+        let elements = sweep.cluster.client().elements(&arrays).expect("Slurm");
+        elements.iter().all(|element| !element.state.is_underway()).then_some(())
+    });
     let states = sweep.states();
     assert!(states.iter().any(|state| state == "interrupted"), "{states:?}");
     let (code, _, said) = sweep.attached(&["--threads", "1"]);

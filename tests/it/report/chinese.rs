@@ -206,6 +206,10 @@ fn texts(page: &str) -> Vec<String> {
 /// The English words of a text, apart from those that a Chinese page may have. A word with a dot is a key or the name of a file, one with `=` is
 /// a setting, which charts may cut.
 fn english(text: &str, others: &BTreeSet<String>) -> Vec<String> {
+    // Charts wrap long names, also within a word.
+    if others.iter().any(|other| other.chars().count() > 30 && other.contains(text.trim())) {
+        return Vec::new();
+    }
     let mut longest_first: Vec<&str> = others.iter().map(String::as_str).chain(TERMS).collect();
     longest_first.sort_by_key(|other| std::cmp::Reverse(other.len()));
     let own = longest_first.into_iter().fold(text.to_owned(), |text, other| text.replace(other, " "));
