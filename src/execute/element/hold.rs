@@ -18,12 +18,14 @@ const PATIENCE: (u32, Duration) = (40, Duration::from_millis(250));
 const LOOK: Duration = Duration::from_secs(1);
 
 /// The run's lock. That of an attached element is held by its command; when the command is gone, the element takes it, so that the next command
-/// waits for the run. If that command was faster, the run is no longer this element's.
+/// waits for the run. If that command was faster, the run is no longer this element's. A second lock is among elements: Slurm may have accepted a job
+/// although it did not say so, and the one that is submitted after it must not write into the same shard.
 pub(super) struct Hold {
     runs: PathBuf,
     key: String,
     shards: PathBuf,
     lock: Option<RunLock>,
+    among_elements: Option<RunLock>,
     looked: Instant,
 }
 
@@ -34,11 +36,17 @@ impl Hold {
     /// Locks cannot be taken.
     pub fn take(job: &WorkerJob, shards: &Path, attached: bool) -> Result<Option<Self>, ExecuteError> {
         let (runs, key) = (job.runs.clone(), job.key.clone());
-        let mut hold = Self { runs, key, shards: shards.into(), lock: None, looked: Instant::now() };
+        let shards = shards.into();
+        let mut hold = Self { runs, key, shards, lock: None, among_elements: None, looked: Instant::now() };
         for _ in 0..PATIENCE.0 {
-            hold.lock = RunLock::acquire(&hold.runs, &hold.key)?;
-            if hold.lock.is_some() || attached {
-                return Ok(Some(hold));
+            if hold.among_elements.is_none() {
+                hold.among_elements = RunLock::acquire(&hold.runs, &among_elements(&hold.key))?;
+            }
+            if hold.among_elements.is_some() {
+                hold.lock = RunLock::acquire(&hold.runs, &hold.key)?;
+                if hold.lock.is_some() || attached {
+                    return Ok(Some(hold));
+                }
             }
             thread::sleep(PATIENCE.1);
         }
@@ -60,5 +68,35 @@ impl Hold {
         // Who takes a run over closes its shard first, and holds the lock meanwhile.
         let is_closed = shard::collected(&self.shards, &self.key).exists();
         Ok(!is_closed && shard::part(&self.shards, &self.key).exists())
+    }
+}
+
+/// The name of the lock among elements of a run.
+fn among_elements(key: &str) -> String {
+    format!("element-{key}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{execute::protocol::Work, store::testing::config};
+
+    /// The lock of the run is its command's, whose elements exclude each other all the same.
+    #[test]
+    fn two_elements_of_an_attached_command_exclude_each_other() {
+        let dir = tempfile::tempdir().unwrap();
+        let job = WorkerJob {
+            key: "k".into(),
+            name: "n".into(),
+            config: config(),
+            located: Vec::new(),
+            runs: dir.path().into(),
+            work: Work::Probes { last_step: 1 },
+        };
+        let _command = RunLock::acquire(dir.path(), &job.key).unwrap().unwrap();
+        let first = Hold::take(&job, dir.path(), true).unwrap().unwrap();
+        assert!(RunLock::acquire(dir.path(), &among_elements(&job.key)).unwrap().is_none());
+        drop(first);
+        assert!(Hold::take(&job, dir.path(), true).unwrap().is_some());
     }
 }
