@@ -13,7 +13,8 @@ pub(super) fn write(input: &CardInput<'_>, page: &mut Page) {
     let (Some((_, board)), Some(trial)) = (input.plan, input.trial()) else { return };
     let mut sentences = Vec::new();
     if trial.planned() > 1 {
-        sentences.extend(of_runs(trial));
+        let best = trial.best_run.as_ref() == Some(&input.run.run.key) && trial.value.is_some_and(|mean| mean.n > 1);
+        sentences.extend(of_runs(trial, best.then(|| measured(board.split, board.metric))));
     }
     if board.trials.len() > 1 {
         let trials = counted(board.trials.len() as u64, "trial");
@@ -30,8 +31,8 @@ pub(super) fn write(input: &CardInput<'_>, page: &mut Page) {
     page.paragraph(&sentences.join(tr(" ", "")));
 }
 
-/// What the runs of its trial have in common.
-fn of_runs(trial: &Trial) -> Vec<String> {
+/// What the runs of its trial have in common. `best_by`: by which metric it is the best of them, if it is.
+fn of_runs(trial: &Trial, best_by: Option<String>) -> Vec<String> {
     let (planned, what) = (trial.planned() as u64, trial.replicate);
     let mut sentences = Vec::new();
     if let Some(folds) = &trial.out_of_fold {
@@ -72,15 +73,13 @@ fn of_runs(trial: &Trial) -> Vec<String> {
     if let Some(tested) = &trial.test_of_rank {
         part(Split::Test, tested.metric, tested.mean);
     }
+    let all = counted(planned, what);
+    sentences.push(match best_by {
+        Some(by) => tr!("This model is the best of {all} by {by}.", "这个模型按{by}是 {all}中最好的一个。"),
+        None => tr!("This model is one of {all}.", "这个模型是 {all}之一。"),
+    });
     if !parts.is_empty() {
-        sentences.push(tr!(
-            "This model is one of {}. Mean over {runs}: {}.",
-            "这个模型是 {}之一。{runs}的平均：{}。",
-            counted(planned, what),
-            parts.join(tr("; ", "；"))
-        ));
-    } else {
-        sentences.push(tr!("This model is one of {}.", "这个模型是 {}之一。", counted(planned, what)));
+        sentences.push(tr!("Mean over {runs}: {}.", "{runs}的平均：{}。", parts.join(tr("; ", "；"))));
     }
     sentences
 }

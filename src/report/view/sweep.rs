@@ -19,6 +19,7 @@ use crate::{
         sweep::{Against, Axis, Budget, How, Importance, Sweep},
     },
     stats::holm,
+    store::RunState,
 };
 
 /// Pairs of axes in the table of importance.
@@ -374,9 +375,16 @@ fn of_budget(analysis: &Analysis, sweep: &Sweep, budget: &Budget, pictures: Vec<
             metric.text(budget.expected[0])
         ));
         let of_best = analysis.best_group().and_then(|group| Measured::of(&analysis.groups[group].chosen?).interval);
-        if of_best.is_some_and(|interval| {
-            (budget.expected[all - 1] - budget.expected[half - 1]).abs() < (interval.high - interval.low) / 2.0
-        }) {
+        // While trials are to come, they are other ones than these.
+        let all_ended = analysis
+            .groups
+            .iter()
+            .all(|group| matches!(group.state, RunState::Completed | RunState::Pruned | RunState::Failed));
+        if all_ended
+            && of_best.is_some_and(|interval| {
+                (budget.expected[all - 1] - budget.expected[half - 1]).abs() < (interval.high - interval.low) / 2.0
+            })
+        {
             sentences.push(
                 tr(
                     "The second half of the trials brought less than these rows and seeds can tell apart: before more trials, more rows to choose by or more seeds.",
