@@ -106,7 +106,7 @@ fn print(record: &RunRecord, result: &Verification, out: &mut Output) -> Result<
         compared.push("the kept weights".into());
     }
     if result.model {
-        let weights = if result.weights { "" } else { " (undamaged; its weights are compared after all steps)" };
+        let weights = if result.weights { "" } else { " (undamaged; not compared with what training gives)" };
         compared.push(format!("the files of the kept model{weights}"));
     }
     let how = if result.tolerance.is_some() { "the same within the tolerance" } else { "the same, bit for bit" };
