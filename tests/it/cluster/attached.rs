@@ -1,7 +1,7 @@
 //! `taper run --executor slurm`: the sweep is trained by Slurm while the command reads what its jobs report.
 
 use super::{
-    Cluster, send,
+    Cluster, is_running, send,
     sweep::{LONG, Sweep, id, wait_quickly},
     wait_for,
 };
@@ -51,14 +51,20 @@ fn a_command_that_was_killed_is_continued_by_the_next() {
 fn ctrl_c_pauses_the_jobs_and_the_same_command_continues_them() {
     let Some(cluster) = Cluster::start() else { return };
     // Two of the three jobs fit at a time.
-    let sets = ["--set", "sweep.seeds=[1]", "--set", "slurm.cpus_per_task=4"];
+    let sets = ["--set", "sweep.seeds=[1]", "--set", "slurm.cpus_per_task=4", "--set", "train.epochs=40"];
     let sweep = Sweep::new(cluster, &sets);
     let mut command = sweep.start(&["--threads", "1"]);
     let runs = wait_for("the jobs", || Some(sweep.all_submitted()).filter(|runs| runs.len() == 3));
-    let worker = wait_quickly("a checkpoint", || runs.iter().find_map(|run| sweep.hold(run)));
+    let (held, worker) =
+        wait_quickly("a checkpoint", || runs.iter().find_map(|run| sweep.hold(run).map(|worker| (run, worker))));
     send("-INT", command.id());
     let said = sweep.read_until(&mut command, "stopping: jobs that wait are cancelled");
-    send("-CONT", worker);
+    // The order comes later than the message. A run that trains meanwhile could end before.
+    wait_for("the order to stop", || sweep.log(held).contains("asked to stop").then_some(()));
+    // Slurm continues a job that it signals: the worker has possibly ended.
+    if is_running(worker) {
+        send("-CONT", worker);
+    }
     let more = sweep.read_until(&mut command, "");
     assert_eq!(command.wait().expect("its end").code(), Some(130), "{said}{more}");
     // Slurm shows a job for a moment after its command has ended.

@@ -7,7 +7,7 @@ use std::{
 
 use taper::{
     cluster::{Element, ElementId, ElementState},
-    execute::SubmissionFolder,
+    experiment::log,
     store::ElementRecord,
 };
 
@@ -140,7 +140,7 @@ impl Sweep {
     }
 
     pub fn log(&self, run: &ElementRecord) -> String {
-        read(&SubmissionFolder::new(&self.sandbox.path("runs"), run.submission).log(run.element)).unwrap_or_default()
+        read(&log(&self.sandbox.path("runs"), run)).unwrap_or_default()
     }
 
     pub fn rows(&self) -> Rows {
