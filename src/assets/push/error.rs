@@ -154,10 +154,10 @@ pub enum PushError {
         /// What is wrong.
         cause: String,
     },
-    /// The branch is not there, and cannot be created by a program.
+    /// The branch is not there, and the hub has no endpoint that creates one.
     #[error(
-        "{repo} has no branch {branch} on {endpoint}, where programs cannot create branches: create it on the page of the repository, or \
-         leave out --revision"
+        "{repo} has no branch {branch} on {endpoint}, and taper cannot create one there: create it on the page of the repository or with git, \
+         or leave out --revision"
     )]
     NoBranch {
         /// The hub.

@@ -28,7 +28,7 @@ impl Site {
         }
     }
 
-    /// Whether programs can create branches.
+    /// Whether it has an endpoint that creates branches.
     pub(super) fn creates_branches(self) -> bool {
         self == Self::HuggingFace
     }

@@ -112,7 +112,11 @@ impl Repositories {
         if self.repos.contains_key(&id) {
             return refuse(400, "10010101001", "the model already exists");
         }
-        let mut repo = Repo { private: visibility == Some(1), ..Repo::default() };
+        let mut repo = Repo {
+            private: visibility == Some(1),
+            license: body["License"].as_str().map(String::from),
+            ..Repo::default()
+        };
         let file = |name: &str, text: &str| (name.to_owned(), Content::Regular(text.as_bytes().to_vec()));
         let files = [
             file(".gitattributes", "*.safetensors filter=lfs diff=lfs merge=lfs -text\n"),

@@ -29,6 +29,8 @@ pub type Files = BTreeMap<String, Content>;
 #[derive(Clone, Debug, Default)]
 pub struct Repo {
     pub private: bool,
+    /// What was stated when it was created.
+    pub license: Option<String>,
     /// Branch → commit.
     pub branches: BTreeMap<String, String>,
     /// Commit → its files.

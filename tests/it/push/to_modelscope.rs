@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     hub::server::sha256,
-    predict::trained,
+    predict::{SPEC, trained},
     support::{Sandbox, python_with, words},
 };
 
@@ -124,6 +124,21 @@ fn a_card_that_somebody_wrote_stays_and_the_one_of_a_new_repository_does_not() {
         drop(repositories);
         edit(server, "README.md", b"---\nlicense: mit\n---\n# mine\n");
     }
+}
+
+/// A new repository is told the licence that the card states, and none if it states none.
+#[test]
+fn a_licence_is_stated_only_where_the_card_has_one() {
+    let (sandbox, server) = (trained(), start());
+    pushed(&sandbox, &server, &[TO]);
+    assert_eq!(repo(&server, "me/small").license, None);
+    sandbox.write("model/README.md", "---\nlicense: mit\n---\n");
+    sandbox.write("small.toml", SPEC.replace("scratch:tiny", "path:model").replace("\"small\"", "\"tuned\""));
+    sandbox.ok(&["run", "small.toml", "--quiet"]);
+    let push = ["push", "tuned", "modelscope:team/tuned"];
+    let (code, said) = said_by(&mut command(&sandbox, &server, &push));
+    assert_eq!(code, 0, "{said}");
+    assert_eq!(repo(&server, "team/tuned").license.as_deref(), Some("mit"));
 }
 
 /// No endpoint is known that creates a branch: one that is missing is refused before anything is sent.
