@@ -169,7 +169,7 @@ pub enum PushError {
     },
     /// The repository is public.
     #[error(
-        "{repo} is public, and --private was asked for: nothing was sent; make it private in its settings on the hub, choose another name, or \
+        "{repo} is public, as far as can be seen, and --private was asked for: nothing was sent; make it private in its settings on the hub, choose another name, or \
          leave out --private"
     )]
     Public {

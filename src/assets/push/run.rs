@@ -136,7 +136,7 @@ pub fn push(settings: &Settings, listener: Listener, wanted: &Push<'_>) -> Resul
     };
     let mut tried = 0;
     loop {
-        let head = ready(&*hub, wanted)?;
+        let head = ready(&*hub, wanted, before == Remote::Missing)?;
         let (states, additions) = gathered(&*hub, wanted, &files, &head)?;
         let files = || files.iter().zip(&states).map(|(file, change)| listed(file, *change)).collect();
         let done = |commit| Pushed { before, url: wanted.site.page(settings, wanted.repo), commit, files: files() };
@@ -175,7 +175,7 @@ fn begin<'a>(settings: &'a Settings, listener: Listener, wanted: &Push<'a>) -> R
 fn check(hub: &dyn Hub, wanted: &Push<'_>, state: &Repo) -> Result<(), PushError> {
     let is_default = wanted.branch == wanted.site.default_branch();
     match state {
-        Repo::Branch(head) => refuse_public(wanted, head.private),
+        Repo::Branch(head) => refuse_public(wanted, head.private == Some(true)),
         Repo::NoBranch | Repo::Missing if !is_default && !wanted.site.creates_branches() => {
             Err(hub.caller().no_branch(wanted.branch))
         }
@@ -183,19 +183,20 @@ fn check(hub: &dyn Hub, wanted: &Push<'_>, state: &Repo) -> Result<(), PushError
     }
 }
 
-fn refuse_public(wanted: &Push<'_>, private: Option<bool>) -> Result<(), PushError> {
-    match wanted.private && private != Some(true) {
+fn refuse_public(wanted: &Push<'_>, is_private: bool) -> Result<(), PushError> {
+    match wanted.private && !is_private {
         true => Err(PushError::Public { repo: wanted.repo.into() }),
         false => Ok(()),
     }
 }
 
-/// The end of the branch, which is created if it is missing.
-fn ready(hub: &dyn Hub, wanted: &Push<'_>) -> Result<Head, PushError> {
+/// The end of the branch, which is created if it is missing. A repository that this push `created` as it is wanted is private unless the hub says
+/// otherwise.
+fn ready(hub: &dyn Hub, wanted: &Push<'_>, created: bool) -> Result<Head, PushError> {
     for made in [false, true] {
         match hub.state(wanted.branch)? {
             Repo::Branch(head) => {
-                refuse_public(wanted, head.private)?;
+                refuse_public(wanted, head.private.unwrap_or(created))?;
                 return Ok(head);
             }
             Repo::NoBranch if !made => hub.branch(wanted.branch)?,

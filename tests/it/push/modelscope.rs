@@ -131,7 +131,7 @@ impl Repositories {
     fn model(&mut self, id: &str) -> Answer {
         let Some(repo) = self.repos.get(id) else { return missing() };
         let (owner, name) = id.split_once('/').expect("two parts");
-        let visibility = if repo.private { 1 } else { 5 };
+        let visibility = (!self.hides_visibility).then_some(if repo.private { 1 } else { 5 });
         Ok(json!({ "Id": 1, "Path": owner, "Name": name, "Visibility": visibility, "License": "", "Downloads": 0 }))
     }
 

@@ -56,6 +56,8 @@ pub struct Repositories {
     pub sent: BTreeMap<String, usize>,
     /// Objects from this size on are sent in parts of this size.
     pub part_size: u64,
+    /// ModelScope does not say whether a repository is private.
+    pub hides_visibility: bool,
     /// ModelScope sends large files to a store that is not its own.
     pub has_foreign_store: bool,
 }

@@ -52,6 +52,17 @@ fn a_push_is_what_an_export_writes_and_the_next_one_sends_nothing() {
     assert_eq!(server.repositories().sent.values().copied().collect::<Vec<_>>(), [1]);
 }
 
+/// A repository that was just created as a private one is; of another one it must be said.
+#[test]
+fn only_what_is_known_to_be_private_counts_as_private() {
+    let (sandbox, server) = (trained(), start());
+    server.repositories().hides_visibility = true;
+    pushed(&sandbox, &server, &[TO, "--private"]);
+    assert!(repo(&server, "me/small").private);
+    let (code, said) = super::pushes::push(&sandbox, &server, &[TO, "--private"]);
+    assert!(code == 2 && said.contains("me/small is public"), "{said}");
+}
+
 #[test]
 fn a_dry_run_shows_everything_and_changes_nothing() {
     let (sandbox, server) = (trained(), start());
