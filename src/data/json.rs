@@ -59,6 +59,14 @@ struct Seen {
 }
 
 impl JsonRows {
+    /// The name of its format.
+    pub(super) fn format(&self) -> &'static str {
+        match self.objects {
+            Objects::Lines(_) => "jsonl",
+            Objects::Array(_) => "json",
+        }
+    }
+
     pub(super) fn lines(path: &Path, input: Input, columns: Columns, wording: Wording) -> Self {
         Self::new(path, input, columns, wording, Objects::Lines(0))
     }

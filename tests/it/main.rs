@@ -37,6 +37,7 @@ mod predict_files;
 mod problem_types;
 mod push;
 mod report;
+mod run_layout;
 mod serve;
 mod shipped;
 mod spec;
