@@ -85,7 +85,7 @@ impl Eval {
         let ids = measuring::ids(&data.labels, &names);
         let targets: Vec<taper::task::Target> = data.rows.iter().map(|row| row.target.renamed(&ids)).collect();
         let texts: Vec<RowText<'_>> = data.rows.iter().map(RowText::from).collect();
-        let mut model = members.load(global)?;
+        let mut model = members.load()?;
         if let Some((at, why)) = model.refused(&texts) {
             return Err(Unusable(anyhow::Error::from(why).context(format!("line {}", data.rows[at].line))).into());
         }

@@ -85,7 +85,7 @@ pub struct Predict {
     #[arg(long, value_name = "FORMAT", value_enum, requires = "out")]
     out_format: Option<Form>,
     /// Write all columns of the file, in their order, before the results. CSV and Excel values are written as text, and JSON values as
-    /// JSON. Parquet numbers and booleans keep their type in JSON Lines, and become text in CSV and Parquet. The predicted label is then
+    /// JSON. Parquet numbers, booleans and lists keep their type in JSON Lines, and become text (lists: JSON) in CSV and Parquet. The predicted label is then
     /// named `predicted_label`. If the file has a column with the name of another result, that result gets the same prefix
     /// (`predicted_line`). If the input is JSON, output in CSV or Parquet has a column for every field that occurs in any object (on
     /// standard input, in the first 1,024 objects).
@@ -150,7 +150,7 @@ impl Predict {
             _ => None,
         };
         let Input { rows, fields, checked } = self.open(&members, (&origin, form), global)?;
-        let model = members.load(global)?;
+        let model = members.load()?;
         // Where a text has several labels, no column of one probability can be beside them.
         let each = self.out.is_some() || self.keep_columns || model.task() == Task::MultiLabel;
         let pairs = rows.has_pairs();
@@ -353,7 +353,7 @@ impl Predict {
         if self.pair.as_deref().is_some_and(data::is_blank) {
             return Err(Unusable(anyhow::anyhow!("the second text is empty: there is nothing to classify")).into());
         }
-        let mut model = members.load(global)?;
+        let mut model = members.load()?;
         let config = members.config();
         let text_pair = self.pair.as_deref();
         let texts: Vec<RowText<'_>> = texts.iter().map(|text| RowText { text, text_pair }).collect();

@@ -100,7 +100,7 @@ impl Serve {
         let token = self.token_file.as_deref().map(Token::read).transpose().map_err(|e| Unusable(e.into()))?;
         // Before the models are loaded, so that its errors are reported at once.
         let listener = self.listen(token.is_some())?;
-        let (device, device_name) = global.device.open()?;
+        let (device, device_name) = global.device.open().map_err(|e| Unusable(e.into()))?;
         let origins = self.models.iter().map(|text| origin(text, global, &device)).collect::<Result<Vec<_>>>()?;
         let limits = self.limits();
         let told = self.listener(global);

@@ -19,6 +19,7 @@ mod families;
 mod folds;
 mod fuzzing;
 mod hub;
+mod label_lists;
 mod label_words;
 mod library;
 mod long_counts;
