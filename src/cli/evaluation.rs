@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use anyhow::Result;
 use serde_json::json;
 use taper::{
-    data::{self, Cleaning, Row, RowText},
+    data::{self, Cleaning, ReadAs, Row, RowText},
     format,
     metrics::{Metric, Metrics},
     stats::{Interval, wilson},
@@ -98,6 +98,8 @@ pub struct Evaluation<'a> {
     pub file: &'a str,
     /// Its SHA-256, in hex.
     pub digest: &'a str,
+    /// How it was read.
+    pub read_as: &'a ReadAs,
     /// What was left out.
     pub cleaning: &'a Cleaning,
     /// What is probably a mistake.
@@ -157,14 +159,14 @@ impl Evaluation<'_> {
 
     /// As a JSON document.
     pub fn document(&self) -> serde_json::Value {
-        let Self { members, file, digest, cleaning, warnings, metrics } = self;
+        let Self { members, file, digest, read_as, cleaning, warnings, metrics } = self;
         let interval = proportion(metrics.headline()[0], metrics).map(|interval| [interval.low, interval.high]);
         let whose = match (members.are_several(), members.first()) {
             (true, _) => json!({ "members": members.document() }),
             (false, run) => json!({ "run": run.key, "name": run.name }),
         };
         let what = json!({
-            "file": file, "digest": digest,
+            "file": file, "digest": digest, "read_as": read_as,
             "read": cleaning.read, "missing_text": cleaning.missing_text, "missing_pair": cleaning.missing_pair,
             "missing_label": cleaning.missing_label, "missing_text_lines": cleaning.missing_text_lines,
             "missing_pair_lines": cleaning.missing_pair_lines, "missing_label_lines": cleaning.missing_label_lines,

@@ -103,7 +103,8 @@ impl Submit {
         let slurm = slurm.map_err(|e| Unusable(e.into()))?;
         // While nothing is written.
         script(&settings, &SubmissionFolder::next(&global.runs)?, global)?;
-        let Some(_lock) = RunLock::acquire(&global.runs, SUBMITTING)? else {
+        let lock = RunLock::acquire(&global.runs, SUBMITTING).map_err(|e| Unusable(e.into()))?;
+        let Some(_lock) = lock else {
             let why = "another `taper submit` works in this folder: try again when it has ended";
             return Err(Unusable(anyhow!(why)).into());
         };

@@ -194,6 +194,15 @@ fn a_refused_submission_keeps_the_plan_before_it() {
 }
 
 #[test]
+fn a_folder_that_cannot_be_written_is_refused_before_anything_is_submitted() {
+    let stub = Stub::new(100);
+    stub.sandbox.write("runs/locks", "a file in the way");
+    let (code, said) = stub.says(&["submit", "away.toml"]);
+    assert!(code == 2 && said.contains("--runs DIR names another runs folder"), "{said}");
+    assert_eq!(stub.log(), Vec::<String>::new());
+}
+
+#[test]
 fn a_failed_cancel_leaves_no_order_to_stop() {
     let stub = Stub::new(1001);
     assert_eq!(stub.says(&["submit", "away.toml"]).0, 0);
