@@ -16,4 +16,4 @@ mod run;
 mod store;
 
 pub use error::PushError;
-pub use run::{Change, Push, Pushed, PushedFile, Remote, look, push};
+pub use run::{Change, Push, Pushed, PushedFile, Remote, look, push, unasked};
