@@ -32,6 +32,7 @@ def arguments():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seconds", type=int, default=10)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--servers", nargs="+", default=["taper fp32", "peer", "taper bf16"])
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 64])
     return parser.parse_args()
 
@@ -71,8 +72,10 @@ def free_port():
 
 def start(options, folder, name):
     port = free_port()
+    taper = [options.taper, "--threads", str(options.threads), "serve", str(folder / "torch"), "--addr", f"127.0.0.1:{port}"]
     command = {
-        "taper": [options.taper, "--threads", str(options.threads), "serve", str(folder / "torch"), "--addr", f"127.0.0.1:{port}"],
+        "taper fp32": taper,
+        "taper bf16": [*taper, "--precision", "bf16"],
         "peer": [options.python, str(HERE / "peer.py"), str(folder / "onnx"), str(port), str(options.threads)],
     }[name]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -102,8 +105,8 @@ def main():
         files = write_texts(options, folder)
         for tokens, texts in files.items():
             for round in range(options.rounds):
-                # In turn, so that a machine that slows down slows both; the first alternates, too.
-                for server_name in ["taper", "peer"] if round % 2 == 0 else ["peer", "taper"]:
+                # In turn, so that a machine that slows down slows all; the first alternates, too.
+                for server_name in options.servers if round % 2 == 0 else options.servers[::-1]:
                     server, port = start(options, folder, server_name)
                     load(port, 4, 2, texts)
                     for clients in options.clients:
@@ -113,10 +116,10 @@ def main():
                         print(json.dumps({"server": server_name, "tokens": tokens, "clients": clients, **result}), flush=True)
                     server.send_signal(signal.SIGTERM)
                     server.wait(60)
-    print(f"{'tokens':>6} {'clients':>7} {'server':<6} {'requests/s':>10} {'p50 ms':>9} {'p99 ms':>9} {'errors':>6}")
+    print(f"{'tokens':>6} {'clients':>7} {'server':<10} {'requests/s':>10} {'p50 ms':>9} {'p99 ms':>9} {'errors':>6}")
     for (tokens, clients, server_name), results in sorted(measured.items()):
         median = {key: statistics.median(result[key] for result in results) for key in results[0]}
-        print(f"{tokens:>6} {clients:>7} {server_name:<6} {median['rate']:>10.1f} {median['p50_ms']:>9.2f} {median['p99_ms']:>9.2f} {median['errors']:>6.0f}")
+        print(f"{tokens:>6} {clients:>7} {server_name:<10} {median['rate']:>10.1f} {median['p50_ms']:>9.2f} {median['p99_ms']:>9.2f} {median['errors']:>6.0f}")
 
 
 main()

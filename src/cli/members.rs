@@ -7,7 +7,7 @@ use clap::{
 };
 use taper::{
     data::TextColumns,
-    execute::{Classifier, Ensemble, Kept, UsedRows, check_precision},
+    execute::{Classifier, DeviceChoice, Ensemble, Kept, UsedRows, check_precision},
     format::{self, one_line},
     plan::{DataConfig, Precision},
     store::{RunRecord, Store, StoreError},
@@ -32,9 +32,27 @@ pub struct ModelArgs {
     /// Use all runs of each trial that is named, its seeds and folds: EXPERIMENT#RANK (or EXPERIMENT#TRIAL), or an experiment with a single trial.
     #[arg(long)]
     ensemble: bool,
+    #[command(flatten)]
+    precision: PrecisionArgs,
+}
+
+/// How models compute.
+#[derive(Args)]
+pub struct PrecisionArgs {
     /// Precision of the inputs of matrix products: bf16 is faster where the device has it, but rounds; tf32 is for NVIDIA GPUs. Weights stay float32.
     #[arg(long, value_name = "PRECISION", default_value = "fp32", value_parser = precisions())]
     precision: Precision,
+}
+
+impl PrecisionArgs {
+    /// The precision.
+    ///
+    /// # Errors
+    /// The device or the processor does not support it.
+    pub fn on(&self, device: DeviceChoice) -> Result<Precision> {
+        check_precision(self.precision, device).map_err(|e| Unusable(e.into()))?;
+        Ok(self.precision)
+    }
 }
 
 fn precisions() -> impl TypedValueParser<Value = Precision> {
@@ -59,8 +77,8 @@ impl ModelArgs {
     /// # Errors
     /// One of them is none, or has no model; a run is named twice; or they do not answer the same question.
     pub fn find(&self, store: &Store, wanted: &[&str], global: &Global) -> Result<Members> {
-        let mut members = Members { runs: Vec::new(), kept: Vec::new(), precision: self.precision };
-        check_precision(self.precision, global.device).map_err(|e| Unusable(e.into()))?;
+        let precision = self.precision.on(global.device)?;
+        let mut members = Members { runs: Vec::new(), kept: Vec::new(), precision };
         for wanted in wanted {
             let keys = if self.ensemble { trial(store, wanted)? } else { None };
             let names = keys.unwrap_or_else(|| vec![(*wanted).to_owned()]);

@@ -9,11 +9,11 @@ use std::{
 use anyhow::Result;
 use clap::Args;
 use taper::{
-    assets::{Change, Push as Wanted, PushError, Pushed, Remote, Settings, look, push, unasked},
+    assets::{Change, Push as Wanted, PushError, Pushed, Remote, Settings, Site, look, push, unasked},
     export::{FORMATS, Numbers, export},
     format::{self, counted, short},
     plan::Repository,
-    report::is_as_written,
+    report::{Origin, is_as_written},
     store::RunRecord,
 };
 
@@ -26,24 +26,26 @@ use super::{
     stop,
 };
 
-/// Upload a trained model with its model card to the Hugging Face hub.
+/// Upload a trained model with its model card to the Hugging Face hub or to ModelScope.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  taper push 3f2a me/waimai-rbt3 --dry-run     show what it would do\n  \
-    taper push 3f2a me/waimai-rbt3 --private\n  taper push waimai#1 me/waimai-onnx --format onnx --lang zh\n\n\
-    The token is that of HF_TOKEN, or else of `hf auth login`; it needs write access. HF_ENDPOINT names another hub.")]
+    taper push 3f2a me/waimai-rbt3 --private\n  taper push waimai#1 me/waimai-onnx --format onnx --lang zh\n  \
+    taper push 3f2a modelscope:me/waimai-rbt3     to ModelScope\n\n\
+    The token is that of HF_TOKEN, or else of `hf auth login`; it needs write access. HF_ENDPOINT names another hub.\n\
+    For ModelScope: MODELSCOPE_API_TOKEN and MODELSCOPE_ENDPOINT.")]
 pub struct Push {
     /// Run: its key, a prefix of its key, its name, an experiment or spec file that has only one run, or EXPERIMENT#RANK (or
     /// EXPERIMENT#TRIAL) for the best run of a trial.
     run: String,
-    /// Repository. It is created if it is missing.
-    #[arg(value_name = "OWNER/NAME", value_parser = repository)]
-    to: String,
+    /// Repository of the Hugging Face hub, or modelscope:OWNER/NAME. It is created if it is missing.
+    #[arg(value_name = "OWNER/NAME", value_parser = target)]
+    to: Target,
     /// Create a private repository; one that is public is refused.
     #[arg(long)]
     private: bool,
-    /// Branch. It is created from main if it is missing.
-    #[arg(long, value_name = "BRANCH", default_value = "main")]
-    revision: String,
+    /// Branch (default: main, on ModelScope master). It is created from main if it is missing; on ModelScope it must be there.
+    #[arg(long, value_name = "BRANCH")]
+    revision: Option<String>,
     /// Message of the commit.
     #[arg(long, value_name = "TEXT")]
     message: Option<String>,
@@ -61,10 +63,22 @@ pub struct Push {
     dry_run: bool,
 }
 
-/// `OWNER/NAME`.
-fn repository(text: &str) -> Result<String, String> {
-    match Repository::parse(text) {
-        Ok(Repository { repo, revision: None, file: None }) => Ok(repo),
+/// A repository to push to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Target {
+    site: Site,
+    /// `OWNER/NAME`.
+    repo: String,
+}
+
+/// `OWNER/NAME`, with a scheme as in a spec.
+fn target(text: &str) -> Result<Target, String> {
+    let (site, rest) = match (text.strip_prefix("modelscope:"), text.strip_prefix("hf:")) {
+        (Some(rest), _) => (Site::ModelScope, rest),
+        (_, rest) => (Site::HuggingFace, rest.unwrap_or(text)),
+    };
+    match Repository::parse(rest) {
+        Ok(Repository { repo, revision: None, file: None }) => Ok(Target { site, repo }),
         Ok(_) => Err("expected OWNER/NAME without a revision or a file; a branch is named by --revision".into()),
         Err(why) => Err(format!("it {why}")),
     }
@@ -88,8 +102,9 @@ impl Push {
         if settings.offline && !self.dry_run {
             return Err(Unusable(PushError::Offline.into()).into());
         }
-        if settings.hub.token.is_none() && !self.dry_run {
-            return Err(Unusable(PushError::NoToken { endpoint: settings.hub.shown() }.into()).into());
+        let (site, hub) = (self.to.site, self.to.site.endpoint(&settings));
+        if hub.token.is_none() && !self.dry_run {
+            return Err(Unusable(PushError::NoToken { endpoint: hub.shown(), site }.into()).into());
         }
         let format = FORMATS.into_iter().find(|format| format.name() == self.format).unwrap_or(FORMATS[0]);
         let store = common::open_existing(global)?;
@@ -103,26 +118,41 @@ impl Push {
             process::exit(130);
         })?;
         export(format, &kept, Numbers::Fp32, &card, &folder.0)?;
-        let pushed = self.send(&settings, &run, &folder.0, global).map_err(|e| match e {
-            e @ (PushError::Offline | PushError::NoToken { .. } | PushError::Public { .. }) => {
-                Unusable(e.into()).into()
-            }
+        let license = Origin::read(&card).license;
+        let pushed = self.send(&settings, &run, &folder.0, license.as_deref(), global).map_err(|e| match e {
+            e @ (PushError::Offline
+            | PushError::NoToken { .. }
+            | PushError::Public { .. }
+            | PushError::NoBranch { .. }) => Unusable(e.into()).into(),
             e => anyhow::Error::from(e),
         })?;
         self.show(&pushed, global, out)?;
         Ok(ExitCode::SUCCESS)
     }
 
-    fn send(&self, settings: &Settings, run: &RunRecord, folder: &Path, global: &Global) -> Result<Pushed, PushError> {
+    fn branch(&self) -> &str {
+        self.revision.as_deref().unwrap_or(self.to.site.default_branch())
+    }
+
+    fn send(
+        &self,
+        settings: &Settings,
+        run: &RunRecord,
+        folder: &Path,
+        license: Option<&str>,
+        global: &Global,
+    ) -> Result<Pushed, PushError> {
         let experiment = run.experiment.as_deref().unwrap_or(&run.config.name);
         let message = match &self.message {
             Some(message) => message.clone(),
             None => format!("Run {} of {} by taper", short(&run.key), format::one_line(experiment)),
         };
         let wanted = Wanted {
-            repo: &self.to,
-            branch: &self.revision,
+            site: self.to.site,
+            repo: &self.to.repo,
+            branch: self.branch(),
             private: self.private,
+            license,
             message: &message,
             folder,
             may_replace_card: (!self.replace_card).then_some(is_as_written as fn(&str) -> bool),
@@ -157,15 +187,16 @@ impl Push {
             out.rows(pushed.files.iter().map(row))?;
         }
         let (amount, url) = (format!("{} ({})", counted(n, "file"), format::bytes(size)), &pushed.url);
-        let branch = if self.revision == "main" { String::new() } else { format!(", branch {}", self.revision) };
+        let is_default = self.branch() == self.to.site.default_branch();
+        let branch = if is_default { String::new() } else { format!(", branch {}", self.branch()) };
         match (&pushed.commit, self.dry_run) {
             (Some(commit), _) => out.line(format!("pushed {amount} to {url}{branch}: commit {}", short(commit)))?,
             (None, true) => {
                 let visibility = if self.private { "private" } else { "new" };
                 let created = match pushed.before {
                     Remote::Present | Remote::Unknown => String::new(),
-                    Remote::WithoutBranch => format!("create the branch {} and ", self.revision),
-                    Remote::Missing => format!("create the {visibility} repository {} and ", self.to),
+                    Remote::WithoutBranch => format!("create the branch {} and ", self.branch()),
+                    Remote::Missing => format!("create the {visibility} repository {} and ", self.to.repo),
                 };
                 match n {
                     _ if pushed.before == Remote::Unknown => out.wrapped(&format!(
@@ -201,10 +232,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_repository_has_an_owner_and_a_name() {
-        assert_eq!(repository("me/waimai_1.0").as_deref(), Ok("me/waimai_1.0"));
-        for text in ["waimai", "me/", "/x", "me/x/y", "me/x@main", "me/a b", "https://a/b", "../x"] {
-            assert!(repository(text).is_err(), "{text}");
+    fn a_repository_has_an_owner_and_a_name_and_perhaps_a_hub() {
+        let at = |site, repo: &str| Ok(Target { site, repo: repo.into() });
+        assert_eq!(target("me/waimai_1.0"), at(Site::HuggingFace, "me/waimai_1.0"));
+        assert_eq!(target("hf:me/waimai"), at(Site::HuggingFace, "me/waimai"));
+        assert_eq!(target("modelscope:me/waimai"), at(Site::ModelScope, "me/waimai"));
+        for text in
+            ["waimai", "me/", "/x", "me/x/y", "me/x@main", "me/a b", "https://a/b", "../x", "modelscope:x", "path:a/b"]
+        {
+            assert!(target(text).is_err(), "{text}");
         }
     }
 }

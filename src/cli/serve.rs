@@ -15,12 +15,14 @@ use taper::{
     engine::Device,
     execute::{Classifier, Kept},
     format,
+    plan::Precision,
     serve::{Happening, Limits, Listener, Models, Origin, ServeError, Stop, Token, is_of_name, serve},
     store::{RunRecord, Store},
 };
 
 use super::{
     Global, Unusable, common, export, input,
+    members::PrecisionArgs,
     output::{self, Output},
     stop,
 };
@@ -40,6 +42,8 @@ pub struct Serve {
     /// model is that of requests that name none.
     #[arg(required = true, value_name = "[NAME=]RUN|DIR")]
     models: Vec<String>,
+    #[command(flatten)]
+    precision: PrecisionArgs,
     /// Address to listen on. Port 0: a free one, which is printed. Others than loopback addresses need --token-file or --without-token.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
     addr: String,
@@ -100,8 +104,10 @@ impl Serve {
         let token = self.token_file.as_deref().map(Token::read).transpose().map_err(|e| Unusable(e.into()))?;
         // Before the models are loaded, so that its errors are reported at once.
         let listener = self.listen(token.is_some())?;
+        let precision = self.precision.on(global.device)?;
         let (device, device_name) = global.device.open()?;
-        let origins = self.models.iter().map(|text| origin(text, global, &device)).collect::<Result<Vec<_>>>()?;
+        let on = (&device, precision);
+        let origins = self.models.iter().map(|text| origin(text, global, on)).collect::<Result<Vec<_>>>()?;
         let limits = self.limits();
         let told = self.listener(global);
         let models = Models::load(origins, &limits, &told).map_err(|error| match error {
@@ -109,6 +115,11 @@ impl Serve {
             error => anyhow::Error::from(error),
         })?;
         let address = listener.local_addr()?;
+        let device_name = match precision {
+            Precision::Fp32 => device_name,
+            Precision::Tf32 => device_name + " in tf32",
+            Precision::Bf16 => device_name + " in bf16",
+        };
         say(&models, (address, &device_name), global, out)?;
         let stop = Stop::default();
         stop_on_signal(stop.clone())?;
@@ -243,15 +254,20 @@ fn say(models: &Models, (address, device): (SocketAddr, &str), global: &Global, 
 }
 
 /// Where a model comes from: `NAME=` before a run or a folder, unless the whole text is one.
-fn origin(text: &str, global: &Global, device: &Device) -> Result<Origin> {
-    let whole = named_origin(None, text, global, device);
+fn origin(text: &str, global: &Global, on: (&Device, Precision)) -> Result<Origin> {
+    let whole = named_origin(None, text, global, on);
     let Some((name, rest)) = text.split_once('=').filter(|(name, _)| name.chars().all(is_of_name)) else {
         return whole;
     };
-    whole.or_else(|_| named_origin(Some(name), rest, global, device))
+    whole.or_else(|_| named_origin(Some(name), rest, global, on))
 }
 
-fn named_origin(name: Option<&str>, text: &str, global: &Global, device: &Device) -> Result<Origin> {
+fn named_origin(
+    name: Option<&str>,
+    text: &str,
+    global: &Global,
+    (device, precision): (&Device, Precision),
+) -> Result<Origin> {
     let path = Path::new(text);
     if path.join("config.json").is_file() {
         let folder = std::path::absolute(path)?;
@@ -259,9 +275,9 @@ fn named_origin(name: Option<&str>, text: &str, global: &Global, device: &Device
         let (name, device) = (name.map_or_else(|| own.unwrap_or_default(), str::to_owned), device.clone());
         let load = {
             let folder = folder.clone();
-            Box::new(move || Classifier::open(&folder, &device))
+            Box::new(move || Classifier::open_in(precision, &folder, &device))
         };
-        return Ok(Origin { name, folder, pairs: None, load });
+        return Ok(Origin { name, folder, pairs: None, precision, load });
     }
     if path.is_dir() {
         let what = format!("{}: the folder has no config.json: expected one that `taper export` wrote", path.display());
@@ -277,16 +293,20 @@ fn named_origin(name: Option<&str>, text: &str, global: &Global, device: &Device
         input::note(&format!("{name}: labels are predicted with {decision}"));
     }
     let (folder, runs, device) = (kept.folder().to_owned(), global.runs.clone(), device.clone());
-    let load = Box::new(move || load(&runs, &run, &device));
-    Ok(Origin { name, folder, pairs, load })
+    let load = Box::new(move || load(&runs, &run, (&device, precision)));
+    Ok(Origin { name, folder, pairs, precision, load })
 }
 
 /// Loads the model of a run, after checking that its files are those that the database knows.
-fn load(runs: &Path, run: &RunRecord, device: &Device) -> Result<Classifier, taper::execute::ExecuteError> {
+fn load(
+    runs: &Path,
+    run: &RunRecord,
+    (device, precision): (&Device, Precision),
+) -> Result<Classifier, taper::execute::ExecuteError> {
     // A run that was trained again has other files.
     let store = Store::open_existing(runs)?;
     let run = store.run(&run.key)?;
     let kept = Kept::of(&store, runs, &run)?;
     let missing = || taper::execute::ExecuteError::Setting("its model is missing".into());
-    Classifier::load(&kept.ok_or_else(missing)?, run.config.data.long_texts(), device)
+    Classifier::load_in(precision, &kept.ok_or_else(missing)?, run.config.data.long_texts(), device)
 }

@@ -56,7 +56,10 @@ impl Arithmetic {
     ) -> Result<Box<dyn Engine>, ModelError> {
         Ok(match self.0 {
             Kind::Candle(device) => Box::new(Autograd::new(config, parameters, recipe, &device)?),
-            Kind::Cpu(cpu) => Box::new(Explicit::new(cpu, config, parameters, recipe)?),
+            Kind::Cpu(cpu) => {
+                let cpu = if recipe.predicts { cpu.for_predictions() } else { cpu };
+                Box::new(Explicit::new(cpu, config, parameters, recipe)?)
+            }
             Kind::Cuda(device, factors) => {
                 Box::new(Explicit::new(Cuda::new(*device, factors)?, config, parameters, recipe)?)
             }

@@ -28,6 +28,8 @@ pub struct Recipe {
     pub engine: EngineKind,
     /// What training minimises.
     pub loss: Loss,
+    /// Whether the model only predicts, so that its weights may be packed once.
+    pub predicts: bool,
 }
 
 impl Recipe {
@@ -62,6 +64,7 @@ impl Recipe {
             precision: train.precision,
             engine: train.engine,
             loss: task.loss(train.gamma()),
+            predicts: false,
         }
     }
 }

@@ -50,8 +50,16 @@ impl Classifier {
     /// # Errors
     /// If it cannot be read.
     pub fn open(folder: &Path, device: &Device) -> Result<Self, ExecuteError> {
+        Self::open_in(Precision::Fp32, folder, device)
+    }
+
+    /// The same, to compute in this precision, which [`super::check_precision`] allows on the device.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_in(precision: Precision, folder: &Path, device: &Device) -> Result<Self, ExecuteError> {
         let most = Tokenizer::from_folder(folder)?.model_max_length().unwrap_or(usize::MAX);
-        Self::read(folder, most.into(), device, Precision::Fp32)
+        Self::read(folder, most.into(), device, precision)
     }
 
     fn read(folder: &Path, long: LongTexts, device: &Device, precision: Precision) -> Result<Self, ExecuteError> {
@@ -67,7 +75,7 @@ impl Classifier {
         let parameters = Parameters::restore(&config, &labels, &weights)?;
         // Predictions need no gradients: taper's kernels compute them if they support the device, whichever engine trained the model.
         let kind = if matches!(device, Device::Metal(_)) { EngineKind::Candle } else { EngineKind::Fused };
-        let recipe = Recipe { engine: kind, precision, ..Recipe::default() };
+        let recipe = Recipe { engine: kind, precision, predicts: true, ..Recipe::default() };
         Ok(Self {
             decision: decision_file::read(folder, &labels)?,
             engine: engine(&config, parameters, &recipe, device)?,

@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use crate::execute::{Classifier, ExecuteError};
+use crate::{
+    execute::{Classifier, ExecuteError},
+    plan::Precision,
+};
 
 /// Where a model comes from.
 pub struct Origin {
@@ -12,6 +15,8 @@ pub struct Origin {
     pub folder: PathBuf,
     /// Whether it reads two texts, where that is known.
     pub pairs: Option<bool>,
+    /// Precision of the inputs of its matrix products.
+    pub precision: Precision,
     /// Loads it; called again when its files change.
     pub load: Box<dyn Fn() -> Result<Classifier, ExecuteError> + Send + Sync>,
 }

@@ -10,7 +10,7 @@ use super::{
     worker::Facts,
 };
 use crate::{
-    plan::LongPolicy,
+    plan::{LongPolicy, Precision},
     task::{Target, Task},
 };
 
@@ -123,7 +123,10 @@ pub fn info(model: &Model, limits: &Limits) -> Map<String, Value> {
     let info = json!({
         "model_id": model.origin.name,
         "model_sha": version.sha256,
-        "model_dtype": "float32",
+        "model_dtype": match model.origin.precision {
+            Precision::Bf16 => "bfloat16",
+            Precision::Fp32 | Precision::Tf32 => "float32",
+        },
         "model_type": { "classifier": { "id2label": ids, "label2id": names } },
         "problem_type": task.problem_type(),
         "labels": labels,

@@ -1,12 +1,12 @@
 //! Requests that change something, with the retries that the settings allow.
 
-use std::{io::Read, thread};
+use std::{io::Read, thread, time::Duration};
 
 use serde_json::Value;
 
-use super::error::PushError;
+use super::{error::PushError, site::Site};
 use crate::assets::{
-    Listener, Progress, Settings,
+    Endpoint, Listener, Progress, Settings,
     failure::Failure,
     http::{Answer, Client, Sent},
     origin::plain,
@@ -19,6 +19,7 @@ const LONGEST: usize = 300;
 pub(super) struct Caller<'a> {
     pub client: Client,
     pub settings: &'a Settings,
+    pub site: Site,
     pub listener: Listener,
     /// `OWNER/NAME`.
     pub repo: &'a str,
@@ -27,10 +28,11 @@ pub(super) struct Caller<'a> {
 /// An answer that is no success.
 pub(super) struct Refusal {
     pub status: u16,
-    /// `RepoNotFound`, `RevisionNotFound` …
+    /// `RepoNotFound`, `RevisionNotFound` …; on ModelScope a number.
     pub code: String,
-    failure: Failure,
-    said: String,
+    pub failure: Failure,
+    /// What the hub said, as it may be shown.
+    pub said: String,
 }
 
 /// Why there is no answer that can be used.
@@ -39,14 +41,42 @@ pub(super) enum Denial {
     Failed(Failure),
 }
 
+impl Refusal {
+    /// An answer with this status, for what the hub said.
+    pub fn new(status: u16, code: &str, said: &str) -> Self {
+        let said = plain(said.trim()).chars().take(LONGEST).collect();
+        Self { status, code: code.into(), failure: Failure::Status { status, code: None, retry_after: None }, said }
+    }
+}
+
+impl Denial {
+    /// The failure, which says whether to try again.
+    pub fn failure(&self) -> &Failure {
+        match self {
+            Self::Status(refusal) => &refusal.failure,
+            Self::Failed(failure) => failure,
+        }
+    }
+}
+
 impl<'a> Caller<'a> {
-    pub fn new(settings: &'a Settings, listener: Listener, repo: &'a str) -> Self {
-        Self { client: Client::new(settings), settings, listener, repo }
+    pub fn new(settings: &'a Settings, site: Site, listener: Listener, repo: &'a str) -> Self {
+        Self { client: Client::new(settings), settings, site, listener, repo }
+    }
+
+    /// The hub and the token.
+    pub fn hub(&self) -> &'a Endpoint {
+        self.site.endpoint(self.settings)
     }
 
     /// The hub, as messages name it.
     pub fn endpoint(&self) -> String {
-        self.settings.hub.shown()
+        self.hub().shown()
+    }
+
+    /// A request to one of the hub's own addresses, with the token.
+    pub fn own<'b>(&'b self, url: &'b str, sent: Sent<'b>) -> Sent<'b> {
+        Sent { url, token: self.hub().token.as_ref(), cookie: self.site.cookie(), ..sent }
     }
 
     /// Sends what `send` sends until it succeeds, as often as its failure allows. `what` is its subject for the listener.
@@ -57,10 +87,7 @@ impl<'a> Caller<'a> {
                 Ok(value) => return Ok(value),
                 Err(denial) => denial,
             };
-            let failure = match &denial {
-                Denial::Status(refusal) => &refusal.failure,
-                Denial::Failed(failure) => failure,
-            };
+            let failure = denial.failure();
             reached |= matches!(failure, Failure::Status { .. });
             failed += 1;
             let Some(wait) = failure.wait(failed, reached, &self.settings.patience) else { return Err(denial) };
@@ -76,13 +103,14 @@ impl<'a> Caller<'a> {
             return Ok(answer);
         }
         let header = |name: &str| answer.header(name).map(String::from);
-        let (status, code) = (answer.status, header("x-error-code").unwrap_or_default());
+        let (status, code, stated) = (answer.status, header("x-error-code"), header("x-error-message"));
         let seconds: Option<u64> = header("retry-after").and_then(|text| text.trim().parse().ok());
-        let failure = Failure::Status { status, code: None, retry_after: seconds.map(std::time::Duration::from_secs) };
-        let stated = header("x-error-message");
-        let said = stated.or_else(|| message(answer)).unwrap_or_default();
-        let said = plain(said.trim()).chars().take(LONGEST).collect();
-        Err(Denial::Status(Refusal { status, code, failure, said }))
+        let body = body(answer);
+        let said = stated.or_else(|| message(&body)).unwrap_or_default();
+        let code = code.or_else(|| code_of(&body)).unwrap_or_default();
+        let mut refusal = Refusal::new(status, &code, &said);
+        refusal.failure = Failure::Status { status, code: None, retry_after: seconds.map(Duration::from_secs) };
+        Err(Denial::Status(refusal))
     }
 
     /// Asks for JSON, or sends it, with the token; `what` names it in messages.
@@ -90,10 +118,9 @@ impl<'a> Caller<'a> {
         let text = body.map(Value::to_string);
         self.tried(what, || {
             let headers = [("content-type", "application/json")];
-            let token = self.settings.hub.token.as_ref();
             let sent = match &text {
-                Some(text) => Sent { url, token, headers: &headers, ..Sent::post(text.as_bytes()) },
-                None => Sent { url, token, ..Sent::get() },
+                Some(text) => self.own(url, Sent { headers: &headers, ..Sent::post(text.as_bytes()) }),
+                None => self.own(url, Sent::get()),
             };
             self.once(sent)?.json().map_err(Denial::Failed)
         })
@@ -101,22 +128,22 @@ impl<'a> Caller<'a> {
 
     /// The error for a request that was denied.
     pub fn explain(&self, what: &'static str, denial: Denial) -> PushError {
-        let (endpoint, repo) = (self.endpoint(), self.repo.to_owned());
+        let (endpoint, repo, site) = (self.endpoint(), self.repo.to_owned(), self.site);
         let refusal = match denial {
             Denial::Failed(Failure::Offline) => return PushError::Offline,
             Denial::Failed(Failure::Io { path, error }) => return PushError::Io { path, error },
             Denial::Failed(failure @ (Failure::Network(_) | Failure::Timeout | Failure::Cut { .. })) => {
                 return PushError::Unreachable { endpoint, what, cause: plain(&failure.brief()) };
             }
-            Denial::Failed(failure) => return PushError::Odd { endpoint, what, cause: plain(&failure.brief()) },
+            Denial::Failed(failure) => return PushError::Odd { endpoint, site, what, cause: plain(&failure.brief()) },
             Denial::Status(refusal) => refusal,
         };
         let said = refusal.said;
         match refusal.status {
             300..=399 => PushError::Redirected { endpoint, repo, what },
-            401 => PushError::BadToken { endpoint, repo, what, said },
+            401 => PushError::BadToken { endpoint, site, repo, what, said },
             403 => PushError::Forbidden { endpoint, repo, what, said },
-            404 => PushError::NotFound { endpoint, repo, what, said },
+            404 => PushError::NotFound { endpoint, site, repo, what, said },
             409 => PushError::Conflict { endpoint, repo, what, said },
             412 => PushError::Moved { repo },
             429 => {
@@ -129,13 +156,34 @@ impl<'a> Caller<'a> {
             status => PushError::Status { endpoint, repo, what, status, said },
         }
     }
+
+    /// The error for a branch that is not there, where none can be created.
+    pub fn no_branch(&self, branch: &str) -> PushError {
+        PushError::NoBranch { endpoint: self.endpoint(), repo: self.repo.into(), branch: branch.into() }
+    }
+
+    /// The error for an answer of a server that is no hub.
+    pub fn odd(&self, what: &'static str, cause: &str) -> PushError {
+        PushError::Odd { endpoint: self.endpoint(), site: self.site, what, cause: cause.into() }
+    }
 }
 
-/// The message in the body of an answer, which the hub writes as JSON.
-fn message(answer: Answer) -> Option<String> {
+/// The JSON in the body of a refusal; null if there is none.
+fn body(answer: Answer) -> Value {
     let mut text = String::new();
-    answer.body.into_reader().take(1 << 16).read_to_string(&mut text).ok()?;
-    let value: Value = serde_json::from_str(&text).ok()?;
-    let said = [&value["error"], &value["message"]].into_iter().find_map(Value::as_str);
-    said.map(String::from)
+    match answer.body.into_reader().take(1 << 16).read_to_string(&mut text) {
+        Ok(_) => serde_json::from_str(&text).unwrap_or_default(),
+        Err(_) => Value::Null,
+    }
+}
+
+/// The message of a body.
+pub(super) fn message(body: &Value) -> Option<String> {
+    ["error", "message", "Message"].into_iter().find_map(|key| body[key].as_str()).map(String::from)
+}
+
+/// The code of a body, a number or a text.
+pub(super) fn code_of(body: &Value) -> Option<String> {
+    let code = [&body["Code"], &body["code"]].into_iter().find(|code| !code.is_null())?;
+    Some(code.as_str().map_or_else(|| code.to_string(), String::from))
 }

@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf, time::Duration};
 
+use super::site::Site;
+
 /// Why a push failed. No message contains a token, nor an address of the store, which can be a secret.
 #[derive(Debug, thiserror::Error)]
 pub enum PushError {
@@ -10,20 +12,24 @@ pub enum PushError {
     Offline,
     /// There is no token.
     #[error(
-        "a push to {endpoint} needs a token that may write: put one in HF_TOKEN, or run `hf auth login`; with --dry-run it shows what it would do"
+        "a push to {endpoint} needs a token that may write: {}; with --dry-run it shows what it would do", .site.how_to_give_a_token()
     )]
     NoToken {
         /// The hub.
         endpoint: String,
+        /// Which it is.
+        site: Site,
     },
     /// The token is refused.
     #[error(
-        "{endpoint} does not accept the token in HF_TOKEN (else the file `token` in HF_HOME) for {what} (401{}): create another one that may \
-         write to {repo}", words_of(.said)
+        "{endpoint} does not accept the token in {} for {what} (401{}): create another one that may write to {repo}",
+        .site.token(), words_of(.said)
     )]
     BadToken {
         /// The hub.
         endpoint: String,
+        /// Which it is.
+        site: Site,
         /// The repository.
         repo: String,
         /// What was asked.
@@ -48,12 +54,14 @@ pub enum PushError {
     },
     /// Something is not there.
     #[error(
-        "{endpoint} has nothing for {what} of {repo} (404{}): check the name, that the token gives access to it, and that HF_ENDPOINT is a \
-         hub that takes uploads (mirrors often do not)", words_of(.said)
+        "{endpoint} has nothing for {what} of {repo} (404{}): check the name, that the token gives access to it, and that {} is a \
+         hub that takes uploads (mirrors often do not)", words_of(.said), .site.variable()
     )]
     NotFound {
         /// The hub.
         endpoint: String,
+        /// Which it is.
+        site: Site,
         /// The repository.
         repo: String,
         /// What was asked.
@@ -75,7 +83,7 @@ pub enum PushError {
     },
     /// The branch has another commit by now.
     #[error(
-        "somebody else has committed to {repo} during this push (412): nothing was committed; look at their commit, then run the same command \
+        "somebody else has committed to {repo} during this push: nothing was committed; look at their commit, then run the same command \
          again, which sends only what is missing"
     )]
     Moved {
@@ -135,14 +143,29 @@ pub enum PushError {
         cause: String,
     },
     /// An answer that is none of a hub.
-    #[error("{endpoint} does not answer as a hub does for {what}: {cause}; check HF_ENDPOINT")]
+    #[error("{endpoint} does not answer as a hub does for {what}: {cause}; check {}", .site.variable())]
     Odd {
         /// The server.
         endpoint: String,
+        /// Which hub it should be.
+        site: Site,
         /// What was asked.
         what: &'static str,
         /// What is wrong.
         cause: String,
+    },
+    /// The branch is not there, and the hub has no endpoint that creates one.
+    #[error(
+        "{repo} has no branch {branch} on {endpoint}, and taper cannot create one there: create it on the page of the repository or with git, \
+         or leave out --revision"
+    )]
+    NoBranch {
+        /// The hub.
+        endpoint: String,
+        /// The repository.
+        repo: String,
+        /// The branch.
+        branch: String,
     },
     /// The repository is public.
     #[error(

@@ -18,12 +18,14 @@ mod matmul;
 mod memory;
 mod norm;
 mod optimizer;
+mod packed;
 mod pooling;
 mod products;
 mod relative;
 mod rotation;
 mod rows;
 mod small;
+mod tile;
 mod vector;
 mod view;
 
@@ -54,6 +56,14 @@ impl Cpu {
     /// a processor without instructions for it.
     pub fn bf16() -> Option<Self> {
         bf16::level().map(|level| Self { products: Products::bf16(level), ..Self::default() })
+    }
+
+    /// The same, for a model that is not trained: weights are packed once, which takes their memory again. Then products of few rows
+    /// are as fast as those of many, and the results of a row do not depend on those beside it.
+    #[must_use]
+    pub fn for_predictions(mut self) -> Self {
+        self.products.keep_weights();
+        self
     }
 }
 

@@ -8,6 +8,7 @@ use super::{
     bf16::{Left, Level, Right, product},
     column_sums,
     matmul::parallel_product,
+    packed::Packed,
     store,
 };
 
@@ -31,6 +32,8 @@ pub struct Products {
     /// Packed weights, and the version of the parameters that they were packed from.
     weights: HashMap<Key, (u64, Right)>,
     version: u64,
+    /// The weights of f32 products, packed by offset and rows; `None`: each product packs its own.
+    kept: Option<HashMap<(usize, usize), Packed>>,
 }
 
 impl Products {
@@ -39,9 +42,15 @@ impl Products {
         Self { level: Some(level), ..Self::default() }
     }
 
+    /// Packs the weights of f32 products once, for parameters that do not change from one product to the next.
+    pub fn keep_weights(&mut self) {
+        self.kept = Some(HashMap::new());
+    }
+
     /// Invalidates the packed weights.
     pub fn parameters_changed(&mut self) {
         self.version += 1;
+        self.kept.iter_mut().for_each(HashMap::clear);
     }
 
     fn level(&self, l: Linear) -> Option<Level> {
@@ -61,10 +70,17 @@ impl Products {
 
     /// y = x·Wᵀ, with the bias added where `biased`.
     pub fn forward(&mut self, y: &mut [f32], x: View, parameters: &[f32], l: Linear, biased: bool) {
-        let w = View::new(&parameters[l.weight..], l.out, l.width, l.width).t();
+        let w = View::new(&parameters[l.weight..], l.out, l.width, l.width);
         let bias = l.bias.filter(|_| biased).map(|at| &parameters[at..][..l.out]);
-        let Some(level) = self.level(l) else { return parallel_product(y, false, x, w, bias) };
-        self.by_weight(y, false, x, w, (l.weight, l.out, Use::Forward), level);
+        let Some(level) = self.level(l) else {
+            return match &mut self.kept {
+                Some(kept) => {
+                    kept.entry((l.weight, l.out)).or_insert_with(|| Packed::transposed(w)).product(y, x, bias)
+                }
+                None => parallel_product(y, false, x, w.t(), bias),
+            };
+        };
+        self.by_weight(y, false, x, w.t(), (l.weight, l.out, Use::Forward), level);
         if let Some(bias) = bias {
             super::add_bias(y, bias);
         }

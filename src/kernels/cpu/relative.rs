@@ -10,7 +10,8 @@ use super::{
     Buffer,
     buffer::Shared,
     heads::{Head, Layout, Scratch},
-    small::{COLS, LANES, Left, Output, product, product_of_columns},
+    small::{LANES, Left, Output, product, product_of_columns},
+    tile::COLS,
 };
 
 /// Queries or keys of a block: one more distance each, beside those of the sequence's length.

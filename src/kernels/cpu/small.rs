@@ -6,13 +6,12 @@ use std::ops::Range;
 
 use super::{
     buffer::Shared,
-    vector::{Vectors, vectors},
+    tile::{COLS, tile},
 };
 
 /// Numbers that rows of scores are padded to.
 pub const LANES: usize = 16;
-/// Columns and rows of a tile of results.
-pub const COLS: usize = 2 * LANES;
+/// Rows of a tile of results.
 const ROWS: usize = 6;
 
 /// A right operand `[depth, cols]`, its rows padded with zeros to whole tiles.
@@ -144,16 +143,9 @@ unsafe fn rows<const R: usize>(
         assert!(right.depth == 0 || (right.depth - 1) * stride + COLS <= b.len());
         let mut sums = [[0.0f32; COLS]; R];
         let (a, b) = (data.as_ptr(), b.as_ptr());
-        match vectors() {
-            // SAFETY: the processor has the instructions; what is read was checked above.
-            #[cfg(target_arch = "x86_64")]
-            Vectors::Avx512 => unsafe { avx512(&mut sums, a, left.stride, b, stride, right.depth) },
-            // SAFETY: as above.
-            #[cfg(target_arch = "x86_64")]
-            Vectors::Avx2 => unsafe { avx2(&mut sums, a, left.stride, b, stride, right.depth) },
-            // SAFETY: what is read was checked above.
-            Vectors::Any => unsafe { any(&mut sums, a, left.stride, b, stride, right.depth) },
-        }
+        let at = |r: usize, k: usize| r * left.stride.0 + k * left.stride.1;
+        // SAFETY: what is read was checked above.
+        unsafe { tile(&mut sums, a, at, b, stride, right.depth) };
         let cols = (columns.end - col).min(COLS);
         for (r, sums) in sums.iter().enumerate() {
             // SAFETY: the caller's promise.
@@ -167,110 +159,9 @@ unsafe fn rows<const R: usize>(
     R
 }
 
-/// A tile in the registers of one generation of vectors: sums[r][c] = Σ_k a(r, k)·b(k, c). Left to itself the compiler keeps
-/// the sums in memory.
-#[cfg(target_arch = "x86_64")]
-macro_rules! tile {
-    ($name:ident, $features:literal, $vectors:literal, $zero:ident, $load:ident, $fill:ident, $fma:ident, $store:ident) => {
-        #[expect(unsafe_code, reason = "vector instructions on memory")]
-        #[target_feature(enable = $features)]
-        unsafe fn $name<const R: usize>(
-            sums: &mut [[f32; COLS]; R],
-            a: *const f32,
-            (a_row, a_k): (usize, usize),
-            b: *const f32,
-            b_k: usize,
-            depth: usize,
-        ) {
-            use std::arch::x86_64::*;
-            const LANES: usize = COLS / $vectors;
-            // Two vectors of columns at once, so that twelve sums, two factors and one more stay within sixteen registers.
-            for pair in 0..$vectors / 2 {
-                let from = 2 * LANES * pair;
-                let mut tile = [[$zero(); 2]; R];
-                for k in 0..depth {
-                    // SAFETY: the caller has checked that depth rows of b and R rows of a are there.
-                    unsafe {
-                        let b = b.add(k * b_k + from);
-                        let (b0, b1) = ($load(b), $load(b.add(LANES)));
-                        for (r, tile) in tile.iter_mut().enumerate() {
-                            let a = $fill(*a.add(r * a_row + k * a_k));
-                            tile[0] = $fma(a, b0, tile[0]);
-                            tile[1] = $fma(a, b1, tile[1]);
-                        }
-                    }
-                }
-                for (sums, tile) in sums.iter_mut().zip(&tile) {
-                    for (half, tile) in tile.iter().enumerate() {
-                        let to = &mut sums[from + half * LANES..][..LANES];
-                        // SAFETY: as many numbers as a vector has.
-                        unsafe { $store(to.as_mut_ptr(), *tile) };
-                    }
-                }
-            }
-        }
-    };
-}
-
-#[cfg(target_arch = "x86_64")]
-tile!(avx512, "avx512f", 2, _mm512_setzero_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_fmadd_ps, _mm512_storeu_ps);
-#[cfg(target_arch = "x86_64")]
-tile!(avx2, "avx2,fma", 4, _mm256_setzero_ps, _mm256_loadu_ps, _mm256_set1_ps, _mm256_fmadd_ps, _mm256_storeu_ps);
-
-/// The same in whatever vectors the compiler finds.
-///
-/// # Safety
-/// `depth` rows of `COLS` values of b and of `R` values of a can be read.
-#[expect(unsafe_code, reason = "the same interface as with vector instructions")]
-unsafe fn any<const R: usize>(
-    sums: &mut [[f32; COLS]; R],
-    a: *const f32,
-    (a_row, a_k): (usize, usize),
-    b: *const f32,
-    b_k: usize,
-    depth: usize,
-) {
-    for k in 0..depth {
-        // SAFETY: the caller's promise.
-        let b = unsafe { std::slice::from_raw_parts(b.add(k * b_k), COLS) };
-        for (r, sums) in sums.iter_mut().enumerate() {
-            // SAFETY: the caller's promise.
-            let a = unsafe { *a.add(r * a_row + k * a_k) };
-            sums.iter_mut().zip(b).for_each(|(sum, b)| *sum += a * b);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::{super::vector::vectorised, *};
-
-    #[cfg(target_arch = "x86_64")]
-    type Tile = unsafe fn(&mut [[f32; COLS]; 3], *const f32, (usize, usize), *const f32, usize, usize);
-
-    /// Tiles of every generation that this processor has.
-    #[test]
-    #[expect(unsafe_code, reason = "the functions'")]
-    fn generations_agree() {
-        let (a, b): (Vec<f32>, Vec<f32>) =
-            ((0..90).map(|i| i as f32 - 40.0).collect(), (0..600).map(|i| (i % 37) as f32).collect());
-        let mut want = [[0.0; COLS]; 3];
-        // SAFETY: 15 · 40 numbers of b, and of a fewer than 2 · 25 + 14 · 2 + 1, can be read.
-        unsafe { any(&mut want, a.as_ptr(), (25, 2), b.as_ptr(), 40, 15) };
-        assert_eq!(want[1][2], (0..15).map(|k| a[25 + 2 * k] * b[40 * k + 2]).sum::<f32>());
-        #[cfg(target_arch = "x86_64")]
-        for (has, tile) in [
-            (is_x86_feature_detected!("avx512f"), avx512::<3> as Tile),
-            (is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"), avx2::<3>),
-        ] {
-            let mut got = [[9.0; COLS]; 3];
-            if has {
-                // SAFETY: as above, and the instructions are there.
-                unsafe { tile(&mut got, a.as_ptr(), (25, 2), b.as_ptr(), 40, 15) };
-                assert_eq!(got, want); // whole numbers: exact
-            }
-        }
-    }
 
     #[test]
     #[expect(unsafe_code, reason = "the function's")]

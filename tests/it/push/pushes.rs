@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     repositories::{Content, Repo},
-    server::{Server, TOKEN},
+    server::{Server, Site, TOKEN},
 };
 use crate::{
     hub::server::sha256,
@@ -20,7 +20,11 @@ use crate::{
 pub fn command(sandbox: &Sandbox, server: &Server, arguments: &[&str]) -> Command {
     let mut command = sandbox.command(arguments);
     let home = sandbox.path("home").display().to_string();
-    command.env("HF_ENDPOINT", server.url()).env("HF_TOKEN", TOKEN).env("HF_HOME", home);
+    command.env("HF_HOME", home).env_remove("HF_TOKEN").env_remove("MODELSCOPE_API_TOKEN");
+    match server.site() {
+        Site::HuggingFace => command.env("HF_ENDPOINT", server.url()).env("HF_TOKEN", TOKEN),
+        Site::ModelScope => command.env("MODELSCOPE_ENDPOINT", server.url()).env("MODELSCOPE_API_TOKEN", TOKEN),
+    };
     command.env("TAPER_DOWNLOAD_WAIT_S", "0.01").env("TAPER_DOWNLOAD_ATTEMPTS", "3");
     for name in ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "all_proxy", "HF_HUB_OFFLINE"] {
         command.env_remove(name);
@@ -59,7 +63,8 @@ pub fn files(server: &Server, id: &str, branch: &str) -> BTreeMap<String, Vec<u8
         Content::Large(oid) => repositories.objects[oid].clone(),
     };
     let of_branch = repositories.repos[id].files(branch).iter();
-    of_branch.filter(|(name, _)| !name.starts_with('.')).map(|(name, content)| (name.clone(), bytes(content))).collect()
+    let is_of_hub = |name: &str| name.starts_with('.') || name == "configuration.json";
+    of_branch.filter(|(name, _)| !is_of_hub(name)).map(|(name, content)| (name.clone(), bytes(content))).collect()
 }
 
 /// The files of a folder of the sandbox.

@@ -12,7 +12,7 @@ pub struct Refusal(pub u16, pub &'static str, pub String);
 
 pub type Answer = Result<Value, Refusal>;
 
-fn refuse<T>(status: u16, code: &'static str, words: impl Into<String>) -> Result<T, Refusal> {
+pub fn refuse<T>(status: u16, code: &'static str, words: impl Into<String>) -> Result<T, Refusal> {
     Err(Refusal(status, code, words.into()))
 }
 
@@ -29,10 +29,16 @@ pub type Files = BTreeMap<String, Content>;
 #[derive(Clone, Debug, Default)]
 pub struct Repo {
     pub private: bool,
+    /// What was stated when it was created.
+    pub license: Option<String>,
     /// Branch → commit.
     pub branches: BTreeMap<String, String>,
     /// Commit → its files.
     pub commits: BTreeMap<String, Files>,
+    /// The commits, the newest last.
+    pub order: Vec<String>,
+    /// Commit → the one that it builds on.
+    pub parents: BTreeMap<String, String>,
     /// First lines of the commits, in their order.
     pub messages: Vec<String>,
 }
@@ -43,13 +49,15 @@ pub struct Repositories {
     /// The store: SHA-256 → bytes.
     pub objects: BTreeMap<String, Vec<u8>>,
     /// Objects that may be sent.
-    granted: BTreeSet<String>,
+    pub granted: BTreeSet<String>,
     /// Objects of several parts: (SHA-256, part) → bytes.
     parts: BTreeMap<(String, u64), Vec<u8>>,
     /// How often each object was sent, in one piece or as its last part.
     pub sent: BTreeMap<String, usize>,
     /// Objects from this size on are sent in parts of this size.
     pub part_size: u64,
+    /// ModelScope sends large files to a store that is not its own.
+    pub has_foreign_store: bool,
 }
 
 /// Whether a file is stored as a large one: by its ending, as `.gitattributes` of the hub says, or its size.
@@ -96,7 +104,7 @@ impl Repositories {
         self.repos.get_mut(id).ok_or_else(missing)
     }
 
-    fn head(&mut self, id: &str, revision: &str) -> Result<(String, Files), Refusal> {
+    pub fn head(&mut self, id: &str, revision: &str) -> Result<(String, Files), Refusal> {
         let repo = self.repo(id)?;
         let commit = repo.branches.get(revision).cloned().unwrap_or_else(|| revision.into());
         match repo.commits.get(&commit) {
@@ -222,7 +230,7 @@ impl Repositories {
         Ok(format!("\"{}\"", git(bytes)))
     }
 
-    fn keep(&mut self, oid: &str, bytes: Vec<u8>) -> Result<(), Refusal> {
+    pub fn keep(&mut self, oid: &str, bytes: Vec<u8>) -> Result<(), Refusal> {
         if sha256(&bytes) != oid {
             return refuse(400, "", "The SHA256 you specified does not match the calculated checksum");
         }
@@ -308,7 +316,9 @@ impl Repo {
     pub fn add(&mut self, branch: &str, files: Files, message: &str) -> String {
         let commit = commit_id(self.commits.len(), &files);
         self.commits.insert(commit.clone(), files);
-        self.branches.insert(branch.into(), commit.clone());
+        let parent = self.branches.insert(branch.into(), commit.clone());
+        self.parents.extend(parent.map(|parent| (commit.clone(), parent)));
+        self.order.push(commit.clone());
         self.messages.push(message.into());
         commit
     }

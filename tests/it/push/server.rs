@@ -1,4 +1,4 @@
-//! The server of the hub and of its store, at two addresses, so that each is sent only what it may have.
+//! The server of a hub and of its store, at two addresses, so that each is sent only what it may have.
 
 use std::{
     io,
@@ -14,7 +14,10 @@ use hyper::{Request, Response, body::Incoming, header::HeaderValue, server::conn
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 
-use super::repositories::{Answer, Refusal, Repositories};
+use super::{
+    modelscope,
+    repositories::{Answer, Content, Refusal, Repositories},
+};
 
 pub const TOKEN: &str = "hf_write_token_of_the_tests";
 
@@ -23,6 +26,10 @@ pub const TOKEN: &str = "hf_write_token_of_the_tests";
 pub enum Fault {
     /// It refuses with this status, and a header.
     Status(u16, Option<(&'static str, &'static str)>),
+    /// It refuses with this status and body.
+    Body(u16, &'static str),
+    /// Somebody else commits to me/small first.
+    OtherCommit,
     /// The connection breaks after so many bytes of the body arrived.
     CutAfter(usize),
     /// It does what is asked, and the connection breaks before it says so.
@@ -31,7 +38,15 @@ pub enum Fault {
     Silent(Duration),
 }
 
+/// Which hub it is.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Site {
+    HuggingFace,
+    ModelScope,
+}
+
 struct State {
+    site: Site,
     repositories: Mutex<Repositories>,
     faults: Mutex<Vec<(String, usize, Fault)>>,
     seen: Mutex<Vec<String>>,
@@ -44,12 +59,18 @@ pub struct Server {
 }
 
 impl Server {
+    /// The Hugging Face hub.
     pub fn start() -> Self {
+        Self::of(Site::HuggingFace)
+    }
+
+    pub fn of(site: Site) -> Self {
         let listen = || TcpListener::bind("127.0.0.1:0").expect("a port");
         let (hub, store) = (listen(), listen());
         let url = |listener: &TcpListener| format!("http://{}", listener.local_addr().expect("an address"));
         let repositories = Repositories::new();
         let state = Arc::new(State {
+            site,
             repositories: Mutex::new(repositories),
             faults: Mutex::default(),
             seen: Mutex::default(),
@@ -64,6 +85,10 @@ impl Server {
             });
         }
         Self { state }
+    }
+
+    pub fn site(&self) -> Site {
+        self.state.site
     }
 
     /// The address of the hub.
@@ -104,9 +129,9 @@ async fn serve(listener: TcpListener, state: Arc<State>, is_hub: bool) {
     }
 }
 
-type Sent = Response<Full<Bytes>>;
+pub type Sent = Response<Full<Bytes>>;
 
-fn plain(status: u16, headers: &[(&'static str, &str)], body: impl Into<Bytes>) -> Sent {
+pub fn plain(status: u16, headers: &[(&'static str, &str)], body: impl Into<Bytes>) -> Sent {
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status.try_into().expect("a status");
     for (name, value) in headers {
@@ -147,6 +172,15 @@ async fn answer(state: Arc<State>, request: Request<Incoming>, is_hub: bool) -> 
             let headers: Vec<(&'static str, &str)> = extra.into_iter().collect();
             return Ok(plain(status, &headers, "{\"error\":\"as the test wants\"}"));
         }
+        Some(Fault::Body(status, body)) => return Ok(plain(status, &[], body)),
+        Some(Fault::OtherCommit) => {
+            let mut repositories = state.repositories.lock().expect("a lock");
+            let repo = repositories.repos.get_mut("me/small").expect("it");
+            let branch = repo.branches.keys().next().expect("a branch").clone();
+            let mut files = repo.files(&branch).clone();
+            files.insert("other.txt".into(), Content::Regular(b"other".to_vec()));
+            repo.add(&branch, files, "other");
+        }
         Some(Fault::Silent(wait)) => tokio::time::sleep(wait).await,
         _ => {}
     }
@@ -158,9 +192,17 @@ async fn answer(state: Arc<State>, request: Request<Incoming>, is_hub: bool) -> 
         kind: header("content-type"),
         accept: header("accept"),
         token: header("authorization"),
+        cookie: header("cookie"),
         length: header("content-length").parse().ok(),
     };
-    let done = if is_hub { of_hub(&state, &asked) } else { of_store(&state, &asked) };
+    let done = match (is_hub, state.site) {
+        (false, _) => of_store(&state, &asked),
+        (true, Site::HuggingFace) => of_hub(&state, &asked),
+        (true, Site::ModelScope) => {
+            let mut repositories = state.repositories.lock().expect("a lock");
+            modelscope::answer(&mut repositories, &asked, (&state.hub, &state.store))
+        }
+    };
     if let Some(Fault::LostAnswer) = fault {
         return Err(broken());
     }
@@ -168,18 +210,19 @@ async fn answer(state: Arc<State>, request: Request<Incoming>, is_hub: bool) -> 
 }
 
 /// What is asked.
-struct Asked<'a> {
-    method: &'a str,
-    path: &'a str,
-    bytes: &'a [u8],
+pub struct Asked<'a> {
+    pub method: &'a str,
+    pub path: &'a str,
+    pub bytes: &'a [u8],
     kind: &'a str,
     accept: &'a str,
-    token: &'a str,
-    length: Option<usize>,
+    pub token: &'a str,
+    pub cookie: &'a str,
+    pub length: Option<usize>,
 }
 
 impl Asked<'_> {
-    fn json(&self) -> Result<Value, Refusal> {
+    pub fn json(&self) -> Result<Value, Refusal> {
         serde_json::from_slice(self.bytes).map_err(|e| Refusal(400, "", format!("no JSON: {e}")))
     }
 }

@@ -4,7 +4,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use super::server::{Server, is_close};
+use super::server::Server;
 use crate::{
     predict::trained,
     support::{Sandbox, tiny_spec},
@@ -28,10 +28,6 @@ fn fields(value: &Value, names: &[&str]) -> Value {
     names.iter().map(|name| value[name].clone()).collect()
 }
 
-fn assert_close(got: &Value, want: &Value) {
-    assert!(is_close(got, want), "{got} is not {want}");
-}
-
 /// As `POST /predict` of text-embeddings-inference: scores that fall, an object for each label, a list for a list.
 #[test]
 fn predict_has_the_shapes_of_text_embeddings_inference() {
@@ -52,7 +48,7 @@ fn predict_has_the_shapes_of_text_embeddings_inference() {
     assert_eq!(client.asked("/predict", json!({ "inputs": ["味道很好"], "truncate": null })), one);
     let list = client.asked("/predict", json!({ "inputs": [["味道很好"], ["慢"]], "raw_scores": false }));
     assert_eq!(list.as_array().expect("a list").len(), 2);
-    assert_close(&list[0], &one);
+    assert_eq!(list[0], one);
     of_one(&list[1]);
     // Softmax of the logits.
     let raw = of_one(&client.asked("/predict", json!({ "inputs": "味道很好", "raw_scores": true })));
@@ -72,7 +68,7 @@ fn answers_are_those_of_predict_whatever_they_are_batched_with() {
         let all = server.client().asked("/v1/classify", json!({ "input": texts, "truncate": true }));
         for (i, (data, want)) in all["data"].as_array().expect("a list").iter().zip(&want).enumerate() {
             assert_eq!(data["index"].as_u64(), Some(i as u64));
-            assert_close(&fields(data, &NAMES), want);
+            assert_eq!(fields(data, &NAMES), *want);
         }
         // Alone, and with whatever others ask at the same time.
         thread::scope(|scope| {
@@ -81,7 +77,7 @@ fn answers_are_those_of_predict_whatever_they_are_batched_with() {
                 scope.spawn(move || {
                     let client = server.client();
                     for i in (first..texts.len()).step_by(4) {
-                        assert_close(&fields(&client.classified(&texts[i]), &NAMES), &want[i]);
+                        assert_eq!(fields(&client.classified(&texts[i]), &NAMES), want[i]);
                     }
                 });
             }
@@ -89,14 +85,35 @@ fn answers_are_those_of_predict_whatever_they_are_batched_with() {
     }
     for i in [0, 7, 47] {
         let alone = sandbox.json(&["predict", "small", "--quiet", &texts[i]]);
-        assert_close(&fields(&alone[0], &NAMES), &want[i]);
-        // One text, as `taper predict` of one text: the same batch, the same bits.
-        let server = Server::start(&sandbox, &["small"]);
-        assert_eq!(fields(&server.client().classified(&texts[i]), &NAMES), fields(&alone[0], &NAMES));
+        assert_eq!(fields(&alone[0], &NAMES), want[i]);
     }
     // The exported folder says the same.
     let server = Server::start(&sandbox, &["model"]);
-    assert_close(&fields(&server.client().classified(&texts[5]), &NAMES), &want[5]);
+    assert_eq!(fields(&server.client().classified(&texts[5]), &NAMES), want[5]);
+}
+
+#[test]
+fn models_answer_in_the_precision_that_is_asked_for() {
+    let sandbox = trained();
+    let (text, bf16) = ("味道很好，送得慢", ["--precision", "bf16"]);
+    let (code, said) = sandbox.says(&[&["predict", "small", text, "--json"], &bf16[..]].concat());
+    if code != 0 {
+        assert!(code == 2 && said.contains("bf16"), "{said}");
+        let refused = sandbox.says(&[&["serve", "small", "--addr", "127.0.0.1:0"], &bf16[..]].concat());
+        assert_eq!(refused, (2, said));
+        return;
+    }
+    let predicted = |more: &[&str]| sandbox.json(&[&["predict", "small", text, "--quiet"], more].concat())[0].take();
+    let (whole, rounded) = (predicted(&[]), predicted(&bf16));
+    assert_ne!(whole["confidence"], rounded["confidence"]);
+    for (more, want, dtype) in [(&[][..], whole, "float32"), (&bf16, rounded, "bfloat16")] {
+        for model in ["small", "model"] {
+            let server = Server::start(&sandbox, &[&[model], more].concat());
+            let client = server.client();
+            assert_eq!(client.classified(text)["confidence"], want["confidence"]);
+            assert_eq!(client.get("/info").json()["model_dtype"], dtype);
+        }
+    }
 }
 
 #[test]
@@ -167,7 +184,7 @@ lr = 2e-3
         let want = predicted(&sandbox, run, &texts);
         for (data, want) in asked(model)["data"].as_array().expect("a list").iter().zip(&want) {
             assert!(wanted.iter().all(|name| !want[name].is_null()), "{want}");
-            assert_close(&fields(data, wanted), &fields(want, wanted));
+            assert_eq!(fields(data, wanted), fields(want, wanted));
         }
     }
     // A score of each label, whose sum is not 1; the number itself, which is its logit.
@@ -199,7 +216,7 @@ fn a_model_of_pairs_reads_pairs() {
     assert_eq!(said["data"][0]["probabilities"], want);
     let scores = client.asked("/predict", json!({ "inputs": [["多久到", "可以开票"], ["多久到", "半小时到"]] }));
     for score in scores[0].as_array().expect("a list") {
-        assert_close(&want[score["label"].as_str().expect("a label")], &score["score"]);
+        assert_eq!(want[score["label"].as_str().expect("a label")], score["score"]);
     }
     assert_ne!(scores[0], scores[1]);
     let one = client.post("/predict", &json!({ "inputs": "多久到" }));

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::server::{Server, is_close};
+use super::server::Server;
 use crate::predict::trained;
 
 /// So many texts.
@@ -121,7 +121,7 @@ fn bad_requests_among_others_change_nothing() {
                     }
                     let at = (7 * i + first) % texts.len();
                     let said = client.classified(&texts[at]);
-                    assert!(is_close(&said["probabilities"], &want[at]), "{said} is not {}", want[at]);
+                    assert_eq!(said["probabilities"], want[at], "{said}");
                 }
             });
         }
