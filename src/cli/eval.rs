@@ -76,7 +76,7 @@ impl Eval {
             let meaning = words.of_file(&input::name(&origin), &found)?;
             data.labels.iter_mut().for_each(|label| *label = meaning.get(label).unwrap_or(label).clone());
         }
-        data.warnings.extend(trained_on(&data, &members, global));
+        data.warnings.extend(used_before(&data, &members, global));
         if !global.quiet && !out.json {
             input::tell_how(&input::name(&origin), &data.read_as);
             input::warn(&data.warnings);
@@ -112,10 +112,10 @@ impl Eval {
     }
 }
 
-/// The warning if a model was trained on some of the texts.
-fn trained_on(data: &Dataset, members: &Members, global: &Global) -> Option<Warning> {
-    let known = members.training_rows(global);
-    let mut found = Known::new(&known);
+/// The warnings if a model was trained on some of the texts, or chosen by them.
+fn used_before(data: &Dataset, members: &Members, global: &Global) -> Vec<Warning> {
+    let used = members.used_rows(global);
+    let mut found = Known::new(&used);
     data.rows.iter().for_each(|row| found.look(row.into(), row.line));
-    found.warning(&members.runs)
+    found.warnings(&members.runs)
 }

@@ -6,9 +6,9 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
 };
 use taper::{
-    data::{Row, TextColumns},
+    data::TextColumns,
     engine::Device,
-    execute::{Classifier, DeviceChoice, Ensemble, Kept, check_precision, training_rows},
+    execute::{Classifier, DeviceChoice, Ensemble, Kept, UsedRows, check_precision},
     format::{self, one_line},
     plan::{DataConfig, Precision},
     store::{RunRecord, Store, StoreError},
@@ -256,9 +256,14 @@ impl Members {
         Ok(Ensemble::new(models.collect::<Result<_>>()?)?)
     }
 
-    /// The rows that the models were trained on, as far as they can still be read.
-    pub fn training_rows(&self, global: &Global) -> Vec<Row> {
-        self.runs.iter().filter_map(|run| training_rows(run, &global.runs)).flatten().collect()
+    /// The rows that the models were trained on and chosen by, as far as they can still be read.
+    pub fn used_rows(&self, global: &Global) -> UsedRows {
+        let mut all = UsedRows::default();
+        for used in self.runs.iter().filter_map(|run| UsedRows::of(run, &global.runs)) {
+            all.trained.extend(used.trained);
+            all.chose.extend(used.chose);
+        }
+        all
     }
 
     /// What the mean of several models is; `None` of one.

@@ -161,14 +161,14 @@ impl Predict {
         let shown = (file.is_some() || !out.terminal) && !global.quiet;
         let progress = RowProgress::stderr(shown, checked.as_ref().map(|(_, rows)| *rows));
         let checked = checked.map(|(digest, _)| digest);
-        let known = self.labels.as_ref().map(|_| members.training_rows(global)).unwrap_or_default();
+        let known = self.labels.as_ref().map(|_| members.used_rows(global)).unwrap_or_default();
         let measuring = self.labels.as_ref().map(|_| Measuring::new(&rows, model.labels(), &known));
         let mut stream = Stream { model, rows, fields, checked, progress, measuring, done: 0 };
         stream.run(wanted, file, out)?;
         let Stream { model, rows, measuring, done, progress, .. } = stream;
         drop(progress);
         let mut warnings = rows.warnings();
-        warnings.extend(measuring.as_ref().and_then(|measuring| measuring.known.warning(&members.runs)));
+        warnings.extend(measuring.iter().flat_map(|measuring| measuring.known.warnings(&members.runs)));
         let name = input::name(&origin);
         let metrics = measuring.map(|measuring| measuring.metrics(model.labels()));
         let (digest, read_as) = (rows.digest(), rows.read_as());
