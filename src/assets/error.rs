@@ -40,6 +40,16 @@ pub enum AssetError {
         /// Each file, with its alternatives.
         missing: Vec<&'static str>,
     },
+    /// A file that counts is a link that leads nowhere.
+    #[error("{} is a link to {}, which does not exist: copy the file itself, or restore what the link names; {then}", .path.display(), .to.display())]
+    Dangling {
+        /// The link.
+        path: PathBuf,
+        /// What it names.
+        to: PathBuf,
+        /// What is missing therefore. Not a source: the message has it already.
+        then: Box<AssetError>,
+    },
     /// PyTorch's weights are sharded.
     #[error(
         "{source_} keeps its weights in sharded PyTorch files ({index}); save them as safetensors with transformers' \

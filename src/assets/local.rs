@@ -18,8 +18,25 @@ pub(super) fn model(folder: &Path) -> Result<ModelFiles, AssetError> {
     if !folder.is_dir() {
         return Err(AssetError::NotAFolder(folder.to_path_buf()));
     }
-    let choice = files::choose(&folder.display().to_string(), None, |name| folder.join(name).is_file())?;
+    let choice = files::choose(&folder.display().to_string(), None, |name| folder.join(name).is_file());
+    let choice = choice.map_err(|error| dangling(folder, error))?;
     files::collect(folder, &choice, None, &[])
+}
+
+/// The error about files that a folder lacks; if links in it lead nowhere, the error about these.
+fn dangling(folder: &Path, error: AssetError) -> AssetError {
+    if !matches!(error, AssetError::Incomplete { .. }) {
+        return error;
+    }
+    let to = |path: &Path| fs::read_link(path).ok().filter(|_| !path.exists());
+    let mut links: Vec<(PathBuf, PathBuf)> = fs::read_dir(folder)
+        .map(|entries| entries.flatten().filter_map(|entry| Some((entry.path(), to(&entry.path())?))).collect())
+        .unwrap_or_default();
+    links.sort();
+    match links.into_iter().next() {
+        Some((path, to)) => AssetError::Dangling { path, to, then: Box::new(error) },
+        None => error,
+    }
 }
 
 /// A data file.
@@ -103,6 +120,21 @@ mod tests {
         assert_eq!(model.revision, None);
         // (sha256sum config.json model.safetensors vocab.txt tokenizer_config.json, as "name digest" lines) | sha256sum
         assert_eq!(model.digest, "52a2991ed70be0b8c390969ad3f463bdb2abaf275104f2da8b03422f3daecb98");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_that_leads_nowhere_is_named() {
+        let dir = folder(&[WHOLE[0], WHOLE[2]]);
+        let link = dir.path().join("model.safetensors");
+        std::os::unix::fs::symlink("../blobs/gone", &link).unwrap();
+        let said = model(dir.path()).unwrap_err().to_string();
+        let want = format!("{} is a link to ../blobs/gone, which does not exist: copy the file itself", link.display());
+        assert!(said.starts_with(&want) && said.contains("it lacks weights"), "{said}");
+        // One that does not count does not matter.
+        let dir = folder(&WHOLE);
+        std::os::unix::fs::symlink("gone", dir.path().join("notes.txt")).unwrap();
+        model(dir.path()).unwrap();
     }
 
     #[test]

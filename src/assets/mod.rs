@@ -46,7 +46,7 @@ pub use library::{Library, Located};
 pub use lock::{Lock, Pin, Use, differences};
 pub use probe::{Answering, probe};
 pub use progress::{Listener, Progress};
-pub use push::{Change, Push, PushError, Pushed, PushedFile, Remote, Site, look, push};
+pub use push::{Change, Push, PushError, Pushed, PushedFile, Remote, Site, look, push, unasked};
 pub use repository::Suits;
 pub use server::{Kind, Server};
 pub use settings::{Patience, Settings};

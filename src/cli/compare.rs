@@ -175,10 +175,10 @@ fn metrics(c: &Comparison, out: &mut Output) -> Result<()> {
         let header = ["metric", &letters[0], &letters[1], &difference, "95% interval"];
         let row = |row: &MetricRow| {
             let of = &row.differences[0];
-            let apart = row.metric.texts_apart(row.values[0], row.values[1]);
+            let [values, differences] = row.texts();
             let interval = of.interval.map_or(format::NOTHING.into(), |i| interval_text(row.metric, i));
-            let cells = [difference_text(row.metric, of.difference), interval].map(|cell| unbroken(&cell));
-            [one_line(row.metric.name())].into_iter().chain(apart).chain(cells).collect::<Vec<String>>()
+            let cells = differences.iter().chain([&interval]).map(|cell| unbroken(cell));
+            [one_line(row.metric.name())].into_iter().chain(values).chain(cells).collect::<Vec<String>>()
         };
         out.table(&header, c.metrics.iter().take(c.main_metrics).map(row))?;
         return match c.metrics.len().saturating_sub(c.main_metrics) {
@@ -197,11 +197,17 @@ fn metrics(c: &Comparison, out: &mut Output) -> Result<()> {
     let tested = tested.map_or(shown[0].metric, |against| against.metric);
     let difference = format!("{} − A", tested.name());
     let header: Vec<&str> = [""].into_iter().chain(names).chain([&difference, "95% interval", "p (Holm)"]).collect();
+    let texts: Vec<[Vec<String>; 2]> = shown.iter().map(MetricRow::texts).collect();
+    // The difference that is tested, beside values that it is of.
+    let row_tested = shown.iter().position(|row| row.metric == tested);
     let rows = c.sides.iter().enumerate().map(|(i, side)| {
         let against = i.checked_sub(1).and_then(|i| c.comparisons.get(i)).filter(|against| against.metric == tested);
-        let values = shown.iter().map(|row| row.metric.text(row.values[i]));
+        let values = texts.iter().map(|[values, _]| values[i].clone());
         let nothing = || format::NOTHING.to_string();
-        let difference = against.and_then(|a| Some(difference_text(a.metric, a.difference?)));
+        let difference = against.and_then(|a| {
+            let of_row = row_tested.and_then(|row| texts[row][1].get(i - 1).cloned());
+            Some(of_row.unwrap_or(difference_text(a.metric, a.difference?)))
+        });
         let interval = against.and_then(|a| Some(interval_text(a.metric, a.interval?)));
         let p = against.and_then(|a| a.test.as_ref()).map(|test| format::decimals(test.p_holm.unwrap_or(test.p), 3));
         let cells = [difference, interval, p].map(|cell| unbroken(&cell.unwrap_or_else(nothing)));
@@ -232,8 +238,8 @@ fn flipped(c: &Comparison, against: &Against, out: &mut Output) -> Result<()> {
     if c.comparisons.len() > 1 {
         return Ok(());
     }
-    let examples = [&flipped.gained_examples, &flipped.lost_examples];
-    for (what, examples) in words.iter().zip(examples).filter(|(_, examples)| !examples.is_empty()) {
+    let examples = [(flipped.gained, &flipped.gained_examples), (flipped.lost, &flipped.lost_examples)];
+    for (what, (all, examples)) in words.iter().zip(examples).filter(|(_, (_, examples))| !examples.is_empty()) {
         let other = letter.to_string();
         let row = |flip: &Flip| {
             vec![
@@ -246,6 +252,15 @@ fn flipped(c: &Comparison, against: &Against, out: &mut Output) -> Result<()> {
         };
         out.line("")?;
         out.table(&["line", "target", "A", &other, what], examples.iter().take(EXAMPLES).map(row))?;
+        let listed = examples.len().min(EXAMPLES) as u64;
+        match (all - listed, examples.len() as u64 - listed) {
+            (0, _) => {}
+            (more, 0) => out.wrapped(&format!("… and {} more", format::count(more)))?,
+            (more, also) => {
+                let of_these = if also < more { format!("{} of them in ", format::count(also)) } else { String::new() };
+                out.wrapped(&format!("… and {} more: {of_these}--html or --json", format::count(more)))?
+            }
+        }
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::{path::PathBuf, process::ExitCode};
 use anyhow::Result;
 use clap::Args;
 use taper::{
-    data::{self, Dataset, Layout, Origin, RowText, TargetColumns},
+    data::{self, Dataset, Origin, RowText, TargetColumns},
     observe::RowProgress,
     warning::Warning,
 };
@@ -67,10 +67,7 @@ impl Eval {
         let target = TargetColumns::of_run(config, self.label_column.as_deref(), "--label-column");
         let target = target.map_err(|what| Unusable(anyhow::anyhow!(what)))?;
         let words = LabelWords::new(config, &names, &target, self.labels_are)?;
-        let layout = Layout {
-            missing: config.missing.clone(),
-            ..self.layout.layout((self.label_column.is_none(), "label-column"))
-        };
+        let layout = self.layout.layout(config, (self.label_column.is_none(), "label-column"));
         let mut data =
             data::read_labelled(&origin, &layout, text, target, &words.to_read()).map_err(|e| Unusable(e.into()))?;
         if words.depend_on_file() {
@@ -79,15 +76,16 @@ impl Eval {
             let meaning = words.of_file(&input::name(&origin), &found)?;
             data.labels.iter_mut().for_each(|label| *label = meaning.get(label).unwrap_or(label).clone());
         }
-        data.warnings.extend(trained_on(&data, &members, global));
+        data.warnings.extend(used_before(&data, &members, global));
         if !global.quiet && !out.json {
+            input::tell_how(&input::name(&origin), &data.read_as);
             input::warn(&data.warnings);
         }
 
         let ids = measuring::ids(&data.labels, &names);
         let targets: Vec<taper::task::Target> = data.rows.iter().map(|row| row.target.renamed(&ids)).collect();
         let texts: Vec<RowText<'_>> = data.rows.iter().map(RowText::from).collect();
-        let mut model = members.load(global)?;
+        let mut model = members.load()?;
         if let Some((at, why)) = model.refused(&texts) {
             return Err(Unusable(anyhow::Error::from(why).context(format!("line {}", data.rows[at].line))).into());
         }
@@ -98,6 +96,7 @@ impl Eval {
             members: &members,
             file: &input::name(&origin),
             digest: &data.digest,
+            read_as: &data.read_as,
             cleaning: &data.cleaning,
             warnings: &data.warnings,
             metrics: &metrics,
@@ -113,10 +112,10 @@ impl Eval {
     }
 }
 
-/// The warning if a model was trained on some of the texts.
-fn trained_on(data: &Dataset, members: &Members, global: &Global) -> Option<Warning> {
-    let known = members.training_rows(global);
-    let mut found = Known::new(&known);
+/// The warnings if a model was trained on some of the texts, or chosen by them.
+fn used_before(data: &Dataset, members: &Members, global: &Global) -> Vec<Warning> {
+    let used = members.used_rows(global);
+    let mut found = Known::new(&used);
     data.rows.iter().for_each(|row| found.look(row.into(), row.line));
-    found.warning(&members.runs)
+    found.warnings(&members.runs)
 }

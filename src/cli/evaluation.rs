@@ -5,9 +5,11 @@ use std::collections::HashSet;
 use anyhow::Result;
 use serde_json::json;
 use taper::{
-    data::{self, Cleaning, Row, RowText},
+    data::{self, Cleaning, ReadAs, Row, RowText},
+    execute::UsedRows,
     format,
     metrics::{Metric, Metrics},
+    plan::Keep,
     stats::{Interval, wilson},
     store::RunRecord,
     task::Task,
@@ -16,50 +18,92 @@ use taper::{
 
 use super::{decision::decision, members::Members, output::Output};
 
-/// The rows that a model was trained on among those that it is measured on.
-#[derive(Default)]
+/// The rows that a model was trained on or chosen by, among those that it is measured on.
 pub struct Known<'a> {
-    texts: HashSet<RowText<'a>>,
     /// The rows so far.
     rows: u64,
-    /// Of these, rows that the model was trained on.
-    trained: u64,
+    trained: Found<'a>,
+    /// Rows that are also among the training rows are counted there.
+    chose: Found<'a>,
+}
+
+/// Which of the rows so far have these texts.
+struct Found<'a> {
+    texts: HashSet<RowText<'a>>,
+    rows: u64,
     /// Lines of the first of these.
     lines: Vec<u64>,
 }
 
+impl<'a> Found<'a> {
+    fn new(rows: &'a [Row]) -> Self {
+        Self { texts: rows.iter().map(RowText::from).collect(), rows: 0, lines: Vec::new() }
+    }
+
+    fn look(&mut self, text: &RowText<'_>, line: u64) -> bool {
+        let texts: &HashSet<RowText<'_>> = &self.texts;
+        let is_there = texts.contains(text);
+        if is_there {
+            self.rows += 1;
+            if self.lines.len() < Warning::MAX_LINES {
+                self.lines.push(line);
+            }
+        }
+        is_there
+    }
+}
+
 impl<'a> Known<'a> {
-    /// `rows` are the training rows.
-    pub fn new(rows: &'a [Row]) -> Self {
-        Self { texts: rows.iter().map(RowText::from).collect(), ..Self::default() }
+    /// `used`: the rows of all its models.
+    pub fn new(used: &'a UsedRows) -> Self {
+        Self { rows: 0, trained: Found::new(&used.trained), chose: Found::new(&used.chose) }
     }
 
     /// Looks at a row that is measured.
     pub fn look(&mut self, text: RowText<'_>, line: u64) {
         self.rows += 1;
-        let texts: &HashSet<RowText<'_>> = &self.texts;
-        if texts.contains(&text) {
-            self.trained += 1;
-            if self.lines.len() < Warning::MAX_LINES {
-                self.lines.push(line);
-            }
+        if !self.trained.look(&text, line) {
+            self.chose.look(&text, line);
         }
     }
 
-    /// The warning if there are any.
-    pub fn warning(&self, runs: &[RunRecord]) -> Option<Warning> {
-        let message = format!(
-            "{} of the {} ({}) {} a {} that {} trained on: results on {} show memorisation, not generalisation",
-            format::count(self.trained),
-            format::counted(self.rows, "row"),
-            lines_of(&self.lines, self.trained),
-            format::by_number(self.trained, "has", "have"),
-            if runs[0].config.data.text_pair_column.is_some() { "pair" } else { "text" },
-            if runs.len() == 1 { "the run was" } else { "one of the runs was" },
-            format::by_number(self.trained, "it", "them"),
-        );
-        (self.trained > 0).then(|| Warning::new(Kind::Split, message).at(self.lines.iter().copied()))
+    /// The warnings if there are any.
+    pub fn warnings(&self, runs: &[RunRecord]) -> Vec<Warning> {
+        let whose = if runs.len() == 1 { "the run" } else { "one of the runs" };
+        let of = |found: &Found<'_>, what: &str, so: &str| {
+            let message = format!(
+                "{} of the {} ({}) {} a {} {what}: results on {} {so}",
+                format::count(found.rows),
+                format::counted(self.rows, "row"),
+                lines_of(&found.lines, found.rows),
+                format::by_number(found.rows, "has", "have"),
+                if runs[0].config.data.text_pair_column.is_some() { "pair" } else { "text" },
+                format::by_number(found.rows, "it", "them"),
+            );
+            (found.rows > 0).then(|| Warning::new(Kind::Split, message).at(found.lines.iter().copied()))
+        };
+        let trained = format!("that {whose} was trained on");
+        let chose = format!("of the dev rows of {whose}, by which {} chosen", chosen(runs));
+        [
+            of(&self.trained, &trained, "show memorisation, not generalisation"),
+            of(&self.chose, &chose, "are optimistic"),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
+}
+
+/// What the dev rows chose: `its checkpoint was`, `its checkpoint and its thresholds were`.
+fn chosen(runs: &[RunRecord]) -> String {
+    let any = |chooses: &dyn Fn(&RunRecord) -> bool| runs.iter().any(chooses);
+    let checkpoint =
+        any(&|run| run.config.checkpoint.keep == Keep::Best || run.config.train.early_stopping_patience > 0);
+    let temperature = any(&|run| run.decided.is_some() && run.config.data.calibrate);
+    let thresholds = any(&|run| run.decided.as_ref().is_some_and(|decided| decided.metric.is_some()));
+    let all = [(checkpoint, "its checkpoint"), (temperature, "its temperature"), (thresholds, "its thresholds")];
+    let all: Vec<String> = all.into_iter().filter(|(is, _)| *is).map(|(_, what)| what.to_string()).collect();
+    format!("{} {}", format::and(&all), if all.len() == 1 && !thresholds { "was" } else { "were" })
 }
 
 /// The metrics that are shown of a model, in this order.
@@ -98,6 +142,8 @@ pub struct Evaluation<'a> {
     pub file: &'a str,
     /// Its SHA-256, in hex.
     pub digest: &'a str,
+    /// How it was read.
+    pub read_as: &'a ReadAs,
     /// What was left out.
     pub cleaning: &'a Cleaning,
     /// What is probably a mistake.
@@ -157,14 +203,14 @@ impl Evaluation<'_> {
 
     /// As a JSON document.
     pub fn document(&self) -> serde_json::Value {
-        let Self { members, file, digest, cleaning, warnings, metrics } = self;
+        let Self { members, file, digest, read_as, cleaning, warnings, metrics } = self;
         let interval = proportion(metrics.headline()[0], metrics).map(|interval| [interval.low, interval.high]);
         let whose = match (members.are_several(), members.first()) {
             (true, _) => json!({ "members": members.document() }),
             (false, run) => json!({ "run": run.key, "name": run.name }),
         };
         let what = json!({
-            "file": file, "digest": digest,
+            "file": file, "digest": digest, "read_as": read_as,
             "read": cleaning.read, "missing_text": cleaning.missing_text, "missing_pair": cleaning.missing_pair,
             "missing_label": cleaning.missing_label, "missing_text_lines": cleaning.missing_text_lines,
             "missing_pair_lines": cleaning.missing_pair_lines, "missing_label_lines": cleaning.missing_label_lines,

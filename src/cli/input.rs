@@ -5,7 +5,7 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
 };
 use taper::{
-    data::{Layout, Origin, TextColumns, Wording},
+    data::{Layout, OfRun, Origin, ReadAs, TextColumns, Wording},
     plan::{DataConfig, Delimiter, Format, Quoting, TextEncoding},
     warning::Warning,
 };
@@ -21,19 +21,19 @@ pub struct FileArgs {
     /// Column (or JSON field) with the second text, if the model reads two; by default the column used in training.
     #[arg(long, value_name = "NAME")]
     text_pair_column: Option<String>,
-    /// Format of the file; detected by default, from the extension or else from the first bytes.
+    /// Format of the file; by default as its extension or its first bytes say, else as in the run's spec.
     #[arg(long, value_parser = formats())]
     format: Option<Format>,
-    /// Encoding of a text file, such as `gb18030`; detected by default.
+    /// Encoding of a text file, such as `gb18030`; detected by default, except that a file that is not UTF-8 has the encoding in the run's spec.
     #[arg(long, value_name = "NAME", value_parser = encoding)]
     encoding: Option<TextEncoding>,
-    /// Sheet of an Excel workbook; the first by default.
+    /// Sheet of an Excel workbook; by default that of the run, or the only or first one.
     #[arg(long, value_name = "NAME")]
     sheet: Option<String>,
-    /// Field delimiter of a CSV or TSV file: one character, or `tab`.
+    /// Field delimiter of a CSV or TSV file: one character, or `tab`; by default that of the run, if the header has it.
     #[arg(long, value_name = "CHARACTER", value_parser = delimiter)]
     delimiter: Option<Delimiter>,
-    /// How to read quotes in a CSV or TSV file. `minimal` (the default): fields may be quoted; `none`: quotes are ordinary characters.
+    /// How to read quotes in a CSV or TSV file; by default as in the run. `minimal`: fields may be quoted; `none`: quotes are ordinary characters.
     #[arg(long, value_parser = quotings())]
     quoting: Option<Quoting>,
 }
@@ -81,14 +81,22 @@ impl FileArgs {
         }
     }
 
-    /// The layout given by the options; columns are those of the run unless an option names others. `label`: whether the label column is the
-    /// run's, and the option that names another.
-    pub fn layout(&self, (label, label_option): (bool, &'static str)) -> Layout {
+    /// The layout given by the options, and that of the run where none is given; columns are those of the run unless an option names others.
+    /// `label`: whether the label column is the run's, and the option that names another.
+    pub fn layout(&self, run: &DataConfig, (label, label_option): (bool, &'static str)) -> Layout {
         let Self { format, encoding, delimiter, quoting, .. } = *self;
+        let of_run = OfRun::from(run);
+        let of_run = OfRun {
+            format: of_run.format.filter(|_| format.is_none()),
+            encoding: of_run.encoding.filter(|_| encoding.is_none()),
+            sheet: of_run.sheet.filter(|_| self.sheet.is_none()),
+            delimiter: of_run.delimiter.filter(|_| delimiter.is_none()),
+            quoting: of_run.quoting.filter(|_| quoting.is_none()),
+        };
         let (text, text_pair) = (self.text_column.is_none(), self.text_pair_column.is_none());
         let wording = Wording::Run { text, text_pair, label, label_option };
         let (sheet, quoting) = (self.sheet.clone(), quoting.unwrap_or_default());
-        Layout { format, encoding, sheet, delimiter, quoting, missing: Vec::new(), wording }
+        Layout { format, encoding, sheet, delimiter, quoting, missing: run.missing.clone(), of_run, wording }
     }
 }
 
@@ -125,6 +133,11 @@ pub fn warn(warnings: &[Warning]) {
     for warning in warnings {
         output::error(&format!("warning: {}", taper::format::one_line(&warning.message)));
     }
+}
+
+/// Prints how a file is read where its reader should know.
+pub fn tell_how(name: &str, read_as: &ReadAs) {
+    read_as.notes().iter().for_each(|what| note(&format!("{name}: {what}")));
 }
 
 /// Prints a note on standard error.

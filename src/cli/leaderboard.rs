@@ -396,8 +396,7 @@ fn state(trial: &Trial, detail: Detail) -> String {
     if trial.warned > 0 { marked(&text) } else { text }
 }
 
-/// The best run of the best trial: `its best run: 1a2b3c4d5e6f (by dev accuracy, of 3 seeds)`. The runs of a cross-validation
-/// have other test rows each: none of them is the best.
+/// The best run of the best trial: `its best run: 1a2b3c4d5e6f (by dev accuracy, of 3 seeds)`. Folds have other test rows each: none is the best.
 pub fn best_run(board: &Leaderboard, best: &Trial) -> Option<String> {
     let key = format::short(best.best_run.as_deref()?);
     if best.out_of_fold.is_some() {
@@ -478,6 +477,7 @@ mod tests {
             metric: Metric::Accuracy,
             test_metric: Metric::Accuracy,
             trials,
+            progress: report::Progress::default(),
             missing: None,
         }
     }

@@ -22,7 +22,9 @@ use taper::{
 
 use super::{
     Global, common, leaderboard as board,
-    listed::{Best, keep_among_the_last, left_behind, more_runs, no_store, nothing_listed, of_no_experiment},
+    listed::{
+        Best, best_heading, keep_among_the_last, left_behind, more_runs, no_store, nothing_listed, of_no_experiment,
+    },
     on_cluster::OnCluster,
     output::{self, Output, marked},
     states, watch,
@@ -248,7 +250,7 @@ fn best_run(board: &Leaderboard, out: &mut Output) -> Result<()> {
     let run = board::best_run(board, first).map_or(String::new(), |run| format!("; {run}"));
     match board.trials.len() {
         1 => run.strip_prefix("; its ").map_or(Ok(()), |run| out.wrapped(run)),
-        _ => out.wrapped(&format!("best trial: {}{run}", first.name)),
+        _ => out.wrapped(&format!("{}: {}{run}", best_heading(board), first.name)),
     }
 }
 
@@ -372,7 +374,8 @@ impl Seen {
         let experiment = listed.experiment.as_ref().filter(|_| listed.planned.len() > 1)?;
         let evals = |run: &RunRecord| self.dev.get(&run.key).map_or(&[][..], |evals| &evals[..]);
         let runs: Vec<(&RunRecord, &[EvalRecord])> = listed.planned.iter().map(|run| (run, evals(run))).collect();
-        let board = Leaderboard::new(experiment, &runs, &listed.missing);
+        let mut board = Leaderboard::new(experiment, &runs, &listed.missing);
+        board.progress.planned += listed.to_come;
         let trial = board.trials.first().filter(|trial| trial.rank.is_some())?;
         let mean = trial.value?;
         let over = if trial.out_of_fold.is_some() { "fold" } else { trial.replicate };
@@ -384,7 +387,8 @@ impl Seen {
             (false, None) if alone && board.trials.len() > 1 => format!(" ({CHOSEN_ON_DEV})"),
             _ => String::new(),
         };
-        let text = format!("best {split} {metric} {value}{seeds}: {}{chosen}", trial.name);
+        let best = if board.progress.has_all() { "best" } else { "best so far:" };
+        let text = format!("{best} {split} {metric} {value}{seeds}: {}{chosen}", trial.name);
         Some(Best { text, runs: trial.runs.clone() })
     }
 

@@ -1,7 +1,8 @@
 //! Counts how many predictions are right while they are written.
 
 use taper::{
-    data::{Row, RowText, Text, Texts},
+    data::{RowText, Text, Texts},
+    execute::UsedRows,
     metrics::{Metrics, Tally},
     task::Answer,
 };
@@ -13,15 +14,15 @@ pub struct Measuring<'a> {
     tally: Tally,
     /// The model's id of each label of the targets, by the id that it has in these.
     ids: Vec<u32>,
-    /// The rows among them that the model was trained on.
+    /// The rows among them that the model was trained on or chosen by.
     pub known: Known<'a>,
 }
 
 impl<'a> Measuring<'a> {
-    /// `rows` are read with their targets; `labels` are those of the model, by id; `trained` the rows that it was trained on.
-    pub fn new(rows: &Texts, labels: &[String], trained: &'a [Row]) -> Self {
+    /// `rows` are read with their targets; `labels` are those of the model, by id; `used` the rows that it was trained on or chosen by.
+    pub fn new(rows: &Texts, labels: &[String], used: &'a UsedRows) -> Self {
         let ids = ids(rows.targets(), labels);
-        Self { tally: Tally::streamed(labels.len()), ids, known: Known::new(trained) }
+        Self { tally: Tally::streamed(labels.len()), ids, known: Known::new(used) }
     }
 
     /// Counts a row, if it has a target.

@@ -6,8 +6,9 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
 };
 use taper::{
-    data::{Row, TextColumns},
-    execute::{Classifier, DeviceChoice, Ensemble, Kept, check_precision, training_rows},
+    data::TextColumns,
+    engine::Device,
+    execute::{Classifier, DeviceChoice, Ensemble, Kept, UsedRows, check_precision},
     format::{self, one_line},
     plan::{DataConfig, Precision},
     store::{RunRecord, Store, StoreError},
@@ -69,6 +70,7 @@ pub struct Members {
     pub runs: Vec<RunRecord>,
     kept: Vec<Kept>,
     precision: Precision,
+    device: Device,
 }
 
 impl ModelArgs {
@@ -78,7 +80,8 @@ impl ModelArgs {
     /// One of them is none, or has no model; a run is named twice; or they do not answer the same question.
     pub fn find(&self, store: &Store, wanted: &[&str], global: &Global) -> Result<Members> {
         let precision = self.precision.on(global.device)?;
-        let mut members = Members { runs: Vec::new(), kept: Vec::new(), precision };
+        let (device, _) = global.device.open().map_err(|e| Unusable(e.into()))?;
+        let mut members = Members { runs: Vec::new(), kept: Vec::new(), precision, device };
         for wanted in wanted {
             let keys = if self.ensemble { trial(store, wanted)? } else { None };
             let names = keys.unwrap_or_else(|| vec![(*wanted).to_owned()]);
@@ -245,18 +248,22 @@ impl Members {
     ///
     /// # Errors
     /// If one of them is damaged or cannot be read.
-    pub fn load(&self, global: &Global) -> Result<Ensemble> {
-        let (device, _) = global.device.open()?;
+    pub fn load(&self) -> Result<Ensemble> {
         let models = self.runs.iter().zip(&self.kept).map(|(run, kept)| {
-            let model = Classifier::load_in(self.precision, kept, run.config.data.long_texts(), &device)?;
+            let model = Classifier::load_in(self.precision, kept, run.config.data.long_texts(), &self.device)?;
             Ok((said(run), model))
         });
         Ok(Ensemble::new(models.collect::<Result<_>>()?)?)
     }
 
-    /// The rows that the models were trained on, as far as they can still be read.
-    pub fn training_rows(&self, global: &Global) -> Vec<Row> {
-        self.runs.iter().filter_map(|run| training_rows(run, &global.runs)).flatten().collect()
+    /// The rows that the models were trained on and chosen by, as far as they can still be read.
+    pub fn used_rows(&self, global: &Global) -> UsedRows {
+        let mut all = UsedRows::default();
+        for used in self.runs.iter().filter_map(|run| UsedRows::of(run, &global.runs)) {
+            all.trained.extend(used.trained);
+            all.chose.extend(used.chose);
+        }
+        all
     }
 
     /// What the mean of several models is; `None` of one.

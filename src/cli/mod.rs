@@ -16,6 +16,7 @@ mod decision;
 mod dispatch;
 mod doctor;
 mod downloads;
+mod earlier_plan;
 mod eval;
 mod evaluation;
 mod export;
@@ -77,8 +78,8 @@ const EXAMPLES: &str = "\
 Examples:
   taper plan experiments/quickstart.toml    show the runs and their cost
   taper run experiments/quickstart.toml     train what is not completed yet
-  taper run experiments/quickstart.toml --set train.lr=1e-4
-                                            train with another learning rate
+  taper run experiments/quickstart.toml --set train.lr=1e-4 --set name=quickstart-1e-4
+                                            train with another learning rate, as an experiment of its own
   taper list                                list all runs
   taper compare 3f2a 9c1b                   compare two runs and test their difference
   taper report quickstart                   write the report

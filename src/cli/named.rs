@@ -12,7 +12,7 @@ use taper::{
     store::{RunRecord, Store, StoreError},
 };
 
-use super::{Global, Unusable, common, input};
+use super::{Global, Unusable, common, input, listed::best_in_words};
 
 /// Trials that a message lists.
 pub const LISTED: usize = 5;
@@ -85,13 +85,14 @@ pub fn find(store: &Store, wanted: &str, global: &Global) -> Result<RunRecord> {
         (StoreError::AmbiguousRun { wanted, keys, candidates }, Some(best))
             if best.best_run.as_ref().is_some_and(|key| keys.contains(key)) =>
         {
+            let best_trial = board.as_ref().map_or("the best trial".into(), best_in_words);
             let which = match (best.out_of_fold.is_some(), best.best_run.as_deref().map(format::short)) {
                 (false, Some(key)) if best.planned() > 1 => {
-                    format!("the best run of the best trial: {key} ({})", best.name)
+                    format!("the best run of {best_trial}: {key} ({})", best.name)
                 }
-                (false, Some(key)) => format!("the best trial: {key} ({})", best.name),
+                (false, Some(key)) => format!("{best_trial}: {key} ({})", best.name),
                 // Its runs are measured on other rows each.
-                (true, _) | (false, None) => format!("the best trial: {}", best.name),
+                (true, _) | (false, None) => format!("{best_trial}: {}", best.name),
             };
             let candidates = format!("{candidates}\n  {which}");
             StoreError::AmbiguousRun { wanted, keys, candidates }

@@ -19,6 +19,7 @@ use super::{
     common, decision,
     evaluation::proportion,
     leaderboard::{self, cell, word},
+    listed::best_heading,
     output::Output,
 };
 
@@ -266,7 +267,7 @@ fn best(store: &Store, board: &report::Leaderboard, runs: &[RunRecord]) -> Resul
         (2.., false) => format!(" (mean of {} {}s)", trial.planned(), trial.replicate),
         _ => String::new(),
     };
-    let mut lines = vec![format!("best trial: {}{mean}", trial.name), format!("  {value}")];
+    let mut lines = vec![format!("{}: {}{mean}", best_heading(board), trial.name), format!("  {value}")];
     // The gain is measured on rows that were not used for selection. Runs count by their rows: the folds of a cross-validation together, as
     // in the accuracy above.
     let measured = |run: &&RunRecord| trial.runs.contains(&run.key) && run.final_metrics.is_some();

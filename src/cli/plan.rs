@@ -15,12 +15,14 @@ use taper::{
     report,
     spec::LoadedSpec,
     store::{RunRecord, RunState, Store},
+    warning::Warning,
 };
 
 use super::{
     Global, Unusable, common,
     common::SpecArgs,
     costs::Costs,
+    earlier_plan::replaced_warning,
     method::Method,
     order,
     output::Output,
@@ -95,6 +97,11 @@ impl Plan {
             Some(store) => common::namesake_warning(store, &spec.spec().name, &self.spec.spec)?,
             None => None,
         };
+        let replaced = match (&store, &namesake) {
+            (Some(store), None) => replaced_warning(store, &spec.spec().name, runs)?,
+            _ => None,
+        };
+        let warnings: Vec<Warning> = namesake.into_iter().chain(replaced).collect();
         let jobs = self.jobs.map_or(1, usize::from);
         let device = global.device.resolve();
         let mut costs = Costs::on(device).with_threads((threads() / jobs).max(1));
@@ -114,7 +121,7 @@ impl Plan {
             document["sweep"]["seconds_left"] = planner.seconds_left.into();
             document["sweep"]["runs_to_come"] = planner.to_come().into();
             document["device"] = device.name().into();
-            document["warnings"] = serde_json::to_value(namesake.as_slice())?;
+            document["warnings"] = serde_json::to_value(&warnings)?;
             document["runs_at_a_time"] = at_a_time.into();
             document["time_s"] = json!({ "low": range.0, "high": range.1 });
             out.document(&document)?;
@@ -122,7 +129,7 @@ impl Plan {
         }
         let total = total(planner, &lines, &method, jobs, range);
         print(planner, (&lines, self.all), &left_over, &method, &total, out)?;
-        if let Some(warning) = namesake {
+        for warning in &warnings {
             out.wrapped(&format!("warning: {}", format::one_line(&warning.message)))?;
         }
         if let Some(gpu) = device.gpu_name() {

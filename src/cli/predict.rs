@@ -10,7 +10,7 @@ use anyhow::Result;
 use clap::Args;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use taper::{
-    data::{self, Labelled, Layout, Origin, RowText, TargetColumns, Texts, Wording},
+    data::{self, Labelled, Layout, Origin, ReadAs, RowText, TargetColumns, Texts, Wording},
     format::{
         self,
         command::{shell_word, with_runs},
@@ -85,7 +85,7 @@ pub struct Predict {
     #[arg(long, value_name = "FORMAT", value_enum, requires = "out")]
     out_format: Option<Form>,
     /// Write all columns of the file, in their order, before the results. CSV and Excel values are written as text, and JSON values as
-    /// JSON. Parquet numbers and booleans keep their type in JSON Lines, and become text in CSV and Parquet. The predicted label is then
+    /// JSON. Parquet numbers, booleans and lists keep their type in JSON Lines, and become text (lists: JSON) in CSV and Parquet. The predicted label is then
     /// named `predicted_label`. If the file has a column with the name of another result, that result gets the same prefix
     /// (`predicted_line`). If the input is JSON, output in CSV or Parquet has a column for every field that occurs in any object (on
     /// standard input, in the first 1,024 objects).
@@ -150,7 +150,7 @@ impl Predict {
             _ => None,
         };
         let Input { rows, fields, checked } = self.open(&members, (&origin, form), global)?;
-        let model = members.load(global)?;
+        let model = members.load()?;
         // Where a text has several labels, no column of one probability can be beside them.
         let each = self.out.is_some() || self.keep_columns || model.task() == Task::MultiLabel;
         let pairs = rows.has_pairs();
@@ -161,30 +161,32 @@ impl Predict {
         let shown = (file.is_some() || !out.terminal) && !global.quiet;
         let progress = RowProgress::stderr(shown, checked.as_ref().map(|(_, rows)| *rows));
         let checked = checked.map(|(digest, _)| digest);
-        let known = self.labels.as_ref().map(|_| members.training_rows(global)).unwrap_or_default();
+        let known = self.labels.as_ref().map(|_| members.used_rows(global)).unwrap_or_default();
         let measuring = self.labels.as_ref().map(|_| Measuring::new(&rows, model.labels(), &known));
         let mut stream = Stream { model, rows, fields, checked, progress, measuring, done: 0 };
         stream.run(wanted, file, out)?;
         let Stream { model, rows, measuring, done, progress, .. } = stream;
         drop(progress);
         let mut warnings = rows.warnings();
-        warnings.extend(measuring.as_ref().and_then(|measuring| measuring.known.warning(&members.runs)));
+        warnings.extend(measuring.iter().flat_map(|measuring| measuring.known.warnings(&members.runs)));
         let name = input::name(&origin);
         let metrics = measuring.map(|measuring| measuring.metrics(model.labels()));
-        let digest = rows.digest();
+        let (digest, read_as) = (rows.digest(), rows.read_as());
         let evaluation = metrics.as_ref().map(|metrics| Evaluation {
             members: &members,
             file: &name,
             digest: &digest,
+            read_as: &read_as,
             cleaning: rows.cleaning(),
             warnings: &warnings,
             metrics,
         });
         if !global.quiet {
             members.note(&model).iter().chain(&model.cut()).for_each(|note| input::note(note));
+            input::tell_how(&name, &read_as);
             input::warn(&warnings);
         }
-        self.report((done, &members), evaluation.as_ref(), global, out)?;
+        self.report((done, &members), &read_as, evaluation.as_ref(), global, out)?;
         if !global.quiet
             && self.labels.is_none()
             && TargetColumns::from(config).names.iter().all(|name| rows.columns().contains(name))
@@ -212,11 +214,10 @@ impl Predict {
             let rows = data::stream_lines(origin, &lines).map_err(unusable)?;
             return Ok(Input { rows, fields: Vec::new(), checked: None });
         }
-        let mut layout = self.layout.layout((self.labels == Some(None), "labels"));
+        let layout = self.layout.layout(config, (self.labels == Some(None), "labels"));
         let mut words = None;
         let mut wanted = data::Wanted { text: self.layout.columns(config)?, target: None, keep: self.keep_columns };
         if let Some(column) = &self.labels {
-            layout.missing.clone_from(&config.missing);
             let columns = TargetColumns::of_run(config, column.as_deref(), "--labels");
             let columns = columns.map_err(|what| Unusable(anyhow::anyhow!(what)))?;
             let of_column = LabelWords::new(config, &members.labels()?, &columns, self.labels_are)?;
@@ -299,6 +300,7 @@ impl Predict {
     fn report(
         &self,
         (rows, members): (u64, &Members),
+        read_as: &ReadAs,
         evaluation: Option<&Evaluation<'_>>,
         global: &Global,
         out: &mut Output,
@@ -306,8 +308,9 @@ impl Predict {
         match (&self.out, evaluation) {
             (Some(file), evaluation) if out.json => {
                 let evaluation = evaluation.map(Evaluation::document);
-                let mut document =
-                    serde_json::json!({ "out": file.display().to_string(), "rows": rows, "evaluation": evaluation });
+                let mut document = serde_json::json!({
+                    "out": file.display().to_string(), "rows": rows, "read_as": read_as, "evaluation": evaluation
+                });
                 if members.are_several() {
                     document["members"] = members.document();
                 }
@@ -350,7 +353,7 @@ impl Predict {
         if self.pair.as_deref().is_some_and(data::is_blank) {
             return Err(Unusable(anyhow::anyhow!("the second text is empty: there is nothing to classify")).into());
         }
-        let mut model = members.load(global)?;
+        let mut model = members.load()?;
         let config = members.config();
         let text_pair = self.pair.as_deref();
         let texts: Vec<RowText<'_>> = texts.iter().map(|text| RowText { text, text_pair }).collect();

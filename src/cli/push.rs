@@ -9,7 +9,7 @@ use std::{
 use anyhow::Result;
 use clap::Args;
 use taper::{
-    assets::{Change, Push as Wanted, PushError, Pushed, Remote, Settings, Site, look, push},
+    assets::{Change, Push as Wanted, PushError, Pushed, Remote, Settings, Site, look, push, unasked},
     export::{FORMATS, Numbers, export},
     format::{self, counted, short},
     plan::Repository,
@@ -99,7 +99,7 @@ impl Push {
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let mut settings = Settings::from_env(global.offline).map_err(|e| Unusable(e.into()))?;
         settings.offline |= global.offline;
-        if settings.offline {
+        if settings.offline && !self.dry_run {
             return Err(Unusable(PushError::Offline.into()).into());
         }
         let (site, hub) = (self.to.site, self.to.site.endpoint(&settings));
@@ -158,7 +158,20 @@ impl Push {
             may_replace_card: (!self.replace_card).then_some(is_as_written as fn(&str) -> bool),
         };
         let listener = downloads::uploads(global.quiet || global.json);
-        if self.dry_run { look(settings, listener, &wanted) } else { push(settings, listener, &wanted) }
+        if !self.dry_run {
+            return push(settings, listener, &wanted);
+        }
+        match look(settings, listener, &wanted) {
+            Err(why @ (PushError::Offline | PushError::Unreachable { .. })) => {
+                let why = match &why {
+                    PushError::Unreachable { endpoint, cause, .. } => format!("{endpoint} cannot be reached ({cause})"),
+                    _ => "the network is forbidden by --offline or HF_HUB_OFFLINE".into(),
+                };
+                input::note(&format!("{} could not be asked what it has: {why}", wanted.repo));
+                unasked(settings, &wanted)
+            }
+            asked => asked,
+        }
     }
 
     fn show(&self, pushed: &Pushed, global: &Global, out: &mut Output) -> Result<()> {
@@ -181,11 +194,15 @@ impl Push {
             (None, true) => {
                 let visibility = if self.private { "private" } else { "new" };
                 let created = match pushed.before {
-                    Remote::Present => String::new(),
+                    Remote::Present | Remote::Unknown => String::new(),
                     Remote::WithoutBranch => format!("create the branch {} and ", self.branch()),
                     Remote::Missing => format!("create the {visibility} repository {} and ", self.to.repo),
                 };
                 match n {
+                    _ if pushed.before == Remote::Unknown => out.wrapped(&format!(
+                        "would push what {url}{branch} lacks of {amount}, and create what is missing there; its present state is unknown, and \
+                         nothing was changed"
+                    ))?,
                     0 if created.is_empty() => out.line(format!("nothing to do: {url}{branch} has these files"))?,
                     _ => out.line(format!("would {created}push {amount} to {url}{branch}; nothing was changed"))?,
                 }

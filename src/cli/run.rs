@@ -8,7 +8,11 @@ use serde_json::json;
 use taper::{
     execute::{DeviceChoice, Prepared, RunsPerDevice, Slot, SubmissionFolder, Tally, threads},
     experiment::{Outcome, Planner, RunOptions, Skipped},
-    format::{self, names},
+    format::{
+        self,
+        command::{shell_word, with_runs},
+        names,
+    },
     observe::{JsonLines, Listeners, Mirror, Progress},
     store::{Store, unix_time},
 };
@@ -19,6 +23,7 @@ use super::{
     common,
     common::SpecArgs,
     costs::Costs,
+    earlier_plan::replaced_warning,
     mirror::MirrorTo,
     outcome::print_outcome,
     output::{self, Output},
@@ -33,7 +38,7 @@ const SKIPPED: usize = 10;
 /// Train the runs of a spec that are not completed yet, resuming interrupted ones.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  taper run experiments/quickstart.toml\n  \
-    taper run experiments/finetune.toml --set model.source=path:DIR --set train.epochs=1\n  \
+    taper run experiments/finetune.toml --set model.source=path:DIR --set train.epochs=1 --set name=short\n  \
     taper run experiments/quickstart.toml --json | jq -r 'select(.event==\"step_completed\").loss'")]
 pub struct Run {
     #[command(flatten)]
@@ -102,6 +107,11 @@ impl Run {
         let before = slurm::submitted_before(existing.as_ref(), &planner.runs)?;
         let store = Store::open(&global.runs).map_err(|e| Unusable(e.into()))?;
         let namesake = common::namesake_warning(&store, &planner.spec.spec().name, &self.spec.spec)?;
+        // Of two specs of one name the first warning says it all.
+        let replaced = match &namesake {
+            Some(_) => None,
+            None => replaced_warning(&store, &planner.spec.spec().name, &planner.runs)?,
+        };
         let progress = Progress::stderr(global.quiet || out.json);
         let above = progress.above();
         let say = {
@@ -130,7 +140,7 @@ impl Run {
                 out.line(json!({ "event": "sweep_warned", "warning": warning }))?;
             }
         }
-        if let Some(warning) = namesake {
+        for warning in namesake.into_iter().chain(replaced) {
             match out.json {
                 true => out.line(json!({ "event": "warned", "kind": warning.kind, "message": warning.message }))?,
                 false => above.say(&format!("warning: {}", format::one_line(&warning.message))),
@@ -149,7 +159,7 @@ impl Run {
         }
         let at_work = AtWork::default();
         let (for_signal, told) = (above.clone(), Cell::new(false));
-        let above_mirrors = above.clone();
+        let (above_mirrors, above_all) = (above.clone(), above.clone());
         let stop_requested = || {
             if stop::checkpoint_requested() && !told.replace(true) {
                 for_signal.say("SIGUSR1: stopping after this step, with a checkpoint");
@@ -198,6 +208,17 @@ impl Run {
         let outcome = experiment.run(listeners, options)?;
         common::work_is_done();
         slurm::cancel_idle(&store, before, &say)?;
+        let tally = &outcome.tally;
+        let trained = tally.completed + tally.failed + tally.pruned + tally.stopped + tally.waiting;
+        if !self.mirror.is_empty() && trained == 0 && !global.quiet {
+            above_all.say(&format!(
+                "nothing is mirrored, because this command trains nothing: `{}` writes the curves of stored runs",
+                with_runs(
+                    &format!("taper export {} DIR --format tensorboard", shell_word(&outcome.experiment.name)),
+                    &global.runs
+                )
+            ));
+        }
         match reader.failure() {
             None => {
                 // After a stop, what this command did is of interest: runs that were completed before are only counted.

@@ -105,7 +105,7 @@ impl Serve {
         // Before the models are loaded, so that its errors are reported at once.
         let listener = self.listen(token.is_some())?;
         let precision = self.precision.on(global.device)?;
-        let (device, device_name) = global.device.open()?;
+        let (device, device_name) = global.device.open().map_err(|e| Unusable(e.into()))?;
         let on = (&device, precision);
         let origins = self.models.iter().map(|text| origin(text, global, on)).collect::<Result<Vec<_>>>()?;
         let limits = self.limits();

@@ -17,6 +17,7 @@ use super::{
     Global, Unusable, common,
     common::SpecArgs,
     controller::Controller,
+    earlier_plan::replaced_warning,
     failure::sentence,
     output::{self, Output},
     slurm, stop,
@@ -92,6 +93,13 @@ impl Submit {
         });
         if !out.json {
             planner.warning_lines().iter().try_for_each(|line| out.wrapped(line))?;
+            if let Some(store) = &existing {
+                let replaced = replaced_warning(store, &name, &planner.runs)?;
+                replaced.iter().try_for_each(|w| out.wrapped(&format!("warning: {}", format::one_line(&w.message))))?;
+            }
+        }
+        if self.dry_run && planner.to_come() == 0 && self.todo(planner, existing.as_mut(), &slurm, global)?.is_empty() {
+            return nothing_left(planner.runs.len(), out);
         }
         if let Some(controller) = controller.as_ref().filter(|_| self.dry_run) {
             return controller.dry_run(global, out);
@@ -103,7 +111,8 @@ impl Submit {
         let slurm = slurm.map_err(|e| Unusable(e.into()))?;
         // While nothing is written.
         script(&settings, &SubmissionFolder::next(&global.runs)?, global)?;
-        let Some(_lock) = RunLock::acquire(&global.runs, SUBMITTING)? else {
+        let lock = RunLock::acquire(&global.runs, SUBMITTING).map_err(|e| Unusable(e.into()))?;
+        let Some(_lock) = lock else {
             let why = "another `taper submit` works in this folder: try again when it has ended";
             return Err(Unusable(anyhow!(why)).into());
         };
@@ -280,6 +289,18 @@ fn dry_run(
         format::counted(all, "run")
     ))?;
     text.lines().try_for_each(|line| out.line(line))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// That a dry run has nothing to show.
+fn nothing_left(runs: usize, out: &mut Output) -> Result<ExitCode> {
+    match out.json {
+        true => out.document(&json!({ "runs": 0, "jobs": 0, "script": null }))?,
+        false => out.wrapped(&match runs {
+            1 => "nothing to submit: the run is done, or was submitted before".to_string(),
+            all => format!("nothing to submit: all {all} runs are done, or were submitted before"),
+        })?,
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -6,7 +6,7 @@ use clap::{
     Parser,
     error::{ContextKind, ContextValue, ErrorKind},
 };
-use taper::{format, spec::key_meant};
+use taper::{format, plan::closest, spec::key_meant};
 
 use super::{Cli, output};
 
@@ -77,6 +77,15 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
         "Ctrl-C (or SIGTERM) ends `taper run` after the current step, with a checkpoint; `taper cancel NAME` ends the \
          jobs of runs on a cluster",
     ),
+    (
+        &["card", "model-card", "modelcard", "readme"],
+        "`taper export RUN DIR` writes the model with its card, README.md; `taper push RUN OWNER/NAME` uploads both",
+    ),
+    (
+        &["wandb", "mlflow", "aim", "track", "tracker"],
+        "`taper export NAME DIR --format mlflow` (or tensorboard) writes what other trackers show",
+    ),
+    (&["ensemble", "average"], "`taper predict RUN RUN … --ensemble` and `taper eval` average several models"),
     (&["reproduce", "repro", "replay"], "`taper verify RUN` trains a run again and compares every number"),
     (
         &["info", "env", "version", "diagnose"],
@@ -157,7 +166,7 @@ pub fn parse() -> Result<Cli, ExitCode> {
         output::error(&format!("{}{}\n{}", &text[..at], tips.concat(), text[at..].trim_end()));
         return Err(code);
     }
-    match hint(error.kind(), &arguments) {
+    match hint(error.kind(), &arguments).or_else(|| similar(&error, &arguments)) {
         Some(hint) => {
             // The first paragraph is the error; clap's own tips are guesses by spelling.
             let wrong = text.split("\n\n").next().unwrap_or_default();
@@ -205,6 +214,17 @@ fn hint(kind: ErrorKind, arguments: &[String]) -> Option<String> {
         ErrorKind::UnknownArgument => setting(arguments).map(|set| format!("to set a key of the spec, use `{set}`")),
         _ => None,
     }
+}
+
+/// The hint for a word of another tool that is misspelt, where clap knows no command that is similar.
+fn similar(error: &clap::Error, arguments: &[String]) -> Option<String> {
+    if error.kind() != ErrorKind::InvalidSubcommand || error.get(ContextKind::SuggestedSubcommand).is_some() {
+        return None;
+    }
+    let word = arguments.iter().find(|argument| !argument.starts_with('-'))?.to_lowercase();
+    let words = || ELSEWHERE.iter().flat_map(|(words, hint)| words.iter().map(move |word| (*word, *hint)));
+    let meant = closest(&word, words().map(|(word, _)| word))?;
+    words().find(|(other, _)| *other == meant).map(|(_, hint)| hint.to_string())
 }
 
 /// Whether the unknown option is what other tools call the file with the settings. `taper show` has a `--config` of its own.

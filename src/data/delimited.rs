@@ -15,6 +15,7 @@ use super::{
     encoding,
     input_fault::{InputFault, fault_of, reading},
     layout::header_help,
+    noticed::Noticed,
     quotes::{Swallowed, line_breaks},
     record::Fields,
     row_limit::MAX_ROW,
@@ -39,6 +40,8 @@ pub(super) struct Delimited {
     delimiter: u8,
     /// Rows that quotes may have swallowed; none where quotes mean nothing.
     swallowed: Option<Swallowed>,
+    /// Rows with a text or a label in quotes, where these mean nothing.
+    quoted: Noticed,
     reader: csv::Reader<Lines<Chain<Input, &'static [u8]>>>,
     record: ByteRecord,
     header: Vec<String>,
@@ -76,6 +79,7 @@ impl Delimited {
             wording,
             delimiter,
             swallowed: quotes.then(Swallowed::default),
+            quoted: Noticed::default(),
             reader,
             record: ByteRecord::new(),
             header: Vec::new(),
@@ -142,6 +146,13 @@ impl Delimited {
         }
         // The row has as many fields as the header, in which the columns were found.
         let cell = |column: Option<usize>| column.and_then(|column| record.get(column)).unwrap_or_default();
+        let is_quoted = |column: &usize| {
+            let cell = cell(Some(*column)).trim();
+            cell.len() > 1 && cell.starts_with('"') && cell.ends_with('"')
+        };
+        if self.swallowed.is_none() && self.texts.iter().chain(&self.labels).any(is_quoted) {
+            self.quoted.add(line);
+        }
         for &text in &self.texts {
             cells.add_text(cell(Some(text)), &self.columns.text);
         }
@@ -165,6 +176,16 @@ impl Delimited {
 
     pub(super) fn input(&self) -> &Input {
         self.reader.get_ref().inner.get_ref().0
+    }
+
+    /// What separates its fields.
+    pub(super) fn delimiter(&self) -> u8 {
+        self.delimiter
+    }
+
+    /// Rows with a text or a label in quotes, where quotes are ordinary characters.
+    pub(super) fn quoted(&self) -> &Noticed {
+        &self.quoted
     }
 
     pub(super) fn header(&self) -> &[String] {

@@ -22,18 +22,24 @@ pub struct Problem {
     pub rows: u64,
     /// Lines of the file on which the first of them begin, from 1.
     pub lines: Vec<u64>,
+    /// In which column of its line each is wrong, in characters from 1, if that is known and the same for all.
+    pub column: Option<u64>,
 }
 
 impl Problem {
     /// A row with a fault that no other has so far.
     pub(super) fn new(line: u64, what: impl Into<String>) -> Self {
-        Self { what: what.into(), rows: 1, lines: vec![line] }
+        Self { what: what.into(), rows: 1, lines: vec![line], column: None }
     }
 }
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", lines_of(&self.lines, self.rows), self.what)
+        write!(f, "{}: ", lines_of(&self.lines, self.rows))?;
+        if let Some(column) = self.column {
+            write!(f, "column {column}: ")?;
+        }
+        f.write_str(&self.what)
     }
 }
 
@@ -69,11 +75,20 @@ pub enum DataError {
         folds: usize,
     },
     /// All groups are held out.
-    #[error("no rows remain for training: rows of a group stay together, and data.group_column gives only {} here; \
-             hold out fewer rows, or name another column", counted(*groups as u64, "group"))]
+    #[error("no rows remain for training: rows of a group stay together, and data.group_column gives {} here, and the {splits} \
+             splits need one each; the largest has {} of the {} (that of line {line}); leave out a split, or name another column",
+            counted(*groups as u64, "group"), count(*largest as u64), counted(*rows as u64, "row"))]
     TooFewGroups {
         /// The number of groups that were to be divided.
         groups: usize,
+        /// The number of splits that need one.
+        splits: usize,
+        /// The rows of the largest.
+        largest: usize,
+        /// The rows that were to be divided.
+        rows: usize,
+        /// The line of a row of the largest.
+        line: u64,
     },
     /// A Parquet file cannot be read.
     #[error("{}: it cannot be read as Parquet: {what}", path.display())]
@@ -327,6 +342,7 @@ impl Problems {
     pub(super) fn push(&mut self, problem: Problem) {
         if let Some(group) = self.known.get(&problem.what).map(|&at| &mut self.groups[at]) {
             group.rows += problem.rows;
+            group.column = group.column.filter(|_| group.column == problem.column);
             if group.lines.len() < Warning::MAX_LINES {
                 group.lines.extend(problem.lines);
             }

@@ -38,6 +38,8 @@ pub(super) struct JsonRows {
     seen: Seen,
     /// Fields of the first object.
     fields: Vec<String>,
+    /// What may be wrong if it lacks the column of the texts.
+    nested: String,
 }
 
 /// How the objects follow each other.
@@ -59,6 +61,14 @@ struct Seen {
 }
 
 impl JsonRows {
+    /// The name of its format.
+    pub(super) fn format(&self) -> &'static str {
+        match self.objects {
+            Objects::Lines(_) => "jsonl",
+            Objects::Array(_) => "json",
+        }
+    }
+
     pub(super) fn lines(path: &Path, input: Input, columns: Columns, wording: Wording) -> Self {
         Self::new(path, input, columns, wording, Objects::Lines(0))
     }
@@ -82,6 +92,7 @@ impl JsonRows {
             },
             columns,
             fields: Vec::new(),
+            nested: String::new(),
         }
     }
 
@@ -105,12 +116,15 @@ impl JsonRows {
                 Objects::Lines(_) => None,
                 Objects::Array(array) => Some(array.before()),
             };
-            let (below, what) = json_fault::explain(text, &error, array, self.wording);
-            Fault::Row(Problem::new(line + below, what))
+            let (below, column, what) = json_fault::explain(text, &error, array, self.wording);
+            Fault::Row(Problem { column, ..Problem::new(line + below, what) })
         })?;
         let first = self.fields.is_empty();
         if first {
             self.fields = fields(text);
+            if row.texts.iter().all(Option::is_none) {
+                self.nested = nested(text, &self.columns.text.names[0]);
+            }
         }
         let see = |seen: &mut [bool], values: &[Option<Value>]| {
             seen.iter_mut().zip(values).for_each(|(seen, value)| *seen |= value.is_some());
@@ -191,7 +205,7 @@ impl JsonRows {
             column: column.into(),
             names: self.wording.names(key).into(),
             found: self.fields.iter().map(|name| name.escape_debug().to_string()).collect(),
-            help: format!("{}{}", suggest(column, &self.fields), self.wording.another(key)).into(),
+            help: format!("{}{}{}", self.nested, suggest(column, &self.fields), self.wording.another(key)).into(),
         }
     }
 
@@ -202,6 +216,23 @@ impl JsonRows {
     pub(super) fn input(&self) -> &Input {
         self.reader.get_ref()
     }
+}
+
+/// What may be wrong with a file whose first object lacks a column, but has an object, or a list of objects, that has it.
+fn nested(text: &str, column: &str) -> String {
+    let has = |value: &Value| value.get(column).is_some();
+    let Ok(Value::Object(first)) = serde_json::from_str(text) else { return String::new() };
+    let around = first.iter().find(|(_, value)| match value {
+        Value::Array(rows) => rows.first().is_some_and(has),
+        value => has(value),
+    });
+    around.map_or_else(String::new, |(name, value)| {
+        let shown = name.escape_debug();
+        match value.is_array() {
+            true => format!("; the rows are in its list `{shown}`: write that list alone (jq '.[\"{shown}\"]' FILE)"),
+            false => format!("; its object `{shown}` has one: each row is to be an object that has `{column}` itself"),
+        }
+    })
 }
 
 /// The values wanted of an object; none where it lacks the field.
@@ -300,6 +331,10 @@ fn text(value: Option<Value>, name: &str) -> Result<Option<String>, String> {
     match value {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
+        Some(Value::Object(fields)) if fields.keys().next().is_some_and(|key| key == "0") => Err(format!(
+            "`{name}` is an object with the keys 0, 1, …, expected a string: the file has a field for each column; in pandas, write it with \
+             orient=\"records\", lines=True"
+        )),
         Some(other) => Err(format!("`{name}` is {}, expected a string", kind(&other))),
     }
 }

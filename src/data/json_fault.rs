@@ -3,9 +3,14 @@
 
 use super::settings::Wording;
 
-/// Why `text` is no object, by the parser's error: how many lines below its first, and what. `array`: it is of an array, and so many
+/// Why `text` is no object, by the parser's error: how many lines below its first, in which column, and what. `array`: it is of an array, and so many
 /// characters of its first line are before it; none: each line is to be one object.
-pub(super) fn explain(text: &str, error: &serde_json::Error, array: Option<u64>, wording: Wording) -> (u64, String) {
+pub(super) fn explain(
+    text: &str,
+    error: &serde_json::Error,
+    array: Option<u64>,
+    wording: Wording,
+) -> (u64, Option<u64>, String) {
     let (said, line, column) = (error.to_string(), error.line(), error.column());
     let said = said.strip_suffix(&format!(" at line {line} column {column}")).unwrap_or(&said);
     let below = line.saturating_sub(1);
@@ -16,7 +21,7 @@ pub(super) fn explain(text: &str, error: &serde_json::Error, array: Option<u64>,
     // The parser counts bytes, editors count characters.
     let characters = text.bytes().take(at + 1).skip(begins).filter(|byte| begins_character(*byte)).count();
     let shown = characters as u64 + if below == 0 { array.unwrap_or(0) } else { 0 };
-    (below as u64, if column == 0 { what } else { format!("column {shown}: {what}") })
+    (below as u64, (column > 0).then_some(shown), what)
 }
 
 /// Whether a byte of UTF-8 is the first of a character.
@@ -111,7 +116,8 @@ mod tests {
 
     fn says(text: &str, lines: bool) -> String {
         let error = serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(text).unwrap_err();
-        explain(text, &error, (!lines).then_some(0), Wording::Keys).1
+        let (_, column, what) = explain(text, &error, (!lines).then_some(0), Wording::Keys);
+        format!("column {}: {what}", column.unwrap_or_default())
     }
 
     #[test]

@@ -27,32 +27,48 @@ pub(super) enum Reading {
     Sheet,
 }
 
-/// How the file is to be read, and what `taper plan` says of it.
-pub(super) fn reading(
-    layout: &Layout,
-    origin: &Origin,
-    input: &Input,
-    columns: &Columns,
-) -> Result<(Reading, Vec<String>), DataError> {
+/// How a file is to be read.
+pub(super) struct Chosen {
+    pub(super) reading: Reading,
+    /// What `taper plan` says of it.
+    pub(super) notes: Vec<String>,
+    /// Settings that are those of a run's spec.
+    pub(super) of_run: Vec<&'static str>,
+}
+
+impl Chosen {
+    fn new(reading: Reading, of_run: Vec<&'static str>) -> Self {
+        Self { reading, notes: Vec::new(), of_run }
+    }
+}
+
+/// How the file is to be read.
+pub(super) fn reading(layout: &Layout, origin: &Origin, input: &Input, columns: &Columns) -> Result<Chosen, DataError> {
+    let mut of_run = Vec::new();
     let format = match layout.format {
         Some(format) => format,
         None => match by_ending(origin) {
             // Both endings are given to both layouts.
             Some(Format::Jsonl | Format::Json) => by_json(input.first()),
             Some(format) => format,
-            None => by_content(layout, origin, input, columns)?,
+            None => by_content(layout, origin, input, (columns, &mut of_run))?,
         },
     };
     let reading = match format {
         Format::Csv | Format::Tsv => {
             refuse_settings(layout, origin, format)?;
             let own = if format == Format::Csv { Delimiter::COMMA } else { Delimiter::TAB };
-            let found =
-                layout.delimiter.is_none().then(|| header_delimiter(input.first(), own.byte(), columns)).flatten();
+            let run = layout.of_run.delimiter.filter(|_| layout.delimiter.is_none()).map(Delimiter::byte);
+            let run = run.filter(|byte| fits(input.first(), *byte, own.byte(), columns));
+            of_run.extend(run.filter(|byte| *byte != own.byte()).map(|_| "delimiter"));
+            let said = run.or_else(|| layout.delimiter.map(Delimiter::byte));
+            let found = said.is_none().then(|| header_delimiter(input.first(), own.byte(), columns)).flatten();
             let note = found.map(|byte| format!("fields are separated by {}, as in the header", named(byte)));
-            let delimiter = found.unwrap_or_else(|| layout.delimiter.unwrap_or(own).byte());
-            let quotes = layout.quoting.is_minimal();
-            return Ok((Reading::Delimited { delimiter, quotes }, note.into_iter().collect()));
+            let delimiter = found.or(said).unwrap_or_else(|| own.byte());
+            let quoting = layout.of_run.quoting.unwrap_or(layout.quoting);
+            of_run.extend(layout.of_run.quoting.map(|_| "quoting"));
+            let reading = Reading::Delimited { delimiter, quotes: quoting.is_minimal() };
+            return Ok(Chosen { reading, notes: note.into_iter().collect(), of_run });
         }
         Format::Jsonl => Reading::JsonLines,
         Format::Json => Reading::JsonArray,
@@ -60,7 +76,7 @@ pub(super) fn reading(
         Format::Xlsx => Reading::Sheet,
     };
     refuse_settings(layout, origin, format)?;
-    Ok((reading, Vec::new()))
+    Ok(Chosen::new(reading, of_run))
 }
 
 /// Refuses settings that are for other formats.
@@ -100,7 +116,12 @@ fn by_json(first: &[u8]) -> Format {
 }
 
 /// The layout that the first bytes show, where they show it beyond doubt: JSON, or a header with the column of the texts.
-fn by_content(layout: &Layout, origin: &Origin, input: &Input, columns: &Columns) -> Result<Format, DataError> {
+fn by_content(
+    layout: &Layout,
+    origin: &Origin,
+    input: &Input,
+    (columns, of_run): (&Columns, &mut Vec<&'static str>),
+) -> Result<Format, DataError> {
     match input.kind() {
         Some(FileKind::Json) => return Ok(by_json(input.first())),
         Some(FileKind::Parquet) => return Ok(Format::Parquet),
@@ -111,7 +132,14 @@ fn by_content(layout: &Layout, origin: &Origin, input: &Input, columns: &Columns
     if layout.delimiter.is_some() {
         return Ok(Format::Csv);
     }
+    if let Some(format) = layout.of_run.format.filter(|format| !matches!(format, Format::Parquet | Format::Xlsx)) {
+        of_run.push("format");
+        return Ok(format);
+    }
     let header = header_line(input.first());
+    if layout.of_run.delimiter.is_some_and(|of_run| splits(&header, of_run.byte(), columns)) {
+        return Ok(Format::Csv);
+    }
     match (has_columns(&header, b'\t', columns), header_delimiter(input.first(), b'\t', columns)) {
         (true, _) if header.contains('\t') => Ok(Format::Tsv),
         // Alone in its line it has no delimiter, and any will do.
@@ -144,14 +172,26 @@ fn has_columns(header: &str, delimiter: u8, columns: &Columns) -> bool {
         .all(|name| names.contains(&name.as_str()))
 }
 
+/// Whether a header has this delimiter, and with it the columns that are read.
+fn splits(header: &str, byte: u8, columns: &Columns) -> bool {
+    header.contains(char::from(byte)) && has_columns(header, byte, columns)
+}
+
+/// Whether a run's delimiter can be that of a file that begins so: the header has the columns with it, or has it and not that of the format.
+fn fits(first: &[u8], byte: u8, own: u8, columns: &Columns) -> bool {
+    let header = header_line(first);
+    let has = |byte: u8| header.contains(char::from(byte));
+    has_columns(&header, byte, columns) || has(byte) && !has(own)
+}
+
 /// What separates the fields of a header, if that is not `own` beyond doubt: only with it, the header has the columns that are read.
 fn header_delimiter(first: &[u8], own: u8, columns: &Columns) -> Option<u8> {
     let header = header_line(first);
-    let splits = |byte: &u8| header.contains(char::from(*byte)) && has_columns(&header, *byte, columns);
     if has_columns(&header, own, columns) {
         return None;
     }
-    let mut others = [b',', b';', b'\t', b'|'].into_iter().filter(|byte| *byte != own && splits(byte));
+    let mut others =
+        [b',', b';', b'\t', b'|'].into_iter().filter(|byte| *byte != own && splits(&header, *byte, columns));
     others.next().filter(|_| others.next().is_none())
 }
 

@@ -51,6 +51,7 @@ mod progress;
 mod quotes;
 mod read;
 mod read_ahead;
+mod read_as;
 mod record;
 mod repeats;
 mod row_limit;
@@ -91,6 +92,7 @@ pub use invisible::{escaped, is_blank, is_invisible};
 pub use leaks::{Leak, leaks};
 pub use progress::{Listener, Meter, Progress, silent};
 pub use read::{DataFiles, read, read_files, read_files_telling, read_labelled};
+pub use read_as::{OfRun, ReadAs};
 pub use settings::{Layout, Wording};
 pub use shared_text::SharedText;
 pub use source::Origin;
@@ -189,6 +191,8 @@ pub struct Dataset {
     pub cleaning: Cleaning,
     /// How the file of `data.source` is read, where that is not what its name says: `decompressed from gzip`.
     pub notes: Vec<String>,
+    /// How the last file was read.
+    pub read_as: ReadAs,
     /// What is probably a mistake.
     pub warnings: Vec<Warning>,
     /// That the labels are probably lists of several, which is one of the warnings: whatever else is odd about labels follows from that.

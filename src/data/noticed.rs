@@ -2,8 +2,8 @@
 
 use super::{rows::Rows, settings::Wording};
 use crate::{
-    format::counted,
-    warning::{Kind, Warning, lines},
+    format::{by_number, counted},
+    warning::{Kind, Warning, lines, lines_of},
 };
 
 /// Rows that something was noticed of.
@@ -35,6 +35,20 @@ pub(super) fn guessed(file: &Rows, wording: Wording) -> Option<Warning> {
         wording.set("encoding", &encoding.to_string())
     );
     Some(Warning::new(Kind::DataFile, message))
+}
+
+/// Says which rows have fields in quotes that are read as part of them, since the run's data was read so.
+pub(super) fn quoted(file: &Rows, wording: Wording) -> Option<Warning> {
+    let Noticed { rows, lines } = file.quoted_as_in_run()?;
+    let message = format!(
+        "{} ({}) {} a text or a label in quotation marks, which are read as part of it, as the run's spec says (data.quoting); if they only \
+         enclose it, set {}",
+        counted(*rows, "row"),
+        lines_of(lines, *rows),
+        by_number(*rows, "has", "have"),
+        wording.set("quoting", "minimal")
+    );
+    (*rows > 0).then(|| Warning::new(Kind::DataFile, message).at(lines.iter().copied()))
 }
 
 /// Says which rows a quote has probably swallowed.

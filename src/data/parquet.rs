@@ -320,8 +320,35 @@ fn kept_value(field: &Field) -> Kept {
         // With all digits.
         Field::Float(number) if number.is_finite() => Kept::Json(format!("{number:?}")),
         Field::Double(number) if number.is_finite() => Kept::Json(format!("{number:?}")),
+        Field::ListInternal(list) => {
+            let elements: Vec<String> = list.elements().iter().map(json).collect();
+            Kept::Json(format!("[{}]", elements.join(", ")))
+        }
+        Field::Group(group) => object(group.get_column_iter().map(|(name, value)| (name.clone(), value))),
+        Field::MapInternal(map) => object(map.entries().iter().map(|(key, value)| {
+            let name = match kept_value(key) {
+                Kept::Null => "null".to_owned(),
+                Kept::Text(text) | Kept::Json(text) => text,
+            };
+            (name, value)
+        })),
         other => Kept::Text(other.to_string()),
     }
+}
+
+/// A value as JSON.
+fn json(field: &Field) -> String {
+    match kept_value(field) {
+        Kept::Null => "null".to_owned(),
+        Kept::Json(json) => json,
+        Kept::Text(text) => serde_json::Value::String(text).to_string(),
+    }
+}
+
+/// An object of these fields.
+fn object<'f>(fields: impl Iterator<Item = (String, &'f Field)>) -> Kept {
+    let fields = fields.map(|(name, value)| format!("{}: {}", serde_json::Value::String(name), json(value)));
+    Kept::Json(format!("{{{}}}", fields.collect::<Vec<_>>().join(", ")))
 }
 
 /// All columns of the file at `path`, row by row.

@@ -18,10 +18,11 @@ use super::{
     label_checks,
     labels::Known,
     missing::MissingValues,
-    noticed::{Noticed, guessed, note, swallowed},
+    noticed::{Noticed, guessed, note, quoted, swallowed},
     number_checks,
     one_target::{have_one_target, only_one_drawn, same_targets},
     progress::{Listener, Meter, Progress, silent},
+    read_as::ReadAs,
     repeats::Repeats,
     rows::Rows,
     sample::sample,
@@ -341,7 +342,7 @@ fn labelled(
     let target = columns.target.as_ref().unwrap_or(&no_target);
     let mut divided = (Assigned::new(columns.split.as_deref(), splits), Groups::new(columns.group.as_deref()));
     let (mut targets, mut given) = (None, BTreeMap::new());
-    let (mut digests, mut notes) = (Vec::new(), Vec::new());
+    let (mut digests, mut notes, mut read_as) = (Vec::new(), Vec::new(), ReadAs::default());
     let (mut files, mut empty) = (Vec::new(), None);
     // Names of class labels, which need not stand in the data files.
     let mut named: Vec<String> = Vec::new();
@@ -399,6 +400,7 @@ fn labelled(
             result => result?,
         }
         digests.push(file.input().digest());
+        read_as = file.read_as().of(&columns.text, columns.target.as_ref(), &layout.missing);
         notes.extend(file.notes().into_iter().filter(|note| !notes.contains(note)).collect::<Vec<_>>());
     }
     let name = |origin: &Origin| origin.name().file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -451,8 +453,20 @@ fn labelled(
         false => hex(&Sha256::digest(format!("{digest}\nclasses {named:?}\n"))),
     };
     let sources = origins.iter().zip(digests).map(|(origin, sha256)| ReadFile { name: name(origin), sha256 }).collect();
-    let data =
-        Dataset { rows, labels, digest, cleaning, notes, warnings, dev, test, groups, sources, ..Dataset::default() };
+    let data = Dataset {
+        rows,
+        labels,
+        digest,
+        cleaning,
+        notes,
+        read_as,
+        warnings,
+        dev,
+        test,
+        groups,
+        sources,
+        ..Dataset::default()
+    };
     Ok(Labelled { data, values: given, files })
 }
 
@@ -552,6 +566,7 @@ fn read_file(
         }));
     }
     found.warnings.extend(guessed(file, layout.wording));
+    found.warnings.extend(quoted(file, layout.wording));
     found.warnings.extend(missing.warning(layout.wording));
     found.warnings.extend(swallowed(file, Some(&|value| targets.knows(value)), layout.wording));
     found.cleaning.read += cleaning.read;

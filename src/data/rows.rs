@@ -7,15 +7,17 @@ use super::{
     cells::{Cells, Columns, Fault},
     delimited::Delimited,
     json::JsonRows,
-    layout::{self, Reading},
+    layout::{self, Chosen, Reading},
+    noticed::Noticed,
     parquet::Parquet,
     plain::Plain,
     quotes::Swallowed,
+    read_as::ReadAs,
     settings::{Layout, Wording},
     source::{Input, Origin},
     xlsx::Sheet,
 };
-use crate::sniff::FileKind;
+use crate::{plan::Quoting, sniff::FileKind};
 
 /// A file, row by row.
 pub(super) struct Rows {
@@ -26,6 +28,8 @@ pub(super) struct Rows {
     layout: RowsOf,
     /// What was chosen about its layout.
     notes: Vec<String>,
+    /// Settings that are those of a run's spec.
+    of_run: Vec<&'static str>,
 }
 
 /// Rows of one layout.
@@ -41,7 +45,7 @@ impl Rows {
     pub(super) fn open(origin: &Origin, layout: &Layout, columns: Columns) -> Result<Self, DataError> {
         let (path, wording) = (origin.name(), layout.wording);
         let input = Input::open(origin, layout)?;
-        let (reading, notes) = layout::reading(layout, origin, &input, &columns)?;
+        let Chosen { reading, notes, mut of_run } = layout::reading(layout, origin, &input, &columns)?;
         let allowed = match reading {
             Reading::JsonLines | Reading::JsonArray => Some(FileKind::Json),
             Reading::Parquet => Some(FileKind::Parquet),
@@ -63,10 +67,14 @@ impl Rows {
                 Err(DataError::Layout { path: path.clone(), what: what.into() })
             }
             Reading::Parquet => Parquet::new(&path, input, columns, wording).map(RowsOf::Parquet),
-            Reading::Sheet => Sheet::new(&path, input, layout.sheet.as_deref(), &columns, wording).map(RowsOf::Sheet),
+            Reading::Sheet => Sheet::new(&path, input, layout, &columns).map(RowsOf::Sheet),
         };
         match rows {
-            Ok(layout) => Ok(Self { path, wording, other, layout, notes }),
+            Ok(layout) => {
+                of_run.extend(layout.input().has_encoding_of_run().then_some("encoding"));
+                of_run.extend(layout.is_sheet_of_run().then_some("sheet"));
+                Ok(Self { path, wording, other, layout, notes, of_run })
+            }
             Err(error) => Err(explained(&path, wording, other, error)),
         }
     }
@@ -76,7 +84,14 @@ impl Rows {
         let input = Input::open(origin, layout)?;
         let other = input.kind().filter(|kind| *kind != FileKind::Json);
         let rows = RowsOf::Plain(Plain::new(&origin.name(), input));
-        Ok(Self { path: origin.name(), wording: layout.wording, other, layout: rows, notes: Vec::new() })
+        Ok(Self {
+            path: origin.name(),
+            wording: layout.wording,
+            other,
+            layout: rows,
+            notes: Vec::new(),
+            of_run: Vec::new(),
+        })
     }
 
     /// Fills `cells` with the next row and returns the line on which it begins; none at the end of the file.
@@ -150,6 +165,14 @@ impl Rows {
         }
     }
 
+    /// Rows with a text or a label in quotes, which mean nothing since they mean nothing in the run's data.
+    pub(super) fn quoted_as_in_run(&self) -> Option<&Noticed> {
+        match &self.layout {
+            RowsOf::Delimited(rows) if self.of_run.contains(&"quoting") => Some(rows.quoted()),
+            _ => None,
+        }
+    }
+
     /// Share of the rows read so far, from 0 to 1.
     pub(super) fn share(&self) -> f64 {
         match &self.layout {
@@ -160,13 +183,46 @@ impl Rows {
 
     /// The file's bytes, as far as they have been read.
     pub(super) fn input(&self) -> &Input {
+        self.layout.input()
+    }
+
+    /// How the file is read.
+    pub(super) fn read_as(&self) -> ReadAs {
+        let encoding = Some(self.input().encoding());
+        let from_run = self.of_run.clone();
         match &self.layout {
-            RowsOf::Delimited(rows) => rows.input(),
-            RowsOf::Json(rows) => rows.input(),
-            RowsOf::Plain(rows) => rows.input(),
-            RowsOf::Parquet(rows) => rows.input(),
-            RowsOf::Sheet(rows) => rows.input(),
+            RowsOf::Delimited(rows) => {
+                let (format, delimiter) = match rows.delimiter() {
+                    b'\t' => ("tsv", "tab".to_owned()),
+                    byte => ("csv", char::from(byte).to_string()),
+                };
+                let quoting = Some(if rows.swallowed().is_some() { Quoting::Minimal } else { Quoting::None });
+                ReadAs { format, encoding, delimiter: Some(delimiter), quoting, from_run, ..ReadAs::default() }
+            }
+            RowsOf::Json(rows) => ReadAs { format: rows.format(), encoding, from_run, ..ReadAs::default() },
+            RowsOf::Plain(_) => ReadAs { format: "lines", encoding, ..ReadAs::default() },
+            RowsOf::Parquet(_) => ReadAs { format: "parquet", ..ReadAs::default() },
+            RowsOf::Sheet(rows) => {
+                let (sheet, chosen) = (Some(rows.name().to_owned()), rows.notes().to_vec());
+                ReadAs { format: "xlsx", sheet, from_run, chosen, ..ReadAs::default() }
+            }
         }
+    }
+}
+
+impl RowsOf {
+    fn input(&self) -> &Input {
+        match self {
+            Self::Delimited(rows) => rows.input(),
+            Self::Json(rows) => rows.input(),
+            Self::Plain(rows) => rows.input(),
+            Self::Parquet(rows) => rows.input(),
+            Self::Sheet(rows) => rows.input(),
+        }
+    }
+
+    fn is_sheet_of_run(&self) -> bool {
+        matches!(self, Self::Sheet(rows) if rows.is_of_run())
     }
 }
 

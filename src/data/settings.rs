@@ -1,6 +1,6 @@
 //! What is said about the layout of a data file.
 
-use super::{DataConfig, Format};
+use super::{DataConfig, Format, OfRun};
 use crate::plan::{Delimiter, Quoting, TextEncoding};
 
 /// What is said about a file's layout, and by what: messages name the settings as their reader can set them.
@@ -18,6 +18,8 @@ pub struct Layout {
     pub quoting: Quoting,
     /// Values that mean that there is none, besides empty ones.
     pub missing: Vec<String>,
+    /// What applies to the file where nothing is said about it here, if it fits.
+    pub of_run: OfRun,
     /// What the settings are called.
     pub wording: Wording,
 }
@@ -26,7 +28,8 @@ impl From<&DataConfig> for Layout {
     fn from(config: &DataConfig) -> Self {
         let DataConfig { format, encoding, delimiter, quoting, .. } = *config;
         let (sheet, missing) = (config.sheet.clone(), config.missing.clone());
-        Self { format, encoding, sheet, delimiter, quoting, missing, wording: Wording::Keys }
+        let of_run = OfRun::default();
+        Self { format, encoding, sheet, delimiter, quoting, missing, of_run, wording: Wording::Keys }
     }
 }
 

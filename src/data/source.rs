@@ -74,8 +74,11 @@ pub(super) struct Input {
     passed: Passed,
     /// How the bytes were read: what `taper plan` says.
     notes: Vec<String>,
+    encoding: TextEncoding,
     /// Whether the encoding is a guess.
     guessed: Option<TextEncoding>,
+    /// Whether it is that of a run's spec.
+    encoding_of_run: bool,
     /// Bytes of the file; 0 if they are not known.
     size: u64,
     /// How far the bytes handed on are in the file, where another thread is ahead.
@@ -107,7 +110,7 @@ impl Input {
         }
         let mut notes: Vec<String> =
             packing.iter().map(|packing| format!("decompressed from {}", packing.name())).collect();
-        let mut guessed = None;
+        let (mut guessed, mut encoding_of_run) = (None, false);
         let encoding = match layout.encoding {
             Some(set) => set_encoding(set, &first, &path, layout.wording)?,
             None => match kind {
@@ -118,6 +121,10 @@ impl Input {
                     encoding
                 }
                 Some(FileKind::Utf32) => return Err(encoding::is_other(&path, "UTF-32", utf32(&first))),
+                None if layout.of_run.encoding.is_some_and(|of_run| encoding::fits(of_run, origin, &first)) => {
+                    encoding_of_run = true;
+                    layout.of_run.encoding.unwrap_or(TextEncoding::UTF_8)
+                }
                 None if matches!(origin, Origin::File(_)) && encoding::is_gb18030(&path) => {
                     guessed = Some(TextEncoding::GB18030);
                     notes.push("read as gb18030, based on its bytes".into());
@@ -146,7 +153,21 @@ impl Input {
                 Err(text) => text,
             };
         }
-        Ok(Self { text, first, handed: 0, kind, packing, passed, notes, guessed, size, position, rest: None })
+        Ok(Self {
+            text,
+            first,
+            handed: 0,
+            kind,
+            packing,
+            passed,
+            notes,
+            encoding,
+            guessed,
+            encoding_of_run,
+            size,
+            position,
+            rest: None,
+        })
     }
 
     /// Reads all of the file on another thread, for its digest: its parts are read by their positions.
@@ -194,6 +215,16 @@ impl Input {
     /// Its encoding, where only the bytes speak for it.
     pub(super) fn guessed(&self) -> Option<TextEncoding> {
         self.guessed
+    }
+
+    /// The encoding of its text.
+    pub(super) fn encoding(&self) -> TextEncoding {
+        self.encoding
+    }
+
+    /// Whether its encoding is that of a run's spec.
+    pub(super) fn has_encoding_of_run(&self) -> bool {
+        self.encoding_of_run
     }
 
     /// Bytes of the file read so far.

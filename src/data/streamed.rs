@@ -9,7 +9,8 @@ use super::{
     invisible::is_blank,
     labels::Known,
     missing::clear_target,
-    noticed::{Noticed, guessed, note, swallowed},
+    noticed::{Noticed, guessed, note, quoted, swallowed},
+    read_as::ReadAs,
     rows::Rows,
     settings::{Layout, Wording},
     source::Origin,
@@ -45,6 +46,7 @@ pub struct Labelled {
 
 /// The targets that are read.
 struct Targeted {
+    columns: TargetColumns,
     targets: Targets,
     labels: BTreeMap<String, String>,
 }
@@ -70,14 +72,16 @@ pub fn stream_texts(origin: &Origin, layout: &Layout, text: impl Into<TextColumn
 pub fn stream_rows(origin: &Origin, layout: &Layout, wanted: Wanted) -> Result<Texts, DataError> {
     let Wanted { text, target: labelled, keep } = wanted;
     let target = labelled.as_ref().map(|labelled| labelled.columns.clone());
-    let has_pairs = text.pair.is_some();
+    let (has_pairs, texts) = (text.pair.is_some(), text.clone());
     let columns = Columns { text, target, split: None, group: None, text_in_each: true, keep };
     let shown = columns.shown();
     let file = Rows::open(origin, layout, columns)?;
     Ok(Texts {
         has_pairs,
+        texts: Some(texts),
         targeted: labelled.map(|Labelled { columns, labels }| Targeted {
             targets: Targets::new(&columns, &labels, layout.wording),
+            columns,
             labels,
         }),
         shown,
@@ -136,6 +140,8 @@ pub struct Texts {
     cells: Cells,
     /// Whether each row has a second text.
     has_pairs: bool,
+    /// The columns of the texts; none of lines.
+    texts: Option<TextColumns>,
     /// What reads the targets, if they are.
     targeted: Option<Targeted>,
     /// The columns that are read, for messages.
@@ -158,6 +164,7 @@ impl Texts {
             file,
             cells: Cells::default(),
             has_pairs: false,
+            texts: None,
             targeted: None,
             shown: Box::default(),
             missing: Vec::new(),
@@ -182,6 +189,16 @@ impl Texts {
         self.file.input().digest()
     }
 
+    /// How the file is read.
+    pub fn read_as(&self) -> ReadAs {
+        let Self { file, texts, targeted, missing, .. } = self;
+        let read_as = file.read_as();
+        match texts {
+            Some(texts) => read_as.of(texts, targeted.as_ref().map(|targeted| &targeted.columns), missing),
+            None => read_as,
+        }
+    }
+
     /// Names of the file's columns, as far as it has been read: those of its header, or the fields of its first object.
     pub fn columns(&self) -> &[String] {
         self.file.columns()
@@ -203,6 +220,7 @@ impl Texts {
         let is_label = self.targeted.as_ref().map(|targeted| |value: &str| targeted.targets.knows(value));
         let is_label = is_label.as_ref().map(|is_label| is_label as &dyn Fn(&str) -> bool);
         found.extend(swallowed(&self.file, is_label, self.wording));
+        found.extend(quoted(&self.file, self.wording));
         let Noticed { rows, lines } = &self.blank;
         if *rows > 0 {
             let message = format!(
@@ -222,7 +240,8 @@ impl Texts {
         let (text, kept) = (mem::take(&mut self.cells.text), mem::take(&mut self.cells.kept));
         let text_pair = self.has_pairs.then(|| mem::take(&mut self.cells.text_pair));
         let mut row = Text { line, text, text_pair, is_blank: false, target, kept };
-        if RowText::from(&row).texts().any(is_blank) {
+        let is_missing = |text: &str| is_blank(text) || self.missing.iter().any(|value| value == text.trim());
+        if RowText::from(&row).texts().any(is_missing) {
             (row.is_blank, row.target) = (true, None);
             self.blank.add(line);
         }
@@ -231,7 +250,7 @@ impl Texts {
 
     /// The target of the row that has just been read, if it can be measured; what is wrong with the target.
     fn target(&mut self, line: u64) -> Result<Option<Target>, String> {
-        let Some(Targeted { targets, labels }) = &mut self.targeted else { return Ok(None) };
+        let Some(Targeted { targets, labels, .. }) = &mut self.targeted else { return Ok(None) };
         let (cells, cleaning) = (&mut self.cells, &mut self.cleaning);
         clear_target(&self.missing, cells);
         // Of class labels, -1 is the value of a row that has none.

@@ -105,6 +105,12 @@ impl Targets {
                 self.vectors.look(&labels);
                 self.add(&mut ids, labels.iter().map(String::as_str), known)?;
             }
+            // As `taper predict` writes them where a label contains the separator.
+            (Some(_), Some(Brackets::Json(labels)))
+                if self.wording != Wording::Keys && labels.iter().all(|label| self.labels.knows(label)) =>
+            {
+                self.add(&mut ids, labels.iter().map(String::as_str), known)?;
+            }
             (Some(separator), Some(brackets)) if brackets.are_quoted() => {
                 return Err(format!(
                     "{} is a list in brackets, but its labels should be divided by `{}`: {}",
@@ -122,9 +128,11 @@ impl Targets {
                     Wording::Keys => ", or as `a|b` with data.label_separator = \"|\"",
                     _ => "",
                 };
+                // Without the value, so that all such rows have one error.
+                let quote: String = text.trim_start_matches('[').trim_start().chars().take(1).collect();
                 return Err(format!(
-                    "{} is a list, but not one of JSON: write it as `[\"a\", \"b\"]`{how}",
-                    self.value(text)
+                    "column `{}` has a list that begins with `[{quote}` and is not one of JSON: write it as `[\"a\", \"b\"]`{how}",
+                    escaped(&columns.names[0])
                 ));
             }
             (Some(separator), _) => self.add(&mut ids, text.split(separator.as_str()), known)?,

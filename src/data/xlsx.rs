@@ -17,7 +17,7 @@ use super::{
     guarded::guarded,
     layout::suggest,
     row_limit::MAX_ROW,
-    settings::Wording,
+    settings::{Layout, Wording},
     source::Input,
     text_columns::TextColumns,
 };
@@ -33,8 +33,7 @@ pub(super) struct Sheet {
     /// Names of all columns.
     names: Vec<String>,
     input: Input,
-    /// What was chosen.
-    notes: Vec<String>,
+    sheet: Chosen,
 }
 
 /// The values that are read of a row; what is wrong with it otherwise.
@@ -53,13 +52,7 @@ struct Values {
 
 impl Sheet {
     /// Its `input` is read to the end for its digest: the parts lie all over the file.
-    pub(super) fn new(
-        path: &Path,
-        mut input: Input,
-        sheet: Option<&str>,
-        columns: &Columns,
-        wording: Wording,
-    ) -> Result<Self, DataError> {
+    pub(super) fn new(path: &Path, mut input: Input, layout: &Layout, columns: &Columns) -> Result<Self, DataError> {
         io::copy(&mut input, &mut io::sink()).map_err(DataError::io(path))?;
         check_size(path)?;
         let file = io::BufReader::new(regular::open(path).map_err(DataError::io(path))?);
@@ -67,13 +60,13 @@ impl Sheet {
             path: path.to_owned(),
             what: format!("it cannot be read as an Excel workbook: {what}"),
         };
-        let read = || read(file, path, sheet, columns, wording);
-        let (rows, names, notes) = match guarded("calamine", read).map_err(unreadable)? {
+        let read = || read(file, path, layout, columns);
+        let (rows, names, sheet) = match guarded("calamine", read).map_err(unreadable)? {
             Ok(sheet) => sheet,
             Err(Refused::Workbook(error)) => return Err(unreadable(error.to_string())),
             Err(Refused::Sheet(error)) => return Err(error),
         };
-        Ok(Self { rows: rows.into_iter(), text: columns.text.clone(), names, input, notes })
+        Ok(Self { rows: rows.into_iter(), text: columns.text.clone(), names, input, sheet })
     }
 
     pub(super) fn next(&mut self, cells: &mut Cells) -> Result<Option<u64>, Fault> {
@@ -89,7 +82,17 @@ impl Sheet {
     }
 
     pub(super) fn notes(&self) -> &[String] {
-        &self.notes
+        self.sheet.note.as_slice()
+    }
+
+    /// The name of the sheet.
+    pub(super) fn name(&self) -> &str {
+        &self.sheet.name
+    }
+
+    /// Whether only a run's spec names it.
+    pub(super) fn is_of_run(&self) -> bool {
+        self.sheet.of_run
     }
 
     pub(super) fn input(&self) -> &Input {
@@ -129,20 +132,25 @@ fn check_size(path: &Path) -> Result<(), DataError> {
     Ok(())
 }
 
-/// The rows of a sheet, the names of its columns and what was chosen.
-type Table = (Vec<Row>, Vec<String>, Vec<String>);
+/// The sheet that is read.
+struct Chosen {
+    name: String,
+    /// What is said about the choice.
+    note: Option<String>,
+    /// Whether only a run's spec names it.
+    of_run: bool,
+}
+
+/// The rows of a sheet, the names of its columns and the sheet.
+type Table = (Vec<Row>, Vec<String>, Chosen);
 
 /// Reads a sheet.
-fn read(
-    file: io::BufReader<std::fs::File>,
-    path: &Path,
-    sheet: Option<&str>,
-    columns: &Columns,
-    wording: Wording,
-) -> Result<Table, Refused> {
+fn read(file: io::BufReader<std::fs::File>, path: &Path, layout: &Layout, columns: &Columns) -> Result<Table, Refused> {
+    let wording = layout.wording;
     let mut book = Xlsx::new(file)?;
     let sheets = book.sheet_names();
-    let (name, note) = choose(path, &sheets, sheet, wording).map_err(Refused::Sheet)?;
+    let chosen = choose(path, &sheets, layout).map_err(Refused::Sheet)?;
+    let name = chosen.name.clone();
     let mut reader = book.worksheet_cells_reader(&name)?;
     let mut header: Option<Header> = None;
     let mut names: Vec<(u32, String)> = Vec::new();
@@ -191,32 +199,34 @@ fn read(
     if header.is_none() {
         Header::new(path, &names, &name, columns, wording).map_err(Refused::Sheet)?;
     }
-    Ok((rows, names.into_iter().map(|(_, name)| name).collect(), note.into_iter().collect()))
+    Ok((rows, names.into_iter().map(|(_, name)| name).collect(), chosen))
 }
 
-/// The sheet that is read, and a note if there are others.
-fn choose(
-    path: &Path,
-    sheets: &[String],
-    wanted: Option<&str>,
-    wording: Wording,
-) -> Result<(String, Option<String>), DataError> {
+/// The sheet that is read. That of a run is taken where the workbook has it, and where it has only one sheet that one.
+fn choose(path: &Path, sheets: &[String], layout: &Layout) -> Result<Chosen, DataError> {
+    let (wording, wanted, of_run) = (layout.wording, layout.sheet.as_deref(), layout.of_run.sheet.as_deref());
     let refuse = |what: String| DataError::Layout { path: path.to_owned(), what };
-    match (wanted, sheets) {
-        (_, []) => Err(refuse("the workbook has no sheet".into())),
-        (None, [only]) => Ok((only.clone(), None)),
-        (None, [first, ..]) => {
+    let has = |name: &str| sheets.iter().any(|sheet| sheet == name);
+    let named = |name: &str, of_run| Chosen { name: name.to_owned(), note: None, of_run };
+    let unknown = |name: &str, names: &str, help: String| {
+        Err(refuse(format!("no sheet `{name}`, which {names}; sheets found: {}{help}", sheets.join(", "))))
+    };
+    match (wanted, of_run, sheets) {
+        (.., []) => Err(refuse("the workbook has no sheet".into())),
+        (Some(name), ..) if has(name) => Ok(named(name, false)),
+        (Some(name), ..) => unknown(name, &wording.names("sheet"), suggest(name, sheets)),
+        (None, Some(name), _) if has(name) => Ok(named(name, true)),
+        (None, _, [only]) => Ok(named(only, false)),
+        (None, Some(name), _) => {
+            unknown(name, "the run's spec names (data.sheet)", format!("; choose one with {}", wording.name("sheet")))
+        }
+        (None, None, [first, ..]) => {
             let note = format!(
                 "sheet `{first}`, the first of {} (choose another with {})",
                 sheets.len(),
                 wording.name("sheet")
             );
-            Ok((first.clone(), Some(note)))
-        }
-        (Some(name), _) if sheets.iter().any(|sheet| sheet == name) => Ok((name.to_owned(), None)),
-        (Some(name), _) => {
-            let (key, help) = (wording.name("sheet"), suggest(name, sheets));
-            Err(refuse(format!("no sheet `{name}`, which {key} names; sheets found: {}{help}", sheets.join(", "))))
+            Ok(Chosen { note: Some(note), ..named(first, false) })
         }
     }
 }

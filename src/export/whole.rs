@@ -31,6 +31,14 @@ pub enum Refused {
         /// Its parent.
         above: PathBuf,
     },
+    /// The folder is a link to nothing.
+    #[error("{} is a symbolic link to {}, which does not exist: remove the link, or choose another folder", path.display(), to.display())]
+    Dangling {
+        /// The link.
+        path: PathBuf,
+        /// What it names.
+        to: PathBuf,
+    },
     /// The folder is not empty.
     #[error("{} already exists and is not an empty folder: choose another", .0.display())]
     Occupied(PathBuf),
@@ -70,8 +78,11 @@ pub fn export(
 
 /// Refuses a folder that is not empty.
 pub(super) fn free(dir: &Path) -> Result<(), Refused> {
+    if let (false, Ok(to)) = (dir.exists(), fs::read_link(dir)) {
+        return Err(Refused::Dangling { path: dir.to_path_buf(), to });
+    }
     let occupied = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
-    if occupied || dir.is_file() { Err(Refused::Occupied(dir.to_path_buf())) } else { Ok(()) }
+    if occupied || dir.exists() && !dir.is_dir() { Err(Refused::Occupied(dir.to_path_buf())) } else { Ok(()) }
 }
 
 /// Calls `write` to fill a new folder. Returns the paths of the names that it returns.

@@ -44,7 +44,10 @@ pub use search::Proposal;
 pub use shards::shards;
 
 pub use crate::source::{Preset, Repository, Scratch, Source, SourceError, WebFile};
-pub use crate::spec::closest;
+pub use crate::spec::{
+    closest,
+    keys::{Fallback, find as key_of_spec},
+};
 
 /// Why a spec cannot be turned into runs.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

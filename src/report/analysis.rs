@@ -8,6 +8,7 @@ use super::{
     leaderboard::{ranked, replicates},
     means::{Mean, mean},
     missing::Missing,
+    progress::Progress,
     same_rows::{OnSameRows, compared},
     terms::Terms,
     trials::Criterion,
@@ -47,6 +48,8 @@ pub struct Analysis {
     pub replicate: &'static str,
     /// Planned runs that have no record.
     pub missing: Missing,
+    /// How much of the plan has ended.
+    pub progress: Progress,
 }
 
 /// A configuration: runs that are the same but for `train.seed` and, in a cross-validation, for their fold.
@@ -179,6 +182,7 @@ impl Analysis {
             with_decision,
             replicate,
             missing,
+            progress: Progress::of(&input.experiment, runs.iter().map(|run| &run.run)),
         };
         analysis.comparison = analysis.compare(runs, &rows);
         analysis.together = analysis.folds_of_best(runs);

@@ -43,6 +43,9 @@ pub struct IndexBest {
     pub value: String,
     /// Whether it has completed all its runs.
     pub is_final: bool,
+    /// How much of the plan has ended, if not all has: `5 of 12 runs completed`. The trial is the best so far then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub so_far: Option<String>,
     /// Whether it was chosen by the rows that the value is of, which is too high then.
     #[serde(skip)]
     pub is_optimistic: bool,
@@ -58,6 +61,7 @@ impl IndexEntry {
                 metric: measured(board.split, board.metric),
                 value: value.text(board.metric),
                 is_final: trial.rank.is_some(),
+                so_far: (board.trials.len() > 1 && !board.progress.has_all()).then(|| board.progress.text()),
                 is_optimistic: board.split == Split::Test && board.trials.len() > 1,
             })
         });

@@ -7,6 +7,7 @@ use super::{
     folds::{OutOfFold, mean_over_folds},
     means::{Mean, mean},
     missing::Missing,
+    progress::Progress,
     terms::Terms,
     trials::{Criterion, common_name, grouped, trial},
 };
@@ -37,6 +38,9 @@ pub struct Leaderboard {
     pub trials: Vec<Trial>,
     /// A sentence about planned runs without a record, if there are any.
     pub missing: Option<String>,
+    /// How much of the plan has ended: until all has, the first trial is only the best so far.
+    #[serde(skip)]
+    pub progress: Progress,
 }
 
 /// Runs that differ only in their seed, and in a cross-validation in their fold.
@@ -159,6 +163,7 @@ pub fn leaderboard_of(
     for trial in &mut board.trials {
         trial.warned = trial.runs.iter().filter(|key| warned.contains(*key)).count();
     }
+    board.progress = Progress::of(experiment, runs.iter().map(|(run, _)| *run));
     board.missing = missing.note(&with_runs("taper run SPEC", store.folder()));
     Ok(board)
 }
@@ -188,9 +193,11 @@ impl Leaderboard {
     fn of(experiment: &str, runs: &[(&RunRecord, &[EvalRecord])], missing: &Missing, rows: &FoldRows) -> Self {
         let (criterion, trials) = ranked(runs, missing, rows);
         let trials = trials.into_iter().map(|(_, trial)| trial).collect();
-        let (experiment, missing) = (experiment.into(), missing.note("taper run SPEC"));
+        let (experiment, gone, missing) = (experiment.into(), missing.all, missing.note("taper run SPEC"));
         let test_metric = Terms::of(runs.iter().map(|(run, _)| *run)).first;
-        Self { experiment, split: criterion.split, metric: criterion.metric, test_metric, trials, missing }
+        let mut progress = Progress::of_runs(runs.iter().map(|(run, _)| *run));
+        progress.planned += gone;
+        Self { experiment, split: criterion.split, metric: criterion.metric, test_metric, trials, missing, progress }
     }
 }
 

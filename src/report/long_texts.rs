@@ -34,7 +34,7 @@ pub fn long_texts(long: LongTexts, splits: &[SplitTexts], special: Option<usize>
         }
     };
     if splits.iter().all(|of| of.rows_cut == 0 && of.uncounted == 0) {
-        return tr!("{how}; no text is longer, and nothing is cut", "{how}；没有更长的文本，没有截断");
+        return tr!("{how}; no text is longer, and nothing is cut", "{how}；没有更长的文本，也没有截断");
     }
     let cut: Vec<String> = splits.iter().map(cut).collect();
     tr!("{how}; cut: {}", "{how}；截断：{}", and(&cut))

@@ -35,6 +35,7 @@ mod missing;
 mod mistakes;
 mod pictures;
 mod prediction_tables;
+mod progress;
 mod rates;
 mod read;
 mod reference;
@@ -65,6 +66,7 @@ pub use leaderboard::{Leaderboard, Tested, Trial, leaderboard, leaderboard_of, r
 pub use long_texts::long_texts;
 pub use means::{Mean, interval_notes};
 pub use missing::{Missing, trained_again};
+pub use progress::Progress;
 pub use render::{LivePage, check_folder, draws_chinese, live_page, render, render_over, render_with_fonts};
 pub use trials::kept_at;
 pub use view::NOT_FINAL;

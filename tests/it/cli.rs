@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::support::{Sandbox, text, words};
 
+mod caution;
 mod engines;
 mod large;
 mod listing;

@@ -20,5 +20,5 @@ mod site;
 mod store;
 
 pub use error::PushError;
-pub use run::{Change, Push, Pushed, PushedFile, Remote, look, push};
+pub use run::{Change, Push, Pushed, PushedFile, Remote, look, push, unasked};
 pub use site::Site;

@@ -76,6 +76,8 @@ pub enum Remote {
     WithoutBranch,
     /// It is not there, or not for this token.
     Missing,
+    /// It could not be asked.
+    Unknown,
 }
 
 /// What a push did, or would do.
@@ -112,6 +114,15 @@ pub fn look(settings: &Settings, listener: Listener, wanted: &Push<'_>) -> Resul
     };
     let files = files.iter().map(|file| listed(file, change(file))).collect();
     Ok(Pushed { before, url: wanted.site.page(settings, wanted.repo), commit: None, files })
+}
+
+/// What a push would send at most, where the hub cannot be asked what it has.
+///
+/// # Errors
+/// A file cannot be read.
+pub fn unasked(settings: &Settings, wanted: &Push<'_>) -> Result<Pushed, PushError> {
+    let files = files_of(wanted.folder)?.iter().map(|file| listed(file, Change::Sent)).collect();
+    Ok(Pushed { before: Remote::Unknown, url: wanted.site.page(settings, wanted.repo), commit: None, files })
 }
 
 /// Uploads the files and commits them.

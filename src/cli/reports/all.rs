@@ -40,7 +40,12 @@ pub fn list(global: &Global, store: &Store, out: &mut Output) -> Result<()> {
     let value = |text: &str| text.split(" (").next().unwrap_or_default().to_string();
     let best = |entry: &IndexEntry| match &entry.best {
         Some(best) => {
-            format!("{} {}{}", best.metric, value(&best.value), if best.is_final { "" } else { " (not final)" })
+            let mark = match (best.is_final, best.so_far.is_some()) {
+                (false, _) => " (not final)",
+                (true, true) => " (best so far)",
+                (true, false) => "",
+            };
+            format!("{} {}{mark}", best.metric, value(&best.value))
         }
         None => format::NOTHING.into(),
     };

@@ -1,6 +1,7 @@
 //! What results say of a text: the columns of an answer, and its cells.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::json;
 use taper::{
     format,
     task::{Answer, Target, Task},
@@ -13,8 +14,8 @@ pub struct Says {
     pub task: Task,
     /// Names of the labels, or of the numbers, by id.
     pub labels: Vec<String>,
-    /// The separator of the labels of a text in a table.
-    pub separator: String,
+    /// The separator of the labels of a text in a table; without one they are a JSON list.
+    pub separator: Option<String>,
 }
 
 /// The names of an answer's columns, or fields.
@@ -48,16 +49,21 @@ pub enum Cell {
 }
 
 impl Says {
-    /// Of a run's data.
+    /// Of a run's data, whose labels have this separator. Where a label contains it, lists are written as JSON, which can be read back.
     pub fn new(task: Task, labels: &[String], separator: Option<&str>) -> Self {
-        Self { task, labels: labels.to_vec(), separator: separator.unwrap_or(Target::SEPARATOR).to_owned() }
+        let separator = separator.filter(|separator| !labels.iter().any(|label| label.contains(separator)));
+        Self { task, labels: labels.to_vec(), separator: separator.map(str::to_owned) }
     }
 
     /// What is predicted, as text.
     pub fn predicted(&self, target: &Target) -> String {
         match target {
             Target::Labels(ids) => {
-                ids.iter().map(|id| self.labels[*id as usize].as_str()).collect::<Vec<_>>().join(&self.separator)
+                let names: Vec<&str> = ids.iter().map(|id| self.labels[*id as usize].as_str()).collect();
+                match &self.separator {
+                    Some(separator) => names.join(separator),
+                    None => json!(names).to_string(),
+                }
             }
             Target::Label(_) | Target::Values(_) => target.shown(&self.labels),
         }

@@ -48,7 +48,12 @@ impl Header {
         file.read_exact(&mut length).map_err(|_| "the file is truncated".to_string())?;
         let length = u64::from_le_bytes(length);
         if length > LONGEST {
-            return Err("its header has an impossible length".into());
+            return Err(match length < size {
+                true => format!(
+                    "its header has {length} bytes, and the format allows {LONGEST}: save the model again, with less metadata"
+                ),
+                false => "its header has an impossible length".into(),
+            });
         }
         if 8 + length > size {
             return Err("the file is truncated within its header".into());

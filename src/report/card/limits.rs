@@ -91,7 +91,7 @@ fn of_choice(input: &CardInput<'_>) -> Vec<String> {
             ),
             false => tr!(
                 "{trials} were compared by {by}. The test rows played no part.",
-                "{trials}按{by}比较，测试集的行没有参与。"
+                "{trials}按{by}比较，测试集没有参与排名。"
             ),
         });
     }

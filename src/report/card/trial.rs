@@ -28,6 +28,13 @@ pub(super) fn write(input: &CardInput<'_>, page: &mut Page) {
             }
         });
     }
+    if board.trials.len() > 1 && !board.progress.has_all() {
+        let progress = board.progress.text();
+        sentences.push(tr!(
+            "The ranking is the one so far: {progress} when this card was written.",
+            "这是目前的排名：写这张卡片时，{progress}。"
+        ));
+    }
     page.paragraph(&sentences.join(tr(" ", "")));
 }
 
@@ -75,6 +82,12 @@ fn of_runs(trial: &Trial, best_by: Option<String>) -> Vec<String> {
     }
     let all = counted(planned, what);
     sentences.push(match best_by {
+        Some(by) if completed < planned => {
+            tr!(
+                "This model is the best so far by {by}: {runs} are completed.",
+                "这个模型按{by}目前最好：{all}中已完成 {completed} 个。"
+            )
+        }
         Some(by) => tr!("This model is the best of {all} by {by}.", "这个模型按{by}是 {all}中最好的一个。"),
         None => tr!("This model is one of {all}.", "这个模型是 {all}之一。"),
     });

@@ -130,7 +130,7 @@ impl Chart for BeforeAfterChart {
     fn draw<DB: DrawingBackend>(&self, area: &Area<DB>, legible: Legible<'_>) -> Drawn<DB> {
         pen::title(
             area,
-            &tr!("{} on the {} split before and after training", format::capital(&self.metric.said()), self.split; "训练前后的{1}{0}", self.metric.said(), self.split),
+            &tr!("{} {} before and after training", format::capital(self.split), self.metric.said(); "训练前后的{1}{0}", self.metric.said(), self.split),
         )?;
         let width = width(area);
         let (left, row) = (self.left(width), self.row(width));

@@ -12,6 +12,7 @@ use plotters::{
 use super::{
     Area, Chart, Drawn, Legible, WIDTH,
     axes::{Axis, Frame, plot, round_end, span, whole},
+    mean::Mean,
     pen::{self, At, LegendArea, LegendEntry},
     theme,
     values::{MOST_VALUES, Value, Values, evenly},
@@ -77,39 +78,6 @@ pub struct Curve {
     pub completed: bool,
     /// How it is drawn.
     pub weight: Weight,
-}
-
-/// The mean of several curves, and the range that they cover: three lists of equal length.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Mean {
-    /// Its colour.
-    pub colour: RGBColor,
-    /// (step, mean).
-    pub points: Vec<(f64, f64)>,
-    /// (step, lowest value).
-    pub low: Vec<(f64, f64)>,
-    /// (step, highest value).
-    pub high: Vec<(f64, f64)>,
-}
-
-impl Default for Mean {
-    fn default() -> Self {
-        Self { colour: theme::PALETTE[0], points: Vec::new(), low: Vec::new(), high: Vec::new() }
-    }
-}
-
-impl Mean {
-    /// The outline of its band, from at most this many positions, each with the lowest and the highest value since the one before it; empty
-    /// without a range.
-    pub fn outline(&self, most: usize) -> Vec<(f64, f64)> {
-        let every = self.low.len().div_ceil(most.max(1)).max(1);
-        let ends = |points: &[(f64, f64)], of: fn(f64, f64) -> f64| {
-            let end = |chunk: &[(f64, f64)]| Some((chunk.last()?.0, chunk.iter().map(|p| p.1).reduce(of)?));
-            points.chunks(every).filter_map(end).collect::<Vec<_>>()
-        };
-        let (low, high) = (ends(&self.low, f64::min), ends(&self.high, f64::max));
-        if low == high { Vec::new() } else { low.into_iter().chain(high.into_iter().rev()).collect() }
-    }
 }
 
 /// Values of evaluations, joined by a line.
@@ -232,19 +200,30 @@ impl LossChart {
 
     /// The highest value that is drawn of any step.
     pub fn highest(&self) -> f64 {
-        self.curves.iter().flat_map(Curve::drawn).map(|p| p.1).filter(|v| v.is_finite()).fold(0.0, f64::max)
+        self.own().fold(0.0, f64::max)
     }
 
-    /// The number of steps, over all runs, of which what is drawn is above the axis.
+    /// The values of all steps that are numbers, before any averaging.
+    fn own(&self) -> impl Iterator<Item = f64> {
+        self.curves.iter().flat_map(|curve| &curve.raw).map(|p| p.1).filter(|value| value.is_finite())
+    }
+
+    /// The number of steps, over all runs, with a value above the axis, whether it is drawn or only its moving average; 0 if the axis has all
+    /// that is drawn.
     pub fn cut(&self) -> usize {
         let top = self.top();
-        self.curves.iter().flat_map(Curve::drawn).filter(|p| p.1.is_finite() && p.1 > top).count()
+        let is_cut = self.curves.iter().flat_map(Curve::drawn).any(|p| p.1.is_finite() && p.1 > top);
+        if is_cut { self.own().filter(|value| *value > top).count() } else { 0 }
+    }
+
+    /// Whether of some steps only the moving average is drawn.
+    pub fn draws_averages(&self) -> bool {
+        self.curves.iter().any(|curve| curve.weight != Weight::Alone)
     }
 
     /// The share of the steps with a value above this one.
     pub fn above(&self, mark: f64) -> f64 {
-        let finite = || self.curves.iter().flat_map(|c| &c.raw).filter(|p| p.1.is_finite());
-        finite().filter(|p| p.1 > mark).count() as f64 / finite().count().max(1) as f64
+        self.own().filter(|value| *value > mark).count() as f64 / self.own().count().max(1) as f64
     }
 
     /// Whether any curve has more steps than the chart has columns of pixels.
@@ -461,6 +440,22 @@ mod tests {
         assert_eq!((c.cut(), c.highest()), (2, 1e6));
         assert!((chart(&[&fine]).top() - 0.8).abs() < 1e-12);
         assert_eq!([chart(&[]).top(), chart(&[&[f64::NAN]]).top()], [1.0, 1.0]);
+    }
+
+    /// Averages alone are drawn, and one of them is above the axis, which ends at three times the 90% quantile of 1. Before averaging two values
+    /// of five are above it, and the highest is 40.
+    #[test]
+    fn values_are_counted_before_they_are_averaged() {
+        let mut c = chart(&[&[1.0, 1.0, 9.0, 1.0, 40.0]]);
+        c.curves[0].weight = Weight::Average;
+        let averages = [1.0, 1.0, 1.0, 1.0, 20.0];
+        c.curves[0].smooth = averages.into_iter().enumerate().map(|(i, v)| (i as f64 + 1.0, v)).collect();
+        assert!((3.0..9.0).contains(&c.top()), "{}", c.top());
+        assert_eq!((c.cut(), c.highest(), c.above(c.top())), (2, 40.0, 0.4));
+        assert!(c.draws_averages() && !chart(&[&[1.0]]).draws_averages());
+        // Where the axis has all that is drawn, nothing is said of what is not.
+        c.curves[0].smooth[4].1 = 2.0;
+        assert_eq!(c.cut(), 0);
     }
 
     /// Most runs diverged: the completed one alone says what the axis is, and its first loss is on it, however long it trained.

@@ -11,7 +11,7 @@ use plotters::{
 use super::{
     Area, Chart, Drawn, Legible,
     axes::{Axis, Frame, number, plot, span, whole},
-    loss::Mean,
+    mean::Mean,
     pen::{self, LegendArea, LegendEntry},
     theme,
     values::{MOST_VALUES, Value, Values, evenly},

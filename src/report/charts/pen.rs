@@ -77,9 +77,20 @@ pub fn text_above<DB: DrawingBackend>(
     text(area, (x, y), line, size, colour, at)
 }
 
-/// Draws the chart's name at its top left.
+/// The least size of a title.
+const LEAST_TITLE: f64 = 24.0;
+
+/// Draws the chart's name at its top left: smaller where a narrow chart has no room for it, and cut with an ellipsis where none is small enough.
 pub fn title<DB: DrawingBackend>(area: &Area<DB>, line: &str) -> Drawn<DB> {
-    text(area, (24.0, 38.0), line, TITLE, INK, At::Left)
+    let (line, size) = fitted_title(line, super::width(area));
+    text(area, (24.0, 38.0), &line, size, INK, At::Left)
+}
+
+/// A title and its size in a chart of this width.
+fn fitted_title(line: &str, width: f64) -> (String, f64) {
+    let room = width - 48.0;
+    let size = (room / format::width_em(line).max(1.0)).clamp(LEAST_TITLE, TITLE);
+    (format::ellipsize(line, room / size), size)
 }
 
 /// A stroke of `width` units in a colour of some opacity.
@@ -235,4 +246,21 @@ impl LegendArea {
 fn lengths(entries: &[LegendEntry], room: f64) -> f64 {
     let lines = |entry: &LegendEntry| format::wrap(&entry.name, room, NAME_LINES).len().max(1) as f64;
     entries.iter().map(|entry| lines(entry) * (SMALL + 4.0) + 11.0).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_fits_its_chart() {
+        assert_eq!(fitted_title("Training loss", 800.0), ("Training loss".into(), TITLE));
+        // 49 letters of 0.55 em are 26.95 em: 752 / 26.95 = 27.9.
+        let long = "Test weighted precision before and after training";
+        let (line, size) = fitted_title(long, 800.0);
+        assert!(line == long && (27.8..28.0).contains(&size), "{line} {size}");
+        assert_eq!(fitted_title(long, 1800.0).1, TITLE);
+        let (line, size) = fitted_title(&"很长的标题".repeat(9), 800.0);
+        assert!(size == LEAST_TITLE && line.ends_with('…') && format::width_em(&line) * size <= 752.0, "{line}");
+    }
 }

@@ -59,7 +59,7 @@ pub fn curve_charts(sides: &[Side]) -> Result<Vec<CurveChart>, ReportError> {
         };
         let caption = tr!(
             "Evaluations during training; the first is before the first step.{}{bands}",
-            "训练期间的评估；第一次在第一步之前。{}{bands}",
+            "训练期间的评估；第一次评估在第一步之前。{}{bands}",
             chart.beyond()
         );
         curve_charts.push(curve_chart(alt, caption, &chart)?);

@@ -7,15 +7,15 @@ use super::{
     finding::{Finding, differ_over_seeds},
     measured::{Measured, MeasuredSide},
     over_folds::OverFolds,
+    texts::texts,
 };
 use crate::report::language::tr;
 use crate::{
-    format,
-    metrics::{Confusion, Metric, Metrics, Unit},
+    metrics::{Confusion, Metric, Metrics},
     report::{
         intervals::{MOST_ROWS, SEED, numbers, sets},
         same_rows::wrong_cells,
-        terms::{is_share_of_rows, signed},
+        terms::is_share_of_rows,
     },
     stats::{Interval, RESAMPLES, paired_bootstrap},
     store::PredictionRecord,
@@ -31,6 +31,13 @@ pub struct MetricRow {
     pub values: Vec<f64>,
     /// For each side but the first, its difference from the first.
     pub differences: Vec<Difference>,
+}
+
+impl MetricRow {
+    /// Its values and its differences as text: they add up.
+    pub fn texts(&self) -> [Vec<String>; 2] {
+        texts(self.metric, &self.values, &self.differences.iter().map(|of| of.difference).collect::<Vec<_>>())
+    }
 }
 
 /// The difference of a metric.
@@ -65,15 +72,6 @@ const OF_NUMBERS: [Metric; 5] = [Metric::Rmse, Metric::R2, Metric::Mse, Metric::
 
 /// How far a metric of the stored predictions may be from the stored metric: of single precision.
 const NEAR: f64 = 1e-5;
-
-/// A difference of two values of a metric: `+1.2 points`, `−0.0312`.
-pub fn difference_text(metric: Metric, difference: f64) -> String {
-    match metric.info().unit {
-        _ if difference.is_nan() => format::NOTHING.into(),
-        Unit::Share => tr!("{} points", "{} 个百分点", format::points(difference)),
-        Unit::Nats | Unit::Plain => signed(difference),
-    }
-}
 
 /// The metrics that a terminal has room for: the two of the task, those by which weights were chosen, the loss, and a few that say something else.
 fn main_metrics(measured: &Measured<'_>) -> Vec<Metric> {

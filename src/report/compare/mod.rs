@@ -20,14 +20,16 @@ mod over_folds;
 mod page;
 mod settings;
 mod side;
+mod texts;
 mod warnings;
 mod words;
 
 pub use comparison::{Against, Comparison, Shown, Test, compare};
-pub use differ::{Difference, MetricRow, difference_text};
+pub use differ::{Difference, MetricRow};
 pub use error::{CompareError, PageError};
 pub use flips::{Flip, Flipped};
 pub use page::{page, write};
 pub use settings::Differs;
 pub use side::{MOST_SIDES, Side, letter};
+pub use texts::difference_text;
 pub use words::interval_text;

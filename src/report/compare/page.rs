@@ -7,15 +7,15 @@ use askama::Template;
 use super::{
     comparison::Comparison,
     curves::{CurveChart, curve_charts},
-    differ::{Difference, MetricRow, difference_text},
+    differ::{Difference, MetricRow},
     error::PageError,
     side::Side,
     words::interval_text,
 };
 use crate::report::language::{Said, and, counted, tr};
 use crate::{
-    format::{count, decimals, short, signed, visible},
-    metrics::{Metric, Unit},
+    format::{count, short, visible},
+    metrics::Metric,
     report::{
         ReportError, files,
         frame::{Frame, with_contents},
@@ -108,32 +108,18 @@ impl Page<'_> {
         }
     }
 
-    fn is_of_numbers(&self) -> bool {
-        self.c.problem_type == Task::Regression
+    /// How many rows a table lists, if not all.
+    fn listed(&self, listed: usize, all: &u64) -> String {
+        let (listed, all) = (listed as u64, *all);
+        if listed < all {
+            tr!(" ({listed} of {})", "（共 {} 行，列出 {listed} 行）", count(all))
+        } else {
+            String::new()
+        }
     }
 
-    /// The values of a metric, and the differences: with one digit more where the usual ones, rounded each for itself, do not add up.
-    fn texts(&self, row: &MetricRow) -> [Vec<String>; 2] {
-        let metric = row.metric;
-        let usual = [
-            row.values.iter().map(|value| metric.text(*value)).collect(),
-            row.differences.iter().map(|of| difference_text(metric, of.difference)).collect(),
-        ];
-        let tenth = |value: f64| (value * 1000.0).round();
-        let add_up = row.values.iter().skip(1).zip(&row.differences).all(|(value, of)| {
-            !of.difference.is_finite() || tenth(*value) - tenth(row.values[0]) == tenth(of.difference)
-        });
-        if metric.info().unit != Unit::Share || add_up {
-            return usual;
-        }
-        let difference = |of: &Difference| match of.difference.is_finite() {
-            true => tr!("{} points", "{} 个百分点", signed(of.difference * 100.0, 2)),
-            false => difference_text(metric, of.difference),
-        };
-        [
-            row.values.iter().map(|value| format!("{}%", decimals(*value * 100.0, 2))).collect(),
-            row.differences.iter().map(difference).collect(),
-        ]
+    fn is_of_numbers(&self) -> bool {
+        self.c.problem_type == Task::Regression
     }
 
     /// Whether the interval of a difference is unknown.

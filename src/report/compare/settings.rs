@@ -6,6 +6,7 @@ use super::side::Side;
 use crate::report::language::tr;
 use crate::{
     format::{NOTHING, setting},
+    plan::{Fallback, key_of_spec},
     report::{
         environment::environments,
         fold_rows::FoldRows,
@@ -66,7 +67,7 @@ pub fn settings(sides: &[Side]) -> Vec<Differs> {
             let of_runs = of_side.zip(configs).filter_map(|(run, config)| Some((swept.values(run).nth(at)?, config)));
             all_of(of_runs.map(|(value, config)| match value.is_empty() {
                 // A setting that the run does not use has a value all the same.
-                true => written(&in_config(&config, &key)),
+                true => effective(&config, &key),
                 false => written(&value),
             }))
         });
@@ -96,6 +97,23 @@ pub fn environment(sides: &[Side]) -> Vec<Differs> {
         differs(name.into(), values.collect())
     };
     names.into_iter().filter_map(of).collect()
+}
+
+/// The value that a run has of a key that differs in others, as it is written: what its config has, or else what an unset key means.
+fn effective(config: &serde_json::Value, key: &str) -> String {
+    let own = in_config(config, key);
+    match key_of_spec(key).map(|key| key.default) {
+        _ if !own.is_empty() => written(&own),
+        Some(Fallback::Is(default)) => written(default.trim_matches('"')),
+        Some(Fallback::Absent(meaning)) => {
+            let other = meaning.strip_prefix('`').and_then(|rest| rest.strip_suffix('`'));
+            match other.map(|key| in_config(config, key)).filter(|value| !value.is_empty()) {
+                Some(value) => written(&value),
+                None => tr!("unset: {}", meaning.replace('`', ""); "未设置"),
+            }
+        }
+        _ => tr("unset", "未设置").into(),
+    }
 }
 
 /// The value of a key in a config; nothing if it has none.
@@ -145,6 +163,20 @@ mod tests {
         let of =
             ["train.eval_steps", "checkpoint.metric", "train.max_steps", "train.x"].map(|key| in_config(&config, key));
         assert_eq!(of, ["0", "loss", "", ""]);
+        // What is not written has the default of the table of keys, the value of another key, or a meaning.
+        let of =
+            ["train.engine", "data.calibrate", "train.head_lr", "train.dropout", "data.labels.1", "train.max_steps"];
+        let config = serde_json::json!({"train": {"lr": 2e-5, "max_steps": null}, "data": {}});
+        let want = [
+            "fused",
+            "false",
+            "2e-5",
+            "unset: the value in the model's config",
+            "unset",
+            "unset: train.epochs decides",
+        ];
+        assert_eq!(of.map(|key| effective(&config, key)), want);
+        assert_eq!(effective(&serde_json::json!({"train": {"engine": "candle"}}), "train.engine"), "candle");
         assert_eq!(all_of(["1", "2", "1"].map(String::from).into_iter()), "1, 2");
         assert_eq!(all_of(std::iter::empty()), NOTHING);
     }

@@ -3,9 +3,9 @@
 use std::cmp::Ordering;
 
 use super::{
-    differ::difference_text,
     finding::Finding,
     measured::{Measured, MeasuredSide},
+    texts::{difference_text, texts},
 };
 use crate::report::language::{Said, beside, counted, tr};
 use crate::{
@@ -102,8 +102,9 @@ impl Says<'_> {
             Finding::Right(paired) => {
                 let rows = count(paired.rows());
                 let net = paired.first_only.abs_diff(paired.second_only);
-                let interval = paired.difference().map(|(d, i)| within(d, Some(i))).unwrap_or_default();
-                let [of_a, of_b] = self.values();
+                let difference = paired.difference();
+                let ([of_a, of_b], apart) = self.values(difference.map(|(difference, _)| difference));
+                let interval = difference.map(|(_, i)| within(&apart, Some(i))).unwrap_or_default();
                 match paired.first_only.cmp(&paired.second_only) {
                     Ordering::Equal => {
                         tr!(
@@ -127,13 +128,13 @@ impl Says<'_> {
                 &tr!("on the same {} {split} rows", "在相同的 {} 行{split}数据上", count(*rows)),
             ),
             Finding::OtherRows(shares, [rows_b, rows_a]) => {
-                let [of_a, of_b] = self.values();
+                let ([of_a, of_b], apart) = self.values(Some(shares.difference));
                 tr!(
                     "{b} is right on {of_b} of {} {split} rows, {a} on {of_a} of {} other rows{}.",
                     "{b} 在 {} 行{split}数据中正确 {of_b}，{a} 在另外 {} 行中正确 {of_a}{}。",
                     count(*rows_b),
                     count(*rows_a),
-                    within(shares.difference, Some(shares.interval))
+                    within(&apart, Some(shares.interval))
                 )
             }
             Finding::OtherErrors(means, [rows_b, rows_a]) => {
@@ -147,10 +148,10 @@ impl Says<'_> {
             }
             Finding::Seeds(means, [n_b, n_a], _) => {
                 let [over_a, over_b] = [n_a, n_b].map(|n| tr!(" over {}", "（{}）", counted(*n as u64, "seed")));
-                self.of_means(means, self.values(), "", [&over_a, &over_b])
+                self.of_means(means, self.values(Some(means.difference)), "", [&over_a, &over_b])
             }
             Finding::Folds(means, over) => {
-                let values = self.terms.first.texts_apart(over.means[0], over.means[1]);
+                let values = apart(self.terms.first, over.means, Some(means.difference));
                 self.of_means(
                     means,
                     values,
@@ -161,35 +162,35 @@ impl Says<'_> {
             Finding::Untested(_) => {
                 let metric = self.terms.first;
                 let difference = self.other.mean(metric) - self.first.mean(metric);
-                let [of_a, of_b] = self.values();
+                let ([of_a, of_b], apart) = self.values(Some(difference));
                 let name = metric.said();
                 tr!(
                     "{b} has a {split} {name} of {of_b}, {a} of {of_a} ({}).",
                     "{b} 的{split}{name}为 {of_b}，{a} 的为 {of_a}（{}）。",
-                    difference_text(metric, difference)
+                    apart
                 )
             }
         }
     }
 
-    /// The values of the first metric of the task, of the first side and of the other.
-    fn values(&self) -> [String; 2] {
+    /// The values of the first metric of the task, of the first side and of the other, and their difference.
+    fn values(&self, difference: Option<f64>) -> ([String; 2], String) {
         let metric = self.terms.first;
-        metric.texts_apart(self.first.mean(metric), self.other.mean(metric))
+        apart(metric, [self.first.mean(metric), self.other.mean(metric)], difference)
     }
 
-    /// Both means (first, other). `over`: what both are over, or each of its own.
+    /// Both means (first, other), and their difference. `over`: what both are over, or each of its own.
     fn of_means(
         &self,
         means: &MeansDiffer,
-        [of_a, of_b]: [String; 2],
+        ([of_a, of_b], apart): ([String; 2], String),
         over: &str,
         [over_a, over_b]: [&str; 2],
     ) -> String {
         let (a, b, metric) = (self.first.letter, self.other.letter, self.terms.first);
         let text = match metric.info().unit {
-            Unit::Share => within(means.difference, Some(means.interval)),
-            Unit::Nats | Unit::Plain => within_plain(means.difference, Some(means.interval)),
+            Unit::Share => within(&apart, Some(means.interval)),
+            Unit::Nats | Unit::Plain => within_plain(&apart, Some(means.interval)),
         };
         let note = if self.terms.lower_is_better() { tr("; lower is better", "；越低越好") } else { "" };
         let name = metric.said();
@@ -210,12 +211,12 @@ impl Says<'_> {
             Task::Regression => tr!(
                 "The mean squared error of {b} {on} is {more}that of {a}{}; lower is better.",
                 "{b} 的均方误差{on}{more} {a}{}；越低越好。",
-                within_plain(difference, interval)
+                within_plain(&signed(difference), interval)
             ),
             Task::SingleLabel | Task::MultiLabel => tr!(
                 "The share of labels that {b} predicts wrongly {on} is {more}that of {a}{}; lower is better.",
                 "{b} {on}预测错误的标签比例{more} {a}{}；越低越好。",
-                within(difference, interval)
+                within(&difference_text(Metric::Accuracy, difference), interval)
             ),
         }
     }
@@ -240,6 +241,13 @@ impl Says<'_> {
     }
 }
 
+/// Two values (first, other) and their difference as text, which add up.
+fn apart(metric: Metric, [first, other]: [f64; 2], difference: Option<f64>) -> ([String; 2], String) {
+    let [values, mut differences] = texts(metric, &[first, other], &[difference.unwrap_or(other - first)]);
+    let mut values = values.into_iter();
+    ([(); 2].map(|()| values.next().unwrap_or_default()), differences.pop().unwrap_or_default())
+}
+
 /// The beginning of `higher than `, or of `equal to `.
 fn direction(difference: f64, higher: &str, lower: &str) -> String {
     match difference {
@@ -250,18 +258,18 @@ fn direction(difference: f64, higher: &str, lower: &str) -> String {
 }
 
 /// ` (+0.6 points, 95% interval +0.1 to +1.1)`, cut at what a difference of shares can be.
-fn within(difference: f64, interval: Option<Interval>) -> String {
+fn within(difference: &str, interval: Option<Interval>) -> String {
     let end = |value: f64| points(value.clamp(-1.0, 1.0));
     let interval = interval
         .map_or(String::new(), |i| tr!(", 95% interval {} to {}", "，95% 区间 {} 至 {}", end(i.low), end(i.high)));
-    tr!(" ({} points{interval})", "（{} 个百分点{interval}）", points(difference))
+    tr!(" ({difference}{interval})", "（{difference}{interval}）")
 }
 
-fn within_plain(difference: f64, interval: Option<Interval>) -> String {
+fn within_plain(difference: &str, interval: Option<Interval>) -> String {
     let interval = interval.map_or(String::new(), |i| {
         tr!(", 95% interval {} to {}", "，95% 区间 {} 至 {}", signed(i.low), signed(i.high))
     });
-    tr!(" ({}{interval})", "（{}{interval}）", signed(difference))
+    tr!(" ({difference}{interval})", "（{difference}{interval}）")
 }
 
 /// An interval of a difference of a metric: `+0.1 to +1.1`.
@@ -297,8 +305,11 @@ mod tests {
     #[test]
     fn intervals_stay_within_what_a_difference_can_be() {
         let i = Interval { low: -1.2, high: 0.034 };
-        assert_eq!(within(-0.5, Some(i)), " (−50.0 points, 95% interval −100.0 to +3.4)");
-        assert_eq!(within_plain(0.5, None), " (+0.5000)");
+        assert_eq!(
+            within(&difference_text(Metric::Accuracy, -0.5), Some(i)),
+            " (−50.0 points, 95% interval −100.0 to +3.4)"
+        );
+        assert_eq!(within_plain(&signed(0.5), None), " (+0.5000)");
         assert_eq!(interval_text(Metric::Loss, i), "−1.2000 to +0.0340");
         assert_eq!(interval_text(Metric::Accuracy, i), "−100.0 to +3.4");
         // An end that only looks like 0 says on which side of it it is.

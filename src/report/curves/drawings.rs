@@ -54,7 +54,7 @@ pub fn drawings(input: &ReportInput, settings: &Settings, analysis: &Analysis) -
             some => {
                 tr!(
                     " It is measured with {some}, the {0} loss without, so it may stay above the {0} loss.",
-                    "它的计算含有 {some}，而{0}损失没有，所以它可能一直高于{0}损失。",
+                    "计算训练损失时使用了 {some}，计算{0}损失时则没有，因此它可能一直高于{0}损失。",
                     split.said(),
                 )
             }
@@ -76,8 +76,8 @@ pub fn drawings(input: &ReportInput, settings: &Settings, analysis: &Analysis) -
     if let Some(chart) = gradient(input, analysis, &drawn, smoothing) {
         let clipped = match chart.mark {
             Some(norm) => tr!(
-                " The dashed line is train.max_grad_norm = {}: larger gradients are scaled down to it ({} of the steps drawn).",
-                "虚线是 train.max_grad_norm = {}：更大的梯度按比例缩小到它（占所画各步的 {}）。",
+                " The dashed line is train.max_grad_norm = {}: larger gradients are scaled down to it ({} of the steps, by the norm of each).",
+                "虚线是 train.max_grad_norm = {}：更大的梯度按比例缩小到它（按每一步自身的范数，占 {} 的步）。",
                 setting(norm),
                 format::percent(chart.above(norm))
             ),
@@ -95,7 +95,7 @@ pub fn drawings(input: &ReportInput, settings: &Settings, analysis: &Analysis) -
         push(
             "learning-rate",
             tr("Learning rate by step", "各步的学习率").into(),
-            tr("Trials with the same schedule have the same line.", "学习率调度相同的试验，其线重合。").into(),
+            tr("Trials with the same schedule have the same line.", "学习率调度相同的试验，曲线重合。").into(),
             chart,
         );
     }
@@ -117,7 +117,7 @@ fn of_metric(chart: MetricChart, drawn: &Drawn) -> Drawing {
     let averaged = if chart.bands.is_empty() { String::new() } else { tr!(" {}", "{}", averaged_runs()) };
     let caption = tr!(
         "Evaluations during training; the first is before the first step.{}{averaged}{}",
-        "训练期间的评估；第一次在第一步之前。{}{averaged}{}",
+        "训练期间的评估；第一次评估在第一步之前。{}{averaged}{}",
         chart.beyond(),
         drawn.left_out()
     );
@@ -130,17 +130,22 @@ fn of_metric(chart: MetricChart, drawn: &Drawn) -> Drawing {
     }
 }
 
-/// How many values are above the axis.
+/// How many values are above the axis: of the steps themselves, whatever is drawn of them.
 fn cut(chart: &LossChart) -> String {
+    let (top, highest) = (crate::format::rate(chart.top()), crate::format::rate(chart.highest()));
     match chart.cut() {
         0 => String::new(),
-        n => tr!(
-            " {} above {} {} drawn at the upper end of the axis; the highest is {}.",
+        n if chart.draws_averages() => tr!(
+            " Before averaging, {} ({} of all) {} above {top}, the upper end of the axis; the highest is {highest}.",
             format::plural(n, "value"),
-            crate::format::rate(chart.top()),
-            crate::format::by_number(n as u64, "is", "are"),
-            crate::format::rate(chart.highest())
-        ; "有 {0}高于 {1}，画在轴的上端；最高为 {2}。", counted(n as u64, "value"), crate::format::rate(chart.top()), crate::format::rate(chart.highest())),
+            format::percent(chart.above(chart.top())),
+            crate::format::by_number(n as u64, "is", "are")
+        ; "未经平均的各步数值中，有 {0}（占 {1}）高于纵轴上限 {top}；最高为 {highest}。", counted(n as u64, "value"), format::percent(chart.above(chart.top()))),
+        n => tr!(
+            " {} above {top} {} drawn at the upper end of the axis; the highest is {highest}.",
+            format::plural(n, "value"),
+            crate::format::by_number(n as u64, "is", "are")
+        ; "有 {0}高于 {top}，画在纵轴上限处；最高为 {highest}。", counted(n as u64, "value")),
     }
 }
 

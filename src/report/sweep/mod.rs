@@ -21,7 +21,7 @@ mod tables;
 pub use axes::{Axis, Scale};
 pub use budget::Budget;
 pub use chance::Against;
-pub use drawn::may_be_drawn;
+pub use drawn::{may_be_drawn, may_be_proposed};
 pub use ended::{FailureGroup, PrunedGroup, PrunedTrial, RungRank, failures};
 pub use forest::TREES;
 pub use importance::{How, Importance};

@@ -350,7 +350,7 @@ fn heat(sweep: &Sweep) -> Option<Drawing> {
     Some(Drawing {
         name: "heatmap",
         alt: tr!("Mean {} by {} and {}", "平均{}，按 {} 和 {}", sweep.ranked_by(), axes[0].name, axes[1].name),
-        caption: tr!("The stronger the blue, the better.{over}{dash}", "颜色越接近鲜明的蓝色越好。{over}{dash}"),
+        caption: tr!("The stronger the blue, the better.{over}{dash}", "蓝色越鲜明越好。{over}{dash}"),
         chart: SweepChart::Heat(HeatChart {
             metric: sweep.metric,
             split: sweep.split.said(),

@@ -40,7 +40,7 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
         baseline: own.baseline.clone(),
         verdict: own.verdict(
             shown,
-            if analysis.groups.len() > 1 { tr("the best trial", "最佳试验") } else { tr("the model", "模型") },
+            if analysis.groups.len() > 1 { analysis.progress.best_trial() } else { tr("the model", "模型") },
         ),
         key: None,
         facts: Vec::new(),
@@ -91,7 +91,7 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
         first: terms.first.text(over.first.mean),
         rows: match (terms.is_single(), folds) {
             (true, true) => tr("of all rows right, out-of-fold", " 的行预测正确（全部行，折外）").into(),
-            (true, false) => tr!("of the {} rows right", " 的{}行预测正确", own.split),
+            (true, false) => tr!("of the {} rows right", " 的{}数据预测正确", own.split),
             (false, true) => tr!("{} on all rows, out-of-fold", "（全部行，折外{}）", terms.first.said()),
             (false, false) => tr!("{} on the {} rows", "（{1}的{0}）", terms.first.said(), own.split),
         },
@@ -121,7 +121,7 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
                     "Its best run by {} {}, whose classes and mistakes are below:",
                     analysis.criterion.split.said(),
                     analysis.criterion.metric.said()
-                ; "按{}最好的一次运行（下文的类别和错误来自它）", measured(analysis.criterion.split, analysis.criterion.metric)),
+                ; "按{}最好的一次运行（下文各类别的结果和错误都取自它）", measured(analysis.criterion.split, analysis.criterion.metric)),
             },
             name: shown.run.name.clone(),
             key: (!folds).then(|| format::short(&shown.run.key).to_string()),
@@ -181,12 +181,13 @@ fn subject(input: &ReportInput, analysis: &Analysis) -> (String, &'static str) {
         );
     }
     match (analysis.groups.len() > 1, input.runs.len() > 1) {
-        (true, _) if analysis.has_rank() => {
+        (true, _) if analysis.progress.has_all() => {
             (tr("Best trial", "最佳试验").into(), tr(" of the best trial", "（最佳试验）"))
         }
-        (true, _) => {
-            (tr("Best trial so far", "目前最佳的试验").into(), tr(" of the best trial so far", "（目前最佳的试验）"))
-        }
+        (true, _) => (
+            tr!("Best so far ({})", "目前最佳（{}）", analysis.progress.text()),
+            tr(" of the best trial so far", "（目前最佳试验）"),
+        ),
         (false, true) if analysis.together.is_some() => (tr("Cross-validation,", "交叉验证").into(), ""),
         (false, true) => (tr("The trial", "该试验").into(), ""),
         (false, false) => (tr("The run", "该运行").into(), ""),
@@ -225,7 +226,7 @@ impl Own {
             first: terms.first.text(metrics.get(terms.first)),
             rows: match (terms.is_single(), folds) {
                 (true, true) => tr!("of all {rows} rows right, {split}", " 的行预测正确（全部 {rows} 行，{split}）"),
-                (true, false) => tr!("of {rows} {split} rows right", " 的{split}行预测正确（共 {rows} 行）"),
+                (true, false) => tr!("of {rows} {split} rows right", " 的{split}数据预测正确（共 {rows} 行）"),
                 (false, true) => {
                     tr!("{} on all {rows} rows, {split}", "（全部 {rows} 行，{split}{}）", terms.first.said())
                 }

@@ -59,11 +59,22 @@ fn of_result(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
     if n > 0 && !analysis.has_rank() {
         let replicate = replicate(analysis.replicate);
         out.push(match analysis.groups.len() {
-            1 => tr!("The result is not final, because not all {replicate}s are completed.", "结果不是最终的，因为{replicate}没有全部完成。"),
+            1 => tr!(
+                "The result is not final, because not all {replicate}s are completed.",
+                "结果不是最终的，因为{replicate}没有全部完成。"
+            ),
             _ => tr!(
-                "No trial has a rank yet, because no trial has completed all its {replicate}s. “Best” means: best so far.", "还没有试验获得排名，因为没有试验完成了全部{replicate}。“最佳”指目前最佳。"
+                "No trial has a rank yet, because no trial has completed all its {replicate}s.",
+                "还没有试验获得排名，因为没有试验完成了全部{replicate}。"
             ),
         });
+    }
+    if n > 0 && analysis.groups.len() > 1 && !analysis.progress.has_all() {
+        out.push(tr!(
+            "The plan is unfinished: {}. “Best” means: best so far.",
+            "计划还没有全部完成：{}。“最佳”指目前最佳。",
+            analysis.progress.text()
+        ));
     }
     out
 }
@@ -118,7 +129,7 @@ fn of_others(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
             format::plural(pruned, "run"),
             by_number(n, "was", "were"),
             by_number(n, "it", "them")
-        ; "{}被剪枝：参数搜索的剪枝规则在最后一步之前停止了它们。步数和原因见参数搜索一节。", format::plural(pruned, "run")));
+        ; "{}被剪枝：剪枝规则在训练结束之前终止了它们。步数和原因见参数搜索一节。", format::plural(pruned, "run")));
     }
     // The sentence before says why runs failed.
     let failed = input.runs.iter().filter(|r| r.run.state == RunState::Failed).count();
@@ -284,7 +295,7 @@ fn how_ranked(input: &ReportInput, analysis: &Analysis) -> String {
         true => String::new(),
         false => tr!(
             " The test rows played no part. The {on} {by} of the best is optimistic, because it was chosen by it.",
-            "测试集的行没有参与。最佳者的{on}{by}偏乐观，因为正是按它选出的。"
+            "测试集没有参与排名。最佳者的{on}{by}偏乐观，因为正是按它选出的。"
         ),
     };
     let another = match trials && means && !analysis.has_folds() {

@@ -253,7 +253,7 @@ fn tables(run: &RunInput, terms: Terms, flips: Flips<'_>, most: usize) -> Vec<Fl
             true if most == 0 => tr!("{counted}; flips.csv has them.", "{counted}；见 flips.csv。"),
             true => tr!(
                 "{counted}; the {most} {by} are listed. flips.csv has all.",
-                "{counted}；列出其中{by} {most} 行。flips.csv 有全部。"
+                "{counted}；列出其中{by} {most} 行。全部见 flips.csv。"
             ),
             false => tr!("{counted}.", "{counted}。"),
         };

@@ -80,7 +80,7 @@ pub(super) fn pruned(analysis: &Analysis, sweep: &Sweep) -> SweepPart {
         format::plural(runs, "run"),
         by_number(trials as u64, "was", "were"),
         by_number(runs as u64, "it", "them")
-    ; "{}（{}）被剪枝：参数搜索的剪枝规则在最后一步之前停止了它们。", format::plural(trials, "trial"), format::plural(runs, "run")
+    ; "{}（{}）被剪枝：剪枝规则在训练结束之前终止了它们。", format::plural(trials, "trial"), format::plural(runs, "run")
     );
     let sentences = [Some(stopped), nearly_pruned(analysis, sweep)].into_iter().flatten().collect();
     let mut part = part(tr("Pruned trials", "被剪枝的试验"), sentences, Vec::new());
@@ -128,7 +128,9 @@ fn nearly_pruned(analysis: &Analysis, sweep: &Sweep) -> Option<String> {
     for rung in &sweep.pruned {
         let Some(best) = &rung.best else { continue };
         let name = match sentences.is_empty() {
-            true => tr!("the best trial ({})", "最佳试验（{}）", plain(&analysis.groups[best.group].name)),
+            true => {
+                tr!("{} ({})", "{}（{}）", analysis.progress.best_trial(), plain(&analysis.groups[best.group].name))
+            }
             false => tr("it", "它").into(),
         };
         let at = match rung.rung {

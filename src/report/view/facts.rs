@@ -146,7 +146,7 @@ pub(super) fn choice(input: &ReportInput, analysis: &Analysis, group: &Group) ->
     let same_rows = analysis.best().is_some_and(|best| input.runs[best].measured_on() == analysis.criterion.split);
     let rows = match same_rows {
         true => tr("on the rows that it is measured on", "用的就是评测它的那些行"),
-        false => tr("without the test rows", "没有用测试集的行"),
+        false => tr("without the test rows", "没有用到测试集"),
     };
     let complete = analysis.groups.iter().filter(|group| group.rank.is_some()).count();
     let of = match complete == trials {

@@ -76,7 +76,7 @@ pub(super) fn note(shown: Option<&RunInput>, task: Task, all: usize, listed: usi
             let list = match all > listed {
                 true => tr!(
                     " The {listed} with the highest confidence are listed; mistakes.csv has all.",
-                    "列出了置信度最高的 {listed} 个；mistakes.csv 有全部。"
+                    "列出了置信度最高的 {listed} 个；全部见 mistakes.csv。"
                 ),
                 false => String::new(),
             };
@@ -108,7 +108,7 @@ pub(super) fn note(shown: Option<&RunInput>, task: Task, all: usize, listed: usi
             let list = match all > listed {
                 true => tr!(
                     " The {listed} largest errors of {rows} are listed; mistakes.csv has all.",
-                    "列出了 {rows}中误差最大的 {listed} 行；mistakes.csv 有全部。"
+                    "列出了 {rows}中误差最大的 {listed} 行；全部见 mistakes.csv。"
                 ),
                 false => tr!(" All {rows} with an error are listed.", "有误差的行（共 {rows}）全部列出。"),
             };

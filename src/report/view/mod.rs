@@ -226,6 +226,8 @@ pub struct BestRun {
 pub struct Ranking {
     /// Title of the section.
     pub title: String,
+    /// The mark of the first trial: `best`, or `best so far`.
+    pub mark: &'static str,
     /// Heading of the number of runs, if trials have several.
     pub count: Option<&'static str>,
     /// Heading of the metric that ranks, if it is not the first metric itself.

@@ -61,6 +61,7 @@ pub(super) fn ranking(
         folded = rows.split_off(shown);
     }
     Some(Ranking {
+        mark: analysis.progress.mark(),
         title: if several {
             tr("Ranking", "排名").into()
         } else {
@@ -119,7 +120,7 @@ fn notes(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
         let name = shell_word(&input.experiment.name);
         notes.push(tr!(
             "Best first, as in `taper list {name} --leaderboard`.{dash}",
-            "最好的在前，与 `taper list {name} --leaderboard` 相同。{dash}"
+            "按从好到差排列，与 `taper list {name} --leaderboard` 相同。{dash}"
         ));
         if !analysis.has_folds() && analysis.groups.iter().any(|group| group.rank == Some(2)) {
             let second = shell_word(&format!("{}#2", input.experiment.name)).into_owned();
@@ -357,7 +358,7 @@ pub(super) fn comparison(input: &ReportInput, analysis: &Analysis, c: &Compariso
     let differ = |what: &str, d: f64, interval: Interval, how: &str| {
         tr!(
             " First minus second, the difference of the {what} is {} (95% interval {}).",
-            "第一个减第二个，{what}之差为 {}（95% 区间 {}）。",
+            "前者减后者，{what}之差为 {}（95% 区间 {}）。",
             terms.difference(d),
             of_difference(terms, interval, how)
         )
@@ -393,7 +394,7 @@ pub(super) fn comparison(input: &ReportInput, analysis: &Analysis, c: &Compariso
             tr!(
                 "{first} against {second}, by mean {on} {}: {} (Welch's t-test over seeds, {}).{} The test says what other seeds would bring on \
                  these rows, not what other rows would.",
-                "{first}对{second}，按{on}{}的平均值：{}（种子间的韦尔奇（Welch）t 检验，{}）。{}该检验说的是换用其他种子会怎样，而不是换用其他行会怎样。",
+                "{first}对{second}，按{on}{}的平均值：{}（种子间的韦尔奇（Welch）t 检验，{}）。{}该检验回答的是换用其他种子时结果会怎样，而不是换用其他数据时会怎样。",
                 terms.first.said(),
                 verdict(means.p, terms.is_better(means.difference), ""),
                 format::p_value(means.p),
@@ -489,7 +490,7 @@ fn of_errors(analysis: &Analysis, difference: f64, interval: Option<Interval>, o
     });
     tr!(
         " First minus second, the difference of the {on} {of_rows} is {difference_text}{interval}; lower is better.",
-        "第一个减第二个，{on}{of_rows}之差为 {difference_text}{interval}；越低越好。"
+        "前者减后者，{on}{of_rows}之差为 {difference_text}{interval}；越低越好。"
     )
 }
 

@@ -16,7 +16,7 @@ use crate::{
         format,
         input::{ReportInput, RunInput},
         means::Mean,
-        sweep::{Against, Axis, Budget, How, Importance, Sweep},
+        sweep::{Against, Axis, Budget, How, Importance, Sweep, may_be_proposed},
     },
     stats::holm,
     store::RunState,
@@ -107,8 +107,9 @@ fn effects(input: &ReportInput, analysis: &Analysis, sweep: &Sweep, pictures: Ve
         }
     }
     let mut part = part(tr("Effect of each axis", "各轴的影响"), Vec::new(), pictures);
-    part.sentences.extend(strongest(sweep));
-    part.notes = notes_of_effects(analysis, sweep);
+    let proposed = may_be_proposed(&input.experiment);
+    part.sentences.extend(strongest(sweep, proposed));
+    part.notes = notes_of_effects(analysis, sweep, proposed);
     part.tables.push(table(&heads, rows, "value"));
     part
 }
@@ -116,8 +117,9 @@ fn effects(input: &ReportInput, analysis: &Analysis, sweep: &Sweep, pictures: Ve
 /// Trials that a value needs to be compared: with one each, the axis with the most values would differ most, by noise alone.
 const LEAST_TRIALS: usize = 2;
 
-/// The axis whose means differ most, in words; `None` if no axis has two values with several trials each.
-fn strongest(sweep: &Sweep) -> Option<String> {
+/// The axis whose means differ most, in words; `None` if no axis has two values with several trials each. Of trials that a search
+/// proposed, chance is not tested: it looked where values were good, so that they do not vary as at random.
+fn strongest(sweep: &Sweep, proposed: bool) -> Option<String> {
     let metric = sweep.metric;
     let trials = format::plural(sweep.points.len(), "trial");
     let first = sweep.points.first()?.mean.mean;
@@ -157,7 +159,14 @@ fn strongest(sweep: &Sweep) -> Option<String> {
         plain(&axis.name),
         level(worst.0),
         level(best.0),
-        chance(sweep, at).unwrap_or_default()
+        match proposed {
+            true => tr(
+                " This describes the trials; it is no test, because the search chose their values by the results of earlier ones.",
+                "这只是对这些试验的描述，不是检验，因为搜索是根据先前试验的结果选取取值的。",
+            )
+            .into(),
+            false => chance(sweep, at).unwrap_or_default(),
+        }
     ))
 }
 
@@ -189,7 +198,7 @@ fn chance(sweep: &Sweep, at: usize) -> Option<String> {
     })
 }
 
-fn notes_of_effects(analysis: &Analysis, sweep: &Sweep) -> Vec<String> {
+fn notes_of_effects(analysis: &Analysis, sweep: &Sweep, proposed: bool) -> Vec<String> {
     let over = if analysis.has_seeds() {
         tr!(", with its mean over {}s", "（取各{}的平均）", replicate(analysis.averaged_over()))
     } else {
@@ -214,6 +223,17 @@ fn notes_of_effects(analysis: &Analysis, sweep: &Sweep) -> Vec<String> {
         ; "区间：{}。它包含其他轴带来的变化，因此即使区间重叠，一个轴也可能有影响。", kinds.join("；")));
     } else {
         notes.push(tr!("Interval: {}.", kinds.join("; "); "区间：{}。", kinds.join("；")));
+    }
+    if proposed {
+        notes.push(
+            tr(
+                "The values were chosen by a search that tries more trials where earlier ones were good. Means and intervals describe the \
+                 trials that were run: values that it tried often look better than the others partly for that reason, and an interval is \
+                 none of the value's effect.",
+                "这些取值由搜索选取：先前结果好的地方试得更多。平均和区间只描述实际运行的试验：试得多的取值看起来更好，部分原因就在于此；区间也不是该取值影响的置信区间。",
+            )
+            .into(),
+        );
     }
     let pruned: usize = sweep.pruned.iter().map(|rung| rung.trials.len()).sum();
     if pruned > 0 {
@@ -354,8 +374,9 @@ fn of_budget(analysis: &Analysis, sweep: &Sweep, budget: &Budget, pictures: Vec<
     if let Some((found, best)) = budget.found().and_then(|at| Some((at, budget.moments[at].best?))) {
         let trial = budget.moments[found].point.map(|point| analysis.groups[sweep.points[point].group].name.as_str());
         sentences.push(tr!(
-            "The best trial{} was complete when {} of {} had ended and {} of {} were trained: {} {}.",
-            "最佳试验{}完成时，{2}中有 {1} 次已结束，{4}中已训练 {3} 步：{5} {6}。",
+            "{}{} was complete when {} of {} had ended and {} of {} were trained: {} {}.",
+            "{}{}完成时，{3}中有 {2} 次已结束，{5}中已训练 {4} 步：{6} {7}。",
+            format::capital(analysis.progress.best_trial()),
             trial.map(|name| tr!(" ({})", "（{}）", plain(name))).unwrap_or_default(),
             format::count(found as u64 + 1),
             format::plural(runs, "run"),
@@ -402,7 +423,7 @@ fn of_budget(analysis: &Analysis, sweep: &Sweep, budget: &Budget, pictures: Vec<
             "Expected best: the mean, over all subsets of k of the trials, of their {direction} {}: the expected validation performance of Dodge \
              et al. (2019) in its unbiased form, without replacement (Tang et al. 2020). k trials are drawn at the same share of the budget as \
              of the trials. It says what this plan would have brought with fewer trials in random order; the trials of a TPE search are not \
-             independent draws: later ones are better, so its curve is too favourable for a shorter search.", "预期最佳：在所有 k 个试验的子集上，{direction}{}的平均；即 Dodge 等人（2019）的预期验证表现（expected validation performance），取无偏、不放回的形式（Tang 等人 2020）。k 个试验占预算的份额与其占试验的份额相同。它表示同一计划以随机顺序做较少的试验会得到什么；TPE 搜索的试验不是独立抽取的：后面的更好，因此这条曲线对较短的搜索过于乐观。",
+             independent draws: later ones are better, so its curve is too favourable for a shorter search.", "预期最佳：在所有 k 个试验的子集上，{direction}{}的平均；即 Dodge 等人（2019）的预期验证表现（expected validation performance），取无偏、不放回的形式（Tang 等人 2020）。k 个试验占预算的份额与其占试验的份额相同。它表示若以随机顺序只做同一计划中的一部分试验，会得到什么结果；TPE 搜索的试验不是独立抽取的：后面的更好，因此这条曲线对较短的搜索过于乐观。",
             sweep.ranked_by()
         ));
     }

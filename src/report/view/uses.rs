@@ -17,9 +17,9 @@ pub(super) fn uses(input: &ReportInput, analysis: &Analysis) -> Vec<(String, Str
     let Some(best) = best else { return Vec::new() };
     let key = format::short(&best.key);
     let which = match (analysis.groups.len() > 1, input.runs.len() > 1) {
-        (true, _) => tr("the best run of the best trial", "最佳试验的最佳运行"),
-        (false, true) => tr("the best run", "最佳运行"),
-        (false, false) => tr("the run", "该运行"),
+        (true, _) => tr!("the best run of {}", "{}的最佳运行", analysis.progress.best_trial()),
+        (false, true) => tr("the best run", "最佳运行").into(),
+        (false, false) => tr("the run", "该运行").into(),
     };
     let mut uses = Vec::new();
     if best.config.checkpoint.keep != Keep::None {
@@ -50,7 +50,7 @@ fn alone(experiment: &ExperimentRecord, config: &RunConfig) -> (String, String) 
             (
                 tr(
                 "The best setting alone, as an experiment of its own, for example to add seeds (sweep.seeds) or epochs:",
-                "只训练最佳设置，作为单独的实验，例如增加种子（sweep.seeds）或轮数：",
+                "把最佳设置作为单独的实验来训练，例如增加种子（sweep.seeds）或轮数：",
             )
             .into(),
                 format!("{run} {name}{set}{keeps}"),
@@ -60,7 +60,7 @@ fn alone(experiment: &ExperimentRecord, config: &RunConfig) -> (String, String) 
         None => (
             tr(
                 "The best run alone, for example to train it longer: save its resolved config, which is below, as best.toml where the runs were trained:",
-                "只训练最佳运行，例如训练更久：把下面的完整配置存为 best.toml，放在训练时的目录：",
+                "单独训练最佳运行，例如延长训练：把下面的完整配置存为 best.toml，放在训练时的目录：",
             )
             .into(),
             format!("taper run best.toml {name}{keeps}"),

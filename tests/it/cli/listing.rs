@@ -110,7 +110,7 @@ fn removed_runs_are_shown_in_lists_plans_and_reports() {
     let removed = sandbox.ok(&["rm", &keys[0], &keys[1], "--yes"]);
     assert!(removed.ends_with("\n`taper run` with a spec that plans them trains them again\n"), "{removed}");
     let list = sandbox.ok(&["list", "small"]);
-    assert!(list.starts_with("small: 2 runs, 2 completed; best test accuracy"), "{list}");
+    assert!(list.starts_with("small: 2 runs, 2 completed; best so far: test accuracy"), "{list}");
     assert!(sandbox.ok(&["list"]).starts_with("small: 2 runs, 2 completed; best"));
     assert!(sandbox.ok(&["plan", "small.toml"]).contains("2 of 4 runs to do: about "));
     sandbox.ok(&["report", "small"]);
@@ -179,20 +179,25 @@ fn a_list_of_some_states_says_of_how_many_runs() {
         leaders.as_array().expect("trials").iter().map(|t| t["name"].as_str().expect("a name")).collect();
     assert_eq!(names, ["lr=1e-3", "lr=1e-9"]);
     let said = sandbox.ok(&["run", "small.toml", "--set", "sweep.max_runs=3"]);
-    assert!(said.contains("best trial: lr=1e-3 (mean of 2 seeds)\n"), "{said}");
+    assert!(said.contains("best so far (3 of 4 runs completed): lr=1e-3 (mean of 2 seeds)\n"), "{said}");
 }
 
 #[test]
 fn a_trial_is_named_by_the_axes_of_the_plan_although_one_value_of_an_axis_has_not_begun() {
     let sandbox = sandbox("[sweep]\n[sweep.axes]\ntrain.dropout = [0.0, 0.1]\ntrain.lr = [1e-3, 1e-9]\n");
     let said = sandbox.ok(&["run", "small.toml", "--set", "sweep.max_runs=2"]);
-    let best = said.lines().find(|line| line.starts_with("best trial: ")).expect("the best").to_string();
+    let best = said
+        .lines()
+        .find(|line| line.starts_with("best so far (2 of 4 runs completed): "))
+        .expect("the best")
+        .to_string();
     assert!(
-        best.starts_with("best trial: dropout=0 lr=") && said.contains("DROPOUT") || said.contains("dropout=0 lr="),
+        best.starts_with("best so far (2 of 4 runs completed): dropout=0 lr=") && said.contains("DROPOUT")
+            || said.contains("dropout=0 lr="),
         "{said}"
     );
     let list = sandbox.ok(&["list", "small"]);
-    assert!(list.contains(&best["best trial: ".len()..]), "{list}");
+    assert!(list.contains(&best["best so far (2 of 4 runs completed): ".len()..]), "{list}");
 }
 
 #[test]
@@ -337,7 +342,7 @@ fn a_planned_run_that_was_removed_is_missed_in_every_view() {
     assert_eq!((counts(0), counts(1)), ((Some(1), Some(3), Some(0)), (None, Some(2), Some(1))), "{trials}");
     // What is ranked and what is not is told in the report as well.
     assert!(
-        report.contains("| **1** (best) | 1e-4 | completed | 3 of 3 |")
+        report.contains("| **1** (best so far) | 1e-4 | completed | 3 of 3 |")
             && report.contains("| – | 1e-3 | pending | 2 of 3 |"),
         "{report}"
     );

@@ -21,6 +21,7 @@ fn errors_that_the_user_has_to_fix_come_before_any_training() {
     fs::write(sandbox.path("file"), "mine").expect("a file");
     fs::create_dir(sandbox.path("full")).expect("a folder");
     fs::write(sandbox.path("full/x"), "").expect("a file");
+    std::os::unix::fs::symlink("nowhere", sandbox.path("link")).expect("a link");
     for (arguments, wanted) in [
         (&["list", "--runs", "file"][..], "file is a file; expected the folder of the runs"),
         (&["run", "small.toml", "--runs", "file"], "file is a file; expected the folder of the runs"),
@@ -37,6 +38,13 @@ fn errors_that_the_user_has_to_fix_come_before_any_training() {
         (&["export", "small", "full"], "is not an empty folder: choose another"),
         (&["export", "small", "file"], "is not an empty folder: choose another"),
         (&["export", "small", "file/deep/er"], "choose another path"),
+        (&["export", "small", "/dev/null"], "is not an empty folder: choose another"),
+        (&["export", "small", "link"], "link is a symbolic link to nowhere, which does not exist: remove the link"),
+        (&["export", "small", "link", "--format", "csv"], "link is a symbolic link to nowhere, which does not exist"),
+        (&["predict", "small", "x", "--device", "metal"], "use --device cpu"),
+        (&["predict", "small", "--file", "rows.csv", "--out", "o.csv", "--device", "metal"], "use --device cpu"),
+        (&["eval", "small", "--file", "rows.csv", "--device", "metal"], "use --device cpu"),
+        (&["serve", "small", "--addr", "127.0.0.1:0", "--device", "metal"], "use --device cpu"),
         (&["plan", "small.toml", "--order", "nowhere/o.json"], "nowhere: there is no such file or folder"),
         (&["plan", "small.toml", "--order", "."], "it is a folder where a file is expected"),
         (&["plan", "small.toml", "--order", "file/o"], "a part of this path is a file"),

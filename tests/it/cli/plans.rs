@@ -496,8 +496,9 @@ fn where_no_trial_has_a_rank_none_is_called_the_best() {
     sandbox.ok(&[&["run", "small.toml", "--quiet"][..], &set].concat());
     sandbox.ok(&["report", "two", "--out", "report"]);
     let report = fs::read_to_string(sandbox.path("report/report.md")).expect("the report");
-    let said = "> No trial has a rank yet, because no trial has completed all its seeds. “Best” means: best so far.";
-    assert!(report.contains(said) && report.contains("**Best trial so far lr="), "{report}");
+    let said = "> No trial has a rank yet, because no trial has completed all its seeds.";
+    assert!(report.contains(said) && report.contains("**Best so far (2 of 6 runs completed) lr="), "{report}");
+    assert!(report.contains("> The plan is unfinished: 2 of 6 runs completed. “Best” means: best so far."), "{report}");
     assert!(report.contains("mean over 2 of 3 seeds") && !report.contains("(best)"), "{report}");
     sandbox.ok(&["run", "small.toml", "--quiet", "--set", "sweep.max_runs=3"]);
     let board = sandbox.ok(&["list", "small", "--leaderboard"]);

@@ -110,7 +110,12 @@ fn two_commands_do_not_submit_the_same_runs() {
     assert!(dry(&stub).contains("would submit 2 jobs for 2 of 2 runs"), "{}", dry(&stub));
     for state in ["PENDING", "A_LATER_STATE"] {
         stub.queue(state);
-        assert!(dry(&stub).contains("would submit 0 jobs for 0 of 2 runs"), "{}", dry(&stub));
+        assert!(
+            dry(&stub).contains("nothing to submit: all 2 runs are done, or were submitted before")
+                && !dry(&stub).contains("#SBATCH"),
+            "{}",
+            dry(&stub)
+        );
         let (code, said) = stub.says(&["submit", "away.toml"]);
         assert!(code == 0 && said.contains("nothing to submit"), "{code}: {said}");
     }
@@ -194,6 +199,15 @@ fn a_refused_submission_keeps_the_plan_before_it() {
 }
 
 #[test]
+fn a_folder_that_cannot_be_written_is_refused_before_anything_is_submitted() {
+    let stub = Stub::new(100);
+    stub.sandbox.write("runs/locks", "a file in the way");
+    let (code, said) = stub.says(&["submit", "away.toml"]);
+    assert!(code == 2 && said.contains("--runs DIR names another runs folder"), "{said}");
+    assert_eq!(stub.log(), Vec::<String>::new());
+}
+
+#[test]
 fn a_failed_cancel_leaves_no_order_to_stop() {
     let stub = Stub::new(1001);
     assert_eq!(stub.says(&["submit", "away.toml"]).0, 0);
@@ -272,7 +286,7 @@ fn jobs_that_have_nothing_left_to_do_are_cancelled() {
     assert_eq!(stub.log(), ["sbatch", "scancel 100_0 100_1"]);
     // A dry run looks into the folders of the runs, as the command does.
     let dry = || stub.says(&["submit", "away.toml", "--dry-run"]).1;
-    assert!(dry().contains("would submit 0 jobs for 0 of 2 runs"), "{}", dry());
+    assert!(dry().contains("nothing to submit: all 2 runs are done, or were submitted before"), "{}", dry());
     let key = store(&stub.sandbox.path("runs")).runs().expect("runs")[0].key.clone();
     fs::remove_file(stub.sandbox.folder(&key).join("model/model.safetensors")).expect("its model");
     assert!(dry().contains("would submit 1 job for 1 of 2 runs"), "{}", dry());

@@ -168,11 +168,10 @@ fn folds_that_cannot_be_formed_are_refused() {
         "5 folds need at least as many groups, but there are 3 groups: lower sweep.folds, or name another data.group_column"
     );
     let two = dataset(&[0, 1].repeat(10), &[0, 1].repeat(10));
-    assert_eq!(
-        says(&two, "1/2", 0.1),
-        "no rows remain for training: rows of a group stay together, and data.group_column gives only 1 group here; \
-         hold out fewer rows, or name another column"
-    );
+    let said = says(&two, "1/2", 0.1);
+    let want = "no rows remain for training: rows of a group stay together, and data.group_column gives 1 group here, and the 2 splits need one \
+                each; the largest has 10 of the 10 rows";
+    assert!(said.starts_with(want), "{said}");
 }
 
 #[test]
@@ -277,7 +276,26 @@ fn groups_that_are_too_large_are_warned_of_or_refused() {
         "{nothing:?}"
     );
     let error = with([vec![0; 30], vec![1; 30]].concat(), 0.2, 0.2).unwrap_err().to_string();
-    assert!(error.contains("data.group_column gives only 2 groups here"), "{error}");
+    let want = "data.group_column gives 2 groups here, and the 3 splits need one each; the largest has 30 of the 60 rows (that of line 2)";
+    assert!(error.contains(want), "{error}");
+    // One of two thirds of the rows, or more, is trained on, and the others are shared out.
+    for (groups, want) in [
+        ([vec![0; 60], (1..21).collect()].concat(), [60, 10, 10]),
+        ([vec![0; 70], vec![1; 5], vec![2; 5]].concat(), [70, 5, 5]),
+        ([vec![0; 60], vec![1; 19], vec![2]].concat(), [60, 1, 19]),
+    ] {
+        let data = dataset(&(0..80).map(|i| i % 2).collect::<Vec<u32>>(), &groups);
+        for seed in 0..20 {
+            let group_column = Some("author".to_string());
+            let config = DataConfig { test: 0.25.into(), dev: 0.25.into(), seed, group_column, ..config() };
+            let splits = split(&data, &config).unwrap();
+            assert_eq!([&splits.train, &splits.dev, &splits.test].map(Vec::len), want, "{seed}");
+            let [train, dev, test] = [&splits.train, &splits.dev, &splits.test].map(|rows| groups_of(&data, rows));
+            assert!(train.is_disjoint(&test) && train.is_disjoint(&dev) && dev.is_disjoint(&test));
+            let told = splits.warnings.iter().any(|warning| warning.message.contains("rows of a group stay together"));
+            assert!(told, "{:?}", splits.warnings);
+        }
+    }
 }
 
 /// Groups are read from every form, with their rows: those that are dropped have none.

@@ -107,6 +107,27 @@ fn a_json_array_is_read_like_json_lines() {
     // Something wrong within an object is on its own line.
     let message = refused("a.json", "[\n{\"review\": \"a\",\n \"label\": x}\n]");
     assert!(message.starts_with("a.json: 1 row cannot be used\n  line 3: column 11: expected value"), "{message}");
+    // Rows that are not at the top, and columns that are not rows.
+    let nested =
+        refused("a.json", "{\"data\": [{\"review\": \"a\", \"label\": 1}, {\"review\": \"b\", \"label\": 0}]}");
+    assert!(
+        nested.ends_with("; the rows are in its list `data`: write that list alone (jq '.[\"data\"]' FILE)"),
+        "{nested}"
+    );
+    let nested = refused("a.jsonl", "{\"row\": {\"review\": \"a\", \"label\": 1}}\n");
+    assert!(
+        nested.ends_with("; its object `row` has one: each row is to be an object that has `review` itself"),
+        "{nested}"
+    );
+    let columns = refused("a.json", "{\"review\": {\"0\": \"a\", \"1\": \"b\"}, \"label\": {\"0\": 1, \"1\": 0}}");
+    assert!(columns.contains("in pandas, write it with orient=\"records\", lines=True"), "{columns}");
+    // One cause is one line, wherever in their lines rows have it.
+    let twice = |text: &str| format!("{{\"review\": \"{text}\", \"label\": 1, \"label\": 0}}\n");
+    let twice = refused("a.jsonl", &["a", "bb", "ccc"].map(twice).concat());
+    assert_eq!(
+        twice,
+        "a.jsonl: 3 rows cannot be used\n  lines 1, 2 and 3: more than one field `label`: remove all but one of them"
+    );
     let explicit = DataConfig { format: Some(Format::Jsonl), ..config() };
     assert!(with("a.json", array, &explicit).unwrap_err().contains("write data.format = \"json\""));
 }

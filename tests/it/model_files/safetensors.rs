@@ -72,6 +72,11 @@ fn what_does_not_fit_to_the_byte_is_refused() {
         br#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#;
     let twice = [&(twice.len() as u64).to_le_bytes()[..], twice, &[0]].concat();
     assert!(opened(&path, &twice).err().expect("refused").contains("occurs twice"));
+    // As long as it says, but longer than the format allows: the file has holes.
+    fs::write(&path, 100_000_001u64.to_le_bytes()).expect("a file");
+    fs::OpenOptions::new().write(true).open(&path).and_then(|file| file.set_len(100_000_100)).expect("a file");
+    let long = Weights::open(&path).err().expect("refused").to_string();
+    assert!(long.contains("its header has 100000001 bytes, and the format allows 100000000"), "{long}");
     let deep = "[".repeat(100_000);
     let deep = [&(deep.len() as u64 + 5).to_le_bytes()[..], b"{\"a\":", deep.as_bytes()].concat();
     assert!(opened(&path, &deep).err().expect("refused").contains("its header"));

@@ -117,6 +117,31 @@ fn each_refusal_says_what_to_do() {
     );
 }
 
+/// Without a hub that answers, a dry run says so, and shows what a push could send.
+#[test]
+fn a_dry_run_without_a_network_says_that_the_repository_is_unknown() {
+    let (sandbox, server) = (trained(), Server::start());
+    let files = exported(&sandbox, "model");
+    let dry = |arguments: &[&str], endpoint: Option<&str>| {
+        let mut command =
+            command(&sandbox, &server, &[&["push", "small", "me/small", "--dry-run"], arguments].concat());
+        let (code, said) = said(&command.envs(endpoint.map(|at| ("HF_ENDPOINT", at))).output().expect("taper starts"));
+        (code, said.split_whitespace().collect::<Vec<_>>().join(" "))
+    };
+    for (arguments, endpoint, why) in [
+        (&["--offline"][..], None, "the network is forbidden by --offline or HF_HUB_OFFLINE"),
+        (&[], Some("http://127.0.0.1:9"), "http://127.0.0.1:9 cannot be reached ("),
+    ] {
+        let (code, said) = dry(arguments, endpoint);
+        assert!(code == 0 && said.contains(&format!("me/small could not be asked what it has: {why}")), "{said}");
+        let all = format!("lacks of {} files (", files.len());
+        assert!(said.contains("would push what ") && said.contains(&all), "{said}");
+        assert!(said.contains("its present state is unknown, and nothing was changed"), "{said}");
+        assert!(files.keys().all(|name| said.contains(name.as_str())), "{said}");
+    }
+    assert_eq!(server.seen(), [""; 0]);
+}
+
 #[test]
 fn what_cannot_work_is_refused_before_anything_is_sent() {
     let (sandbox, server) = (trained(), Server::start());

@@ -338,6 +338,22 @@ fn hostile_values_are_inert_and_many_trials_stay_readable() {
     assert!(files["parallel.svg"].len() < 60_000 && files["effects.svg"].len() < 120_000);
 }
 
+/// Of trials that a search proposed, the effects are a description: no test of chance, in both languages. Those of a grid are tested.
+#[test]
+fn effects_of_proposed_trials_are_called_a_description() {
+    let mut input = experiment(grid());
+    let of = |input: &ReportInput| text(&files_of(input), "report.md").to_owned();
+    let description = "it is no test, because the search chose their values by the results of earlier ones.";
+    let note = "The values were chosen by a search that tries more trials where earlier ones were good.";
+    let md = of(&input);
+    assert!(!md.contains(description) && !md.contains(note) && md.contains("F-test against"), "{md}");
+    input.experiment.spec_text += "\n[sweep]\nsearch = \"tpe\"\ntrials = 8\n";
+    let md = of(&input);
+    assert!(md.contains(description) && md.contains(note) && !md.contains("F-test against"), "{md}");
+    let md = taper::report::Language::Chinese.during(|| of(&input));
+    assert!(md.contains("这只是对这些试验的描述，不是检验") && md.contains("这些取值由搜索选取"), "{md}");
+}
+
 /// The same records give the same files, with a forest as well.
 #[test]
 fn a_sweep_gives_the_same_bytes() {

@@ -60,6 +60,21 @@ fn a_mirror_has_each_step_once_after_a_kill_and_all_of_them_if_it_begins_later()
     assert_eq!(below(&sandbox.path("later")), before);
 }
 
+/// Nothing is mirrored where nothing is trained; the command says so, and names one that writes what is stored.
+#[test]
+fn a_mirror_of_completed_runs_says_that_nothing_is_mirrored() {
+    let sandbox = sandbox();
+    let mirrored = |dir: &str| {
+        let output = sandbox.taper(&["run", "live.toml", "--mirror", &format!("tensorboard={dir}")]);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        text(&output.stderr)
+    };
+    assert!(!mirrored("first").contains("nothing is mirrored"));
+    let said = mirrored("second");
+    assert!(said.contains("nothing is mirrored, because this command trains nothing: `taper export "), "{said}");
+    assert!(said.contains(" DIR --format tensorboard`"), "{said}");
+}
+
 #[test]
 fn a_mirror_that_fails_is_one_warning() {
     let sandbox = sandbox();

@@ -1,0 +1,48 @@
+//! What a command does to the plan that its experiment has.
+
+use std::collections::HashSet;
+
+use anyhow::Result;
+use taper::{
+    execute::Prepared,
+    format::{
+        by_number,
+        command::{shell_word, with_runs},
+        counted, one_line,
+    },
+    store::{RunState, Store},
+    warning::{Kind, Warning},
+};
+
+/// The warning that `list` and `report` will leave out completed runs which the experiment has now, because the plan with these runs replaces
+/// its plan; `None` if the new plan has all of them.
+pub fn replaced_warning(store: &Store, experiment: &str, runs: &[Prepared]) -> Result<Option<Warning>> {
+    let known = store.experiments()?;
+    if !known.iter().any(|other| other.name == experiment) {
+        return Ok(None);
+    }
+    let kept: HashSet<&str> = runs.iter().map(|run| run.key.as_str()).collect();
+    let left_out = store.runs_of(experiment)?;
+    let left_out =
+        left_out.iter().filter(|run| run.state == RunState::Completed && !kept.contains(run.key.as_str())).count()
+            as u64;
+    let is_new = |name: &String| known.iter().all(|other| other.name != *name);
+    let free = (2..).map(|n| format!("{experiment}-{n}")).find(is_new).unwrap_or_default();
+    let command = |what: &str| with_runs(&format!("taper {what} {}", shell_word(experiment)), store.folder());
+    Ok((left_out > 0).then(|| {
+        let message = format!(
+            "this replaces the plan of `{}`, and {} of it {} not in the new one: `{}` will list {} apart, without {} rank, and `{}` will leave {} \
+             out. To keep both, give these runs a name of their own: --set {}",
+            one_line(experiment),
+            counted(left_out, "completed run"),
+            by_number(left_out, "is", "are"),
+            command("list"),
+            by_number(left_out, "it", "them"),
+            by_number(left_out, "its", "their"),
+            command("report"),
+            by_number(left_out, "it", "them"),
+            shell_word(&format!("name={free}")),
+        );
+        Warning::new(Kind::Name, message)
+    }))
+}
