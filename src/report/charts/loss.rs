@@ -198,7 +198,7 @@ impl LossChart {
         self.curves.iter().filter_map(|c| c.raw.last()).chain(dots).map(|p| p.0).fold(1.0, f64::max)
     }
 
-    /// The highest value that is drawn of any step.
+    /// The highest value of any step, before any averaging.
     pub fn highest(&self) -> f64 {
         self.own().fold(0.0, f64::max)
     }
