@@ -10,9 +10,9 @@ use std::{
 
 use super::{
     Row,
+    counted_rows::Noticed,
     invisible::is_blank,
     mojibake::{Mojibake, ReadAs},
-    noticed::Noticed,
     shared_text::Together,
     text_columns::RowText,
 };

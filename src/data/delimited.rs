@@ -12,10 +12,10 @@ use csv::{ByteRecord, ErrorKind, ReaderBuilder};
 use super::{
     DataError, Problem,
     cells::{Cells, Columns, Fault, Kept},
+    counted_rows::Noticed,
     encoding,
     input_fault::{InputFault, fault_of, reading},
     layout::header_help,
-    noticed::Noticed,
     quotes::{Swallowed, line_breaks},
     record::Fields,
     row_limit::MAX_ROW,

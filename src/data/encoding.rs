@@ -16,7 +16,6 @@ use super::{
     gb18030::Gb18030,
     row_limit::MAX_ROW,
     settings::Wording,
-    source::Origin,
     unpack::{Packing, unpacked},
 };
 use crate::{
@@ -40,17 +39,9 @@ pub(super) fn is_gb18030(path: &Path) -> bool {
     whole().unwrap_or(false)
 }
 
-/// Whether a text can have this encoding rather than UTF-8: its characters beyond ASCII are not UTF-8, or it has none and the encoding writes all
-/// characters in ASCII. `first` are the first bytes: of a stream nothing else is known yet.
-pub(super) fn fits(encoding: TextEncoding, origin: &Origin, first: &[u8]) -> bool {
-    let other = match origin {
-        Origin::File(path) => unpacked(path).and_then(not_utf8_sample).is_ok_and(|sample| sample.is_some()),
-        Origin::StandardInput | Origin::Descriptor(_) => {
-            str::from_utf8(first).is_err_and(|error| error.error_len().is_some())
-        }
-    };
-    let in_ascii = encoding == TextEncoding::from(encoding_rs::ISO_2022_JP);
-    other || in_ascii && first.is_ascii() && first.contains(&0x1B)
+/// Whether a file has characters beyond ASCII that are not UTF-8.
+pub(super) fn is_not_utf8(path: &Path) -> bool {
+    unpacked(path).and_then(not_utf8_sample).is_ok_and(|sample| sample.is_some())
 }
 
 /// Bytes of a file that is not UTF-8, from the first block of it that is not ASCII; none if it is UTF-8 as far as its first characters

@@ -1,31 +1,10 @@
 //! What is noticed while the rows of a file are read, and what is said about it.
 
-use super::{rows::Rows, settings::Wording};
+use super::{counted_rows::Noticed, rows::Rows, settings::Wording};
 use crate::{
     format::{by_number, counted},
     warning::{Kind, Warning, lines, lines_of},
 };
-
-/// Rows that something was noticed of.
-#[derive(Default)]
-pub(super) struct Noticed {
-    pub(super) rows: u64,
-    /// Lines of the first.
-    pub(super) lines: Vec<u64>,
-}
-
-impl Noticed {
-    pub(super) fn add(&mut self, line: u64) {
-        self.rows += 1;
-        note(&mut self.lines, line);
-    }
-}
-
-pub(super) fn note(lines: &mut Vec<u64>, line: u64) {
-    if lines.len() < Warning::MAX_LINES {
-        lines.push(line);
-    }
-}
 
 /// Says that only the bytes of a file speak for its encoding.
 pub(super) fn guessed(file: &Rows, wording: Wording) -> Option<Warning> {

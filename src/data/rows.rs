@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use super::{
     DataError,
     cells::{Cells, Columns, Fault},
+    counted_rows::Noticed,
     delimited::Delimited,
     json::JsonRows,
     layout::{self, Chosen, Reading},
-    noticed::Noticed,
     parquet::Parquet,
     plain::Plain,
     quotes::Swallowed,

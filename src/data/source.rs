@@ -121,7 +121,7 @@ impl Input {
                     encoding
                 }
                 Some(FileKind::Utf32) => return Err(encoding::is_other(&path, "UTF-32", utf32(&first))),
-                None if layout.of_run.encoding.is_some_and(|of_run| encoding::fits(of_run, origin, &first)) => {
+                None if layout.of_run.encoding.is_some_and(|of_run| fits(of_run, origin, &first)) => {
                     encoding_of_run = true;
                     layout.of_run.encoding.unwrap_or(TextEncoding::UTF_8)
                 }
@@ -292,6 +292,19 @@ fn decoded_head(text: &mut impl Read) -> io::Result<Vec<u8>> {
         }
     }
     Ok(first)
+}
+
+/// Whether a text can have this encoding rather than UTF-8: its characters beyond ASCII are not UTF-8, or it has none and the encoding writes all
+/// characters in ASCII. `first` are the first bytes: of a stream nothing else is known yet.
+fn fits(encoding: TextEncoding, origin: &Origin, first: &[u8]) -> bool {
+    let other = match origin {
+        Origin::File(path) => encoding::is_not_utf8(path),
+        Origin::StandardInput | Origin::Descriptor(_) => {
+            str::from_utf8(first).is_err_and(|error| error.error_len().is_some())
+        }
+    };
+    let in_ascii = encoding == TextEncoding::from(encoding_rs::ISO_2022_JP);
+    other || in_ascii && first.is_ascii() && first.contains(&0x1B)
 }
 
 /// The encoding that was set.

@@ -5,11 +5,12 @@ use std::{collections::BTreeMap, mem, path::PathBuf};
 use super::{
     Cleaning, DataError, Problem,
     cells::{Cells, Columns, Fault, Kept, KeptColumns},
+    counted_rows::{Noticed, note},
     error::{Problems, TextsOf},
     invisible::is_blank,
     labels::Known,
     missing::clear_target,
-    noticed::{Noticed, guessed, note, quoted, swallowed},
+    noticed::{guessed, quoted, swallowed},
     read_as::ReadAs,
     rows::Rows,
     settings::{Layout, Wording},
