@@ -15,7 +15,7 @@ pub struct Arithmetic(Kind);
 
 enum Kind {
     Candle(candle_core::Device),
-    Cpu(Cpu),
+    Cpu(Box<Cpu>),
     Cuda(Box<cuda::Device>, Factors),
 }
 
@@ -39,8 +39,8 @@ impl Arithmetic {
             }
             (Device::Metal(_), _) => return Err(ModelError::NoKernels),
             (Device::Cpu, Precision::Tf32) => return Err(ModelError::NoTf32),
-            (Device::Cpu, Precision::Fp32) => Kind::Cpu(Cpu::default()),
-            (Device::Cpu, Precision::Bf16) => Kind::Cpu(Cpu::bf16().ok_or(ModelError::NoBf16)?),
+            (Device::Cpu, Precision::Fp32) => Kind::Cpu(Box::default()),
+            (Device::Cpu, Precision::Bf16) => Kind::Cpu(Box::new(Cpu::bf16().ok_or(ModelError::NoBf16)?)),
         }))
     }
 
@@ -57,7 +57,7 @@ impl Arithmetic {
         Ok(match self.0 {
             Kind::Candle(device) => Box::new(Autograd::new(config, parameters, recipe, &device)?),
             Kind::Cpu(cpu) => {
-                let cpu = if recipe.predicts { cpu.for_predictions() } else { cpu };
+                let cpu = if recipe.predicts { cpu.for_predictions() } else { *cpu };
                 Box::new(Explicit::new(cpu, config, parameters, recipe)?)
             }
             Kind::Cuda(device, factors) => {

@@ -123,7 +123,7 @@ fn a_json_array_is_read_like_json_lines() {
     assert!(columns.contains("in pandas, write it with orient=\"records\", lines=True"), "{columns}");
     // One cause is one line, wherever in their lines rows have it.
     let twice = |text: &str| format!("{{\"review\": \"{text}\", \"label\": 1, \"label\": 0}}\n");
-    let twice = refused("a.jsonl", &["a", "bb", "ccc"].map(twice).concat());
+    let twice = refused("a.jsonl", ["a", "bb", "ccc"].map(twice).concat());
     assert_eq!(
         twice,
         "a.jsonl: 3 rows cannot be used\n  lines 1, 2 and 3: more than one field `label`: remove all but one of them"
