@@ -31,14 +31,13 @@ pub fn replaced_warning(store: &Store, experiment: &str, runs: &[Prepared]) -> R
     let command = |what: &str| with_runs(&format!("taper {what} {}", shell_word(experiment)), store.folder());
     Ok((left_out > 0).then(|| {
         let message = format!(
-            "this replaces the plan of `{}`, and {} of it {} not in the new one: `{}` will list {} apart, without {} rank, and `{}` will leave {} \
+            "this replaces the plan of `{}`, and {} of it {} not in the new one: `{}` will list {} separately, unranked, and `{}` will leave {} \
              out. To keep both, give these runs a name of their own: --set {}",
             one_line(experiment),
             counted(left_out, "completed run"),
             by_number(left_out, "is", "are"),
             command("list"),
             by_number(left_out, "it", "them"),
-            by_number(left_out, "its", "their"),
             command("report"),
             by_number(left_out, "it", "them"),
             shell_word(&format!("name={free}")),

@@ -6,10 +6,9 @@ use anyhow::Result;
 use serde_json::json;
 use taper::{
     data::{self, Cleaning, ReadAs, Row, RowText},
-    execute::UsedRows,
+    execute::{UsedRows, chosen_on_dev},
     format,
     metrics::{Metric, Metrics},
-    plan::Keep,
     stats::{Interval, wilson},
     store::RunRecord,
     task::Task,
@@ -96,14 +95,13 @@ impl<'a> Known<'a> {
 
 /// What the dev rows chose: `its checkpoint was`, `its checkpoint and its thresholds were`.
 fn chosen(runs: &[RunRecord]) -> String {
-    let any = |chooses: &dyn Fn(&RunRecord) -> bool| runs.iter().any(chooses);
-    let checkpoint =
-        any(&|run| run.config.checkpoint.keep == Keep::Best || run.config.train.early_stopping_patience > 0);
-    let temperature = any(&|run| run.decided.is_some() && run.config.data.calibrate);
-    let thresholds = any(&|run| run.decided.as_ref().is_some_and(|decided| decided.metric.is_some()));
-    let all = [(checkpoint, "its checkpoint"), (temperature, "its temperature"), (thresholds, "its thresholds")];
-    let all: Vec<String> = all.into_iter().filter(|(is, _)| *is).map(|(_, what)| what.to_string()).collect();
-    format!("{} {}", format::and(&all), if all.len() == 1 && !thresholds { "was" } else { "were" })
+    let mut all: Vec<String> = Vec::new();
+    for what in runs.iter().flat_map(chosen_on_dev) {
+        if !all.iter().any(|known| known == what) {
+            all.push(what.into());
+        }
+    }
+    format!("{} {}", format::and(&all), if all.len() == 1 && !all[0].ends_with('s') { "was" } else { "were" })
 }
 
 /// The metrics that are shown of a model, in this order.

@@ -115,14 +115,15 @@ impl Serve {
             error => anyhow::Error::from(error),
         })?;
         let address = listener.local_addr()?;
+        // Before it says that it serves: who reads that may stop it.
+        let stop = Stop::default();
+        stop_on_signal(stop.clone())?;
         let device_name = match precision {
             Precision::Fp32 => device_name,
             Precision::Tf32 => device_name + " in tf32",
             Precision::Bf16 => device_name + " in bf16",
         };
         say(&models, (address, &device_name), global, out)?;
-        let stop = Stop::default();
-        stop_on_signal(stop.clone())?;
         let served = serve(listener, models, (limits, token), told, &stop)?;
         let requests = format::counted(served.accepted, "request");
         match served.unanswered {

@@ -91,22 +91,28 @@ impl Submit {
             why,
             name: &name,
         });
+        let replaced = match &existing {
+            Some(store) => replaced_warning(store, &name, &planner.runs)?,
+            None => None,
+        };
         if !out.json {
             planner.warning_lines().iter().try_for_each(|line| out.wrapped(line))?;
-            if let Some(store) = &existing {
-                let replaced = replaced_warning(store, &name, &planner.runs)?;
-                replaced.iter().try_for_each(|w| out.wrapped(&format!("warning: {}", format::one_line(&w.message))))?;
+        }
+        // With --json, too: the document says what is submitted.
+        if let Some(warning) = replaced {
+            let line = format!("warning: {}", format::one_line(&warning.message));
+            match out.json {
+                true => output::error(&line),
+                false => out.wrapped(&line)?,
             }
-        }
-        if self.dry_run && planner.to_come() == 0 && self.todo(planner, existing.as_mut(), &slurm, global)?.is_empty() {
-            return nothing_left(planner.runs.len(), out);
-        }
-        if let Some(controller) = controller.as_ref().filter(|_| self.dry_run) {
-            return controller.dry_run(global, out);
         }
         if self.dry_run {
             let todo = self.todo(planner, existing.as_mut(), &slurm, global)?;
-            return dry_run(planner, &todo, &settings, global, out);
+            return match controller {
+                _ if planner.to_come() == 0 && todo.is_empty() => nothing_left(planner.runs.len(), out),
+                Some(controller) => controller.dry_run(global, out),
+                None => dry_run(planner, &todo, &settings, global, out),
+            };
         }
         let slurm = slurm.map_err(|e| Unusable(e.into()))?;
         // While nothing is written.

@@ -1,4 +1,4 @@
-//! The rows that made a run's model what it is, read again from its data.
+//! The rows that were used to train or select a run's model, read again from its data.
 
 use std::path::Path;
 
@@ -10,12 +10,12 @@ use crate::{
     store::RunRecord,
 };
 
-/// The rows that made a model what it is: results on them are too good.
+/// The rows that were used to train or select a model: results on them are too good.
 #[derive(Default)]
 pub struct UsedRows {
     /// Those that it was trained on.
     pub trained: Vec<Row>,
-    /// The dev rows that chose its checkpoint, the step at which it stopped, its temperature or its thresholds; empty if nothing was chosen.
+    /// The dev rows, if they chose anything ([`chosen_on_dev`]).
     pub chose: Vec<Row>,
 }
 
@@ -30,9 +30,20 @@ impl UsedRows {
         }
         let splits = data::split(&dataset, &config).ok()?;
         let rows = |of: &[u32]| of.iter().map(|row| dataset.rows[*row as usize].clone()).collect();
-        let (checkpoint, train) = (&record.config.checkpoint, &record.config.train);
-        let chooses = checkpoint.keep == Keep::Best || train.early_stopping_patience > 0 || record.decided.is_some();
-        let dev: &[u32] = if chooses { &splits.dev } else { &[] };
+        let dev: &[u32] = if chosen_on_dev(record).is_empty() { &[] } else { &splits.dev };
         Some(Self { trained: rows(&splits.train), chose: rows(dev) })
     }
+}
+
+/// What of a run was chosen by its dev rows, as it is called in a sentence.
+pub fn chosen_on_dev(record: &RunRecord) -> Vec<&'static str> {
+    let config = &record.config;
+    let decided = record.decided.as_ref();
+    let all = [
+        (config.checkpoint.keep == Keep::Best, "its checkpoint"),
+        (config.train.early_stopping_patience > 0, "the step at which it stopped"),
+        (decided.is_some() && config.data.calibrate, "its temperature"),
+        (decided.is_some_and(|decided| decided.metric.is_some()), "its thresholds"),
+    ];
+    all.into_iter().filter(|(is, _)| *is).map(|(_, what)| what).collect()
 }

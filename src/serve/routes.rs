@@ -10,8 +10,9 @@ use std::{
 
 use axum::{
     Json, Router,
+    body::{Body, HttpBody},
     extract::{Path, Request, State, rejection::PathRejection},
-    http::{HeaderMap, header},
+    http::{HeaderMap, HeaderValue, header},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{MethodRouter, get, post},
@@ -21,7 +22,7 @@ use serde_json::{Value, json};
 use super::{
     Happening, Limits, Listener,
     ask::ask,
-    body,
+    body::{self, Kept},
     fault::{Fault, Kind},
     meters::Meters,
     models::{Model, Models},
@@ -141,11 +142,19 @@ async fn around(State(app): Shared, request: Request, next: Next) -> Response {
         Some(token) if !FOR_ALL.contains(&path.as_str()) => token.check(request.headers()),
         _ => Ok(()),
     };
+    // Who asks first whether to send a body has sent nothing yet.
+    let waits = request.headers().contains_key(header::EXPECT);
+    let (parts, body) = request.into_parts();
+    let kept = Kept::new(body);
     let mut response = match allowed {
-        Ok(()) => next.run(request).await,
+        Ok(()) => next.run(Request::from_parts(parts, Body::new(kept.clone()))).await,
         Err(fault) => fault.into_response(),
     };
-    let nosniff = header::HeaderValue::from_static("nosniff");
+    // What was not read would be taken for the next request.
+    if waits && !kept.is_end_stream() || !kept.forget().await {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    let nosniff = HeaderValue::from_static("nosniff");
     response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, nosniff);
     let (status, took) = (response.status().as_u16(), began.elapsed());
     drop(open);

@@ -1,8 +1,31 @@
 //! What only the CPU's kernels are asked: that no number of threads changes a bit.
 
-use taper::kernels::{Clip, Cpu, Memory, OptimizerOps, Sums};
+use taper::kernels::{Clip, Cpu, Linear, LinearOps, Memory, OptimizerOps, Sums};
 
 use crate::kernels::support::{Numbers, buffer};
+
+/// Two maps of one offset and other rows, as the queries of a layer are a part of its queries, keys and values; then other parameters.
+#[test]
+fn packed_weights_are_those_of_the_parameters() {
+    let (rows, out, width) = (9, 40, 33);
+    let mut random = Numbers::new(5);
+    let (mut plain, mut packed) = (Cpu::default(), Cpu::default().for_predictions());
+    let x = buffer(&plain, &random.normal(rows * width));
+    for _ in 0..2 {
+        let parameters = buffer(&plain, &random.normal(out * width + out));
+        packed.parameters_written();
+        for (out, biased) in [(out, true), (7, true), (out, false), (7, true)] {
+            let map = Linear { weight: 0, bias: Some(40 * width), out, width, exact: false };
+            let [want, got] = [&mut plain, &mut packed].map(|backend| {
+                let mut y = backend.zeros(rows * out);
+                backend.linear(&mut y, &x, rows, &parameters, map, biased);
+                backend.read(&y, 0..rows * out).into_owned()
+            });
+            let most = want.iter().zip(&got).map(|(want, got)| (want - got).abs()).fold(0.0, f32::max);
+            assert!(most < 1e-5 && want.iter().any(|v| *v != 0.0), "{out} rows differ by {most}");
+        }
+    }
+}
 
 #[test]
 fn squares_are_added_in_one_order() {

@@ -201,9 +201,17 @@ mod tests {
     /// Sizes about those of tiles, panels, parts and tasks, also of a right factor that is cut out of a larger one.
     #[test]
     fn products_are_those_of_plain_loops_whatever_the_threads_and_the_other_rows() {
-        for (m, n, k) in
-            [(1, 1, 1), (2, 33, 7), (14, 32, 256), (15, 31, 257), (27, 100, 515), (113, 65, 300), (230, 7, 16)]
-        {
+        for (m, n, k) in [
+            (1, 1, 1),
+            (2, 3, 0),
+            (2, 0, 3),
+            (2, 33, 7),
+            (14, 32, 256),
+            (15, 31, 257),
+            (27, 100, 515),
+            (113, 65, 300),
+            (230, 7, 16),
+        ] {
             let (a, w, bias) = (normal(1, m * k), normal(2, n * (k + 3)), normal(3, n));
             let packed = Packed::transposed(View::new(&w, n, k, k + 3));
             let run = |threads, rows: Range<usize>, bias| {

@@ -32,7 +32,7 @@ pub struct Products {
     /// Packed weights, and the version of the parameters that they were packed from.
     weights: HashMap<Key, (u64, Right)>,
     version: u64,
-    /// The weights of f32 products, packed by offset and rows; `None`: each product packs its own.
+    /// The weights of f32 products, packed, by their offset and rows in the parameters of the one model; `None`: each product packs its own.
     kept: Option<HashMap<(usize, usize), Packed>>,
 }
 

@@ -10,7 +10,7 @@ pub const COLS: usize = 32;
 pub fn has_many_registers() -> bool {
     #[cfg(target_arch = "x86_64")]
     return matches!(vectors(), Vectors::Avx512);
-    // 32 of 128 bits.
+    // Elsewhere a row of a tile is longer than two vectors, so that six rows need more registers already.
     #[cfg(not(target_arch = "x86_64"))]
     false
 }
@@ -18,7 +18,7 @@ pub fn has_many_registers() -> bool {
 /// sums[r][c] = Σ_k a[at(r, k)]·b[k · b_k + c] over `depth` of k, in this order.
 ///
 /// # Safety
-/// These values can be read.
+/// For each r < R and k < depth, the values a[at(r, k)] and b[k · b_k] to b[k · b_k + COLS - 1] can be read.
 #[inline(always)]
 #[expect(unsafe_code, reason = "vector instructions on memory")]
 pub unsafe fn tile<const R: usize>(

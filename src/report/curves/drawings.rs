@@ -76,8 +76,8 @@ pub fn drawings(input: &ReportInput, settings: &Settings, analysis: &Analysis) -
     if let Some(chart) = gradient(input, analysis, &drawn, smoothing) {
         let clipped = match chart.mark {
             Some(norm) => tr!(
-                " The dashed line is train.max_grad_norm = {}: larger gradients are scaled down to it ({} of the steps, by the norm of each).",
-                "虚线是 train.max_grad_norm = {}：更大的梯度按比例缩小到它（按每一步自身的范数，占 {} 的步）。",
+                " The dashed line is train.max_grad_norm = {}: larger gradients are scaled down to it ({} of the steps).",
+                "虚线是 train.max_grad_norm = {}：更大的梯度按比例缩小到它（共 {} 的步被裁剪）。",
                 setting(norm),
                 format::percent(chart.above(norm))
             ),

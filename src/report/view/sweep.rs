@@ -229,8 +229,8 @@ fn notes_of_effects(analysis: &Analysis, sweep: &Sweep, proposed: bool) -> Vec<S
             tr(
                 "The values were chosen by a search that tries more trials where earlier ones were good. Means and intervals describe the \
                  trials that were run: values that it tried often look better than the others partly for that reason, and an interval is \
-                 none of the value's effect.",
-                "这些取值由搜索选取：先前结果好的地方试得更多。平均和区间只描述实际运行的试验：试得多的取值看起来更好，部分原因就在于此；区间也不是该取值影响的置信区间。",
+                 not a confidence interval of the value's effect.",
+                "这些取值由搜索选取：先前结果好的地方试得更多。平均和区间只描述实际运行的试验：试得多的取值看起来更好，部分原因就在于此；区间也不能当作该取值影响的置信区间。",
             )
             .into(),
         );

@@ -126,7 +126,7 @@ fn rows_that_chose_the_checkpoint_are_warned_of() {
     assert!(output.status.success() && text(&output.stderr).is_empty(), "{}", text(&output.stderr));
 }
 
-/// A slip of the pen in a word of another tool is hinted at where clap knows no similar command.
+/// A typo in a word of another tool gets a hint where clap knows no similar command.
 #[test]
 fn mistyped_commands_of_other_tools_are_hinted_at() {
     let sandbox = Sandbox::new();

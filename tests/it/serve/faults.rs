@@ -3,6 +3,7 @@
 use std::{
     io::{Read, Write},
     net::TcpStream,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -96,6 +97,42 @@ fn a_body_that_is_too_large_is_refused_and_the_client_reads_why() {
     assert!(answer(&mut stream).starts_with("HTTP/1.1 413 "), "before the body is sent");
 }
 
+/// A client may send the body after the head, and the next request on the same connection, whatever becomes of this one.
+#[test]
+fn a_connection_stays_after_a_request_whose_body_nobody_wants() {
+    let sandbox = trained();
+    sandbox.write("token", "a-token-of-many-characters\n");
+    let server = Server::start(&sandbox, &["small", "--token-file", "token"]);
+    let bearer = "authorization: Bearer a-token-of-many-characters\r\n";
+    for (line, more, status) in [
+        ("POST /zzz", bearer, 404),
+        ("PUT /predict", bearer, 405),
+        ("POST /predict", &format!("{bearer}content-type: text/plain\r\n"), 415),
+        ("POST /models/zzz/predict", bearer, 415),
+        ("POST /predict", "", 401),
+    ] {
+        let mut stream = TcpStream::connect(&server.address).expect("a connection");
+        stream.set_nodelay(true).unwrap();
+        for _ in 0..2 {
+            let head = format!("{line} HTTP/1.1\r\nhost: x\r\n{more}content-length: 2\r\n\r\n");
+            stream.write_all(head.as_bytes()).expect("the connection is open");
+            // An answer before the body would be here by then.
+            thread::sleep(Duration::from_millis(50));
+            stream.write_all(b"{}").expect("the connection is open");
+            let said = answer(&mut stream);
+            assert!(
+                said.starts_with(&format!("HTTP/1.1 {status} ")) && !said.contains("connection: close"),
+                "{line}: {said}"
+            );
+        }
+    }
+    // Who never sends it is answered, and told that the connection ends.
+    let mut stream = TcpStream::connect(&server.address).expect("a connection");
+    stream.write_all(b"POST /zzz HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n").unwrap();
+    let said = answer(&mut stream);
+    assert!(said.starts_with("HTTP/1.1 401 ") && said.contains("connection: close"), "{said}");
+}
+
 /// What a connection says until it ends, or for some seconds.
 fn answer(stream: &mut TcpStream) -> String {
     stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
@@ -126,7 +163,7 @@ fn slow_clients_are_given_up_and_others_are_answered() {
     let mut drip = connect(head);
     let began = Instant::now();
     while began.elapsed() < Duration::from_secs(3) && drip.write_all(b" ").is_ok() {
-        std::thread::sleep(Duration::from_millis(50));
+        thread::sleep(Duration::from_millis(50));
     }
     assert_eq!(server.client().asked("/predict", json!({ "inputs": "好" })).as_array().map(Vec::len), Some(2));
     assert_eq!(answer(&mut idle), "", "it is closed");
@@ -167,7 +204,7 @@ fn cut_connections_leave_nothing_behind() {
             break;
         }
         assert!(began.elapsed() < Duration::from_secs(30), "{page}");
-        std::thread::sleep(Duration::from_millis(50));
+        thread::sleep(Duration::from_millis(50));
     }
     client.asked("/predict", json!({ "inputs": "好" }));
 }
