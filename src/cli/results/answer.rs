@@ -189,7 +189,7 @@ mod tests {
             assert_eq!(says.separator.is_some(), is_joined, "{separator} {labels:?}");
             for ids in [&[0][..], &[0, 1], &[1, 0], &[0, 1, 2], &[2, 1, 0], &[1, 2, 0]] {
                 let names: Vec<&str> = ids.iter().map(|id| labels[*id as usize].as_str()).collect();
-                let written = says.predicted(&Target::Labels(ids.to_vec()));
+                let written = says.predicted(&Target::Labels(ids.to_vec().into()));
                 let read: Vec<String> = match is_joined {
                     true => written.split(separator).map(String::from).collect(),
                     false => serde_json::from_str(&written).expect("JSON"),
