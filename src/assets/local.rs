@@ -23,15 +23,22 @@ pub(super) fn model(folder: &Path) -> Result<ModelFiles, AssetError> {
     files::collect(folder, &choice, None, &[])
 }
 
-/// The error about files that a folder lacks; if links in it lead nowhere, the error about these.
+/// The error about files that a folder lacks; if the link of one of them leads nowhere, the error about it. Other links do not matter.
 fn dangling(folder: &Path, error: AssetError) -> AssetError {
-    if !matches!(error, AssetError::Incomplete { .. }) {
-        return error;
-    }
+    let AssetError::Incomplete { missing, .. } = &error else { return error };
+    // Whether less would be missing if this file were there.
+    let is_missed = |file: &str| {
+        let has = |name: &str| name == file || folder.join(name).is_file();
+        match files::choose("", None, has) {
+            Err(AssetError::Incomplete { missing: still, .. }) => still.len() < missing.len(),
+            _ => true,
+        }
+    };
     let to = |path: &Path| fs::read_link(path).ok().filter(|_| !path.exists());
     let mut links: Vec<(PathBuf, PathBuf)> = fs::read_dir(folder)
         .map(|entries| entries.flatten().filter_map(|entry| Some((entry.path(), to(&entry.path())?))).collect())
         .unwrap_or_default();
+    links.retain(|(path, _)| path.file_name().and_then(|name| name.to_str()).is_some_and(is_missed));
     links.sort();
     match links.into_iter().next() {
         Some((path, to)) => AssetError::Dangling { path, to, then: Box::new(error) },
@@ -131,10 +138,24 @@ mod tests {
         let said = model(dir.path()).unwrap_err().to_string();
         let want = format!("{} is a link to ../blobs/gone, which does not exist: copy the file itself", link.display());
         assert!(said.starts_with(&want) && said.contains("it lacks weights"), "{said}");
-        // One that does not count does not matter.
+        // One that does not count does not matter, whether or not others are missing.
         let dir = folder(&WHOLE);
         std::os::unix::fs::symlink("gone", dir.path().join("notes.txt")).unwrap();
         model(dir.path()).unwrap();
+        let dir = folder(&[WHOLE[0], WHOLE[2]]);
+        for name in ["a.txt", "tokenizer.json", "tokenizer_config.json"] {
+            std::os::unix::fs::symlink("gone", dir.path().join(name)).unwrap();
+        }
+        let said = model(dir.path()).unwrap_err().to_string();
+        assert!(!said.contains("is a link to") && said.contains("it lacks weights"), "{said}");
+        // Any of the files of which one is enough.
+        for name in ["pytorch_model.bin", "model.safetensors.index.json"] {
+            let link = dir.path().join(name);
+            std::os::unix::fs::symlink("gone", &link).unwrap();
+            let said = model(dir.path()).unwrap_err().to_string();
+            assert!(said.starts_with(&format!("{} is a link to gone,", link.display())), "{said}");
+            fs::remove_file(link).unwrap();
+        }
     }
 
     #[test]

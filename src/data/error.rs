@@ -22,14 +22,16 @@ pub struct Problem {
     pub rows: u64,
     /// Lines of the file on which the first of them begin, from 1.
     pub lines: Vec<u64>,
-    /// In which column of its line each is wrong, in characters from 1, if that is known and the same for all.
+    /// In which column of its line the first of them is wrong, in characters from 1, if that is known.
     pub column: Option<u64>,
+    /// Whether others of them are wrong in other columns.
+    pub columns_differ: bool,
 }
 
 impl Problem {
     /// A row with a fault that no other has so far.
     pub(super) fn new(line: u64, what: impl Into<String>) -> Self {
-        Self { what: what.into(), rows: 1, lines: vec![line], column: None }
+        Self { what: what.into(), rows: 1, lines: vec![line], column: None, columns_differ: false }
     }
 }
 
@@ -37,7 +39,7 @@ impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", lines_of(&self.lines, self.rows))?;
         if let Some(column) = self.column {
-            write!(f, "column {column}: ")?;
+            write!(f, "{}column {column}: ", if self.columns_differ { "first at " } else { "" })?;
         }
         f.write_str(&self.what)
     }
@@ -342,7 +344,7 @@ impl Problems {
     pub(super) fn push(&mut self, problem: Problem) {
         if let Some(group) = self.known.get(&problem.what).map(|&at| &mut self.groups[at]) {
             group.rows += problem.rows;
-            group.column = group.column.filter(|_| group.column == problem.column);
+            group.columns_differ |= group.column != problem.column;
             if group.lines.len() < Warning::MAX_LINES {
                 group.lines.extend(problem.lines);
             }

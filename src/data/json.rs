@@ -15,6 +15,7 @@ use super::{
     encoding,
     error::found_columns,
     input_fault::reading,
+    invisible::{escaped, is_invisible},
     json_array::{Array, ArrayFault},
     json_fault, json_fields,
     layout::suggest,
@@ -23,7 +24,7 @@ use super::{
     target_columns::TargetColumns,
     text_columns::TextColumns,
 };
-use crate::task::Task;
+use crate::{format::command::shell_word, task::Task};
 
 /// A file of JSON objects, row by row.
 pub(super) struct JsonRows {
@@ -227,12 +228,27 @@ fn nested(text: &str, column: &str) -> String {
         value => has(value),
     });
     around.map_or_else(String::new, |(name, value)| {
-        let shown = name.escape_debug();
+        let shown = escaped(name);
         match value.is_array() {
-            true => format!("; the rows are in its list `{shown}`: write that list alone (jq '.[\"{shown}\"]' FILE)"),
-            false => format!("; its object `{shown}` has one: each row is to be an object that has `{column}` itself"),
+            true => {
+                let filter = format!(".[{}]", json_string(name));
+                format!("; the rows are in its list `{shown}`: write that list alone (jq {} FILE)", shell_word(&filter))
+            }
+            false => format!("; its object `{shown}` has one: write each row as an object with the field `{column}`"),
         }
     })
+}
+
+/// A name as a JSON string, in which invisible characters are escaped as well.
+fn json_string(name: &str) -> String {
+    let mut text = String::new();
+    for c in Value::from(name).to_string().chars() {
+        match is_invisible(c) {
+            true => c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| text += &format!("\\u{unit:04x}")),
+            false => text.push(c),
+        }
+    }
+    text
 }
 
 /// The values wanted of an object; none where it lacks the field.

@@ -132,18 +132,21 @@ fn by_content(
     if layout.delimiter.is_some() {
         return Ok(Format::Csv);
     }
-    if let Some(format) = layout.of_run.format.filter(|format| !matches!(format, Format::Parquet | Format::Xlsx)) {
-        of_run.push("format");
-        return Ok(format);
-    }
     let header = header_line(input.first());
     if layout.of_run.delimiter.is_some_and(|of_run| splits(&header, of_run.byte(), columns)) {
         return Ok(Format::Csv);
     }
-    match (has_columns(&header, b'\t', columns), header_delimiter(input.first(), b'\t', columns)) {
-        (true, _) if header.contains('\t') => Ok(Format::Tsv),
+    let text_of_run = layout.of_run.format.filter(|format| !matches!(format, Format::Parquet | Format::Xlsx));
+    let is_tsv = text_of_run == Some(Format::Tsv);
+    match (has_columns(&header, b'\t', columns), header_delimiter(input.first(), b'\t', columns), text_of_run) {
+        (true, ..) if header.contains('\t') => Ok(Format::Tsv),
         // Alone in its line it has no delimiter, and any will do.
-        (true, _) | (_, Some(_)) => Ok(Format::Csv),
+        (true, ..) if !is_tsv => Ok(Format::Csv),
+        (_, Some(_), _) => Ok(Format::Csv),
+        (.., Some(format)) => {
+            of_run.push("format");
+            Ok(format)
+        }
         _ => {
             let (path, from) = match origin {
                 Origin::StandardInput => ("standard input (`-`)".into(), "its first line"),
@@ -177,11 +180,12 @@ fn splits(header: &str, byte: u8, columns: &Columns) -> bool {
     header.contains(char::from(byte)) && has_columns(header, byte, columns)
 }
 
-/// Whether a run's delimiter can be that of a file that begins so: the header has the columns with it, or has it and not that of the format.
+/// Whether a run's delimiter can be that of a file that begins so: the header has it, and with it the columns, or it does not have that of the format.
+/// A header without it is that of one column, or has another.
 fn fits(first: &[u8], byte: u8, own: u8, columns: &Columns) -> bool {
     let header = header_line(first);
     let has = |byte: u8| header.contains(char::from(byte));
-    has_columns(&header, byte, columns) || has(byte) && !has(own)
+    has(byte) && (has_columns(&header, byte, columns) || !has(own))
 }
 
 /// What separates the fields of a header, if that is not `own` beyond doubt: only with it, the header has the columns that are read.

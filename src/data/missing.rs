@@ -2,6 +2,7 @@
 
 use super::{
     cells::Cells,
+    invisible::is_blank,
     missing_words::{WORDS, word},
     settings::Wording,
 };
@@ -27,9 +28,8 @@ impl<'a> MissingValues<'a> {
 
     /// Empties the cells of the row on `line` that have one of the values.
     pub(super) fn clear(&mut self, cells: &mut Cells, line: u64) {
-        let is_missing = |cell: &str| self.values.iter().any(|value| value == cell.trim());
         for cell in [&mut cells.text, &mut cells.text_pair, &mut cells.split, &mut cells.group] {
-            if is_missing(cell) {
+            if is_missing(self.values, cell) {
                 cell.clear();
             }
         }
@@ -65,16 +65,25 @@ impl<'a> MissingValues<'a> {
     }
 }
 
+/// Whether a cell is one of the values that mean that there is none.
+fn is_missing(values: &[String], cell: &str) -> bool {
+    values.iter().any(|value| value == cell.trim())
+}
+
+/// Whether nothing of a text can be seen, or it is one of the values that mean that there is none.
+pub(super) fn is_no_text(values: &[String], text: &str) -> bool {
+    is_blank(text) || is_missing(values, text)
+}
+
 /// Empties the cells of the target that have one of these values.
 pub(super) fn clear_target(values: &[String], cells: &mut Cells) {
-    let is_missing = |cell: &str| values.iter().any(|value| value == cell.trim());
-    if is_missing(&cells.label) {
+    if is_missing(values, &cells.label) {
         cells.label.clear();
         cells.is_unknown = true;
     }
     // What a list contains is a label, whatever it is.
     for cell in cells.labels.iter_mut().filter(|_| !cells.is_list) {
-        if is_missing(cell) {
+        if is_missing(values, cell) {
             cell.clear();
         }
     }

@@ -8,7 +8,7 @@ use crate::plan::{Delimiter, Quoting, TextEncoding};
 pub struct OfRun {
     /// For a file whose name and first bytes say none.
     pub format: Option<Format>,
-    /// For text that is not UTF-8 and has no byte order mark.
+    /// For text that is not UTF-8 and has no byte order mark; never UTF-8 itself.
     pub encoding: Option<TextEncoding>,
     /// For a workbook that has it.
     pub sheet: Option<String>,
@@ -21,6 +21,8 @@ pub struct OfRun {
 impl From<&DataConfig> for OfRun {
     fn from(config: &DataConfig) -> Self {
         let DataConfig { format, encoding, delimiter, quoting, .. } = *config;
+        // UTF-8 is the default: that the run's file was UTF-8 says nothing of one that is not.
+        let encoding = encoding.filter(|encoding| *encoding != TextEncoding::UTF_8);
         let quoting = (!quoting.is_minimal()).then_some(quoting);
         Self { format, encoding, sheet: config.sheet.clone(), delimiter, quoting }
     }

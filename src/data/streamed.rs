@@ -7,9 +7,8 @@ use super::{
     cells::{Cells, Columns, Fault, Kept, KeptColumns},
     counted_rows::{Noticed, note},
     error::{Problems, TextsOf},
-    invisible::is_blank,
     labels::Known,
-    missing::clear_target,
+    missing::{clear_target, is_no_text},
     noticed::{guessed, quoted, swallowed},
     read_as::ReadAs,
     rows::Rows,
@@ -241,8 +240,7 @@ impl Texts {
         let (text, kept) = (mem::take(&mut self.cells.text), mem::take(&mut self.cells.kept));
         let text_pair = self.has_pairs.then(|| mem::take(&mut self.cells.text_pair));
         let mut row = Text { line, text, text_pair, is_blank: false, target, kept };
-        let is_missing = |text: &str| is_blank(text) || self.missing.iter().any(|value| value == text.trim());
-        if RowText::from(&row).texts().any(is_missing) {
+        if RowText::from(&row).texts().any(|text| is_no_text(&self.missing, text)) {
             (row.is_blank, row.target) = (true, None);
             self.blank.add(line);
         }
@@ -259,11 +257,10 @@ impl Texts {
             cells.label.clear();
             cells.is_unknown = true;
         }
-        let is_missing = |cell: &str| is_blank(cell) || self.missing.iter().any(|value| value == cell.trim());
         cleaning.read += 1;
-        let (count, lines) = if is_missing(&cells.text) {
+        let (count, lines) = if is_no_text(&self.missing, &cells.text) {
             (&mut cleaning.missing_text, &mut cleaning.missing_text_lines)
-        } else if self.has_pairs && is_missing(&cells.text_pair) {
+        } else if self.has_pairs && is_no_text(&self.missing, &cells.text_pair) {
             (&mut cleaning.missing_pair, &mut cleaning.missing_pair_lines)
         } else if targets.is_missing(cells) {
             (&mut cleaning.missing_label, &mut cleaning.missing_label_lines)

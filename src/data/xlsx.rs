@@ -33,7 +33,7 @@ pub(super) struct Sheet {
     /// Names of all columns.
     names: Vec<String>,
     input: Input,
-    sheet: Chosen,
+    sheet: SheetChoice,
 }
 
 /// The values that are read of a row; what is wrong with it otherwise.
@@ -133,7 +133,7 @@ fn check_size(path: &Path) -> Result<(), DataError> {
 }
 
 /// The sheet that is read.
-struct Chosen {
+struct SheetChoice {
     name: String,
     /// What is said about the choice.
     note: Option<String>,
@@ -142,7 +142,7 @@ struct Chosen {
 }
 
 /// The rows of a sheet, the names of its columns and the sheet.
-type Table = (Vec<Row>, Vec<String>, Chosen);
+type Table = (Vec<Row>, Vec<String>, SheetChoice);
 
 /// Reads a sheet.
 fn read(file: io::BufReader<std::fs::File>, path: &Path, layout: &Layout, columns: &Columns) -> Result<Table, Refused> {
@@ -203,11 +203,11 @@ fn read(file: io::BufReader<std::fs::File>, path: &Path, layout: &Layout, column
 }
 
 /// The sheet that is read. That of a run is taken where the workbook has it, and where it has only one sheet that one.
-fn choose(path: &Path, sheets: &[String], layout: &Layout) -> Result<Chosen, DataError> {
+fn choose(path: &Path, sheets: &[String], layout: &Layout) -> Result<SheetChoice, DataError> {
     let (wording, wanted, of_run) = (layout.wording, layout.sheet.as_deref(), layout.of_run.sheet.as_deref());
     let refuse = |what: String| DataError::Layout { path: path.to_owned(), what };
     let has = |name: &str| sheets.iter().any(|sheet| sheet == name);
-    let named = |name: &str, of_run| Chosen { name: name.to_owned(), note: None, of_run };
+    let named = |name: &str, of_run| SheetChoice { name: name.to_owned(), note: None, of_run };
     let unknown = |name: &str, names: &str, help: String| {
         Err(refuse(format!("no sheet `{name}`, which {names}; sheets found: {}{help}", sheets.join(", "))))
     };
@@ -226,7 +226,7 @@ fn choose(path: &Path, sheets: &[String], layout: &Layout) -> Result<Chosen, Dat
                 sheets.len(),
                 wording.name("sheet")
             );
-            Ok(Chosen { note: Some(note), ..named(first, false) })
+            Ok(SheetChoice { note: Some(note), ..named(first, false) })
         }
     }
 }

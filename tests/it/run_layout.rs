@@ -167,7 +167,8 @@ fn the_delimiter_and_the_format_are_those_of_the_run_where_they_fit() {
     assert_eq!((&metrics["rows"], texts.len()), (&json!(6), 6));
     assert_eq!(
         (&read_as["format"], &read_as["delimiter"], &read_as["from_run"]),
-        (&json!("csv"), &json!("^"), &json!(["format", "delimiter"]))
+        (&json!("csv"), &json!("^"), &json!(["delimiter"])),
+        "with the run's delimiter the header shows the format"
     );
     for (file, delimiter, want) in
         [("a.csv", "^", json!(["delimiter"])), ("b.csv", ",", json!([])), ("c.tsv", "\t", json!([]))]
@@ -178,6 +179,68 @@ fn the_delimiter_and_the_format_are_those_of_the_run_where_they_fit() {
     }
     sandbox.write("d.csv", table(";"));
     assert_eq!(read(&sandbox, "d.csv", &["--quoting", "none", "--delimiter", ";"]).0, metrics);
+}
+
+/// The texts that `predict` reads of a file without labels.
+fn texts_of(sandbox: &Sandbox, file: &str) -> Vec<String> {
+    let lines = sandbox.ok(&["predict", "laid", "--json", "--file", file]);
+    let text = |line: &str| serde_json::from_str::<Value>(line).expect("JSON")["text"].as_str().map(str::to_owned);
+    lines.lines().map(|line| text(line).expect("a text")).collect()
+}
+
+#[test]
+fn the_delimiter_of_the_run_does_not_cut_the_texts_of_a_file_without_it_in_its_header() {
+    let sandbox = trained("rows.csv", table(";").as_bytes(), &["data.delimiter=;", "data.quoting=none"]);
+    assert_eq!(read(&sandbox, "rows.csv", &[]).1["from_run"], json!(["delimiter", "quoting"]));
+    for file in ["one.csv", "one.tsv", "one.dat"] {
+        sandbox.write(file, "review\n好;吃\n慢\n");
+        assert_eq!(texts_of(&sandbox, file), ["好;吃", "慢"], "{file}");
+        let (code, said) = sandbox.says(&["predict", "laid", "--file", file]);
+        assert!(code == 0 && said.contains("read with quoting none, as in the run's spec"), "{file}: {said}");
+    }
+}
+
+#[test]
+fn the_format_is_that_of_the_run_where_the_file_does_not_show_one() {
+    let sandbox = trained("rows.dat", table("\t").as_bytes(), &["data.format=tsv", "data.quoting=none"]);
+    let (metrics, read_as, _) = read(&sandbox, "rows.dat", &[]);
+    assert_eq!((&read_as["format"], &read_as["from_run"]), (&json!("tsv"), &json!(["quoting"])));
+    // The header shows it, or the first object.
+    sandbox.write("b.dat", table(","));
+    let (again, read_as, _) = read(&sandbox, "b.dat", &[]);
+    assert_eq!((&read_as["format"], &read_as["from_run"]), (&json!("csv"), &json!(["quoting"])));
+    assert_eq!(again, metrics);
+    sandbox.write("c.dat", "{\"review\": \"快\", \"label\": \"1\"}\n{\"review\": \"慢\", \"label\": \"0\"}\n");
+    let (_, read_as, texts) = read(&sandbox, "c.dat", &[]);
+    assert_eq!((&read_as["format"], &read_as["from_run"]), (&json!("jsonl"), &json!([])));
+    assert_eq!(texts, ["快", "慢"]);
+    // An empty line shows nothing, nor does a header of one column.
+    sandbox.write("d.dat", format!("\n{}", table("\t")));
+    let (again, read_as, _) = read(&sandbox, "d.dat", &[]);
+    assert_eq!((&read_as["format"], &read_as["from_run"]), (&json!("tsv"), &json!(["format", "quoting"])));
+    assert_eq!(again, metrics);
+    sandbox.write("one.dat", "review\n好, 很好\n");
+    assert_eq!(texts_of(&sandbox, "one.dat"), ["好, 很好"]);
+    let (code, said) = sandbox.says(&["predict", "laid", "--file", "one.dat"]);
+    let want = "read with format tsv and quoting none, as in the run's spec (override with --format and --quoting)";
+    assert!(code == 0 && said.contains(want), "{said}");
+}
+
+#[test]
+fn a_run_in_utf8_does_not_refuse_what_is_recognised_without_it() {
+    let sandbox = trained("rows.csv", table(",").as_bytes(), &["data.encoding=utf-8", "data.quoting=none"]);
+    let (metrics, read_as, _) = read(&sandbox, "rows.csv", &[]);
+    assert_eq!((&read_as["encoding"], &read_as["from_run"]), (&json!("utf-8"), &json!(["quoting"])));
+    let rows = table(",");
+    let (bytes, _, lossy) = encoding_rs::GB18030.encode(&rows);
+    assert!(!lossy && str::from_utf8(&bytes).is_err());
+    sandbox.write("gbk.csv", bytes);
+    let (again, read_as, texts) = read(&sandbox, "gbk.csv", &[]);
+    assert_eq!((&read_as["encoding"], &read_as["from_run"]), (&json!("gb18030"), &json!(["quoting"])));
+    assert_eq!((again, texts), (metrics, ROWS.map(|(text, _)| text.to_owned()).to_vec()));
+    // What is set by an option is meant.
+    let (code, said) = sandbox.says(&["eval", "laid", "--file", "gbk.csv", "--encoding", "utf-8"]);
+    assert!(code == 2 && said.contains("UTF-8"), "{said}");
 }
 
 #[test]

@@ -49,9 +49,12 @@ pub enum Cell {
 }
 
 impl Says {
-    /// Of a run's data, whose labels have this separator. Where a label contains it, lists are written as JSON, which can be read back.
+    /// Of a run's data, whose labels have this separator. Where labels that are joined with it could not be told apart, lists are written as JSON,
+    /// which can be read back.
     pub fn new(task: Task, labels: &[String], separator: Option<&str>) -> Self {
-        let separator = separator.filter(|separator| !labels.iter().any(|label| label.contains(separator)));
+        // The separator must not begin before the end of a label: with `||`, `a|` and `b` would be read back as `a` and `|b`.
+        let is_read_back = |label: &String, by: &str| format!("{label}{by}").find(by) == Some(label.len());
+        let separator = separator.filter(|separator| labels.iter().all(|label| is_read_back(label, separator)));
         Self { task, labels: labels.to_vec(), separator: separator.map(str::to_owned) }
     }
 
@@ -163,5 +166,36 @@ pub struct ByLabel<'a> {
 impl Serialize for ByLabel<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.labels.iter().zip(self.probabilities))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_labels_can_be_read_back() {
+        for (separator, labels, is_joined) in [
+            ("||", ["a", "b", "c"], true),
+            ("||", ["a|", "b", "c"], false),
+            // At the beginning of a label it cannot be taken for the end of what is before.
+            ("||", ["|a", "b", "c"], true),
+            ("||", ["a||b", "b", "c"], false),
+            ("aba", ["ab", "b", "c"], false),
+            ("，", ["口味", "价格", "服务"], true),
+        ] {
+            let labels = labels.map(String::from);
+            let says = Says::new(Task::MultiLabel, &labels, Some(separator));
+            assert_eq!(says.separator.is_some(), is_joined, "{separator} {labels:?}");
+            for ids in [&[0][..], &[0, 1], &[1, 0], &[0, 1, 2], &[2, 1, 0], &[1, 2, 0]] {
+                let names: Vec<&str> = ids.iter().map(|id| labels[*id as usize].as_str()).collect();
+                let written = says.predicted(&Target::Labels(ids.to_vec().into()));
+                let read: Vec<String> = match is_joined {
+                    true => written.split(separator).map(String::from).collect(),
+                    false => serde_json::from_str(&written).expect("JSON"),
+                };
+                assert_eq!(read, names, "{written}");
+            }
+        }
     }
 }

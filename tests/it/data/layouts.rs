@@ -114,19 +114,28 @@ fn a_json_array_is_read_like_json_lines() {
         nested.ends_with("; the rows are in its list `data`: write that list alone (jq '.[\"data\"]' FILE)"),
         "{nested}"
     );
+    // What is named can be typed: jq reads JSON strings, and the shell what is in its quotes.
+    let nested = refused("a.json", "{\"it's \\\"all\\\" \u{202e}\": [{\"review\": \"a\", \"label\": 1}]}");
+    assert!(
+        nested.ends_with(
+            "; the rows are in its list `it's \"all\" \\u{202e}`: write that list alone (jq \
+             '.[\"it'\\''s \\\"all\\\" \\u202e\"]' FILE)"
+        ),
+        "{nested}"
+    );
     let nested = refused("a.jsonl", "{\"row\": {\"review\": \"a\", \"label\": 1}}\n");
     assert!(
-        nested.ends_with("; its object `row` has one: each row is to be an object that has `review` itself"),
+        nested.ends_with("; its object `row` has one: write each row as an object with the field `review`"),
         "{nested}"
     );
     let columns = refused("a.json", "{\"review\": {\"0\": \"a\", \"1\": \"b\"}, \"label\": {\"0\": 1, \"1\": 0}}");
     assert!(columns.contains("in pandas, write it with orient=\"records\", lines=True"), "{columns}");
-    // One cause is one line, wherever in their lines rows have it.
+    // One cause is one line, wherever in their lines rows have it: the first at the end of its object.
     let twice = |text: &str| format!("{{\"review\": \"{text}\", \"label\": 1, \"label\": 0}}\n");
     let twice = refused("a.jsonl", ["a", "bb", "ccc"].map(twice).concat());
     assert_eq!(
         twice,
-        "a.jsonl: 3 rows cannot be used\n  lines 1, 2 and 3: more than one field `label`: remove all but one of them"
+        "a.jsonl: 3 rows cannot be used\n  lines 1, 2 and 3: first at column 39: more than one field `label`: remove all but one of them"
     );
     let explicit = DataConfig { format: Some(Format::Jsonl), ..config() };
     assert!(with("a.json", array, &explicit).unwrap_err().contains("write data.format = \"json\""));

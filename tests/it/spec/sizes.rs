@@ -159,6 +159,17 @@ fn long_lines_keys_and_values_are_quoted_in_part() {
     }
 }
 
+/// Names of folders have 255 bytes at most, and a character may have three.
+#[test]
+fn the_longest_name_has_200_bytes() {
+    for (name, is_taken) in
+        [("x".repeat(200), true), ("x".repeat(201), false), ("好".repeat(66), true), ("好".repeat(67), false)]
+    {
+        let spec = minimal(&format!("name = \"{name}\"\n"));
+        assert_eq!(Files::new(&[("a.toml", &spec)]).load("a.toml").is_ok(), is_taken, "{}", name.len());
+    }
+}
+
 #[test]
 fn files_extend_a_hundred_others_at_most() {
     let names = list(MOST, |i| format!("\"missing{i}.toml\""));
