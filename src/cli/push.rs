@@ -214,7 +214,7 @@ impl Push {
         }
         if !global.quiet && pushed.files.iter().any(|file| file.change == Change::Kept) {
             input::note(
-                "README.md of the repository seems to be written by hand and stays as it is; --replace-card replaces it",
+                "README.md of the repository seems to be written by hand, or cannot be read, and stays as it is; --replace-card replaces it",
             );
         }
         Ok(())
