@@ -2,7 +2,6 @@
 
 use std::{
     io::{self, Read},
-    net::Ipv4Addr,
     time::{Duration, Instant},
 };
 
@@ -319,20 +318,6 @@ pub(super) fn same_origin(a: &str, b: &str) -> bool {
     origin(a).is_some_and(|of| Some(of) == origin(b))
 }
 
-/// Whether `url` is at the host `name` beside that of `base`: `name.example.com` beside `www.example.com` and `example.com`, with its scheme and port.
-pub(super) fn is_sibling(base: &str, name: &str, url: &str) -> bool {
-    let (Some((scheme, host)), Some(other)) = (origin(base), origin(url)) else { return false };
-    let labels = host.split('.').count();
-    let is_address =
-        host.starts_with('[') || host.split(':').next().is_some_and(|host| host.parse::<Ipv4Addr>().is_ok());
-    let domain = match host.split_once('.') {
-        _ if is_address || labels < 2 => return false,
-        Some((_, domain)) if labels > 2 => domain,
-        _ => &host,
-    };
-    other == (scheme, format!("{name}.{domain}"))
-}
-
 /// Resolves `location` in a response from `base`.
 fn join(base: &str, location: &str) -> String {
     let (same, rest) = base.split_once("://").unwrap_or(("https", base));
@@ -381,22 +366,6 @@ mod tests {
         ] {
             assert_ne!(origin("https://h.example"), origin(other), "{other}");
         }
-        for base in ["https://www.h.example", "https://h.example:443/x"] {
-            assert!(is_sibling(base, "lfs", "https://lfs.h.example/x"), "{base}");
-            for other in [
-                "http://lfs.h.example/x",
-                "https://lfs.h.example:8443/x",
-                "https://lfs.example/x",
-                "https://evil-lfs.h.example/x",
-                "https://lfs.h.example.evil/x",
-                "https://lfs.h.example@evil/x",
-                "https://a.lfs.h.example/x",
-            ] {
-                assert!(!is_sibling(base, "lfs", other), "{base} {other}");
-            }
-        }
-        assert!(!is_sibling("http://127.0.0.1:80", "lfs", "http://lfs.0.0.1/"));
-        assert!(!is_sibling("http://localhost", "lfs", "http://lfs.localhost/"));
         assert_eq!(encode("a b/模.csv", "/"), "a%20b/%E6%A8%A1.csv");
         assert_eq!(encode("refs/pr/1", ""), "refs%2Fpr%2F1");
     }

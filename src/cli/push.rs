@@ -190,7 +190,10 @@ impl Push {
         let is_default = self.branch() == self.to.site.default_branch();
         let branch = if is_default { String::new() } else { format!(", branch {}", self.branch()) };
         match (&pushed.commit, self.dry_run) {
-            (Some(commit), _) => out.line(format!("pushed {amount} to {url}{branch}: commit {}", short(commit)))?,
+            (Some(commit), _) => out.line(match commit.as_str() {
+                "" => format!("pushed {amount} to {url}{branch}: committed, but the hub does not name the commit yet"),
+                commit => format!("pushed {amount} to {url}{branch}: commit {}", short(commit)),
+            })?,
             (None, true) => {
                 let visibility = if self.private { "private" } else { "new" };
                 let created = match pushed.before {
@@ -210,7 +213,9 @@ impl Push {
             (None, false) => out.line(format!("nothing to do: {url}{branch} has these files"))?,
         }
         if !global.quiet && pushed.files.iter().any(|file| file.change == Change::Kept) {
-            input::note("README.md of the repository was edited and stays as it is; --replace-card replaces it");
+            input::note(
+                "README.md of the repository seems to be written by hand, or cannot be read, and stays as it is; --replace-card replaces it",
+            );
         }
         Ok(())
     }

@@ -57,6 +57,15 @@ impl Denial {
             Self::Failed(failure) => failure,
         }
     }
+
+    /// Whether what was asked may have been done all the same: the answer is lost, or none that the hub itself gives.
+    pub fn is_unclear(&self) -> bool {
+        match self {
+            Self::Status(refusal) => refusal.status == 408 || refusal.status >= 500,
+            Self::Failed(Failure::Offline | Failure::Io { .. }) => false,
+            Self::Failed(_) => true,
+        }
+    }
 }
 
 impl<'a> Caller<'a> {
@@ -91,9 +100,14 @@ impl<'a> Caller<'a> {
             reached |= matches!(failure, Failure::Status { .. });
             failed += 1;
             let Some(wait) = failure.wait(failed, reached, &self.settings.patience) else { return Err(denial) };
-            (self.listener)(Progress::Waits { file: what, why: &failure.brief(), wait: Some(wait) });
-            thread::sleep(wait);
+            self.wait(what, &failure.brief(), wait);
         }
+    }
+
+    /// Waits, and tells the listener why.
+    pub fn wait(&self, what: &str, why: &str, wait: Duration) {
+        (self.listener)(Progress::Waits { file: what, why, wait: Some(wait) });
+        thread::sleep(wait);
     }
 
     /// Sends a request once. Only answers from 200 to 299 are successes.
@@ -124,6 +138,11 @@ impl<'a> Caller<'a> {
             };
             self.once(sent)?.json().map_err(Denial::Failed)
         })
+    }
+
+    /// The text of a file at one of the hub's own addresses; `None` if it cannot be had.
+    pub fn text(&self, name: &str, url: &str) -> Option<String> {
+        self.tried(name, || self.once(self.own(url, Sent::get()))?.text().map_err(Denial::Failed)).ok()
     }
 
     /// The error for a request that was denied.

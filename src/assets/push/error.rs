@@ -83,7 +83,7 @@ pub enum PushError {
     },
     /// The branch has another commit by now.
     #[error(
-        "somebody else has committed to {repo} during this push: nothing was committed; look at their commit, then run the same command \
+        "somebody else has committed to {repo} during this push: this push made no further commit; look at their commit, then run the same command \
          again, which sends only what is missing"
     )]
     Moved {
@@ -167,10 +167,10 @@ pub enum PushError {
         /// The branch.
         branch: String,
     },
-    /// The repository is public.
+    /// The repository is public, or not known to be private.
     #[error(
-        "{repo} is public, as far as can be seen, and --private was asked for: nothing was sent; make it private in its settings on the hub, choose another name, or \
-         leave out --private"
+        "{repo} is public, or the hub does not say that it is private, and --private was asked for: nothing was sent; make it private in its \
+         settings on the hub, choose another name, or leave out --private"
     )]
     Public {
         /// The repository.

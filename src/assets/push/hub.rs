@@ -32,8 +32,6 @@ pub(super) struct Head {
     pub private: Option<bool>,
     /// The digest of each file: SHA-256, or git's object name. Empty where the hub states none.
     pub files: BTreeMap<String, String>,
-    /// It has only what the hub wrote when the repository was created.
-    pub is_new: bool,
 }
 
 /// How a file is stored, and what is there.
@@ -67,8 +65,8 @@ pub(super) trait Hub {
     /// What is there.
     fn state(&self, branch: &str) -> Result<Repo, PushError>;
 
-    /// Creates the repository, unless another program has done so meanwhile.
-    fn create(&self, private: bool, license: Option<&str>) -> Result<(), PushError>;
+    /// Creates the repository; `false`: another program, or a request of this one whose answer was lost, has done so meanwhile.
+    fn create(&self, private: bool, license: Option<&str>) -> Result<bool, PushError>;
 
     /// Creates a branch from the default one, unless it is there.
     fn branch(&self, branch: &str) -> Result<(), PushError>;
@@ -78,6 +76,11 @@ pub(super) trait Hub {
 
     /// The text of a file; `None` if it is not a short text.
     fn text(&self, branch: &str, commit: &str, name: &str) -> Option<String>;
+
+    /// Whether this card is the one that the hub writes into a new repository, so that it is nobody's.
+    fn is_template(&self, _card: &str) -> bool {
+        false
+    }
 
     /// For each of these large files how it is sent to the store, in the form of Git LFS; `None`: the store has it.
     fn actions(&self, branch: &str, files: &[&Local]) -> Result<Vec<Option<Value>>, PushError>;
@@ -97,6 +100,6 @@ pub(super) trait Hub {
         Ok(answer.header("etag").map(String::from))
     }
 
-    /// Commits files onto a commit; returns the new one.
+    /// Commits files onto a commit; returns the new one, empty if the hub has taken it without naming it.
     fn commit(&self, branch: &str, parent: &str, message: &str, files: &[Addition<'_>]) -> Result<String, Denial>;
 }

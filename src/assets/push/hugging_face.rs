@@ -8,7 +8,7 @@ use super::{
     error::PushError,
     hub::{Addition, Head, Hub, Mode, Repo},
     local::Local,
-    store::{LFS, refused},
+    store::{Batch, LFS},
 };
 use crate::assets::{
     failure::Failure,
@@ -62,10 +62,10 @@ impl Hub for HuggingFace<'_> {
             Some((file["rfilename"].as_str()?.to_owned(), oid.to_owned()))
         };
         let files = info["siblings"].as_array().into_iter().flatten().filter_map(oid).collect();
-        Ok(Repo::Branch(Head { commit, private: info["private"].as_bool(), files, is_new: false }))
+        Ok(Repo::Branch(Head { commit, private: info["private"].as_bool(), files }))
     }
 
-    fn create(&self, private: bool, _license: Option<&str>) -> Result<(), PushError> {
+    fn create(&self, private: bool, _license: Option<&str>) -> Result<bool, PushError> {
         const WHAT: &str = "the creation";
         let (owner, name) = self.0.repo.split_once('/').unwrap_or(("", self.0.repo));
         let mut body = json!({ "type": "model", "name": name, "organization": owner });
@@ -75,9 +75,9 @@ impl Hub for HuggingFace<'_> {
             body["private"] = true.into();
         }
         match self.0.json(WHAT, &self.url("/api/repos/create"), Some(&body)) {
-            Err(Denial::Status(refusal)) if refusal.status == 409 => Ok(()),
+            Err(Denial::Status(refusal)) if refusal.status == 409 => Ok(false),
             Err(denial) => Err(self.0.explain(WHAT, denial)),
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(true),
         }
     }
 
@@ -122,37 +122,23 @@ impl Hub for HuggingFace<'_> {
     }
 
     fn text(&self, _branch: &str, commit: &str, name: &str) -> Option<String> {
-        let url = self.url(&format!("/{}/resolve/{commit}/{}", self.0.repo, encode(name, "/")));
-        let read = || self.0.once(self.0.own(&url, Sent::get()))?.text().map_err(Denial::Failed);
-        self.0.tried(name, read).ok()
+        self.0.text(name, &self.url(&format!("/{}/resolve/{commit}/{}", self.0.repo, encode(name, "/"))))
     }
 
     fn actions(&self, branch: &str, files: &[&Local]) -> Result<Vec<Option<Value>>, PushError> {
-        const WHAT: &str = "the large files";
         let url = self.url(&format!("/{}.git/info/lfs/objects/batch", self.0.repo));
-        let mut actions = Vec::new();
-        for some in files.chunks(AT_A_TIME) {
-            let objects: Vec<Value> =
-                some.iter().map(|file| json!({ "oid": file.sha256, "size": file.size })).collect();
+        let ask = |objects: Vec<Value>| {
             let body = json!({
                 "operation": "upload", "transfers": ["basic", "multipart"], "objects": objects, "hash_algo": "sha256",
                 "ref": { "name": branch },
             });
             let text = body.to_string();
-            let ask = || {
+            self.0.tried(Batch::WHAT, || {
                 let sent = Sent { headers: &LFS, ..Sent::post(text.as_bytes()) };
                 self.0.once(self.0.own(&url, sent))?.json().map_err(Denial::Failed)
-            };
-            let answer = self.0.tried(WHAT, ask).map_err(|denial| self.0.explain(WHAT, denial))?;
-            for file in some {
-                let of = |object: &&Value| object["oid"] == file.sha256;
-                let object = answer["objects"].as_array().and_then(|all| all.iter().find(of));
-                let object = object.ok_or_else(|| self.0.odd(WHAT, "it does not say what to do with each file"))?;
-                refused(&self.0, file, object)?;
-                actions.push(object.get("actions").filter(|actions| !actions.is_null()).cloned());
-            }
-        }
-        Ok(actions)
+            })
+        };
+        Batch { caller: &self.0, at_a_time: AT_A_TIME, names_all: true }.actions(files, ask)
     }
 
     /// That of the public hub is meant to be the one that was asked.

@@ -18,6 +18,7 @@ mod modelscope;
 mod run;
 mod site;
 mod store;
+mod template;
 
 pub use error::PushError;
 pub use run::{Change, Push, Pushed, PushedFile, Remote, look, push, unasked};

@@ -15,12 +15,13 @@ use super::{
     error::PushError,
     hub::{Addition, Head, Hub, Mode, Repo},
     local::Local,
-    store::refused,
+    store::Batch,
+    template::is_template,
 };
 use crate::assets::{
     failure::Failure,
     hash::is_hex,
-    http::{Answer, Sent, encode, is_sibling, same_origin},
+    http::{Answer, Sent, encode, same_origin},
 };
 
 /// Large files that are asked about at a time.
@@ -36,8 +37,12 @@ const ENDINGS: [&str; 4] = [".safetensors", ".onnx", ".bin", ".model"];
 const READ_BY_THE_HUB: [&str; 6] =
     ["readme.md", "config.json", "configuration.json", ".gitattributes", ".gitignore", ".msc"];
 
-/// What a new repository has.
-const OF_A_NEW_ONE: [&str; 4] = ["README.md", "configuration.json", ".gitattributes", ".gitignore"];
+/// The domains of the public hubs, and what stands before them at their own stores of large files.
+const DOMAINS: [&str; 2] = ["modelscope.cn", "modelscope.ai"];
+const STORES: [&str; 2] = ["lfs", "pre-lfs"];
+
+/// How often the list of files is read for the name of a commit.
+const LOOKS: u32 = 4;
 
 /// Codes for a name that is taken.
 const TAKEN: [&str; 2] = ["10010101001", "10010202004"];
@@ -98,6 +103,21 @@ impl ModelScope<'_> {
         };
         Ok(head_of(&data))
     }
+
+    /// The commit after `parent`; empty if the list of files does not show it soon. The commit itself has succeeded, whatever is read here.
+    fn after(&self, branch: &str, parent: &str) -> String {
+        for look in 0..LOOKS {
+            match self.head(branch) {
+                Ok(head) if head.commit != parent => return head.commit,
+                Ok(_) if look + 1 < LOOKS => {
+                    let wait = self.0.settings.patience.first_wait;
+                    self.0.wait("the new commit", "the list of files does not show it yet", wait);
+                }
+                _ => break,
+            }
+        }
+        String::new()
+    }
 }
 
 impl Hub for ModelScope<'_> {
@@ -123,7 +143,7 @@ impl Hub for ModelScope<'_> {
         Ok(Repo::Branch(Head { private, ..self.head(branch).map_err(explain)? }))
     }
 
-    fn create(&self, private: bool, license: Option<&str>) -> Result<(), PushError> {
+    fn create(&self, private: bool, license: Option<&str>) -> Result<bool, PushError> {
         const WHAT: &str = "the creation";
         let (owner, name) = self.0.repo.split_once('/').unwrap_or(("", self.0.repo));
         let visibility = if private { PRIVATE } else { PUBLIC };
@@ -133,9 +153,11 @@ impl Hub for ModelScope<'_> {
             body["License"] = license.into();
         }
         match self.ask(WHAT, &self.api("models"), Some(&body)) {
-            Err(Denial::Status(refusal)) if refusal.status == 409 || TAKEN.contains(&refusal.code.as_str()) => Ok(()),
+            Err(Denial::Status(refusal)) if refusal.status == 409 || TAKEN.contains(&refusal.code.as_str()) => {
+                Ok(false)
+            }
             Err(denial) => Err(self.0.explain(WHAT, denial)),
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(true),
         }
     }
 
@@ -154,34 +176,23 @@ impl Hub for ModelScope<'_> {
 
     fn text(&self, branch: &str, _commit: &str, name: &str) -> Option<String> {
         let url = self.of_repo(&format!("/repo?Revision={}&FilePath={}", encode(branch, ""), encode(name, "")));
-        let read = || self.0.once(self.0.own(&url, Sent::get()))?.text().map_err(Denial::Failed);
-        self.0.tried(name, read).ok()
+        self.0.text(name, &url)
+    }
+
+    fn is_template(&self, card: &str) -> bool {
+        is_template(card)
     }
 
     fn actions(&self, _branch: &str, files: &[&Local]) -> Result<Vec<Option<Value>>, PushError> {
-        const WHAT: &str = "the large files";
         let url = self.api(&format!("repos/models/{}/info/lfs/objects/batch", self.0.repo));
-        let mut actions = Vec::new();
-        for some in files.chunks(AT_A_TIME) {
-            let objects: Vec<Value> =
-                some.iter().map(|file| json!({ "oid": file.sha256, "size": file.size })).collect();
-            let body = json!({ "operation": "upload", "objects": objects });
-            let answer = self.ask(WHAT, &url, Some(&body)).map_err(|denial| self.0.explain(WHAT, denial))?;
-            let known = answer["objects"].as_array();
-            let known = known.ok_or_else(|| self.0.odd(WHAT, "it does not say what to do with the files"))?;
-            for file in some {
-                let object = known.iter().find(|object| object["oid"] == file.sha256);
-                object.map_or(Ok(()), |object| refused(&self.0, file, object))?;
-                let action = object.and_then(|object| object.get("actions"));
-                actions.push(action.filter(|action| action["upload"].is_object()).cloned());
-            }
-        }
-        Ok(actions)
+        let ask = |objects: Vec<Value>| {
+            self.ask(Batch::WHAT, &url, Some(&json!({ "operation": "upload", "objects": objects })))
+        };
+        Batch { caller: &self.0, at_a_time: AT_A_TIME, names_all: false }.actions(files, ask)
     }
 
     fn is_own_store(&self, url: &str) -> bool {
-        let hub = &self.0.hub().url;
-        same_origin(hub, url) || ["lfs", "pre-lfs"].iter().any(|name| is_sibling(hub, name, url))
+        is_own_store(&self.0.hub().url, url)
     }
 
     /// The hub's own store says so in an envelope, another one in nothing but the status.
@@ -214,8 +225,18 @@ impl Hub for ModelScope<'_> {
         let body = json!({ "commit_message": message, "actions": actions }).to_string();
         let url = self.api(&format!("repos/models/{}/commit/{}", self.0.repo, encode(branch, "")));
         self.once(&url, Some(&body)).map_err(again)?;
-        Ok(self.head(branch)?.commit)
+        Ok(self.after(branch, parent))
     }
+}
+
+/// Whether the token goes to this address: to that of the hub, and for the public hubs to their own stores of large files. Of another hub only
+/// its own address is known to be its own: the host beside it can be somebody else's.
+fn is_own_store(hub: &str, url: &str) -> bool {
+    let is_of = |domain: &&str| {
+        ["", "www."].iter().any(|before| same_origin(hub, &format!("https://{before}{domain}")))
+            && STORES.iter().any(|store| same_origin(url, &format!("https://{store}.{domain}")))
+    };
+    same_origin(hub, url) || DOMAINS.iter().any(|domain| is_of(&domain))
 }
 
 /// The `Data` of an envelope; what has none is its own.
@@ -275,10 +296,7 @@ fn head_of(data: &Value) -> Head {
             of_last.cloned().unwrap_or(short)
         }
     };
-    // The commit that created the repository is the only one, and nobody has edited its card since.
-    let is_new = files.iter().all(|file| OF_A_NEW_ONE.contains(&file["Path"].as_str().unwrap_or_default()))
-        && revisions.first().is_some_and(|first| !first.is_empty() && revisions.iter().all(|other| other == first));
-    Head { commit, private: None, files: files.iter().map(of_file).collect(), is_new }
+    Head { commit, private: None, files: files.iter().map(of_file).collect() }
 }
 
 #[cfg(test)]
@@ -314,13 +332,42 @@ mod tests {
         // The last commit has removed a file only.
         assert_eq!(list(vec![file("a", &old)], "", "cccccccc").commit, "cccccccc");
         assert_eq!(list(both(), "", &new[..8]).files["README.md"], "ab");
-        // An edited card, one beside a model, and one that the hub has written.
-        assert!(!list(both(), "", "").is_new);
-        assert!(!list(vec![file("README.md", &old), file("model.safetensors", &old)], "", "").is_new);
-        assert!(list(vec![file("README.md", &old), file(".gitattributes", &old)], "", "").is_new);
         // A branch without commits, as the hub writes it.
         let none = head_of(&json!({ "Files": null, "LatestCommitter": null }));
-        assert_eq!((none.commit.as_str(), none.files.len(), none.is_new), ("", 0, false));
+        assert_eq!((none.commit.as_str(), none.files.len()), ("", 0));
+    }
+
+    #[test]
+    fn the_token_goes_to_stores_of_the_public_hubs_and_to_no_neighbour_of_another() {
+        for hub in ["https://modelscope.cn", "https://www.modelscope.cn/"] {
+            for own in ["https://lfs.modelscope.cn/x", "https://pre-lfs.modelscope.cn/x?y", hub] {
+                assert!(is_own_store(hub, own), "{hub} {own}");
+            }
+            for other in [
+                "http://lfs.modelscope.cn/x",
+                "https://lfs.modelscope.cn:8443/x",
+                "https://lfs.modelscope.ai/x",
+                "https://lfs.modelscope.cn.evil/x",
+                "https://lfs.modelscope.cn@evil/x",
+                "https://evil-lfs.modelscope.cn/x",
+                "https://a.lfs.modelscope.cn/x",
+            ] {
+                assert!(!is_own_store(hub, other), "{hub} {other}");
+            }
+        }
+        assert!(is_own_store("https://www.modelscope.ai", "https://lfs.modelscope.ai/x"));
+        // Names below a public suffix belong to different people, and so may those of a company.
+        for (hub, other) in [
+            ("https://x.github.io", "https://lfs.github.io/x"),
+            ("https://hub.example.com", "https://lfs.example.com/x"),
+            ("https://example.com", "https://lfs.example.com/x"),
+            ("https://evil-modelscope.cn", "https://lfs.modelscope.cn/x"),
+            ("http://modelscope.cn", "https://lfs.modelscope.cn/x"),
+            ("http://127.0.0.1:80", "http://127.0.0.1:81/x"),
+        ] {
+            assert!(!is_own_store(hub, other), "{hub} {other}");
+        }
+        assert!(is_own_store("https://hub.example.com", "https://hub.example.com/store/x"));
     }
 
     #[test]

@@ -7,17 +7,20 @@ use serde::Serialize;
 use super::{
     call::Caller,
     error::PushError,
-    hub::{Addition, Head, Hub, Repo},
+    hub::{Addition, Head, Hub, Mode, Repo},
     hugging_face::HuggingFace,
     local::{Local, files_of},
     modelscope::ModelScope,
     site::Site,
     store::store,
 };
-use crate::assets::{Listener, Settings, failure::Failure, named_splits::CARD};
+use crate::assets::{Listener, Progress, Settings, failure::Failure, named_splits::CARD};
 
 /// How often a commit is tried whose answer is none of a hub.
 const TRIES: u32 = 3;
+
+/// What the last request is called.
+const COMMIT: &str = "the commit";
 
 /// What is pushed.
 pub struct Push<'a> {
@@ -35,7 +38,7 @@ pub struct Push<'a> {
     pub message: &'a str,
     /// The folder with the files, which has no folders in it.
     pub folder: &'a Path,
-    /// Says of the README.md that the branch has whether it may be replaced; `None`: whatever it is.
+    /// Says of the README.md that the branch has whether it may be replaced, as one that is empty or that the hub wrote; `None`: whatever it is.
     pub may_replace_card: Option<fn(&str) -> bool>,
 }
 
@@ -87,7 +90,7 @@ pub struct Pushed {
     pub before: Remote,
     /// Its address.
     pub url: String,
-    /// The new commit; `None` if there is nothing to commit.
+    /// The new commit, empty if the hub has not named it; `None` if there is nothing to commit.
     pub commit: Option<String>,
     /// Each file.
     pub files: Vec<PushedFile>,
@@ -128,7 +131,7 @@ pub fn unasked(settings: &Settings, wanted: &Push<'_>) -> Result<Pushed, PushErr
 /// Uploads the files and commits them.
 ///
 /// # Errors
-/// The hub cannot be reached, or refuses: nothing was committed then. What was stored is not sent again by the next push.
+/// The hub cannot be reached, or refuses: the branch lacks files then. What was stored is not sent again by the next push.
 pub fn push(settings: &Settings, listener: Listener, wanted: &Push<'_>) -> Result<Pushed, PushError> {
     let hub = begin(settings, listener, wanted)?;
     if hub.caller().hub().token.is_none() {
@@ -137,38 +140,59 @@ pub fn push(settings: &Settings, listener: Listener, wanted: &Push<'_>) -> Resul
     let files = files_of(wanted.folder)?;
     let state = hub.state(wanted.branch)?;
     check(&*hub, wanted, &state)?;
-    let before = match state {
-        Repo::Branch(_) => Remote::Present,
-        Repo::NoBranch => Remote::WithoutBranch,
-        Repo::Missing => {
-            hub.create(wanted.private, wanted.license)?;
-            Remote::Missing
-        }
+    let (before, created) = match state {
+        Repo::Branch(_) => (Remote::Present, false),
+        Repo::NoBranch => (Remote::WithoutBranch, false),
+        Repo::Missing => (Remote::Missing, hub.create(wanted.private, wanted.license)?),
     };
-    let mut tried = 0;
+    let url = wanted.site.page(settings, wanted.repo);
+    let (mut tried, mut is_unclear, mut first) = (0, false, None);
     loop {
-        let head = ready(&*hub, wanted, before == Remote::Missing)?;
-        let (states, additions) = gathered(&*hub, wanted, &files, &head)?;
-        let files = || files.iter().zip(&states).map(|(file, change)| listed(file, *change)).collect();
-        let done = |commit| Pushed { before, url: wanted.site.page(settings, wanted.repo), commit, files: files() };
+        let head = ready(&*hub, wanted, created)?;
+        let (changes, additions) = gathered(&*hub, wanted, &files, &head)?;
+        let done = |commit, changes: &[Change]| {
+            let files = files.iter().zip(changes).map(|(file, change)| listed(file, *change)).collect();
+            Pushed { before, url: url.clone(), commit, files }
+        };
         if additions.is_empty() {
-            // After a commit whose answer was lost, it is the present one.
-            return Ok(done((tried > 0).then_some(head.commit)));
+            // After a commit whose answer was lost, it is the present one, and brought what it was to bring.
+            let commit = (tried > 0).then_some(head.commit);
+            return Ok(done(commit, first.as_deref().unwrap_or(&changes)));
         }
         let denial = match hub.commit(wanted.branch, &head.commit, wanted.message, &additions) {
-            Ok(commit) => return Ok(done(Some(commit))),
+            Ok(commit) => return Ok(done(Some(commit), &changes)),
             Err(denial) => denial,
         };
+        first.get_or_insert(changes);
         tried += 1;
-        // It may have come through: then nothing is missing any more.
-        let patience = &settings.patience;
+        is_unclear |= denial.is_unclear();
+        let (caller, patience) = (hub.caller(), &settings.patience);
         let wait = match denial.failure() {
             Failure::Odd(_) => (tried < TRIES).then_some(patience.first_wait),
             failure => failure.wait(tried, true, patience),
         };
-        let Some(wait) = wait else { return Err(hub.caller().explain("the commit", denial)) };
-        std::thread::sleep(wait);
+        // It may have come through: then nothing is missing any more.
+        if let Some(wait) = wait {
+            caller.wait(COMMIT, &denial.failure().brief(), wait);
+            continue;
+        }
+        if is_unclear {
+            let why = format!("{}; looking whether it came through", denial.failure().brief());
+            (caller.listener)(Progress::Waits { file: COMMIT, why: &why, wait: None });
+            std::thread::sleep(patience.first_wait);
+            if let Some(head) = complete(&*hub, wanted, &files) {
+                return Ok(done(Some(head.commit), first.as_deref().unwrap_or_default()));
+            }
+        }
+        return Err(caller.explain(COMMIT, denial));
     }
+}
+
+/// The end of the branch, if it lacks none of the files.
+fn complete(hub: &dyn Hub, wanted: &Push<'_>, files: &[Local]) -> Option<Head> {
+    let Ok(Repo::Branch(head)) = hub.state(wanted.branch) else { return None };
+    let modes = hub.modes(wanted.branch, &head, files).ok()?;
+    (!changes(hub, wanted, files, &modes, &head).contains(&Change::Sent)).then_some(head)
 }
 
 fn begin<'a>(settings: &'a Settings, listener: Listener, wanted: &Push<'a>) -> Result<Box<dyn Hub + 'a>, PushError> {
@@ -201,13 +225,14 @@ fn refuse_public(wanted: &Push<'_>, is_private: bool) -> Result<(), PushError> {
     }
 }
 
-/// The end of the branch, which is created if it is missing. A repository that this push `created` as it is wanted is private unless the hub says
-/// otherwise.
+/// The end of the branch, which is created if it is missing. Where a hub may leave open whether a repository is private, one that this push
+/// itself has `created` is as it was wanted.
 fn ready(hub: &dyn Hub, wanted: &Push<'_>, created: bool) -> Result<Head, PushError> {
     for made in [false, true] {
         match hub.state(wanted.branch)? {
             Repo::Branch(head) => {
-                refuse_public(wanted, head.private.unwrap_or(created))?;
+                let assumed = created && !wanted.site.says_what_is_private();
+                refuse_public(wanted, head.private.unwrap_or(assumed))?;
                 return Ok(head);
             }
             Repo::NoBranch if !made => hub.branch(wanted.branch)?,
@@ -225,16 +250,7 @@ fn gathered<'f>(
     head: &Head,
 ) -> Result<(Vec<Change>, Vec<Addition<'f>>), PushError> {
     let modes = hub.modes(wanted.branch, head, files)?;
-    let mut states: Vec<Change> = files
-        .iter()
-        .zip(&modes)
-        .map(|(file, mode)| match &mode.oid {
-            _ if mode.is_ignored => Change::Ignored,
-            Some(oid) if file.is(oid) => Change::Unchanged,
-            Some(_) if stays(hub, wanted, file, head) => Change::Kept,
-            _ => Change::Sent,
-        })
-        .collect();
+    let mut states = changes(hub, wanted, files, &modes, head);
     let large: Vec<usize> = (0..files.len()).filter(|&i| states[i] == Change::Sent && modes[i].is_large).collect();
     let sent = store(hub, wanted.branch, &large.iter().map(|&i| &files[i]).collect::<Vec<_>>())?;
     for (i, _) in large.iter().zip(sent).filter(|(_, sent)| !sent) {
@@ -245,14 +261,22 @@ fn gathered<'f>(
     Ok((states, additions))
 }
 
-/// Whether this is a card, and the branch has one that may not be replaced. One that cannot be read stays, too.
+/// What becomes of each file, as far as the branch says.
+fn changes(hub: &dyn Hub, wanted: &Push<'_>, files: &[Local], modes: &[Mode], head: &Head) -> Vec<Change> {
+    let of = |(file, mode): (&Local, &Mode)| match &mode.oid {
+        _ if mode.is_ignored => Change::Ignored,
+        Some(oid) if file.is(oid) => Change::Unchanged,
+        Some(_) if stays(hub, wanted, file, head) => Change::Kept,
+        _ => Change::Sent,
+    };
+    files.iter().zip(modes).map(of).collect()
+}
+
+/// Whether this is a card, and the branch has one that somebody wrote. One that cannot be read stays, too.
 fn stays(hub: &dyn Hub, wanted: &Push<'_>, file: &Local, head: &Head) -> bool {
-    match wanted.may_replace_card {
-        Some(may_replace) if file.name == CARD && !head.is_new => {
-            hub.text(wanted.branch, &head.commit, &file.name).is_none_or(|text| !may_replace(&text))
-        }
-        _ => false,
-    }
+    let Some(may_replace) = wanted.may_replace_card.filter(|_| file.name == CARD) else { return false };
+    let is_nobodys = |text: &str| text.trim().is_empty() || hub.is_template(text) || may_replace(text);
+    hub.text(wanted.branch, &head.commit, &file.name).is_none_or(|text| !is_nobodys(&text))
 }
 
 fn listed(file: &Local, change: Change) -> PushedFile {

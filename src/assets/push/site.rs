@@ -33,6 +33,11 @@ impl Site {
         self == Self::HuggingFace
     }
 
+    /// Whether it always says if a repository is private.
+    pub(super) fn says_what_is_private(self) -> bool {
+        self == Self::HuggingFace
+    }
+
     /// The page of a repository.
     pub(super) fn page(self, settings: &Settings, repo: &str) -> String {
         let hub = self.endpoint(settings).shown();

@@ -40,8 +40,53 @@ pub(super) fn store(hub: &dyn Hub, branch: &str, files: &[&Local]) -> Result<Vec
     Ok(actions.iter().map(Option::is_some).collect())
 }
 
+/// What a hub is asked about large files, several at a time.
+pub(super) struct Batch<'a> {
+    pub caller: &'a Caller<'a>,
+    /// Files in one request.
+    pub at_a_time: usize,
+    /// Whether the answer names each file; otherwise those that it leaves out, or names without an address, are stored.
+    pub names_all: bool,
+}
+
+impl Batch<'_> {
+    /// The subject of the requests.
+    pub const WHAT: &'static str = "the large files";
+
+    /// For each file how it is sent to the store; `None`: the store has it. `ask` sends objects of Git LFS, and returns the answer.
+    pub fn actions(
+        &self,
+        files: &[&Local],
+        ask: impl Fn(Vec<Value>) -> Result<Value, Denial>,
+    ) -> Result<Vec<Option<Value>>, PushError> {
+        let odd = || self.caller.odd(Self::WHAT, "it does not say what to do with each file");
+        let mut all = Vec::new();
+        for some in files.chunks(self.at_a_time) {
+            let objects = some.iter().map(|file| json!({ "oid": file.sha256, "size": file.size })).collect();
+            let answer = ask(objects).map_err(|denial| self.caller.explain(Self::WHAT, denial))?;
+            let known = answer["objects"].as_array().ok_or_else(odd)?;
+            for file in some {
+                let Some(object) = known.iter().find(|object| object["oid"] == file.sha256) else {
+                    if self.names_all {
+                        return Err(odd());
+                    }
+                    all.push(None);
+                    continue;
+                };
+                refused(self.caller, file, object)?;
+                let is_sent = |actions: &&Value| match self.names_all {
+                    true => !actions.is_null(),
+                    false => actions["upload"].is_object(),
+                };
+                all.push(object.get("actions").filter(is_sent).cloned());
+            }
+        }
+        Ok(all)
+    }
+}
+
 /// The error of an object that the store does not take.
-pub(super) fn refused(caller: &Caller<'_>, file: &Local, object: &Value) -> Result<(), PushError> {
+fn refused(caller: &Caller<'_>, file: &Local, object: &Value) -> Result<(), PushError> {
     let Some(error) = object.get("error").filter(|error| !error.is_null()) else { return Ok(()) };
     Err(PushError::Refused {
         endpoint: caller.endpoint(),
@@ -78,7 +123,8 @@ fn upload(hub: &dyn Hub, file: &Local, actions: &Value) -> Result<(), PushError>
     let verify = Some(&actions["verify"]).filter(|verify| verify.is_object());
     if let Some(url) = verify.and_then(address) {
         let body = json!({ "oid": file.sha256, "size": file.size });
-        confirm(caller, &url, &body, same_origin(&caller.hub().url, &url)).map_err(explain)?;
+        let is_hub = same_origin(&caller.hub().url, &url) || hub.is_own_store(&url);
+        confirm(caller, &url, &body, is_hub).map_err(explain)?;
     }
     (caller.listener)(Progress::Ended { file: &file.name });
     Ok(())

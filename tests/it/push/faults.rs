@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     pushes::{command, exported, files, push, pushed, repo, said},
-    server::{Fault, Server, TOKEN},
+    server::{Fault, Server, Site, TOKEN},
 };
 use crate::{hub::server::sha256, predict::trained};
 
@@ -74,15 +74,60 @@ fn failures_that_pass_are_tried_again() {
     }
 }
 
-/// A commit whose answer is lost has come through: it is found, not repeated.
+/// A commit whose answer is lost has come through: it is found, not repeated, also where nothing is tried a second time.
 #[test]
 fn a_commit_is_never_made_twice() {
+    let sandbox = trained();
+    for (site, to) in [(Site::HuggingFace, "me/small"), (Site::ModelScope, "modelscope:me/small")] {
+        for attempts in ["1", "3"] {
+            let server = Server::of(site);
+            server.fault("/commit/", 1, Fault::LostAnswer);
+            let mut command = command(&sandbox, &server, &["push", "small", to]);
+            let (code, said) = said(&command.env("TAPER_DOWNLOAD_ATTEMPTS", attempts).output().expect("taper starts"));
+            let repo = repo(&server, "me/small");
+            assert!(code == 0 && said.contains(&format!("commit {}", &repo.order[1][..8])), "{said}");
+            // It says that it waits, and what it sent.
+            assert!(said.contains("the commit: ") && !said.contains("pushed 0 files"), "{said}");
+            let commits = server.seen().iter().filter(|line| line.contains("/commit/")).count();
+            assert_eq!((repo.commits.len(), commits), (2, 1), "{attempts}");
+        }
+    }
+}
+
+/// A commit that did not come through is an error where nothing is tried again.
+#[test]
+fn a_commit_that_is_looked_for_in_vain_is_an_error() {
     let (sandbox, server) = (trained(), Server::start());
-    server.fault("/commit/", 1, Fault::LostAnswer);
-    let said = pushed(&sandbox, &server, &["me/small"]);
-    assert!(said.contains("commit "), "{said}");
-    let repo = repo(&server, "me/small");
-    assert_eq!((repo.commits.len(), server.seen().iter().filter(|line| line.contains("/commit/")).count()), (2, 1));
+    server.fault("/commit/", 1, Fault::CutAfter(10));
+    let mut command = command(&sandbox, &server, &["push", "small", "me/small"]);
+    let (code, said) = said(&command.env("TAPER_DOWNLOAD_ATTEMPTS", "1").output().expect("taper starts"));
+    assert!(code == 1 && said.contains("cannot be reached for the commit"), "{said}");
+    assert_eq!(repo(&server, "me/small").commits.len(), 1);
+}
+
+/// Another program creates the repository right after this one has looked: then it is not known to be private. The hub always says whether it is,
+/// so that one which does not is refused even if this push has created it.
+#[test]
+fn a_repository_of_another_program_does_not_count_as_private() {
+    let sandbox = trained();
+    for (site, to, part) in [
+        (Site::HuggingFace, "me/small", "GET /api/models/me/small"),
+        (Site::ModelScope, "modelscope:me/small", "GET /api/v1/models/me/small"),
+    ] {
+        let server = Server::of(site);
+        pushed(&sandbox, &server, &[to]);
+        assert!(!repo(&server, "me/small").private);
+        server.repositories().hides_visibility = true;
+        server.fault(part, 1, Fault::Body(404, "{}"));
+        let (code, said) = push(&sandbox, &server, &[to, "--private"]);
+        assert!(code == 2 && said.contains("or the hub does not say that it is private"), "{said}");
+        assert_eq!(repo(&server, "me/small").commits.len(), 2);
+    }
+    let server = Server::start();
+    server.repositories().hides_visibility = true;
+    let (code, said) = push(&sandbox, &server, &["me/small", "--private"]);
+    assert!(code == 2 && said.contains("or the hub does not say that it is private"), "{said}");
+    assert_eq!(repo(&server, "me/small").commits.len(), 1);
 }
 
 #[test]

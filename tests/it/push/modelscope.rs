@@ -17,9 +17,11 @@ const READ_BY_THE_HUB: [&str; 4] = ["README.md", "config.json", "configuration.j
 /// The most actions of a commit.
 const ACTIONS: usize = 2000;
 
-/// The card of a new repository.
-pub const TEMPLATE: &str =
-    "---\nlicense: Apache License 2.0\n---\n###### The contributor has not described this model.\n";
+/// The card of a new repository: the sentences that repositories on modelscope.cn have which nobody has described.
+pub const TEMPLATE: &str = "---\nlicense: Apache License 2.0\n\n#language:\n#- cn \n---\n\
+    ### 当前模型的贡献者未提供更加详细的模型介绍。模型文件和权重，可浏览“模型文件”页面获取。\n\
+    #### 您可以通过如下git clone命令，或者ModelScope SDK来下载模型\n\n\
+    <p>如果您是本模型的贡献者，我们邀请您根据模型贡献文档，及时完善模型卡片内容。</p>";
 
 fn envelope(data: &Value) -> Value {
     json!({ "Code": 200, "Data": data, "Message": "success", "RequestId": "r", "Success": true })
@@ -147,9 +149,15 @@ impl Repositories {
         if !self.repos.contains_key(id) {
             return missing();
         }
-        let Ok((commit, files)) = self.head(id, revision) else {
+        let Ok((mut commit, mut files)) = self.head(id, revision) else {
             return Ok(json!({ "Files": null, "IsVisual": 0, "LatestCommitter": null }));
         };
+        if self.lags > 0
+            && let Some(parent) = self.repos[id].parents.get(&commit)
+        {
+            self.lags -= 1;
+            (files, commit) = (self.repos[id].commits[parent].clone(), parent.clone());
+        }
         let repo = &self.repos[id];
         let changed_by = |name: &str| {
             let mut last = &commit;

@@ -56,8 +56,10 @@ pub struct Repositories {
     pub sent: BTreeMap<String, usize>,
     /// Objects from this size on are sent in parts of this size.
     pub part_size: u64,
-    /// ModelScope does not say whether a repository is private.
+    /// The hub does not say whether a repository is private.
     pub hides_visibility: bool,
+    /// So many lists of files on ModelScope are those before the last commit.
+    pub lags: usize,
     /// ModelScope sends large files to a store that is not its own.
     pub has_foreign_store: bool,
 }
@@ -116,7 +118,7 @@ impl Repositories {
     }
 
     pub fn info(&mut self, id: &str, revision: &str) -> Answer {
-        let private = self.repo(id)?.private;
+        let private = Some(self.repo(id)?.private).filter(|_| !self.hides_visibility);
         let (sha, files) = self.head(id, revision)?;
         let sibling = |(name, content): (&String, &Content)| match content {
             Content::Regular(bytes) => json!({ "rfilename": name, "size": bytes.len(), "blobId": git(bytes) }),

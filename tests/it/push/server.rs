@@ -34,6 +34,8 @@ pub enum Fault {
     CutAfter(usize),
     /// It does what is asked, and the connection breaks before it says so.
     LostAnswer,
+    /// It does what is asked, and from then on requests that hold this go wrong.
+    Then(&'static str, usize, Box<Fault>),
     /// It takes the body, and does not answer for so long.
     Silent(Duration),
 }
@@ -182,6 +184,10 @@ async fn answer(state: Arc<State>, request: Request<Incoming>, is_hub: bool) -> 
             repo.add(&branch, files, "other");
         }
         Some(Fault::Silent(wait)) => tokio::time::sleep(wait).await,
+        Some(Fault::Then(part, times, ref next)) => {
+            let next = (part.to_owned(), times, (**next).clone());
+            state.faults.lock().expect("a lock").push(next);
+        }
         _ => {}
     }
     let header = |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();

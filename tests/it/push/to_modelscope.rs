@@ -137,6 +137,33 @@ fn a_card_that_somebody_wrote_stays_and_the_one_of_a_new_repository_does_not() {
     }
 }
 
+/// A repository whose only commit is somebody's own looks like a new one, but for what its card says.
+#[test]
+fn a_card_that_is_the_only_commit_of_a_repository_stays() {
+    let (sandbox, server) = (trained(), start());
+    let own = b"---\nlicense: mit\n---\n# mine\n".to_vec();
+    let appended = format!("{TEMPLATE}\n\nI have written this.\n").into_bytes();
+    for card in [own, appended] {
+        let mut first = Repo::default();
+        let files_of = [("README.md".to_owned(), Content::Regular(card.clone()))];
+        first.add("master", files_of.into(), "mine");
+        server.repositories().repos.insert("me/small".into(), first);
+        let dry = pushed(&sandbox, &server, &[TO, "--dry-run"]);
+        assert!(dry.contains("edited there, stays"), "{dry}");
+        let said = pushed(&sandbox, &server, &[TO]);
+        assert!(said.contains("--replace-card replaces it"), "{said}");
+        assert_eq!(files(&server, "me/small", "master")["README.md"], card);
+        pushed(&sandbox, &server, &[TO, "--replace-card"]);
+        assert_eq!(files(&server, "me/small", "master"), exported(&sandbox, "model"));
+    }
+    // An empty one is nobody's.
+    let mut first = Repo::default();
+    first.add("master", [("README.md".to_owned(), Content::Regular(b"\n".to_vec()))].into(), "empty");
+    server.repositories().repos.insert("me/small".into(), first);
+    pushed(&sandbox, &server, &[TO]);
+    assert_eq!(files(&server, "me/small", "master"), exported(&sandbox, "model"));
+}
+
 /// A new repository is told the licence that the card states, and none if it states none.
 #[test]
 fn a_licence_is_stated_only_where_the_card_has_one() {

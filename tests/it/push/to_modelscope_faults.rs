@@ -1,6 +1,7 @@
 //! Pushes to ModelScope that fail or are cut, and the next one.
 
 use super::{
+    modelscope::TEMPLATE,
     pushes::{command, exported, files, push, pushed, repo, said},
     server::{Fault, Server, TOKEN},
     to_modelscope::{TO, start},
@@ -24,7 +25,8 @@ fn a_push_that_failed_anywhere_is_completed_by_the_next_one() {
     let requests = whole.seen();
     assert!((7..=10).contains(&requests.len()), "{requests:?}");
     for (at, line) in requests.iter().enumerate() {
-        if requests[..at].contains(line) {
+        // A card that cannot be read is no failure: it stays.
+        if requests[..at].contains(line) || line.contains("FilePath=README.md") {
             continue;
         }
         let broken = [Fault::Status(500, None), Fault::CutAfter(10)];
@@ -72,15 +74,38 @@ fn failures_that_pass_are_tried_again() {
     }
 }
 
-/// A commit whose answer is lost has come through: it is found, not repeated.
+/// A card that cannot be read may be somebody's: it stays until a push can read it.
 #[test]
-fn a_commit_is_never_made_twice() {
+fn a_card_that_cannot_be_read_stays() {
     let (sandbox, server) = (trained(), start());
-    server.fault("/commit/", 1, Fault::LostAnswer);
+    server.fault("FilePath=README.md", 9, Fault::Status(500, None));
     let said = pushed(&sandbox, &server, &[TO]);
-    let repo = repo(&server, "me/small");
-    assert!(said.contains(&format!("commit {}", &repo.order[1][..8])), "{said}");
-    assert_eq!((repo.commits.len(), server.seen().iter().filter(|line| line.contains("/commit/")).count()), (2, 1));
+    assert!(said.contains("or cannot be read, and stays as it is"), "{said}");
+    assert_eq!(files(&server, "me/small", "master")["README.md"], TEMPLATE.as_bytes());
+    server.works_again();
+    assert!(pushed(&sandbox, &server, &[TO]).contains("pushed 1 file"));
+    assert_eq!(files(&server, "me/small", "master"), exported(&sandbox, "model"));
+}
+
+/// A commit has succeeded, whatever becomes of the request for its name: a list that is late is read again, and one that cannot be had is said.
+#[test]
+fn a_commit_that_cannot_be_named_has_succeeded_all_the_same() {
+    let sandbox = trained();
+    let late = start();
+    late.repositories().lags = 2;
+    let said = pushed(&sandbox, &late, &[TO]);
+    let of_late = repo(&late, "me/small");
+    assert!(of_late.commits.len() == 2 && said.contains(&format!("commit {}", &of_late.order[1][..8])), "{said}");
+
+    let (never, broken) = (start(), start());
+    never.repositories().lags = 99;
+    broken.fault("/commit/", 1, Fault::Then("repo/files", 9, Box::new(Fault::Status(500, None))));
+    for server in [never, broken] {
+        let said = pushed(&sandbox, &server, &[TO]);
+        assert!(said.contains("committed, but the hub does not name the commit yet"), "{said}");
+        assert_eq!(repo(&server, "me/small").commits.len(), 2);
+        assert_eq!(files(&server, "me/small", "master"), exported(&sandbox, "model"));
+    }
 }
 
 /// Commits name no parent here, so the branch is looked at again right before.
