@@ -94,7 +94,7 @@ impl Submit {
         if !out.json {
             planner.warning_lines().iter().try_for_each(|line| out.wrapped(line))?;
             if let Some(store) = &existing {
-                let replaced = replaced_warning(store, &name, &planner.runs)?;
+                let replaced = replaced_warning(store, &name, &planner.runs, self.dry_run)?;
                 replaced.iter().try_for_each(|w| out.wrapped(&format!("warning: {}", format::one_line(&w.message))))?;
             }
         }

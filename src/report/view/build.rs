@@ -13,6 +13,7 @@ use crate::report::language::{self, Said, counted_states, target, tr};
 use crate::{
     event::{Split, When},
     metrics::{ClassMetrics, Metric, Metrics},
+    plan::Keep,
     report::{
         ReportError,
         analysis::Analysis,
@@ -331,6 +332,25 @@ fn badge(analysis: &Analysis, run: usize) -> Option<&'static str> {
     })
 }
 
+/// Which evaluation a value is of that is not final: the one whose weights would be kept.
+pub(super) fn which_evaluation(input: &ReportInput) -> String {
+    let open = || input.runs.iter().filter(|run| run.run.final_metrics.is_none());
+    let keeps_best = |run: &RunInput| run.run.config.checkpoint.keep == Keep::Best;
+    let (some, all) = (open().any(keeps_best), open().all(keeps_best));
+    let which = match (some, all) {
+        (true, true) => tr("the best one of each run so far", "各次运行迄今最好的一次"),
+        (true, false) => tr(
+            "the best one so far, or without `checkpoint.keep = \"best\"` the last one",
+            "迄今最好的一次；未设 `checkpoint.keep = \"best\"` 时为最近一次",
+        ),
+        (false, _) => tr("the last one of each run so far", "各次运行迄今最近的一次"),
+    };
+    match some && open().any(|run| run.run.state == RunState::Pruned) {
+        true => tr!("{which}, not always the value that it was pruned by", "{which}，不一定是它被剪枝时所依据的值"),
+        false => which.into(),
+    }
+}
+
 /// Explains the table of runs: each sentence only where it applies.
 fn runs_notes(input: &ReportInput, analysis: &Analysis, rows: &[RunRow]) -> Vec<String> {
     let terms = analysis.terms;
@@ -372,9 +392,9 @@ fn runs_notes(input: &ReportInput, analysis: &Analysis, rows: &[RunRow]) -> Vec<
     }
     if rows.iter().any(|row| row.not_final) {
         notes.push(tr!(
-            "“{}”: from an evaluation during training, because the run has no final one.",
-            format::capital(NOT_FINAL)
-        ; "“{}”：来自训练期间的一次评估，因为该运行没有最终评估。", tr(NOT_FINAL, "非最终值")));
+            "“{}”: from an evaluation during training, because the run has no final one: {}.",
+            format::capital(NOT_FINAL), which_evaluation(input)
+        ; "“{}”：来自训练期间的一次评估，因为该运行没有最终评估：{}。", tr(NOT_FINAL, "非最终值"), which_evaluation(input)));
     }
     if any(&|run| kept_weights(&run.evals).is_some_and(|step| step != run.run.steps)) {
         notes.push(
