@@ -8,7 +8,7 @@ use taper::{
     observe::all_in,
     observe::swept_columns,
     plan::Metric,
-    report::{self, Leaderboard, Mean, OutOfFold, Trial, interval_notes, replicates},
+    report::{Leaderboard, Mean, OutOfFold, Trial, interval_notes, replicates},
     store::RunState,
 };
 
@@ -426,6 +426,7 @@ pub fn word(value: &impl serde::Serialize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use taper::report;
 
     fn trial(name: &str, state: RunState) -> Trial {
         let mean = Mean {

@@ -82,10 +82,9 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
         "`taper export RUN DIR` writes the model with its card, README.md; `taper push RUN OWNER/NAME` uploads both",
     ),
     (
-        &["wandb", "mlflow", "aim", "track", "tracker"],
+        &["wandb", "aim", "track", "tracker"],
         "`taper export NAME DIR --format mlflow` (or tensorboard) writes what other trackers show",
     ),
-    (&["ensemble", "average"], "`taper predict RUN RUN … --ensemble` and `taper eval` average several models"),
     (&["reproduce", "repro", "replay"], "`taper verify RUN` trains a run again and compares every number"),
     (
         &["info", "env", "version", "diagnose"],

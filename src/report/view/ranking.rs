@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Ranking, TrialRow, build::which_evaluation, facts::on_test, folds, sorting};
+use super::{Ranking, TrialRow, facts::on_test, folds, sorting, unfinished::which_evaluation};
 use crate::report::language::{self, Said, and, replicate, tr};
 use crate::{
     format::command::shell_word,
