@@ -226,17 +226,25 @@ fn flipped(c: &Comparison, against: &Against, out: &mut Output) -> Result<()> {
     }
     let words = match c.problem_type {
         Task::Regression => {
-            out.wrapped(&format!("the error of {letter} is smaller on {gained} and larger on {lost} of {rows} rows"))?;
+            let mean = if flipped.is_of_seeds() { "by the mean over the seeds, " } else { "" };
+            out.wrapped(&format!(
+                "{mean}the error of {letter} is smaller on {gained} and larger on {lost} of {rows} rows"
+            ))?;
             [format!("closer in {letter}"), format!("further off in {letter}")]
         }
         Task::SingleLabel | Task::MultiLabel => {
-            out.wrapped(&format!("of {rows} rows, correct only in {letter}: {gained}; correct only in A: {lost}"))?;
+            let by = if flipped.is_of_seeds() { "by the majority of the seeds: " } else { "" };
+            out.wrapped(&format!("of {rows} rows, {by}correct only in {letter}: {gained}; correct only in A: {lost}"))?;
             [format!("correct only in {letter}"), "correct only in A".into()]
         }
     };
     // Of several comparisons the counts are enough.
     if c.comparisons.len() > 1 {
         return Ok(());
+    }
+    match flipped.of_seeds(c.problem_type) {
+        said if said.is_empty() => {}
+        said => out.wrapped(&format!("({said})"))?,
     }
     let examples = [(flipped.gained, &flipped.gained_examples), (flipped.lost, &flipped.lost_examples)];
     for (what, (all, examples)) in words.iter().zip(examples).filter(|(_, (_, examples))| !examples.is_empty()) {

@@ -15,8 +15,13 @@ use taper::{
 };
 
 /// The warning that `list` and `report` will leave out completed runs which the experiment has now, because the plan with these runs replaces
-/// its plan; `None` if the new plan has all of them.
-pub fn replaced_warning(store: &Store, experiment: &str, runs: &[Prepared]) -> Result<Option<Warning>> {
+/// its plan; `None` if the new plan has all of them. `only_planned`: nothing is trained now.
+pub fn replaced_warning(
+    store: &Store,
+    experiment: &str,
+    runs: &[Prepared],
+    only_planned: bool,
+) -> Result<Option<Warning>> {
     let known = store.experiments()?;
     if !known.iter().any(|other| other.name == experiment) {
         return Ok(None);
@@ -29,9 +34,11 @@ pub fn replaced_warning(store: &Store, experiment: &str, runs: &[Prepared]) -> R
     let is_new = |name: &String| known.iter().all(|other| other.name != *name);
     let free = (2..).map(|n| format!("{experiment}-{n}")).find(is_new).unwrap_or_default();
     let command = |what: &str| with_runs(&format!("taper {what} {}", shell_word(experiment)), store.folder());
+    let (replaces, will) =
+        if only_planned { ("running this would replace", "would") } else { ("this replaces", "will") };
     Ok((left_out > 0).then(|| {
         let message = format!(
-            "this replaces the plan of `{}`, and {} of it {} not in the new one: `{}` will list {} separately, unranked, and `{}` will leave {} \
+            "{replaces} the plan of `{}`, and {} of it {} not in the new one: `{}` {will} list {} separately, unranked, and `{}` {will} leave {} \
              out. To keep both, give these runs a name of their own: --set {}",
             one_line(experiment),
             counted(left_out, "completed run"),

@@ -8,11 +8,14 @@ use taper::{
     observe::all_in,
     observe::swept_columns,
     plan::Metric,
-    report::{self, Leaderboard, Mean, OutOfFold, Trial, interval_notes, replicates},
+    report::{Leaderboard, Mean, OutOfFold, Trial, interval_notes, replicates},
     store::RunState,
 };
 
-use super::output::{Output, marked, unbroken};
+use super::{
+    marks::{MARK, MARK_OF_OTHERS, not_final_mark},
+    output::{Output, marked, unbroken},
+};
 
 /// How much of a trial is shown, from most to least.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,19 +39,8 @@ impl Detail {
 /// Explains a ranking without a dev split.
 const BY_TEST: &str = "ranked on the test rows, because there is no dev split: the best value is optimistic, because it was chosen on the same rows on which it is evaluated";
 
-/// Explains the mark beside a value.
-pub fn not_final_mark() -> String {
-    format!("* {}: measured during training, at the step given after @", report::NOT_FINAL)
-}
-
 /// Explains the order of pruned trials with values of different steps.
 const FURTHER_FIRST: &str = "pruned trials: those that were trained further come first";
-
-/// Explains the mark beside a state.
-pub const MARK: &str = "! predicts only one label, or is no better than always predicting the most common label";
-
-/// The same where runs are of other problem types.
-pub const MARK_OF_OTHERS: &str = "! is no better than always making the same prediction";
 
 /// Prints the `most` best trials, or all: as a table, or with `--json` as an array.
 pub fn print(board: &Leaderboard, most: Option<usize>, out: &mut Output) -> Result<()> {
@@ -301,8 +293,7 @@ impl Layout<'_> {
         }
         let state = widest(&mut shown.iter().map(|trial| state(trial, detail)));
         let left = width.saturating_sub(fixed);
-        // Long states are wrapped like names: they share the remaining width.
-        left >= word + state || full && left / 2 > word.max("completed".len())
+        left >= word + state
     }
 }
 
@@ -329,7 +320,9 @@ fn footnotes(shown: &[&Trial], metric: Metric, (also, tested): (bool, bool), int
         );
     }
     if shown.iter().any(|trial| !trial.is_final && trial.value.is_some()) {
-        notes.push(not_final_mark());
+        let open = || shown.iter().filter(|trial| !trial.is_final && trial.value.is_some());
+        let is_pruned = open().any(|trial| trial.state == RunState::Pruned);
+        notes.push(not_final_mark(open().map(|trial| trial.is_best_so_far), is_pruned));
     }
     let pruned = || shown.iter().filter(|trial| trial.state == RunState::Pruned && trial.value.is_some());
     let progress = |trial: &&Trial| (trial.step, trial.steps);
@@ -339,7 +332,7 @@ fn footnotes(shown: &[&Trial], metric: Metric, (also, tested): (bool, bool), int
     if shown.iter().any(|trial| trial.warned > 0) {
         let of_seeds = shown.iter().any(|trial| trial.planned() > 1);
         let mark = if shown.iter().all(|trial| trial.test.metric == Metric::Accuracy) { MARK } else { MARK_OF_OTHERS };
-        notes.push(if of_seeds { mark.replacen("! ", "! at least one run ", 1) } else { mark.into() });
+        notes.push(if of_seeds { mark.replacen("! a run", "! a trial with a run", 1) } else { mark.into() });
     }
     notes
 }
@@ -433,6 +426,7 @@ pub fn word(value: &impl serde::Serialize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use taper::report;
 
     fn trial(name: &str, state: RunState) -> Trial {
         let mean = Mean {
@@ -465,6 +459,7 @@ mod tests {
             test_of_rank: None,
             out_of_fold: None,
             replicate: "seed",
+            is_best_so_far: true,
             measured: completed,
             warned: 0,
         }

@@ -13,7 +13,10 @@ use taper::{
     format::{self, names},
     metrics::{Metric, Score},
     observe::swept_columns,
-    plan::sanity::{CHOSEN_ON_DEV, CHOSEN_ON_TEST},
+    plan::{
+        Keep,
+        sanity::{CHOSEN_ON_DEV, CHOSEN_ON_TEST},
+    },
     report::{Leaderboard, Missing, kept_at, leaderboard, replicates},
     store::{EvalRecord, ExperimentRecord, RunRecord, RunState, Store},
     task::Task,
@@ -25,6 +28,7 @@ use super::{
     listed::{
         Best, best_heading, keep_among_the_last, left_behind, more_runs, no_store, nothing_listed, of_no_experiment,
     },
+    marks::{MARK, MARK_OF_OTHERS, not_final_mark},
     on_cluster::OnCluster,
     output::{self, Output, marked},
     states, watch,
@@ -174,7 +178,7 @@ impl List {
         let whole = self.experiment.is_none() && self.state.is_empty();
         let found = experiments.iter().zip(best).filter(|(listed, _)| whole || !is_empty(listed));
         let whole_plans = self.state.is_empty();
-        let (mut marked, mut unfinished, mut shows_loss) = (None, false, false);
+        let (mut marked, mut unfinished, mut shows_loss) = (None, Vec::new(), false);
         for (i, (listed, best)) in found.enumerate() {
             if i > 0 {
                 out.line("")?;
@@ -191,7 +195,9 @@ impl List {
                     marked = Some(marked.unwrap_or(true) && is_of_label);
                 }
                 shows_loss |= is_wide(out) && runs[range.clone()].iter().any(|run| run.last_loss.is_some());
-                unfinished |= runs[range.clone()].iter().any(|run| !is_final(run) && seen.kept(run).is_some());
+                let open = runs[range.clone()].iter().filter(|run| !is_final(run) && seen.kept(run).is_some());
+                unfinished
+                    .extend(open.map(|run| (run.config.checkpoint.keep == Keep::Best, run.state == RunState::Pruned)));
                 seen.table(&runs[range], names, sort, out)?;
                 if more > 0 && !last {
                     out.wrapped(&rest)?;
@@ -224,11 +230,12 @@ impl List {
         if shows_loss {
             out.wrapped(TRAIN_LOSS)?;
         }
-        if unfinished {
-            out.wrapped(&board::not_final_mark())?;
+        if !unfinished.is_empty() {
+            let is_pruned = unfinished.iter().any(|(_, is_pruned)| *is_pruned);
+            out.wrapped(&not_final_mark(unfinished.iter().map(|(best, _)| *best), is_pruned))?;
         }
         if let Some(of_label) = marked {
-            out.wrapped(if of_label { board::MARK } else { board::MARK_OF_OTHERS })?;
+            out.wrapped(if of_label { MARK } else { MARK_OF_OTHERS })?;
         }
         if (experiments.is_empty() || !whole) && experiments.iter().all(is_empty) {
             output::error(&nothing_listed(whole_plans, self.experiment.as_deref(), out));
@@ -245,7 +252,12 @@ fn best_run(board: &Leaderboard, out: &mut Output) -> Result<()> {
     let Some(first) = board.trials.first() else { return Ok(()) };
     if first.rank.is_none() {
         let all = replicates(&board.trials);
-        return out.wrapped(&format!("no trial has a rank, because none has completed all its {all}s"));
+        let why = match board.trials.iter().all(|trial| trial.planned() == 1) {
+            _ if board.trials.len() == 1 && first.planned() == 1 => "no rank, because its run is not completed".into(),
+            true => "no trial has a rank, because no run is completed".into(),
+            false => format!("no trial has a rank, because none has completed all its {all}s"),
+        };
+        return out.wrapped(&why);
     }
     let run = board::best_run(board, first).map_or(String::new(), |run| format!("; {run}"));
     match board.trials.len() {

@@ -31,6 +31,7 @@ mod leaderboard;
 mod list;
 mod listed;
 mod logs;
+mod marks;
 mod measuring;
 mod members;
 mod method;

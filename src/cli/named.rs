@@ -221,6 +221,7 @@ fn chosen(store: &Store, board: &Leaderboard, which: &str) -> Result<(Trial, boo
     let experiment = one_line(&board.experiment);
     let ranks = board.trials.iter().filter_map(|trial| trial.rank).max();
     let what = match (which.parse::<usize>(), ranks) {
+        (Ok(rank), Some(1)) => format!("`{experiment}` has no trial of rank {rank}: it has only rank 1"),
         (Ok(rank), Some(ranks)) => format!("`{experiment}` has no trial of rank {rank}: it has ranks 1 to {ranks}"),
         (Ok(_), None) => format!("no trial of `{experiment}` has a rank yet, because none is completed: name a trial"),
         (Err(_), _) => {

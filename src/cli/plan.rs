@@ -98,7 +98,7 @@ impl Plan {
             None => None,
         };
         let replaced = match (&store, &namesake) {
-            (Some(store), None) => replaced_warning(store, &spec.spec().name, runs)?,
+            (Some(store), None) => replaced_warning(store, &spec.spec().name, runs, true)?,
             _ => None,
         };
         let warnings: Vec<Warning> = namesake.into_iter().chain(replaced).collect();

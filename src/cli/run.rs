@@ -110,7 +110,7 @@ impl Run {
         // Of two specs of one name the first warning says it all.
         let replaced = match &namesake {
             Some(_) => None,
-            None => replaced_warning(&store, &planner.spec.spec().name, &planner.runs)?,
+            None => replaced_warning(&store, &planner.spec.spec().name, &planner.runs, false)?,
         };
         let progress = Progress::stderr(global.quiet || out.json);
         let above = progress.above();

@@ -270,6 +270,14 @@ fn named_origin(
     (device, precision): (&Device, Precision),
 ) -> Result<Origin> {
     let path = Path::new(text);
+    if path.join("model.onnx").is_file() && !path.join("model.safetensors").is_file() {
+        let what = format!(
+            "{}: this is an ONNX export, which `taper serve` does not read: expected a run, or a folder that `taper export RUN DIR` wrote \
+             without --format onnx",
+            path.display()
+        );
+        return Err(Unusable(anyhow!(what)).into());
+    }
     if path.join("config.json").is_file() {
         let folder = std::path::absolute(path)?;
         let own = folder.file_name().map(|name| name.to_string_lossy().into_owned());

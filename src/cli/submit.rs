@@ -92,7 +92,7 @@ impl Submit {
             name: &name,
         });
         let replaced = match &existing {
-            Some(store) => replaced_warning(store, &name, &planner.runs)?,
+            Some(store) => replaced_warning(store, &name, &planner.runs, self.dry_run)?,
             None => None,
         };
         if !out.json {

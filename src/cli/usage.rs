@@ -144,7 +144,7 @@ fn shared_runs() -> Result<(), ExitCode> {
 
 /// Parses the command line. If it is invalid, or only help was requested, the message has been printed and this is the exit code.
 pub fn parse() -> Result<Cli, ExitCode> {
-    let error = match Cli::try_parse() {
+    let mut error = match Cli::try_parse() {
         Ok(cli) => return shared_runs().map(|()| cli),
         Err(error) => error,
     };
@@ -159,13 +159,14 @@ pub fn parse() -> Result<Cli, ExitCode> {
         return Err(code);
     }
     let arguments: Vec<String> = std::env::args_os().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
+    without_dashes(&mut error);
     let text = error.render().to_string();
     let tips: Vec<String> = missing(&error).iter().map(|tip| format!("  tip: {tip}\n")).collect();
     if let (false, Some(at)) = (tips.is_empty(), text.find("For more information")) {
         output::error(&format!("{}{}\n{}", &text[..at], tips.concat(), text[at..].trim_end()));
         return Err(code);
     }
-    match hint(error.kind(), &arguments).or_else(|| similar(&error, &arguments)) {
+    match hint(error.kind(), &arguments, unknown(&error).as_deref()).or_else(|| similar(&error, &arguments)) {
         Some(hint) => {
             // The first paragraph is the error; clap's own tips are guesses by spelling.
             let wrong = text.split("\n\n").next().unwrap_or_default();
@@ -192,8 +193,35 @@ fn missing(error: &clap::Error) -> Vec<&'static str> {
     named.iter().filter_map(|name| Some(MISSING.iter().find(|(known, _)| known == name)?.1)).collect()
 }
 
-/// What the user probably meant.
-fn hint(kind: ErrorKind, arguments: &[String]) -> Option<String> {
+/// Leaves out clap's tip to pass an unknown option after `--`: no text of a run or a file begins with dashes.
+fn without_dashes(error: &mut clap::Error) {
+    if let (ErrorKind::UnknownArgument, Some(ContextValue::StyledStrs(tips))) =
+        (error.kind(), error.remove(ContextKind::Suggested))
+    {
+        let others: Vec<_> = tips.into_iter().filter(|tip| !tip.to_string().contains(" as a value")).collect();
+        if !others.is_empty() {
+            error.insert(ContextKind::Suggested, ContextValue::StyledStrs(others));
+        }
+    }
+}
+
+/// The argument that is unknown.
+fn unknown(error: &clap::Error) -> Option<String> {
+    match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::String(argument)) => Some(argument.clone()),
+        _ => None,
+    }
+}
+
+/// The command of a command line.
+fn command_of(arguments: &[String]) -> Option<clap::Command> {
+    use clap::CommandFactory;
+    let all = Cli::command();
+    arguments.iter().find_map(|argument| all.find_subcommand(argument)).cloned()
+}
+
+/// What the user probably meant; `unknown`: the argument that is unknown.
+fn hint(kind: ErrorKind, arguments: &[String], unknown: Option<&str>) -> Option<String> {
     match kind {
         ErrorKind::InvalidSubcommand => {
             let word = arguments.iter().find(|argument| !argument.starts_with('-'))?.to_lowercase();
@@ -208,9 +236,15 @@ fn hint(kind: ErrorKind, arguments: &[String]) -> Option<String> {
         ErrorKind::UnknownArgument if negative(arguments).is_some() => {
             negative(arguments).map(|option| format!("`{option}` takes a number that is not negative"))
         }
-        // `taper show` sets no keys, and has a `--config` of its own.
-        ErrorKind::UnknownArgument if arguments.iter().any(|argument| argument == "show") => None,
-        ErrorKind::UnknownArgument => setting(arguments).map(|set| format!("to set a key of the spec, use `{set}`")),
+        ErrorKind::UnknownArgument => {
+            let command = command_of(arguments)?;
+            let has = |long: &str| command.get_arguments().any(|argument| argument.get_long() == Some(long));
+            if has("addr") && unknown.is_some_and(|option| ["--port", "--host", "--listen", "--bind"].contains(&option)) {
+                return Some("use `--addr HOST:PORT`".into());
+            }
+            let set = setting(arguments, unknown).filter(|_| has("set"))?;
+            Some(format!("to set a key of the spec, use `{set}`"))
+        }
         _ => None,
     }
 }
@@ -242,8 +276,15 @@ fn negative(arguments: &[String]) -> Option<&str> {
     arguments.get(at.checked_sub(1)?).map(String::as_str).filter(|option| option.starts_with('-') && *option != "--set")
 }
 
-/// `train.lr=1e-4`, `--train.lr=1e-4`, `--lr 1e-4` or `--set train.lr 1e-4`, as taper takes it.
-fn setting(arguments: &[String]) -> Option<String> {
+/// `train.lr=1e-4`, `--train.lr=1e-4`, `--lr 1e-4` or `--set train.lr 1e-4`, as taper takes it, if this is the argument that is unknown.
+fn setting(arguments: &[String], unknown: Option<&str>) -> Option<String> {
+    // Of `--lr=3` clap names `--lr`, and of `-lr` the first letter.
+    let is_unknown = |argument: &str| {
+        unknown.is_none_or(|unknown| {
+            let rest = argument.strip_prefix(unknown);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('=') || !unknown.starts_with("--"))
+        })
+    };
     let shown = |key: &str, value: &str| match value.contains(char::is_whitespace) || value.contains(['[', '{', '"']) {
         true => format!("--set '{key}={value}'"),
         false => format!("--set {key}={value}"),
@@ -253,13 +294,14 @@ fn setting(arguments: &[String]) -> Option<String> {
         if argument == "--set" {
             // Its value is the next argument, which is handled here.
             if let (Some(key), Some(value)) = (next.filter(|next| !next.contains('=')), arguments.get(i + 2))
+                && is_unknown(value)
                 && let Some(key) = key_of(key)
             {
                 return Some(shown(key, value));
             }
             continue;
         }
-        if i > 0 && arguments[i - 1] == "--set" {
+        if i > 0 && arguments[i - 1] == "--set" || !is_unknown(argument) {
             continue;
         }
         let word = argument.trim_start_matches('-');
@@ -287,7 +329,7 @@ mod tests {
     use super::*;
 
     fn set(line: &str) -> Option<String> {
-        setting(&line.split(' ').map(String::from).collect::<Vec<_>>())
+        setting(&line.split(' ').map(String::from).collect::<Vec<_>>(), None)
     }
 
     #[test]
@@ -314,7 +356,7 @@ mod tests {
     #[test]
     fn the_option_for_a_config_file_leads_to_the_spec() {
         let said =
-            |line: &str| hint(ErrorKind::UnknownArgument, &line.split(' ').map(String::from).collect::<Vec<_>>());
+            |line: &str| hint(ErrorKind::UnknownArgument, &line.split(' ').map(String::from).collect::<Vec<_>>(), None);
         for line in [
             "run --config x.toml",
             "plan --config=x.toml",
@@ -331,6 +373,28 @@ mod tests {
         }
         assert_eq!([said("run x.toml --config.lr 3"), said("show x --config --zzz")], [None, None]);
         assert!(said("run x.toml --lr 3").is_some_and(|hint| hint.ends_with("`--set train.lr=3`")));
+    }
+
+    /// A key of the spec is only named to commands that set keys, for the argument that clap does not know.
+    #[test]
+    fn options_that_a_command_has_are_not_taken_for_keys() {
+        let said = |line: &str| {
+            let arguments: Vec<String> = line.split(' ').map(String::from).collect();
+            let mut error = Cli::try_parse_from(["taper"].into_iter().chain(line.split(' '))).err().expect(line);
+            without_dashes(&mut error);
+            assert!(!error.to_string().contains("as a value"), "{error}");
+            hint(error.kind(), &arguments, unknown(&error).as_deref())
+        };
+        for line in ["serve q --port 18432 --precision bf16", "serve q --host=::", "serve q --listen x"] {
+            assert_eq!(said(line).as_deref(), Some("use `--addr HOST:PORT`"), "{line}");
+        }
+        for line in ["serve q --zzz --precision bf16", "serve q --lr 3", "rm q --dry-run", "show q --lr 3"] {
+            assert_eq!(said(line), None, "{line}");
+        }
+        let set = |key: &str| Some(format!("to set a key of the spec, use `--set {key}`"));
+        for line in ["run x --lr 3", "run x --lr=3", "run x --set data.limit=5 train.lr=3", "run x --set train.lr 3"] {
+            assert_eq!(said(line), set("train.lr=3"), "{line}");
+        }
     }
 
     #[test]
@@ -364,7 +428,7 @@ mod tests {
             assert!(Cli::command().find_subcommand(word).is_none(), "{word} is a command");
         }
         for word in ["diff", "tail", "train", "resume", "evaluate", "status", "init", "sweep"] {
-            assert!(hint(ErrorKind::InvalidSubcommand, &[word.to_string()]).is_some(), "{word}");
+            assert!(hint(ErrorKind::InvalidSubcommand, &[word.to_string()], None).is_some(), "{word}");
         }
     }
 }

@@ -145,7 +145,7 @@ impl Experiment {
         let metric = planner.runs.first().map_or(Metric::Accuracy, |run| run.config.checkpoint.metric);
         let rungs = |run: &Prepared| RungSteps::of(&prune, &run.config.train, run.examples() as u64);
         let rungs: Vec<RungSteps> = planner.runs.iter().map(rungs).collect();
-        let tied = |tie: Tie| decided_by_order(tie, metric, &rung_steps::at(&rungs, tie.rung));
+        let tied = |tie: Tie| decided_by_order(tie, metric, &prune, &rung_steps::at(&rungs, tie.rung));
         let mut warnings: Vec<Warning> = ties.into_iter().map(tied).collect();
         if tally.is_over() {
             warnings.extend(none_completed(&store, &experiment)?);

@@ -315,7 +315,9 @@ impl Metric {
         }
         if self.text(low) == self.text(high) {
             let [low, high] = self.texts_apart(low, high);
-            return format!("{text} ({low} to {high})");
+            // A dash after a minus sign would be misread.
+            let (low, to) = (low.trim_end_matches('%'), if low.starts_with('−') { " to " } else { "–" });
+            return format!("{text} ({low}{to}{})", high.trim_end_matches('%'));
         }
         match self.info().unit {
             Unit::Share => format!("{text} ({})", format::percents((low, high))),
@@ -430,7 +432,7 @@ mod tests {
         assert_eq!(Metric::Loss.text_with(0.5, (0.25, 0.75)), "0.5000 (0.2500–0.7500)");
         assert_eq!([-0.5, -0.000_01, f64::NAN, 1e9].map(|v| Metric::R2.text(v)), ["−0.5000", "0.0000", "–", "1.000e9"]);
         // Narrower than a digit, and the same but for the last bits.
-        assert_eq!(Metric::Accuracy.text_with(0.95833, (0.9582, 0.9584)), "95.8% (95.82% to 95.84%)");
+        assert_eq!(Metric::Accuracy.text_with(0.95833, (0.9582, 0.9584)), "95.8% (95.82–95.84)");
         assert_eq!(Metric::Accuracy.text_with(0.95833, (0.95833, 0.95833 + 1e-16)), "95.8%");
         assert_eq!(Metric::Mcc.text_with(0.25, (-0.25, 0.75)), "0.2500 (−0.2500 to 0.7500)");
         assert_eq!(Metric::Rmse.text_with(0.5, (0.25, 0.75)), "0.5000 (0.2500–0.7500)");

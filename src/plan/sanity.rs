@@ -306,21 +306,34 @@ pub struct Tie {
 }
 
 /// The warning that the order of trials decided at a rung; `at`: where it falls, as [`rung_steps::at`](super::rung_steps::at) says it.
-pub fn decided_by_order(tie: Tie, metric: Metric, at: &str) -> Warning {
+pub fn decided_by_order(tie: Tie, metric: Metric, prune: &Prune, at: &str) -> Warning {
     let Tie { rung, trials, tied, went_on, score } = tie;
     let loss = match metric {
         // Only shares of rows tie.
         metric if metric.info().unit != Unit::Share => "",
-        _ => "; or choose checkpoint.metric = \"loss\", which hardly ever ties",
+        _ => "choose checkpoint.metric = \"loss\", which hardly ever ties",
+    };
+    // At 1 rung and a factor of 2 there is nothing to lower.
+    let lower = match *prune {
+        Prune::Asha { rungs: ..2, reduction_factor: ..3 } => "",
+        Prune::Asha { rungs: ..2, .. } => "to compare trials later, lower sweep.reduction_factor",
+        Prune::Asha { reduction_factor: ..3, .. } => "to compare trials later, lower sweep.rungs",
+        _ => "to compare trials later, lower sweep.rungs or sweep.reduction_factor",
+    };
+    let advice: Vec<&str> = [lower, loss].into_iter().filter(|advice| !advice.is_empty()).collect();
+    let advice = match advice.is_empty() {
+        true => String::new(),
+        false => format!("; {}", advice.join("; or ")),
     };
     let all = match tied == trials {
+        true if trials == 2 => "both trials".into(),
         true => format!("all {} trials", count(trials as u64)),
         false => format!("{} of {} trials", count(tied as u64), count(trials as u64)),
     };
     let were = by_number(went_on as u64, "was", "were");
     let message = format!(
-        "at rung {} ({at}), {all} tie on dev {} ({}), so the {} of them that {were} promoted {were} chosen by plan order, not by score; to \
-         compare trials later, lower sweep.rungs or sweep.reduction_factor{loss}",
+        "at rung {} ({at}), {all} tie on dev {} ({}), so the {} of them that {were} promoted {were} chosen by plan order, not by \
+         score{advice}",
         rung + 1,
         metric.name(),
         metric.text(metric.value(score)),
@@ -434,9 +447,13 @@ fn asha(prune: &Prune, sweep: &Sweep, runs: &[SweptRun], trials: u64, messages: 
     }
     let fewer = all.iter().zip(runs).find(|((rungs, _), _)| !rungs.is_empty() && (rungs.len() as u64) < asked);
     if let Some(((_, total), run)) = fewer {
+        let steps_of = |run: &SweptRun| evaluations(prune, &run.config.train, run.rows);
+        // Rungs of other runs may fall on other steps.
+        let same = all.iter().zip(runs).all(|((_, of), other)| of == total && steps_of(other) == steps_of(run));
+        let of_run = if same { String::new() } else { format!("in `{}`, ", run.name) };
         messages.push(format!(
-            "sweep.rungs = {asked}, but there are too few evaluations: {}; {}",
-            falls(&evaluations(prune, &run.config.train, run.rows), *total),
+            "sweep.rungs = {asked}, but there are too few evaluations: {of_run}{}; {}",
+            falls(&steps_of(run), *total),
             match every(*total, factor, asked) {
                 Some(every) => format!("{}, or lower sweep.rungs", set_eval_steps(every)),
                 None => "lower sweep.rungs or sweep.reduction_factor, or train for more steps".into(),

@@ -19,6 +19,7 @@ use crate::{
         names::{distinct, replicate},
     },
     metrics::{Metric, Metrics, RankKey, better_first},
+    plan::Keep,
     store::{EvalRecord, ExperimentRecord, RunRecord, RunState, Store, StoreError},
     warning::Kind,
 };
@@ -94,6 +95,9 @@ pub struct Trial {
     /// How many of its runs `value` is the mean over.
     #[serde(skip)]
     pub measured: usize,
+    /// Whether a value that is not final is that of each run's best evaluation so far, and not of the last one.
+    #[serde(skip)]
+    pub is_best_so_far: bool,
     /// How many of its runs have a warning that they predict one class or are no better than the majority class.
     pub warned: usize,
 }
@@ -166,16 +170,6 @@ pub fn leaderboard_of(
     board.progress = Progress::of(experiment, runs.iter().map(|(run, _)| *run));
     board.missing = missing.note(&with_runs("taper run SPEC", store.folder()));
     Ok(board)
-}
-
-/// The trial number of each run: runs that differ only in their seed and fold have the same number.
-pub fn trial_numbers<'a>(runs: impl Iterator<Item = &'a RunRecord>) -> Vec<usize> {
-    let groups = grouped(runs.map(|run| trial(&run.config)));
-    let mut numbers = vec![0; groups.iter().map(Vec::len).sum()];
-    for (number, group) in groups.iter().enumerate() {
-        group.iter().for_each(|&i| numbers[i] = number);
-    }
-    numbers
 }
 
 impl Leaderboard {
@@ -314,6 +308,7 @@ fn trial_of(
         equal_best: (0, 0),
         missing,
         completed: members.iter().filter(|(run, _)| run.state == RunState::Completed).count(),
+        is_best_so_far: records.iter().all(|run| run.config.checkpoint.keep == Keep::Best),
         state,
         message: members.iter().map(|(run, _)| run).find(speaks).and_then(|run| run.message.clone()),
         value: mean(chosen, metric),
@@ -399,7 +394,7 @@ mod tests {
             store.append(&key, &[Event::RunFinished(outcome.clone())]).unwrap();
             planned.push((key, name));
         }
-        let trials = trial_numbers(store.runs().unwrap().iter());
+        let trials = super::super::trials::trial_numbers(store.runs().unwrap().iter());
         let experiment = ExperimentRecord { trials, runs: planned, ..testing::experiment("e", &[]) };
         store.save_experiment(&experiment).unwrap();
         leaderboard(&store, "e").unwrap()

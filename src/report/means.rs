@@ -60,7 +60,10 @@ impl Mean {
     pub fn text(&self, metric: Metric) -> String {
         match self.shown() {
             None => metric.text(self.mean),
-            Some(interval) => metric.text_with(self.mean, interval),
+            Some(interval) => match language::is_chinese() {
+                true => metric.text_with(self.mean, interval).replace(" to ", " 至 "),
+                false => metric.text_with(self.mean, interval),
+            },
         }
     }
 }

@@ -117,6 +117,16 @@ pub fn kept_at<'a>(config: &RunConfig, evals: &'a [EvalRecord], split: Split, by
     }
 }
 
+/// The trial number of each run: runs that differ only in their seed and fold have the same number.
+pub fn trial_numbers<'a>(runs: impl Iterator<Item = &'a RunRecord>) -> Vec<usize> {
+    let groups = grouped(runs.map(|run| trial(&run.config)));
+    let mut numbers = vec![0; groups.iter().map(Vec::len).sum()];
+    for (number, group) in groups.iter().enumerate() {
+        group.iter().for_each(|&i| numbers[i] = number);
+    }
+    numbers
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

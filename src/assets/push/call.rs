@@ -127,10 +127,15 @@ impl<'a> Caller<'a> {
         Err(Denial::Status(refusal))
     }
 
+    /// What is asked of the hub, with its address: without a network nothing else says which server it is.
+    pub fn at_hub(&self, what: &str) -> String {
+        format!("{what} at {}", self.endpoint())
+    }
+
     /// Asks for JSON, or sends it, with the token; `what` names it in messages.
     pub fn json(&self, what: &'static str, url: &str, body: Option<&Value>) -> Result<Value, Denial> {
         let text = body.map(Value::to_string);
-        self.tried(what, || {
+        self.tried(&self.at_hub(what), || {
             let headers = [("content-type", "application/json")];
             let sent = match &text {
                 Some(text) => self.own(url, Sent { headers: &headers, ..Sent::post(text.as_bytes()) }),

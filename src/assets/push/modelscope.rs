@@ -73,7 +73,7 @@ impl ModelScope<'_> {
     /// Asks for the `Data` of an answer, or sends JSON for it.
     fn ask(&self, what: &'static str, url: &str, body: Option<&Value>) -> Result<Value, Denial> {
         let text = body.map(Value::to_string);
-        self.0.tried(what, || self.once(url, text.as_deref()))
+        self.0.tried(&self.0.at_hub(what), || self.once(url, text.as_deref()))
     }
 
     fn once(&self, url: &str, body: Option<&str>) -> Result<Value, Denial> {

@@ -315,3 +315,21 @@ fn advice_for_more_rungs_than_steps_names_no_impossible_number() {
     assert_eq!((every(27, 3, 2), every(27, 3, 3), every(27, 3, 4)), (Some(3), Some(1), None));
     assert_eq!((every(u64::MAX, 100, 10), every(10, 2, u64::MAX), every(10, 1, 50)), (None, None, Some(10)));
 }
+
+/// Only settings that can still be lowered are named: the least number of rungs is 1, and the least factor 2.
+#[test]
+fn a_tie_at_a_rung_names_what_can_be_changed() {
+    let said = |rungs, reduction_factor, metric: Metric| {
+        let tie = Tie { rung: 0, trials: 2, tied: 2, went_on: 1, score: metric.score(0.5) };
+        decided_by_order(tie, metric, &Prune::Asha { rungs, reduction_factor }, "step 9 of 27").message
+    };
+    let begin = "at rung 1 (step 9 of 27), both trials tie on dev accuracy (50.0%), so the 1 of them that was promoted was chosen by plan \
+                 order, not by score";
+    let loss = "choose checkpoint.metric = \"loss\", which hardly ever ties";
+    let later = "to compare trials later, lower sweep";
+    assert_eq!(said(1, 2, Metric::Accuracy), format!("{begin}; {loss}"));
+    assert_eq!(said(1, 3, Metric::Accuracy), format!("{begin}; {later}.reduction_factor; or {loss}"));
+    assert_eq!(said(2, 2, Metric::Accuracy), format!("{begin}; {later}.rungs; or {loss}"));
+    assert_eq!(said(2, 3, Metric::Accuracy), format!("{begin}; {later}.rungs or sweep.reduction_factor; or {loss}"));
+    assert!(said(1, 2, Metric::Loss).ends_with("not by score"));
+}

@@ -226,13 +226,16 @@ fn folds(measured: &Measured<'_>, other: &MeasuredSide<'_>) -> Finding {
         Ok(false) => return Finding::Untested(tr("their folds have different rows", "它们的折所含的行不同").into()),
         Err(why) => return Finding::Untested(why.into()),
     }
-    let tested = OverFolds::of(first, other, measured.terms.first).and_then(|over| Some((over.test()?, over)));
-    match tested {
+    let over = OverFolds::of(first, other, measured.terms.first);
+    if over.as_ref().is_none_or(|over| over.folds < 2) {
+        return Finding::Untested(tr("fewer than two folds are completed by both", "双方都完成的折少于两个").into());
+    }
+    match over.and_then(|over| Some((over.test()?, over))) {
         Some((differ, over)) => Finding::Folds(differ, over),
         None => Finding::Untested(
             tr(
-                "fewer than two folds are completed by both, or all differ by the same",
-                "双方都完成的折少于两个，或者所有折的差都相同",
+                "the difference is the same in all folds, so nothing is known about how it would vary",
+                "所有折的差都相同，因此无从得知它会如何变化",
             )
             .into(),
         ),

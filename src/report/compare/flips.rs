@@ -5,7 +5,13 @@ use std::cmp::Ordering;
 use serde::Serialize;
 
 use super::answers::Answers;
-use crate::{format, metrics::Target, report::same_rows::error, store::PredictionRecord, task::Task};
+use crate::{
+    format,
+    metrics::Target,
+    report::{language::tr, same_rows::error},
+    store::PredictionRecord,
+    task::Task,
+};
 
 /// Examples in each direction.
 const EXAMPLES: usize = 10;
@@ -24,6 +30,35 @@ pub struct Flipped {
     pub gained_examples: Vec<Flip>,
     /// The clearest of the lost rows.
     pub lost_examples: Vec<Flip>,
+    /// The seeds of the first and of the side.
+    #[serde(skip)]
+    pub seeds: [usize; 2],
+}
+
+impl Flipped {
+    /// Whether a side has several seeds, so that the counts are not those of single predictions.
+    pub fn is_of_seeds(&self) -> bool {
+        self.seeds.iter().any(|seeds| *seeds > 1)
+    }
+
+    /// How rows count on which the seeds of a side differ, and which of their predictions the examples show; empty for single runs.
+    pub fn of_seeds(&self, task: Task) -> String {
+        let mut said = Vec::new();
+        // Half of an odd number of seeds cannot be right.
+        if task != Task::Regression && self.seeds.iter().any(|seeds| seeds % 2 == 0) {
+            said.push(tr(
+                "a row that exactly half of the seeds of a side have right is in neither count",
+                "若一方恰有一半的种子在某行上正确，则该行不计入任何一方",
+            ));
+        }
+        if self.is_of_seeds() && !(self.gained_examples.is_empty() && self.lost_examples.is_empty()) {
+            said.push(tr(
+                "the columns of the sides show what most of the seeds predict, and of equally frequent predictions that of the first seed",
+                "各方的列显示多数种子的预测；若次数相同，则取较先的种子的预测",
+            ));
+        }
+        said.join(tr("; ", "；"))
+    }
 }
 
 /// One of these rows.
@@ -63,7 +98,8 @@ pub fn flipped(first: &Answers<'_>, other: &Answers<'_>, task: Task, labels: &[S
         (found.len() as u64, found.iter().take(EXAMPLES).map(|row| shown(row, labels)).collect())
     };
     let ((gained, gained_examples), (lost, lost_examples)) = (examples(1.0), examples(-1.0));
-    Flipped { rows: rows.len() as u64, gained, lost, gained_examples, lost_examples }
+    let seeds = [first, other].map(|side| side.seeds.len());
+    Flipped { rows: rows.len() as u64, gained, lost, gained_examples, lost_examples, seeds }
 }
 
 /// Of labels, 1 to 2 if only the side is right, by its confidence, and -1 to -2 if only the first is; of numbers how much smaller its squared
@@ -158,5 +194,22 @@ mod tests {
         assert!(of(&[&right, &right, &wrong], &[&wrong]) < 0.0);
         assert_eq!(of(&[&right, &wrong], &[&right, &right]), 0.0);
         assert_eq!(most_frequent(&[&wrong, &right, &right]), &Target::Label(0));
+        assert_eq!(most_frequent(&[&wrong, &right]), &Target::Label(1), "of a tie the first");
+    }
+
+    #[test]
+    fn what_a_tie_of_seeds_means_is_said_where_there_can_be_one() {
+        let flip = Flip { line: 1, text: "t".into(), target: "a".into(), first: "a".into(), other: "b".into() };
+        let of = |seeds, lost_examples: &[Flip], task| {
+            let lost_examples = lost_examples.to_vec();
+            Flipped { rows: 9, gained: 0, lost: 1, gained_examples: Vec::new(), lost_examples, seeds }.of_seeds(task)
+        };
+        let one = [flip];
+        assert_eq!(of([1, 1], &one, Task::SingleLabel), "");
+        assert!(of([3, 3], &one, Task::SingleLabel).starts_with("the columns of the sides show what most"));
+        let half = "a row that exactly half of the seeds of a side have right is in neither count";
+        assert_eq!(of([3, 2], &[], Task::SingleLabel), half);
+        assert!(of([2, 2], &one, Task::MultiLabel).starts_with(&format!("{half}; the columns")));
+        assert!(!of([2, 2], &one, Task::Regression).contains("half"), "errors are averaged");
     }
 }

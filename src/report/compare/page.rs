@@ -18,6 +18,7 @@ use crate::{
     metrics::Metric,
     report::{
         ReportError, files,
+        format::capital,
         frame::{Frame, with_contents},
         templates::filters,
     },
@@ -115,6 +116,14 @@ impl Page<'_> {
             tr!(" ({listed} of {})", "（共 {} 行，列出 {listed} 行）", count(all))
         } else {
             String::new()
+        }
+    }
+
+    /// What the seeds mean for these rows, as a sentence after others.
+    fn of_seeds(&self, flipped: &super::Flipped) -> String {
+        match flipped.of_seeds(self.c.problem_type) {
+            said if said.is_empty() => said,
+            said => tr!(" {}.", "{}。", capital(&said)),
         }
     }
 

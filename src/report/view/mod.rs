@@ -14,6 +14,7 @@ mod ranking;
 mod scores;
 mod sorting;
 mod sweep;
+mod unfinished;
 mod uses;
 mod warnings;
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Ranking, TrialRow, facts::on_test, folds, sorting};
+use super::{Ranking, TrialRow, facts::on_test, folds, sorting, unfinished::which_evaluation};
 use crate::report::language::{self, Said, and, replicate, tr};
 use crate::{
     format::command::shell_word,
@@ -135,6 +135,13 @@ fn notes(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
             tr("Of pruned trials, those that were trained further come first.", "被剪枝的试验中，训练得更久的在前。")
                 .into(),
         );
+    }
+    if analysis.groups.iter().any(|group| group.finished.is_empty() && group.chosen.is_some()) {
+        notes.push(tr!(
+            "“Not final”: of the evaluations during training, {}.",
+            "“非最终值”：训练期间的评估中，{}。",
+            which_evaluation(input)
+        ));
     }
     let seed = |run: usize| input.runs[run].run.config.data.seed;
     if (1..input.runs.len()).any(|run| seed(run) != seed(0)) {

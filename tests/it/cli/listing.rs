@@ -449,8 +449,9 @@ fn a_value_of_a_run_that_is_not_completed_is_shown_with_its_step_in_every_view()
         marked += usize::from(!is_final);
     }
     assert_eq!(marked, 2, "{trials}");
-    let note = "* not final: measured during training, at the step given after @";
-    assert!(list.contains(note) && board.contains(note), "{list}{board}");
+    let note = "* not final: best evaluation of each run so far, at the step given after @";
+    let unwrapped = |said: &str| said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(unwrapped(&list).contains(note) && unwrapped(&board).contains(note), "{list}{board}");
 }
 
 #[test]
@@ -510,13 +511,17 @@ fn a_model_that_does_nothing_is_marked_alike_in_every_list_and_the_mark_is_expla
     for arguments in [&["list"][..], &["list", "small"], &["list", "small", "--leaderboard"]] {
         let said = sandbox.ok(arguments);
         assert_eq!(said.matches("completed !").count(), 2, "{said}");
-        assert_eq!(said.matches("\n! predicts only one label, or is no better than").count(), 1, "{said}");
+        assert_eq!(said.matches("\n! a run that predicts only one label, or is no better than").count(), 1, "{said}");
     }
     let failed = sandbox.ok(&["list", "small", "--state", "completed", "--limit", "1"]);
-    assert_eq!((failed.matches("completed !").count(), failed.matches("\n! predicts").count()), (1, 1), "{failed}");
+    assert_eq!(
+        (failed.matches("completed !").count(), failed.matches("\n! a run that predicts").count()),
+        (1, 1),
+        "{failed}"
+    );
     // Of a trial with several seeds it may be one of them.
     let seeds = self::sandbox("[sweep]\nseeds = [1, 2]\n[sweep.axes]\ntrain.lr = [1e-9, 2e-9]\n");
     seeds.ok(&["run", "small.toml", "--quiet"]);
     let said = seeds.ok(&["list", "small", "--leaderboard"]);
-    assert!(said.contains("\n! at least one run predicts only one label, or is no better than"), "{said}");
+    assert!(said.contains("\n! a trial with a run that predicts only one label, or is no better than"), "{said}");
 }
