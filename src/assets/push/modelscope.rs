@@ -236,7 +236,7 @@ fn is_own_store(hub: &str, url: &str) -> bool {
         ["", "www."].iter().any(|before| same_origin(hub, &format!("https://{before}{domain}")))
             && STORES.iter().any(|store| same_origin(url, &format!("https://{store}.{domain}")))
     };
-    same_origin(hub, url) || DOMAINS.iter().any(|domain| is_of(&domain))
+    same_origin(hub, url) || DOMAINS.iter().any(is_of)
 }
 
 /// The `Data` of an envelope; what has none is its own.
