@@ -20,9 +20,8 @@ pub fn difference_text(metric: Metric, difference: f64) -> String {
 }
 
 /// The values of a metric, that of the first side first, and the differences of the others from it. They have as many digits as it takes for
-/// each printed difference to be the difference of the printed values, and for two values that differ to look so. If no number of digits does,
-/// as with thirds, they have one digit more than usual, and the last one of the difference is that of the printed values; the usual ones where a
-/// difference is not of these values.
+/// each printed difference to be the difference of the printed values, and for two values that differ to look so; the usual ones if no number
+/// of digits does, as where a difference is not of these values.
 pub fn texts(metric: Metric, values: &[f64], differences: &[f64]) -> [Vec<String>; 2] {
     let usual: Vec<String> = match values {
         [a, b] => metric.texts_apart(*a, *b).into(),
@@ -51,25 +50,8 @@ pub fn texts(metric: Metric, values: &[f64], differences: &[f64]) -> [Vec<String
         };
         apart && values.iter().skip(1).zip(differences).all(adds)
     };
-    // Differences of the printed values that rounding alone makes others than those printed.
-    let printed = |digits: usize| {
-        let of = |value: f64| as_printed(&decimals(value * scale, digits));
-        let is_near = |(value, difference): (&f64, &f64)| {
-            !difference.is_finite() || (of(*value) - of(values[0]) - of(*difference)).abs() <= 1
-        };
-        let texts = plain(digits);
-        let apart = values.len() != 2 || values[0] == values[1] || texts[0] != texts[1];
-        let unit = 10f64.powi(digits as i32) * scale;
-        let difference = |(value, difference): (&f64, &f64)| match difference.is_finite() {
-            true => (of(*value) - of(values[0])) as f64 / unit,
-            false => *difference,
-        };
-        let pairs = || values.iter().skip(1).zip(differences);
-        (apart && pairs().all(is_near)).then(|| pairs().map(difference).collect::<Vec<f64>>())
-    };
-    let exact = (least..=least + MORE).find(add_up).map(|digits| (digits, differences.to_vec()));
-    match exact.or_else(|| Some((least + 1, printed(least + 1)?))) {
-        Some((digits, differences)) if digits > least => {
+    match (least..=least + MORE).find(add_up) {
+        Some(digits) if digits > least => {
             let difference = |value: &f64| match (value.is_finite(), metric.info().unit) {
                 (false, _) => difference_text(metric, *value),
                 (true, Unit::Share) => tr!("{} points", "{} 个百分点", signed(value * scale, digits)),
@@ -116,8 +98,6 @@ mod tests {
             said(Metric::MacroF1, &three, &[three[1] - three[0], 0.0]),
             "91.66% 33.33% 91.66% −58.33 points 0.00 points"
         );
-        // 109 and 110 of 120: no digits of 90.8333… and 91.6666… add up to 0.8333….
-        assert_eq!(of(Metric::Accuracy, 109.0 / 120.0, 110.0 / 120.0), "90.83% 91.67% +0.84 points");
         assert_eq!(of(Metric::Loss, 2e5, 3e5), "2.000e5 3.000e5 +1.000e5");
     }
 }

@@ -120,7 +120,7 @@ fn the_gradient_chart_says_how_much_is_clipped() {
     }
     let md = text(&files_of(&experiment(vec![run])), "report.md").to_owned();
     assert!(
-        md.contains("train.max\\_grad\\_norm = 1: larger gradients are scaled down to it (25.0% of the steps, by the norm of each)."),
+        md.contains("train.max\\_grad\\_norm = 1: larger gradients are scaled down to it (25.0% of the steps)."),
         "{md}"
     );
 }
