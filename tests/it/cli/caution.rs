@@ -79,7 +79,7 @@ fn a_plan_that_leaves_completed_runs_out_is_warned_of() {
             _ => ["this replaces", "will"],
         };
         let want = "warning: REPLACES the plan of `small`, and 3 completed runs of it are not in the new one: `taper list small` WILL list \
-                    them apart, without their rank, and `taper report small` WILL leave them out. To keep both, give these runs a name of \
+                    them separately, unranked, and `taper report small` WILL leave them out. To keep both, give these runs a name of \
                     their own: --set name=small-2"
             .replace("REPLACES", replaces)
             .replace("WILL", will);
