@@ -110,7 +110,10 @@ impl Push {
         let store = common::open_existing(global)?;
         let (run, kept) = kept_of(&store, &self.run, global)?;
         let card = card::of(&store, &run, card::stored(format, Numbers::Fp32), self.lang)?;
-        let folder = Temporary(env::temp_dir().join(format!("taper-push-{}-{}", short(&run.key), process::id())));
+        // A killed push may have left a folder, and another process has its number now.
+        let name = |n: u32| env::temp_dir().join(format!("taper-push-{}-{}-{n}", short(&run.key), process::id()));
+        let folder =
+            Temporary((0..).map(name).find(|path| fs::symlink_metadata(path).is_err()).unwrap_or_else(|| name(0)));
         let at = folder.0.clone();
         stop::on_signal(move || {
             output::error("\nstopped; the same command continues");
