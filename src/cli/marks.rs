@@ -1,6 +1,6 @@
 //! Explains the marks in tables of runs and trials.
 
-use taper::report::NOT_FINAL;
+use taper::report::{NOT_FINAL, which_evaluation};
 
 /// Explains the mark beside a state.
 pub const MARK: &str =
@@ -12,14 +12,9 @@ pub const MARK_OF_OTHERS: &str = "! a run that is no better than always making t
 /// Explains the mark beside a value. `are_best`: for each marked value whether it is that of the best evaluation so far, and not of the last
 /// one; `is_pruned`: whether some of the runs were pruned, by a value that need not be the best one.
 pub fn not_final_mark(are_best: impl Iterator<Item = bool> + Clone, is_pruned: bool) -> String {
-    let (some, all) = (are_best.clone().any(|best| best), are_best.clone().all(|best| best));
-    let which = match (some, all) {
-        (true, true) => "best evaluation of each run so far",
-        (true, false) => "best evaluation of each run so far, or the last one without checkpoint.keep = \"best\"",
-        (false, _) => "last evaluation of each run so far",
-    };
-    let other = if some && is_pruned { "; not always the value that it was pruned by" } else { "" };
-    format!("* {NOT_FINAL}: {which}, at the step given after @{other}")
+    let is_other = is_pruned && are_best.clone().any(|best| best);
+    let other = if is_other { "; not always the value that it was pruned by" } else { "" };
+    format!("* {NOT_FINAL}: {}, at the step given after @{other}", which_evaluation(are_best))
 }
 
 #[cfg(test)]
@@ -29,11 +24,11 @@ mod tests {
     #[test]
     fn a_value_that_is_not_final_is_said_to_be_the_best_or_the_last() {
         let said = |best: &[bool], is_pruned| not_final_mark(best.iter().copied(), is_pruned);
-        let best = "* not final: best evaluation of each run so far, at the step given after @";
+        let best = "* not final: the best evaluation of each run so far, at the step given after @";
         assert_eq!(said(&[true], false), best);
         assert_eq!(said(&[true], true), format!("{best}; not always the value that it was pruned by"));
-        let last = "* not final: last evaluation of each run so far, at the step given after @";
+        let last = "* not final: the last evaluation of each run so far, at the step given after @";
         assert_eq!([said(&[false], false), said(&[false, false], true)], [last, last]);
-        assert!(said(&[true, false], true).contains("or the last one without checkpoint.keep"));
+        assert!(said(&[true, false], true).contains("or the last one without `checkpoint.keep"));
     }
 }

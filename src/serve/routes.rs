@@ -142,7 +142,7 @@ async fn around(State(app): Shared, request: Request, next: Next) -> Response {
         Some(token) if !FOR_ALL.contains(&path.as_str()) => token.check(request.headers()),
         _ => Ok(()),
     };
-    // Who asks first whether to send a body has sent nothing yet.
+    // A client that expects `100 Continue` has not sent its body yet.
     let waits = request.headers().contains_key(header::EXPECT);
     let (parts, body) = request.into_parts();
     let kept = Kept::new(body);

@@ -37,7 +37,7 @@ const ENDINGS: [&str; 4] = [".safetensors", ".onnx", ".bin", ".model"];
 const READ_BY_THE_HUB: [&str; 6] =
     ["readme.md", "config.json", "configuration.json", ".gitattributes", ".gitignore", ".msc"];
 
-/// The domains of the public hubs, and what stands before them at their own stores of large files.
+/// The domains of the public hubs, and the subdomains of their own stores of large files.
 const DOMAINS: [&str; 2] = ["modelscope.cn", "modelscope.ai"];
 const STORES: [&str; 2] = ["lfs", "pre-lfs"];
 

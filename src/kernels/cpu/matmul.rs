@@ -93,12 +93,7 @@ fn piece(n: usize, parts: usize, i: usize) -> Range<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn normal(seed: u64, n: usize) -> Vec<f32> {
-        let stream = crate::random::Stream::new(seed, crate::random::Purpose::Init, 0, 0);
-        (0..n).map(|i| stream.normal(i as u64) as f32).collect()
-    }
+    use super::{super::normal, *};
 
     #[test]
     fn blocks_cover_the_matrix_once_and_threads_change_no_bit() {

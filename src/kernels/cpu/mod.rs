@@ -25,6 +25,7 @@ mod relative;
 mod rotation;
 mod rows;
 mod small;
+mod tasks;
 mod tile;
 mod vector;
 mod view;
@@ -70,4 +71,11 @@ impl Cpu {
 /// The instructions that [`Cpu::bf16`] uses, the fastest of this processor's: `amx-bf16` or `avx512-bf16`.
 pub fn bf16_instructions() -> Option<&'static str> {
     bf16::level().map(bf16::Level::name)
+}
+
+/// Normal numbers for tests.
+#[cfg(test)]
+fn normal(seed: u64, n: usize) -> Vec<f32> {
+    let stream = crate::random::Stream::new(seed, crate::random::Purpose::Init, 0, 0);
+    (0..n).map(|i| stream.normal(i as u64) as f32).collect()
 }

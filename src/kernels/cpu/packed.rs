@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use super::{
     View,
     buffer::{Buffer, Shared},
+    tasks::{TASKS_PER_THREAD, share},
     tile::{COLS, has_many_registers, tile},
     vector::vectorised,
 };
@@ -27,8 +28,6 @@ const ROWS: usize = 14;
 const SHORT: usize = 6;
 /// Rows of a task at most: as much of the left factor stays in the second-level cache.
 const TASK: usize = 8 * ROWS;
-/// Tasks for each thread, so that one that is held up does not hold up the others.
-const TASKS_PER_THREAD: usize = 4;
 
 /// A weight: `[depth, cols]` in parts of [`DEPTH`] rows, each in panels of [`COLS`] columns, padded with zeros.
 pub struct Packed {
@@ -128,11 +127,6 @@ fn parts(depth: usize) -> impl Iterator<Item = Range<usize>> {
     (0..depth.max(1)).step_by(DEPTH).map(move |first| first..(first + DEPTH).min(depth))
 }
 
-/// Share `index` of `count` as equal ones as possible.
-fn share(length: usize, count: usize, index: usize) -> Range<usize> {
-    index * length / count..(index + 1) * length / count
-}
-
 /// Columns of results: those of one panel.
 #[derive(Clone, Copy)]
 struct Columns<'a> {
@@ -191,12 +185,7 @@ impl Columns<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn normal(seed: u64, n: usize) -> Vec<f32> {
-        let stream = crate::random::Stream::new(seed, crate::random::Purpose::Init, 0, 0);
-        (0..n).map(|i| stream.normal(i as u64) as f32).collect()
-    }
+    use super::{super::normal, *};
 
     /// Sizes about those of tiles, panels, parts and tasks, also of a right factor that is cut out of a larger one.
     #[test]

@@ -6,9 +6,7 @@ use super::{
     caveats::{budget_is_spent, caveats, chooses_checkpoint},
     change, decided, mistakes,
     ranking::{comparison, ranking},
-    scores, sorting, sweep,
-    unfinished::which_evaluation,
-    uses,
+    scores, sorting, sweep, uses,
     warnings::warnings,
 };
 use crate::report::language::{self, Said, counted_states, target, tr};
@@ -32,6 +30,7 @@ use crate::{
         sweep::Sweep,
         tables::names,
         trials::kept_at,
+        unfinished,
     },
     store::{EvalRecord, ProbeRecord, RunState},
     task::Task,
@@ -375,8 +374,8 @@ fn runs_notes(input: &ReportInput, analysis: &Analysis, rows: &[RunRow]) -> Vec<
     if rows.iter().any(|row| row.not_final) {
         notes.push(tr!(
             "“{}”: from an evaluation during training, because the run has no final one: {}.",
-            format::capital(NOT_FINAL), which_evaluation(input)
-        ; "“{}”：来自训练期间的一次评估，因为该运行没有最终评估：{}。", tr(NOT_FINAL, "非最终值"), which_evaluation(input)));
+            format::capital(NOT_FINAL), unfinished::of_report(input)
+        ; "“{}”：来自训练期间的一次评估，因为该运行没有最终评估：{}。", tr(NOT_FINAL, "非最终值"), unfinished::of_report(input)));
     }
     if any(&|run| kept_weights(&run.evals).is_some_and(|step| step != run.run.steps)) {
         notes.push(

@@ -14,7 +14,6 @@ mod ranking;
 mod scores;
 mod sorting;
 mod sweep;
-mod unfinished;
 mod uses;
 mod warnings;
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Ranking, TrialRow, facts::on_test, folds, sorting, unfinished::which_evaluation};
+use super::{Ranking, TrialRow, facts::on_test, folds, sorting};
 use crate::report::language::{self, Said, and, replicate, tr};
 use crate::{
     format::command::shell_word,
@@ -15,6 +15,7 @@ use crate::{
         same_rows::{OnSameRows, error_names},
         sweep::{Axis, Scale},
         terms::{Terms, over_rows, signed},
+        unfinished,
     },
     stats::{Interval, SignFlip},
     store::RunState,
@@ -140,7 +141,7 @@ fn notes(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
         notes.push(tr!(
             "“Not final”: of the evaluations during training, {}.",
             "“非最终值”：训练期间的评估中，{}。",
-            which_evaluation(input)
+            unfinished::of_report(input)
         ));
     }
     let seed = |run: usize| input.runs[run].run.config.data.seed;

@@ -449,7 +449,7 @@ fn a_value_of_a_run_that_is_not_completed_is_shown_with_its_step_in_every_view()
         marked += usize::from(!is_final);
     }
     assert_eq!(marked, 2, "{trials}");
-    let note = "* not final: best evaluation of each run so far, at the step given after @";
+    let note = "* not final: the best evaluation of each run so far, at the step given after @";
     let unwrapped = |said: &str| said.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(unwrapped(&list).contains(note) && unwrapped(&board).contains(note), "{list}{board}");
 }

@@ -5,6 +5,7 @@ use std::{ops::Range, slice};
 use rayon::prelude::*;
 
 use super::{
+    super::tasks::{TASKS_PER_THREAD, share},
     Left, Level, Right,
     machine::Kernel,
     panels::{Panels, SIDE, Step},
@@ -17,9 +18,6 @@ const DEPTH: usize = 14;
 /// Panels that one task takes, at most, left and right: so many right ones of [`DEPTH`] steps, and the results that
 /// the next steps add to, stay in the second-level cache.
 const TASK: (usize, usize) = (14, 24);
-
-/// Tasks for each thread, where there is more than one, so that a thread that is held up does not hold up the others.
-const TASKS_PER_THREAD: usize = 4;
 
 /// `out[m, n] = left[m, k] · right[k, n]`, or `+=` with `add`; rows of `out` begin `stride` values apart.
 ///
@@ -62,11 +60,6 @@ fn tasks(left: usize, right: usize, threads: usize) -> (usize, usize) {
         }
     }
     (down, across)
-}
-
-/// Share `index` of `count` as equal ones as possible.
-fn share(length: usize, count: usize, index: usize) -> Range<usize> {
-    index * length / count..(index + 1) * length / count
 }
 
 /// What is computed at once: `c[32, 32] (+)= left · right`.
