@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! settings ─► Library ─► repository ─► hub, modelscope ─┐
-//!               │  └───► web ───────────────────────────┴─► download ─► http ─► failure ─► origin ─► AssetError
+//!               │  └───► web ───────────────────────────┴─► download ─► http ─► failure ─► explained ─► AssetError
 //!              lock                                             └─► progress
 //! ```
 
@@ -14,6 +14,7 @@ mod cards;
 mod download;
 mod endpoint;
 mod error;
+mod explained;
 mod failure;
 mod files;
 mod hash;
@@ -25,7 +26,6 @@ mod local;
 mod lock;
 mod modelscope;
 mod named_splits;
-mod origin;
 mod probe;
 mod progress;
 mod push;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use taper::{
     assets::{Settings, Use, card_at_hand},
-    export::{Exporter, Numbers},
+    export::{Exporter, Library, Numbers},
     plan::Source,
     report::{CardInput, Origin, RunInput, Stored, Weights, card, leaderboard},
     store::{RunRecord, Store},
@@ -13,11 +13,13 @@ use super::lang::Lang;
 
 /// What the card says of the files beside it.
 pub fn stored(format: &dyn Exporter, numbers: Numbers) -> Stored {
-    match (format.name(), numbers) {
-        ("onnx", Numbers::Fp32) => Stored::Onnx(Weights::Fp32),
-        ("onnx", Numbers::Fp16) => Stored::Onnx(Weights::Fp16),
-        ("onnx", Numbers::Int8) => Stored::Onnx(Weights::Int8),
-        _ => Stored::Transformers,
+    match format.library() {
+        Library::Transformers => Stored::Transformers,
+        Library::OnnxRuntime => Stored::Onnx(match numbers {
+            Numbers::Fp32 => Weights::Fp32,
+            Numbers::Fp16 => Weights::Fp16,
+            Numbers::Int8 => Weights::Int8,
+        }),
     }
 }
 

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 use taper::{
     cluster::{ClusterError, ElementId, Slurm},
-    execute::{Asked, DeviceChoice, ElementEnd, ElementOptions, Slot, attend, serve, threads},
+    execute::{Asked, DeviceChoice, ElementEnd, ElementOptions, Slot, attend, threads, work_for_command},
     format::counted,
     store::unix_time,
 };
@@ -29,16 +29,16 @@ impl Worker {
     pub fn execute(&self, global: &Global) -> Result<ExitCode> {
         match (&self.element, self.task) {
             (Some(folder), Some(task)) => element(folder, task, global),
-            _ => serve_orders(global.device),
+            _ => take_orders(global.device),
         }
     }
 }
 
-fn serve_orders(device: DeviceChoice) -> Result<ExitCode> {
+fn take_orders(device: DeviceChoice) -> Result<ExitCode> {
     // Ctrl-C in a terminal reaches every process of the command.
     common::catch_signals(|_| {})?;
     // Not locked: locks of standard output are bound to a thread.
-    let result = serve(io::stdin(), io::stdout(), device, &common::stop_requested);
+    let result = work_for_command(io::stdin(), io::stdout(), device, &common::stop_requested);
     // The parent process is gone, so nothing would read an error.
     Ok(if result.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

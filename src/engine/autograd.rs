@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor};
 
-use super::{AdamW, Engine, OptimizerState, Recipe, found, optimizer::Gradients};
+use super::{AdamW, Engine, OptimizerState, Recipe, found, tape_optimizer::Gradients};
 use crate::{
     data::Batch,
     kernels::{Sums, reference},

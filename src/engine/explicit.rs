@@ -10,7 +10,7 @@ use candle_core::Tensor;
 use super::{
     Engine, MOMENTS, OptimizerState, Recipe, angles, distances, found,
     layout::{Layout, ParamSlot},
-    update::{Optimizer, ParamSpan, param_spans},
+    optimizer::{Optimizer, ParamSpan, param_spans},
     workspace::Workspace,
 };
 use crate::{

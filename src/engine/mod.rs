@@ -2,7 +2,8 @@
 //!
 //! [`Explicit`] has hand-written forward and backward passes over one stream of tokens without padding, in preallocated buffers, on a
 //! device's kernels: the CPU's or an NVIDIA GPU's. [`Autograd`] computes the same with candle's tape on every device that candle supports;
-//! the first is tested against it, and it is used where there are no kernels.
+//! the first is tested against it, and it is used where there are no kernels. `optimizer` and `apply` update the parameters of the first,
+//! `tape_optimizer` those of the second.
 
 mod angles;
 mod apply;
@@ -20,16 +21,16 @@ mod recipe;
 mod relative;
 mod saved;
 mod sites;
-mod update;
+mod tape_optimizer;
 mod workspace;
 
 pub use autograd::Autograd;
 pub use build::{Arithmetic, engine};
 pub use explicit::Explicit;
 pub use memory::{EVALUATION_TOKENS, MemorySpace, Workload, memory_bytes};
-pub use optimizer::AdamW;
 pub use recipe::Recipe;
 use saved::found;
+pub use tape_optimizer::AdamW;
 
 use std::collections::BTreeMap;
 

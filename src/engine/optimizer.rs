@@ -1,204 +1,194 @@
-//! AdamW (Loshchilov & Hutter 2019) as `torch.optim.AdamW`, in candle's tensors: decoupled decay, bias correction, epsilon
-//! outside the root. The optimiser of the tape's engine.
+//! The optimiser of the explicit engine: AdamW in one pass, with lazy weight decay of words that have never had a gradient.
+//!
+//! The moments of such a word are zero, so that AdamW only decays its row. Most words of a vocabulary never occur: the decay is
+//! applied when their rows are read (`decay` is the product of all factors so far, in float64; the rounding differs from the
+//! dense update's by 1e-7 of a value). A word that has had a gradient is updated in every step, as in the dense update.
 
-use std::collections::BTreeMap;
+use std::ops::Range;
 
-use candle_core::{Result, Tensor, Var, backprop::GradStore, bail};
+use super::{
+    OptimizerState, Recipe,
+    layout::{Layout, ParamSlot},
+};
+use crate::{
+    data::Batch,
+    kernels::{AdamW, Clip, Occurrence, Untouched},
+    model::Parameter,
+};
 
-use super::{MOMENTS, Recipe};
-use crate::model::{ModelError, Named};
-
-struct Slot {
-    name: String,
-    var: Var,
-    first: Tensor,
-    second: Tensor,
-    decays: bool,
-    /// Its learning rate as a multiple of that of the step.
-    rate: f64,
-}
-
-/// Parameters with their moments.
-pub struct AdamW {
-    slots: Vec<Slot>,
-    betas: (f64, f64),
-    eps: f64,
-    weight_decay: f64,
-    max_grad_norm: f64,
+/// AdamW's state in addition to parameters and moments.
+pub struct Optimizer {
+    pub(super) recipe: Recipe,
     updates: u64,
+    /// The update of the words.
+    pub(super) words_kind: UpdateKind,
+    /// Whether a word's row has had a gradient.
+    pub(super) touched: Vec<bool>,
+    /// The factor by which the rows of all other words are multiplied when they are read.
+    pub decay: f64,
+    /// The words of the current step, ascending: row `i` of the workspace's `words` is the gradient of `words[i]`.
+    pub words: Vec<u32>,
 }
 
-/// The gradients of one optimiser step, in the order of the optimiser's parameters.
-pub struct Gradients(Vec<Option<Tensor>>);
-
-impl AdamW {
-    /// Moments start as zeros. `rates`: the learning rate of each parameter as a multiple of that of the step, 1 if it is not there.
-    pub fn new(parameters: &[(String, Var)], recipe: &Recipe, rates: &BTreeMap<&str, f64>) -> Result<Self> {
-        let slot = |(name, var): &(String, Var)| {
-            Ok(Slot {
-                name: name.clone(),
-                var: var.clone(),
-                first: var.zeros_like()?,
-                second: var.zeros_like()?,
-                decays: recipe.decays(name),
-                rate: rates.get(name.as_str()).copied().unwrap_or(1.0),
-            })
-        };
-        Ok(Self {
-            slots: parameters.iter().map(slot).collect::<Result<_>>()?,
-            betas: recipe.betas,
-            eps: recipe.eps,
-            weight_decay: recipe.weight_decay,
-            max_grad_norm: recipe.max_grad_norm,
+impl Optimizer {
+    /// The initial state: nothing has had a gradient yet.
+    pub fn new(recipe: &Recipe, words: &Parameter, layers: usize) -> Self {
+        Self {
+            recipe: recipe.clone(),
             updates: 0,
-        })
-    }
-
-    /// No gradients yet.
-    pub fn no_gradients(&self) -> Gradients {
-        Gradients(vec![None; self.slots.len()])
-    }
-
-    /// Adds the gradients of one batch to those of the step. Every parameter must have one.
-    pub fn accumulate(&self, sum: &mut Gradients, mut batch: GradStore) -> Result<()> {
-        for (slot, sum) in self.slots.iter().zip(&mut sum.0) {
-            let Some(grad) = batch.remove(&slot.var) else {
-                bail!("{} received no gradient: the graph is cut somewhere", slot.name)
-            };
-            *sum = Some(match sum.take() {
-                Some(before) => (before + grad)?,
-                None => grad,
-            });
+            words_kind: UpdateKind::of(words, recipe, layers),
+            touched: vec![false; words.shape[0]],
+            decay: 1.0,
+            words: Vec::new(),
         }
-        Ok(())
     }
 
-    /// The gradient of one parameter.
-    pub fn gradient<'a>(&self, grads: &'a Gradients, name: &str) -> Option<&'a Tensor> {
-        let slot = self.slots.iter().position(|slot| slot.name == name)?;
-        grads.0[slot].as_ref()
+    /// Collects the words that occur in the step.
+    pub fn begin_step(&mut self, batches: &[Batch]) {
+        self.words.clear();
+        self.words.extend(batches.iter().flat_map(|batch| &batch.ids));
+        self.words.sort_unstable();
+        self.words.dedup();
     }
 
-    /// Euclidean norm of all gradients together.
-    pub fn norm(&self, grads: &Gradients) -> Result<f64> {
-        let mut total = 0.0;
-        for grad in grads.0.iter().flatten() {
-            total += f64::from(grad.sqr()?.sum_all()?.to_scalar::<f32>()?);
+    /// The tokens of each word of a batch.
+    pub fn occurrences(&self, ids: &[u32]) -> Vec<Occurrence> {
+        let mut tokens: Vec<(u32, u32)> = ids.iter().copied().zip(0..).collect();
+        tokens.sort_unstable();
+        let chunks = tokens.chunk_by(|a, b| a.0 == b.0);
+        let occurrence = |chunk: &[(u32, u32)]| Occurrence {
+            row: self.words.binary_search(&chunk[0].0).expect("a word of the step") as u32,
+            tokens: chunk.iter().map(|(_, token)| *token).collect(),
+        };
+        chunks.map(occurrence).collect()
+    }
+
+    /// The rows to decay when words are read.
+    pub fn untouched(&self) -> Untouched<'_> {
+        Untouched { touched: &self.touched, decay: self.decay as f32 }
+    }
+
+    /// Applies the pending decay to a copy of a part of the table `[words, width]`, which begins with the value of this index.
+    pub fn apply_decay(&self, part: &mut [f32], first: usize, width: usize) {
+        let (mut rest, mut index) = (part, first);
+        while !rest.is_empty() {
+            let row = index / width;
+            let of_row = ((row + 1) * width - index).min(rest.len());
+            let (values, after) = rest.split_at_mut(of_row);
+            if !self.touched[row] {
+                values.iter_mut().for_each(|v| *v *= self.decay as f32);
+            }
+            (rest, index) = (after, index + of_row);
         }
-        Ok(total.sqrt())
     }
 
-    /// One update with the given learning rate; `norm` is that of the gradients, which are clipped first.
-    pub fn step(&mut self, grads: &Gradients, norm: f64, lr: f64) -> Result<()> {
+    /// Counts the update that follows.
+    pub(super) fn begin_update(&mut self) {
         self.updates += 1;
-        // torch.nn.utils.clip_grad_norm_ adds 1e-6 to the norm.
-        let clip = if self.max_grad_norm > 0.0 { (self.max_grad_norm / (norm + 1e-6)).min(1.0) } else { 1.0 };
-        let (b1, b2) = self.betas;
-        let correction = |beta: f64| 1.0 - beta.powi(self.updates as i32);
-        let root = 1.0 / correction(b2).sqrt();
-        for (slot, grad) in self.slots.iter_mut().zip(&grads.0) {
-            let Some(grad) = grad else { bail!("{} has no gradient", slot.name) };
-            let lr = slot.rate * lr;
-            let keep = if slot.decays { 1.0 - lr * self.weight_decay } else { 1.0 };
-            let grad = (grad * clip)?;
-            slot.first = ((&slot.first * b1)? + (&grad * (1.0 - b1))?)?;
-            slot.second = ((&slot.second * b2)? + (grad.sqr()? * (1.0 - b2))?)?;
-            let step = (&slot.first / ((slot.second.sqrt()? * root)? + self.eps)?)?;
-            slot.var.set(&((slot.var.as_tensor() * keep)? - (step * (lr / correction(b1)))?)?)?;
-        }
-        Ok(())
     }
 
-    /// Moments and parameters under names of their own, for a checkpoint.
-    pub fn state(&self) -> Vec<Named<'_>> {
-        let mut all = Vec::new();
-        for slot in &self.slots {
-            all.push(Named::of(slot.name.clone(), slot.var.as_tensor()));
-            for (kind, moment) in MOMENTS.iter().zip([&slot.first, &slot.second]) {
-                all.push(Named::of(format!("{kind}.{}", slot.name), moment));
+    /// This step's update of parameters of this kind; `lr` is the learning rate of the step.
+    pub(super) fn update_of(&self, kind: UpdateKind, lr: f64) -> AdamW {
+        let (b1, b2) = self.recipe.betas;
+        let correction = |beta: f64| 1.0 - beta.powi(self.updates as i32);
+        AdamW {
+            betas: (b1 as f32, b2 as f32),
+            one_minus_betas: (1.0 - b1, 1.0 - b2),
+            clip: Clip::ToNorm(self.recipe.max_grad_norm),
+            decay_factor: self.decay_factor(kind, lr) as f32,
+            step_size: (kind.rate * lr / correction(b1)) as f32,
+            rsqrt_correction2: (1.0 / correction(b2).sqrt()) as f32,
+            eps: self.recipe.eps as f32,
+        }
+    }
+
+    /// What a step's weight decay leaves of such parameters.
+    pub(super) fn decay_factor(&self, kind: UpdateKind, lr: f64) -> f64 {
+        if kind.decays { 1.0 - kind.rate * lr * self.recipe.weight_decay } else { 1.0 }
+    }
+
+    /// The state for a checkpoint.
+    pub fn state(&self) -> OptimizerState {
+        let touched = (0..).zip(&self.touched).filter(|(_, touched)| **touched).map(|(row, _)| row);
+        OptimizerState { updates: self.updates, untouched_decay: self.decay, touched_words: Some(touched.collect()) }
+    }
+
+    /// Restores a state. The tape engine's has no `touched_words`: it updates every word.
+    pub fn restore(&mut self, state: &OptimizerState) {
+        (self.updates, self.decay) = (state.updates, state.untouched_decay);
+        match &state.touched_words {
+            None => self.touched.fill(true),
+            Some(rows) => {
+                self.touched.fill(false);
+                rows.iter().for_each(|row| self.touched[*row as usize] = true);
             }
         }
-        all
     }
+}
 
-    /// Updates so far.
-    pub fn updates(&self) -> u64 {
-        self.updates
-    }
+/// What the updates of parameters differ in.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct UpdateKind {
+    /// Whether weight decay applies.
+    pub decays: bool,
+    /// Their learning rate as a multiple of that of the step.
+    pub rate: f64,
+}
 
-    /// Continues from a state after `updates` updates.
-    pub fn restore(
-        &mut self,
-        mut tensors: BTreeMap<String, Tensor>,
-        updates: u64,
-    ) -> std::result::Result<(), ModelError> {
-        for slot in &mut self.slots {
-            let mut find = |name: &str| super::found(&mut tensors, name, slot.var.dims());
-            let device = slot.var.device().clone();
-            slot.var.set(&find(&slot.name)?.to_device(&device)?)?;
-            slot.first = find(&format!("{}.{}", MOMENTS[0], slot.name))?.to_device(&device)?;
-            slot.second = find(&format!("{}.{}", MOMENTS[1], slot.name))?.to_device(&device)?;
-        }
-        self.updates = updates;
-        Ok(())
+impl UpdateKind {
+    fn of(parameter: &Parameter, recipe: &Recipe, layers: usize) -> Self {
+        Self { decays: recipe.decays(&parameter.name), rate: recipe.rate(parameter.rate_group, layers) }
     }
+}
+
+/// Contiguous parameters with the same update.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ParamSpan {
+    /// Their offsets. The padding between parameters is included: it is 0 and stays 0.
+    pub range: Range<usize>,
+    /// Their update.
+    pub kind: UpdateKind,
+}
+
+/// The trained parameters with dense gradients, in as few spans as possible.
+pub fn param_spans(layout: &Layout, recipe: &Recipe) -> Vec<ParamSpan> {
+    let mut dense: Vec<_> = layout.parameters.iter().filter(|slot| slot.offset < layout.dense).collect();
+    dense.sort_by_key(|slot| slot.offset);
+    // `None`: the parameter is frozen.
+    let kind = |p: &Parameter| (!p.is_frozen(&recipe.freeze)).then(|| UpdateKind::of(p, recipe, layout.layers.len()));
+    let alike = dense.chunk_by(|a, b| kind(&a.parameter) == kind(&b.parameter));
+    let span = |slot: &[&ParamSlot]| {
+        let range = slot.first()?.offset..slot.last()?.range().end;
+        Some(ParamSpan { range, kind: kind(&slot.first()?.parameter)? })
+    };
+    alike.filter_map(span).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use candle_core::Device;
-
     use super::*;
+    use crate::model::{ModelConfig, ModelSpec};
 
-    /// Two parameters, one of them not decayed, the gradient clipped to 1, two steps: torch 2.15's `AdamW` with
-    /// `clip_grad_norm_`, float32.
     #[test]
-    fn values_are_torchs() -> Result<()> {
-        let want: [(f64, [f64; 3], f64); 2] = [
-            (13.086_252_2, [0.989_000_08, -1.988_000_04, 0.489_500_02], 0.290_000_11),
-            (0.377_491_7, [0.979_030_01, -1.985_049_37, 0.485_442_58], 0.281_019_09),
-        ];
-        let recipe = Recipe {
-            weight_decay: 0.1,
-            no_decay: vec!["bias".into()],
-            betas: (0.8, 0.95),
-            eps: 1e-6,
-            max_grad_norm: 1.0,
-            ..Recipe::default()
-        };
-        {
-            let a = Var::from_tensor(&Tensor::new(&[1.0f32, -2.0, 0.5], &Device::Cpu)?)?;
-            let b = Var::from_tensor(&Tensor::new(&[0.3f32], &Device::Cpu)?)?;
-            let parameters = [("x.weight".to_string(), a.clone()), ("x.bias".to_string(), b.clone())];
-            let mut optimizer = AdamW::new(&parameters, &recipe, &BTreeMap::new())?;
-            for (i, grad) in [[3.0f32, -4.0, 12.0], [0.1, 0.2, -0.3]].into_iter().enumerate() {
-                // Through accumulation, in two halves.
-                let mut grads = optimizer.no_gradients();
-                for _ in 0..2 {
-                    let mut store = GradStore::default();
-                    store.insert(&a, (Tensor::new(&grad, &Device::Cpu)? * 0.5)?);
-                    store.insert(&b, Tensor::new(&[grad[0] / 4.0], &Device::Cpu)?);
-                    optimizer.accumulate(&mut grads, store)?;
-                }
-                let norm = optimizer.norm(&grads)?;
-                optimizer.step(&grads, norm, 0.01)?;
-                let (want_norm, want_a, want_b) = want[i];
-                assert!((norm - want_norm).abs() < 1e-5, "norm {norm}");
-                let got = [a.to_vec1::<f32>()?, b.to_vec1::<f32>()?].concat();
-                for (got, want) in got.iter().zip(want_a.iter().chain([&want_b])) {
-                    assert!((f64::from(*got) - want).abs() < 2e-7, "step {i}: {got}, wanted {want}");
+    fn spans_hold_what_is_trained_and_nothing_else() {
+        let config = ModelConfig::preset(crate::source::Preset::Tiny);
+        let layout = Layout::new(&config, &ModelSpec::new(&config, 3));
+        let all = param_spans(&layout, &Recipe::default());
+        assert_eq!(all.len(), 1, "{all:?}");
+        assert!(all[0].range.start == 0 && all[0].range.end > layout.dense - 16);
+        let freeze = vec!["encoder.layer.0".to_string()];
+        let recipe = Recipe { no_decay: vec!["bias".into(), "LayerNorm".into()], freeze, ..Recipe::default() };
+        let some = param_spans(&layout, &recipe);
+        for slot in layout.parameters.iter().filter(|slot| slot.offset < layout.dense) {
+            let of = some.iter().filter(|s| s.range.contains(&slot.offset)).collect::<Vec<_>>();
+            match slot.parameter.name.contains("layer.0.") {
+                true => assert!(of.is_empty(), "{} is frozen", slot.parameter.name),
+                false => {
+                    let decays = !slot.parameter.name.contains("bias") && !slot.parameter.name.contains("LayerNorm");
+                    assert!(of.len() == 1 && of[0].kind.decays == decays, "{}: {of:?}", slot.parameter.name);
+                    assert!(of[0].range.end >= slot.range().end);
                 }
             }
         }
-        Ok(())
-    }
-
-    #[test]
-    fn a_parameter_without_a_gradient_is_an_error() -> Result<()> {
-        let a = Var::from_tensor(&Tensor::new(&[1.0f32], &Device::Cpu)?)?;
-        let optimizer = AdamW::new(&[("a.weight".to_string(), a)], &Recipe::default(), &BTreeMap::new())?;
-        let error = optimizer.accumulate(&mut optimizer.no_gradients(), GradStore::default()).expect_err("no gradient");
-        assert!(error.to_string().contains("a.weight"));
-        Ok(())
     }
 }

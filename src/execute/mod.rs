@@ -2,10 +2,10 @@
 //!
 //! [`Workbench`] reads and splits data and finds models, once for all runs that share them, and checks everything that can be checked
 //! before training. [`run_all`] submits the runs that are not done to an executor (`executor`): worker processes on this machine
-//! (`local`), each of which serves one slot (a device, or a share of a device and of the CPU's cores) and trains one run at a time
-//! ([`serve`]); or jobs of a cluster (`slurm`). A worker that dies loses no more than the steps since its last checkpoint. Only the command writes to the database.
+//! (`local`), each of which has one slot (a device, or a share of a device and of the CPU's cores) and trains one run at a time
+//! ([`work_for_command`]); or jobs of a cluster (`slurm`). A worker that dies loses no more than the steps since its last checkpoint. Only the command writes to the database.
 //!
-//! `schedule` decides which run is next and what follows from its end; `run` connects it with the workers of this machine; `protocol` has the
+//! `schedule` decides which run is next and what follows from its end; `run` connects it with an executor; `protocol` has the
 //! messages between the command and its workers; `train_run` trains one run in a worker.
 
 mod audit;
@@ -27,7 +27,6 @@ mod precision;
 mod prepare;
 mod probes;
 mod protocol;
-mod rate;
 mod rates;
 mod reading;
 mod remove;
@@ -37,6 +36,7 @@ mod runs_per_device;
 mod schedule;
 mod scores;
 mod slurm;
+mod speed;
 mod stored_progress;
 mod text_reader;
 mod train_run;
@@ -58,7 +58,6 @@ pub use folder::{RunFolder, TrainedModel};
 pub use kept::{Damaged, Kept, lost};
 pub use precision::{check_engine, check_precision};
 pub use prepare::{Prepared, Workbench};
-pub use rate::training_rate;
 pub use rates::GroupRates;
 pub use remove::{Planning, remove_runs, run_bytes};
 pub use run::{Workers, run_all};
@@ -66,11 +65,12 @@ pub use runs_per_device::RunsPerDevice;
 pub use schedule::{Outcome, SchedulerOptions, Skipped, Tally, is_left};
 pub use scores::trial_scores;
 pub use slurm::{JobScript, SlurmJobs};
+pub use speed::training_rate;
 pub use text_reader::TextReader;
 pub use used_rows::{UsedRows, chosen_on_dev};
 pub use verify::{Difference, TOLERANCE, Verification, Verifier};
 pub use waste::{Waste, find_unknown, find_waste, remove_waste};
-pub use worker::serve;
+pub use worker::work_for_command;
 
 /// A problem of a run's settings that only its data or model could show.
 #[derive(Debug)]

@@ -31,7 +31,7 @@ use crate::{
 ///
 /// # Errors
 /// If the command is gone.
-pub fn serve(
+pub fn work_for_command(
     input: impl Read + Send + 'static,
     output: impl Write + 'static,
     device: DeviceChoice,

@@ -2,7 +2,7 @@
 
 use std::{io, path::PathBuf};
 
-use crate::execute::{DeviceChoice, serve, set_threads};
+use crate::execute::{DeviceChoice, set_threads, work_for_command};
 
 /// Runs this process as a worker if [`Experiment::run`](super::Experiment::run) started it as one, and returns its exit code when nothing
 /// is left to train. Programs that run experiments must call this first in `main`: runs are trained by other processes of the same
@@ -14,11 +14,11 @@ pub fn worker() -> Option<i32> {
         return None;
     }
     let (device, threads): (DeviceChoice, usize) = (device.parse().ok()?, threads.parse().ok()?);
-    let served = set_threads(threads).map_err(io::Error::other);
+    let worked = set_threads(threads).map_err(io::Error::other);
     // Not locked: locks of standard output are bound to a thread.
-    let served = served.and_then(|()| serve(io::stdin(), io::stdout(), device, &|| false));
+    let worked = worked.and_then(|()| work_for_command(io::stdin(), io::stdout(), device, &|| false));
     // The parent process is gone, so nothing would read an error.
-    Some(i32::from(served.is_err()))
+    Some(i32::from(worked.is_err()))
 }
 
 /// The program of this process, even if its file has been replaced since it started (by a build or an update).

@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::Path};
 
-use super::{Exporter, Numbers, files::copy_files};
+use super::{Exporter, Library, Numbers, files::copy_files};
 use crate::execute::{ExecuteError, Kept};
 
 /// The format of Hugging Face's transformers.
@@ -19,6 +19,10 @@ impl Exporter for HuggingFace {
 
     fn numbers(&self) -> &'static [Numbers] {
         &[Numbers::Fp32]
+    }
+
+    fn library(&self) -> Library {
+        Library::Transformers
     }
 
     fn write(&self, model: &Kept, _numbers: Numbers, to: &Path) -> Result<Vec<OsString>, ExecuteError> {

@@ -33,6 +33,15 @@ use crate::{
     store::Store,
 };
 
+/// What loads an exported model; its card says how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Library {
+    /// transformers, from a folder.
+    Transformers,
+    /// onnxruntime, from `model.onnx`.
+    OnnxRuntime,
+}
+
 /// A format of trained models.
 pub trait Exporter: Sync {
     /// Its value of `--format`.
@@ -43,6 +52,9 @@ pub trait Exporter: Sync {
 
     /// What its numbers can be.
     fn numbers(&self) -> &'static [Numbers];
+
+    /// What loads the files.
+    fn library(&self) -> Library;
 
     /// Writes a model into an empty folder, durably; `numbers` are some of [`Self::numbers`]. Returns the names of the files.
     ///

@@ -2,7 +2,7 @@
 //!
 //! [`Backend`] is what the engine needs of a device: every layer's forward and backward, and the optimiser. It is a trait for
 //! each group of operations (`contract`, one file each); [`Cpu`] implements them for processors and [`cuda::Cuda`] for NVIDIA
-//! GPUs, file by file as well. What a device's kernels have limits for is [`Requirements`]: [`CPU_LIMITS`], [`cuda::LIMITS`].
+//! GPUs, in files of the same names, except for the CPU's `LinearOps` (`products`) and `AttentionOps` (`attention_ops`). What a device's kernels have limits for is [`Requirements`]: [`CPU_LIMITS`], [`cuda::LIMITS`].
 //!
 //! [`mod@reference`] has the same operations in candle's differentiable tensors: slow, on every device, and what the kernels are
 //! tested against.

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::{
     Init, Labels, ModelConfig, ModelError, ModelSpec, Module, Names, Naming, Parameter, Part, Weights,
-    fit::{Entry, Fit, Said, some_lines},
+    matching::{Entry, Fit, Said, some_lines},
     weights::not_finite,
 };
 use crate::{

@@ -23,9 +23,9 @@ mod runs;
 pub mod sanity;
 pub mod schedule;
 mod search;
-mod shards;
 #[cfg(test)]
 mod testing;
+mod weights_index;
 
 pub use budget::{Allowed, Budget, Claim};
 pub use changes::changes;
@@ -41,7 +41,7 @@ pub use rates::{RateGroup, Rates};
 pub use resolve::resolve;
 pub use rung_steps::RungSteps;
 pub use search::Proposal;
-pub use shards::shards;
+pub use weights_index::shards;
 
 pub use crate::source::{Preset, Repository, Scratch, Source, SourceError, WebFile};
 pub use crate::spec::{

@@ -127,7 +127,7 @@ pub enum ServeError {
     SameName(String),
     /// A name that cannot be part of a path.
     #[error(
-        "`{0}` cannot be the name of a model: expected letters, digits, - _ and . only; give it one, NAME=KEY or NAME=DIR"
+        "`{0}` cannot be the name of a model: expected letters, digits and - _ . = only; give it one, NAME=KEY or NAME=DIR"
     )]
     Name(String),
     /// A file of a token.

@@ -5,13 +5,13 @@
 //!                                                           └─ where problems are ◄── conflicts (key against key)
 //! ```
 //!
-//! - `schema`, `schema_sweep`, `layout`: the types the rest of the crate sees, [`Spec`] first.
+//! - `schema`, `schema_sweep`, `layout`, `fold`, `held_out`: the types the rest of the crate sees, [`Spec`] first.
 //! - [`keys`]: the table of keys; defaults, checks, `--explain` and `docs/spec.md` come from it.
 //! - `node`, `layer`, `files`, `assign`, `variables`: the layers, with the position of every value. `limits`: how large they may be.
 //! - `check`, `sweep`, `axis`, `kind`, `value`, `source`: check one layer against the table.
 //! - `closest`, `suggest`, `hint`: suggestions for mistakes.
 //! - `conflicts`, `decisions`, `folds`, `targets`, `texts`, `long_texts`, `metric`, `search`, `slurm`: contradictions within the merged spec and its sweep.
-//! - `merged`: merges the layers. `load`, `explain`: [`LoadedSpec`]. `problem`: [`SpecErrors`] and their format.
+//! - `merged`: merges the layers. `load`, `explain`, `related`: [`LoadedSpec`]. `doubts`: warnings. `problem`: [`SpecErrors`] and their format.
 
 mod assign;
 mod axis;

@@ -19,6 +19,7 @@ mod fallback;
 mod find;
 mod folders;
 mod lock;
+mod network;
 mod open;
 mod packed;
 mod plans;
@@ -27,7 +28,6 @@ mod read;
 mod records;
 mod remove;
 mod schema;
-mod shared;
 mod submissions;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -46,9 +46,9 @@ pub use audit::{AuditedFile, AuditedLeak, AuditedNumbers, AuditedSource, Audited
 pub use error::StoreError;
 pub use folders::folders_of_runs;
 pub use lock::{RunLock, holder, is_free, is_locked, tidy_locks};
+pub use network::OnlyCommand;
 pub use plans::PlanRecord;
 pub use records::*;
-pub use shared::OnlyCommand;
 pub use submissions::{ElementRecord, Merged, Reported, ReportedRun, SubmissionRecord};
 pub use views::{Cell, Column, Kind, View};
 pub use withdraw::Before;

@@ -15,8 +15,8 @@ use super::{
     error::{BUSY_S, StoreError},
     fallback,
     folders::folders_of_runs,
+    network::journal,
     schema::{MIGRATIONS, check_tables, check_version, migrate},
-    shared::journal,
 };
 
 /// File name of the database in the runs folder.

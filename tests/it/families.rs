@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use serde_json::{Value, json};
+use taper::model::FAMILIES;
 
 use crate::{
     problem_types::trail,
@@ -94,6 +95,8 @@ for folder in sys.argv[1:]:
 #[test]
 #[expect(clippy::print_stdout, reason = "the differences that docs/models.md states, for --nocapture")]
 fn each_family_is_trained_killed_resumed_and_exported() {
+    let all: Vec<&str> = FAMILIES.iter().map(|family| family.model_type).collect();
+    assert_eq!(families().iter().map(|(kind, ..)| *kind).collect::<Vec<_>>(), all, "a family is not tested here");
     let sandboxes: Vec<(&str, Sandbox)> =
         families().into_iter().map(|(kind, files, own)| (kind, sandbox(kind, files, &own))).collect();
     for (kind, sandbox) in &sandboxes {

@@ -1,4 +1,4 @@
-//! PyTorch's numbers for a tiny BertForSequenceClassification, and an engine's beside them.
+//! PyTorch's numbers for tiny classifiers, and an engine's beside them.
 
 use std::{
     collections::HashMap,

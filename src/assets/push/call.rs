@@ -7,9 +7,9 @@ use serde_json::Value;
 use super::{error::PushError, site::Site};
 use crate::assets::{
     Endpoint, Listener, Progress, Settings,
+    explained::plain,
     failure::Failure,
     http::{Answer, Client, Sent},
-    origin::plain,
 };
 
 /// The longest message of a server that is shown, in characters.

@@ -15,9 +15,9 @@ use super::{
 };
 use crate::assets::{
     Listener, Progress,
+    explained::plain,
     failure::Failure,
     http::{Sent, same_origin},
-    origin::plain,
 };
 
 /// What Git LFS calls its JSON.

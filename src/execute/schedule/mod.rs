@@ -3,7 +3,7 @@
 //! [`Scheduler`] connects the parts, each of which is a type of its own: [`RunStates`](run_states::RunStates) has the state of every run,
 //! [`Slots`](slots::Slots) what each slot of the executor trains, [`SweepDecisions`](decide::SweepDecisions) which trials continue,
 //! [`RetryPolicy`](retry::RetryPolicy) which failures are tried again, [`Spending`](spending::Spending) what the budget allows,
-//! [`OtherProcesses`](other_processes::Others) when other processes were seen. They are plain data: [`Records`](records::Records) alone reads and
+//! [`OtherProcesses`](other_processes::OtherProcesses) when other processes were seen. They are plain data: [`Records`](records::Records) alone reads and
 //! writes the store, the locks and the folders of runs, and only the executor knows of processes.
 
 mod decide;

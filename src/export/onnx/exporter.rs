@@ -9,7 +9,7 @@ use super::{
 use crate::{
     execute::{Classifier, ExecuteError, Kept},
     export::{
-        Exporter, Numbers,
+        Exporter, Library, Numbers,
         files::{copy_files, sync_folder},
     },
     model::{ModelConfig, Parameters},
@@ -32,6 +32,10 @@ impl Exporter for Onnx {
 
     fn numbers(&self) -> &'static [Numbers] {
         &[Numbers::Fp32, Numbers::Fp16, Numbers::Int8]
+    }
+
+    fn library(&self) -> Library {
+        Library::OnnxRuntime
     }
 
     fn write(&self, model: &Kept, numbers: Numbers, to: &Path) -> Result<Vec<OsString>, ExecuteError> {

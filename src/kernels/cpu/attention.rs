@@ -9,10 +9,10 @@ use rayon::prelude::*;
 
 use super::{
     super::{Attention, MASK_WIDTH, Queries, math::exp},
+    attention_tasks::{Head, Layout, Scratch, Tile, heads, with_scratch},
     buffer::Shared,
-    heads::{Head, Layout, Scratch, Tile, heads, with_scratch},
+    head_products::{LANES, Left, Output, Right, product},
     relative::Positions,
-    small::{LANES, Left, Output, Right, product},
     sum,
     vector::vectorised,
 };

@@ -4,9 +4,9 @@ use super::{
     super::{Attend, AttentionBackward, AttentionOps},
     Buffer, Cpu, CpuBatch,
     attention::Operands,
-    grouped::Grouped,
-    heads::Layout,
+    attention_tasks::Layout,
     relative::Positions,
+    relative_backward::Grouped,
 };
 
 impl AttentionOps for Cpu {

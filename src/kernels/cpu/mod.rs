@@ -7,12 +7,12 @@
 mod activation;
 mod attention;
 mod attention_ops;
+mod attention_tasks;
 mod bf16;
 mod buffer;
 mod copy;
 mod embedding;
-mod grouped;
-mod heads;
+mod head_products;
 mod loss;
 mod matmul;
 mod memory;
@@ -20,13 +20,13 @@ mod norm;
 mod optimizer;
 mod packed;
 mod pooling;
+mod product_tile;
 mod products;
 mod relative;
+mod relative_backward;
 mod rotation;
 mod rows;
-mod small;
 mod tasks;
-mod tile;
 mod vector;
 mod view;
 
@@ -36,8 +36,8 @@ use rows::{add_bias, bias, column_sums, store, sum};
 use view::View;
 
 pub use buffer::Buffer;
-pub use grouped::partial_values;
 pub use memory::CpuBatch;
+pub use relative_backward::partial_values;
 
 /// The largest sizes that the kernels take. Rows may have any width.
 pub const LIMITS: Requirements = Requirements { norm_width: usize::MAX, head_width: usize::MAX, longest: MASK_WIDTH };

@@ -11,8 +11,8 @@ use rayon::prelude::*;
 use super::{
     View,
     buffer::{Buffer, Shared},
+    product_tile::{COLS, has_many_registers, tile},
     tasks::{TASKS_PER_THREAD, share},
-    tile::{COLS, has_many_registers, tile},
     vector::vectorised,
 };
 

@@ -8,10 +8,10 @@ use std::ops::{Range, RangeInclusive};
 use super::{
     super::{Attention, Relative},
     Buffer,
+    attention_tasks::{Head, Layout, Scratch},
     buffer::Shared,
-    heads::{Head, Layout, Scratch},
-    small::{LANES, Left, Output, product, product_of_columns},
-    tile::COLS,
+    head_products::{LANES, Left, Output, product, product_of_columns},
+    product_tile::COLS,
 };
 
 /// Queries or keys of a block: one more distance each, beside those of the sequence's length.

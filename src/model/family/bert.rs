@@ -12,7 +12,8 @@ use super::{
 };
 use crate::kernels::Activation;
 
-/// BERT. TensorFlow's checkpoints call a norm's weight and bias gamma and beta.
+/// BERT. TensorFlow's checkpoints call a norm's weight and bias gamma and beta; most other families take their names in files
+/// ([`Naming`]) from here.
 pub const BERT: Family = Family {
     model_type: "bert",
     class: "Bert",

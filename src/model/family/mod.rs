@@ -1,5 +1,5 @@
 //! The encoder families: one file each, with the blocks of the family's models and the names in its files. To add a
-//! family of the same blocks, add its file and name it in [`registry::ALL`].
+//! family of the same blocks, add its file here and name it in [`registry::ALL`].
 
 mod albert;
 pub mod bert;

@@ -4,7 +4,7 @@ use std::{cell::RefCell, ops::Range};
 
 use super::{
     super::{Attention, MASK_WIDTH, Queries},
-    small::{LANES, Left, Right},
+    head_products::{LANES, Left, Right},
 };
 
 /// One head of one sequence.

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::{
     buffer::Shared,
-    tile::{COLS, tile},
+    product_tile::{COLS, tile},
 };
 
 /// Numbers that rows of scores are padded to.

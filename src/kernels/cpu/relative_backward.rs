@@ -10,8 +10,8 @@ use rayon::prelude::*;
 use super::{
     super::{Attention, MASK_WIDTH, Queries},
     attention::{Backward, Operands},
+    attention_tasks::{Head, with_scratch},
     buffer::Shared,
-    heads::{Head, with_scratch},
     relative::{Gradients, Positions},
     vector::vectorised,
 };
