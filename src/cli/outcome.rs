@@ -371,13 +371,15 @@ fn points(difference: f64) -> String {
 
 /// Runs with warnings, a sentence for each reason.
 fn warned(store: &Store, runs: &[RunRecord]) -> Result<Vec<String>> {
+    // A run can have both warnings.
     let (mut names, mut high_loss, mut advice) = (Vec::new(), Vec::new(), HashSet::new());
     let completed = || runs.iter().filter(|run| run.state == RunState::Completed);
     for run in completed() {
         if report::high_loss(run, &store.last_steps(&run.key, report::LAST_STEPS)?).is_some() {
             high_loss.push(run.name.as_str());
             advice.insert(run.config.train.calmer());
-        } else if store.warnings(&run.key)?.iter().any(|warning| warning.kind == Kind::Result) {
+        }
+        if store.warnings(&run.key)?.iter().any(|warning| warning.kind == Kind::Result) {
             names.push(run.name.as_str());
         }
     }
@@ -430,7 +432,7 @@ fn failures(runs: &[RunRecord]) -> Vec<String> {
                     _ => "lower train.batch_size, train.micro_batch_tokens or data.max_length; the same command tries them again",
                 }
             }
-            Some(FailureKind::Crashed) => "the same command tries again, up to --retries N more times",
+            Some(FailureKind::Crashed) => "the same command tries again",
             Some(FailureKind::Error) | None => "fix the cause, then run the same command again",
         };
         let names: Vec<&str> = failed.iter().map(|run| run.name.as_str()).collect();

@@ -18,6 +18,7 @@ use taper::{
 
 use super::{
     Global, Unusable, ask, common,
+    named::best_run,
     on_cluster::OnCluster,
     output::{self, Output},
     states,
@@ -172,6 +173,15 @@ impl Rm {
                 with_runs(&format!("taper rm --experiment {}", shell_word(wanted)), store.folder())
             ))
             .into(),
+            _ if means_no_run => match best_run(store, wanted) {
+                // Ranks change with every run that completes, so that the same command would remove another run.
+                Ok(Some((run, _))) => Unusable(anyhow!(
+                    "`{wanted}` is a rank or a trial, and only keys and names of runs can be removed: `{}` removes its best run",
+                    with_runs(&format!("taper rm {}", format::short(&run.key)), store.folder())
+                ))
+                .into(),
+                _ => error.into(),
+            },
             _ => error.into(),
         }
     }

@@ -182,7 +182,6 @@ fn print(whole: &Whole, next: Option<String>, results: &[Warning], config: bool,
     if !metrics.contains(&selects) {
         metrics.insert(0, selects);
     }
-    out.line("")?;
     let headings = ["when", "step", "split", "rows"].into_iter().chain(metrics.iter().map(|metric| metric.name()));
     let line = |when: String, step: u64, split: Split, measured: &Metrics| -> Vec<String> {
         let of = [when, format::count(step), tag(&split), format::count(measured.rows)];
@@ -194,16 +193,13 @@ fn print(whole: &Whole, next: Option<String>, results: &[Warning], config: bool,
             .filter_map(|(split, measured)| Some((split, measured?)))
     });
     let step = whole.weights_of.unwrap_or(run.steps);
-    out.fitted(
-        &headings.collect::<Vec<_>>(),
-        whole
-            .evaluations
-            .iter()
-            .map(|e| line(tag(&e.when), e.step, e.split, &e.metrics))
-            .chain(with_decision.map(|(split, measured)| line(DECIDED.into(), step, split, measured))),
-        &["rows", second.name(), "loss"],
-    )?;
-    out.say_what_is_left_out()?;
+    let lines = whole.evaluations.iter().map(|e| line(tag(&e.when), e.step, e.split, &e.metrics));
+    let lines: Vec<_> = lines.chain(with_decision.map(|(split, of)| line(DECIDED.into(), step, split, of))).collect();
+    if !lines.is_empty() {
+        out.line("")?;
+        out.fitted(&headings.collect::<Vec<_>>(), lines, &["rows", second.name(), "loss"])?;
+        out.say_what_is_left_out()?;
+    }
     if run.decided.is_some() {
         let chosen = chosen(&run.config.data);
         out.wrapped(&format!("{DECIDED}: after training, with {chosen} below; all other lines are without"))?;

@@ -7,8 +7,8 @@ use crate::{
     report::terms,
 };
 
-/// The most digits that are added to the usual ones.
-const MORE: usize = 3;
+/// The most digits that are added to the usual ones: with more, the rows of a table would hardly be comparable.
+const MORE: usize = 1;
 
 /// A difference of two values of a metric: `+1.2 points`, `−0.0312`.
 pub fn difference_text(metric: Metric, difference: f64) -> String {
@@ -20,8 +20,8 @@ pub fn difference_text(metric: Metric, difference: f64) -> String {
 }
 
 /// The values of a metric, that of the first side first, and the differences of the others from it. They have as many digits as it takes for
-/// each printed difference to be the difference of the printed values, and for two values that differ to look so; the usual ones if no number
-/// of digits does, as where a difference is not of these values.
+/// each printed difference to be the difference of the printed values, and for two values that differ to look so; the usual ones if one more
+/// does not suffice, as where a difference is not of these values.
 pub fn texts(metric: Metric, values: &[f64], differences: &[f64]) -> [Vec<String>; 2] {
     let usual: Vec<String> = match values {
         [a, b] => metric.texts_apart(*a, *b).into(),
@@ -44,7 +44,8 @@ pub fn texts(metric: Metric, values: &[f64], differences: &[f64]) -> [Vec<String
     let add_up = |digits: &usize| {
         let of = |value: f64| as_printed(&decimals(value * scale, *digits));
         let texts = plain(*digits);
-        let apart = values.len() != 2 || values[0] == values[1] || texts[0] != texts[1];
+        let score = |value: f64| metric.score(value).rounded();
+        let apart = values.len() != 2 || score(values[0]) == score(values[1]) || texts[0] != texts[1];
         let adds = |(value, difference): (&f64, &f64)| {
             !difference.is_finite() || of(*value) - of(values[0]) == of(*difference)
         };
@@ -84,12 +85,13 @@ mod tests {
         assert_eq!(of(Metric::Accuracy, 0.917, 0.5), "91.7% 50.0% −41.7 points", "usual digits add up");
         // 91.664% and 33.333%: 91.7 − 33.3 is 58.4, and the difference is 58.331.
         assert_eq!(of(Metric::MacroF1, 0.91664, 0.33333), "91.66% 33.33% −58.33 points");
-        // With two digits 91.67 − 33.33 is 58.34, and the difference is 58.331; with three 91.665 − 33.334.
-        assert_eq!(of(Metric::MacroF1, 0.916654, 0.333341), "91.665% 33.334% −58.331 points");
+        // With two digits 91.67 − 33.33 is 58.34, and the difference is 58.331: only three digits would add up.
+        assert_eq!(of(Metric::MacroF1, 0.916654, 0.333341), "91.7% 33.3% −58.3 points");
         assert_eq!(of(Metric::Loss, 0.12346, 0.22353), "0.12346 0.22353 +0.10007");
         // With four digits 0.1235 + 0.1234 is 0.2469, and the difference is 0.24698.
         assert_eq!(of(Metric::R2, -0.12344, 0.12354), "−0.12344 0.12354 +0.24698");
-        assert_eq!(of(Metric::Accuracy, 0.9, 0.90001), "90.000% 90.001% +0.001 points", "they differ");
+        assert_eq!(of(Metric::Accuracy, 0.9, 0.90001), "90.000% 90.001% 0.0 points", "they differ");
+        assert_eq!(of(Metric::Accuracy, 0.843_333_333_333_333_3, 0.843_333_333_333_333_4), "84.3% 84.3% 0.0 points");
         assert_eq!(said(Metric::Accuracy, &[0.9, 0.8], &[f64::NAN]), "90.0% 80.0% –");
         // A difference that is not of these values has the usual digits.
         assert_eq!(said(Metric::Accuracy, &[0.9, 0.8], &[-0.05]), "90.0% 80.0% −5.0 points");

@@ -263,6 +263,12 @@ fn mean_text(mean: Option<Mean>, metric: Metric) -> String {
     mean.map_or(format::NOTHING.into(), |mean| mean.text(metric))
 }
 
+/// The value of an axis in a trial. Where a setting is not searched (`when` of a search), its name says so, and its config has the default.
+fn value_of(axis: &Axis, group: usize, name: &str) -> String {
+    let is_unset = name.split_whitespace().any(|word| word.split_once('=') == Some((&axis.name, format::NOTHING)));
+    if is_unset { format::NOTHING.into() } else { axis.values[group].clone() }
+}
+
 /// The rows of the table, best first.
 fn rows(input: &ReportInput, analysis: &Analysis, axes: &[Axis]) -> Vec<TrialRow> {
     let (best, terms) = (analysis.best_group(), analysis.terms);
@@ -271,7 +277,7 @@ fn rows(input: &ReportInput, analysis: &Analysis, axes: &[Axis]) -> Vec<TrialRow
         TrialRow {
             rank: group.rank.map_or(format::NOTHING.into(), |rank| rank.to_string()),
             name: group.name.clone(),
-            axes: axes.iter().map(|axis| axis.values[index].clone()).collect(),
+            axes: axes.iter().map(|axis| value_of(axis, index, &group.name)).collect(),
             best: best == Some(index) && group.rank.is_some() && analysis.groups.len() > 1,
             state: group.state.said(),
             state_class: group.state.word(),
@@ -507,6 +513,23 @@ mod tests {
     use super::*;
 
     const ONE_LABEL: Terms = Terms { task: Task::SingleLabel, first: Metric::Accuracy, second: Metric::MacroF1 };
+
+    /// `when` of a search: the config of a trial without the setting has its default.
+    #[test]
+    fn a_setting_that_a_trial_does_not_have_is_a_dash() {
+        let axis = Axis {
+            key: "train.warmup_ratio".into(),
+            name: "warmup_ratio".into(),
+            scale: Scale::Linear,
+            values: vec!["0".into(), "0.17".into()],
+            numbers: vec![Some(0.0), Some(0.17)],
+            levels: vec![],
+            level_of: vec![],
+        };
+        assert_eq!(value_of(&axis, 0, "lr=1e-3 scheduler=constant warmup_ratio=–"), "–");
+        assert_eq!(value_of(&axis, 1, "lr=1e-3 scheduler=linear warmup_ratio=0.17"), "0.17");
+        assert_eq!(value_of(&axis, 0, "lr=1e-3 warmup_ratio=0"), "0");
+    }
 
     #[test]
     fn an_interval_that_was_cut_says_so() {

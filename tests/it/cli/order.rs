@@ -93,6 +93,8 @@ fn the_best_run_is_named_by_its_key() {
     );
     let (code, said) = sandbox.says(&["predict", "small", "好吃"]);
     assert!(code == 2 && said.contains(&format!("\n  the best trial: {short} (lr=3e-3)")), "{said}");
+    let (code, said) = sandbox.says(&["rm", "small#1", "--yes"]);
+    assert!(code == 2 && said.contains(&format!("can be removed: `taper rm {short}` removes its best run")), "{said}");
     sandbox.ok(&["report", "small"]);
     let page = fs::read_to_string(sandbox.path("runs/reports/small/report.md")).expect("a report");
     assert!(page.contains(&format!("| **lr=3e-3** (best) | `{short}` | completed |")), "{page}");
@@ -115,4 +117,21 @@ fn a_run_is_shown_with_its_times_its_weights_and_its_spec() {
     let spec = said.lines().find_map(|line| line.strip_prefix("as a spec: ")).expect(&said);
     // It repeats the run.
     assert!(sandbox.ok(&["plan", spec]).contains("completed"), "{spec}");
+    // A run without evaluations, as one that crashed early: no table of them.
+    assert!(said.contains("SPLIT"), "{said}");
+    let db = rusqlite::Connection::open(sandbox.path("runs/taper.db")).expect("the database");
+    db.execute("DELETE FROM evals", []).expect("an update");
+    let said = sandbox.ok(&["show", "small"]);
+    assert!(said.contains("\nas a spec: ") && !said.contains("SPLIT"), "{said}");
+}
+
+/// A run can have both warnings: of what it predicts, and of its training loss.
+#[test]
+fn the_end_of_a_sweep_counts_the_runs_that_the_list_marks() {
+    let sandbox = sandbox("[sweep]\nseeds = [1, 2]\n[sweep.axes]\ntrain.lr = [1.0, 1e-12]\n");
+    let said = sandbox.ok(&["run", "small.toml"]);
+    let list = sandbox.ok(&["list", "small"]);
+    let marked = list.lines().filter(|line| line.contains("completed !")).count();
+    assert!(said.contains("ended with a training loss far above that of uniform guessing"), "{said}");
+    assert!(marked > 2 && said.contains(&format!("warning: {marked} of 4 completed runs predict")), "{list}{said}");
 }
