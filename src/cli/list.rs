@@ -10,9 +10,8 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use taper::{
     event::Split,
-    format::{self, names},
+    format,
     metrics::{Metric, Score},
-    observe::swept_columns,
     plan::{
         Keep,
         sanity::{CHOSEN_ON_DEV, CHOSEN_ON_TEST},
@@ -22,6 +21,9 @@ use taper::{
     task::Task,
     warning::Kind,
 };
+
+use columns::{Column, LEAST, arranged};
+use outside::Plan;
 
 use super::{
     Global, common, leaderboard as board,
@@ -37,6 +39,8 @@ use super::{
 /// Runs shown on a terminal by default: for a named experiment, and for each of several.
 const NAMED: usize = 40;
 const EACH: usize = 6;
+/// The position after the columns `run` and `name`.
+const AFTER_NAME: usize = 2;
 /// Terminal width from which a table is wide.
 const WIDE: usize = 110;
 
@@ -184,7 +188,7 @@ impl List {
                 out.line("")?;
             }
             out.wrapped(&heading(listed, best.map(|best| best.text)))?;
-            let mut rows = |runs: &[RunRecord], names: &[String], out: &mut Output| {
+            let mut rows = |runs: &[RunRecord], names: &[String], plan: Option<&Plan>, out: &mut Output| {
                 let (more, range) = shown(runs);
                 let rest = more_runs(more, (listed.experiment.as_deref(), &self.options()), out);
                 if more > 0 && last {
@@ -198,7 +202,8 @@ impl List {
                 let open = runs[range.clone()].iter().filter(|run| !is_final(run) && seen.kept(run).is_some());
                 unfinished
                     .extend(open.map(|run| (run.config.checkpoint.keep == Keep::Best, run.state == RunState::Pruned)));
-                seen.table(&runs[range], names, sort, out)?;
+                let unlike = plan.and_then(|plan| plan.differences(&runs[range.clone()]));
+                seen.table(&runs[range], (names, unlike), sort, out)?;
                 if more > 0 && !last {
                     out.wrapped(&rest)?;
                 }
@@ -207,7 +212,7 @@ impl List {
                 Ok::<_, anyhow::Error>(())
             };
             if !listed.planned.is_empty() {
-                rows(&listed.planned, &listed.names, out)?;
+                rows(&listed.planned, &listed.names, None, out)?;
             }
             let missing = listed.missing.note(&out.command("taper run SPEC")).filter(|_| self.state.is_empty());
             missing.iter().try_for_each(|note| out.wrapped(note))?;
@@ -222,7 +227,7 @@ impl List {
                     "not in the plan of the last `taper run`: {}",
                     format::counted(listed.earlier.len() as u64, "run")
                 ))?;
-                rows(&listed.earlier, &listed.ever, out)?;
+                rows(&listed.earlier, &listed.ever, Some(&listed.plan), out)?;
                 left_behind(&listed.earlier, out).iter().try_for_each(|note| out.wrapped(note))?;
             }
         }
@@ -287,6 +292,8 @@ struct Listed {
     to_come: usize,
     /// The planned runs without a record.
     missing: Missing,
+    /// What the earlier runs are compared with.
+    plan: Plan,
 }
 
 impl Listed {
@@ -308,7 +315,8 @@ fn listed(store: &Store, experiment: &ExperimentRecord) -> Result<Listed> {
     let ever = names.iter().cloned().chain(earlier.iter().map(|run| run.name.clone())).collect();
     let (stored, to_come) = (planned.len(), experiment.to_come);
     let experiment = Some(experiment.name.clone());
-    Ok(Listed { experiment, planned, earlier, names, ever, stored, to_come, missing })
+    let plan = if earlier.is_empty() { Plan::default() } else { Plan::of(&planned) };
+    Ok(Listed { experiment, planned, earlier, names, ever, stored, to_come, missing, plan })
 }
 
 /// Every experiment with all of its runs, those that it shares with others too, and the runs of none.
@@ -327,6 +335,7 @@ fn all(store: &Store) -> Result<Vec<Listed>> {
             stored,
             to_come: 0,
             missing,
+            plan: Plan::default(),
         });
     }
     Ok(all)
@@ -436,9 +445,17 @@ impl Seen {
         }
     }
 
-    /// The table of these runs, with the columns that runs of these `names` differ in.
-    fn table(&self, runs: &[RunRecord], names: &[String], sort: Sort, out: &mut Output) -> Result<()> {
-        let columns = self.columns(runs, sort, is_wide(out));
+    /// The table of these runs, with the columns that runs of these `names` differ in, and in what they are unlike the plan.
+    fn table(
+        &self,
+        runs: &[RunRecord],
+        (names, unlike): (&[String], Option<Vec<String>>),
+        sort: Sort,
+        out: &mut Output,
+    ) -> Result<()> {
+        let mut columns = self.columns(runs, sort, is_wide(out));
+        let unlike = unlike.map(|cells| Column { heading: outside::HEADING.into(), cells });
+        unlike.into_iter().for_each(|column| columns.insert(AFTER_NAME, column));
         let (columns, left_out) = match out.width() {
             None => (columns, Vec::new()),
             Some(width) => arranged(columns, names, width),
@@ -522,55 +539,6 @@ fn shown<'a>(runs: impl IntoIterator<Item = &'a RunRecord>) -> Metric {
     metrics.next().filter(|first| metrics.all(|other| other == *first)).unwrap_or(Metric::Accuracy)
 }
 
-/// A column of a table.
-#[derive(Debug, Clone, PartialEq)]
-struct Column {
-    heading: String,
-    cells: Vec<String>,
-}
-
-/// Columns in the order in which they are left out.
-const LEAST: [&str; 4] = ["time", "started", "train loss", "steps"];
-
-/// A column for each key that runs of the names `all` differ in, with the values of those of the names `shown`.
-fn swept(shown: &[String], all: &[String]) -> Option<names::Columns> {
-    let every: Vec<&str> = all.iter().map(String::as_str).collect();
-    let columns = swept_columns(&every).filter(|_| every.len() > 1)?;
-    let values: HashMap<&str, &Vec<String>> = every.iter().copied().zip(&columns.values).collect();
-    let values = shown.iter().map(|name| values.get(name.as_str()).map(|values| (*values).clone()));
-    Some(names::Columns { values: values.collect::<Option<_>>()?, keys: columns.keys })
-}
-
-/// The columns as they fit a terminal: where every run then has one line, each key that the names `all` differ in has its own column, and
-/// columns of less interest are left out, whose headings are returned.
-fn arranged(mut columns: Vec<Column>, all: &[String], width: usize) -> (Vec<Column>, Vec<String>) {
-    let widest = |column: &Column| {
-        let cells = column.cells.iter().chain([&column.heading]);
-        cells.map(|cell| console::measure_text_width(cell) + 1).max().unwrap_or(0)
-    };
-    let fits = |columns: &[Column]| columns.iter().map(widest).sum::<usize>() <= width;
-    let whole = columns.clone();
-    let at = columns.iter().position(|column| column.heading == "name").unwrap_or(0);
-    // Runs of earlier plans may have names of another kind.
-    let shown = &whole[at].cells;
-    if let Some(keys) = swept(shown, all).or_else(|| swept(shown, shown)) {
-        let cells = |key: usize| keys.values.iter().map(|values| values[key].clone()).collect();
-        let keys = keys.keys.iter().enumerate().map(|(i, key)| Column { heading: key.clone(), cells: cells(i) });
-        columns.splice(at..=at, keys);
-    }
-    let mut left_out = Vec::new();
-    for heading in [None].into_iter().chain(LEAST.map(Some)) {
-        if let Some(at) = columns.iter().position(|column| Some(column.heading.as_str()) == heading) {
-            left_out.push(columns.remove(at).heading);
-        }
-        if fits(&columns) {
-            return (columns, left_out);
-        }
-    }
-    // Names are wrapped.
-    (whole, Vec::new())
-}
-
 /// Whether steps, training losses and full headings are shown.
 fn is_wide(out: &Output) -> bool {
     out.width().is_none_or(|width| width >= WIDE)
@@ -589,5 +557,7 @@ pub fn date(unix: f64, pattern: &str) -> String {
     }
 }
 
+mod columns;
+mod outside;
 #[cfg(test)]
 mod tests;

@@ -28,7 +28,7 @@ mod shards;
 mod testing;
 
 pub use budget::{Allowed, Budget, Claim};
-pub use changes::changes;
+pub use changes::{Change, Settings, changes};
 pub use config::*;
 pub use estimate::{Estimate, Lengths, Machine, ModelShape, estimate};
 pub use expand::{Expansion, MAX_POINTS, SearchHistory, expand};
