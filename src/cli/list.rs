@@ -133,9 +133,14 @@ impl List {
         let keys = || experiments.iter().flat_map(Listed::runs).map(|run| run.key.as_str());
         // JSON records do not include dev accuracy.
         let shows_dev = !out.json || matches!(self.sort, Some(Sort::Accuracy | Sort::Loss));
-        let dev = if shows_dev { store.evals_on(keys(), Split::Dev)? } else { HashMap::new() };
+        let mut evals = if shows_dev { store.evals_on(keys(), Split::Dev)? } else { HashMap::new() };
+        if shows_dev {
+            let runs =
+                experiments.iter().flat_map(Listed::runs).filter(|run| !run.config.data.has_dev() && !is_final(run));
+            evals.extend(store.evals_on(runs.map(|run| run.key.as_str()), Split::Test)?);
+        }
         let (seconds, warned) = (store.training_seconds(keys())?, store.warned(Kind::Result)?);
-        let seen = Seen { dev, seconds, warned, cluster: OnCluster::of(store)? };
+        let seen = Seen { evals, seconds, warned, cluster: OnCluster::of(store)? };
         let sort = self.sort.unwrap_or(Sort::Date);
         // The best trial is shown for whole plans only.
         let tells_best = !out.json && self.state.is_empty();
@@ -364,8 +369,8 @@ fn heading(listed: &Listed, best: Option<String>) -> String {
 
 /// Data about runs in addition to their records.
 struct Seen {
-    /// Their evaluations on the dev split, if these choose the kept weights.
-    dev: HashMap<String, Vec<EvalRecord>>,
+    /// Their evaluations on the dev split, or of unfinished runs without one on the test split.
+    evals: HashMap<String, Vec<EvalRecord>>,
     /// Seconds of training.
     seconds: HashMap<String, f64>,
     /// Keys of runs whose model does nothing useful.
@@ -375,25 +380,29 @@ struct Seen {
 }
 
 impl Seen {
-    /// The dev evaluation of the weights that are kept, or would be now: what the leaderboard shows for the run.
+    /// The evaluation of the weights that are kept, or would be now, on the rows by which the leaderboard shows the run: dev rows, or without
+    /// them, until it has a result, test rows.
     fn kept(&self, run: &RunRecord) -> Option<&EvalRecord> {
-        kept_at(&run.config, self.dev.get(&run.key)?, Split::Dev, run.config.checkpoint.metric)
+        let (split, by) = rows_of(run);
+        kept_at(&run.config, self.evals.get(&run.key)?, split, by)
     }
 
-    /// Its value as text; for a run that is not completed, with the step and marked as not final.
-    fn dev_text(&self, run: &RunRecord, metric: Metric) -> String {
+    /// The value of a run on a split as text; if it is not its result, with the step and marked as not final.
+    fn text(&self, run: &RunRecord, split: Split, metric: Metric) -> String {
         let value = |eval: &EvalRecord| metric.text(eval.metrics.get(metric));
-        match self.kept(run) {
-            None => format::NOTHING.into(),
-            Some(eval) if is_final(run) => value(eval),
-            Some(eval) => board::not_final(&value(eval), Some(&format::count(eval.step))),
+        let result = Self::test(run, metric).filter(|_| split == Split::Test).map(|value| metric.text(value));
+        match (result, self.kept(run).filter(|_| rows_of(run).0 == split)) {
+            (Some(result), _) => result,
+            (None, None) => format::NOTHING.into(),
+            (None, Some(eval)) if is_final(run) => value(eval),
+            (None, Some(eval)) => board::not_final(&value(eval), Some(&format::count(eval.step))),
         }
     }
 
     /// The best trial of a plan, as on the leaderboard; with `alone`, no warning below says that it was chosen on the rows it is measured on.
     fn best(&self, listed: &Listed, alone: bool) -> Option<Best> {
         let experiment = listed.experiment.as_ref().filter(|_| listed.planned.len() > 1)?;
-        let evals = |run: &RunRecord| self.dev.get(&run.key).map_or(&[][..], |evals| &evals[..]);
+        let evals = |run: &RunRecord| self.evals.get(&run.key).map_or(&[][..], |evals| &evals[..]);
         let runs: Vec<(&RunRecord, &[EvalRecord])> = listed.planned.iter().map(|run| (run, evals(run))).collect();
         let mut board = Leaderboard::new(experiment, &runs, &listed.missing);
         board.progress.planned += listed.to_come;
@@ -421,8 +430,8 @@ impl Seen {
     /// after those that are.
     fn by(&self, metric: Metric, a: &RunRecord, b: &RunRecord) -> Ordering {
         let value = |run: &RunRecord| match run.config.data.has_dev() {
-            true => self.kept(run).map(|eval| eval.metrics.get(metric)),
-            false => Self::test(run, metric),
+            false if is_final(run) => Self::test(run, metric),
+            _ => self.kept(run).map(|eval| eval.metrics.get(metric)),
         };
         let key = |run: &RunRecord| {
             let score = value(run).map(|value| metric.score(value)).filter(|score| score.is_finite());
@@ -461,6 +470,9 @@ impl Seen {
             Some(width) => arranged(columns, names, width),
         };
         left_out.iter().for_each(|heading| out.leave_out(heading));
+        if !is_wide(out) {
+            only_wide(runs).for_each(|heading| out.leave_out(heading));
+        }
         let rows = (0..runs.len()).map(|row| columns.iter().map(|column| column.cells[row].clone()).collect());
         let headings: Vec<&str> = columns.iter().map(|column| column.heading.as_str()).collect();
         // Of two columns the one of the metric that chooses comes first and is left out last.
@@ -511,7 +523,7 @@ impl Seen {
             let state = self.cluster.state(run).unwrap_or(state);
             if self.warned.contains(&run.key) { marked(&state) } else { state }
         };
-        let on_test = |run: &RunRecord, of: Metric| Self::test(run, of).map_or_else(dash, |value| of.text(value));
+        let on_test = |run: &RunRecord, of: Metric| self.text(run, Split::Test, of);
         let time = |run: &RunRecord| self.seconds.get(&run.key).map_or_else(dash, |s| format::duration(*s));
         let mut columns = vec![
             column("run".into(), &|run| format::short(&run.key).to_string()),
@@ -524,7 +536,7 @@ impl Seen {
             }));
             columns.push(column("train loss".into(), &|run| run.last_loss.map_or_else(dash, format::loss)));
         }
-        columns.extend(has_dev.then(|| column(heading("dev", dev), &|run| self.dev_text(run, dev))));
+        columns.extend(has_dev.then(|| column(heading("dev", dev), &|run| self.text(run, Split::Dev, dev))));
         columns.extend(also.map(|also| column(heading("test", also), &|run| on_test(run, also))));
         columns.extend(has_test.then(|| column(heading("test", test), &|run| on_test(run, test))));
         columns.push(column("started".into(), &|run| run.started_at.map_or_else(dash, |at| date(at, "%m-%d %H:%M"))));
@@ -542,6 +554,20 @@ fn shown<'a>(runs: impl IntoIterator<Item = &'a RunRecord>) -> Metric {
 /// Whether steps, training losses and full headings are shown.
 fn is_wide(out: &Output) -> bool {
     out.width().is_none_or(|width| width >= WIDE)
+}
+
+/// The split and the metric by which a run is shown that has no result yet, as on the leaderboard.
+fn rows_of(run: &RunRecord) -> (Split, Metric) {
+    match run.config.data.has_dev() {
+        true => (Split::Dev, run.config.checkpoint.metric),
+        false => (Split::Test, run.config.data.task().headline()[0]),
+    }
+}
+
+/// The columns of these runs that only a wide table has.
+fn only_wide(runs: &[RunRecord]) -> impl Iterator<Item = &'static str> {
+    let trained = runs.iter().any(|run| run.last_loss.is_some());
+    ["steps"].into_iter().chain(trained.then_some("train loss"))
 }
 
 /// Whether a run's value is its final result.

@@ -104,6 +104,36 @@ fn a_run_that_belongs_to_another_experiment_is_listed_under_that_one_alone() {
     assert_eq!(keys("small"), [5e-4, 1e-3]);
 }
 
+/// A run without a result has one value, with its step, wherever it is shown: on dev rows, or where it has none on test rows.
+#[test]
+fn an_interrupted_run_has_the_same_value_in_every_view() {
+    for (splits, on) in [("", "TEST"), ("dev = 0.3\n", "DEV")] {
+        let sandbox = sandbox("max_steps = 100000\neval_steps = 10\n");
+        let spec = fs::read_to_string(sandbox.path("small.toml")).expect("the spec").replace("epochs = 2\n", "");
+        fs::write(sandbox.path("small.toml"), spec.replace("test = 0.4\n", &format!("{splits}test = 0.4\n")))
+            .expect("a spec");
+        let mut child =
+            sandbox.command(&["run", "small.toml", "--quiet"]).stderr(Stdio::null()).spawn().expect("taper");
+        assert!(wait(&mut child, "an evaluation", || stored_steps(&sandbox.path("runs")) >= 15), "it trains on");
+        Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+        assert_eq!(child.wait().expect("an end").code(), Some(130));
+        let board = sandbox.json(&["list", "small", "--leaderboard"]);
+        let (value, step) =
+            (board[0]["figure"]["mean"].as_f64().expect("a value"), board[0]["step"][0].as_u64().expect("a step"));
+        let (value, step) = (format!("{:.1}%", value * 100.0), taper::format::count(step));
+        let shown = format!("{value} @{step}*");
+        for arguments in [&["list", "small"][..], &["list", "small", "--leaderboard"]] {
+            let said = sandbox.ok(arguments);
+            assert!(said.contains(&format!("{on} ACCURACY")) && said.matches(&shown).count() == 1, "{shown}: {said}");
+            assert!(said.contains("* not final: the last evaluation of each run so far"), "{said}");
+        }
+        sandbox.ok(&["report", "small"]);
+        let page = fs::read_to_string(sandbox.path("runs/reports/small/report.md")).expect("a report");
+        let row = page.lines().find(|line| line.starts_with("| small |")).expect("its row");
+        assert_eq!(row.matches(&format!("| {value} (at step {step}, not final) |")).count(), 1, "{row}");
+    }
+}
+
 #[test]
 fn nothing_to_list_or_to_remove_is_not_an_error() {
     let sandbox = swept();
