@@ -5,6 +5,7 @@
 //! [`estimate()`] predicts costs, and [`sanity`] finds probable mistakes. Everything here is a pure function: no file is opened and
 //! nothing is measured.
 
+mod advice;
 mod budget;
 mod changes;
 mod config;
