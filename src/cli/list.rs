@@ -10,9 +10,8 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use taper::{
     event::Split,
-    format::{self, names},
+    format,
     metrics::{Metric, Score},
-    observe::swept_columns,
     plan::{
         Keep,
         sanity::{CHOSEN_ON_DEV, CHOSEN_ON_TEST},
@@ -22,6 +21,9 @@ use taper::{
     task::Task,
     warning::Kind,
 };
+
+use columns::{Column, LEAST, arranged};
+use outside::Plan;
 
 use super::{
     Global, common, leaderboard as board,
@@ -37,6 +39,8 @@ use super::{
 /// Runs shown on a terminal by default: for a named experiment, and for each of several.
 const NAMED: usize = 40;
 const EACH: usize = 6;
+/// The position after the columns `run` and `name`.
+const AFTER_NAME: usize = 2;
 /// Terminal width from which a table is wide.
 const WIDE: usize = 110;
 
@@ -129,9 +133,14 @@ impl List {
         let keys = || experiments.iter().flat_map(Listed::runs).map(|run| run.key.as_str());
         // JSON records do not include dev accuracy.
         let shows_dev = !out.json || matches!(self.sort, Some(Sort::Accuracy | Sort::Loss));
-        let dev = if shows_dev { store.evals_on(keys(), Split::Dev)? } else { HashMap::new() };
+        let mut evals = if shows_dev { store.evals_on(keys(), Split::Dev)? } else { HashMap::new() };
+        if shows_dev {
+            let runs =
+                experiments.iter().flat_map(Listed::runs).filter(|run| !run.config.data.has_dev() && !is_final(run));
+            evals.extend(store.evals_on(runs.map(|run| run.key.as_str()), Split::Test)?);
+        }
         let (seconds, warned) = (store.training_seconds(keys())?, store.warned(Kind::Result)?);
-        let seen = Seen { dev, seconds, warned, cluster: OnCluster::of(store)? };
+        let seen = Seen { evals, seconds, warned, cluster: OnCluster::of(store)? };
         let sort = self.sort.unwrap_or(Sort::Date);
         // The best trial is shown for whole plans only.
         let tells_best = !out.json && self.state.is_empty();
@@ -184,7 +193,7 @@ impl List {
                 out.line("")?;
             }
             out.wrapped(&heading(listed, best.map(|best| best.text)))?;
-            let mut rows = |runs: &[RunRecord], names: &[String], out: &mut Output| {
+            let mut rows = |runs: &[RunRecord], names: &[String], plan: Option<&Plan>, out: &mut Output| {
                 let (more, range) = shown(runs);
                 let rest = more_runs(more, (listed.experiment.as_deref(), &self.options()), out);
                 if more > 0 && last {
@@ -198,7 +207,8 @@ impl List {
                 let open = runs[range.clone()].iter().filter(|run| !is_final(run) && seen.kept(run).is_some());
                 unfinished
                     .extend(open.map(|run| (run.config.checkpoint.keep == Keep::Best, run.state == RunState::Pruned)));
-                seen.table(&runs[range], names, sort, out)?;
+                let unlike = plan.and_then(|plan| plan.differences(&runs[range.clone()]));
+                seen.table(&runs[range], (names, unlike), sort, out)?;
                 if more > 0 && !last {
                     out.wrapped(&rest)?;
                 }
@@ -207,7 +217,7 @@ impl List {
                 Ok::<_, anyhow::Error>(())
             };
             if !listed.planned.is_empty() {
-                rows(&listed.planned, &listed.names, out)?;
+                rows(&listed.planned, &listed.names, None, out)?;
             }
             let missing = listed.missing.note(&out.command("taper run SPEC")).filter(|_| self.state.is_empty());
             missing.iter().try_for_each(|note| out.wrapped(note))?;
@@ -222,7 +232,7 @@ impl List {
                     "not in the plan of the last `taper run`: {}",
                     format::counted(listed.earlier.len() as u64, "run")
                 ))?;
-                rows(&listed.earlier, &listed.ever, out)?;
+                rows(&listed.earlier, &listed.ever, Some(&listed.plan), out)?;
                 left_behind(&listed.earlier, out).iter().try_for_each(|note| out.wrapped(note))?;
             }
         }
@@ -287,6 +297,8 @@ struct Listed {
     to_come: usize,
     /// The planned runs without a record.
     missing: Missing,
+    /// What the earlier runs are compared with.
+    plan: Plan,
 }
 
 impl Listed {
@@ -308,7 +320,8 @@ fn listed(store: &Store, experiment: &ExperimentRecord) -> Result<Listed> {
     let ever = names.iter().cloned().chain(earlier.iter().map(|run| run.name.clone())).collect();
     let (stored, to_come) = (planned.len(), experiment.to_come);
     let experiment = Some(experiment.name.clone());
-    Ok(Listed { experiment, planned, earlier, names, ever, stored, to_come, missing })
+    let plan = if earlier.is_empty() { Plan::default() } else { Plan::of(&planned) };
+    Ok(Listed { experiment, planned, earlier, names, ever, stored, to_come, missing, plan })
 }
 
 /// Every experiment with all of its runs, those that it shares with others too, and the runs of none.
@@ -327,6 +340,7 @@ fn all(store: &Store) -> Result<Vec<Listed>> {
             stored,
             to_come: 0,
             missing,
+            plan: Plan::default(),
         });
     }
     Ok(all)
@@ -355,8 +369,8 @@ fn heading(listed: &Listed, best: Option<String>) -> String {
 
 /// Data about runs in addition to their records.
 struct Seen {
-    /// Their evaluations on the dev split, if these choose the kept weights.
-    dev: HashMap<String, Vec<EvalRecord>>,
+    /// Their evaluations on the dev split, or of unfinished runs without one on the test split.
+    evals: HashMap<String, Vec<EvalRecord>>,
     /// Seconds of training.
     seconds: HashMap<String, f64>,
     /// Keys of runs whose model does nothing useful.
@@ -366,25 +380,29 @@ struct Seen {
 }
 
 impl Seen {
-    /// The dev evaluation of the weights that are kept, or would be now: what the leaderboard shows for the run.
+    /// The evaluation of the weights that are kept, or would be now, on the rows by which the leaderboard shows the run: dev rows, or without
+    /// them, until it has a result, test rows.
     fn kept(&self, run: &RunRecord) -> Option<&EvalRecord> {
-        kept_at(&run.config, self.dev.get(&run.key)?, Split::Dev, run.config.checkpoint.metric)
+        let (split, by) = rows_of(run);
+        kept_at(&run.config, self.evals.get(&run.key)?, split, by)
     }
 
-    /// Its value as text; for a run that is not completed, with the step and marked as not final.
-    fn dev_text(&self, run: &RunRecord, metric: Metric) -> String {
+    /// The value of a run on a split as text; if it is not its result, with the step and marked as not final.
+    fn text(&self, run: &RunRecord, split: Split, metric: Metric) -> String {
         let value = |eval: &EvalRecord| metric.text(eval.metrics.get(metric));
-        match self.kept(run) {
-            None => format::NOTHING.into(),
-            Some(eval) if is_final(run) => value(eval),
-            Some(eval) => board::not_final(&value(eval), Some(&format::count(eval.step))),
+        let result = Self::test(run, metric).filter(|_| split == Split::Test).map(|value| metric.text(value));
+        match (result, self.kept(run).filter(|_| rows_of(run).0 == split)) {
+            (Some(result), _) => result,
+            (None, None) => format::NOTHING.into(),
+            (None, Some(eval)) if is_final(run) => value(eval),
+            (None, Some(eval)) => board::not_final(&value(eval), Some(&format::count(eval.step))),
         }
     }
 
     /// The best trial of a plan, as on the leaderboard; with `alone`, no warning below says that it was chosen on the rows it is measured on.
     fn best(&self, listed: &Listed, alone: bool) -> Option<Best> {
         let experiment = listed.experiment.as_ref().filter(|_| listed.planned.len() > 1)?;
-        let evals = |run: &RunRecord| self.dev.get(&run.key).map_or(&[][..], |evals| &evals[..]);
+        let evals = |run: &RunRecord| self.evals.get(&run.key).map_or(&[][..], |evals| &evals[..]);
         let runs: Vec<(&RunRecord, &[EvalRecord])> = listed.planned.iter().map(|run| (run, evals(run))).collect();
         let mut board = Leaderboard::new(experiment, &runs, &listed.missing);
         board.progress.planned += listed.to_come;
@@ -412,8 +430,8 @@ impl Seen {
     /// after those that are.
     fn by(&self, metric: Metric, a: &RunRecord, b: &RunRecord) -> Ordering {
         let value = |run: &RunRecord| match run.config.data.has_dev() {
-            true => self.kept(run).map(|eval| eval.metrics.get(metric)),
-            false => Self::test(run, metric),
+            false if is_final(run) => Self::test(run, metric),
+            _ => self.kept(run).map(|eval| eval.metrics.get(metric)),
         };
         let key = |run: &RunRecord| {
             let score = value(run).map(|value| metric.score(value)).filter(|score| score.is_finite());
@@ -436,14 +454,25 @@ impl Seen {
         }
     }
 
-    /// The table of these runs, with the columns that runs of these `names` differ in.
-    fn table(&self, runs: &[RunRecord], names: &[String], sort: Sort, out: &mut Output) -> Result<()> {
-        let columns = self.columns(runs, sort, is_wide(out));
+    /// The table of these runs, with the columns that runs of these `names` differ in, and in what they are unlike the plan.
+    fn table(
+        &self,
+        runs: &[RunRecord],
+        (names, unlike): (&[String], Option<Vec<String>>),
+        sort: Sort,
+        out: &mut Output,
+    ) -> Result<()> {
+        let mut columns = self.columns(runs, sort, is_wide(out));
+        let unlike = unlike.map(|cells| Column { heading: outside::HEADING.into(), cells });
+        unlike.into_iter().for_each(|column| columns.insert(AFTER_NAME, column));
         let (columns, left_out) = match out.width() {
             None => (columns, Vec::new()),
             Some(width) => arranged(columns, names, width),
         };
         left_out.iter().for_each(|heading| out.leave_out(heading));
+        if !is_wide(out) {
+            only_wide(runs).for_each(|heading| out.leave_out(heading));
+        }
         let rows = (0..runs.len()).map(|row| columns.iter().map(|column| column.cells[row].clone()).collect());
         let headings: Vec<&str> = columns.iter().map(|column| column.heading.as_str()).collect();
         // Of two columns the one of the metric that chooses comes first and is left out last.
@@ -494,7 +523,7 @@ impl Seen {
             let state = self.cluster.state(run).unwrap_or(state);
             if self.warned.contains(&run.key) { marked(&state) } else { state }
         };
-        let on_test = |run: &RunRecord, of: Metric| Self::test(run, of).map_or_else(dash, |value| of.text(value));
+        let on_test = |run: &RunRecord, of: Metric| self.text(run, Split::Test, of);
         let time = |run: &RunRecord| self.seconds.get(&run.key).map_or_else(dash, |s| format::duration(*s));
         let mut columns = vec![
             column("run".into(), &|run| format::short(&run.key).to_string()),
@@ -507,7 +536,7 @@ impl Seen {
             }));
             columns.push(column("train loss".into(), &|run| run.last_loss.map_or_else(dash, format::loss)));
         }
-        columns.extend(has_dev.then(|| column(heading("dev", dev), &|run| self.dev_text(run, dev))));
+        columns.extend(has_dev.then(|| column(heading("dev", dev), &|run| self.text(run, Split::Dev, dev))));
         columns.extend(also.map(|also| column(heading("test", also), &|run| on_test(run, also))));
         columns.extend(has_test.then(|| column(heading("test", test), &|run| on_test(run, test))));
         columns.push(column("started".into(), &|run| run.started_at.map_or_else(dash, |at| date(at, "%m-%d %H:%M"))));
@@ -522,58 +551,23 @@ fn shown<'a>(runs: impl IntoIterator<Item = &'a RunRecord>) -> Metric {
     metrics.next().filter(|first| metrics.all(|other| other == *first)).unwrap_or(Metric::Accuracy)
 }
 
-/// A column of a table.
-#[derive(Debug, Clone, PartialEq)]
-struct Column {
-    heading: String,
-    cells: Vec<String>,
-}
-
-/// Columns in the order in which they are left out.
-const LEAST: [&str; 4] = ["time", "started", "train loss", "steps"];
-
-/// A column for each key that runs of the names `all` differ in, with the values of those of the names `shown`.
-fn swept(shown: &[String], all: &[String]) -> Option<names::Columns> {
-    let every: Vec<&str> = all.iter().map(String::as_str).collect();
-    let columns = swept_columns(&every).filter(|_| every.len() > 1)?;
-    let values: HashMap<&str, &Vec<String>> = every.iter().copied().zip(&columns.values).collect();
-    let values = shown.iter().map(|name| values.get(name.as_str()).map(|values| (*values).clone()));
-    Some(names::Columns { values: values.collect::<Option<_>>()?, keys: columns.keys })
-}
-
-/// The columns as they fit a terminal: where every run then has one line, each key that the names `all` differ in has its own column, and
-/// columns of less interest are left out, whose headings are returned.
-fn arranged(mut columns: Vec<Column>, all: &[String], width: usize) -> (Vec<Column>, Vec<String>) {
-    let widest = |column: &Column| {
-        let cells = column.cells.iter().chain([&column.heading]);
-        cells.map(|cell| console::measure_text_width(cell) + 1).max().unwrap_or(0)
-    };
-    let fits = |columns: &[Column]| columns.iter().map(widest).sum::<usize>() <= width;
-    let whole = columns.clone();
-    let at = columns.iter().position(|column| column.heading == "name").unwrap_or(0);
-    // Runs of earlier plans may have names of another kind.
-    let shown = &whole[at].cells;
-    if let Some(keys) = swept(shown, all).or_else(|| swept(shown, shown)) {
-        let cells = |key: usize| keys.values.iter().map(|values| values[key].clone()).collect();
-        let keys = keys.keys.iter().enumerate().map(|(i, key)| Column { heading: key.clone(), cells: cells(i) });
-        columns.splice(at..=at, keys);
-    }
-    let mut left_out = Vec::new();
-    for heading in [None].into_iter().chain(LEAST.map(Some)) {
-        if let Some(at) = columns.iter().position(|column| Some(column.heading.as_str()) == heading) {
-            left_out.push(columns.remove(at).heading);
-        }
-        if fits(&columns) {
-            return (columns, left_out);
-        }
-    }
-    // Names are wrapped.
-    (whole, Vec::new())
-}
-
 /// Whether steps, training losses and full headings are shown.
 fn is_wide(out: &Output) -> bool {
     out.width().is_none_or(|width| width >= WIDE)
+}
+
+/// The split and the metric by which a run is shown that has no result yet, as on the leaderboard.
+fn rows_of(run: &RunRecord) -> (Split, Metric) {
+    match run.config.data.has_dev() {
+        true => (Split::Dev, run.config.checkpoint.metric),
+        false => (Split::Test, run.config.data.task().headline()[0]),
+    }
+}
+
+/// The columns of these runs that only a wide table has.
+fn only_wide(runs: &[RunRecord]) -> impl Iterator<Item = &'static str> {
+    let trained = runs.iter().any(|run| run.last_loss.is_some());
+    ["steps"].into_iter().chain(trained.then_some("train loss"))
 }
 
 /// Whether a run's value is its final result.
@@ -589,5 +583,7 @@ pub fn date(unix: f64, pattern: &str) -> String {
     }
 }
 
+mod columns;
+mod outside;
 #[cfg(test)]
 mod tests;

@@ -372,12 +372,13 @@ fn points(difference: f64) -> String {
 /// Runs with warnings, a sentence for each reason.
 fn warned(store: &Store, runs: &[RunRecord]) -> Result<Vec<String>> {
     // A run can have both warnings.
-    let (mut names, mut high_loss, mut advice) = (Vec::new(), Vec::new(), HashSet::new());
+    let (mut names, mut high_loss, mut advice, mut still) = (Vec::new(), Vec::new(), HashSet::new(), false);
     let completed = || runs.iter().filter(|run| run.state == RunState::Completed);
     for run in completed() {
         if report::high_loss(run, &store.last_steps(&run.key, report::LAST_STEPS)?).is_some() {
             high_loss.push(run.name.as_str());
-            advice.insert(run.config.train.calmer());
+            advice.insert(run.config.train.about_loss(run.total_steps));
+            still |= run.config.train.hardly_moves(run.total_steps);
         }
         if store.warnings(&run.key)?.iter().any(|warning| warning.kind == Kind::Result) {
             names.push(run.name.as_str());
@@ -386,6 +387,7 @@ fn warned(store: &Store, runs: &[RunRecord]) -> Result<Vec<String>> {
     // Advice that applies to all of them: settings that some already have are left out.
     let advice = match advice.len() {
         1 => advice.into_iter().collect(),
+        _ if still => "try another train.lr".to_string(),
         _ => "try a smaller train.lr".to_string(),
     };
     let by_number = |names: &[&str], one, many| format::by_number(names.len() as u64, one, many).to_string();

@@ -35,7 +35,15 @@ pub(super) fn unknown_label((column, value): (&str, &str), known: Known<'_>, wor
         (Some(source), _) => format!("{label} does not occur in {source}, whose labels are {names}"),
         (None, Wording::Keys) => format!("{label} is not in data.labels, which has {names}"),
         (None, Wording::Options | Wording::Run { .. }) => {
-            format!("{label} is not a label of the model, whose labels are {names}")
+            let is_number = |text: &str| text.trim().parse::<i64>().is_ok();
+            // Numbers are what other tools call labels by.
+            let hint = match is_number(value) && !labels.keys().any(|known| is_number(known)) {
+                true => {
+                    "; if the numbers stand for these, write the names in their place, or train with data.labels = { 0 = \"NAME\", … }, so that both are read"
+                }
+                false => "",
+            };
+            format!("{label} is not a label of the model, whose labels are {names}{hint}")
         }
     }
 }

@@ -91,6 +91,25 @@ impl Target {
         }
     }
 
+    /// `separator`, unless labels that are joined with it could not be told apart.
+    pub fn sound<'a>(separator: Option<&'a str>, labels: &[String]) -> Option<&'a str> {
+        // It must not begin before the end of a label: with `||`, `a|` and `b` would be read back as `a` and `|b`.
+        let is_read_back = |label: &String, by: &str| format!("{label}{by}").find(by) == Some(label.len());
+        separator.filter(|separator| labels.iter().all(|label| is_read_back(label, separator)))
+    }
+
+    /// How it is written into a file, to be read back: labels of a set are joined with the separator, which must be [`Self::sound`], or are a JSON
+    /// list without one. `labels` has the name of each id.
+    pub fn written(&self, labels: &[String], separator: Option<&str>) -> String {
+        let Self::Labels(ids) = self else { return self.shown(labels) };
+        let names: Vec<String> =
+            ids.iter().map(|id| labels.get(*id as usize).cloned().unwrap_or_else(|| id.to_string())).collect();
+        match separator {
+            Some(separator) => names.join(separator),
+            None => serde_json::json!(names).to_string(),
+        }
+    }
+
     /// How it is shown: the label, the labels joined by `|` (`(none)` without any), or the numbers joined by `, `. `labels` has the name
     /// of each id; an id that is not in it is shown as a number.
     pub fn shown(&self, labels: &[String]) -> String {
@@ -177,5 +196,16 @@ mod tests {
         assert_eq!(Target::labels(vec![]).shown(&names), "(none)");
         assert_eq!(Target::values(vec![3.0, 0.123_45, -0.5]).shown(&names), "3, 0.1235, -0.5");
         assert_eq!(Target::Label(7).shown(&names), "7");
+        // Written so that it can be read back, also of labels that contain the separator.
+        let (both, none) = (Target::labels(vec![1, 0]), Target::labels(vec![]));
+        assert_eq!(Target::sound(Some("|"), &names), Some("|"));
+        assert_eq!(
+            (both.written(&names, Some("|")), none.written(&names, Some("|"))),
+            ("food|price".into(), String::new())
+        );
+        let odd = ["a|b", "c"].map(String::from);
+        assert_eq!(Target::sound(Some("|"), &odd), None);
+        assert_eq!((both.written(&odd, None), none.written(&odd, None)), (r#"["a|b","c"]"#.into(), "[]".into()));
+        assert_eq!(Target::Label(0).written(&odd, None), "a|b");
     }
 }

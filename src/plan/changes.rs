@@ -1,23 +1,54 @@
 //! How an edited spec changed its runs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::{RunConfig, key::identity};
 
+/// A key in which two configs mean different runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The key of the spec, `train.lr`.
+    pub key: String,
+    /// Its value in the one config, `1e-5`; `unset` if it has none.
+    pub old: String,
+    /// Its value in the other.
+    pub new: String,
+}
+
 /// Keys in which two configs mean different runs, each with both values: `train.lr 1e-5 → 2e-5`. Empty if only files or the engine
 /// can explain the difference.
 pub fn changes(old: &RunConfig, new: &RunConfig) -> Vec<String> {
-    let (mut before, mut after) = (BTreeMap::new(), BTreeMap::new());
-    flatten(&identity(old), String::new(), &mut before);
-    flatten(&identity(new), String::new(), &mut after);
-    // Its default is not in the identity.
-    for (config, values) in [(old, &mut before), (new, &mut after)] {
+    let text = |Change { key, old, new }| format!("{key} {old} → {new}");
+    Settings::of(old).changes_to(&Settings::of(new)).into_iter().map(text).collect()
+}
+
+/// The settings of a run on which its result depends, as keys and values.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings(BTreeMap<String, Value>);
+
+impl Settings {
+    /// Those of this config.
+    pub fn of(config: &RunConfig) -> Self {
+        let mut values = BTreeMap::new();
+        flatten(&identity(config), String::new(), &mut values);
+        // Its default is not in the identity.
         values.entry("data.long".into()).or_insert_with(|| config.data.long.name().into());
+        Self(values)
     }
-    let keys: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-    let show = |value: Option<&Value>| match value {
+
+    /// The keys whose values differ, in order.
+    pub fn changes_to(&self, new: &Self) -> Vec<Change> {
+        let keys: BTreeSet<&String> = self.0.keys().chain(new.0.keys()).collect();
+        let differs = |key: &&String| self.0.get(*key) != new.0.get(*key);
+        let change = |key: &String| Change { key: key.clone(), old: show(self.0.get(key)), new: show(new.0.get(key)) };
+        keys.into_iter().filter(differs).map(change).collect()
+    }
+}
+
+fn show(value: Option<&Value>) -> String {
+    match value {
         None => "unset".to_string(),
         Some(Value::String(text)) => text.clone(),
         Some(Value::Number(n)) if n.is_f64() => match n.as_f64() {
@@ -25,12 +56,7 @@ pub fn changes(old: &RunConfig, new: &RunConfig) -> Vec<String> {
             _ => n.to_string(),
         },
         Some(other) => other.to_string(),
-    };
-    let differs = |key: &&&String| before.get(**key) != after.get(**key);
-    keys.iter()
-        .filter(differs)
-        .map(|key| format!("{key} {} → {}", show(before.get(*key)), show(after.get(*key))))
-        .collect()
+    }
 }
 
 fn flatten(value: &Value, path: String, into: &mut BTreeMap<String, Value>) {

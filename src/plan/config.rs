@@ -381,129 +381,11 @@ impl TrainConfig {
     pub fn gamma(&self) -> f64 {
         self.focal_gamma.filter(|_| self.loss == LossKind::Focal).unwrap_or(0.0)
     }
-
-    /// Advice against divergence that these settings do not follow yet.
-    pub fn calmer(&self) -> String {
-        let warmup = match self.warmup_steps > 0 || self.warmup_ratio > 0.0 {
-            true => "a longer warmup",
-            false => "a warmup (train.warmup_ratio)",
-        };
-        let clipping = match self.max_grad_norm {
-            0.0 => Some("train.max_grad_norm = 1.0"),
-            norm if norm > 1.0 => Some("a smaller train.max_grad_norm"),
-            _ => None,
-        };
-        // A step of AdamW multiplies each weight by 1 − lr·decay: below −1 it grows.
-        let (rate, peak) = match self.head_lr.filter(|head| *head > self.lr) {
-            Some(head) => ("train.head_lr", head),
-            None => ("train.lr", self.lr),
-        };
-        let decay = (peak * self.weight_decay > 2.0).then(|| {
-            let decay = setting(self.weight_decay);
-            format!(
-                "a smaller train.weight_decay (it is {decay}; a step takes {rate} times that share of a weight from it)"
-            )
-        });
-        let ways = ["a smaller train.lr".to_string(), warmup.to_string()];
-        let ways: Vec<String> = decay.into_iter().chain(ways).chain(clipping.map(String::from)).collect();
-        match &ways[..] {
-            [one, other] => format!("try {one} or {other}"),
-            [first @ .., last] => format!("try {}, or {last}", first.join(", ")),
-            [] => String::new(),
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{super::testing::full_config, *};
-
-    #[test]
-    fn advice_skips_what_the_settings_already_do() {
-        let mut train = full_config().train;
-        let mut said = |steps, ratio, norm| {
-            (train.warmup_steps, train.warmup_ratio, train.max_grad_norm) = (steps, ratio, norm);
-            train.calmer()
-        };
-        let all = "try a smaller train.lr, a warmup (train.warmup_ratio), or train.max_grad_norm = 1.0";
-        assert_eq!(said(0, 0.0, 0.0), all);
-        assert_eq!(said(10, 0.0, 0.0), "try a smaller train.lr, a longer warmup, or train.max_grad_norm = 1.0");
-        assert_eq!(said(0, 0.1, 5.0), "try a smaller train.lr, a longer warmup, or a smaller train.max_grad_norm");
-        assert_eq!(said(0, 0.0, 1.0), "try a smaller train.lr or a warmup (train.warmup_ratio)");
-    }
-
-    #[test]
-    fn a_weight_decay_that_can_diverge_is_named_first() {
-        let mut train = full_config().train;
-        (train.lr, train.head_lr, train.warmup_ratio, train.max_grad_norm) = (1e-2, None, 0.1, 1.0);
-        let mut said = |decay| {
-            train.weight_decay = decay;
-            train.calmer()
-        };
-        assert_eq!(said(0.1), "try a smaller train.lr or a longer warmup");
-        // A step that takes 1.5 times a weight from it leaves half of it, with the other sign.
-        assert_eq!(said(150.0), "try a smaller train.lr or a longer warmup");
-        assert!(said(250.0).starts_with("try a smaller train.weight_decay (it is 250; a step takes train.lr times"));
-        assert_eq!(
-            said(1e6),
-            "try a smaller train.weight_decay (it is 1e6; a step takes train.lr times that share of a weight from it), a smaller \
-             train.lr, or a longer warmup"
-        );
-        train.head_lr = Some(1.0);
-        train.weight_decay = 3.0;
-        assert!(train.calmer().contains("a step takes train.head_lr times"), "{}", train.calmer());
-    }
-
-    /// A config stored by the first release: missing keys are read as what it did, and it can be written again.
-    #[test]
-    fn a_config_without_a_key_is_read_as_the_earlier_behaviour() {
-        let mut value = serde_json::to_value(full_config()).unwrap();
-        let train = value["train"].as_object_mut().unwrap();
-        for key in ["micro_batch_tokens", "precision"] {
-            assert!(train.remove(key).is_some(), "{key}");
-        }
-        assert!(value["checkpoint"].as_object_mut().unwrap().remove("every_minutes").is_some());
-        let read: RunConfig = serde_json::from_value(value).unwrap();
-        assert_eq!((read.train.micro_batch_tokens as u64, read.train.precision), (i64::MAX as u64, Precision::Fp32));
-        assert_eq!(read.checkpoint.every_minutes, 0.0);
-        let text = toml::to_string(&read).unwrap();
-        assert_eq!(toml::from_str::<RunConfig>(&text).unwrap(), read);
-    }
-
-    /// The default is not written, so that keys stay the same.
-    #[test]
-    fn the_engine_is_part_of_a_run_if_it_is_not_the_default() {
-        let mut config = full_config();
-        let key = |config: &RunConfig| super::super::run_key(config, &super::super::Digests::default(), 1, false);
-        let fused = key(&config);
-        assert!(!toml::to_string(&config).unwrap().contains("engine"));
-        config.train.engine = EngineKind::Candle;
-        assert_ne!(key(&config), fused);
-        let text = toml::to_string(&config).unwrap();
-        assert_eq!(toml::from_str::<RunConfig>(&text).unwrap(), config, "{text}");
-    }
-
-    /// Runs with one learning rate keep the keys that they had, however they say so.
-    #[test]
-    fn learning_rates_of_groups_are_part_of_a_run_if_they_differ() {
-        let mut spec = super::super::testing::spec();
-        let key = |spec: &crate::spec::Spec| {
-            super::super::run_key(&super::super::resolve(spec).unwrap(), &super::super::Digests::default(), 1, false)
-        };
-        let mut keys = vec![key(&spec)];
-        for (head_lr, layer_lr_decay) in
-            [(Some(1e-5), Some(1.0)), (Some(2e-5), None), (None, Some(0.9)), (Some(2e-5), Some(0.9))]
-        {
-            (spec.train.head_lr, spec.train.layer_lr_decay) = (head_lr, layer_lr_decay);
-            keys.push(key(&spec));
-        }
-        assert_eq!(keys[0], keys[1]);
-        assert_eq!(keys.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
-        let config = super::super::resolve(&spec).unwrap();
-        let text = toml::to_string(&config).unwrap();
-        assert!(text.contains("head_lr") && text.contains("layer_lr_decay"), "{text}");
-        assert_eq!(toml::from_str::<RunConfig>(&text).unwrap(), config, "{text}");
-    }
 
     #[test]
     fn numbers_for_people_are_those_of_names_and_read_back_as_the_same() {
@@ -565,6 +447,57 @@ mod tests {
         let both = key(&config);
         assert!(base != unquoted && unquoted != both && base != both);
         let text = toml::to_string(&config).unwrap();
+        assert_eq!(toml::from_str::<RunConfig>(&text).unwrap(), config, "{text}");
+    }
+
+    /// A config stored by the first release: missing keys are read as what it did, and it can be written again.
+    #[test]
+    fn a_config_without_a_key_is_read_as_the_earlier_behaviour() {
+        let mut value = serde_json::to_value(full_config()).unwrap();
+        let train = value["train"].as_object_mut().unwrap();
+        for key in ["micro_batch_tokens", "precision"] {
+            assert!(train.remove(key).is_some(), "{key}");
+        }
+        assert!(value["checkpoint"].as_object_mut().unwrap().remove("every_minutes").is_some());
+        let read: RunConfig = serde_json::from_value(value).unwrap();
+        assert_eq!((read.train.micro_batch_tokens as u64, read.train.precision), (i64::MAX as u64, Precision::Fp32));
+        assert_eq!(read.checkpoint.every_minutes, 0.0);
+        let text = toml::to_string(&read).unwrap();
+        assert_eq!(toml::from_str::<RunConfig>(&text).unwrap(), read);
+    }
+
+    /// The default is not written, so that keys stay the same.
+    #[test]
+    fn the_engine_is_part_of_a_run_if_it_is_not_the_default() {
+        let mut config = full_config();
+        let key = |config: &RunConfig| super::super::run_key(config, &super::super::Digests::default(), 1, false);
+        let fused = key(&config);
+        assert!(!toml::to_string(&config).unwrap().contains("engine"));
+        config.train.engine = EngineKind::Candle;
+        assert_ne!(key(&config), fused);
+        let text = toml::to_string(&config).unwrap();
+        assert_eq!(toml::from_str::<RunConfig>(&text).unwrap(), config, "{text}");
+    }
+
+    /// Runs with one learning rate keep the keys that they had, however they say so.
+    #[test]
+    fn learning_rates_of_groups_are_part_of_a_run_if_they_differ() {
+        let mut spec = super::super::testing::spec();
+        let key = |spec: &crate::spec::Spec| {
+            super::super::run_key(&super::super::resolve(spec).unwrap(), &super::super::Digests::default(), 1, false)
+        };
+        let mut keys = vec![key(&spec)];
+        for (head_lr, layer_lr_decay) in
+            [(Some(1e-5), Some(1.0)), (Some(2e-5), None), (None, Some(0.9)), (Some(2e-5), Some(0.9))]
+        {
+            (spec.train.head_lr, spec.train.layer_lr_decay) = (head_lr, layer_lr_decay);
+            keys.push(key(&spec));
+        }
+        assert_eq!(keys[0], keys[1]);
+        assert_eq!(keys.iter().collect::<std::collections::BTreeSet<_>>().len(), 4);
+        let config = super::super::resolve(&spec).unwrap();
+        let text = toml::to_string(&config).unwrap();
+        assert!(text.contains("head_lr") && text.contains("layer_lr_decay"), "{text}");
         assert_eq!(toml::from_str::<RunConfig>(&text).unwrap(), config, "{text}");
     }
 }

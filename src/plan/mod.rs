@@ -5,6 +5,7 @@
 //! [`estimate()`] predicts costs, and [`sanity`] finds probable mistakes. Everything here is a pure function: no file is opened and
 //! nothing is measured.
 
+mod advice;
 mod budget;
 mod changes;
 mod config;
@@ -28,7 +29,7 @@ mod testing;
 mod weights_index;
 
 pub use budget::{Allowed, Budget, Claim};
-pub use changes::changes;
+pub use changes::{Change, Settings, changes};
 pub use config::*;
 pub use estimate::{Estimate, Lengths, Machine, ModelShape, estimate};
 pub use expand::{Expansion, MAX_POINTS, SearchHistory, expand};

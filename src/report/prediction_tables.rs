@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::{
     analysis::Analysis,
-    cells::{Table, label_name, text},
+    cells::{Table, Targets, label_name, text},
     input::{ReportInput, RunInput},
     mistakes::{confidence, mistakes_of},
     pictures::MOST_LABELS,
@@ -56,15 +56,20 @@ impl<'a> Columns<'a> {
     }
 
     /// `decided`: what is predicted with the decision of the run, if that is known.
-    fn record(&self, run: &RunInput, p: &PredictionRecord, decided: Option<&Target>) -> Vec<String> {
+    fn record(
+        &self,
+        (run, targets): (&RunInput, Targets<'_>),
+        p: &PredictionRecord,
+        decided: Option<&Target>,
+    ) -> Vec<String> {
         let numbers = predicts_numbers(run);
         let mut record = vec![
             text(&run.run.name),
             p.row.to_string(),
             text(&run.file_of_rows()),
             p.line.to_string(),
-            text(&p.label.shown(&run.run.labels)),
-            text(&p.predicted.shown(&run.run.labels)),
+            targets.cell(&p.label),
+            targets.cell(&p.predicted),
             if numbers { String::new() } else { (p.label == p.predicted).to_string() },
             if numbers { String::new() } else { confidence(p).to_string() },
         ];
@@ -90,7 +95,7 @@ impl<'a> Columns<'a> {
             record.extend([cell(p.label.numbers()), cell(p.predicted.numbers())]);
         }
         if self.decided {
-            record.push(decided.map_or(String::new(), |target| text(&target.shown(&run.run.labels))));
+            record.push(decided.map_or(String::new(), |target| targets.cell(target)));
             record.push(decided.map_or(String::new(), |target| (p.label == *target).to_string()));
         }
         record.extend(text_cells(&p.text, p.text_pair.as_deref(), self.pairs));
@@ -147,8 +152,9 @@ pub fn predictions(table: &mut Table, input: &ReportInput) -> csv::Result<()> {
     let columns = Columns::of(&input.runs.iter().collect::<Vec<_>>());
     table.write_record(columns.head())?;
     for run in &input.runs {
+        let targets = Targets::of(run);
         for (p, decided) in run.predictions.iter().zip(with_decision(run)) {
-            table.write_record(columns.record(run, p, decided.as_ref()))?;
+            table.write_record(columns.record((run, targets), p, decided.as_ref()))?;
         }
     }
     Ok(())
@@ -159,6 +165,7 @@ pub fn out_of_fold(table: &mut Table, input: &ReportInput, analysis: &Analysis) 
     let columns = Columns::of(&input.runs.iter().collect::<Vec<_>>());
     let head = ["trial", "seed", "fold"].map(String::from);
     table.write_record(head.into_iter().chain(columns.head()))?;
+    let targets: Vec<Targets<'_>> = input.runs.iter().map(Targets::of).collect();
     for group in &analysis.groups {
         for set in &group.complete {
             let of = |i: usize| {
@@ -171,7 +178,11 @@ pub fn out_of_fold(table: &mut Table, input: &ReportInput, analysis: &Analysis) 
                 let (run, config) = (&input.runs[i], &input.runs[i].run.config);
                 let fold = config.data.fold.map(|fold| fold.number().to_string()).unwrap_or_default();
                 let of_trial = [text(&group.name), config.train.seed.to_string(), fold];
-                table.write_record(of_trial.into_iter().chain(columns.record(run, p, decided.as_ref())))?;
+                table.write_record(of_trial.into_iter().chain(columns.record(
+                    (run, targets[i]),
+                    p,
+                    decided.as_ref(),
+                )))?;
             }
         }
     }
@@ -185,8 +196,9 @@ pub fn mistakes(table: &mut Table, input: &ReportInput, analysis: &Analysis) -> 
     let columns = Columns { decided: false, ..Columns::of(&shown.into_iter().collect::<Vec<_>>()) };
     table.write_record(columns.head())?;
     if let Some(run) = shown {
+        let targets = Targets::of(run);
         for p in mistakes_of(run) {
-            table.write_record(columns.record(run, p, None))?;
+            table.write_record(columns.record((run, targets), p, None))?;
         }
     }
     Ok(())

@@ -44,6 +44,15 @@ fn overridden(merged: &Merged, spec: &Spec) -> Vec<String> {
         found.push(format!("train.no_decay ({names}) has no effect: train.weight_decay is 0, so nothing decays"));
     }
     let seeds = &spec.sweep.seeds;
+    if let (Some(written), true, false) =
+        (merged.written("sweep.seeds"), seeds.is_empty(), merged.overrides("sweep.seeds"))
+    {
+        found.push(format!(
+            "sweep.seeds ({written}) is an empty list and has no effect: every point is trained once, with train.seed = {}; list the seeds, \
+             such as [1, 2, 3], or remove it",
+            train.seed
+        ));
+    }
     let seed = merged.written("train.seed").or((!seeds.is_empty()).then(|| "sweep.seeds".into()));
     let fixed = train.init_seed.is_some() && train.order_seed.is_some() && train.dropout == Some(0.0);
     let varied = ["train.init_seed", "train.order_seed", "train.dropout"].into_iter().any(swept);

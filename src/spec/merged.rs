@@ -288,6 +288,14 @@ impl Merged {
         self.rank_of(&key(path))
     }
 
+    /// Whether a layer below the one that sets a key sets it, too; built-in defaults do not count.
+    pub fn overrides(&self, path: &str) -> bool {
+        let (path, own) = (key(path), self.rank(path));
+        let set = |layer: &Layer, profile: bool| layer.find(profile, &path).map(|_| Some(self.rank_in(layer, profile)));
+        let below = |rank: Option<(u8, usize)>| rank > Some((0, 0)) && rank < own;
+        self.layers.iter().flat_map(|layer| [set(layer, false), set(layer, true)]).flatten().any(below)
+    }
+
     fn rank_of(&self, path: &[String]) -> Option<(u8, usize)> {
         let (layer, profile) = self.layer(self.value(path)?)?;
         Some(self.rank_in(layer, profile))

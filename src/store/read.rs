@@ -49,12 +49,13 @@ impl Store {
         plan.runs.iter().filter_map(|run_and_name| run(run_and_name).transpose()).collect()
     }
 
-    /// The runs of an experiment's plan, of its earlier plans and of its variants, in order of registration.
+    /// The runs of an experiment's plan, and those of its earlier plans and of its variants that the current plan of no other experiment has,
+    /// in order of registration.
     pub fn runs_ever_of(&self, experiment: &str) -> Result<Vec<RunRecord>, StoreError> {
         let name = &self.experiment(experiment)?.name;
         let planned = |plans: &str| format!("r.key IN (SELECT run FROM {plans} WHERE experiment = ?1)");
         let sql = format!(
-            "{RUN} WHERE r.experiment = ?1 OR {} OR {} ORDER BY r.id",
+            "{RUN} WHERE {} OR ((r.experiment = ?1 OR {}) AND r.key NOT IN (SELECT run FROM experiment_runs)) ORDER BY r.id",
             planned("experiment_runs"),
             planned("plans")
         );

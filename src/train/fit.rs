@@ -258,7 +258,7 @@ impl Fit<'_> {
     }
 
     fn diverged(&self, what: &'static str, value: f64, step: u64, lr: f64) -> TrainError {
-        TrainError::Diverged { what, value, step, lr, advice: self.training.train.calmer() }
+        TrainError::Diverged { what, value, step, lr, advice: self.training.train.about_loss(self.steps.total) }
     }
 
     /// Measures one split, with progress.

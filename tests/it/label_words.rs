@@ -116,3 +116,20 @@ fn values_and_names_may_be_mixed_where_no_string_is_both() {
     let evaluation = sandbox.json(&["eval", "shift", "--file", "mixed.csv", "--label-column", "stars"]);
     assert_eq!(rows(&evaluation["metrics"]), json!([2, 3]));
 }
+
+/// A model whose labels are words, and a file in which numbers stand for them.
+#[test]
+fn numbers_in_place_of_names_are_refused_with_what_to_do() {
+    let sandbox = Sandbox::new();
+    sandbox.write("rows.csv", csv(&["好评", "差评"].repeat(10)));
+    let spec = SPEC.replace("labels = { 1 = \"0\", 2 = \"1\", 3 = \"2\" }\n", "");
+    sandbox.write("shift.toml", spec);
+    sandbox.ok(&["run", "shift.toml", "--quiet"]);
+    let hint = "; if the numbers stand for these, write the names in their place, or train with data.labels = { 0 = \"NAME\", … }";
+    for (labels, is_hinted) in [(["0", "1"], true), (["neg", "pos"], false)] {
+        sandbox.write("odd.csv", csv(&labels));
+        let (code, said) = sandbox.says(&["eval", "shift", "--file", "odd.csv"]);
+        assert!(code == 2 && said.contains("is not a label of the model, whose labels are `好评`, `差评`"), "{said}");
+        assert_eq!(said.contains(hint), is_hinted, "{said}");
+    }
+}

@@ -96,7 +96,7 @@ fn interrupted(evaluated: Option<u64>) -> (RunRecord, Seen) {
     store.append("k", &evaluated.map(evaluation).into_iter().collect::<Vec<_>>()).expect("an evaluation");
     store.append("k", &[Event::RunFinished(Outcome::Interrupted)]).expect("an end");
     let seen = Seen {
-        dev: store.evals_on(["k"], Split::Dev).expect("evaluations"),
+        evals: store.evals_on(["k"], Split::Dev).expect("evaluations"),
         seconds: HashMap::new(),
         warned: HashSet::new(),
         cluster: OnCluster::default(),
@@ -115,4 +115,19 @@ fn a_narrow_list_has_the_step_of_an_unfinished_run_where_its_value_has_another()
     assert_eq!(state(Some(3), false), "interrupted", "its value is shown as 100.0% @3*");
     // There is a column of steps.
     assert_eq!([state(None, true), state(Some(2), true)], ["interrupted", "interrupted"]);
+}
+
+/// A narrow list tells of each column that a wide one has.
+#[test]
+fn what_a_narrow_list_has_no_room_for_is_told() {
+    let (run, seen) = interrupted(Some(3));
+    let headings =
+        |wide| seen.columns(std::slice::from_ref(&run), Sort::Date, wide).into_iter().map(|column| column.heading);
+    let narrow: Vec<String> = headings(false).collect();
+    let gone: Vec<String> =
+        headings(true).filter(|wide| !narrow.iter().any(|own| wide.ends_with(own) || wide.starts_with(own))).collect();
+    assert_eq!(gone, ["steps", "train loss"]);
+    assert_eq!(only_wide(std::slice::from_ref(&run)).collect::<Vec<_>>(), gone);
+    let pending = RunRecord { last_loss: None, ..run };
+    assert_eq!(only_wide(&[pending]).collect::<Vec<_>>(), ["steps"]);
 }

@@ -1,7 +1,6 @@
 //! What results say of a text: the columns of an answer, and its cells.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::json;
 use taper::{
     format,
     task::{Answer, Target, Task},
@@ -52,24 +51,13 @@ impl Says {
     /// Of a run's data, whose labels have this separator. Where labels that are joined with it could not be told apart, lists are written as JSON,
     /// which can be read back.
     pub fn new(task: Task, labels: &[String], separator: Option<&str>) -> Self {
-        // The separator must not begin before the end of a label: with `||`, `a|` and `b` would be read back as `a` and `|b`.
-        let is_read_back = |label: &String, by: &str| format!("{label}{by}").find(by) == Some(label.len());
-        let separator = separator.filter(|separator| labels.iter().all(|label| is_read_back(label, separator)));
+        let separator = Target::sound(separator, labels);
         Self { task, labels: labels.to_vec(), separator: separator.map(str::to_owned) }
     }
 
     /// What is predicted, as text.
     pub fn predicted(&self, target: &Target) -> String {
-        match target {
-            Target::Labels(ids) => {
-                let names: Vec<&str> = ids.iter().map(|id| self.labels[*id as usize].as_str()).collect();
-                match &self.separator {
-                    Some(separator) => names.join(separator),
-                    None => json!(names).to_string(),
-                }
-            }
-            Target::Label(_) | Target::Values(_) => target.shown(&self.labels),
-        }
+        target.written(&self.labels, self.separator.as_deref())
     }
 
     /// The cells of an answer, as many as [`Named::columns`] has; none for a row without a text.

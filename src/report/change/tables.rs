@@ -3,7 +3,7 @@
 use super::{
     super::{
         analysis::Analysis,
-        cells::{Table, label_name, text},
+        cells::{Table, Targets, label_name, text},
         input::{ReportInput, RunInput, split_name},
         prediction_tables::{reads_two, text_cells, text_head},
     },
@@ -74,6 +74,7 @@ pub fn flipped(table: &mut Table, input: &ReportInput, analysis: &Analysis) -> c
     table.write_record(head.into_iter().chain(measured).map(String::from).chain(text_head(pairs)))?;
     let Some((run, rows)) = found else { return Ok(()) };
     let found = flips(&rows, numbers);
+    let targets = Targets::of(run);
     let words = if numbers { ["better", "worse"] } else { ["right", "wrong"] };
     for (became, rows) in words.into_iter().zip([&found.to_right, &found.to_wrong]) {
         for row in rows {
@@ -83,16 +84,15 @@ pub fn flipped(table: &mut Table, input: &ReportInput, analysis: &Analysis) -> c
                 false => [before.confidence(), after.confidence()]
                     .map(|sure| sure.map(|p| p.to_string()).unwrap_or_default()),
             };
-            let shown = |target: &crate::metrics::Target| text(&target.shown(&run.run.labels));
             let cells = [
                 text(&run.run.name),
                 after.row.to_string(),
                 text(&run.file_of_rows()),
                 after.line.to_string(),
                 became.to_owned(),
-                shown(&after.label),
-                shown(&before.predicted),
-                shown(&after.predicted),
+                targets.cell(&after.label),
+                targets.cell(&before.predicted),
+                targets.cell(&after.predicted),
                 first,
                 second,
             ];

@@ -6,7 +6,7 @@ use super::side::Side;
 use crate::report::language::tr;
 use crate::{
     format::{NOTHING, setting},
-    plan::{Fallback, key_of_spec},
+    plan::{Fallback, RunConfig, Scratch, Source, key_of_spec},
     report::{
         environment::environments,
         fold_rows::FoldRows,
@@ -63,12 +63,13 @@ pub fn settings(sides: &[Side]) -> Vec<Differs> {
         let values = sides.iter().map(|side| {
             let of_side = run..run + side.runs.len();
             run = of_side.end;
-            let configs = side.runs.iter().map(|run| serde_json::to_value(&run.run.config).unwrap_or_default());
-            let of_runs = of_side.zip(configs).filter_map(|(run, config)| Some((swept.values(run).nth(at)?, config)));
-            all_of(of_runs.map(|(value, config)| match value.is_empty() {
-                // A setting that the run does not use has a value all the same.
-                true => effective(&config, &key),
-                false => written(&value),
+            let of_runs =
+                of_side.zip(&side.runs).filter_map(|(at_run, run)| Some((swept.values(at_run).nth(at)?, run)));
+            all_of(of_runs.map(|(value, run)| match (unused(&run.run.config, &key), value.is_empty()) {
+                (Some(why), _) => why.into(),
+                // A setting that the run does not write has a value all the same.
+                (None, true) => effective(&serde_json::to_value(&run.run.config).unwrap_or_default(), &key),
+                (None, false) => written(&value),
             }))
         });
         let values = values.collect();
@@ -97,6 +98,28 @@ pub fn environment(sides: &[Side]) -> Vec<Differs> {
         differs(name.into(), values.collect())
     };
     names.into_iter().filter_map(of).collect()
+}
+
+/// Why a run does not use a key that its config has a value of; `None` if it uses it. Where no side does, all values are alike.
+fn unused(config: &RunConfig, key: &str) -> Option<&'static str> {
+    let train = &config.train;
+    match key {
+        "model.vocab_size"
+            if !matches!(config.model.source, Source::Scratch(Scratch::Preset(_) | Scratch::Config(_))) =>
+        {
+            Some(tr("unused: the model has its vocabulary", "未使用：模型自带词表"))
+        }
+        "train.epochs" if train.max_steps.is_some() => {
+            Some(tr("unused: train.max_steps decides", "未使用：由 train.max_steps 决定"))
+        }
+        "train.warmup_ratio" if train.warmup_steps > 0 => {
+            Some(tr("unused: train.warmup_steps decides", "未使用：由 train.warmup_steps 决定"))
+        }
+        "train.early_stopping_min_delta" if train.early_stopping_patience == 0 => {
+            Some(tr("unused: nothing stops early", "未使用：没有提前停止"))
+        }
+        _ => None,
+    }
 }
 
 /// The value that a run has of a key that differs in others, as it is written: what its config has, or else what an unset key means.
@@ -153,6 +176,48 @@ fn differs(key: String, values: Vec<String>) -> Option<Differs> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::testing;
+
+    /// What a side does not use is no setting of it, and none where neither side does.
+    #[test]
+    fn settings_that_do_not_apply_are_not_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = testing::store_with_run(folder.path()).run("k").unwrap();
+        let side = |edit: &dyn Fn(&mut RunConfig)| {
+            let mut run = run.clone();
+            edit(&mut run.config);
+            let (steps, evals, probes) = (Vec::new(), Vec::new(), Vec::new());
+            let (predictions, before, warnings, audit) = (Vec::new(), Vec::new(), Vec::new(), None);
+            Side::of_run(RunInput { run, steps, evals, probes, predictions, before, warnings, audit })
+        };
+        let told = |a: &dyn Fn(&mut RunConfig), b: &dyn Fn(&mut RunConfig)| {
+            let of =
+                settings(&[side(a), side(b)]).into_iter().map(|of| format!("{}: {}", of.key, of.values.join(" | ")));
+            of.collect::<Vec<_>>()
+        };
+        let epochs = |max_steps: Option<u64>, epochs| {
+            move |c: &mut RunConfig| (c.train.max_steps, c.train.epochs) = (max_steps, epochs)
+        };
+        assert_eq!(told(&epochs(Some(9), 3), &epochs(Some(9), 5)), [""; 0]);
+        assert_eq!(told(&epochs(None, 3), &epochs(None, 5)), ["train.epochs: 3 | 5"]);
+        assert_eq!(
+            told(&epochs(Some(9), 3), &epochs(None, 5)),
+            ["train.epochs: unused: train.max_steps decides | 5", "train.max_steps: 9 | unset: train.epochs decides"]
+        );
+        let model = |source: &str, size| {
+            let source: Source = serde_json::from_value(source.into()).unwrap();
+            move |c: &mut RunConfig| (c.model.source, c.model.vocab_size) = (source.clone(), size)
+        };
+        assert_eq!(told(&model("path:m", 100), &model("path:m", 200)), [""; 0]);
+        assert_eq!(told(&model("scratch:tiny", 100), &model("scratch:tiny", 200)), ["model.vocab_size: 100 | 200"]);
+        let waits = |patience, delta| {
+            move |c: &mut RunConfig| {
+                (c.train.early_stopping_patience, c.train.early_stopping_min_delta) = (patience, delta);
+            }
+        };
+        assert_eq!(told(&waits(0, 0.0), &waits(0, 0.1)), [""; 0]);
+        assert_eq!(told(&waits(2, 0.0), &waits(2, 0.1)), ["train.early_stopping_min_delta: 0 | 0.1"]);
+    }
 
     #[test]
     fn numbers_are_written_as_in_names() {

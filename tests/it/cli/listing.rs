@@ -39,6 +39,101 @@ fn a_list_names_the_best_trial_and_sets_apart_what_is_no_longer_planned() {
     assert_eq!((of(true), of(false)), (4, 2));
 }
 
+/// Two rows of the same name are told apart by what the spec said when they were trained.
+#[test]
+fn a_run_outside_the_plan_says_how_it_differs_from_it() {
+    let sandbox = sandbox("max_steps = 2\n");
+    let spec = fs::read_to_string(sandbox.path("small.toml")).expect("the spec").replace("epochs = 2\n", "");
+    let run = |old: &str, new: &str| {
+        fs::write(sandbox.path("small.toml"), spec.replace(old, new)).expect("a spec");
+        sandbox.ok(&["run", "small.toml", "--quiet"]);
+    };
+    run("lr = 1e-3", "lr = 0.0005");
+    run("batch_size = 4", "batch_size = 8\nseed = 7");
+    run("", "");
+    let earlier = || {
+        let list = sandbox.ok(&["list", "small"]);
+        let (planned, earlier) = list.split_once("not in the plan of the last `taper run`: ").expect(&list);
+        assert!(!planned.contains("NOT AS PLANNED"), "only of those outside: {list}");
+        let joined = |line: &str| line.split_whitespace().skip(1).collect::<Vec<_>>().join(" ");
+        earlier.lines().skip(1).map(joined).collect::<Vec<_>>()
+    };
+    let rows = earlier();
+    assert!(rows[0].starts_with("NAME NOT AS PLANNED STATE"), "{rows:?}");
+    assert!(rows[1].starts_with("small train.lr=5e-4 completed "), "{rows:?}");
+    assert!(rows[2].starts_with("small train.batch_size=8, train.seed=7 completed "), "{rows:?}");
+    // Where the name says it, it is not said again.
+    sandbox.ok(&["run", "small.toml", "--quiet", "--set", "train.dropout=0.3"]);
+    run("", "");
+    let rows = earlier();
+    assert!(rows[3].starts_with("dropout=0.3 completed "), "{rows:?}");
+    // Also where the plan has no run in that state.
+    let failed = sandbox.ok(&["list", "small", "--state", "completed"]);
+    assert!(failed.contains("train.lr=5e-4"), "{failed}");
+    // Nothing but the content of a file differs.
+    let data = fs::read_to_string(sandbox.path("rows.csv")).expect("rows");
+    fs::write(sandbox.path("rows.csv"), format!("{data}1,送得快\n")).expect("more rows");
+    run("", "");
+    let rows = earlier();
+    assert!(rows[3].starts_with("small other data completed "), "{rows:?}");
+    assert!(rows[1].starts_with("small other data, train.lr=5e-4 completed "), "{rows:?}");
+}
+
+/// A run that another experiment plans now is listed there.
+#[test]
+fn a_run_that_belongs_to_another_experiment_is_listed_under_that_one_alone() {
+    let sandbox = sandbox("");
+    let run =
+        |more: &[&str]| sandbox.ok(&[&["run", "small.toml", "--quiet", "--set", "train.max_steps=2"], more].concat());
+    run(&["--set", "train.lr=0.0005"]);
+    run(&[]);
+    let keys = |name: &str| {
+        let list = sandbox.json(&["list", name]);
+        list.as_array()
+            .expect("runs")
+            .iter()
+            .map(|run| run["config"]["train"]["lr"].as_f64().expect("lr"))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(keys("small"), [5e-4, 1e-3]);
+    run(&["--set", "train.lr=0.0005", "--set", "name=slow"]);
+    assert_eq!((keys("small"), keys("slow")), (vec![1e-3], vec![5e-4]));
+    assert!(!sandbox.ok(&["list", "small"]).contains("not in the plan"));
+    // It is of `small` again when `slow` has other runs.
+    run(&["--set", "train.lr=0.0001", "--set", "name=slow"]);
+    assert_eq!(keys("small"), [5e-4, 1e-3]);
+}
+
+/// A run without a result has one value, with its step, wherever it is shown: on dev rows, or where it has none on test rows.
+#[test]
+fn an_interrupted_run_has_the_same_value_in_every_view() {
+    for (splits, on) in [("", "TEST"), ("dev = 0.3\n", "DEV")] {
+        let sandbox = sandbox("max_steps = 100000\neval_steps = 10\n");
+        let spec = fs::read_to_string(sandbox.path("small.toml")).expect("the spec").replace("epochs = 2\n", "");
+        fs::write(sandbox.path("small.toml"), spec.replace("test = 0.4\n", &format!("{splits}test = 0.4\n")))
+            .expect("a spec");
+        let mut child =
+            sandbox.command(&["run", "small.toml", "--quiet"]).stderr(Stdio::null()).spawn().expect("taper");
+        assert!(wait(&mut child, "an evaluation", || stored_steps(&sandbox.path("runs")) >= 15), "it trains on");
+        Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+        assert_eq!(child.wait().expect("an end").code(), Some(130));
+        let board = sandbox.json(&["list", "small", "--leaderboard"]);
+        let (value, step) =
+            (board[0]["figure"]["mean"].as_f64().expect("a value"), board[0]["step"][0].as_u64().expect("a step"));
+        let (value, step) = (format!("{:.1}%", value * 100.0), taper::format::count(step));
+        let shown = format!("{value} @{step}*");
+        for arguments in [&["list", "small"][..], &["list", "small", "--leaderboard"]] {
+            let said = sandbox.ok(arguments);
+            assert!(said.contains(&format!("{on} ACCURACY")) && said.matches(&shown).count() == 1, "{shown}: {said}");
+            assert!(said.contains("* not final: the last evaluation of each run so far"), "{said}");
+        }
+        sandbox.ok(&["report", "small"]);
+        let page = fs::read_to_string(sandbox.path("runs/reports/small/report.md")).expect("a report");
+        let row = page.lines().find(|line| line.starts_with("| small |")).expect("its row");
+        assert_eq!(row.matches(&format!("| {value} (at step {step}, not final) |")).count(), 1, "{row}");
+    }
+}
+
 #[test]
 fn nothing_to_list_or_to_remove_is_not_an_error() {
     let sandbox = swept();

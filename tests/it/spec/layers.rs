@@ -387,6 +387,16 @@ fn keys_without_effect_beside_others_give_a_warning_across_layers() {
     assert_eq!(warnings(fixed, "train.seed = 7\n", &none).len(), 1);
     assert!(warnings(fixed, "sweep.seeds = [1, 2]\n", &none)[0].contains("train.seed (sweep.seeds) has no effect"));
     assert_eq!(warnings(fixed, "", &none), [""; 0]);
+    // An empty list is how a higher layer undoes those of a lower one; alone it says nothing.
+    let found = warnings("", "sweep.seeds = []\n", &none);
+    assert!(
+        found.len() == 1 && found[0].starts_with("sweep.seeds (a.toml:2) is an empty list and has no effect"),
+        "{found:?}"
+    );
+    assert!(found[0].contains("every point is trained once, with train.seed = "), "{found:?}");
+    assert_eq!(warnings("sweep.seeds = [1, 2]\n", "sweep.seeds = []\n", &none), [""; 0]);
+    assert_eq!(warnings("", "sweep.seeds = [1, 2]\n", &options(None, &["sweep.seeds=[]"], &[])), [""; 0]);
+    assert_eq!(warnings("", "", &options(None, &["sweep.seeds=[]"], &[])).len(), 1);
     assert_eq!(warnings(fixed, "sweep.seeds = [1, 2]\nsweep.axes.train.dropout = [0.0, 0.1]\n", &none), [""; 0]);
 }
 

@@ -3,6 +3,7 @@
 use std::{
     fs::{self, File},
     path::{Path, PathBuf},
+    process::Stdio,
     time::Duration,
 };
 
@@ -97,6 +98,48 @@ fn a_checkpoint_whose_log_is_lost_is_not_resumed() {
             notes(&runs).iter().any(|note| note.contains("the run begins again") && note.contains("the database"));
         assert_eq!(said, begins_anew, "{what}: {:?}", notes(&runs));
         assert_clean(&runs);
+    }
+}
+
+/// `taper rm` that is killed: between the files of a run and its rows, which wait for another writer, and at any other moment.
+#[test]
+fn after_a_removal_that_was_killed_no_checkpoint_is_resumed_without_its_steps() {
+    let sandbox = one();
+    sandbox.finish("calm", &[]);
+    let calm = trail(&sandbox.path("calm"));
+    stopped(&sandbox, "stopped");
+    let key = only_run(&sandbox.path("stopped")).key;
+    for at_ms in [None, Some(5), Some(15), Some(30)] {
+        let name = format!("killed {at_ms:?}");
+        let runs = sandbox.path(&name);
+        copy(&sandbox.path("stopped"), &runs);
+        let folder = RunFolder::new(&runs, &key);
+        let writer = Connection::open(runs.join("taper.db")).expect("the database");
+        if at_ms.is_none() {
+            writer.execute_batch("BEGIN IMMEDIATE").expect("the lock of writers");
+        }
+        let mut rm = sandbox.command(&["rm", "--yes", "--experiment", "one", "--runs", &name]);
+        let mut rm = rm.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("taper starts");
+        match at_ms {
+            Some(ms) => std::thread::sleep(Duration::from_millis(ms)),
+            None => {
+                while folder.path().exists() {
+                    assert!(rm.try_wait().expect("a child").is_none(), "it ended with the files there");
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+            }
+        }
+        rm.kill().expect("kill -9");
+        rm.wait().expect("its end");
+        drop(writer);
+        // The log of a checkpoint never goes before the checkpoint.
+        let stored = store(&runs).runs().expect("runs");
+        assert!(!stored.is_empty() || !folder.state().exists(), "{name}: a checkpoint without its steps");
+        if at_ms.is_none() {
+            assert_eq!((stored.len(), folder.state().exists()), (1, false), "killed between the two");
+        }
+        sandbox.finish(&name, &[]);
+        assert!(trail(&runs) == calm, "{name}: it ends differently");
     }
 }
 

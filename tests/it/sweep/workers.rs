@@ -345,3 +345,65 @@ fn a_command_that_was_stopped_does_not_list_the_runs_of_earlier_ones() {
     let said = sandbox.ok(&run);
     assert!(said.contains(": completed before\n"), "{said}");
 }
+
+/// The spec is edited and run again while it trains: each command ends with its own runs.
+#[test]
+fn two_versions_of_a_spec_at_once_each_end_with_their_own_runs() {
+    let sandbox = twelve_runs();
+    let start = |rates: &str, epochs: &str| {
+        let lr = format!("sweep.axes.train.lr={rates}");
+        let set =
+            ["--set", &lr, "--set", epochs, "--set", "sweep.axes.train.dropout=[0.1]", "--set", "sweep.seeds=[1]"];
+        let mut command = sandbox.command(&[&["run", "torture.toml", "--runs", "runs"], &set[..]].concat());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("taper starts")
+    };
+    let first = start("[3e-4, 1e-3]", "train.epochs=60");
+    let begin = Instant::now();
+    let begun = || {
+        Store::open_existing(&sandbox.path("runs"))
+            .is_ok_and(|store| store.runs().is_ok_and(|runs| runs.iter().any(|run| run.steps > 0)))
+    };
+    while !begun() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "no step");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let second = start("[5e-4, 7e-4]", "train.epochs=1").wait_with_output().expect("its end");
+    let first = first.wait_with_output().expect("its end");
+    for (output, own, others) in
+        [(first, ["3e-4", "1e-3"], ["5e-4", "7e-4"]), (second, ["5e-4", "7e-4"], ["3e-4", "1e-3"])]
+    {
+        let said = String::from_utf8(output.stdout).expect("text");
+        assert!(output.status.success() && told(&said, "completed") == 2, "{said}");
+        assert!(own.iter().all(|rate| said.contains(rate)), "{own:?}: {said}");
+        assert!(!others.iter().any(|rate| said.contains(rate)), "not {others:?}: {said}");
+    }
+}
+
+/// The command was killed while its worker stood still: the next command does not train beside it, says so, and the one after trains the run.
+#[test]
+fn a_worker_that_outlives_its_command_and_stands_still_is_in_no_runs_way_for_good() {
+    let sandbox = twelve_runs();
+    let set = ["--set", "train.epochs=20", "--set", "sweep.max_runs=1"];
+    sandbox.finish("calm", &set);
+    let mut child = sandbox.start("runs", &set);
+    let store = || Store::open_existing(&sandbox.path("runs"));
+    let begin = Instant::now();
+    while !store().is_ok_and(|store| store.runs().is_ok_and(|runs| runs.iter().any(|run| run.steps > 0))) {
+        assert!(begin.elapsed() < Duration::from_secs(60), "no step");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let workers = children(child.id());
+    workers.iter().for_each(|&worker| send("-STOP", worker));
+    child.kill().expect("kill -9");
+    child.wait().expect("its end");
+    let output = sandbox.start("runs", &set).wait_with_output().expect("its end");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(
+        !output.status.success() && said.contains("is suspended while training this run: end it with `kill -9 "),
+        "{said}"
+    );
+    workers.iter().for_each(|&worker| send("-KILL", worker));
+    sandbox.finish("runs", &set);
+    assert!(trail(&sandbox.path("runs")) == trail(&sandbox.path("calm")), "it ends as an undisturbed one");
+    assert_clean(&sandbox.path("runs"));
+}
