@@ -339,7 +339,7 @@ impl View {
             Outcome::Paused { step } => {
                 (Tone::Aside, format!("{name}: waiting at step {} for the runs it is compared with", count(*step)))
             }
-            Outcome::Pruned { reason } => (Tone::Plain, format!("{name}: pruned ({reason})")),
+            Outcome::Pruned { reason, .. } => (Tone::Plain, format!("{name}: pruned ({reason})")),
             Outcome::Failed { kind, message } => {
                 // A message about a step tells which.
                 let after = if message.contains(" at step ") { String::new() } else { format!(" after step {step}") };

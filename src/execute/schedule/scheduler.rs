@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use super::{
-    decide::{SweepDecisions, TrialRun},
+    decide::{Pruning, SweepDecisions, TrialRun},
     options::SchedulerOptions,
     other_processes::OtherProcesses,
     outcome::{Outcome, Skipped},
@@ -199,8 +199,8 @@ impl<'a> Scheduler<'a> {
     fn fill(&mut self) -> Result<(), ExecuteError> {
         while self.slots.has_free() {
             self.refresh_scores()?;
-            for (run, reason) in self.decisions.pruned(&self.states) {
-                self.prune(run, reason)?;
+            for pruning in self.decisions.pruned(&self.states) {
+                self.prune(pruning)?;
             }
             let Some((slot, run)) = self.next() else { return Ok(()) };
             self.begin(slot, run)?;
@@ -425,8 +425,9 @@ impl<'a> Scheduler<'a> {
     }
 
     /// Prunes a run.
-    fn prune(&mut self, run: usize, reason: String) -> Result<(), ExecuteError> {
-        match self.records.prune(run, reason)? {
+    fn prune(&mut self, pruning: Pruning) -> Result<(), ExecuteError> {
+        let run = pruning.run;
+        match self.records.prune(pruning)? {
             Some(end) => self.states.end(run, end),
             None => self.states.seen(run, true),
         }
@@ -507,8 +508,8 @@ impl<'a> Scheduler<'a> {
         self.outcome.ties.clear();
         if !stopped && !spent {
             self.outcome.ties = self.decisions.ties(&self.states);
-            for (run, reason) in self.decisions.waiting(&self.states) {
-                self.prune(run, reason)?;
+            for pruning in self.decisions.waiting(&self.states) {
+                self.prune(pruning)?;
             }
         }
         let mut tally = self.states.tally();

@@ -309,6 +309,7 @@ impl Recipe {
             run: RunRecord {
                 decided: None,
                 waits_at: None,
+                pruned_at: None,
                 key: format!("{:016x}{:048x}", self.stream(5).at(0), self.seed),
                 name: self.name.clone(),
                 experiment: Some("rbt3-waimai".into()),
