@@ -306,7 +306,7 @@ impl<'a> Scheduler<'a> {
                     let _ = self.executor.cancel(slot);
                 }
                 if self.states.is_running(run) {
-                    self.skip(run, "completed before; new probes scored".into());
+                    self.skip(run, "completed before; new probes scored", None);
                 }
                 self.free(slot);
             }
@@ -436,22 +436,23 @@ impl<'a> Scheduler<'a> {
 
     /// Ends a run that is skipped, with the reason.
     fn leave_out(&mut self, run: usize, end: End, record: &RunRecord) {
-        let why = match end {
-            End::DivergedBefore => "diverged before and was skipped; --retry trains it again".into(),
+        let (why, because) = match end {
+            End::DivergedBefore => ("diverged before and was skipped; --retry trains it again", None),
             End::PrunedBefore => {
                 let reason = record.message.as_deref().unwrap_or("by the rule of its sweep");
-                format!("pruned before and was skipped; --retry trains it to the end ({reason})")
+                ("pruned before and was skipped; --retry trains it to the end", Some(reason.to_string()))
             }
-            End::DoneElsewhere => "completed by another command".into(),
-            _ => "completed before".into(),
+            End::DoneElsewhere => ("completed by another command", None),
+            _ => ("completed before", None),
         };
-        self.skip(run, why);
+        self.skip(run, why, because);
         self.states.end(run, end);
     }
 
-    fn skip(&mut self, run: usize, why: String) {
+    fn skip(&mut self, run: usize, why: &str, because: Option<String>) {
         let run = &self.records.runs()[run];
-        self.outcome.skipped.push(Skipped { key: run.key.clone(), name: run.name.clone(), why });
+        let (key, name, why) = (run.key.clone(), run.name.clone(), why.to_string());
+        self.outcome.skipped.push(Skipped { key, name, why, because });
     }
 
     /// Called before a decision that depends on the scores of all runs.
