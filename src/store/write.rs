@@ -53,7 +53,8 @@ impl Store {
         let ExperimentRecord { name, spec_path, arguments, warnings, to_come, .. } = experiment;
         self.write(|tx| {
             tx.execute(
-                "UPDATE experiments SET warnings = ?4, to_come = ?5 WHERE name = ?1 AND spec_path = ?2 AND arguments = ?3",
+                "UPDATE experiments SET warnings = ?4, to_come = ?5 WHERE name = ?1 AND spec_path = ?2 AND arguments \
+                 = ?3",
                 params![name, spec_path, Json(arguments), Json(warnings), Count(*to_come as u64)],
             )
             .map(drop)

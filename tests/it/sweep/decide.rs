@@ -196,7 +196,8 @@ fn a_point_that_another_command_proposed_first_counts() {
         let other = rusqlite::Connection::open(sandbox.path("runs/taper.db")).and_then(|db| {
             db.busy_timeout(std::time::Duration::from_secs(5))?;
             db.execute(
-                "INSERT INTO proposals SELECT experiment, search, 2, '[[0.123],[0.00123]]' FROM proposals WHERE position = 1",
+                "INSERT INTO proposals SELECT experiment, search, 2, '[[0.123],[0.00123]]' FROM proposals WHERE \
+                 position = 1",
                 [],
             )
         });

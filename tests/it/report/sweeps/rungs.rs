@@ -43,7 +43,8 @@ fn a_rung_says_how_near_pruning_came_to_losing_the_best_trial() {
     let md = text(&files, "report.md");
     assert!(
         md.contains(
-            "At rung 1 the best trial (lr=1e-4 batch\\_size=16) had ranks 4–6 of 7 with dev accuracy 55.0%, tied with 2 others; 6 went on."
+            "At rung 1 the best trial (lr=1e-4 batch\\_size=16) had ranks 4–6 of 7 with dev accuracy 55.0%, tied with \
+             2 others; 6 went on."
         ),
         "{md}"
     );
