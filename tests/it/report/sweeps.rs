@@ -101,7 +101,10 @@ fn each_trial_counts_once_in_the_effect_of_an_axis() {
     assert_eq!(rates, ["1e-5", "1e-4", "1e-3"]);
     let md = text(&files, "report.md");
     assert!(
-        md.contains("Of 6 trials with a result, the mean dev accuracy changes most with lr: from 63.0% with lr=1e-5 to 84.0% with lr=1e-4."),
+        md.contains(
+            "Of 6 trials with a result, the mean dev accuracy changes most with lr: from 63.0% with lr=1e-5 to 84.0% \
+             with lr=1e-4."
+        ),
         "{md}"
     );
     assert!(md.contains("| lr=1e-4 | 2 | 84.0% (82.0–86.0) | 86.0% | 82.0% |"), "{md}");
