@@ -255,7 +255,8 @@ fn fill(folder: &Path, runs: usize, steps: u64) {
         .expect("steps");
     quick
         .execute(
-            "UPDATE runs SET state = 'completed', steps = ?1, at_step = ?1, last_loss = 0.07, finished_at = started_at + 200",
+            "UPDATE runs SET state = 'completed', steps = ?1, at_step = ?1, last_loss = 0.07, finished_at = \
+             started_at + 200",
             [steps as i64],
         )
         .expect("runs");

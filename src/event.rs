@@ -291,6 +291,25 @@ impl FailureKind {
     }
 }
 
+/// A rule by which a sweep compares trials at a rung.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PrunedBy {
+    /// With the median of earlier trials.
+    Median,
+    /// By rank: successive halving.
+    Asha,
+}
+
+/// The comparison that ended a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrunedAt {
+    /// The number of the rung, from 1.
+    pub rung: u64,
+    /// The rule.
+    pub rule: PrunedBy,
+}
+
 /// How a run ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
@@ -310,6 +329,9 @@ pub enum Outcome {
     Pruned {
         /// The reason, in one sentence.
         reason: String,
+        /// The comparison at a rung; `None` if it ended because another run of its trial did, and in events of earlier versions.
+        #[serde(flatten)]
+        at: Option<PrunedAt>,
     },
     /// Stopped by a failure.
     Failed {

@@ -246,7 +246,10 @@ pub fn threads(text: &str) -> Result<u16, String> {
     let number = text.parse().ok().filter(|n| (1..=most).contains(n));
     number.ok_or_else(|| {
         let cores = format::counted(cores as u64, "core");
-        format!("expected a number from 1 to {most}: this machine has {cores}, and many more threads than cores only wait for each other")
+        format!(
+            "expected a number from 1 to {most}: this machine has {cores}, and many more threads than cores only wait \
+             for each other"
+        )
     })
 }
 

@@ -38,8 +38,8 @@ pub fn replaced_warning(
         if only_planned { ("running this would replace", "would") } else { ("this replaces", "will") };
     Ok((left_out > 0).then(|| {
         let message = format!(
-            "{replaces} the plan of `{}`, and {} of it {} not in the new one: `{}` {will} list {} separately, unranked, and `{}` {will} leave {} \
-             out. To keep both, give these runs a name of their own: --set {}",
+            "{replaces} the plan of `{}`, and {} of it {} not in the new one: `{}` {will} list {} separately, \
+             unranked, and `{}` {will} leave {} out. To keep both, give these runs a name of their own: --set {}",
             one_line(experiment),
             counted(left_out, "completed run"),
             by_number(left_out, "is", "are"),

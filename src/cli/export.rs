@@ -88,8 +88,9 @@ pub fn kept_of(store: &Store, wanted: &str, global: &Global) -> Result<(RunRecor
         Ok(Some(n)) => {
             let runs = format::counted(n as u64, "run");
             Unusable(anyhow!(
-                "none of the {runs} that `{}` names kept a model: checkpoint.keep is \"none\" in their spec; with `--set \
-                 checkpoint.keep=best` (or `last`), `taper run` trains the completed ones again and keeps a model of each",
+                "none of the {runs} that `{}` names kept a model: checkpoint.keep is \"none\" in their spec; with \
+                 `--set checkpoint.keep=best` (or `last`), `taper run` trains the completed ones again and keeps a \
+                 model of each",
                 format::one_line(wanted)
             ))
             .into()

@@ -397,8 +397,8 @@ pub fn best_run(board: &Leaderboard, best: &Trial) -> Option<String> {
     }
     let by = format!("by {} {}", word(&board.split), board.metric.name());
     Some(match best.planned() {
-        1 => format!("its run: {key}"),
-        n => format!("its best run: {key} ({by}, of {n} {}s{})", best.replicate, among_equals(board, best)),
+        1 => format!("run: {key}"),
+        n => format!("best run: {key} ({by}, of {n} {}s{})", best.replicate, among_equals(board, best)),
     })
 }
 
@@ -544,7 +544,7 @@ mod tests {
             let best = Trial { best_run: Some("a".repeat(64)), equal_best, ..trial("lr=1", RunState::Completed) };
             best_run(&board(Vec::new()), &best).unwrap_or_default()
         };
-        let begin = "its best run: aaaaaaaaaaaa (by dev accuracy, of 3 seeds";
+        let begin = "best run: aaaaaaaaaaaa (by dev accuracy, of 3 seeds";
         assert_eq!(said((1, 1)), format!("{begin})"));
         assert_eq!(said((2, 2)), format!("{begin}; the first of 2 tied runs)"));
         assert_eq!(said((2, 1)), format!("{begin}; among 2 tied runs, the one with the lowest dev loss)"));

@@ -27,9 +27,7 @@ use outside::Plan;
 
 use super::{
     Global, common, leaderboard as board,
-    listed::{
-        Best, best_heading, keep_among_the_last, left_behind, more_runs, no_store, nothing_listed, of_no_experiment,
-    },
+    listed::{Best, keep_among_the_last, left_behind, more_runs, no_store, nothing_listed, of_no_experiment},
     marks::{MARK, MARK_OF_OTHERS, not_final_mark},
     on_cluster::OnCluster,
     output::{self, Output, marked},
@@ -269,10 +267,13 @@ fn best_run(board: &Leaderboard, out: &mut Output) -> Result<()> {
         };
         return out.wrapped(&why);
     }
-    let run = board::best_run(board, first).map_or(String::new(), |run| format!("; {run}"));
-    match board.trials.len() {
-        1 => run.strip_prefix("; its ").map_or(Ok(()), |run| out.wrapped(run)),
-        _ => out.wrapped(&format!("{}: {}{run}", best_heading(board), first.name)),
+    let run = board::best_run(board, first);
+    match (board.trials.len(), run) {
+        (1, run) => run.map_or(Ok(()), |run| out.wrapped(&run)),
+        (_, run) => {
+            let run = run.map_or(String::new(), |run| format!("; its {run}"));
+            out.wrapped(&format!("{}: {}{run}", board.progress.heading(), first.name))
+        }
     }
 }
 
@@ -417,8 +418,8 @@ impl Seen {
             (false, None) if alone && board.trials.len() > 1 => format!(" ({CHOSEN_ON_DEV})"),
             _ => String::new(),
         };
-        let best = if board.progress.has_all() { "best" } else { "best so far:" };
-        let text = format!("{best} {split} {metric} {value}{seeds}: {}{chosen}", trial.name);
+        let colon = if board.progress.has_all() { "" } else { ":" };
+        let text = format!("{}{colon} {split} {metric} {value}{seeds}: {}{chosen}", board.progress.mark(), trial.name);
         Some(Best { text, runs: trial.runs.clone() })
     }
 

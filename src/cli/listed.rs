@@ -4,7 +4,6 @@ use std::path::Path;
 
 use taper::{
     format::{by_number, command::shell_word, counted, one_line},
-    report::Leaderboard,
     store::{RunRecord, RunState, folders_of_runs},
 };
 
@@ -16,22 +15,6 @@ pub struct Best {
     pub text: String,
     /// Keys of its runs.
     pub runs: Vec<String>,
-}
-
-/// What the best trial is called at the start of a line: `best trial`, or `best so far (5 of 12 runs completed)`.
-pub fn best_heading(board: &Leaderboard) -> String {
-    match board.progress.has_all() {
-        true => "best trial".into(),
-        false => format!("best so far ({})", board.progress.text()),
-    }
-}
-
-/// The same within a sentence.
-pub fn best_in_words(board: &Leaderboard) -> String {
-    match board.progress.has_all() {
-        true => "the best trial".into(),
-        false => format!("the best trial so far ({})", board.progress.text()),
-    }
 }
 
 /// Moves those items that must be shown among the last `most`, if there is room for all of them: the last of the others stay there, and all

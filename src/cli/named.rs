@@ -12,7 +12,7 @@ use taper::{
     store::{RunRecord, Store, StoreError},
 };
 
-use super::{Global, Unusable, common, input, listed::best_in_words};
+use super::{Global, Unusable, common, input};
 
 /// Trials that a message lists.
 pub const LISTED: usize = 5;
@@ -85,7 +85,8 @@ pub fn find(store: &Store, wanted: &str, global: &Global) -> Result<RunRecord> {
         (StoreError::AmbiguousRun { wanted, keys, candidates }, Some(best))
             if best.best_run.as_ref().is_some_and(|key| keys.contains(key)) =>
         {
-            let best_trial = board.as_ref().map_or("the best trial".into(), best_in_words);
+            let best_trial =
+                board.as_ref().map_or("the best trial".into(), |board| board.progress.best_trial_in_full());
             let which = match (best.out_of_fold.is_some(), best.best_run.as_deref().map(format::short)) {
                 (false, Some(key)) if best.planned() > 1 => {
                     format!("the best run of {best_trial}: {key} ({})", best.name)

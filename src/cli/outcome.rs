@@ -19,7 +19,6 @@ use super::{
     common, decision,
     evaluation::proportion,
     leaderboard::{self, cell, word},
-    listed::best_heading,
     output::Output,
 };
 
@@ -267,7 +266,7 @@ fn best(store: &Store, board: &report::Leaderboard, runs: &[RunRecord]) -> Resul
         (2.., false) => format!(" (mean of {} {}s)", trial.planned(), trial.replicate),
         _ => String::new(),
     };
-    let mut lines = vec![format!("{}: {}{mean}", best_heading(board), trial.name), format!("  {value}")];
+    let mut lines = vec![format!("{}: {}{mean}", board.progress.heading(), trial.name), format!("  {value}")];
     // The gain is measured on rows that were not used for selection. Runs count by their rows: the folds of a cross-validation together, as
     // in the accuracy above.
     let measured = |run: &&RunRecord| trial.runs.contains(&run.key) && run.final_metrics.is_some();
@@ -295,7 +294,7 @@ fn best(store: &Store, board: &report::Leaderboard, runs: &[RunRecord]) -> Resul
         );
         lines.push(format!("  on {on}: {text}"));
     }
-    lines.extend(leaderboard::best_run(board, trial).map(|run| format!("  {run}")));
+    lines.extend(leaderboard::best_run(board, trial).map(|run| format!("  its {run}")));
     if let [run] = measured[..] {
         lines.extend(chosen_weights(run, &store.evals(&run.key)?).map(|weights| format!("  its weights: {weights}")));
     }
@@ -428,12 +427,16 @@ fn failures(runs: &[RunRecord]) -> Vec<String> {
                     _ => "the same command leaves them out; with --retry they are trained again",
                 }
             }
-            Some(FailureKind::Oom) => {
-                match failed.len() {
-                    1 => "lower train.batch_size, train.micro_batch_tokens or data.max_length; the same command tries it again",
-                    _ => "lower train.batch_size, train.micro_batch_tokens or data.max_length; the same command tries them again",
+            Some(FailureKind::Oom) => match failed.len() {
+                1 => {
+                    "lower train.batch_size, train.micro_batch_tokens or data.max_length; the same command tries \
+                     it again"
                 }
-            }
+                _ => {
+                    "lower train.batch_size, train.micro_batch_tokens or data.max_length; the same command tries \
+                     them again"
+                }
+            },
             Some(FailureKind::Crashed) => "the same command tries again",
             Some(FailureKind::Error) | None => "fix the cause, then run the same command again",
         };

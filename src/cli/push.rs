@@ -206,8 +206,8 @@ impl Push {
                 };
                 match n {
                     _ if pushed.before == Remote::Unknown => out.wrapped(&format!(
-                        "would push what {url}{branch} lacks of {amount}, and create what is missing there; its present state is unknown, and \
-                         nothing was changed"
+                        "would push what {url}{branch} lacks of {amount}, and create what is missing there; its \
+                         present state is unknown, and nothing was changed"
                     ))?,
                     0 if created.is_empty() => out.line(format!("nothing to do: {url}{branch} has these files"))?,
                     _ => out.line(format!("would {created}push {amount} to {url}{branch}; nothing was changed"))?,

@@ -245,7 +245,8 @@ fn of_experiment(store: &Store, wanted: &str) -> Result<Chosen> {
     if !namesakes.is_empty() {
         let files = namesakes.join(", ");
         stays.push(format!(
-            "another spec file also names its experiment `{name}`: the runs of {files} stay; `{}` removes those of one file",
+            "another spec file also names its experiment `{name}`: the runs of {files} stay; `{}` removes those of \
+             one file",
             with_runs("taper rm --experiment FILE", store.folder())
         ));
     }

@@ -1,6 +1,6 @@
 //! `taper run`
 
-use std::{borrow::Cow, cell::Cell, collections::HashSet, io, process::ExitCode};
+use std::{cell::Cell, collections::HashSet, io, process::ExitCode};
 
 use anyhow::{Result, anyhow};
 use clap::{Args, ValueEnum};
@@ -167,14 +167,13 @@ impl Run {
             common::stop_requested()
         };
         let (interrupted, runs) = (at_work.clone(), global.runs.clone());
-        common::catch_signals(move |again| {
-            match again {
+        common::catch_signals(move |again| match again {
             true if !here => above.end(
                 "stopped waiting: jobs that run go on training; `taper list` shows them, `taper cancel NAME` ends them",
             ),
             false if !here => above.say(
-                "stopping: jobs that wait are cancelled, those that run write a checkpoint and end; press Ctrl-C again to \
-                 stop waiting for them",
+                "stopping: jobs that wait are cancelled, those that run write a checkpoint and end; press Ctrl-C \
+                 again to stop waiting for them",
             ),
             false if interrupted.trains() => {
                 above.say("stopping after this step, with a checkpoint; press Ctrl-C again to stop at once")
@@ -183,11 +182,10 @@ impl Run {
             true => {
                 above.end(
                     "stopped at once: runs in progress were interrupted; the same command resumes each from its \
-                         last checkpoint, if it has one",
+                     last checkpoint, if it has one",
                 );
                 interrupted.interrupt(&runs);
             }
-        }
         })?;
 
         let listeners = lines.into_iter().fold(Listeners::new(), Listeners::with).with(at_work).with(progress);
@@ -320,26 +318,27 @@ fn dropped(runs: &[Prepared]) -> Vec<String> {
     lines
 }
 
-/// Why runs were left out: a reason in parentheses that has been said of another run, with other numbers, is not repeated.
-fn once<'a>(whys: impl Iterator<Item = &'a str>) -> Vec<Cow<'a, str>> {
+/// Why runs were left out: what has been said of another run, with other numbers, is not repeated.
+fn once(skipped: &[Skipped]) -> Vec<String> {
     let mut known = HashSet::new();
-    let whys = whys.map(|why| match why.split_once(" (") {
-        Some((what, _)) if !known.insert(names::without_numbers(why)) => format!("{what}, for the same reason").into(),
-        _ => why.into(),
-    });
-    whys.collect()
+    let mut is_known = |because: &String| !known.insert(names::without_numbers(because));
+    let why = |run: &Skipped| match run.because.as_ref().is_some_and(&mut is_known) {
+        true => format!("{}, for the same reason", run.why),
+        false => run.whole(),
+    };
+    skipped.iter().map(why).collect()
 }
 
 /// Prints which runs were left out, and why.
 fn say_skipped(store: &Store, outcome: &Outcome, quiet: bool, out: &mut Output) -> Result<()> {
     let skipped = &outcome.skipped;
-    let said = once(skipped.iter().map(|skipped| skipped.why.as_str()));
-    for (Skipped { key, name, why }, said) in skipped.iter().zip(said) {
+    for (run, said) in skipped.iter().zip(once(skipped)) {
+        let Skipped { key, name, .. } = run;
         match out.json {
             true => {
                 let record = store.run(key)?;
                 out.line(json!({
-                    "run": key, "name": name, "time": unix_time(), "event": "run_skipped", "why": why,
+                    "run": key, "name": name, "time": unix_time(), "event": "run_skipped", "why": run.whole(),
                     "state": record.state, "metrics": record.final_metrics,
                 }))?
             }
@@ -363,15 +362,23 @@ mod tests {
 
     #[test]
     fn a_reason_that_several_runs_have_is_said_once() {
-        let pruned = |rank: u32| {
-            format!(
-                "pruned before and was skipped; --retry trains it to the end (at step 4: rank {rank} of 9; the best (1 in 3) goes on)"
-            )
-        };
-        let whys = [pruned(2), "completed before".into(), pruned(3), "completed before".into()];
-        let said = once(whys.iter().map(String::as_str));
-        assert_eq!(said[0], whys[0]);
-        assert_eq!(said[2], "pruned before and was skipped; --retry trains it to the end, for the same reason");
-        assert_eq!((&*said[1], &*said[3]), ("completed before", "completed before"));
+        let pruned =
+            |rank: u32| Some(format!("at step 4: rank {rank} of 9 (1 more failed); the best (1 in 3) goes on"));
+        let skipped = |why: &str, because| Skipped { key: "k".into(), name: "n".into(), why: why.into(), because };
+        let runs = [
+            skipped("pruned before", pruned(2)),
+            skipped("completed before", None),
+            skipped("pruned before", pruned(3)),
+            skipped("completed (before)", None),
+            skipped("completed (before)", None),
+        ];
+        let want = [
+            "pruned before (at step 4: rank 2 of 9 (1 more failed); the best (1 in 3) goes on)",
+            "completed before",
+            "pruned before, for the same reason",
+            "completed (before)",
+            "completed (before)",
+        ];
+        assert_eq!(once(&runs), want);
     }
 }

@@ -42,8 +42,8 @@ pub fn parse(word: &str) -> Result<Chosen, String> {
         return Ok(Chosen::State(state));
     }
     serde_json::from_value(word.into()).map(Chosen::Failure).map_err(|_| {
-        "expected one of pending, running, waiting, interrupted, completed, pruned, failed; or, for failed runs only, diverged, oom, \
-         crashed, error"
+        "expected one of pending, running, waiting, interrupted, completed, pruned, failed; or, for failed runs only, \
+         diverged, oom, crashed, error"
             .to_string()
     })
 }

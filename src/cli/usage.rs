@@ -229,8 +229,8 @@ fn hint(kind: ErrorKind, arguments: &[String], unknown: Option<&str>) -> Option<
             known.map(|(_, hint)| hint.to_string())
         }
         ErrorKind::UnknownArgument if names_the_spec(arguments) => Some(
-            "pass the spec as an argument, not as an option: `taper run SPEC`, `taper plan SPEC`; for a stored run, `taper show RUN --config` \
-             shows the settings"
+            "pass the spec as an argument, not as an option: `taper run SPEC`, `taper plan SPEC`; for a stored run, \
+             `taper show RUN --config` shows the settings"
                 .into(),
         ),
         ErrorKind::UnknownArgument if negative(arguments).is_some() => {
@@ -239,7 +239,8 @@ fn hint(kind: ErrorKind, arguments: &[String], unknown: Option<&str>) -> Option<
         ErrorKind::UnknownArgument => {
             let command = command_of(arguments)?;
             let has = |long: &str| command.get_arguments().any(|argument| argument.get_long() == Some(long));
-            if has("addr") && unknown.is_some_and(|option| ["--port", "--host", "--listen", "--bind"].contains(&option)) {
+            if has("addr") && unknown.is_some_and(|option| ["--port", "--host", "--listen", "--bind"].contains(&option))
+            {
                 return Some("use `--addr HOST:PORT`".into());
             }
             let set = setting(arguments, unknown).filter(|_| has("set"))?;

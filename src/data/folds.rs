@@ -145,8 +145,8 @@ impl Folds {
         let column = config.group_column.as_ref()?;
         (2 * most > 3 * least && most - least > 1).then(|| {
             let message = format!(
-                "the folds have from {} to {}: the groups of `{}` are too large to divide the rows evenly; use fewer folds, or smaller \
-                 groups",
+                "the folds have from {} to {}: the groups of `{}` are too large to divide the rows evenly; use fewer \
+                 folds, or smaller groups",
                 format::count(least as u64),
                 counted(most as u64, "row"),
                 super::escaped(column)

@@ -31,26 +31,27 @@ pub(super) fn check(columns: &[String], rows: &[Row]) -> Vec<Warning> {
         match column.two {
             // If it is the only column, that is an error.
             None if columns.len() > 1 => found.push(format!(
-                "every row has the same number in column {name}: there is nothing to learn from it; leave the column out"
+                "every row has the same number in column {name}: there is nothing to learn from it; leave the column \
+                 out"
             )),
             Some((low, high)) if !column.more && low.fract() == 0.0 && high.fract() == 0.0 => found.push(format!(
-                "the numbers in column {name} are only {low} and {high}: they look like two classes, for which data.problem_type is \
-                 \"single_label_classification\""
+                "the numbers in column {name} are only {low} and {high}: they look like two classes, for which \
+                 data.problem_type is \"single_label_classification\""
             )),
             _ => {}
         }
         if column.two.is_some() && column.deviation < SMALL {
             found.push(format!(
-                "the numbers in column {name} have a standard deviation of {:.2e}, which is less than a model's predictions vary by: \
-                 standardise them (subtract the mean, divide by the standard deviation)",
+                "the numbers in column {name} have a standard deviation of {:.2e}, which is less than a model's \
+                 predictions vary by: standardise them (subtract the mean, divide by the standard deviation)",
                 column.deviation
             ));
         }
         if column.mean.abs() > LARGE || column.deviation > LARGE {
             found.push(format!(
-                "the numbers in column {name} have the mean {} and the standard deviation {}: a model's predictions start near 0 and \
-                 barely reach such values at the usual learning rates; standardise them (subtract the mean, divide by the standard \
-                 deviation)",
+                "the numbers in column {name} have the mean {} and the standard deviation {}: a model's predictions \
+                 start near 0 and barely reach such values at the usual learning rates; standardise them (subtract \
+                 the mean, divide by the standard deviation)",
                 rounded(column.mean),
                 rounded(column.deviation)
             ));

@@ -9,7 +9,7 @@ use parquet::{
     errors::ParquetError,
     file::reader::{FileReader, SerializedFileReader},
     record::{Field, reader::RowIter},
-    schema::types::SchemaDescriptor,
+    schema::types::{ColumnDescPtr, SchemaDescriptor},
 };
 
 use super::{
@@ -116,7 +116,9 @@ impl Parquet {
                     wording.names(key),
                     match (role, target) {
                         (Role::Text(_) | Role::Pair, _) => "strings".into(),
-                        (Role::Target(_), Some(target)) => expected(target, &found, wording),
+                        (Role::Target(_), Some(target)) => {
+                            expected(target, is_nested(file.schema_descr(), name), wording)
+                        }
                         _ => "strings, numbers or booleans".into(),
                     },
                     wording.another(key)
@@ -267,9 +269,14 @@ fn column_of(
     }
 }
 
-/// What a column of the target has to have, where it is `found`.
-fn expected(target: &TargetColumns, found: &str, wording: Wording) -> String {
-    let is_list = found.starts_with("a list");
+/// Whether a column has lists, or columns of its own.
+fn is_nested(schema: &SchemaDescriptor, name: &String) -> bool {
+    let of_column = |leaf: &&ColumnDescPtr| leaf.path().parts().first() == Some(name);
+    schema.columns().iter().filter(of_column).any(|leaf| leaf.max_rep_level() > 0 || leaf.path().parts().len() > 1)
+}
+
+/// What a column of the target has to have. `is_list`: whether it has lists.
+fn expected(target: &TargetColumns, is_list: bool, wording: Wording) -> String {
     match (target.task, target.each) {
         (Task::SingleLabel, _) if is_list => {
             format!("strings, numbers or booleans{}", target.instead_of_list(wording))
@@ -277,8 +284,8 @@ fn expected(target: &TargetColumns, found: &str, wording: Wording) -> String {
         (Task::SingleLabel, _) => "strings, numbers or booleans".into(),
         (Task::MultiLabel, true) => "0 and 1".into(),
         (Task::MultiLabel, false) if is_list => {
-            "lists of strings or integers, which are the labels of the text; for vectors of 0 and 1, give each label a column of its \
-             own, and name these columns in data.label_columns"
+            "lists of strings or integers, which are the labels of the text; for vectors of 0 and 1, give each label \
+             a column of its own, and name these columns in data.label_columns"
                 .into()
         }
         (Task::MultiLabel, false) => "lists of strings or integers, or strings".into(),

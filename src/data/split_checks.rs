@@ -228,8 +228,8 @@ pub(super) fn groups_of_dev(
     let n = shared.len() as u64;
     (n > 0).then(|| {
         let message = format!(
-            "{} ({}) {} of a group of {column} that is also in the dev split, because of data.split_column: choices made on dev rows may \
-             favour the group; put each group into one split",
+            "{} ({}) {} of a group of {column} that is also in the dev split, because of data.split_column: choices \
+             made on dev rows may favour the group; put each group into one split",
             counted(n, what),
             dataset.lines_of(&shared),
             by_number(n, "is", "are")

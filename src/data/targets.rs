@@ -64,8 +64,8 @@ impl Targets {
             (Task::Regression, true) => {
                 let numbers = self.columns.names.iter().zip(&cells.labels).map(|(name, value)| match value.as_str() {
                     "" => Err(format!(
-                        "`{}` is empty, but not all of the label columns are: write a number, or empty all of them so that the row is \
-                         left out",
+                        "`{}` is empty, but not all of the label columns are: write a number, or empty all of them so \
+                         that the row is left out",
                         escaped(name)
                     )),
                     value => number(name, value),

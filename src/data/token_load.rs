@@ -66,7 +66,8 @@ impl Tokenizer {
             let other = Class::WITH_RULES.iter().find(|class| dir.join(class.vocabulary()).exists());
             let hint = other.map(|class| {
                 format!(
-                    " ({} is there, but neither tokenizer_class nor the model type names the class of tokenizer that it is for, such as {})",
+                    " ({} is there, but neither tokenizer_class nor the model type names the class of tokenizer that \
+                     it is for, such as {})",
                     class.vocabulary(),
                     class.name()
                 )
@@ -123,9 +124,10 @@ impl Tokenizer {
         let Some((mut model, own)) = of_bert else {
             if settings.class == Class::Bert {
                 settings.notes.push(
-                    "tokenizer.json describes a tokenizer that is not BertTokenizer's, and no file names another class: taper \
-                     uses tokenizer.json, while transformers 5 would build a BertTokenizer from its vocabulary; name the class \
-                     PreTrainedTokenizerFast in tokenizer_config.json so that taper and transformers agree"
+                    "tokenizer.json describes a tokenizer that is not BertTokenizer's, and no file names another \
+                     class: taper uses tokenizer.json, while transformers 5 would build a BertTokenizer from its \
+                     vocabulary; name the class PreTrainedTokenizerFast in tokenizer_config.json so that taper and \
+                     transformers agree"
                         .into(),
                 );
                 settings.class = Class::File;
@@ -142,8 +144,9 @@ impl Tokenizer {
         if flags(&theirs) != flags(&ours) {
             let sets = differences(&theirs, &ours, |key, own, _| format!("{key} = {own}"));
             settings.notes.push(format!(
-                "tokenizer.json sets {}, but tokenizer_config.json does not set {}: taper uses tokenizer.json, while transformers 5 would use \
-                 BertTokenizer's defaults; add {} to tokenizer_config.json so that taper and transformers agree",
+                "tokenizer.json sets {}, but tokenizer_config.json does not set {}: taper uses tokenizer.json, while \
+                 transformers 5 would use BertTokenizer's defaults; add {} to tokenizer_config.json so that taper and \
+                 transformers agree",
                 and(&sets),
                 by_number(sets.len() as u64, "it", "them"),
                 differences(&theirs, &ours, |key, own, _| format!("\"{key}\": {own}")).join(", "),

@@ -300,8 +300,8 @@ pub(super) fn about_sizes(config: &RunConfig, tokenizer: &Tokenizer, shape: &Mod
     }
     if let Some((pad, id)) = tokenizer.padding().filter(|(_, id)| other_padding(*id, shape)) {
         messages.push(format!(
-            "the tokenizer's padding token `{pad}` has the id {id}, but pad_token_id of config.json is {}: tokenizer and model may not \
-             match",
+            "the tokenizer's padding token `{pad}` has the id {id}, but pad_token_id of config.json is {}: tokenizer \
+             and model may not match",
             shape.pad_token_id
         ));
     }
@@ -315,7 +315,8 @@ pub(super) fn about_sizes(config: &RunConfig, tokenizer: &Tokenizer, shape: &Mod
     }
     if let Some(most) = tokenizer.model_max_length().filter(|most| *most < config.data.max_length) {
         messages.push(format!(
-            "data.max_length is {}, but the tokenizer's model_max_length is {most}: the model may never have seen longer texts",
+            "data.max_length is {}, but the tokenizer's model_max_length is {most}: the model may never have seen \
+             longer texts",
             config.data.max_length
         ));
     }

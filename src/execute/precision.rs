@@ -45,12 +45,13 @@ fn without_engine(engine: EngineKind, precision: Precision, device: DeviceChoice
         ),
         (EngineKind::Fused, _) => None,
         (EngineKind::Candle, _) if precision != Precision::Fp32 => Some(
-            "train.engine is `candle`, which computes in float32 only: set train.precision = \"fp32\", or use --engine fused"
+            "train.engine is `candle`, which computes in float32 only: set train.precision = \"fp32\", or use \
+             --engine fused"
                 .into(),
         ),
         (EngineKind::Candle, DeviceChoice::Cuda(_)) if !has_cuda => Some(
-            "train.engine is `candle`, but this build's candle has no CUDA support: build taper with `--features candle-cuda`, or use \
-             --device cpu"
+            "train.engine is `candle`, but this build's candle has no CUDA support: build taper with `--features \
+             candle-cuda`, or use --device cpu"
                 .into(),
         ),
         (EngineKind::Candle, _) => None,

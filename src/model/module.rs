@@ -74,13 +74,13 @@ impl Module {
     /// The parameters that it has its learning rate in common with, where no layers share parameters.
     pub fn rate_group(self) -> RateGroup {
         match self {
+            // Every layer reads the relative positions, the first as well.
             Self::Words
             | Self::Positions
             | Self::TokenTypes
             | Self::Tasks
             | Self::EmbeddingNorm
             | Self::EmbeddingProjection
-            // Every layer reads them, the first as well.
             | Self::RelativePositions
             | Self::RelativeNorm => RateGroup::Embeddings,
             Self::Layer(layer, _) => RateGroup::Layer(layer),

@@ -37,9 +37,11 @@ impl Relative {
         if !keys.truth("relative_attention")? {
             return match types {
                 [false, false] => Ok(None),
-                _ => Err("`relative_attention` is false, but `pos_att_type` names relative positions; taper fine-tunes models \
-                          with both or neither"
-                    .into()),
+                _ => {
+                    Err("`relative_attention` is false, but `pos_att_type` names relative positions; taper fine-tunes \
+                     models with both or neither"
+                        .into())
+                }
             };
         }
         if types == [false, false] {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::RunInfo;
 use crate::{
-    event::{Event, Outcome, ProbeScore, Split, StepCompleted, When},
+    event::{Event, FailureKind, Outcome, ProbeScore, Split, StepCompleted, When},
     format::{brief, count, counted, duration, loss, minus, one_line, percent, rate, short, texts},
     metrics::{Metric, Metrics, Score, is_new_best},
     plan::Keep,
@@ -209,6 +209,7 @@ impl View {
                 line(Tone::Aside, format!("checkpoint at step {}", count(*step)))
             }
             Event::RunFinished(outcome) => self.end(run, outcome),
+            // Warnings from before training were printed by the command, once for all runs. It prints the others with the result.
             Event::EvalProgress { .. }
             | Event::Predicted { .. }
             | Event::PredictedBefore { .. }
@@ -216,7 +217,6 @@ impl View {
             | Event::TextsRead { .. }
             | Event::ModelKept { .. }
             | Event::CheckpointStarted { .. }
-            // Warnings from before training were printed by the command, once for all runs. It prints the others with the result.
             | Event::Warned(_) => Vec::new(),
         }
     }
@@ -339,10 +339,11 @@ impl View {
             Outcome::Paused { step } => {
                 (Tone::Aside, format!("{name}: waiting at step {} for the runs it is compared with", count(*step)))
             }
-            Outcome::Pruned { reason } => (Tone::Plain, format!("{name}: pruned ({reason})")),
+            Outcome::Pruned { reason, .. } => (Tone::Plain, format!("{name}: pruned ({reason})")),
             Outcome::Failed { kind, message } => {
-                // A message about a step tells which.
-                let after = if message.contains(" at step ") { String::new() } else { format!(" after step {step}") };
+                // The message of a run that diverged says at which step.
+                let says_step = *kind == FailureKind::Diverged;
+                let after = if says_step { String::new() } else { format!(" after step {step}") };
                 (Tone::Failure, format!("{name}: failed ({}){after}: {message}", kind.word()))
             }
         };

@@ -38,7 +38,7 @@ pub fn past(store: &Store, run: &RunRecord) -> Result<Vec<Event>, StoreError> {
         match run.state {
             RunState::Pending | RunState::Running => None,
             RunState::Completed => Some(Outcome::Completed),
-            RunState::Pruned => Some(Outcome::Pruned { reason: message() }),
+            RunState::Pruned => Some(Outcome::Pruned { reason: message(), at: run.pruned_at }),
             RunState::Waiting => Some(Outcome::Paused { step: run.steps }),
             RunState::Interrupted => Some(Outcome::Interrupted),
             RunState::Failed => {

@@ -170,7 +170,7 @@ impl RunStatus {
                     Outcome::Retried => (RunState::Pending, None),
                     Outcome::Interrupted => (RunState::Interrupted, None),
                     Outcome::Paused { .. } => (RunState::Waiting, None),
-                    Outcome::Pruned { reason } => (RunState::Pruned, Some(reason.clone())),
+                    Outcome::Pruned { reason, .. } => (RunState::Pruned, Some(reason.clone())),
                     Outcome::Failed { message, .. } => {
                         (RunState::Failed, Some(message.lines().next().unwrap_or_default().to_string()))
                     }

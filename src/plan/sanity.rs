@@ -253,8 +253,9 @@ pub fn of_sweep(sweep: &Sweep, runs: &[SweptRun], trials: Trials) -> Vec<Warning
     if let (Some(rule), Some(run)) = (compares, runs.iter().find(kept_last)) {
         let keep = serde_json::to_value(run.config.checkpoint.keep).unwrap_or_default();
         messages.push(format!(
-            "{rule} compares trials by their evaluations during training, but checkpoint.keep = {keep} ranks a finished trial by its \
-             last step, even if an earlier evaluation was better; with checkpoint.keep = \"best\", the best evaluation is kept and ranked"
+            "{rule} compares trials by their evaluations during training, but checkpoint.keep = {keep} ranks a \
+             finished trial by its last step, even if an earlier evaluation was better; with checkpoint.keep = \
+             \"best\", the best evaluation is kept and ranked"
         ));
     }
     messages.extend(chosen_on_test(runs, trials.all));
@@ -358,8 +359,8 @@ fn chosen_on_test(runs: &[SweptRun], trials: u64) -> Option<String> {
     };
     (trials > 1 && without > 0).then(|| {
         format!(
-            "{which}: the best trial is chosen on the same test rows on which it is evaluated, so its result is optimistic; set data.dev \
-             to choose on other rows"
+            "{which}: the best trial is chosen on the same test rows on which it is evaluated, so its result is \
+             optimistic; set data.dev to choose on other rows"
         )
     })
 }

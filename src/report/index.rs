@@ -41,6 +41,9 @@ pub struct IndexBest {
     pub metric: String,
     /// Its mean, with an interval if it has one.
     pub value: String,
+    /// The mean alone.
+    #[serde(skip)]
+    pub mean: String,
     /// Whether it has completed all its runs.
     pub is_final: bool,
     /// How much of the plan has ended, if not all has: `5 of 12 runs completed`. The trial is the best so far then.
@@ -60,6 +63,7 @@ impl IndexEntry {
                 trial: if board.trials.len() > 1 { trial.name.clone() } else { String::new() },
                 metric: measured(board.split, board.metric),
                 value: value.text(board.metric),
+                mean: board.metric.text(value.mean),
                 is_final: trial.rank.is_some(),
                 so_far: (board.trials.len() > 1 && !board.progress.has_all()).then(|| board.progress.text()),
                 is_optimistic: board.split == Split::Test && board.trials.len() > 1,

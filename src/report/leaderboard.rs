@@ -401,7 +401,7 @@ mod tests {
     }
 
     fn pruned() -> Outcome {
-        Outcome::Pruned { reason: "9th of 9".into() }
+        Outcome::Pruned { reason: "9th of 9".into(), at: None }
     }
 
     fn diverged() -> Outcome {

@@ -67,7 +67,7 @@ pub use leaderboard::{Leaderboard, Tested, Trial, leaderboard, leaderboard_of, r
 pub use long_texts::long_texts;
 pub use means::{Mean, interval_notes};
 pub use missing::{Missing, trained_again};
-pub use progress::Progress;
+pub use progress::{Progress, best_so_far};
 pub use render::{LivePage, check_folder, draws_chinese, live_page, render, render_over, render_with_fonts};
 pub use trials::{kept_at, trial_numbers};
 pub use unfinished::which_evaluation;

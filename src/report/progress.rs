@@ -48,8 +48,22 @@ impl Progress {
     }
 
     /// The mark of the best trial in a table.
-    pub(super) fn mark(&self) -> &'static str {
-        if self.has_all() { tr("best", "最佳") } else { tr("best so far", "目前最佳") }
+    pub fn mark(&self) -> &'static str {
+        if self.has_all() { tr("best", "最佳") } else { best_so_far() }
+    }
+
+    /// What the best of several trials is called at the start of a line: `best trial`, or `best so far (5 of 12 runs completed)`.
+    pub fn heading(&self) -> String {
+        if self.has_all() { tr("best trial", "最佳试验").into() } else { self.with_text(best_so_far()) }
+    }
+
+    /// The same within a sentence: `the best trial`, or `the best trial so far (5 of 12 runs completed)`.
+    pub fn best_trial_in_full(&self) -> String {
+        if self.has_all() { self.best_trial().into() } else { self.with_text(self.best_trial()) }
+    }
+
+    fn with_text(&self, what: &str) -> String {
+        tr!("{what} ({})", "{what}（{}）", self.text())
     }
 
     /// What the best of several trials is called within a sentence.
@@ -60,4 +74,9 @@ impl Progress {
             tr("the best trial so far", "目前最佳试验")
         }
     }
+}
+
+/// What the best of several trials is called while others may still become better.
+pub fn best_so_far() -> &'static str {
+    tr("best so far", "目前最佳")
 }

@@ -107,7 +107,8 @@ fn own_splits(spec: &Spec, found: &mut Vec<Conflict>) {
         (Some(_), None) => found.push(conflict(
             &["data.split_column", "data.splits"],
             "`data.split_column` needs `data.splits`, which names the column's value for each split",
-            "write data.splits = { train = \"train\", dev = \"validation\", test = \"test\" } with the values in the file",
+            "write data.splits = { train = \"train\", dev = \"validation\", test = \"test\" } with the values in the \
+             file",
         )),
         (None, Some(_)) if data.file.is_some() || !may_have_splits(&data.source) => found.push(conflict(
             &["data.splits", "data.split_column"],
@@ -125,7 +126,8 @@ fn own_splits(spec: &Spec, found: &mut Vec<Conflict>) {
         found.push(conflict(
             &["data.config", "data.splits"],
             "`data.config` needs `data.splits` that name the splits of a repository or a folder",
-            "write data.splits = { train = \"train\", dev = \"validation\", test = \"test\" }, without data.split_column",
+            "write data.splits = { train = \"train\", dev = \"validation\", test = \"test\" }, without \
+             data.split_column",
         ));
     }
     let Some(splits) = &data.splits else { return };

@@ -32,8 +32,8 @@ fn overridden(merged: &Merged, spec: &Spec) -> Vec<String> {
         && merged.rank("train.epochs") > merged.rank("train.max_steps")
     {
         found.push(format!(
-            "train.epochs = {} ({epochs}) has no effect: train.max_steps = {max} ({steps}) overrides it; change or remove train.max_steps \
-             instead",
+            "train.epochs = {} ({epochs}) has no effect: train.max_steps = {max} ({steps}) overrides it; change or \
+             remove train.max_steps instead",
             train.epochs
         ));
     }

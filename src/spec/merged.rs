@@ -357,7 +357,10 @@ impl Merged {
             (None, Some(_)) if !says_test && !self.is_swept("data.test") && !spec.has_folds() => found.push(Conflict {
                 keys: vec![key("data.splits"), key("data.test")],
                 message: "`data.splits` names no test rows, and `data.test` is not set".into(),
-                help: "add the value of the test rows, or set data.test: 0 for none, a share of the training rows, or a file".into(),
+                help:
+                    "add the value of the test rows, or set data.test: 0 for none, a share of the training rows, or a \
+                     file"
+                        .into(),
             }),
             _ => {}
         }

@@ -14,7 +14,8 @@ pub(super) fn of_jobs(spec: &Spec) -> Option<Conflict> {
     let before = u64::from(slurm.signal_seconds);
     (limit <= before).then(|| {
         let message = format!(
-            "`slurm.time` = \"{time}\" is {limit} s, and `slurm.signal_seconds` = {before}: a run would be stopped as soon as it starts"
+            "`slurm.time` = \"{time}\" is {limit} s, and `slurm.signal_seconds` = {before}: a run would be stopped as \
+             soon as it starts"
         );
         let help = "allow more time, or lower `slurm.signal_seconds` to the seconds that writing a checkpoint takes";
         conflict(&["slurm.time", "slurm.signal_seconds"], message, help)

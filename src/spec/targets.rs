@@ -31,7 +31,8 @@ fn columns(spec: &Spec, found: &mut Vec<Conflict>) {
         found.push(conflict(
             &["data.label_columns", "data.problem_type"],
             format!("`data.label_columns` is for several labels or numbers per text, but {is}"),
-            "name one column in data.label_column, or set data.problem_type to \"multi_label_classification\" or \"regression\"",
+            "name one column in data.label_column, or set data.problem_type to \"multi_label_classification\" or \
+             \"regression\"",
         ));
     }
     if let Some(separator) = &data.label_separator {
@@ -44,7 +45,8 @@ fn columns(spec: &Spec, found: &mut Vec<Conflict>) {
         } else if !data.label_columns.is_empty() {
             found.push(conflict(
                 &["data.label_separator", "data.label_columns"],
-                "`data.label_separator` divides the labels in one column, but `data.label_columns` has a column for each label",
+                "`data.label_separator` divides the labels in one column, but `data.label_columns` has a column for \
+                 each label",
                 "remove one of them",
             ));
         }

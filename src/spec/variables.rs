@@ -43,7 +43,8 @@ pub fn misspelt(environment: &[(String, String)]) -> impl Iterator<Item = String
         let key = keys::KEYS.iter().find(|key| key.path.contains('.') && plain(&variable(key.path)) == plain(name));
         if let Some(key) = key {
             return format!(
-                "environment variable {name} sets nothing: {} sets {} (two underscores between table and key); unset {name}",
+                "environment variable {name} sets nothing: {} sets {} (two underscores between table and key); unset \
+                 {name}",
                 variable(key.path),
                 key.path
             );
@@ -51,20 +52,30 @@ pub fn misspelt(environment: &[(String, String)]) -> impl Iterator<Item = String
         let others = || OTHER_VARIABLES.iter().map(|(name, _)| *name);
         let by_name = || {
             let path = name.strip_prefix(PREFIX)?.to_lowercase();
-            let (table, rest) = path.split_once('_').filter(|(table, _)| keys::is_section(table)).unwrap_or(("", &path));
+            let (table, rest) =
+                path.split_once('_').filter(|(table, _)| keys::is_section(table)).unwrap_or(("", &path));
             let path = if table.is_empty() { rest.to_string() } else { format!("{table}.{rest}") };
             key_like(&path, |key| key.path.contains('.')).map(variable)
         };
         // `TAPER_LR`: the last part of a key's name.
         let by_last_part = || {
-            let last = |key: &&keys::Key| key.path.rsplit_once('.').is_some_and(|(_, last)| format!("{PREFIX}{last}").eq_ignore_ascii_case(name));
+            let last = |key: &&keys::Key| {
+                key.path.rsplit_once('.').is_some_and(|(_, last)| format!("{PREFIX}{last}").eq_ignore_ascii_case(name))
+            };
             let mut found = keys::KEYS.iter().filter(last);
             found.next().filter(|_| found.next().is_none()).map(|key| variable(key.path))
         };
         let lower: Vec<String> = others().map(str::to_lowercase).collect();
-        let meant = by_last_part().or_else(|| closest(name, lower.iter().map(String::as_str)).map(str::to_uppercase)).or_else(by_name);
+        let meant = by_last_part()
+            .or_else(|| closest(name, lower.iter().map(String::as_str)).map(str::to_uppercase))
+            .or_else(by_name);
         let help = meant.map_or_else(
-            || format!("taper reads {} and, for the keys of a spec, TAPER_TABLE__KEY", others().collect::<Vec<_>>().join(", ")),
+            || {
+                format!(
+                    "taper reads {} and, for the keys of a spec, TAPER_TABLE__KEY",
+                    others().collect::<Vec<_>>().join(", ")
+                )
+            },
             |meant| format!("did you mean {meant}?"),
         );
         format!("environment variable {name} sets nothing: {help}")

@@ -156,7 +156,10 @@ pub(super) fn tidy(tx: &Transaction<'_>) -> rusqlite::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{NewRun, schema::MIGRATIONS, testing};
+    use crate::store::{
+        NewRun,
+        testing::{self, insert_run, older},
+    };
 
     fn audit(repeats: u64) -> DataAudit {
         let (split, rows_of_label) = (Split::Test, vec![3, 1]);
@@ -210,15 +213,8 @@ mod tests {
     #[test]
     fn runs_of_version_14_have_none() {
         let folder = tempfile::tempdir().unwrap();
-        let old = rusqlite::Connection::open(folder.path().join("taper.db")).unwrap();
-        MIGRATIONS[..14].iter().for_each(|migration| old.execute_batch(migration).unwrap());
-        old.pragma_update(None, "user_version", 14).unwrap();
-        old.execute(
-            "INSERT INTO runs (key, name, experiment, state, config, labels, total_steps, at_step, steps, created_at)
-             VALUES ('k', 'k', 'e', 'completed', ?1, '[]', 10, 0, 0, 1.5)",
-            [serde_json::to_string(&testing::config()).unwrap()],
-        )
-        .unwrap();
+        let old = older(folder.path(), 14);
+        insert_run(&old, "k", "completed");
         drop(old);
         let store = Store::open(folder.path()).unwrap();
         assert_eq!((store.audit("k").unwrap(), store.run("k").unwrap().labels.len()), (None, 0));

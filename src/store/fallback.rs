@@ -120,7 +120,7 @@ mod tests {
     use super::{super::schema::version, *};
     use crate::store::{
         Store,
-        testing::{config, register, step},
+        testing::{insert_run, older, register, step},
     };
 
     fn facts(folder: &Path) -> Vec<(String, u64)> {
@@ -166,15 +166,8 @@ mod tests {
     fn an_older_schema_is_brought_up_to_date_in_a_copy() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("taper.db");
-        let old = Connection::open(&path).unwrap();
-        old.execute_batch(MIGRATIONS[0]).unwrap();
-        old.pragma_update(None, "user_version", 1).unwrap();
-        old.execute(
-            "INSERT INTO runs (key, name, experiment, state, config, labels, total_steps, created_at)
-             VALUES ('k', 'n', 'e', 'pending', ?1, '[]', 10, 1.5)",
-            [serde_json::to_string(&config()).unwrap()],
-        )
-        .unwrap();
+        let old = older(folder.path(), 1);
+        insert_run(&old, "k", "pending");
         drop(old);
         let bytes = fs::read(&path).unwrap();
         let (conn, how) = open(&path).unwrap();

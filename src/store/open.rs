@@ -253,14 +253,9 @@ fn set_journal(conn: &Connection, journal: &str) -> rusqlite::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        event::{Split, When},
-        metrics::Metric,
-        store::{
-            RunState,
-            schema::{TABLES, tables, version},
-            testing::{config, register},
-        },
+    use crate::store::{
+        schema::{TABLES, tables, version},
+        testing::register,
     };
 
     fn folder() -> tempfile::TempDir {
@@ -308,100 +303,6 @@ mod tests {
             (bytes[18], log_of(&path).exists(), runs, synchronous.expect("a setting"))
         };
         assert_eq!(["delete", "wal", "delete"].map(&mut kept), [(1, false, 1, 3), (2, true, 2, 2), (1, false, 3, 3)]);
-    }
-
-    /// A database of version 1, as the first release left it, is read with all its data.
-    #[test]
-    fn version_1_is_brought_up_to_date_with_its_data() {
-        let folder = folder();
-        let old = Connection::open(folder.path().join(FILE)).unwrap();
-        old.execute_batch(MIGRATIONS[0]).unwrap();
-        old.pragma_update(None, "user_version", 1).unwrap();
-        old.execute(
-            "INSERT INTO runs (key, name, experiment, state, config, labels, total_steps, at_step, steps, last_loss,
-                 created_at)
-             VALUES ('k', 'n', 'e', 'interrupted', ?1, '[\"neg\",\"pos\"]', 10, 2, 2, 0.5, 1.5)",
-            [serde_json::to_string(&config()).unwrap()],
-        )
-        .unwrap();
-        old.execute_batch(
-            "INSERT INTO steps VALUES ('k', 1, 1, NULL, 1e-5, 2.0, 100, 0.5), ('k', 2, 1, 0.5, 1e-5, 2.0, 100, 1.0);
-             INSERT INTO evals VALUES ('k', 'after', 2, 'dev', 1, 4, 0.5, 0.75, 0.5, 0.25, '[]', '[[3,1],[0,0]]', 1.0);
-             INSERT INTO notes (run, message, at) VALUES ('k', 'hm', 1.0);",
-        )
-        .unwrap();
-        drop(old);
-
-        let store = Store::open(folder.path()).unwrap();
-        assert_eq!(version(&store.conn).unwrap(), MIGRATIONS.len() as i64);
-        let run = store.run("k").unwrap();
-        assert_eq!((run.state, run.steps, run.last_loss), (RunState::Interrupted, 2, Some(0.5)));
-        assert_eq!((run.config, run.labels, run.created_at), (config(), vec!["neg".into(), "pos".into()], 1.5));
-        assert!(store.steps("k").unwrap()[0].loss.is_nan());
-        let eval = &store.evals("k").unwrap()[0];
-        assert_eq!((eval.when, eval.split, eval.metrics.get(Metric::Accuracy)), (When::After, Split::Dev, 0.75));
-        assert_eq!(run.train_labels, None);
-        // Stored as 0.5; recomputed from the matrix it is the mean of 6/7 and 0.
-        assert_eq!(eval.metrics.get(Metric::MacroF1), 3.0 / 7.0);
-        assert_eq!(store.notes("k").unwrap().len(), 1);
-    }
-
-    /// Before version 9 only the message told that a run waits.
-    #[test]
-    fn a_waiting_run_waits_after_the_migration() {
-        let folder = folder();
-        let old = Connection::open(folder.path().join(FILE)).unwrap();
-        MIGRATIONS[..8].iter().for_each(|migration| old.execute_batch(migration).unwrap());
-        old.pragma_update(None, "user_version", 8).unwrap();
-        for (key, state, message) in [
-            ("a", "interrupted", Some("waits at step 7 for the runs it is compared with")),
-            ("b", "interrupted", None),
-            ("c", "failed", Some("waits at step 7 for the runs it is compared with")),
-        ] {
-            old.execute(
-                "INSERT INTO runs (key, name, experiment, state, message, config, labels, total_steps, at_step, steps, created_at)
-                 VALUES (?1, ?1, 'e', ?2, ?3, ?4, '[]', 10, 0, 0, 1.5)",
-                rusqlite::params![key, state, message, serde_json::to_string(&config()).unwrap()],
-            )
-            .unwrap();
-        }
-        drop(old);
-        let store = Store::open(folder.path()).unwrap();
-        let waits = ["a", "b", "c"]
-            .map(|key| store.run(key).unwrap())
-            .map(|run| (run.waits_at, run.state == RunState::Waiting));
-        assert_eq!(waits, [(Some(7), true), (None, false), (None, false)]);
-    }
-
-    /// Before version 11 only pruned or held runs told that a sweep prunes.
-    #[test]
-    fn a_sweep_that_pruned_or_held_a_run_prunes_after_the_migration() {
-        let folder = folder();
-        let old = Connection::open(folder.path().join(FILE)).unwrap();
-        MIGRATIONS[..10].iter().for_each(|migration| old.execute_batch(migration).unwrap());
-        old.pragma_update(None, "user_version", 10).unwrap();
-        for (key, state, waits_at) in
-            [("a", "pruned", None), ("b", "interrupted", Some(7)), ("c", "interrupted", None), ("d", "completed", None)]
-        {
-            old.execute(
-                "INSERT INTO runs (key, name, experiment, state, waits_at, config, labels, total_steps, at_step, steps, created_at)
-                 VALUES (?1, ?1, ?1, ?2, ?3, ?4, '[]', 10, 0, 0, 1.5)",
-                rusqlite::params![key, state, waits_at, serde_json::to_string(&config()).unwrap()],
-            )
-            .unwrap();
-            old.execute(
-                "INSERT INTO experiments (name, description, spec_path, arguments, spec_text, report, saved_at)
-                 VALUES (?1, '', '', '[]', '', '{}', 1.5)",
-                [key],
-            )
-            .unwrap();
-            old.execute("INSERT INTO experiment_runs (experiment, position, run, name) VALUES (?1, 0, ?1, ?1)", [key])
-                .unwrap();
-        }
-        drop(old);
-        let store = Store::open(folder.path()).unwrap();
-        let prunes: Vec<bool> = store.experiments().unwrap().iter().map(|e| e.prunes).collect();
-        assert_eq!(prunes, [true, true, false, false]);
     }
 
     #[test]

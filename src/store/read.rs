@@ -12,7 +12,9 @@ use super::{
     packed::unpack,
 };
 use crate::{
-    event::{Decided, KeptFile, Prediction, PredictionBefore, ProbeScore, Split, StepCompleted, When},
+    event::{
+        Decided, KeptFile, Prediction, PredictionBefore, ProbeScore, PrunedAt, PrunedBy, Split, StepCompleted, When,
+    },
     metrics::{Confusion, Metric, Metrics, Probabilities, Target},
     plan::{CheckpointConfig, Probe, RunConfig},
     warning::{Kind, Warning},
@@ -373,6 +375,7 @@ fn run_record(tx: &Connection, row: &Row<'_>, of: Option<&str>) -> rusqlite::Res
         last_loss: if steps > 0 { Some(real(row, "last_loss")?) } else { None },
         checkpoint_step: row.get::<_, Option<Count>>("checkpoint_step")?.map(|step| step.0),
         waits_at,
+        pruned_at: pruned_at(row)?,
         weights_sha256: row.get("weights_sha256")?,
         created_at: row.get("created_at")?,
         started_at: row.get("started_at")?,
@@ -380,6 +383,12 @@ fn run_record(tx: &Connection, row: &Row<'_>, of: Option<&str>) -> rusqlite::Res
         decided: row.get::<_, Option<Json<Decided>>>("decided")?.map(|json| json.0),
         final_metrics: if evaluated { Some(metrics(row, final_values(tx, row)?)?) } else { None },
     })
+}
+
+/// The comparison that pruned a run.
+fn pruned_at(row: &Row<'_>) -> rusqlite::Result<Option<PrunedAt>> {
+    let (rung, rule) = (row.get::<_, Option<Count>>("pruned_rung")?, row.get::<_, Option<Tag<PrunedBy>>>("pruned_by")?);
+    Ok(rung.zip(rule).map(|(rung, rule)| PrunedAt { rung: rung.0, rule: rule.0 }))
 }
 
 /// What an experiment says of a run; none of experiments that never had it, and of those that were run by earlier versions.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    event::{Decided, FailureKind, Prediction, ProbeScore, Split, SplitTexts, StepCompleted, When},
+    event::{Decided, FailureKind, Prediction, ProbeScore, PrunedAt, Split, SplitTexts, StepCompleted, When},
     format::{count, counted},
     metrics::{Metric, Metrics},
     plan::RunConfig,
@@ -209,6 +209,9 @@ pub struct RunRecord {
     /// Step at which its sweep holds it until the runs that it is compared with get there.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub waits_at: Option<u64>,
+    /// The comparison that pruned it; `None` of other runs, and of those that ended because another run of their trial did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pruned_at: Option<PrunedAt>,
     /// SHA-256 over the kept weights, in hex; `None` before it completed.
     pub weights_sha256: Option<String>,
     /// Unix time, in seconds.

@@ -29,6 +29,7 @@ pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/019.sql"),
     include_str!("migrations/020.sql"),
     include_str!("migrations/021.sql"),
+    include_str!("migrations/022.sql"),
 ];
 
 /// The number of applied migrations.

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::{ExperimentRecord, NewRun, Store};
+use rusqlite::Connection;
+
+use super::{ExperimentRecord, NewRun, Store, schema::MIGRATIONS};
 use crate::{
     event::{Event, Prediction, ProbeScore, Split, StepCompleted, When},
     metrics::{Metrics, Scored, Target},
@@ -12,6 +14,24 @@ use crate::{
 /// The tutorial's config.
 pub(crate) fn config() -> RunConfig {
     serde_json::from_str(include_str!("../../tests/fixtures/store_config.json")).unwrap()
+}
+
+/// The database of an older version in a folder, without rows.
+pub(super) fn older(folder: &Path, version: usize) -> Connection {
+    let old = Connection::open(folder.join("taper.db")).unwrap();
+    MIGRATIONS[..version].iter().for_each(|migration| old.execute_batch(migration).unwrap());
+    old.pragma_update(None, "user_version", version as i64).unwrap();
+    old
+}
+
+/// Adds a run of 10 steps of the experiment `e`, as all versions have it.
+pub(super) fn insert_run(old: &Connection, key: &str, state: &str) {
+    old.execute(
+        "INSERT INTO runs (key, name, experiment, state, config, labels, total_steps, at_step, steps, created_at)
+         VALUES (?1, ?1, 'e', ?2, ?3, '[]', 10, 0, 0, 1.5)",
+        [key, state, &serde_json::to_string(&config()).unwrap()],
+    )
+    .unwrap();
 }
 
 /// An experiment of these runs, one a trial, planned by the spec `e.toml`.
@@ -48,7 +68,7 @@ pub(crate) fn store_with_run(folder: &Path) -> Store {
 
 /// Makes the database refuse rows of a table.
 pub(crate) fn refuse_rows(folder: &Path, table: &str) {
-    let other = rusqlite::Connection::open(folder.join("taper.db")).unwrap();
+    let other = Connection::open(folder.join("taper.db")).unwrap();
     let refuse = format!("CREATE TRIGGER refuse BEFORE INSERT ON {table} BEGIN SELECT RAISE(ABORT, 'refused'); END");
     other.execute_batch(&refuse).unwrap();
 }

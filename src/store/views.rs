@@ -74,6 +74,8 @@ impl View {
                 ("state", Text),
                 ("failure", Text),
                 ("message", Text),
+                ("pruned_rung", Integer),
+                ("pruned_by", Text),
                 ("model", Text),
                 ("data", Text),
                 ("problem_type", Text),

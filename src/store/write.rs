@@ -10,7 +10,7 @@ use super::{
     plans, unix_time,
 };
 use crate::{
-    event::{Event, FailureKind, KeptFile, Outcome, Prediction, ProbeScore, Split, StepCompleted, When},
+    event::{Event, FailureKind, KeptFile, Outcome, Prediction, ProbeScore, PrunedAt, Split, StepCompleted, When},
     format::count,
     metrics::{Metrics, Target},
     plan::RunConfig,
@@ -53,7 +53,8 @@ impl Store {
         let ExperimentRecord { name, spec_path, arguments, warnings, to_come, .. } = experiment;
         self.write(|tx| {
             tx.execute(
-                "UPDATE experiments SET warnings = ?4, to_come = ?5 WHERE name = ?1 AND spec_path = ?2 AND arguments = ?3",
+                "UPDATE experiments SET warnings = ?4, to_come = ?5 WHERE name = ?1 AND spec_path = ?2 AND arguments \
+                 = ?3",
                 params![name, spec_path, Json(arguments), Json(warnings), Count(*to_come as u64)],
             )
             .map(drop)
@@ -226,8 +227,8 @@ pub(super) fn set_started(
     (resumed_from, at): (Option<u64>, f64),
 ) -> rusqlite::Result<()> {
     tx.execute(
-        "UPDATE runs SET state = ?2, failure = NULL, message = NULL, environment = ?3, at_step = ?4,
-             checkpoint_step = ?5, started_at = coalesce(started_at, ?6), finished_at = NULL
+        "UPDATE runs SET state = ?2, failure = NULL, message = NULL, pruned_rung = NULL, pruned_by = NULL, environment = ?3,
+             at_step = ?4, checkpoint_step = ?5, started_at = coalesce(started_at, ?6), finished_at = NULL
          WHERE key = ?1",
         params![
             key,
@@ -311,7 +312,7 @@ pub(super) fn append_event(tx: &Transaction<'_>, key: &str, event: &Event, at: f
                 end(RunState::Interrupted, None, Some(&message))?;
                 tx.execute("UPDATE runs SET waits_at = ?2 WHERE key = ?1", params![key, Count(*step)])?;
             }
-            Outcome::Pruned { reason } => {
+            Outcome::Pruned { reason, at } => {
                 let stopped: Option<f64> = tx
                     .query_row("SELECT finished_at FROM runs WHERE key = ?1 AND waits_at IS NOT NULL", [key], |row| {
                         row.get(0)
@@ -319,6 +320,12 @@ pub(super) fn append_event(tx: &Transaction<'_>, key: &str, event: &Event, at: f
                     .optional()?
                     .flatten();
                 end(RunState::Pruned, None, Some(reason))?;
+                if let Some(PrunedAt { rung, rule }) = *at {
+                    tx.execute(
+                        "UPDATE runs SET pruned_rung = ?2, pruned_by = ?3 WHERE key = ?1",
+                        params![key, Count(rung), Tag(rule)],
+                    )?;
+                }
                 // A run that waited trained until it was held, not until its sweep decided.
                 if let Some(stopped) = stopped {
                     tx.execute("UPDATE runs SET finished_at = ?2 WHERE key = ?1", params![key, stopped])?;
@@ -476,7 +483,8 @@ fn set_state(
 ) -> rusqlite::Result<()> {
     let ended = !matches!(state, RunState::Pending | RunState::Running);
     tx.execute(
-        "UPDATE runs SET state = ?2, failure = ?3, message = ?4, finished_at = ?5, waits_at = NULL WHERE key = ?1",
+        "UPDATE runs SET state = ?2, failure = ?3, message = ?4, finished_at = ?5, waits_at = NULL, pruned_rung = NULL,
+             pruned_by = NULL WHERE key = ?1",
         params![key, Tag(state), failure.map(Tag), message, ended.then_some(at)],
     )?;
     if state == RunState::Completed {

@@ -164,7 +164,8 @@ fn faults(files: &[Source]) -> Vec<String> {
             }
             if *is_mod && function.lines > MAX_LINES_IN_MOD {
                 faults.push(format!(
-                    "{name}: fn {} is {} lines of logic in a mod.rs, which holds declarations; move it to a file with a name",
+                    "{name}: fn {} is {} lines of logic in a mod.rs, which holds declarations; move it to a file with \
+                     a name",
                     function.name, function.lines
                 ));
             }

@@ -30,7 +30,7 @@ use taper::{
 use tempfile::TempDir;
 
 /// A config as the plan would create it: columns `review` and `label`, 80/20.
-fn config() -> DataConfig {
+pub fn config() -> DataConfig {
     DataConfig {
         source: Source::Path(PathBuf::new()),
         file: None,

@@ -155,7 +155,8 @@ fn splits_that_are_not_there_and_rows_without_labels_are_refused() {
     let none = glue("splits = { train = \"train\", dev = \"holdout\" }\ntest = 0");
     assert!(
         none.contains(
-            "it has no split `holdout`, which data.splits names; its splits are `public`, `test`, `train` and `validation`"
+            "it has no split `holdout`, which data.splits names; its splits are `public`, `test`, `train` and \
+             `validation`"
         ),
         "{none}"
     );

@@ -81,6 +81,8 @@ fn assert_is(row: &Value, run: &Value) {
         ("state", "/state"),
         ("failure", "/failure"),
         ("message", "/message"),
+        ("pruned_rung", "/pruned_at/rung"),
+        ("pruned_by", "/pruned_at/rule"),
         ("model", "/config/model/source"),
         ("data", "/config/data/source"),
         ("seed", "/config/train/seed"),

@@ -8,7 +8,10 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::support::{Sandbox, python_with, tiny_spec};
+use crate::{
+    problem_types::tags_spec,
+    support::{Sandbox, python_with, tiny_spec},
+};
 
 /// Two seeds, each with its own temperature and threshold.
 const BINARY: &str = tiny_spec!(
@@ -44,15 +47,8 @@ batch_size = 4
 lr = 2e-3
 "#;
 
-const MULTI: &str = tiny_spec!(
-    "multi",
-    r#"problem_type = "multi_label_classification"
-label_column = "tags"
-label_separator = "|"
-test = 0.25
-dev = 0.25
-max_length = 32
-thresholds = "tuned"
+const MULTI: &str = tags_spec!(
+    r#"thresholds = "tuned"
 [train]
 epochs = 6
 batch_size = 4

@@ -67,9 +67,9 @@ fn sandbox(kind: &str, files: Files, own: &Value) -> Sandbox {
     sandbox.write("new/config.json", config.to_string());
     sandbox.write(
         "it.toml",
-        "name = \"it\"\nmodel.source = \"scratch:new/\"\ndata.source = \"path:rows.csv\"\ndata.text_column = \"review\"\n\
-         data.max_length = 24\ntrain.epochs = 6\ntrain.batch_size = 8\ntrain.lr = 3e-3\ncheckpoint.every_steps = 2\n\
-         sweep.axes.train.precision = [\"fp32\", \"bf16\"]\n",
+        "name = \"it\"\nmodel.source = \"scratch:new/\"\ndata.source = \"path:rows.csv\"\ndata.text_column = \
+         \"review\"\ndata.max_length = 24\ntrain.epochs = 6\ntrain.batch_size = 8\ntrain.lr = \
+         3e-3\ncheckpoint.every_steps = 2\nsweep.axes.train.precision = [\"fp32\", \"bf16\"]\n",
     );
     sandbox
 }

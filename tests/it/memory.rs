@@ -37,7 +37,8 @@ fn the_memory_of_a_large_vocabulary_is_the_one_that_the_plan_says() {
     sandbox.write("rows.csv", format!("label,text\n{rows}"));
     sandbox.write(
         "large.toml",
-        "model.source = \"scratch:new/\"\ndata.source = \"path:rows.csv\"\ndata.max_length = 32\n[train]\nmax_steps = 4\nbatch_size = 8\n",
+        "model.source = \"scratch:new/\"\ndata.source = \"path:rows.csv\"\ndata.max_length = 32\n[train]\nmax_steps = \
+         4\nbatch_size = 8\n",
     );
     let plan = sandbox.json(&["plan", "large.toml"]);
     let planned = plan["runs"][0]["estimate"]["memory_bytes"].as_u64().expect("bytes");

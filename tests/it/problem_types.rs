@@ -15,16 +15,29 @@ use taper::{
 
 use crate::support::{Sandbox, steps, store, tiny_spec};
 
-/// Two labels that a text may have both of, or none, and a number.
-const MULTI: &str = tiny_spec!(
-    "multi",
-    r#"problem_type = "multi_label_classification"
+/// [`tiny_spec`] of texts with several labels, in the column `tags`, that are written `one|two`: the lines from the rest of `[data]` on.
+macro_rules! tags_spec {
+    ($rest:literal) => {
+        concat!(
+            $crate::support::tiny_spec!(
+                "multi",
+                r#"problem_type = "multi_label_classification"
 label_column = "tags"
 label_separator = "|"
 test = 0.25
 dev = 0.25
 max_length = 32
-thresholds = "tuned"
+"#
+            ),
+            $rest
+        )
+    };
+}
+pub(crate) use tags_spec;
+
+/// Two labels that a text may have both of, or none, and a number.
+const MULTI: &str = tags_spec!(
+    r#"thresholds = "tuned"
 calibrate = true
 [train]
 epochs = 10

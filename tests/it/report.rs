@@ -256,9 +256,10 @@ fn where_no_run_has_a_result_the_dev_metrics_are_shown_and_marked() {
 fn a_dev_split_chooses_where_there_is_one() {
     let input = report_fixtures::dev_split();
     let html = String::from_utf8(files_of(&input)["report.html"].clone()).unwrap();
-    assert!(
-        html.contains("Runs are ranked by dev accuracy; equal runs by dev loss, then by their order in the plan. The test rows played no part.")
-    );
+    assert!(html.contains(
+        "Runs are ranked by dev accuracy; equal runs by dev loss, then by their order in the plan. The test rows \
+         played no part."
+    ));
     assert!(html.contains("Dev accuracy (used for selection)"));
     // A loss is chosen by once; macro-F1 as accuracy.
     for (metric, said) in [

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use taper::{
     format::{self, command::shell_word},
-    report::{self, IndexEntry, leaderboard_of},
+    report::{self, IndexEntry, best_so_far, leaderboard_of},
     store::Store,
 };
 
@@ -36,16 +36,15 @@ pub fn list(global: &Global, store: &Store, out: &mut Output) -> Result<()> {
         output::error(&no_store(&global.runs, out));
         return Ok(());
     }
-    // The interval is in the JSON and on the page.
-    let value = |text: &str| text.split(" (").next().unwrap_or_default().to_string();
     let best = |entry: &IndexEntry| match &entry.best {
         Some(best) => {
             let mark = match (best.is_final, best.so_far.is_some()) {
-                (false, _) => " (not final)",
-                (true, true) => " (best so far)",
-                (true, false) => "",
+                (false, _) => " (not final)".into(),
+                (true, true) => format!(" ({})", best_so_far()),
+                (true, false) => String::new(),
             };
-            format!("{} {}{mark}", best.metric, value(&best.value))
+            // The interval is in the JSON and on the page.
+            format!("{} {}{mark}", best.metric, best.mean)
         }
         None => format::NOTHING.into(),
     };

@@ -49,9 +49,11 @@ impl Browser {
         };
         match has_display {
             true => Ok(Self(words.iter().map(|word| (*word).into()).collect())),
-            false => Err("--open needs a display, but neither DISPLAY nor WAYLAND_DISPLAY is set: leave it out and open the page on another \
-                          machine, or set BROWSER to a command that shows it"
-                .into()),
+            false => Err(
+                "--open needs a display, but neither DISPLAY nor WAYLAND_DISPLAY is set: leave it out and open the \
+                 page on another machine, or set BROWSER to a command that shows it"
+                    .into(),
+            ),
         }
     }
 

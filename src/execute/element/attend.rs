@@ -123,7 +123,7 @@ fn word(outcome: &Outcome) -> String {
     match outcome {
         Outcome::Completed => "completed".into(),
         Outcome::Paused { step } => format!("paused at step {}", count(*step)),
-        Outcome::Pruned { reason } => format!("pruned: {reason}"),
+        Outcome::Pruned { reason, .. } => format!("pruned: {reason}"),
         Outcome::Failed { message, .. } => format!("failed: {message}"),
         Outcome::Interrupted | Outcome::Retried => "interrupted".into(),
     }

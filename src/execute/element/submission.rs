@@ -361,7 +361,8 @@ fn jobs(
     let (mut jobs, mut left_out): (Vec<WorkerJob>, Vec<Skipped>) = (Vec::new(), Vec::new());
     for (position, run) in runs.iter().enumerate() {
         let mut leave_out = |why: &str| {
-            left_out.push(Skipped { key: run.key.clone(), name: run.name.clone(), why: why.into() });
+            let (key, name) = (run.key.clone(), run.name.clone());
+            left_out.push(Skipped { key, name, why: why.into(), because: None });
         };
         if underway.contains(&run.key) {
             leave_out("submitted before and not done yet");

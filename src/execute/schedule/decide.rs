@@ -5,7 +5,7 @@
 
 use super::run_states::RunStates;
 use crate::{
-    event::When,
+    event::{PrunedAt, PrunedBy, When},
     format::count,
     metrics::{Metric, Score},
     plan::{
@@ -47,6 +47,24 @@ impl TrialRun {
         let at = self.rungs.binary_search_by_key(&number, |rung| rung.number).ok()?;
         Some(self.rungs[at].step)
     }
+}
+
+/// An open run that its sweep ends.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Pruning {
+    /// Its index in the plan.
+    pub run: usize,
+    /// The reason, in one sentence.
+    pub reason: String,
+    /// The comparison at a rung; `None` if it ends because another run of its trial did.
+    pub at: Option<PrunedAt>,
+}
+
+/// What is decided about a trial.
+struct Decision {
+    verdict: Verdict,
+    /// The comparison at a rung that it comes from.
+    at: Option<PrunedAt>,
 }
 
 /// Decides for all runs of a command, given by their index in the plan.
@@ -135,8 +153,8 @@ impl SweepDecisions {
         self.items[run].rungs.iter().map(|rung| rung.step).collect()
     }
 
-    /// Open runs whose trials are pruned, with the reason.
-    pub fn pruned(&mut self, states: &RunStates) -> Vec<(usize, String)> {
+    /// Open runs whose trials are pruned.
+    pub fn pruned(&mut self, states: &RunStates) -> Vec<Pruning> {
         self.promote(states);
         self.decided(states, |verdict| match verdict {
             Verdict::End(reason) => Some(reason),
@@ -144,8 +162,8 @@ impl SweepDecisions {
         })
     }
 
-    /// Open runs whose trials are pruned or wait, with the reason that ends them when no more scores follow.
-    pub fn waiting(&mut self, states: &RunStates) -> Vec<(usize, String)> {
+    /// Open runs whose trials are pruned or wait, as they end when no more scores follow.
+    pub fn waiting(&mut self, states: &RunStates) -> Vec<Pruning> {
         self.decided(states, |verdict| match verdict {
             Verdict::End(reason) | Verdict::Wait(reason) => Some(reason),
             Verdict::Continue => None,
@@ -202,11 +220,11 @@ impl SweepDecisions {
         true
     }
 
-    fn decided(&self, states: &RunStates, reason: impl Fn(Verdict) -> Option<String>) -> Vec<(usize, String)> {
+    fn decided(&self, states: &RunStates, reason: impl Fn(Verdict) -> Option<String>) -> Vec<Pruning> {
         let scores = self.scores(states);
         let mut ended = Vec::new();
         for (trial, members) in self.trials.iter().enumerate() {
-            let Some(verdict) = self.verdict(states, trial, &scores) else { continue };
+            let Some(Decision { verdict, at: compared }) = self.verdict(states, trial, &scores) else { continue };
             // A failure is a reason of its own.
             let ranked = matches!(verdict, Verdict::Wait(_));
             let Some(mut reason) = reason(verdict) else { continue };
@@ -215,7 +233,7 @@ impl SweepDecisions {
                 reason += &besides_ranks(&self.prune, &scores, at, |other| self.fate(states, other, at.1));
             }
             let open = members.iter().filter(|&&i| states.is_open(i));
-            ended.extend(open.map(|&i| (i, reason.clone())));
+            ended.extend(open.map(|&run| Pruning { run, reason: reason.clone(), at: compared }));
         }
         ended
     }
@@ -229,7 +247,7 @@ impl SweepDecisions {
             self.promoted[trial] = self.promoted[trial].max(so_far);
             // One that was pruned with an earlier batch stays so, whatever the later scores.
             while let Some(rung) = self.next_rung(trial).filter(|_| !self.was_pruned(states, trial)) {
-                if self.verdict(states, trial, &scores) != Some(Verdict::Continue) {
+                if self.verdict(states, trial, &scores).is_none_or(|decision| decision.verdict != Verdict::Continue) {
                     break;
                 }
                 self.promoted[trial] = rung + 1;
@@ -238,25 +256,36 @@ impl SweepDecisions {
     }
 
     /// The decision about a trial at its next rung; `None` if its runs are not there yet, or if it has passed the last.
-    fn verdict(&self, states: &RunStates, trial: usize, scores: &[Vec<Option<Score>>]) -> Option<Verdict> {
+    fn verdict(&self, states: &RunStates, trial: usize, scores: &[Vec<Option<Score>>]) -> Option<Decision> {
         let rung = self.next_rung(trial)?;
+        let with_another = |reason: &str| Some(Decision { verdict: Verdict::End(reason.into()), at: None });
         if self.trials[trial].iter().any(|&i| states.has_diverged(i)) {
-            return Some(Verdict::End("another run of its trial failed".into()));
+            return with_another("another run of its trial failed");
         }
         // Where only some of its runs were pruned, by another sweep or before a command was killed, the others have nothing to wait for.
-        let was_pruned = || Some(Verdict::End("another run of its trial was pruned".into()));
+        let was_pruned = || with_another("another run of its trial was pruned");
         if scores[trial][rung].is_none() {
             return if self.was_pruned(states, trial) { was_pruned() } else { None };
         }
         let step = self.items[*self.trials[trial].first()?].step_of(rung)?;
         // The step of a rung can differ between trials: runs with larger batches have fewer steps.
         let at = |reason: String| format!("at step {}: {reason}", count(step));
-        Some(match verdict(&self.prune, self.metric, scores, (trial, self.trials[trial].len()), rung) {
+        let verdict = match verdict(&self.prune, self.metric, scores, (trial, self.trials[trial].len()), rung) {
             Verdict::Continue if self.was_pruned(states, trial) => return was_pruned(),
             Verdict::Continue => Verdict::Continue,
             Verdict::Wait(reason) => Verdict::Wait(at(reason)),
             Verdict::End(reason) => Verdict::End(at(reason)),
-        })
+        };
+        Some(Decision { verdict, at: self.rule().map(|rule| PrunedAt { rung: rung as u64 + 1, rule }) })
+    }
+
+    /// The rule that compares trials at rungs.
+    fn rule(&self) -> Option<PrunedBy> {
+        match self.prune {
+            Prune::None => None,
+            Prune::Median { .. } => Some(PrunedBy::Median),
+            Prune::Asha { .. } => Some(PrunedBy::Asha),
+        }
     }
 
     /// Whether a trial was pruned.

@@ -236,7 +236,7 @@ impl Listener for Recording {
             Event::Note { message } => message.clone(),
             Event::RunFinished(Outcome::Failed { kind, .. }) => format!("failed ({})", kind.word()),
             Event::RunFinished(Outcome::Paused { step }) => format!("paused at {step}"),
-            Event::RunFinished(Outcome::Pruned { reason }) => format!("pruned {reason}"),
+            Event::RunFinished(Outcome::Pruned { reason, .. }) => format!("pruned {reason}"),
             Event::RunFinished(outcome) => format!("{outcome:?}").to_lowercase(),
             _ => return Ok(()),
         };

@@ -77,6 +77,18 @@ pub struct Skipped {
     pub name: String,
     /// Why.
     pub why: String,
+    /// What else is known of that, which can be long: of a pruned run the reason of its sweep.
+    pub because: Option<String>,
+}
+
+impl Skipped {
+    /// Why, with what else is known of that.
+    pub fn whole(&self) -> String {
+        match &self.because {
+            Some(because) => format!("{} ({because})", self.why),
+            None => self.why.clone(),
+        }
+    }
 }
 
 /// The outcome of training runs. A search that learns trains them in batches: each call adds to the outcome of the calls before.

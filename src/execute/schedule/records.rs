@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{options::SchedulerOptions, retry::Batch, run_states::End};
+use super::{decide::Pruning, options::SchedulerOptions, retry::Batch, run_states::End};
 use crate::{
     event::{Event, FailureKind, Outcome, Split, When},
     execute::{
@@ -244,7 +244,7 @@ impl<'a> Records<'a> {
     }
 
     /// Prunes a run and returns how it ended; `None` if another process trains it.
-    pub(super) fn prune(&mut self, run: usize, reason: String) -> Result<Option<End>, ExecuteError> {
+    pub(super) fn prune(&mut self, Pruning { run, reason, at }: Pruning) -> Result<Option<End>, ExecuteError> {
         let Some(_lock) = self.lock(run)? else { return Ok(None) };
         let key = &self.runs[run].key;
         // A worker that briefly outlives its command possibly still writes.
@@ -254,7 +254,7 @@ impl<'a> Records<'a> {
             // Another command pruned it first.
             RunState::Pruned => End::PrunedBefore,
             _ => {
-                self.tell(run, &Event::RunFinished(Outcome::Pruned { reason }))?;
+                self.tell(run, &Event::RunFinished(Outcome::Pruned { reason, at }))?;
                 RunFolder::new(self.options.runs, key).forget_state()?;
                 End::Pruned
             }

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, time::Duration};
 
 use super::{
-    decide::{SweepDecisions, TrialRun},
+    decide::{Pruning, SweepDecisions, TrialRun},
     options::SchedulerOptions,
     other_processes::OtherProcesses,
     outcome::{Outcome, Skipped},
@@ -199,8 +199,8 @@ impl<'a> Scheduler<'a> {
     fn fill(&mut self) -> Result<(), ExecuteError> {
         while self.slots.has_free() {
             self.refresh_scores()?;
-            for (run, reason) in self.decisions.pruned(&self.states) {
-                self.prune(run, reason)?;
+            for pruning in self.decisions.pruned(&self.states) {
+                self.prune(pruning)?;
             }
             let Some((slot, run)) = self.next() else { return Ok(()) };
             self.begin(slot, run)?;
@@ -306,7 +306,7 @@ impl<'a> Scheduler<'a> {
                     let _ = self.executor.cancel(slot);
                 }
                 if self.states.is_running(run) {
-                    self.skip(run, "completed before; new probes scored".into());
+                    self.skip(run, "completed before; new probes scored", None);
                 }
                 self.free(slot);
             }
@@ -425,8 +425,9 @@ impl<'a> Scheduler<'a> {
     }
 
     /// Prunes a run.
-    fn prune(&mut self, run: usize, reason: String) -> Result<(), ExecuteError> {
-        match self.records.prune(run, reason)? {
+    fn prune(&mut self, pruning: Pruning) -> Result<(), ExecuteError> {
+        let run = pruning.run;
+        match self.records.prune(pruning)? {
             Some(end) => self.states.end(run, end),
             None => self.states.seen(run, true),
         }
@@ -435,22 +436,23 @@ impl<'a> Scheduler<'a> {
 
     /// Ends a run that is skipped, with the reason.
     fn leave_out(&mut self, run: usize, end: End, record: &RunRecord) {
-        let why = match end {
-            End::DivergedBefore => "diverged before and was skipped; --retry trains it again".into(),
+        let (why, because) = match end {
+            End::DivergedBefore => ("diverged before and was skipped; --retry trains it again", None),
             End::PrunedBefore => {
                 let reason = record.message.as_deref().unwrap_or("by the rule of its sweep");
-                format!("pruned before and was skipped; --retry trains it to the end ({reason})")
+                ("pruned before and was skipped; --retry trains it to the end", Some(reason.to_string()))
             }
-            End::DoneElsewhere => "completed by another command".into(),
-            _ => "completed before".into(),
+            End::DoneElsewhere => ("completed by another command", None),
+            _ => ("completed before", None),
         };
-        self.skip(run, why);
+        self.skip(run, why, because);
         self.states.end(run, end);
     }
 
-    fn skip(&mut self, run: usize, why: String) {
+    fn skip(&mut self, run: usize, why: &str, because: Option<String>) {
         let run = &self.records.runs()[run];
-        self.outcome.skipped.push(Skipped { key: run.key.clone(), name: run.name.clone(), why });
+        let (key, name, why) = (run.key.clone(), run.name.clone(), why.to_string());
+        self.outcome.skipped.push(Skipped { key, name, why, because });
     }
 
     /// Called before a decision that depends on the scores of all runs.
@@ -507,8 +509,8 @@ impl<'a> Scheduler<'a> {
         self.outcome.ties.clear();
         if !stopped && !spent {
             self.outcome.ties = self.decisions.ties(&self.states);
-            for (run, reason) in self.decisions.waiting(&self.states) {
-                self.prune(run, reason)?;
+            for pruning in self.decisions.waiting(&self.states) {
+                self.prune(pruning)?;
             }
         }
         let mut tally = self.states.tally();

@@ -248,7 +248,7 @@ fn the_slot_of_a_pruned_run_is_filled_with_the_next() {
     // The next command leaves it out, and one with --retry trains it whole.
     let outcome = bench.run(&script);
     assert_eq!(outcome.tally, Tally { already_done: 2, pruned_before: 1, ..Tally::default() });
-    let why = &outcome.skipped[0].why;
+    let why = outcome.skipped[0].whole();
     assert!(why.starts_with("pruned before and was skipped; --retry trains it to the end (at step 1: "), "{why}");
     bench.log();
     bench.retry = true;

@@ -44,6 +44,8 @@ pub(in crate::execute) struct SlurmExecutor<'a> {
     looked: Instant,
     /// What was last said of jobs that wait, or of Slurm's silence.
     said: String,
+    /// What jobs wait for, if that was said last.
+    waits_for: Option<String>,
     /// The slots whose jobs Slurm refused, and why.
     refused: Vec<(usize, String)>,
 }
@@ -71,6 +73,7 @@ impl<'a> SlurmExecutor<'a> {
             read: now,
             looked: now,
             said: String::new(),
+            waits_for: None,
             refused: Vec::new(),
         }
     }
@@ -280,16 +283,17 @@ impl<'a> SlurmExecutor<'a> {
             return;
         }
         let reasons = reasons.join(", ");
-        if !self.said.ends_with(&format!("({reasons})")) {
+        if self.waits_for.as_ref() != Some(&reasons) {
             let (waiting, all) = (count(waiting.len() as u64), counted(own.len() as u64, "job"));
             self.say_once(format!("{waiting} of {all} wait on the cluster ({reasons})"));
+            self.waits_for = Some(reasons);
         }
     }
 
     fn say_once(&mut self, what: String) {
         if self.said != what {
             (self.options.say)(&what);
-            self.said = what;
+            (self.said, self.waits_for) = (what, None);
         }
     }
 }

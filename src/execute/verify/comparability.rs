@@ -24,7 +24,8 @@ pub fn compare(
     let mut problems = Vec::new();
     if trained_with.numerics != here.numerics {
         problems.push(format!(
-            "it was trained with version {} of the engine's arithmetic, and this taper has version {}: verify it with taper {}",
+            "it was trained with version {} of the engine's arithmetic, and this taper has version {}: verify it with \
+             taper {}",
             trained_with.numerics, here.numerics, trained_with.taper
         ));
     }
@@ -34,7 +35,8 @@ pub fn compare(
     ] {
         if was != is {
             problems.push(format!(
-                "the {what} not what it was trained from (SHA-256 was {was}, is {is}): restore the original, then verify again"
+                "the {what} not what it was trained from (SHA-256 was {was}, is {is}): restore the original, then \
+                 verify again"
             ));
         }
     }
@@ -45,8 +47,8 @@ pub fn compare(
     let instructions = kernels::instructions(precision == Precision::Bf16);
     if on_the_cpu && !has(trained_with, &instructions) {
         problems.push(format!(
-            "it was trained on a processor with a different instruction set ({}), which rounds differently; this one has {instructions}: \
-             verify it on a processor like that one",
+            "it was trained on a processor with a different instruction set ({}), which rounds differently; this one \
+             has {instructions}: verify it on a processor like that one",
             trained_with.cpu
         ));
     }
@@ -66,7 +68,8 @@ pub fn compare(
     if trained_with.micro_batch_tokens.is_some() {
         notes.push(
             "memory ran out while it was trained: batches are split here as they were at its end, so its earlier steps \
-             may differ".into(),
+             may differ"
+                .into(),
         );
     }
     Ok(((!bitwise).then_some(TOLERANCE), notes))

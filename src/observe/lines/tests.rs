@@ -45,7 +45,7 @@ fn steps_of_windows_have_their_number() {
 
 #[test]
 fn a_run_line_by_line() {
-    let failed = Outcome::Failed { kind: FailureKind::Diverged, message: "the loss is NaN".into() };
+    let failed = Outcome::Failed { kind: FailureKind::Diverged, message: "the loss is NaN at step 3".into() };
     let events = [
         Event::Note { message: "the head\nis new".into() },
         started(None),
@@ -72,7 +72,7 @@ fn a_run_line_by_line() {
         "step 2  epoch 1  dev accuracy 75.0%  macro-F1 42.9%  loss 0.6250",
         "checkpoint at step 2",
         "lr=1e-5: interrupted after step 3; the same command resumes it from step 2",
-        "lr=1e-5: failed (diverged) after step 3: the loss is NaN",
+        "lr=1e-5: failed (diverged): the loss is NaN at step 3",
     ];
     let lines = tell(&mut View::default(), &events);
     assert_eq!(lines, want);

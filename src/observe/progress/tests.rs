@@ -224,7 +224,7 @@ leads now: lr=2e-5
     let message = "no room for a tensor of 3 GiB, which the optimiser asks for beside the weights and gradients".into();
     finished(1, &mut progress, Outcome::Failed { kind: FailureKind::Oom, message });
     finished(2, &mut progress, Outcome::Paused { step: 2 });
-    finished(2, &mut progress, Outcome::Pruned { reason: "13th of 27 at step 2".into() });
+    finished(2, &mut progress, Outcome::Pruned { reason: "13th of 27 at step 2".into(), at: None });
     let above = "\
 [1/4] lr=1e-5: note: the head is new
 [1/4] lr=1e-5: failed (oom) after step 2: no room for a tensor of 3 GiB, which

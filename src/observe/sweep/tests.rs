@@ -127,7 +127,7 @@ fn the_leader_comes_first_then_running_trials_then_the_others_by_score() {
     assert_eq!(board.best.as_deref(), Some("leads now: lr=3e-5  dev accuracy 100.0% at step 4 of 10"));
     assert_eq!((board.metric.as_str(), board.rows[4].reason.as_deref()), ("dev acc", Some("signal 9")));
     // A pruned trial no longer leads.
-    tell(&mut sweep, 3, 3.0, &[finished(Outcome::Pruned { reason: "late".into() })]);
+    tell(&mut sweep, 3, 3.0, &[finished(Outcome::Pruned { reason: "late".into(), at: None })]);
     let best = sweep.board(3.0).best.unwrap();
     assert_eq!(best, "leads now: lr=4e-5  dev accuracy 75.0% at step 4 of 10");
 }
@@ -432,7 +432,7 @@ fn the_best_so_far_never_gets_worse() {
             (1, finished(Outcome::Completed)),
             (2, started()),
             (2, eval(When::During, 2, Split::Dev, 4)),
-            (2, finished(Outcome::Pruned { reason: "late".into() })),
+            (2, finished(Outcome::Pruned { reason: "late".into(), at: None })),
             (3, started()),
             (3, eval(When::During, 2, Split::Dev, 3)),
             (3, eval(When::After, 4, Split::Dev, 3)),
@@ -508,7 +508,8 @@ fn play(
                 events.push((now, i, eval(When::During, at, Split::Dev, 3)));
             }
         }
-        let outcome = if last < *steps { Outcome::Pruned { reason: "late".into() } } else { Outcome::Completed };
+        let outcome =
+            if last < *steps { Outcome::Pruned { reason: "late".into(), at: None } } else { Outcome::Completed };
         events.push((now, i, finished(outcome)));
         free[slot] = now;
     }

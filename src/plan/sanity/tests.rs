@@ -203,8 +203,8 @@ fn a_rule_that_stops_almost_all_gives_a_warning() {
     });
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(found[0].contains(
-        "rungs 1 and 2 both fall on step 20 of 81, where they count as one, and rung 3 falls on step 40 of 81; set train.eval_steps = 3 or \
-         less"
+        "rungs 1 and 2 both fall on step 20 of 81, where they count as one, and rung 3 falls on step 40 of 81; set \
+         train.eval_steps = 3 or less"
     ));
     // Of two rungs on one evaluation one is left, at which one in three goes on, and not one in nine.
     let found = swept(12, |spec| {

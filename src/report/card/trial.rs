@@ -5,7 +5,7 @@ use crate::report::language::{self, Said, counted, is_chinese, measured, replica
 use crate::{
     event::Split,
     metrics::Metric,
-    report::{leaderboard::Trial, means::Mean},
+    report::{leaderboard::Trial, means::Mean, progress::best_so_far},
 };
 
 /// Writes what the results of its trial are, if it has several runs or was chosen from several trials.
@@ -84,8 +84,9 @@ fn of_runs(trial: &Trial, best_by: Option<String>) -> Vec<String> {
     sentences.push(match best_by {
         Some(by) if completed < planned => {
             tr!(
-                "This model is the best so far by {by}: {runs} are completed.",
-                "这个模型按{by}目前最好：{all}中已完成 {completed} 个。"
+                "This model is the {} by {by}: {runs} are completed.",
+                "这个模型按{by}为{}：{all}中已完成 {completed} 个。",
+                best_so_far()
             )
         }
         Some(by) => tr!("This model is the best of {all} by {by}.", "这个模型按{by}是 {all}中最好的一个。"),

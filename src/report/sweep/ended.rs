@@ -5,7 +5,7 @@ use std::{cmp::Ordering, collections::BTreeMap};
 use super::points::is_pruned;
 use crate::report::language::Said;
 use crate::{
-    event::{Split, When},
+    event::{PrunedBy, Split, When},
     format::names::without_numbers,
     metrics::{Metric, Score, spearman},
     report::{
@@ -18,7 +18,7 @@ use crate::{
 /// Trials that were pruned at one rung.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PrunedGroup {
-    /// The number of the rung, from 1; `None` if the reasons do not say it: then all trials that ended at the same part of their steps.
+    /// The number of the rung, from 1; `None` if no comparison ended them: then all trials that ended at the same part of their steps.
     pub rung: Option<u64>,
     /// The trials, in the plan's order.
     pub trials: Vec<PrunedTrial>,
@@ -153,8 +153,8 @@ pub fn pruned(input: &ReportInput, analysis: &Analysis, metric: Metric) -> Vec<P
         let Some(&first) = runs.first() else { continue };
         let record = &input.runs[first].run;
         let reason = record.message.clone().unwrap_or_default();
-        let rung = rung_of(&reason);
-        // In thousandths of the steps where no rung is named.
+        let rung = record.pruned_at.map(|at| at.rung);
+        // In thousandths of the steps where no rung is known.
         let part = if rung.is_some() { 0 } else { record.steps * 1000 / record.total_steps.max(1) };
         let at = |run: &usize| value_at(&input.runs[*run], input.runs[*run].run.steps, metric);
         let trial = PrunedTrial {
@@ -167,12 +167,13 @@ pub fn pruned(input: &ReportInput, analysis: &Analysis, metric: Metric) -> Vec<P
         };
         let empty =
             PrunedGroup { rung, trials: Vec::new(), on: Vec::new(), best: None, agreement: None, by_median: false };
-        rungs.entry((rung.unwrap_or(u64::MAX), part)).or_insert(empty).trials.push(trial);
+        let at_rung = rungs.entry((rung.unwrap_or(u64::MAX), part)).or_insert(empty);
+        at_rung.by_median |= record.pruned_at.is_some_and(|at| at.rule == PrunedBy::Median);
+        at_rung.trials.push(trial);
     }
     let best = analysis.order.iter().copied().find(|&group| analysis.groups[group].rank == Some(1));
     let mut rungs: Vec<PrunedGroup> = rungs.into_values().collect();
     for rung in &mut rungs {
-        rung.by_median = rung.trials.iter().any(|trial| trial.reason.contains(", the median of "));
         rung.on = went_on(input, analysis, rung, metric);
         rung.best = best.and_then(|best| rung.rank_of(best, metric));
         rung.agreement = rung.agreement(analysis);
@@ -222,13 +223,6 @@ fn mean(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-/// The number of the rung that a reason names: `rank 5 of 9 at rung 2 with …`.
-fn rung_of(reason: &str) -> Option<u64> {
-    let after = reason.split(" at rung ").nth(1)?;
-    let digits: String = after.chars().take_while(char::is_ascii_digit).collect();
-    digits.parse().ok()
-}
-
 /// Failed runs with the same reason.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FailureGroup {
@@ -256,16 +250,4 @@ pub fn failures(input: &ReportInput) -> Vec<FailureGroup> {
         groups[at].runs.push(i);
     }
     groups
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_reason_names_its_rung() {
-        assert_eq!(rung_of("rank 5 of 9 at rung 2 with dev accuracy 61.0%; only the best 3 go on"), Some(2));
-        assert_eq!(rung_of("mean dev accuracy 61.0% (3 seeds) at rung 12 is worse than 70.0%"), Some(12));
-        assert_eq!((rung_of("failed before rung 1"), rung_of("8th of 9 at step 75")), (None, None));
-    }
 }

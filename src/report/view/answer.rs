@@ -28,13 +28,13 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
     let single = |name: String| Headline {
         subject: subject.clone(),
         name,
-        of,
+        of: of.clone(),
         split: own.split,
         first: own.first.clone(),
         rows: own.rows.clone(),
         mean_over: String::new(),
         interval: own.interval.clone(),
-        chosen: chosen(input, analysis, group, of),
+        chosen: chosen(input, analysis, group, &of),
         second: own.second.clone(),
         before: shown.before().map(|m| terms.first.text(m.get(terms.first))),
         baseline: own.baseline.clone(),
@@ -173,24 +173,20 @@ fn facts_of(input: &ReportInput, analysis: &Analysis, group: &Group, gains: &[Ga
 }
 
 /// How the answer calls what it is of, and the same after a number.
-fn subject(input: &ReportInput, analysis: &Analysis) -> (String, &'static str) {
+fn subject(input: &ReportInput, analysis: &Analysis) -> (String, String) {
     if analysis.has_folds() && analysis.together.is_none() {
         return (
             tr("The first completed fold,", "第一个完成的折").into(),
-            tr(" of the first completed fold", "（第一个完成的折）"),
+            tr(" of the first completed fold", "（第一个完成的折）").into(),
         );
     }
     match (analysis.groups.len() > 1, input.runs.len() > 1) {
-        (true, _) if analysis.progress.has_all() => {
-            (tr("Best trial", "最佳试验").into(), tr(" of the best trial", "（最佳试验）"))
+        (true, _) => {
+            (format::capital(&analysis.progress.heading()), tr!(" of {}", "（{}）", analysis.progress.best_trial()))
         }
-        (true, _) => (
-            tr!("Best so far ({})", "目前最佳（{}）", analysis.progress.text()),
-            tr(" of the best trial so far", "（目前最佳试验）"),
-        ),
-        (false, true) if analysis.together.is_some() => (tr("Cross-validation,", "交叉验证").into(), ""),
-        (false, true) => (tr("The trial", "该试验").into(), ""),
-        (false, false) => (tr("The run", "该运行").into(), ""),
+        (false, true) if analysis.together.is_some() => (tr("Cross-validation,", "交叉验证").into(), String::new()),
+        (false, true) => (tr("The trial", "该试验").into(), String::new()),
+        (false, false) => (tr("The run", "该运行").into(), String::new()),
     }
 }
 

@@ -325,10 +325,9 @@ fn add_exact(rows: &mut [RunRow], input: &ReportInput, analysis: &Analysis) {
 /// The mark of the run that the page shows. Of folds none is the best, because each is tested on other rows.
 fn badge(analysis: &Analysis, run: usize) -> Option<&'static str> {
     let marked = analysis.best() == Some(run) && analysis.ranked.len() > 1 && !analysis.has_folds();
-    marked.then_some(match (analysis.groups[analysis.group_of(run)].planned > 1, analysis.progress.has_all()) {
-        (true, _) => tr("best of its trial", "本试验最佳"),
-        (false, true) => tr("best", "最佳"),
-        (false, false) => tr("best so far", "目前最佳"),
+    marked.then_some(match analysis.groups[analysis.group_of(run)].planned > 1 {
+        true => tr("best of its trial", "本试验最佳"),
+        false => analysis.progress.mark(),
     })
 }
 

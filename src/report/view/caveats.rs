@@ -13,6 +13,7 @@ use crate::{
         format,
         input::{ReportInput, RunInput},
         long_texts::few,
+        progress::best_so_far,
         sentence::Sentence,
         sweep::{FailureGroup, failures},
         trials::kept_at,
@@ -71,9 +72,10 @@ fn of_result(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
     }
     if n > 0 && analysis.groups.len() > 1 && !analysis.progress.has_all() {
         out.push(tr!(
-            "The plan is unfinished: {}. “Best” means: best so far.",
-            "计划还没有全部完成：{}。“最佳”指目前最佳。",
-            analysis.progress.text()
+            "The plan is unfinished: {}. “Best” means: {}.",
+            "计划还没有全部完成：{}。“最佳”指{}。",
+            analysis.progress.text(),
+            best_so_far()
         ));
     }
     out
@@ -170,22 +172,22 @@ fn no_result(input: &ReportInput, analysis: &Analysis) -> String {
     };
     let steps = input.runs.iter().any(|r| !r.steps.is_empty());
     let probes = input.runs.iter().any(|r| !r.probes.is_empty());
+    let none = if input.runs.len() > 1 { "None was" } else { "It was not" };
     let below = match (input.runs.iter().any(measured), steps, probes) {
-        (true, ..) => tr(
+        (true, ..) => tr!(
             "What follows is from evaluations during training: it is not final.",
             "以下内容来自训练期间的评估，不是最终结果。",
         ),
-        (false, true, true) => tr(
-            "It was not evaluated during training either. Below are the training loss and the probes before training.",
+        (false, true, true) => tr!(
+            "{none} evaluated during training either. Below are the training loss and the probes before training.",
             "训练期间也没有评估过。下面是训练损失和训练前的探针句。",
         ),
-        (false, true, false) => tr(
-            "It was not evaluated during training either. Below is the training loss.",
+        (false, true, false) => tr!(
+            "{none} evaluated during training either. Below is the training loss.",
             "训练期间也没有评估过。下面是训练损失。",
         ),
-        (false, false, _) => tr("Nothing was measured.", "没有任何测量结果。"),
+        (false, false, _) => tr!("Nothing was measured.", "没有任何测量结果。"),
     };
-    let below = if input.runs.len() > 1 { below.replace("It was not", "None was") } else { below.into() };
     match input.runs.len() {
         1 => tr!("The run has no final result{yet}. {below}", "该运行{yet}没有最终结果。{below}"),
         _ => tr!("No run has a final result{yet}. {below}", "所有运行都{yet}没有最终结果。{below}"),

@@ -158,7 +158,7 @@ pub struct Headline {
     /// The key of its only run.
     pub key: Option<String>,
     /// The subject after a number: ` of the best trial`; empty if there is only one.
-    pub of: &'static str,
+    pub of: String,
     /// Name of the split.
     pub split: &'static str,
     /// The first metric: the mean over several seeds.

@@ -10,6 +10,7 @@ use crate::{
     warning::{Kind, Warning},
 };
 
+mod migrated;
 mod pairs;
 mod read;
 mod settings;

@@ -1,21 +1,14 @@
 //! Second texts of rows and probes, which the database has since version 14.
 
 use super::*;
-use crate::{event::ProbeScore, plan::Probe, store::schema::MIGRATIONS};
+use crate::{event::ProbeScore, plan::Probe};
 
 /// Before version 14 rows and probes had one text: they keep it, and the same probe with a second text is another one.
 #[test]
 fn texts_of_before_pairs_stay_as_they_are() {
     let folder = folder();
-    let old = Connection::open(folder.path().join("taper.db")).unwrap();
-    MIGRATIONS[..13].iter().for_each(|migration| old.execute_batch(migration).unwrap());
-    old.pragma_update(None, "user_version", 13).unwrap();
-    old.execute(
-        "INSERT INTO runs (key, name, experiment, state, config, labels, total_steps, at_step, steps, created_at)
-         VALUES ('k', 'k', 'e', 'completed', ?1, '[]', 10, 0, 0, 1.5)",
-        [serde_json::to_string(&config()).unwrap()],
-    )
-    .unwrap();
+    let old = older(folder.path(), 13);
+    insert_run(&old, "k", "completed");
     old.execute_batch(
         "INSERT INTO predictions VALUES ('k', 'test', 3, 4, 'good', 0, 1, '[0.25, 0.75]');
          INSERT INTO probes VALUES ('k', 'after', 7, 'fine', '', 'positive', '[0.25, 0.75]');",

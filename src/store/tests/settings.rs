@@ -1,7 +1,7 @@
 //! What each experiment says of a run that several of them have.
 
 use super::*;
-use crate::{event::ProbeScore, plan::Probe, store::schema::MIGRATIONS};
+use crate::{event::ProbeScore, plan::Probe};
 
 fn probe(text: &str) -> Probe {
     Probe { text: text.into(), text_pair: None, expect: None }
@@ -115,9 +115,7 @@ fn a_probe_with_the_same_text_and_another_expectation_is_another() {
 #[test]
 fn a_database_of_version_12_keeps_its_probes() {
     let folder = folder();
-    let old = Connection::open(folder.path().join("taper.db")).unwrap();
-    MIGRATIONS[..12].iter().for_each(|migration| old.execute_batch(migration).unwrap());
-    old.pragma_update(None, "user_version", 12).unwrap();
+    let old = older(folder.path(), 12);
     let mut config = config();
     (config.name, config.probes) = ("b".into(), vec![probe("好")]);
     old.execute(
@@ -183,9 +181,7 @@ fn a_run_keeps_its_name_where_an_experiment_no_longer_plans_it() {
 #[test]
 fn a_database_of_version_15_has_no_runs_to_come() {
     let folder = folder();
-    let old = Connection::open(folder.path().join("taper.db")).unwrap();
-    MIGRATIONS[..15].iter().for_each(|migration| old.execute_batch(migration).unwrap());
-    old.pragma_update(None, "user_version", 15).unwrap();
+    let old = older(folder.path(), 15);
     old.execute(
         "INSERT INTO experiments (name, description, spec_path, arguments, spec_text, report, saved_at)
          VALUES ('e', '', '', '[]', '', '{}', 1.5)",

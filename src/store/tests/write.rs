@@ -1,7 +1,10 @@
 //! Writing, and what replaces what.
 
 use super::*;
-use crate::metrics::Metric;
+use crate::{
+    event::{PrunedAt, PrunedBy},
+    metrics::Metric,
+};
 
 /// What was predicted of these rows before training.
 fn before(rows: &[u32]) -> Vec<PredictionBefore> {
@@ -307,11 +310,36 @@ fn a_run_that_is_pruned_while_it_waits_ended_when_it_was_held() {
     let end = |store: &Store| store.run("k").unwrap().finished_at.unwrap();
     store.append("k", &[started(10, None), Event::RunFinished(Outcome::Paused { step: 3 })]).unwrap();
     store.conn.execute("UPDATE runs SET finished_at = 1000.5", []).unwrap();
-    let pruned = Event::RunFinished(Outcome::Pruned { reason: "rank 3 of 3".into() });
+    let pruned = Event::RunFinished(Outcome::Pruned { reason: "rank 3 of 3".into(), at: None });
     store.append("k", std::slice::from_ref(&pruned)).unwrap();
     assert_eq!((end(&store), store.run("k").unwrap().state), (1000.5, RunState::Pruned));
 
     store.start("k", &environment(), None).unwrap();
     store.append("k", &[started(10, None), pruned]).unwrap();
     assert!(end(&store) > 1e9);
+}
+
+/// Where a run was pruned is forgotten when it trains again, whether it completes or is pruned otherwise.
+#[test]
+fn a_run_knows_at_which_rung_it_was_pruned() {
+    let folder = folder();
+    let mut store = store_with_run(folder.path());
+    let at = Some(PrunedAt { rung: 2, rule: PrunedBy::Median });
+    let pruned = |at| Event::RunFinished(Outcome::Pruned { reason: "at rung 7".into(), at });
+    // Events are files on a cluster.
+    let sent = serde_json::to_value(pruned(at)).unwrap();
+    let said = serde_json::json!({"event": "run_finished", "outcome": "pruned", "reason": "at rung 7", "rung": 2, "rule": "median"});
+    assert_eq!(sent, said);
+    let received: Event = serde_json::from_value(sent).unwrap();
+    store.append("k", &[started(10, None), received]).unwrap();
+    assert_eq!(store.run("k").unwrap().pruned_at, at);
+    store.start("k", &environment(), None).unwrap();
+    assert_eq!(store.run("k").unwrap().pruned_at, None);
+    store.append("k", &[pruned(at)]).unwrap();
+    let old: Event = serde_json::from_str(r#"{"event": "run_finished", "outcome": "pruned", "reason": "r"}"#).unwrap();
+    assert_eq!(old, Event::RunFinished(Outcome::Pruned { reason: "r".into(), at: None }));
+    store.append("k", &[old]).unwrap();
+    assert_eq!(store.run("k").unwrap().pruned_at, None);
+    store.append("k", &[pruned(at), Event::RunFinished(Outcome::Completed)]).unwrap();
+    assert_eq!(store.run("k").unwrap().pruned_at, None);
 }

@@ -336,7 +336,10 @@ fn the_plan_numbers_rungs_as_events_do_and_tells_those_of_every_setting() {
     ]);
     assert!(late.contains("at rung 2 (step 8 of 16) the best 1 in 2 trials are promoted (4 → 2–3 trials)"), "{late}");
     assert!(
-        late.contains("sweep.rungs = 2, but there are too few evaluations: rungs 1 and 2 both fall on step 8 of 16, where they count as one; "),
+        late.contains(
+            "sweep.rungs = 2, but there are too few evaluations: rungs 1 and 2 both fall on step 8 of 16, where they \
+             count as one; "
+        ),
         "{late}"
     );
     let two_lengths = [
@@ -374,7 +377,8 @@ fn the_plan_numbers_rungs_as_events_do_and_tells_those_of_every_setting() {
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(
         said.contains(
-            "search tpe: 8 trials; 3 known so far, the other 5 are proposed 2 at a time from the results of earlier ones"
+            "search tpe: 8 trials; 3 known so far, the other 5 are proposed 2 at a time from the results of earlier \
+             ones"
         ),
         "{said}"
     );

@@ -139,9 +139,13 @@ fn too_many_labels_are_refused() {
     let rows: String = (0..10_001).map(|i| format!("id{i},t\nid{i},t\n")).collect();
     let (_dir, path) = file("a.csv", format!("label,review\n{rows}"));
     let error = read(&path, &config()).unwrap_err().to_string();
-    assert!(error.ends_with(
-        "column `label` has more than 10000 different values, too many for labels; does data.label_column name the right column?"
-    ), "{error}");
+    assert!(
+        error.ends_with(
+            "column `label` has more than 10000 different values, too many for labels; does data.label_column name the \
+             right column?"
+        ),
+        "{error}"
+    );
     let enough: String = (0..10_000).map(|i| format!("id{i},t\nid{i},t\n")).collect();
     let (_dir, path) = file("a.csv", format!("label,review\n{enough}"));
     assert_eq!(read(&path, &config()).unwrap().labels.len(), 10_000);

@@ -345,7 +345,8 @@ fn labels_that_a_split_lacks_are_named_with_their_lines() {
         });
         let held_out = found.iter().any(|(m, lines)| {
             m.starts_with(
-                "no training row has the label `2`, so the 1 held-out row with this label (line 102) cannot be predicted correctly",
+                "no training row has the label `2`, so the 1 held-out row with this label (line 102) cannot be \
+                 predicted correctly",
             ) && *lines == [102]
         });
         assert!(trained != held_out, "{found:?}");

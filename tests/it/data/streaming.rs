@@ -40,9 +40,12 @@ fn a_bad_row_does_not_end_the_stream_but_a_bad_file_does() {
             row(2, "a"),
             Err("a.csv: 1 row cannot be used\n  line 3: the row has 1 field, expected 2".into()),
             row(4, "c"),
-            Err("a.csv: 1 row cannot be used\n  line 5: a quote that opens here (column `review`) is never closed and swallows the \
-                 line below it: close it, or set data.quoting = \"none\" if quotes are ordinary characters in this file"
-                .into()),
+            Err(
+                "a.csv: 1 row cannot be used\n  line 5: a quote that opens here (column `review`) is never closed and \
+                 swallows the line below it: close it, or set data.quoting = \"none\" if quotes are ordinary \
+                 characters in this file"
+                    .into()
+            ),
         ]
     );
     let texts = stream("a.jsonl", b"{\"review\":\"a\"}\n{\"review\":1}\n{\"review\":\"\xFF\"}\n{\"review\":\"b\"}\n");

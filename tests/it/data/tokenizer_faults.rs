@@ -94,7 +94,8 @@ fn no_panic_of_the_library_reaches_the_user() {
         sandbox.write("rows.csv", format!("label,review\n{}", "a,馆\nb,hello\n".repeat(5)));
         sandbox.write(
             "it.toml",
-            "name = \"it\"\nmodel.source = \"scratch:model/\"\ndata.source = \"path:rows.csv\"\ndata.text_column = \"review\"\n",
+            "name = \"it\"\nmodel.source = \"scratch:model/\"\ndata.source = \"path:rows.csv\"\ndata.text_column = \
+             \"review\"\n",
         );
         let config = json!({
             "model_type": "bert", "vocab_size": 20, "hidden_size": 4, "num_hidden_layers": 1, "num_attention_heads": 2,

@@ -79,8 +79,8 @@ fn the_section_has_what_is_known_of_the_files() {
     sandbox.write(
         "d.toml",
         spec(
-            "test = \"path:test.csv\"\nsplit_column = \"part\"\nsplits = { train = \"train\", dev = \"dev\" }\nmax_length = 6\n\
-             [train]\nepochs = 1\nbatch_size = 8\n",
+            "test = \"path:test.csv\"\nsplit_column = \"part\"\nsplits = { train = \"train\", dev = \"dev\" \
+             }\nmax_length = 6\n[train]\nepochs = 1\nbatch_size = 8\n",
         ),
     );
     sandbox.ok(&["run", "d.toml", "--quiet"]);

@@ -106,8 +106,10 @@ fn configurations_are_ranked_by_their_mean_over_seeds() {
     );
     // 0.7 and 0.8 are too; the notes say what the intervals are, and they are the leaderboard's.
     assert!(
-        md.contains("In parentheses after an accuracy: from the lower to the higher value, or 95% Wilson interval over rows if that is wider.")
-            && !md.contains('±'),
+        md.contains(
+            "In parentheses after an accuracy: from the lower to the higher value, or 95% Wilson interval over rows \
+             if that is wider."
+        ) && !md.contains('±'),
         "{md}"
     );
     let records: Vec<(&RunRecord, &[EvalRecord])> = input.runs.iter().map(|r| (&r.run, &r.evals[..])).collect();
@@ -119,7 +121,8 @@ fn configurations_are_ranked_by_their_mean_over_seeds() {
     // scipy: ttest_ind([.85, .87], [.8, .7], equal_var=False) gives p 0.2766, interval −0.4753 to 0.6953.
     assert!(
         md.contains(
-            "“lr=2e-5” (2 seeds) against “lr=1e-5” (2 seeds), by mean test accuracy: no significant difference at the 5% level"
+            "“lr=2e-5” (2 seeds) against “lr=1e-5” (2 seeds), by mean test accuracy: no significant difference at the \
+             5% level"
         ),
         "{md}"
     );

@@ -1,18 +1,15 @@
 //! Synthetic experiments: records like those of real ones, from counter-based random numbers.
 
-use std::collections::BTreeMap;
-
 use taper::{
     event::{FailureKind, Prediction, PredictionBefore, ProbeScore, Split, StepCompleted, When},
     metrics::{Metrics, Probabilities, Scored, Target, argmax},
     plan::{
-        CheckpointConfig, ClassWeights, DataConfig, EngineKind, Keep, Long, LossKind, Metric, ModelConfig, Precision,
-        Probe, Quoting, RunConfig, Scheduler, Source, Thresholds, TrainConfig,
+        CheckpointConfig, ClassWeights, DataConfig, EngineKind, Keep, LossKind, Metric, ModelConfig, Precision, Probe,
+        RunConfig, Scheduler, Source, TrainConfig,
     },
     random::{Purpose, Stream},
     report::{FoldRows, ReportInput, RunInput},
     store::{Environment, EvalRecord, ExperimentRecord, ProbeRecord, RunRecord, RunState},
-    task::Task,
 };
 
 /// Sentences that reviews are put together from.
@@ -88,39 +85,11 @@ impl Recipe {
             },
             data: DataConfig {
                 source: Source::Path("data/waimai_10k.csv".into()),
-                file: None,
-                format: None,
-                config: None,
-                encoding: None,
-                sheet: None,
-                missing: Vec::new(),
-                delimiter: None,
-                quoting: Quoting::Minimal,
-                text_column: "review".into(),
-                text_columns: vec![],
-                separator: None,
-                text_pair_column: None,
-                problem_type: Task::SingleLabel,
-                label_column: "label".into(),
-                label_columns: Vec::new(),
-                label_separator: None,
-                thresholds: Thresholds::Half,
-                threshold_metric: None,
-                calibrate: false,
-                labels: values.map(|(id, name)| (id.to_string(), name.clone())).collect::<BTreeMap<_, _>>(),
+                labels: values.map(|(id, name)| (id.to_string(), name.clone())).collect(),
                 test: self.test.into(),
-                split_column: None,
-                splits: None,
-                fold: None,
-                group_column: None,
                 dev: self.dev.into(),
-                seed: 42,
-                stratify: false,
                 max_length: 512,
-                long: Long::Cut,
-                stride: None,
-                head_tokens: None,
-                limit: None,
+                ..crate::data::config()
             },
             train: TrainConfig {
                 epochs: self.epochs,
@@ -309,6 +278,7 @@ impl Recipe {
             run: RunRecord {
                 decided: None,
                 waits_at: None,
+                pruned_at: None,
                 key: format!("{:016x}{:048x}", self.stream(5).at(0), self.seed),
                 name: self.name.clone(),
                 experiment: Some("rbt3-waimai".into()),

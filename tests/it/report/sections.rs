@@ -255,11 +255,13 @@ fn every_card_names_its_subject_and_runs_that_are_not_drawn_are_counted() {
     let of_sweep = cards(&sweep());
     assert_eq!(of_sweep.len(), 5, "{of_sweep:?}");
     for (card, scope) in of_sweep.iter().zip([
-        "test accuracy of the best trial so far, mean over 3 seeds; 95% Wilson interval over rows: <span class=\"w\">88.3–92.9%</span>",
+        "test accuracy of the best trial so far, mean over 3 seeds; 95% Wilson interval over rows: <span \
+         class=\"w\">88.3–92.9%</span>",
         "test macro-F1 of the best trial so far, mean over 3 seeds",
         "test accuracy of the best trial so far before training",
         "test accuracy of the baseline: always predicting",
-        "test accuracy of its best run, lr=1e-4 seed=2; 95% Wilson interval over rows: <span class=\"w\">88.8–93.3%</span>",
+        "test accuracy of its best run, lr=1e-4 seed=2; 95% Wilson interval over rows: <span \
+         class=\"w\">88.8–93.3%</span>",
     ]) {
         assert!(card.contains(scope), "{card}");
     }

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use taper::{
-    event::{Split, When},
+    event::{PrunedAt, PrunedBy, Split, When},
     plan::{Metric, Scheduler},
     report::{ReportInput, RunInput},
     store::RunState,
 };
 
 use super::{files_of, report_fixtures::*, text};
+
+mod rungs;
 
 /// A run of 40 rows in two epochs of three steps, with this accuracy on its dev rows at the end, and 0.01 less after the first epoch.
 fn run(lr: f64, batch_size: usize, seed: u64, dev: f64) -> RunInput {
@@ -27,13 +29,14 @@ fn run(lr: f64, batch_size: usize, seed: u64, dev: f64) -> RunInput {
     run
 }
 
-/// The run as it is after it was pruned at the end of its first epoch.
+/// The run as it is after ASHA pruned it at the end of its first epoch, at the first rung.
 pub fn pruned(mut run: RunInput, reason: &str) -> RunInput {
     run.steps.retain(|step| step.step <= 3);
     run.evals.retain(|eval| eval.step <= 3);
     run.predictions.clear();
     (run.run.state, run.run.steps, run.run.final_metrics) = (RunState::Pruned, 3, None);
     run.run.message = Some(reason.into());
+    run.run.pruned_at = Some(PrunedAt { rung: 1, rule: PrunedBy::Asha });
     run
 }
 
@@ -98,7 +101,10 @@ fn each_trial_counts_once_in_the_effect_of_an_axis() {
     assert_eq!(rates, ["1e-5", "1e-4", "1e-3"]);
     let md = text(&files, "report.md");
     assert!(
-        md.contains("Of 6 trials with a result, the mean dev accuracy changes most with lr: from 63.0% with lr=1e-5 to 84.0% with lr=1e-4."),
+        md.contains(
+            "Of 6 trials with a result, the mean dev accuracy changes most with lr: from 63.0% with lr=1e-5 to 84.0% \
+             with lr=1e-4."
+        ),
         "{md}"
     );
     assert!(md.contains("| lr=1e-4 | 2 | 84.0% (82.0–86.0) | 86.0% | 82.0% |"), "{md}");
@@ -180,61 +186,6 @@ fn pruned_trials_are_in_no_mean() {
     let ended = table(&files, "ended.csv");
     assert_eq!((ended.len(), &ended[1]["rung"][..], &ended[1]["train.batch_size"][..]), (2, "1", "32"));
     near(number(&ended[0], "dev_accuracy_mean_of_trial"), 0.94);
-}
-
-/// At the rung the best trial is fourth with two others, and the order of those that are completed is another one. Expected:
-/// `scipy.stats.spearmanr` of the values at the rung and at the end, over the six completed trials (tests/fixtures/sweep/rungs.py).
-#[test]
-fn a_rung_says_how_near_pruning_came_to_losing_the_best_trial() {
-    let mut runs = grid();
-    let at_rung = [0.70, 0.65, 0.55, 0.55, 0.60, 0.50];
-    for (i, run) in runs.iter_mut().enumerate() {
-        let first = run.evals.iter_mut().find(|e| e.when == When::During && e.split == Split::Dev).unwrap();
-        first.metrics.set(Metric::Accuracy, at_rung[i / 2]);
-    }
-    // The value at the rung of a run is 0.01 below its end.
-    runs.extend(
-        [1, 2].map(|seed| pruned(run(1e-4, 32, seed, 0.56), "at step 3: rank 7 of 7 at rung 1 with dev accuracy")),
-    );
-    let files = files_of(&experiment(runs));
-    let md = text(&files, "report.md");
-    assert!(
-        md.contains(
-            "At rung 1 the best trial (lr=1e-4 batch\\_size=16) had ranks 4–6 of 7 with dev accuracy 55.0%, tied with 2 others; 6 went on."
-        ),
-        "{md}"
-    );
-    assert!(md.contains("| 1 | 3 | 1 | 55.0% | 6 | 50.0% to 70.0% | 4–6 of 7 | −0.6377 (6 trials) |"), "{md}");
-    let rungs = table(&files, "rungs.csv");
-    assert_eq!(rungs.len(), 7);
-    assert_eq!(
-        (&rungs[6]["went_on"][..], &rungs[6]["final_dev_accuracy"][..], &rungs[6]["rank"][..]),
-        ("false", "", "4")
-    );
-    assert_eq!((&rungs[3]["train.lr"][..], &rungs[3]["rank"][..], &rungs[3]["step"][..]), ("0.0001", "4", "3"));
-    near(number(&rungs[3], "final_dev_accuracy"), 0.86);
-}
-
-/// Six of eight went on, of which the best trial was the seventh by then: alone its early arrival saved it.
-#[test]
-fn a_rung_says_if_the_best_trial_would_have_been_pruned() {
-    let says = |at_rung: f64, others: f64| {
-        let mut runs = grid();
-        for run in &mut runs[6..8] {
-            let first = run.evals.iter_mut().find(|e| e.when == When::During && e.split == Split::Dev).unwrap();
-            first.metrics.set(Metric::Accuracy, at_rung);
-        }
-        for batch in [32, 64] {
-            runs.extend([1, 2].map(|seed| pruned(run(1e-4, batch, seed, others + 0.01), "rank 7 of 8 at rung 1 with")));
-        }
-        text(&files_of(&experiment(runs)), "report.md").to_owned()
-    };
-    let md = says(0.58, 0.59);
-    assert!(md.contains("had rank 8 of 8 with dev accuracy 58.0%; 6 went on. Judged when all had reached it, it would have been pruned"), "{md}");
-    let md = says(0.58, 0.58);
-    assert!(md.contains("had ranks 6–8 of 8 with dev accuracy 58.0%, tied with 2 others; 6 went on. Whether it went on was decided among equal values."), "{md}");
-    let md = says(0.84, 0.58);
-    assert!(md.contains("had rank 1 of 8 with dev accuracy 84.0%; 6 went on.\n"), "{md}");
 }
 
 /// A run that ends after the best trial was complete counts with the steps of the time until then, whatever decided its end.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::server::Server;
 use crate::{
     predict::trained,
+    problem_types::tags_spec,
     support::{Sandbox, tiny_spec},
 };
 
@@ -137,15 +138,8 @@ fn other_problem_types_are_answered_as_by_predict() {
     let tags = ["taste|speed", "taste", "", "speed"];
     let row = |i: usize| format!("{},{},{}味道{}送\n", tags[i % 4], i % 5, "很好".repeat(i % 3), "慢".repeat(i % 4));
     sandbox.write("rows.csv", format!("tags,stars,review\n{}", (0..48).map(row).collect::<String>()));
-    const MULTI: &str = tiny_spec!(
-        "multi",
-        r#"problem_type = "multi_label_classification"
-label_column = "tags"
-label_separator = "|"
-test = 0.25
-dev = 0.25
-max_length = 32
-thresholds = "tuned"
+    const MULTI: &str = tags_spec!(
+        r#"thresholds = "tuned"
 calibrate = true
 [train]
 max_steps = 4

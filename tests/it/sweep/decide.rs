@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 use taper::{
-    event::{Split, When},
+    event::{PrunedBy, Split, When},
     metrics::Metric,
     store::{RunState, Store},
 };
@@ -52,6 +52,8 @@ fn asha_ends_most_trials_early_and_the_same_ones_after_kills() {
     for run in calm.iter().filter(|run| run.state == RunState::Pruned) {
         let reason = run.message.as_deref().expect("a reason");
         assert!(reason.contains("rank") && reason.contains("at rung"), "{reason}");
+        let at = run.pruned_at.expect("a comparison");
+        assert_eq!((at.rung, at.rule), (if run.steps == 6 { 1 } else { 2 }, PrunedBy::Asha), "{reason}");
         assert!([6, 18].contains(&run.steps), "pruned at a rung: {}", run.steps);
     }
     // Of those that came to the last rung the best by the mean of its seeds was trained to its end.
@@ -194,7 +196,8 @@ fn a_point_that_another_command_proposed_first_counts() {
         let other = rusqlite::Connection::open(sandbox.path("runs/taper.db")).and_then(|db| {
             db.busy_timeout(std::time::Duration::from_secs(5))?;
             db.execute(
-                "INSERT INTO proposals SELECT experiment, search, 2, '[[0.123],[0.00123]]' FROM proposals WHERE position = 1",
+                "INSERT INTO proposals SELECT experiment, search, 2, '[[0.123],[0.00123]]' FROM proposals WHERE \
+                 position = 1",
                 [],
             )
         });

@@ -62,7 +62,7 @@ fn store(sandbox: &Sandbox, experiment: &str) {
             step(2, f64::INFINITY),
             eval(When::During, 2),
             eval(When::After, 2),
-            Event::RunFinished(Outcome::Pruned { reason: name.clone() }),
+            Event::RunFinished(Outcome::Pruned { reason: name.clone(), at: None }),
         ];
         store.append(&key, &events).expect("stored");
         runs.push((key, name.clone()));

@@ -109,7 +109,8 @@ fn a_log_that_a_killed_process_left_and_an_older_schema_are_read_too() {
         db.execute_batch(
             "DROP VIEW v_runs; DROP VIEW v_experiment_runs; DROP VIEW v_metrics; DROP VIEW v_steps; ALTER TABLE predictions DROP COLUMN text_pair; DROP TABLE metrics; DROP TABLE proposals; DROP TABLE settings; DROP TABLE predictions_before; DROP TABLE submission_elements; DROP TABLE submissions; DROP TABLE audits; ALTER TABLE runs DROP COLUMN audit; ALTER TABLE probes ADD COLUMN position INTEGER; ALTER TABLE runs DROP COLUMN waits_at;
              ALTER TABLE experiment_runs DROP COLUMN trial; ALTER TABLE experiments DROP COLUMN prunes; ALTER TABLE experiments DROP COLUMN to_come; ALTER TABLE predictions DROP COLUMN target; ALTER TABLE predictions DROP COLUMN predicted_target;
-             ALTER TABLE runs DROP COLUMN decided; ALTER TABLE evals DROP COLUMN co_occurrence; ALTER TABLE probes DROP COLUMN is_right; ALTER TABLE probes DROP COLUMN confidence; PRAGMA user_version = 7",
+             ALTER TABLE runs DROP COLUMN decided; ALTER TABLE runs DROP COLUMN pruned_rung; ALTER TABLE runs DROP COLUMN pruned_by;
+             ALTER TABLE evals DROP COLUMN co_occurrence; ALTER TABLE probes DROP COLUMN is_right; ALTER TABLE probes DROP COLUMN confidence; PRAGMA user_version = 7",
         )
         .expect("an older schema");
         version

@@ -29,8 +29,8 @@ fn play(
         if interrupted {
             sweep.promoted.iter_mut().for_each(|promoted| *promoted = 0);
         }
-        for (run, _) in sweep.pruned(states) {
-            states.end(run, End::Pruned);
+        for pruning in sweep.pruned(states) {
+            states.end(pruning.run, End::Pruned);
         }
         let Some(run) = sweep.next(states, |_| true) else {
             if sweep.continue_best(states) {
@@ -81,10 +81,12 @@ fn asha_promotes_the_best_third_at_each_rung() {
         [(6, 0, 1), (7, 0, 1), (8, 0, 1), (2, 1, 3)],
     ];
     assert_eq!(trained, [&want.concat()[..], &[(0, 3, 9)]].concat());
-    let waiting: Vec<usize> = nine.waiting(&states).into_iter().map(|(run, _)| run).collect();
+    let waiting: Vec<usize> = nine.waiting(&states).into_iter().map(|pruning| pruning.run).collect();
     assert_eq!(waiting, [1, 2, 3, 4, 5, 6, 7, 8], "all that is left has a reason");
-    let reasons: Vec<String> = nine.waiting(&states).into_iter().map(|(_, reason)| reason).collect();
+    let reasons: Vec<String> = nine.waiting(&states).into_iter().map(|pruning| pruning.reason).collect();
     assert!(reasons[0].starts_with("at step 3: rank 2 of 3 at rung 2 with dev accuracy"), "{}", reasons[0]);
+    let at: Vec<_> = nine.waiting(&states).into_iter().map(|pruning| pruning.at.map(|at| at.rung)).collect();
+    assert_eq!(at, [2, 2, 1, 1, 1, 1, 1, 1].map(Some));
     assert!(reasons[7].starts_with("at step 1: rank 9 of 9 at rung 1 with dev accuracy"), "{}", reasons[7]);
     let steps: u64 = trained.iter().map(|(_, from, end)| end - from).sum();
     assert_eq!(steps, 21, "of 81");
@@ -135,7 +137,7 @@ fn a_trial_that_failed_is_not_counted_among_those_that_were_compared() {
         (six.items[run].steps, six.items[run].scores[0]) = (1, Some(Metric::Accuracy.score(0.5)));
     }
     six.next(&states, |_| true);
-    let reasons: Vec<String> = six.waiting(&states).into_iter().map(|(_, reason)| reason).collect();
+    let reasons: Vec<String> = six.waiting(&states).into_iter().map(|pruning| pruning.reason).collect();
     let want = "at step 1: ranks 1–5 of 5 (1 more failed) at rung 1 with dev accuracy 50.0%, tied with 4 others";
     assert!(reasons[0].starts_with(want), "{reasons:?}");
     // Two in six go on, as before, and which of them is said as in the warning about ties.
@@ -166,7 +168,7 @@ fn trials_of_an_earlier_batch_stay_pruned() {
     let (mut six, states) = after_a_batch([0.9, 0.5, 0.5, 0.5, 0.4, 0.95]);
     assert!(six.pruned(&states).is_empty());
     assert_eq!(six.promoted, [2, 0, 0, 0, 0, 1]);
-    let reasons: Vec<String> = six.waiting(&states).into_iter().map(|(_, reason)| reason).collect();
+    let reasons: Vec<String> = six.waiting(&states).into_iter().map(|pruning| pruning.reason).collect();
     assert!(reasons[0].starts_with("at step 1: ranks 3–5 of 6 at rung 1"), "{reasons:?}");
     assert!(reasons[0].ends_with("; only the best 2 (1 in 3) go on"), "the best two did: {reasons:?}");
     // Three have the same value, and none of them went on.
@@ -178,7 +180,7 @@ fn trials_of_an_earlier_batch_stay_pruned() {
 fn a_reason_says_that_one_of_the_best_was_pruned_earlier() {
     let (mut six, states) = after_a_batch([0.9, 0.8, 0.5, 0.7, 0.4, 0.3]);
     assert!(six.pruned(&states).is_empty());
-    let (run, reason) = six.waiting(&states).remove(0);
+    let Pruning { run, reason, .. } = six.waiting(&states).remove(0);
     let want = "at step 1: rank 3 of 6 at rung 1 with dev accuracy 70.0%; only the best 2 (1 in 3) go on; 1 of these was pruned \
                 earlier and remains pruned";
     assert_eq!((run, reason.as_str()), (3, want));
@@ -215,7 +217,8 @@ fn seeds_of_a_trial_are_compared_by_their_mean() {
     assert_eq!(trained[..6].iter().map(|(run, ..)| *run).collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5]);
     assert!(rest.iter().all(|run| [4, 5].contains(run)), "{trained:?}");
     assert!([4, 5].iter().all(|run| trained.iter().any(|m| (m.0, m.2) == (*run, 9))), "{trained:?}");
-    let (run, reason) = sweep.waiting(&states).remove(0);
+    let Pruning { run, reason, at } = sweep.waiting(&states).remove(0);
+    assert_eq!(at, Some(PrunedAt { rung: 1, rule: PrunedBy::Asha }));
     assert!(
         reason.starts_with("at step 1: rank 3 of 3 at rung 1 with mean dev accuracy ")
             && reason.contains("% (2 seeds); "),
@@ -229,7 +232,7 @@ fn a_diverged_run_ends_its_trial_and_no_other() {
     let first = sweep.next(&states, |_| true).expect("a run");
     states.end(first, End::DivergedBefore);
     let out = sweep.pruned(&states);
-    assert_eq!(out, [(1, "another run of its trial failed".to_string())]);
+    assert_eq!(out, [Pruning { run: 1, reason: "another run of its trial failed".into(), at: None }]);
     assert_eq!(sweep.next(&states, |_| true), Some(2));
     // Without a rule no other run ends: every run counts for itself.
     let (mut plain, mut states) = (self::sweep(Prune::None, 1, 2), RunStates::new(2));
@@ -242,7 +245,7 @@ fn a_diverged_run_ends_its_trial_and_no_other() {
 fn a_run_that_was_pruned_before_ends_its_trial() {
     let (mut sweep, mut states) = (sweep(ASHA, 3, 2), RunStates::new(6));
     states.end(0, End::PrunedBefore);
-    let ends = [(1, "another run of its trial was pruned".to_string())];
+    let ends = [Pruning { run: 1, reason: "another run of its trial was pruned".into(), at: None }];
     assert_eq!((sweep.next(&states, |_| true), sweep.pruned(&states)), (Some(2), ends.to_vec()));
     (0..6).for_each(|run| sweep.measured(run, 1, Metric::Accuracy.score(if run < 2 { 0.9 } else { 0.5 })));
     assert_eq!((sweep.promoted[0], sweep.pruned(&states)), (0, ends.to_vec()));

@@ -65,6 +65,7 @@ fn run(case: u64, bench: &Bench, every: impl Fn(usize) -> u64) -> (Vec<RungSteps
                 let at = at.unwrap_or_else(|| panic!("{case}: pruned at {}, not at {steps:?}", record.steps));
                 let (step, number) = (record.steps, courses[trial].rungs[at].number + 1);
                 let why = record.message.unwrap();
+                assert_eq!(record.pruned_at.unwrap().rung, number as u64);
                 assert!(
                     why.starts_with(&format!("at step {step}: ")) && why.contains(&format!(" at rung {number} ")),
                     "{why}"
