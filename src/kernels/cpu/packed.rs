@@ -4,7 +4,7 @@
 //! one row of each text. Here every sum is taken in an order that depends on its length alone: the results of a row depend neither on the
 //! number of threads nor on the rows beside it.
 
-use std::ops::Range;
+use std::{cell::RefCell, ops::Range};
 
 use rayon::prelude::*;
 
@@ -28,6 +28,11 @@ const ROWS: usize = 14;
 const SHORT: usize = 6;
 /// Rows of a task at most: as much of the left factor stays in the second-level cache.
 const TASK: usize = 8 * ROWS;
+
+thread_local! {
+    /// The left factor of a task, the same memory for all tasks of a thread: a new one would be filled with zeros for each.
+    static LEFT: RefCell<Vec<f32>> = RefCell::new(vec![0.0; TASK * STRIDE]);
+}
 
 /// A weight: `[depth, cols]` in parts of [`DEPTH`] rows, each in panels of [`COLS`] columns, padded with zeros.
 pub struct Packed {
@@ -84,14 +89,24 @@ impl Packed {
         let out = Shared::new(out);
         (0..down * across).into_par_iter().with_max_len(1).for_each(|task| {
             let rows = share(m, down, task % down);
-            self.part_of_product(&out, a, rows, share(panels, across, task / down), bias);
+            LEFT.with_borrow_mut(|left| {
+                let (panels, left) = (share(panels, across, task / down), &mut left[..rows.len() * STRIDE]);
+                self.part_of_product(&out, a, rows, panels, bias, left);
+            });
         });
     }
 
-    /// The results of some rows in the columns of some panels.
-    fn part_of_product(&self, out: &Shared, a: View, rows: Range<usize>, panels: Range<usize>, bias: Option<&[f32]>) {
+    /// The results of some rows in the columns of some panels. `left` is memory for those rows.
+    fn part_of_product(
+        &self,
+        out: &Shared,
+        a: View,
+        rows: Range<usize>,
+        panels: Range<usize>,
+        bias: Option<&[f32]>,
+        left: &mut [f32],
+    ) {
         let most = if has_many_registers() { ROWS } else { SHORT };
-        let mut left = vec![0.0; rows.len() * STRIDE];
         for part in parts(self.depth) {
             for (row, to) in rows.clone().zip(left.chunks_exact_mut(STRIDE)) {
                 to[..part.len()].copy_from_slice(&a.data()[row * a.stride()..][part.clone()]);
