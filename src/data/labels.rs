@@ -32,8 +32,12 @@ pub(super) fn unknown_label((column, value): (&str, &str), known: Known<'_>, wor
     let label = format!("label `{}` (column `{}`)", escaped(&shorten(value)), shorten(column));
     let names = names.join(", ");
     match (known.of, wording) {
-        (Some(source), _) => format!("{label} does not occur in {source}, whose labels are {names}"),
-        (None, Wording::Keys) => format!("{label} is not in data.labels, which has {names}"),
+        (Some(source), _) => format!(
+            "{label} does not occur in {source}, whose labels are {names}; correct the label, or add training rows with it"
+        ),
+        (None, Wording::Keys) => {
+            format!("{label} is not in data.labels, which has {names}; correct the label, or add it to data.labels")
+        }
         (None, Wording::Options | Wording::Run { .. }) => {
             format!("{label} is not a label of the model, whose labels are {names}")
         }
