@@ -263,7 +263,7 @@ pub fn io(error: &std::io::Error) -> String {
         }
         _ => match error.raw_os_error() {
             #[cfg(unix)]
-            Some(libc::ELOOP) => "its symbolic links lead in a circle: remove one of them",
+            Some(libc::ELOOP) => "its symbolic links form a loop: remove one of them",
             #[cfg(unix)]
             Some(libc::EMFILE | libc::ENFILE) => "too many files are open at a time: raise the limit (`ulimit -n`)",
             #[cfg(unix)]

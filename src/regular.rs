@@ -18,7 +18,7 @@ pub enum NotRegular {
     #[error("it is a folder; expected a file")]
     Folder,
     /// A named pipe (FIFO), including one from a shell's `<(COMMAND)`.
-    #[error("it is a pipe; expected a regular file: write what comes out of it to a file first")]
+    #[error("it is a pipe; expected a regular file: save its output to a file first")]
     Pipe,
     /// A socket.
     #[error("it is a socket; expected a regular file")]
@@ -33,7 +33,7 @@ pub enum NotRegular {
 
 /// A file larger than its reader accepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("it has more than {}, the most that is read of such a file", bytes(*.0))]
+#[error("it is larger than {}, the limit for such a file", bytes(*.0))]
 pub struct TooLarge(pub u64);
 
 /// Opens a regular file for reading. Never waits for a writer.

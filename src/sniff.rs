@@ -108,7 +108,7 @@ impl fmt::Display for FileKind {
             Self::Sqlite => "an SQLite database",
             Self::Pdf => "a PDF",
             Self::Image => "an image",
-            Self::Pickle => "a pickle of Python",
+            Self::Pickle => "a Python pickle",
             Self::Safetensors => "a safetensors file",
             Self::Gguf => "a GGUF file (llama.cpp)",
             Self::Hdf5 => "an HDF5 file (as Keras writes weights)",

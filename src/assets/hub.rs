@@ -1,4 +1,4 @@
-//! The Hugging Face hub, or a compatible mirror, and its cache.
+//! The Hugging Face Hub, or a compatible mirror, and its cache.
 //!
 //! The cache has the layout of Python's huggingface_hub, and each finds what the other downloaded: contents are in `blobs` under their
 //! entity tags, `snapshots/COMMIT/FILE` link to them, `refs/BRANCH` holds the commit that a branch pointed to. The hf-hub crate provides

@@ -35,7 +35,7 @@ struct Known {
 #[derive(Debug, thiserror::Error)]
 pub enum Unlike {
     /// It has another digest than the known one.
-    #[error("{}: its SHA-256 was {was} and is {is}", path.display())]
+    #[error("{}: its SHA-256 changed from {was} to {is}", path.display())]
     Content {
         /// Which.
         path: PathBuf,

@@ -1,4 +1,4 @@
-//! Which files of a dataset's repository or folder are which split, by the rules of the Hugging Face hub.
+//! Which files of a dataset's repository or folder are which split, by the rules of the Hugging Face Hub.
 //!
 //! The rules are those of the `datasets` library (its `data_files.py`, 5.0): the configurations that the YAML header of README.md lists; else
 //! `data/SPLIT-00000-of-00002.…`; else words such as `train` in the names of folders; else in the names of files; else all files are

@@ -5,7 +5,7 @@ use super::endpoint::Endpoint;
 /// The kind of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
-    /// The Hugging Face hub or a mirror.
+    /// The Hugging Face Hub or a mirror.
     Hub,
     /// ModelScope.
     ModelScope,

@@ -32,7 +32,7 @@ impl Patience {
 pub struct Settings {
     /// Whether connections are forbidden.
     pub offline: bool,
-    /// The Hugging Face hub, or a mirror of it.
+    /// The Hugging Face Hub, or a mirror of it.
     pub hub: Endpoint,
     /// Its cache; `None` without a home folder.
     pub hub_cache: Option<PathBuf>,

@@ -20,8 +20,8 @@ use super::{Global, Unusable, common, output::Output};
 #[command(after_help = "A run that is training writes a checkpoint first, and continues from it when it is submitted \
     again.\n\nExamples:\n  taper cancel waimai\n  taper cancel 3f2a 77c1")]
 pub struct Cancel {
-    /// Runs whose jobs to cancel: an experiment (name or spec file) with all of its runs, keys of runs, prefixes of their
-    /// keys, or their names.
+    /// Runs whose jobs are cancelled: keys, prefixes of keys, or names of runs, or an experiment (name or spec file) for
+    /// all of its runs.
     #[arg(value_name = "NAME|RUN", required = true)]
     wanted: Vec<String>,
 }
@@ -73,7 +73,7 @@ impl Cancel {
         if let Err(e) = slurm.cancel(&ids) {
             ordered.iter().try_for_each(|(folder, element)| folder.withdraw_stop(*element))?;
             let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-            let why = "the jobs may go on: cancel them again, here or with";
+            let why = "the jobs may still be running: cancel them again, here or with";
             return Err(anyhow!("{e}; {why} `scancel {}`", ids.join(" ")));
         }
         if out.json {
@@ -84,7 +84,7 @@ impl Cancel {
             );
             out.document(&of_controllers.chain(cancelled).collect::<Vec<_>>())?;
         } else if ids.is_empty() && controllers.is_empty() {
-            out.line("nothing to cancel: no job of these runs waits or runs")?;
+            out.line("nothing to cancel: no job of these runs is pending or running")?;
         } else if !global.quiet {
             for controller in &controllers {
                 let (id, experiment) = (controller.id, format::one_line(&controller.submission.experiment));

@@ -13,13 +13,13 @@ use taper::{
 
 use super::{Global, Unusable, output::Output};
 
-/// Bring the results of runs that were trained on a cluster into the database.
+/// Import the results of runs that were trained on a cluster into the database.
 #[derive(Args)]
 #[command(
-    after_help = "taper list and taper report do this themselves. Results that are collected twice are stored once."
+    after_help = "`taper list` and `taper report` do this automatically. Results that are collected twice are stored once."
 )]
 pub struct Collect {
-    /// Show what was collected of this experiment only.
+    /// Show only what was collected for this experiment.
     name: Option<String>,
 }
 
@@ -58,7 +58,9 @@ fn print(store: &Store, collected: &Collected, shown: &[String], out: &mut Outpu
     for key in shown {
         let run = store.run(key)?;
         let what = match collected.not_needed.contains(key) {
-            true => "completed otherwise meanwhile; its results are kept".to_string(),
+            true => {
+                "not needed: the run was completed elsewhere in the meantime, and those results are kept".to_string()
+            }
             false => format!("collected: {}", run.state.word()),
         };
         out.wrapped(&format!("{}  {}: {what}", format::short(key), run.name))?;
@@ -68,10 +70,10 @@ fn print(store: &Store, collected: &Collected, shown: &[String], out: &mut Outpu
     }
     for (path, what) in [
         (&collected.unknown, "its run is not in the database: run its spec again, then collect"),
-        (&collected.busy, "another taper process works on its run: collect again later"),
+        (&collected.busy, "another taper process is working on its run: collect again later"),
     ] {
         for path in path {
-            out.wrapped(&format!("{}: left: {what}", path.display()))?;
+            out.wrapped(&format!("{}: not collected: {what}", path.display()))?;
         }
     }
     for (_, why) in &collected.damaged {

@@ -107,7 +107,7 @@ fn collect_results(store: &mut Store, global: &Global) -> Result<()> {
         Err(ExecuteError::Store(e)) if e.is_about_writing() => Ok(()),
         // The folder of a colleague, for example: what is stored can be read.
         Err(e @ ExecuteError::Io { .. }) => {
-            output::error(&format!("warning: results of a cluster were not collected: {e}"));
+            output::error(&format!("warning: results from the cluster were not collected: {e}"));
             Ok(())
         }
         Err(e) => Err(e.into()),

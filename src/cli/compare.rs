@@ -45,10 +45,10 @@ pub struct Compare {
     /// Leave out the texts of the data, so that you can share the comparison: rows are identified by line number.
     #[arg(long)]
     no_texts: bool,
-    /// Replace the file of --html even if taper did not write it.
+    /// Overwrite the --html file even if taper did not write it.
     #[arg(long, requires = "html")]
     force: bool,
-    /// Language of the page of --html: en or zh. What is printed is English.
+    /// Language of the --html page: en or zh. Printed output is always in English.
     #[arg(long, value_name = "LANG", requires = "html", hide_possible_values = true)]
     lang: Option<Lang>,
 }

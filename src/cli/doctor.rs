@@ -17,7 +17,7 @@ use super::{Global, Unusable, output::Output};
 
 /// Less free disk space than this is reported: a model with its checkpoints takes that much.
 const LITTLE: u64 = 2 << 30;
-/// A mirror of the Hugging Face hub.
+/// A mirror of the Hugging Face Hub.
 const MIRROR: &str = "https://hf-mirror.com";
 
 /// Check this machine (servers, devices, threads, fonts, disk, database) and suggest fixes.
@@ -206,7 +206,7 @@ fn instead(server: &Server, up: &[&str]) -> String {
     if up.is_empty() && server.what != "hub" {
         ways.push("see the advice for the hub".into());
     } else if up.is_empty() {
-        let advice = "no server answers: check the connection (HTTPS_PROXY sets a proxy); without one, `path:` sources and cached files still work, and --offline avoids the wait";
+        let advice = "no server answers: check the connection (HTTPS_PROXY sets a proxy); without a connection, `path:` sources and cached files still work, and --offline avoids the wait";
         ways.push(advice.into());
     } else {
         ways.push("`path:` sources need no server; HTTPS_PROXY sets a proxy".into());
@@ -231,7 +231,8 @@ fn font() -> Check {
         true => Check::good("font", "Chinese text is drawn in PNG charts".into()),
         false => Check::remark(
             "font",
-            "no font here has Chinese characters: PNG charts leave them out, SVG and HTML do not need one".into(),
+            "no font here has Chinese characters: PNG charts leave them out (SVG and HTML do not need such a font)"
+                .into(),
             "install one, such as fonts-noto-cjk or fonts-wqy-microhei",
         ),
     }

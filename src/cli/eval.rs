@@ -34,7 +34,7 @@ pub struct Eval {
     /// Run: its key, a prefix of its key, its name, an experiment or spec file that has only one run, or EXPERIMENT#RANK (or
     /// EXPERIMENT#TRIAL) for the best run of a trial.
     run: String,
-    /// More runs: the answers of all are averaged, as by `taper predict`.
+    /// Further runs, whose predictions are averaged with those of the first, as in `taper predict`.
     #[arg(value_name = "RUN")]
     others: Vec<String>,
     /// CSV, TSV, JSON Lines, JSON, Parquet or Excel file with the rows; `-`: standard input.
@@ -43,8 +43,8 @@ pub struct Eval {
     /// Column (or JSON field) with the label; by default the column used in training.
     #[arg(long, value_name = "NAME")]
     label_column: Option<String>,
-    /// How the labels are written: as values of `data.labels`, like the training data, or as names. Needed only where the file can be read in
-    /// both ways.
+    /// How the labels are written: as values of `data.labels`, like the training data, or as names. Needed only if the file could be read
+    /// either way.
     #[arg(long, value_name = "WHAT", value_enum)]
     labels_are: Option<LabelsAre>,
     #[command(flatten)]

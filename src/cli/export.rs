@@ -34,17 +34,17 @@ use super::{Global, Unusable, card, common, export_experiment, input, lang::Lang
     taper export quickstart DIR --format tensorboard   tensorboard --logdir DIR")]
 pub struct Export {
     /// Run: its key, a prefix of its key, its name, an experiment or spec file that has only one run, or EXPERIMENT#RANK (or
-    /// EXPERIMENT#TRIAL) for the best run of a trial. With a format of an experiment: its name or spec file.
+    /// EXPERIMENT#TRIAL) for the best run of a trial. For the formats of experiments: the experiment's name or spec file.
     run: String,
     /// Folder to create.
     dir: PathBuf,
     /// Format of the model, or of the measurements of an experiment.
     #[arg(long, value_name = "FORMAT", default_value = FORMATS[0].name(), value_parser = formats_of_all())]
     format: String,
-    /// Numbers of an ONNX model: fp16 halves its size; for devices that compute with float16.
+    /// Data type of an ONNX model: fp16 halves its size and suits devices that compute in float16.
     #[arg(long, value_name = "DTYPE", value_enum, default_value_t)]
     dtype: Dtype,
-    /// Quantise an ONNX model: the dense layers of the encoder and the table of words become 8-bit integers, a quarter of the size. Predictions may change: check them.
+    /// Quantise an ONNX model: the encoder's dense layers and the word embeddings become 8-bit integers, a quarter of the size. Predictions can change: evaluate the exported model.
     #[arg(long, value_name = "TYPE", value_enum)]
     quantize: Option<Quantize>,
     /// Language of README.md, the model card: en or zh.
@@ -65,7 +65,7 @@ enum Dtype {
 /// The values of `--quantize`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Quantize {
-    /// 8-bit integers, with a scale for each output of a layer; inputs of layers are quantised as they come
+    /// 8-bit integer weights with one scale per output channel; activations are quantised dynamically
     Int8,
 }
 

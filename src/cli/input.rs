@@ -21,13 +21,13 @@ pub struct FileArgs {
     /// Column (or JSON field) with the second text, if the model reads two; by default the column used in training.
     #[arg(long, value_name = "NAME")]
     text_pair_column: Option<String>,
-    /// Format of the file; by default as its extension or its first bytes say, else as in the run's spec.
+    /// Format of the file; by default determined from its extension or first bytes, else as in the run's spec.
     #[arg(long, value_parser = formats())]
     format: Option<Format>,
-    /// Encoding of a text file, such as `gb18030`; detected by default, except that a file that is not UTF-8 has the encoding in the run's spec.
+    /// Encoding of a text file, such as `gb18030`; detected by default, but a file that is not UTF-8 is read in the encoding of the run's spec, if it sets one.
     #[arg(long, value_name = "NAME", value_parser = encoding)]
     encoding: Option<TextEncoding>,
-    /// Sheet of an Excel workbook; by default that of the run, or the only or first one.
+    /// Sheet of an Excel workbook; by default the sheet that the run's spec names, or the only one of the workbook; if the spec names none, the first.
     #[arg(long, value_name = "NAME")]
     sheet: Option<String>,
     /// Field delimiter of a CSV or TSV file: one character, or `tab`; by default that of the run, if the header has it.

@@ -85,7 +85,7 @@ impl LabelWords {
         let quoted = |string: &str| format!("`{}`", escaped(string));
         let what = match (no_value, no_name) {
             (Some((name, at_name)), Some((value, at_value))) => format!(
-                "{file} has values and names of data.labels, so it is not known which of both the others are: {} (line {at_value}) is \
+                "{file} mixes values and names of data.labels, so labels that can be either are ambiguous: {} (line {at_value}) is \
                  only a value, {} (line {at_name}) only a name; write all labels as values, or all as names",
                 quoted(value),
                 quoted(name)
@@ -109,8 +109,8 @@ impl LabelWords {
     pub fn only_once(&self) -> Unusable {
         let both: Vec<String> = self.values.keys().filter(|value| self.names.contains_key(*value)).cloned().collect();
         Unusable(anyhow::anyhow!(
-            "the labels {} are values in data.labels, and names of other labels; which of both are meant cannot be found out before the \
-             rows of a pipe are classified: say it with --labels-are values or --labels-are names",
+            "the labels {} are values in data.labels, and also names of other labels; rows from a pipe are read only once, so taper cannot \
+             find out first which is meant: say which with --labels-are values or --labels-are names",
             both.iter().map(|string| format!("`{}`", escaped(string))).collect::<Vec<_>>().join(", ")
         ))
     }

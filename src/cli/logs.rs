@@ -13,7 +13,7 @@ use taper::{
 
 use super::{Global, Unusable, common, named, output::Output};
 
-/// Show what the job of a run printed, which was submitted to a cluster.
+/// Show the output of a run's cluster job.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  taper logs 3f2a\n  taper logs 3f2a --json")]
 pub struct Logs {
@@ -29,7 +29,7 @@ impl Logs {
         let run = named::find(&store, &self.run, global)?;
         let which = format!("{} ({})", format::short(&run.key), format::one_line(&run.name));
         let Some(submitted) = store.submitted(None)?.into_iter().rfind(|submitted| submitted.run == run.key) else {
-            let why = format!("the run {which} was not submitted to a cluster: there is no output of a job");
+            let why = format!("the run {which} was not submitted to a cluster, so it has no job output");
             let show = out.command(&format!("taper show {}", format::short(&run.key)));
             return Err(Unusable(anyhow!("{why}; `{show}` prints its evaluations")).into());
         };

@@ -30,7 +30,7 @@ const LISTED: usize = 5;
 /// Which runs are meant, and how they compute.
 #[derive(Args)]
 pub struct ModelArgs {
-    /// Use all runs of each trial that is named, its seeds and folds: EXPERIMENT#RANK (or EXPERIMENT#TRIAL), or an experiment with a single trial.
+    /// Use all runs (seeds and folds) of each trial given as EXPERIMENT#RANK, EXPERIMENT#TRIAL or an experiment with a single trial.
     #[arg(long)]
     ensemble: bool,
     #[command(flatten)]
@@ -40,7 +40,7 @@ pub struct ModelArgs {
 /// How models compute.
 #[derive(Args)]
 pub struct PrecisionArgs {
-    /// Precision of the inputs of matrix products: bf16 is faster where the device has it, but rounds; tf32 is for NVIDIA GPUs. Weights stay float32.
+    /// Input precision of matrix multiplications: bf16 is faster on devices that support it, but less accurate; tf32 is for NVIDIA GPUs. Weights stay float32.
     #[arg(long, value_name = "PRECISION", default_value = "fp32", value_parser = precisions())]
     precision: Precision,
 }
@@ -236,7 +236,7 @@ impl Members {
                 (true, false) => ("--text-pair-column", listed(pair.as_slice()), listed(other_pair.as_slice())),
             };
             return Err(Unusable(anyhow!(
-                "these runs were trained on other columns: name the one to read with {option}\n  {}: {ours}\n  {}: {theirs}",
+                "these runs were trained on different columns: name the one to read with {option}\n  {}: {ours}\n  {}: {theirs}",
                 said(self.first()),
                 said(run)
             )));
@@ -278,7 +278,7 @@ impl Members {
         let thresholds = match model.ignores_thresholds() {
             false => "",
             true => {
-                "; thresholds that were tuned for each model differ and do not apply to the mean: labels are predicted from 0.5 on"
+                "; thresholds that were tuned for each model differ and do not apply to the mean: a label is predicted if its probability is at least 0.5"
             }
         };
         let count = format::count(self.runs.len() as u64);

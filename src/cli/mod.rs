@@ -139,19 +139,19 @@ enum Command {
     Predict(predict::Predict),
     /// Evaluate a trained model on labelled rows: accuracy, macro-F1, loss and per-label metrics, or the metrics of its problem type.
     Eval(eval::Eval),
-    /// Export a trained model to a folder that transformers or onnxruntime can load.
+    /// Export a trained model for transformers or onnxruntime, or an experiment's measurements as tables or for TensorBoard or MLflow.
     Export(export::Export),
-    /// Upload a trained model with its model card to the Hugging Face hub.
+    /// Upload a trained model with its model card to the Hugging Face Hub or ModelScope.
     Push(push::Push),
-    /// Serve trained models over HTTP: text-embeddings-inference's /predict, probabilities of all labels, a page to try them.
+    /// Serve trained models over HTTP, with the /predict of text-embeddings-inference, the probabilities of all labels, and a web page to try them.
     Serve(serve::Serve),
-    /// Train the runs of a spec on a cluster with Slurm: submit a job for each run that is not completed yet, and return.
+    /// Submit the runs of a spec that are not completed yet to a Slurm cluster, one job for each, and return at once.
     Submit(submit::Submit),
-    /// Show what the job of a run printed on a cluster.
+    /// Show the output of a run's cluster job.
     Logs(logs::Logs),
-    /// Cancel the jobs of runs on a cluster.
+    /// Cancel the cluster jobs of runs.
     Cancel(cancel::Cancel),
-    /// Bring the results of runs that were trained on a cluster into the database.
+    /// Import the results of runs that were trained on a cluster into the database.
     Collect(collect::Collect),
     /// Train the runs that another taper process sends.
     #[command(hide = true)]

@@ -200,14 +200,14 @@ pub fn best_run(store: &Store, wanted: &str) -> Result<Option<(RunRecord, usize)
     }
     let why = match trial.out_of_fold.is_some() {
         true => {
-            "its runs are folds, each of which is measured on other rows (`taper predict` and `taper eval` average all of them with --ensemble)"
+            "its runs are folds, each of which is measured on different rows (`taper predict` and `taper eval` average all of them with --ensemble)"
         }
         false => "none of its runs is completed",
     };
     let best = trial.best_run.as_ref().filter(|_| trial.out_of_fold.is_none()).and_then(of_key);
     best.map(|run| Some((run, trial.runs.len()))).ok_or_else(|| {
         let list = with_runs(&format!("taper list {}", shell_word(&board.experiment)), store.folder());
-        Unusable(anyhow!("no run of `{}` is its best: {why}; name one of them by its key (`{list}`)", one_line(wanted)))
+        Unusable(anyhow!("`{}` has no best run: {why}; name one of its runs by its key (`{list}`)", one_line(wanted)))
             .into()
     })
 }

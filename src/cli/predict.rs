@@ -49,19 +49,19 @@ const MOST_FIELDS: usize = 10_000;
     taper predict 3f2a --file rated.csv --labels stars --out results.jsonl.gz\n  \
     taper predict 3f2a 9c1b \"送餐很快\"\n  \
     taper predict \"folds#1\" --ensemble --file reviews.csv > labels.csv\n\n\
-    Several runs answer together: the probability of a label is the mean of theirs, each after its own calibration, and a number is the mean of their \
-    numbers. Thresholds that were tuned for each run do not apply to the mean, unless all runs have the same. The runs need the same problem type and \
-    the same labels, in any order; tokenizers and families may differ. All models are in memory together. Columns, label values and \
-    separators are those of the first run.\n\n\
+    With several runs, predictions are averaged: the probability of a label is the mean over the runs, each calibrated with its own temperature, and in \
+    regression each number is the mean over the runs. Tuned thresholds apply to the mean only if they are the same in all runs. The runs need the same \
+    problem type and the same labels, in any order; tokenizers and families may differ. All models are in memory at the same time. Columns, label \
+    values and separators are those of the first run.\n\n\
     In CSV output, cells that a spreadsheet would evaluate as a formula are prefixed with an apostrophe ('): those that begin with = + - @, \
     a tab or a line break, except numbers. JSON output leaves texts unchanged. A row without a text has an empty label (null in JSON).")]
 pub struct Predict {
     /// Run: its key, a prefix of its key, its name, an experiment or spec file that has only one run, or EXPERIMENT#RANK (or
     /// EXPERIMENT#TRIAL) for the best run of a trial.
     run: String,
-    /// Texts to classify, or `-` to classify each line of standard input (same output format as --file). Arguments before the first text that name runs
-    /// are further runs: the answers of all runs are averaged. With --file, or `-` as the last argument, all others are runs. Arguments after `--`
-    /// are texts whatever they are; all before it are runs then.
+    /// Texts to classify, or `-` to classify each line of standard input (same output format as --file). If the first arguments name further runs,
+    /// the predictions of all runs are averaged; the last argument is always a text. With --file, or with `-` as the last argument, all other arguments
+    /// name runs. `--` separates the runs from the texts.
     #[arg(required_unless_present_any = ["file", "after"])]
     texts: Vec<String>,
     /// Texts, whatever they are; all arguments before `--` are runs then.
@@ -77,8 +77,8 @@ pub struct Predict {
     #[arg(long)]
     file: Option<PathBuf>,
     /// Write the results to this file instead, in full or not at all. The extension sets the format: .csv, .jsonl or .parquet; .csv.gz,
-    /// .csv.zst, .jsonl.gz and .jsonl.zst are compressed. An existing file is replaced. Every label's probability is included, with all
-    /// digits: columns `p(LABEL)`, or in JSON Lines the field `probabilities`.
+    /// .csv.zst, .jsonl.gz and .jsonl.zst are compressed. An existing file is overwritten. The probability of every label is included, at full
+    /// precision: columns `p(LABEL)`, or in JSON Lines the field `probabilities`.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Format of --out, whatever its extension.
@@ -91,13 +91,13 @@ pub struct Predict {
     /// standard input, in the first 1,024 objects).
     #[arg(long, requires = "file")]
     keep_columns: bool,
-    /// Also evaluate the predictions against the labels (or numbers) in this column (or JSON field), like `taper eval`; without COLUMN in the
-    /// columns used in training. The result goes to standard output with --out (with --json as part of the JSON object), else to
+    /// Also evaluate the predictions against the labels (or numbers) in this column (or JSON field), like `taper eval`; without COLUMN, against
+    /// the columns used in training. The result goes to standard output with --out (with --json as part of the JSON object), else to
     /// standard error.
     #[arg(long, value_name = "COLUMN", num_args = 0..=1, requires = "file")]
     labels: Option<Option<String>>,
-    /// How the labels of --labels are written: as values of `data.labels`, like the training data, or as names. Needed only where the file can
-    /// be read in both ways.
+    /// How the labels of --labels are written: as values of `data.labels`, like the training data, or as names. Needed only if the file could
+    /// be read either way.
     #[arg(long, value_name = "WHAT", value_enum, requires = "labels")]
     labels_are: Option<LabelsAre>,
     #[command(flatten)]
@@ -283,7 +283,10 @@ impl Predict {
             runs += 1;
         }
         if runs == before.len() && names_runs(store, last).unwrap_or(false) && !global.quiet {
-            input::note(&format!("`{0}` names a run, too, but the last argument is a text", format::one_line(last)));
+            input::note(&format!(
+                "`{0}` is also the name of a run, but the last argument is read as a text",
+                format::one_line(last)
+            ));
         }
         Ok((all[..runs].to_vec(), all[runs..].to_vec()))
     }

@@ -26,27 +26,27 @@ use super::{
     stop,
 };
 
-/// Upload a trained model with its model card to the Hugging Face hub or to ModelScope.
+/// Upload a trained model with its model card to the Hugging Face Hub or to ModelScope.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  taper push 3f2a me/waimai-rbt3 --dry-run     show what it would do\n  \
     taper push 3f2a me/waimai-rbt3 --private\n  taper push waimai#1 me/waimai-onnx --format onnx --lang zh\n  \
     taper push 3f2a modelscope:me/waimai-rbt3     to ModelScope\n\n\
-    The token is that of HF_TOKEN, or else of `hf auth login`; it needs write access. HF_ENDPOINT names another hub.\n\
-    For ModelScope: MODELSCOPE_API_TOKEN and MODELSCOPE_ENDPOINT.")]
+    The access token is taken from HF_TOKEN, or else from `hf auth login`; it needs write access. HF_ENDPOINT sets another hub.\n\
+    For ModelScope, set MODELSCOPE_API_TOKEN and, for another server, MODELSCOPE_ENDPOINT.")]
 pub struct Push {
     /// Run: its key, a prefix of its key, its name, an experiment or spec file that has only one run, or EXPERIMENT#RANK (or
     /// EXPERIMENT#TRIAL) for the best run of a trial.
     run: String,
-    /// Repository of the Hugging Face hub, or modelscope:OWNER/NAME. It is created if it is missing.
+    /// Repository on the Hugging Face Hub, or modelscope:OWNER/NAME. It is created if it does not exist.
     #[arg(value_name = "OWNER/NAME", value_parser = target)]
     to: Target,
-    /// Create a private repository; one that is public is refused.
+    /// Create the repository as private; refuse to push to an existing public one.
     #[arg(long)]
     private: bool,
-    /// Branch (default: main, on ModelScope master). It is created from main if it is missing; on ModelScope it must be there.
+    /// Branch to push to (default: main; on ModelScope: master). A missing branch is created from main; on ModelScope it must exist.
     #[arg(long, value_name = "BRANCH")]
     revision: Option<String>,
-    /// Message of the commit.
+    /// Commit message.
     #[arg(long, value_name = "TEXT")]
     message: Option<String>,
     /// Format of the model.
@@ -58,7 +58,7 @@ pub struct Push {
     /// Replace README.md of the repository even if it was edited since taper wrote it.
     #[arg(long)]
     replace_card: bool,
-    /// Show the files and what would become of them; change nothing.
+    /// Show what would happen to each file, without changing anything.
     #[arg(long)]
     dry_run: bool,
 }
@@ -170,7 +170,7 @@ impl Push {
                     PushError::Unreachable { endpoint, cause, .. } => format!("{endpoint} cannot be reached ({cause})"),
                     _ => "the network is forbidden by --offline or HF_HUB_OFFLINE".into(),
                 };
-                input::note(&format!("{} could not be asked what it has: {why}", wanted.repo));
+                input::note(&format!("what {} contains is unknown: {why}", wanted.repo));
                 unasked(settings, &wanted)
             }
             asked => asked,
@@ -206,8 +206,8 @@ impl Push {
                 };
                 match n {
                     _ if pushed.before == Remote::Unknown => out.wrapped(&format!(
-                        "would push what {url}{branch} lacks of {amount}, and create what is missing there; its \
-                         present state is unknown, and nothing was changed"
+                        "would push those of {amount} that {url}{branch} lacks, and create the repository or branch if it is missing; what it \
+                         contains is unknown; nothing was changed"
                     ))?,
                     0 if created.is_empty() => out.line(format!("nothing to do: {url}{branch} has these files"))?,
                     _ => out.line(format!("would {created}push {amount} to {url}{branch}; nothing was changed"))?,
@@ -229,7 +229,7 @@ impl Push {
             (Change::Sent, true) => "to send",
             (Change::Stored, _) => "already stored",
             (Change::Unchanged, _) => "unchanged",
-            (Change::Kept, _) => "edited there, stays",
+            (Change::Kept, _) => "kept: edited on the hub",
             (Change::Ignored, _) => "ignored (.gitignore)",
         }
     }

@@ -41,10 +41,10 @@ pub struct Report {
     /// Write the reports of all experiments, and index.html with a link to each.
     #[arg(long, conflicts_with_all = ["experiment", "watch"])]
     all: bool,
-    /// Language of the pages and charts: en or zh. CSV files and stored messages (warnings, reasons of failures) are English.
+    /// Language of the pages and charts: en or zh. CSV files and stored messages (warnings, reasons for failures) are in English.
     #[arg(long, value_name = "LANG", hide_possible_values = true)]
     lang: Option<Lang>,
-    /// Open the page in a browser: the one in the variable BROWSER, or else the system's default.
+    /// Open the page in the browser that the environment variable BROWSER names, or else in the default browser.
     #[arg(long)]
     open: bool,
     /// Serve the page to browsers on this machine and refresh it until the experiment is trained; then write the report.

@@ -43,12 +43,12 @@ const SKIPPED: usize = 10;
 pub struct Run {
     #[command(flatten)]
     spec: SpecArgs,
-    /// Where to train: local: in processes on this machine; slurm: each run in a job of its own on a cluster with Slurm, as [slurm] of the
-    /// spec says. `taper submit` does that without waiting for the results.
+    /// Where to train. `local`: on this machine; `slurm`: on a Slurm cluster, each run in its own job, with the settings in [slurm] of the
+    /// spec. `taper submit` does the latter without waiting for the results.
     #[arg(long, value_enum, value_name = "local|slurm", hide_possible_values = true, default_value_t = Place::Local)]
     executor: Place,
     /// Number of runs to train in parallel, each in its own process; on the CPU they share the threads. With --executor slurm, the
-    /// number of jobs, by default slurm.max_parallel or else 16.
+    /// maximum number of jobs at a time; by default slurm.max_parallel, or 16 if that is not set.
     #[arg(long, short, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     jobs: Option<u16>,
     /// Devices to train on, separated by commas: cuda:0,cuda:1,cpu.
@@ -64,7 +64,7 @@ pub struct Run {
     /// Train diverged and pruned runs again.
     #[arg(long)]
     retry: bool,
-    /// Also write the curves as event files for TensorBoard while runs train, into a folder for each run; can be repeated. A mirror that cannot be written is a warning.
+    /// Also write the curves as event files for TensorBoard while runs train, into a folder for each run; can be repeated. If a mirror cannot be written, taper warns, and training continues.
     #[arg(long, value_name = "tensorboard=DIR")]
     mirror: Vec<MirrorTo>,
 }
@@ -167,13 +167,14 @@ impl Run {
             common::stop_requested()
         };
         let (interrupted, runs) = (at_work.clone(), global.runs.clone());
-        common::catch_signals(move |again| match again {
+        common::catch_signals(move |again| {
+            match again {
             true if !here => above.end(
-                "stopped waiting: jobs that run go on training; `taper list` shows them, `taper cancel NAME` ends them",
+                "stopped waiting: running jobs continue to train; `taper list` shows them, and `taper cancel NAME` ends them",
             ),
             false if !here => above.say(
-                "stopping: jobs that wait are cancelled, those that run write a checkpoint and end; press Ctrl-C \
-                 again to stop waiting for them",
+                "stopping: pending jobs are cancelled, and running jobs write a checkpoint and end; press Ctrl-C again to \
+                 stop waiting for them",
             ),
             false if interrupted.trains() => {
                 above.say("stopping after this step, with a checkpoint; press Ctrl-C again to stop at once")
@@ -186,6 +187,7 @@ impl Run {
                 );
                 interrupted.interrupt(&runs);
             }
+        }
         })?;
 
         let listeners = lines.into_iter().fold(Listeners::new(), Listeners::with).with(at_work).with(progress);
@@ -251,8 +253,8 @@ impl Run {
     fn devices(&self, global: &Global) -> Result<Vec<DeviceChoice>> {
         if self.executor == Place::Slurm {
             if !self.devices.is_empty() || self.runs_per_device != RunsPerDevice::default() {
-                let why = "--devices and --runs-per-device are about this machine: with --executor slurm, --jobs has the \
-                           number of jobs, and slurm.gres what each asks for";
+                let why = "--devices and --runs-per-device apply to this machine: with --executor slurm, set the number of \
+                           jobs with --jobs, and the GPUs of each with slurm.gres";
                 return Err(Unusable(anyhow!(why)).into());
             }
             // What the machine here can do is not what a node can.

@@ -33,54 +33,54 @@ use super::{
     after_help = "Examples:\n  taper serve 3f2a\n  taper serve reviews=3f2a topics=exported/topics --addr 127.0.0.1:9000\n  \
     taper serve exported/reviews --addr 0.0.0.0:8080 --token-file token\n\n\
     curl http://127.0.0.1:8080/predict -H 'Content-Type: application/json' -d '{\"inputs\": \"送餐很快\"}'\n\n\
-    Ctrl-C or SIGTERM: no more requests are accepted, those that were are answered, and the exit code is 0. A second one ends at once. \
-    When the weights of a model are replaced, they are loaded and used from then on."
+    After Ctrl-C or SIGTERM, the server accepts no more requests, answers those that it has accepted, and exits with code 0. A second signal ends it at once. \
+    If the weights of a model are replaced, the new ones are loaded and used from then on."
 )]
 pub struct Serve {
     /// Models: a run (its key, a prefix of its key, its name, an experiment or spec file that has only one run, or EXPERIMENT#RANK), or
-    /// a folder that `taper export` wrote. NAME is the name in requests; by default that of the run or of the folder. The first
-    /// model is that of requests that name none.
+    /// a folder that `taper export` wrote. NAME is the model's name in requests; by default that of the run or folder. Requests
+    /// that name no model use the first one.
     #[arg(required = true, value_name = "[NAME=]RUN|DIR")]
     models: Vec<String>,
     #[command(flatten)]
     precision: PrecisionArgs,
-    /// Address to listen on. Port 0: a free one, which is printed. Others than loopback addresses need --token-file or --without-token.
+    /// Address to listen on. With port 0, a free port is chosen and printed. Addresses other than loopback require --token-file or --without-token.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8080")]
     addr: String,
     /// Answer only requests with the header `Authorization: Bearer TOKEN`, where TOKEN is what this file contains.
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
-    /// Listen on other addresses than loopback though everybody who reaches them can use the models.
+    /// Allow addresses other than loopback without a token, although anyone who can reach them can then use the models.
     #[arg(long, conflicts_with = "token_file")]
     without_token: bool,
-    /// Requests that may wait for a model; more are answered with status 429.
+    /// Maximum number of requests in the queue of a model; further ones get status 429.
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = at_least_one)]
     queue_requests: usize,
-    /// Tokens of the texts that may wait for a model; more are answered with status 429.
+    /// Maximum number of tokens in the queue of a model; further requests get status 429.
     #[arg(long, value_name = "N", default_value_t = 65_536, value_parser = at_least_one)]
     queue_tokens: usize,
-    /// Tokens that a model reads at a time, of one or more requests. There is no padding, and more change no answer.
+    /// Maximum number of tokens in a batch, from one or more requests. There is no padding, and the value does not affect answers.
     #[arg(long, value_name = "N", default_value_t = 2048, value_parser = at_least_one)]
     batch_tokens: usize,
-    /// Texts of a request.
+    /// Maximum number of texts in a request.
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = at_least_one)]
     max_texts: usize,
-    /// Characters of a text.
+    /// Maximum number of characters in a text.
     #[arg(long, value_name = "N", default_value_t = 100_000, value_parser = at_least_one)]
     max_chars: usize,
-    /// Bytes of the body of a request.
+    /// Maximum size of a request body, in bytes.
     #[arg(long, value_name = "N", default_value_t = 2_000_000, value_parser = at_least_one)]
     max_body: usize,
-    /// Connections at a time; others wait.
+    /// Maximum number of simultaneous connections; others wait.
     #[arg(long, value_name = "N", default_value_t = 512, value_parser = at_least_one)]
     connections: usize,
-    /// Seconds until a request that has no answer is answered with status 504.
+    /// Seconds after which an unanswered request gets status 504.
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     answer_timeout: Duration,
-    /// Seconds for a client to send a request's head, to send its body, and to take each part of an answer. Idle connections end after this time, too.
+    /// Seconds that a client has to send a request's headers, to send its body, and to receive each part of the response. Idle connections are closed after this time, too.
     #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = seconds)]
     client_timeout: Duration,
-    /// Cut texts that are longer than what the model reads where a request does not say `truncate`.
+    /// Truncate texts that are too long for the model if a request does not set `truncate`.
     #[arg(long)]
     auto_truncate: bool,
     /// Print a line for each request, without its texts.
@@ -178,7 +178,7 @@ impl Serve {
         TcpListener::bind(&found[..]).map_err(|e| {
             let what = match e.kind() {
                 io::ErrorKind::AddrInUse => {
-                    "another program listens there: choose another port, or port 0 for a free one".into()
+                    "another program is already listening there: choose another port, or port 0 for a free one".into()
                 }
                 io::ErrorKind::AddrNotAvailable => "this machine does not have this address".into(),
                 io::ErrorKind::PermissionDenied => "permission denied: ports below 1024 are for administrators".into(),
@@ -203,7 +203,7 @@ impl Serve {
             Happening::Reloaded { .. } => {}
             Happening::Kept { model, why } => {
                 output::error(&format!(
-                    "warning: {model}: its files changed and cannot be used, the model that is loaded stays: {why}"
+                    "warning: {model}: its files changed and cannot be used, so the loaded model stays in use: {why}"
                 ));
             }
             Happening::Failed { model } => {

@@ -23,42 +23,42 @@ use super::{
     slurm, stop,
 };
 
-/// Train the runs of a spec on a cluster with Slurm: submit a job for each run that is not completed yet, and return.
+/// Submit the runs of a spec that are not completed yet to a Slurm cluster, one job for each, and return at once.
 #[derive(Args)]
-#[command(after_help = "Options override [slurm] of the spec.\n\nExamples:\n  \
+#[command(after_help = "The options for Slurm override [slurm] in the spec.\n\nExamples:\n  \
     taper submit experiments/sweep.toml --partition gpu --gres gpu:1 --time 4:00:00 --dry-run\n  \
     taper submit experiments/sweep.toml --set 'slurm.setup=[\"module load cuda\"]' --max-parallel 8")]
 pub struct Submit {
     #[command(flatten)]
     spec: SpecArgs,
-    /// The partition. Same as --set slurm.partition=…, as the following ones are.
+    /// Partition. Same as --set slurm.partition=…; the options below, up to --runs-per-job, set other keys of [slurm] in the same way.
     #[arg(long, value_name = "NAME")]
     partition: Option<String>,
-    /// What a job needs besides processors and memory, such as gpu:1.
+    /// Generic resources (GRES) of a job, such as gpu:1.
     #[arg(long, value_name = "LIST")]
     gres: Option<String>,
     /// The time limit of a job, such as 4:00:00. A run that reaches it continues in its next job.
     #[arg(long, value_name = "TIME")]
     time: Option<String>,
-    /// Processors of a job, and threads of its run.
+    /// CPUs per job; also the number of threads of its run.
     #[arg(long, value_name = "N")]
     cpus_per_task: Option<u32>,
-    /// Memory of a job, such as 8G.
+    /// Memory per job, such as 8G.
     #[arg(long, value_name = "SIZE")]
     mem: Option<String>,
-    /// Number of jobs of an array that run at the same time.
+    /// Maximum number of jobs of an array that run at the same time.
     #[arg(long, value_name = "N")]
     max_parallel: Option<u32>,
-    /// Number of runs of a job, one after the other: for short runs.
+    /// Number of runs that each job trains, one after another; for short runs.
     #[arg(long, value_name = "N")]
     runs_per_job: Option<u32>,
-    /// How often to restart a run whose process died.
+    /// How many times to restart a run whose process died.
     #[arg(long, value_name = "N", default_value_t = 2)]
     retries: u32,
     /// Train diverged and pruned runs again.
     #[arg(long)]
     retry: bool,
-    /// Show the script of the jobs, and submit nothing.
+    /// Show the job script without submitting anything.
     #[arg(long)]
     dry_run: bool,
 }
@@ -119,7 +119,7 @@ impl Submit {
         script(&settings, &SubmissionFolder::next(&global.runs)?, global)?;
         let lock = RunLock::acquire(&global.runs, SUBMITTING).map_err(|e| Unusable(e.into()))?;
         let Some(_lock) = lock else {
-            let why = "another `taper submit` works in this folder: try again when it has ended";
+            let why = "another `taper submit` is running in this runs folder: try again when it has ended";
             return Err(Unusable(anyhow!(why)).into());
         };
         if let Some(controller) = controller {

@@ -69,7 +69,7 @@ const ELSEWHERE: &[(&[&str], &str)] = &[
     ),
     (
         &["upload", "publish"],
-        "`taper push RUN OWNER/NAME` uploads a trained model with its card to the Hugging Face hub",
+        "`taper push RUN OWNER/NAME` uploads a trained model with its card to the Hugging Face Hub",
     ),
     (&["save", "convert"], "`taper export RUN DIR` copies a trained model to a Hugging Face folder"),
     (

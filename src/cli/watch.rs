@@ -111,7 +111,7 @@ pub fn watch(global: &Global, experiment: Option<&str>, out: &mut Output) -> Res
 /// That nothing trains the runs that are left, and what does; `None` if a command `lasts` that trains the experiment.
 fn idle(reading: &Reading, lasts: bool, run: &str) -> Option<String> {
     (!lasts && reading.running == 0 && reading.open > 0)
-        .then(|| format!("no command trains it now; `{run}` continues it"))
+        .then(|| format!("no command is training it now; `{run}` continues it"))
 }
 
 /// Waits until an experiment is there, and says so: its command may be about to start.

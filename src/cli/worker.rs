@@ -89,14 +89,14 @@ fn requeue() -> Result<(), String> {
     let id = match (number("SLURM_ARRAY_JOB_ID"), number("SLURM_ARRAY_TASK_ID"), number("SLURM_JOB_ID")) {
         (Some(array), Some(task), _) => ElementId { array, task: Some(task) },
         (_, _, Some(job)) => ElementId { array: job, task: None },
-        _ => return Err("it is not a job of Slurm".into()),
+        _ => return Err("this process is not in a Slurm job".into()),
     };
     let mut attempt = 1;
     loop {
         match Slurm::requeue_from_within(&id) {
             Err(ClusterError::NotInstalled(name)) => {
                 return Err(format!(
-                    "`{name}` is not found; a container needs it, Slurm's configuration and munge's socket"
+                    "`{name}` is not found; a container needs `{name}`, Slurm's configuration and munge's socket"
                 ));
             }
             Err(e) if e.is_temporary() && attempt < REQUEUES => {

@@ -26,7 +26,7 @@ pub enum ClusterError {
         why: String,
     },
     /// The command was ended by a signal.
-    #[error("`{command}` did not end by itself: {how}")]
+    #[error("`{command}` was ended from outside: {how}")]
     Ended {
         /// Which command.
         command: String,
@@ -34,7 +34,7 @@ pub enum ClusterError {
         how: String,
     },
     /// A path that a script of Slurm cannot name.
-    #[error("{0} cannot be named in a script of Slurm, because {1}: use another folder")]
+    #[error("{0} cannot be used in a Slurm script, because {1}: use another folder")]
     Path(String, &'static str),
     /// A command printed what this version of taper does not understand.
     #[error("`{command}` printed `{printed}`, which taper does not understand")]

@@ -77,8 +77,8 @@ pub enum DataError {
         folds: usize,
     },
     /// All groups are held out.
-    #[error("no rows remain for training: rows of a group stay together, and data.group_column gives {} here, and the {splits} \
-             splits need one each; the largest has {} of the {} (that of line {line}); leave out a split, or name another column",
+    #[error("no rows remain for training: rows of a group stay together, and data.group_column forms only {}, but each of the {splits} \
+             splits needs one; the largest group has {} of the {} (see line {line}); leave out a split, or name another column",
             counted(*groups as u64, "group"), count(*largest as u64), counted(*rows as u64, "row"))]
     TooFewGroups {
         /// The number of groups that were to be divided.
@@ -139,7 +139,7 @@ pub enum DataError {
         what: String,
     },
     /// A row that is too long to be one.
-    #[error("{}:{line}: the row that begins here has more than {}, the most that a row may have{help}",
+    #[error("{}:{line}: the row that begins here has more than {}, the limit for a row{help}",
         path.display(), crate::format::bytes(row_limit::MAX_ROW))]
     RowTooLong {
         /// The file.
@@ -221,7 +221,7 @@ pub enum DataError {
         help: &'static str,
     },
     /// Cleaning left nothing.
-    #[error("{}: no usable rows: {} read, of which {} without a text{} and {} without a label (columns read: {})", path.display(), count(*read), count(*missing_text), missing_pair.map_or_else(String::new, |rows| format!(", {} without a second text", count(rows))), count(*missing_label), found_columns(columns))]
+    #[error("{}: no usable rows: {} read, of which {} without a text{} and {} without a label; check the columns that were read: {}", path.display(), count(*read), count(*missing_text), missing_pair.map_or_else(String::new, |rows| format!(", {} without a second text", count(rows))), count(*missing_label), found_columns(columns))]
     NoRows {
         /// The file.
         path: PathBuf,
@@ -237,7 +237,7 @@ pub enum DataError {
         columns: Box<[String]>,
     },
     /// There is nothing to tell apart.
-    #[error("{}: every row has the label `{}` (column `{}`): a classifier needs at least two labels", path.display(), escaped(&shorten(label)), shorten(column))]
+    #[error("{}: every row has the label `{}` (column `{}`): a classifier needs at least two labels; add rows with other labels, or name another column", path.display(), escaped(&shorten(label)), shorten(column))]
     OneClass {
         /// The file.
         path: PathBuf,

@@ -130,7 +130,7 @@ impl Folds {
             .map(|&label| format!("{} ({})", quoted(&dataset.labels[label]), counted(counts[label], "row")));
         let more = thin.len().checked_sub(NAMED).filter(|more| *more > 0).map(|more| format!("{more} more"));
         let message = format!(
-            "{} {} fewer rows than there are folds ({of}), so that some folds have none of them: {}; use fewer folds, or add rows",
+            "{} {} fewer rows than there are folds ({of}), so some folds have no row with them: {}; use fewer folds, or add rows",
             counted(thin.len() as u64, "label"),
             by_number(thin.len() as u64, "has", "have"),
             format::and(&named.chain(more).collect::<Vec<_>>())
@@ -176,7 +176,7 @@ impl Folds {
         }
         let n = known.len() as u64;
         let message = format!(
-            "{} of the {} ({}) {} a text that is also in another fold, so that metrics partly measure memorisation, \
+            "{} of the {} ({}) {} a text that is also in another fold, so metrics partly measure memorisation, \
              not generalisation; keep only one row of each text in the data file",
             format::count(n),
             counted(all as u64, "row"),

@@ -25,10 +25,7 @@ impl fmt::Display for InputFault {
         match self {
             Self::RowTooLong => write!(f, "a row has more than {MAX_ROW} bytes"),
             Self::Cut { packing } => {
-                write!(
-                    f,
-                    "the {packing} file ends before its contents do: it was truncated; create or download it again"
-                )
+                write!(f, "the {packing} file ends too early: it was truncated; create or download it again")
             }
             Self::Damaged { packing, what } => {
                 write!(f, "the {packing} file is damaged ({what}): create or download it again")

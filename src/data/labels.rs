@@ -32,8 +32,12 @@ pub(super) fn unknown_label((column, value): (&str, &str), known: Known<'_>, wor
     let label = format!("label `{}` (column `{}`)", escaped(&shorten(value)), shorten(column));
     let names = names.join(", ");
     match (known.of, wording) {
-        (Some(source), _) => format!("{label} does not occur in {source}, whose labels are {names}"),
-        (None, Wording::Keys) => format!("{label} is not in data.labels, which has {names}"),
+        (Some(source), _) => format!(
+            "{label} does not occur in {source}, whose labels are {names}; correct the label, or add training rows with it"
+        ),
+        (None, Wording::Keys) => {
+            format!("{label} is not in data.labels, which has {names}; correct the label, or add it to data.labels")
+        }
         (None, Wording::Options | Wording::Run { .. }) => {
             let is_number = |text: &str| text.trim().parse::<i64>().is_ok();
             // Numbers are what other tools call labels by.

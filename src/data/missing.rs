@@ -54,7 +54,7 @@ impl<'a> MissingValues<'a> {
         let (words, list): (Vec<String>, Vec<String>) =
             found.map(|(word, _)| (format!("`{word}`"), format!("\"{word}\""))).unzip();
         let message = format!(
-            "{} ({}) {} {} as a text, which pandas reads as a missing value; if that is right, set data.missing = [{}]",
+            "{} ({}) {} {} as a text, which pandas reads as a missing value; if this means that there is no text, set data.missing = [{}]",
             counted(self.rows, "row"),
             lines_of(&self.lines, self.rows),
             by_number(self.rows, "has", "have"),
@@ -120,8 +120,8 @@ mod tests {
         let warning = missing.warning(Wording::Keys).unwrap();
         assert_eq!(
             warning.message,
-            "2 rows (lines 2 and 7) have `NA` and `null` as a text, which pandas reads as a missing value; if that is \
-             right, set data.missing = [\"NA\", \"null\"]"
+            "2 rows (lines 2 and 7) have `NA` and `null` as a text, which pandas reads as a missing value; if this \
+             means that there is no text, set data.missing = [\"NA\", \"null\"]"
         );
         assert_eq!(warning.lines, [2, 7]);
     }

@@ -42,8 +42,8 @@ pub(super) fn check(columns: &[String], rows: &[Row]) -> Vec<Warning> {
         }
         if column.two.is_some() && column.deviation < SMALL {
             found.push(format!(
-                "the numbers in column {name} have a standard deviation of {:.2e}, which is less than a model's \
-                 predictions vary by: standardise them (subtract the mean, divide by the standard deviation)",
+                "the numbers in column {name} have a standard deviation of {:.2e}, which is smaller than the variation of a model's predictions: \
+                 standardise them (subtract the mean, divide by the standard deviation)",
                 column.deviation
             ));
         }

@@ -27,7 +27,7 @@ pub(super) fn only_one_drawn(path: PathBuf, limit: usize, columns: &TargetColumn
     };
     let shown = data.rows.first().map(|row| escaped(&shorten(&row.target.shown(&data.labels)))).unwrap_or_default();
     let what = format!(
-        "{rows} the {what} `{shown}` ({}), others in the file do not: raise data.limit, or draw other rows with data.seed",
+        "{rows} the {what} `{shown}` ({}); other rows of the file do not: raise data.limit, or draw other rows with data.seed",
         columns.shown()
     );
     DataError::NothingToLearn { path, what }

@@ -384,8 +384,8 @@ fn labelled(
                 names.map(|name| format!("`{}`", escaped(name))).collect::<Vec<_>>().join(", ")
             };
             let what = format!(
-                "its class labels are {}, but those of the training rows are {}: the same number would mean two \
-                 labels; convert the labels to names",
+                "its class labels are {}, but those of the training rows read before it are {}: the same number would \
+                 mean two labels; convert the labels to names",
                 names(&mut own.iter().flatten()),
                 names(&mut given.values())
             );

@@ -13,7 +13,7 @@ const PIECE: usize = 1 << 10;
 pub(super) fn check_piece(bytes: usize) -> Result<(), String> {
     match bytes <= PIECE {
         true => Ok(()),
-        false => Err(format!("it has a piece of {bytes} bytes; expected {PIECE} at most")),
+        false => Err(format!("it has a piece of {bytes} bytes; expected at most {PIECE}")),
     }
 }
 
@@ -242,7 +242,7 @@ mod tests {
             [&[0x0A][..], &varint(text.len()), &text].concat()
         };
         let error = SentencePiece::read(&model(1025)).err();
-        assert_eq!(error.as_deref(), Some("it has a piece of 1025 bytes; expected 1024 at most"));
+        assert_eq!(error.as_deref(), Some("it has a piece of 1025 bytes; expected at most 1024"));
         assert!(SentencePiece::read(&model(1024)).is_ok());
     }
 

@@ -161,7 +161,7 @@ fn known_from_training(dataset: &Dataset, splits: &Splits, name: &str, rows: &[u
         None => "keep only one row of each text in the data file".into(),
     };
     let message = format!(
-        "{} of the {} ({at}) {} a text that is also in the train split, so that metrics on the {name} split partly \
+        "{} of the {} ({at}) {} a text that is also in the train split, so metrics on the {name} split partly \
          measure memorisation, not generalisation; {help}",
         format::count(n),
         counted(rows.len() as u64, &format!("{name} row")),

@@ -484,7 +484,7 @@ fn marked(text: &str) -> Option<Warning> {
     Some(Warning::new(
         Kind::Tokens,
         format!(
-            "vocab.txt begins with a byte order mark: as in transformers, it becomes part of the first token, so that \
+            "vocab.txt begins with a byte order mark: as in transformers, it becomes part of the first token, so \
              there is no token `{}`; save the file as UTF-8 without one (`tail -c +4 FILE`)",
             shorten(first)
         ),

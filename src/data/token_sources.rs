@@ -220,7 +220,7 @@ fn check_count(pieces: usize) -> Result<(), String> {
 fn check_bytes(bytes: usize) -> Result<(), String> {
     match bytes <= PIECES {
         true => Ok(()),
-        false => Err(format!("its pieces have {bytes} bytes together; expected {PIECES} at most")),
+        false => Err(format!("its pieces have {bytes} bytes together; expected at most {PIECES}")),
     }
 }
 

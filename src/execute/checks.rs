@@ -290,7 +290,7 @@ pub(super) fn about_sizes(config: &RunConfig, tokenizer: &Tokenizer, shape: &Mod
     if tokens > rows {
         messages.push(format!(
             "the tokenizer has {tokens} token ids, but the model's vocabulary has {rows}: no row of this data has a \
-             higher id, but a text that has one cannot be classified"
+             token beyond the vocabulary, but a text with such a token cannot be classified"
         ));
     } else if tokens + SPARE <= rows && tokens * 10 < rows * 9 {
         messages.push(format!(

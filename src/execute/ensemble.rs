@@ -47,7 +47,7 @@ impl Ensemble {
         let (task, labels) = (models[0].1.task(), models[0].1.labels().to_vec());
         let members = models.into_iter().map(|(name, model)| {
             let order = order(&labels, model.labels()).filter(|_| model.task() == task).ok_or_else(|| {
-                ExecuteError::Setting(format!("{name}: the model has other labels than the first one"))
+                ExecuteError::Setting(format!("{name}: its labels differ from those of the first model"))
             })?;
             let order = order.iter().enumerate().any(|(at, id)| at != *id as usize).then_some(order);
             Ok(Member { name, model, order })

@@ -68,14 +68,14 @@ fn refused(words: Words, precision: Precision, device: DeviceChoice, processor_c
         (Precision::Bf16, DeviceChoice::Cpu) => Some(format!(
             "{setting} is `bf16`, but this processor has no instructions for it: {otherwise}, or \
              use a machine with AVX512_BF16 (AMD Zen 4 or later, Intel Cooper Lake or Sapphire Rapids or later) or AMX, or \
-             an NVIDIA GPU (compute capability 8.0 or newer) with --device cuda"
+             an NVIDIA GPU (compute capability 8.0 or higher) with --device cuda"
         )),
         (Precision::Bf16, device) => Some(format!(
             "{setting} is `bf16`, but taper computes in float32 on {device}: {otherwise}, or use --device cpu"
         )),
         (Precision::Tf32, device) => Some(format!(
             "{setting} is `tf32`, but taper would compute on {device}, and only NVIDIA GPUs (compute capability \
-             8.0 or newer) support TF32: use --device cuda, or {otherwise}"
+             8.0 or higher) support TF32: use --device cuda, or {otherwise}"
         )),
     }
 }

@@ -326,7 +326,8 @@ mod tests {
         swap(&weights, &other.join("model.safetensors"));
         let error = load_weights(&run).err().expect("other weights").to_string();
         assert!(
-            error.contains("model.safetensors: its SHA-256 was") && error.contains("run the same command again"),
+            error.contains("model.safetensors: its SHA-256 changed from")
+                && error.contains("run the same command again"),
             "{error}"
         );
         // A new workbench prepares a run of the new weights.
@@ -347,7 +348,7 @@ mod tests {
             let text = fs::read_to_string(&path).unwrap();
             fs::write(&path, format!("{text} ")).unwrap();
             let error = bench.prepare(&planned).err().expect("another file").to_string();
-            assert!(error.contains(name) && error.contains("its SHA-256 was"), "{error}");
+            assert!(error.contains(name) && error.contains("its SHA-256 changed from"), "{error}");
             fs::write(&path, text).unwrap();
             assert_eq!(bench.prepare(&planned).unwrap().key, run.key);
         }

@@ -33,7 +33,7 @@ impl ExperimentFormat for TensorBoard {
     }
 
     fn about(&self) -> &'static str {
-        "of an experiment: event files with curves and settings for TensorBoard"
+        "for an experiment: event files with curves and settings for TensorBoard"
     }
 
     fn write(&self, store: &Store, experiment: &str, to: &Path, _: &Path) -> Result<Vec<PathBuf>, ExecuteError> {

@@ -26,7 +26,7 @@ pub enum DeviceError {
     },
     /// The device is too old.
     #[error(
-        "cuda:{ordinal} ({name}) has compute capability {}.{}, and {what} needs {}.{} or newer: use another device, {else_}",
+        "cuda:{ordinal} ({name}) has compute capability {}.{}, but {what} needs {}.{} or higher: use another device, {else_}",
         has.0, has.1, needs.0, needs.1
     )]
     Capability {

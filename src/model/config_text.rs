@@ -159,7 +159,7 @@ impl ModelConfig {
         }
         match config.names() {
             Names::Given(names) if names.len() > MOST_LABELS => {
-                Err(format!("`id2label` has {} labels; expected {MOST_LABELS} at most", names.len()))
+                Err(format!("`id2label` has {} labels; expected at most {MOST_LABELS}", names.len()))
             }
             _ => Ok(config),
         }
@@ -485,7 +485,7 @@ mod tests {
         let dir = tempfile::tempdir().expect("a folder");
         let path = dir.path().join("config.json");
         std::fs::File::create(&path).and_then(|file| file.set_len(1 << 30)).expect("a file");
-        assert!(ModelConfig::read(&path).expect_err("long").to_string().contains("more than 16.0 MiB"));
+        assert!(ModelConfig::read(&path).expect_err("long").to_string().contains("larger than 16.0 MiB"));
     }
 
     #[test]

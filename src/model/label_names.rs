@@ -34,7 +34,7 @@ pub fn names(keys: &Keys) -> Names {
             Some(slot @ None) => *slot = name,
             Some(Some(_)) => return Names::Odd(format!("{key} has an id twice")),
             None if id.is_none() => return Names::Odd(format!("{key} has an id that is not an integer")),
-            None => return Names::Odd(format!("{key} does not count its labels from 0")),
+            None => return Names::Odd(format!("{key} does not number its labels from 0")),
         }
     }
     match names.into_iter().collect::<Option<Vec<String>>>() {

@@ -311,8 +311,8 @@ fn absent(naming: &Naming, missing: &[&Parameter], entries: &Entries) -> Vec<Str
     for (prefix, names) in found.iter().filter(|(_, names)| 2 * names.len() > missing.len()) {
         let first = names.values().next().copied().unwrap_or_default();
         lines.push(format!(
-            "  the file has {} with the prefix `{prefix}` ({first}, …), under which transformers does not find them \
-             either: rename them, in Python {{name.removeprefix({prefix:?}): tensor for name, tensor in \
+            "  the file has {} with the prefix `{prefix}` ({first}, …); transformers would not find them under these \
+             names either: remove the prefix, in Python with {{name.removeprefix({prefix:?}): tensor for name, tensor in \
              tensors.items()}}",
             counted(names.len(), "tensor")
         ));

@@ -52,7 +52,7 @@ impl State {
         if !self.failed.swap(true, Ordering::Relaxed) {
             let folder = self.folder.display();
             (self.say)(&format!(
-                "warning: the mirror in {folder} failed: {why}; nothing more is written to it, training goes on"
+                "warning: the mirror in {folder} failed: {why}; nothing more is written to it, and training continues"
             ));
         }
     }

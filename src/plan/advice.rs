@@ -46,11 +46,15 @@ impl TrainConfig {
         let decay = (peak * self.weight_decay > 2.0).then(|| {
             let decay = setting(self.weight_decay);
             format!(
-                "a smaller train.weight_decay (it is {decay}; a step takes {rate} times that share of a weight from it)"
+                "a smaller train.weight_decay (it is {decay}; each step subtracts {rate} × {decay} times a weight from it)"
             )
         });
-        let ways = ["a smaller train.lr".to_string(), warmup.to_string()];
-        let ways: Vec<String> = decay.into_iter().chain(ways).chain(clipping.map(String::from)).collect();
+        let smaller = "a smaller train.lr".to_string();
+        let ways: Vec<String> = match decay {
+            // It is no gradient that is too large.
+            Some(decay) => vec![decay, smaller],
+            None => [smaller, warmup.to_string()].into_iter().chain(clipping.map(String::from)).collect(),
+        };
         match &ways[..] {
             [one, other] => format!("try {one} or {other}"),
             [first @ .., last] => format!("try {}, or {last}", first.join(", ")),
@@ -108,14 +112,16 @@ mod tests {
         assert_eq!(said(0.1), "try a smaller train.lr or a longer warmup");
         // A step that takes 1.5 times a weight from it leaves half of it, with the other sign.
         assert_eq!(said(150.0), "try a smaller train.lr or a longer warmup");
-        assert!(said(250.0).starts_with("try a smaller train.weight_decay (it is 250; a step takes train.lr times"));
+        assert!(
+            said(250.0)
+                .starts_with("try a smaller train.weight_decay (it is 250; each step subtracts train.lr × 250 times")
+        );
         assert_eq!(
             said(1e6),
-            "try a smaller train.weight_decay (it is 1e6; a step takes train.lr times that share of a weight from it), a smaller \
-             train.lr, or a longer warmup"
+            "try a smaller train.weight_decay (it is 1e6; each step subtracts train.lr × 1e6 times a weight from it) or a smaller train.lr"
         );
         train.head_lr = Some(1.0);
         train.weight_decay = 3.0;
-        assert!(train.calmer().contains("a step takes train.head_lr times"), "{}", train.calmer());
+        assert!(train.calmer().contains("each step subtracts train.head_lr × "), "{}", train.calmer());
     }
 }

@@ -124,7 +124,7 @@ fn stride(config: &RunConfig, special: usize, warn: &mut impl FnMut(String)) {
     let step = room - stride;
     let times = (10.0 * room as f64 / step as f64).round() / 10.0;
     warn(format!(
-        "data.stride = {stride} of {room} tokens in a window: each window begins {} after the one before it, so that long texts are read \
+        "data.stride = {stride} of {room} tokens in a window: each window begins {} after the one before it, so long texts are read \
          about {times} times over; stride is the number of tokens that windows share, not the distance between them: for a distance of \
          {stride}, set data.stride = {step}",
         counted(step as u64, "token")

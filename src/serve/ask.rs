@@ -48,7 +48,7 @@ pub async fn ask(model: &Model, texts: Vec<Asked>, truncate: Option<bool>, limit
     let late = || {
         let seconds = limits.answer.as_secs_f64();
         let wait = model.meters.time_for(model.current().queue.load().tokens);
-        Fault::new(Kind::Late, format!("no answer within {seconds} seconds: the server has too much to do"))
+        Fault::new(Kind::Late, format!("no answer within {seconds} seconds: the server is overloaded; try again later"))
             .retry_after(wait)
     };
     tokio::time::timeout(limits.answer, asked(model, &texts, truncate, limits)).await.unwrap_or_else(|_| Err(late()))
@@ -75,14 +75,17 @@ async fn asked(model: &Model, texts: &Arc<Vec<Asked>>, truncate: bool, limits: &
             Err(Refused::Closed(_)) => return Err(gone()),
             Err(Refused::TooLarge { tokens }) => {
                 let (tokens, most) = (count(tokens as u64), count(limits.queue_tokens as u64));
-                let what =
-                    format!("the texts have {tokens} tokens, more than the {most} that may wait: send fewer at a time");
+                let what = format!(
+                    "the texts have {tokens} tokens, more than the {most} that the queue holds: send fewer texts at a time"
+                );
                 return Err(Fault::new(Kind::TooLarge, what));
             }
             Err(Refused::Full(load)) => {
                 let (requests, tokens) =
                     (counted(load.requests as u64, "request"), counted(load.tokens as u64, "token"));
-                let what = format!("the server has too much to do: {requests} with {tokens} wait");
+                let what = format!(
+                    "the server is overloaded: {requests} with {tokens} in the queue; try again after the seconds in the header Retry-After"
+                );
                 return Err(Fault::new(Kind::Overloaded, what).retry_after(model.meters.time_for(load.tokens)));
             }
         };
@@ -100,14 +103,14 @@ async fn asked(model: &Model, texts: &Arc<Vec<Asked>>, truncate: bool, limits: &
 }
 
 fn gone() -> Fault {
-    Fault::new(Kind::Unhealthy, "the model has failed and does not answer any more")
+    Fault::new(Kind::Unhealthy, "the model has failed and no longer answers; restart the server")
 }
 
 /// Refuses what no model need look at.
 fn check(texts: &[Asked], pairs: Option<bool>, limits: &Limits) -> Result<(), Fault> {
     if texts.len() > limits.texts {
         let (sent, most) = (counted(texts.len() as u64, "text"), count(limits.texts as u64));
-        return Err(Fault::new(Kind::TooLarge, format!("{sent} are too many: a request may have {most}")));
+        return Err(Fault::new(Kind::TooLarge, format!("{sent} are too many: a request may have at most {most}")));
     }
     for (at, Asked { text, text_pair }) in texts.iter().enumerate() {
         let which = which(at, texts.len());

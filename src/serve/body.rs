@@ -83,7 +83,7 @@ pub async fn read<T: DeserializeOwned>(headers: &HeaderMap, body: Body, limits: 
     let read = tokio::time::timeout(limits.client, Limited::new(body, limits.body_bytes).collect()).await;
     let slow = || {
         let seconds = limits.client.as_secs_f64();
-        Fault::new(Kind::Slow, format!("the body did not come within {seconds} seconds"))
+        Fault::new(Kind::Slow, format!("the body did not arrive within {seconds} seconds"))
     };
     match read.map_err(|_| slow())? {
         Ok(whole) => serde_json::from_slice(&whole.to_bytes()).map_err(|error| {

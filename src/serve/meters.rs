@@ -196,15 +196,11 @@ fn of_models(page: &mut Page, models: &[ModelNow<'_>]) {
     each("taper_queue_tokens", "gauge", "Tokens that wait for a model.", &|model, _| model.load.tokens as f64);
     each("taper_texts_total", "counter", "Texts that a model has read.", &|_, counts| counts.texts as f64);
     each("taper_tokens_total", "counter", "Tokens that a model has read.", &|_, counts| counts.tokens as f64);
-    page.heading("taper_batch_texts", "histogram", "Texts that a model has read together.");
+    page.heading("taper_batch_texts", "histogram", "Texts in a batch of a model.");
     for (model, counts) in &all {
         counts.batch_texts.write(page, "taper_batch_texts", &[("model", model.name)]);
     }
-    page.heading(
-        "taper_batch_duration_seconds",
-        "histogram",
-        "The time that a model takes for what it reads together.",
-    );
+    page.heading("taper_batch_duration_seconds", "histogram", "The time that a model takes to compute a batch.");
     for (model, counts) in &all {
         counts.batch_seconds.write(page, "taper_batch_duration_seconds", &[("model", model.name)]);
     }

@@ -37,7 +37,7 @@ impl Token {
         }
         match token.chars().all(|c| c.is_ascii_graphic()) {
             true => Ok(Self(digest(token.as_bytes()))),
-            false => Err("the token has other characters than visible ASCII, which a header cannot hold".into()),
+            false => Err("the token contains characters other than visible ASCII, which a header cannot hold".into()),
         }
     }
 
@@ -50,13 +50,13 @@ impl Token {
         let Some(value) = value else {
             return Err(Fault::new(
                 Kind::Token,
-                "this server wants a token: send the header `Authorization: Bearer TOKEN`",
+                "this server requires a token: send the header `Authorization: Bearer TOKEN`",
             ));
         };
         let token = value.split_at_checked(7).filter(|(scheme, _)| scheme.eq_ignore_ascii_case(b"bearer "));
         match token.is_some_and(|(_, token)| bool::from(digest(token.trim_ascii()).ct_eq(&self.0))) {
             true => Ok(()),
-            false => Err(Fault::new(Kind::Token, "the token of the header `Authorization` is not the server's")),
+            false => Err(Fault::new(Kind::Token, "the token in the header `Authorization` is wrong")),
         }
     }
 }

@@ -67,7 +67,7 @@ pub fn start(origin: &Arc<Origin>, shared: Shared, limits: &Limits) -> Result<Fa
         }
         Err(error) => drop(tell.send(Err(error))),
     });
-    let ended = || ExecuteError::Worker("the thread that loads it ended without a word".into());
+    let ended = || ExecuteError::Worker("the thread that loads it ended without an error message".into());
     thread.map_err(|e| ExecuteError::Worker(format!("its thread cannot be started: {}", crate::format::io(&e))))?;
     told.recv().unwrap_or_else(|_| Err(ended()))
 }

@@ -108,7 +108,7 @@ impl WebFile {
         let (host, path) = rest.split_once('/').ok_or("names no file")?;
         let name = path.split('?').next().unwrap_or_default().rsplit('/').next().unwrap_or_default();
         if host.contains('@') {
-            return Err("holds a user name: specs are stored and shown, so no secret belongs in them");
+            return Err("contains a user name or a password: specs are stored and shown, so leave credentials out");
         }
         if host.is_empty() || name.is_empty() || url.contains(|c: char| c.is_whitespace() || c.is_control()) {
             return Err("names no file");

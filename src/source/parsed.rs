@@ -23,7 +23,7 @@ pub enum Source {
     Path(PathBuf),
     /// A new model.
     Scratch(Scratch),
-    /// A repository of the Hugging Face hub.
+    /// A repository of the Hugging Face Hub.
     Hub(Repository),
     /// A repository of ModelScope.
     ModelScope(Repository),

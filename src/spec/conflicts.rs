@@ -56,11 +56,11 @@ fn split(spec: &Spec, found: &mut Vec<Conflict>) {
     ];
     for (path, what, _) in choosers.iter().filter(|(.., chooses)| *chooses && !has_dev) {
         let message = format!("{what} needs a dev split: selecting on the test split would bias its result");
-        found.push(conflict(&[path, "data.dev"], message, "set `data.dev`, such as data.dev = 0.1"));
+        found.push(conflict(&[path, "data.dev"], message, "set `data.dev`, for example data.dev = 0.1"));
     }
     if data.test.is_none() && data.test_value().is_none() && !has_dev && !spec.has_folds() {
         let message = "`data.test` = 0 and `data.dev` = 0 leave no rows to evaluate on";
-        found.push(conflict(&["data.test", "data.dev"], message, "hold some out, such as data.dev = 0.1"));
+        found.push(conflict(&["data.test", "data.dev"], message, "hold some out, for example with data.dev = 0.1"));
     }
     own_splits(spec, found);
     if data.file.is_some() && data.source.repository().is_none() {

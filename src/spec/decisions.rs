@@ -22,7 +22,7 @@ pub(super) fn of_run(spec: &Spec) -> Vec<Conflict> {
             found.push(conflict(&[key, "data.problem_type"], message, "remove it"));
         } else if !has_dev {
             let message = format!("{what} needs a dev split: choosing on the test split would bias its result");
-            found.push(conflict(&[key, "data.dev"], message, "set `data.dev`, such as data.dev = 0.1"));
+            found.push(conflict(&[key, "data.dev"], message, "set `data.dev`, for example data.dev = 0.1"));
         }
     }
     if let Some(metric) = data.threshold_metric {

@@ -79,7 +79,7 @@ fn excluded(sweep: &Sweep) -> Vec<String> {
                     shown.push("…".into());
                 }
                 found.push(format!(
-                    "[[sweep.exclude]] of {path} = {wanted} leaves out nothing: the sweep varies {path} over {}",
+                    "[[sweep.exclude]] of {path} = {wanted} excludes nothing: the sweep varies {path} over {}",
                     shown.join(", ")
                 ));
             }

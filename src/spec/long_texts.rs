@@ -21,7 +21,7 @@ pub(super) fn of_run(spec: &Spec) -> Vec<Conflict> {
     for Part { key, of, value, leaves } in parts(data) {
         let Some(tokens) = value.filter(|tokens| data.long == of && *tokens >= data.max_length) else { continue };
         let message = format!(
-            "`{key}` = {tokens} leaves {leaves}: the model reads `data.max_length` = {} tokens at once, with special tokens",
+            "`{key}` = {tokens} leaves {leaves}: the model reads `data.max_length` = {} tokens at once, including special tokens",
             data.max_length
         );
         let help = format!(

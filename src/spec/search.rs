@@ -114,7 +114,7 @@ fn searched(spec: &Spec, axes: &[(&str, KeyPath)], found: &mut Vec<Conflict>) {
         found.push(Conflict {
             keys: vec![key("sweep.search"), key("sweep.trials")],
             message: format!("`sweep.search` = \"{name}\" needs `sweep.trials`, the number of points to try"),
-            help: "set it, such as trials = 20".into(),
+            help: "set it, for example trials = 20".into(),
         });
     }
     if spec.sweep.axes.is_empty() && spec.sweep.zip.is_empty() {
@@ -173,7 +173,7 @@ fn compared(spec: &Spec, axes: &[(&str, KeyPath)], found: &mut Vec<Conflict>) {
     }
 }
 
-/// Circular conditions, and conditions that no point fulfils.
+/// Circular conditions, and conditions that no point satisfies.
 fn conditions(spec: &Spec, found: &mut Vec<Conflict>) {
     let axes = &spec.sweep.axes;
     if axes.values().all(|axis| axis.when.is_empty()) {

@@ -58,18 +58,18 @@ fn with_scheme(text: &str, schemes: &[Scheme]) -> String {
     match (is_path, text.matches('/').count(), owner(text)) {
         (true, ..) => format!("for a file or folder write `path:{text}`"),
         (_, 0, Some(owner)) if models => {
-            format!("for the model on the Hugging Face hub write `hf:{owner}/{text}`; for a folder `path:{text}`")
+            format!("for the model on the Hugging Face Hub write `hf:{owner}/{text}`; for a folder `path:{text}`")
         }
         (_, 0, _) if Preset::named(text).is_some() && models => format!("write `scratch:{text}`"),
         (_, 0, _) => format!(
-            "for a file or folder write `path:{text}`; on the Hugging Face hub it has an owner: `hf:OWNER/{text}`"
+            "for a file or folder write `path:{text}`; on the Hugging Face Hub it has an owner: `hf:OWNER/{text}`"
         ),
-        (_, 1, _) => format!("for the Hugging Face hub write `hf:{text}`; for a file or folder `path:{text}`"),
+        (_, 1, _) => format!("for the Hugging Face Hub write `hf:{text}`; for a file or folder `path:{text}`"),
         _ => format!("for a file or folder write `path:{text}`"),
     }
 }
 
-/// The owner on the Hugging Face hub of models that used to have a name without one.
+/// The owner on the Hugging Face Hub of models that used to have a name without one.
 fn owner(name: &str) -> Option<&'static str> {
     let bert = ["bert-base-", "bert-large-"].iter().any(|family| name.starts_with(family));
     bert.then_some("google-bert")
@@ -125,16 +125,16 @@ mod tests {
             ("models/a.bin", "has no scheme; for a file or folder write `path:models/a.bin`"),
             (
                 "hfl/rbt3",
-                "has no scheme; for the Hugging Face hub write `hf:hfl/rbt3`; for a file or folder `path:hfl/rbt3`",
+                "has no scheme; for the Hugging Face Hub write `hf:hfl/rbt3`; for a file or folder `path:hfl/rbt3`",
             ),
             (
                 "bert-base-chinese",
-                "has no scheme; for the model on the Hugging Face hub write `hf:google-bert/bert-base-chinese`; for a folder \
+                "has no scheme; for the model on the Hugging Face Hub write `hf:google-bert/bert-base-chinese`; for a folder \
                  `path:bert-base-chinese`",
             ),
             (
                 "chinese-roberta",
-                "has no scheme; for a file or folder write `path:chinese-roberta`; on the Hugging Face hub it has an owner: \
+                "has no scheme; for a file or folder write `path:chinese-roberta`; on the Hugging Face Hub it has an owner: \
                  `hf:OWNER/chinese-roberta`",
             ),
             ("hf:bert-base-chinese", "has no owner; write `hf:google-bert/bert-base-chinese`"),

@@ -13,8 +13,8 @@ pub(super) fn choice_help<'a>(wanted: &str, names: impl Iterator<Item = &'a str>
     }
     let listed = names.clone().take(LISTED).collect::<Vec<_>>().join(", ");
     match names.count().saturating_sub(LISTED) {
-        0 => format!("there are: {listed}"),
-        more => format!("there are: {listed} and {more} more"),
+        0 => format!("the names are: {listed}"),
+        more => format!("the names are: {listed} and {more} more"),
     }
 }
 

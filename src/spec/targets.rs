@@ -52,7 +52,11 @@ fn columns(spec: &Spec, found: &mut Vec<Conflict>) {
         }
         if separator.is_empty() {
             let message = "`data.label_separator` is empty; expected the string between two labels";
-            found.push(conflict(&["data.label_separator"], message, "write it, such as data.label_separator = \"|\""));
+            found.push(conflict(
+                &["data.label_separator"],
+                message,
+                "set it, for example data.label_separator = \"|\"",
+            ));
         }
     }
     for column in &data.label_columns {

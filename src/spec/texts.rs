@@ -12,7 +12,7 @@ pub(super) fn of_run(spec: &Spec) -> Vec<Conflict> {
     let (columns, named_by) = data.text_columns();
     if columns.iter().any(|column| data.is_only_label(column)) {
         let message = format!("text and label are the same column `{}`", data.label_column);
-        found.push(conflict(&["data.label_column", named_by], message, "name two columns"));
+        found.push(conflict(&["data.label_column", named_by], message, "name two different columns"));
     }
     if data.separator.is_some() && data.text_columns.is_empty() {
         let message = "`data.separator` is written between the texts of `data.text_columns`, which is not set";
@@ -27,7 +27,7 @@ pub(super) fn of_run(spec: &Spec) -> Vec<Conflict> {
         }
         if data.is_only_label(pair) {
             let message = format!("second text and label are the same column `{pair}`");
-            found.push(conflict(&keys("data.label_column"), message, "name two columns"));
+            found.push(conflict(&keys("data.label_column"), message, "name two different columns"));
         }
     }
     for (i, probe) in spec.probes.iter().enumerate() {

@@ -43,8 +43,7 @@ pub fn misspelt(environment: &[(String, String)]) -> impl Iterator<Item = String
         let key = keys::KEYS.iter().find(|key| key.path.contains('.') && plain(&variable(key.path)) == plain(name));
         if let Some(key) = key {
             return format!(
-                "environment variable {name} sets nothing: {} sets {} (two underscores between table and key); unset \
-                 {name}",
+                "environment variable {name} has no effect: {} sets {} (two underscores between table and key); unset {name}",
                 variable(key.path),
                 key.path
             );
@@ -78,6 +77,6 @@ pub fn misspelt(environment: &[(String, String)]) -> impl Iterator<Item = String
             },
             |meant| format!("did you mean {meant}?"),
         );
-        format!("environment variable {name} sets nothing: {help}")
+        format!("environment variable {name} has no effect: {help}")
     })
 }

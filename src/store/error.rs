@@ -36,7 +36,7 @@ pub enum StoreError {
         path.display()
     )]
     NotADatabase { path: PathBuf },
-    #[error("{} is a file; expected the folder of the runs (--runs, or TAPER_RUNS)", path.display())]
+    #[error("{} is a file; expected the runs folder (--runs, or TAPER_RUNS)", path.display())]
     NotAFolder { path: PathBuf },
     #[error(
         "{} is {what}, not taper's database: move it away (all runs then start over), or choose another runs folder",
@@ -133,7 +133,7 @@ pub enum StoreError {
     )]
     Lock { path: PathBuf, error: io::Error },
     #[error(
-        "{} is on {system}, where only one command at a time can train: {by} does; wait until it ends (if it was killed, remove {})",
+        "{} is on {system}, where only one command at a time can train, and {by} is training; wait until it ends (if it was killed, remove {})",
         runs.display(),
         path.display()
     )]

@@ -386,7 +386,7 @@ mod tests {
         fs::write(&file, "").unwrap();
         for opened in [Store::open(&file), Store::open_existing(&file)] {
             let error = opened.unwrap_err().to_string();
-            assert!(error.contains("in the way is a file; expected the folder of the runs"), "{error}");
+            assert!(error.contains("in the way is a file; expected the runs folder"), "{error}");
         }
         let error = Store::open(&file.join("runs")).unwrap_err().to_string();
         assert!(error.starts_with("cannot create the folder") && !error.contains("os error"), "{error}");

@@ -212,8 +212,8 @@ fn what_cannot_be_is_refused_before_training() {
         (&[], &on("cuda:1"), &["there is no cuda:1", "one device"]),
         (&none, &on("cuda:0"), &["no device", "--device cpu"]),
         (&missing, &on("cuda:0"), &["no NVIDIA driver", "libcuda.so"]),
-        (&old, &on("cuda:0"), &["Emulated GPU", "compute capability 7.0", "7.5 or newer"]),
-        (&turing, &bf16, &["compute capability 7.5", "bf16", "8.0 or newer", "fp32"]),
+        (&old, &on("cuda:0"), &["Emulated GPU", "compute capability 7.0", "7.5 or higher"]),
+        (&turing, &bf16, &["compute capability 7.5", "bf16", "8.0 or higher", "fp32"]),
     ];
     for (vars, arguments, expected) in cases {
         let output = sandbox.taper("runs", vars, arguments);

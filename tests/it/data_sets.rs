@@ -335,7 +335,9 @@ fn files_whose_class_labels_differ_are_refused() {
     sandbox.write("glue/data/test-00000-of-00001.parquet", parquet_of(&rows(30, 10), "good", "bad"));
     let said = refused(&sandbox, "path:glue", SPLITS);
     assert!(
-        said.contains("its class labels are `good`, `bad`, but those of the training rows are `bad`, `good`"),
+        said.contains(
+            "its class labels are `good`, `bad`, but those of the training rows read before it are `bad`, `good`"
+        ),
         "{said}"
     );
     sandbox.write("glue/data/train-00001-of-00002.parquet", parquet_of(&rows(14, 10), "good", "bad"));

@@ -251,7 +251,7 @@ fn an_element_that_is_signalled_writes_a_checkpoint_and_goes() {
     let output = element.wait_with_output().expect("its end");
     let said = words(&output);
     assert_eq!(output.status.code(), Some(130), "{said}");
-    assert!(said.contains("stopped with a checkpoint; not requeued: it is not a job of Slurm"), "{said}");
+    assert!(said.contains("stopped with a checkpoint; not requeued: this process is not in a Slurm job"), "{said}");
     assert_eq!(away.collect(), "nothing to collect\n");
     let said = words(&away.attend(&submitted, 0));
     assert!(said.contains("lr=1e-3: resumes at step ") && said.contains("lr=1e-3: completed"), "{said}");
@@ -265,7 +265,7 @@ fn the_log_of_an_element_says_why_it_stopped() {
     let submitted = away.submit(1);
     for (is_ordered, expected) in [
         (false, "lr=1e-3: stopped with a checkpoint; not requeued: it was asked to end"),
-        (true, "lr=1e-3: stopped with a checkpoint, as ordered"),
+        (true, "lr=1e-3: stopped with a checkpoint, as requested"),
     ] {
         if is_ordered {
             submitted.folder.order_to_stop(0).expect("the order");
@@ -330,7 +330,7 @@ fn an_unfinished_shard_that_cannot_be_continued_is_set_aside() {
     fs::write(&part, b"taper shard\x02of another version").expect("written");
     let output = away.attend(&submitted, 0);
     let said = words(&output);
-    assert!(output.status.success() && said.contains("begins anew") && said.contains("another version"), "{said}");
+    assert!(output.status.success() && said.contains("starts over") && said.contains("another version"), "{said}");
     assert_eq!(shards(&submitted, "damaged").len(), 1);
     assert!(away.collect().contains("collected: completed"));
     // One that is finished is left for the version that wrote it.

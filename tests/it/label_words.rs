@@ -68,7 +68,8 @@ fn all_labels_of_a_file_are_read_in_the_same_way() {
     let refused = fed(&predict, &names);
     let said = text(&refused.stderr);
     assert!(
-        refused.status.code() == Some(2) && said.contains("the labels `1`, `2` are values in data.labels, and names"),
+        refused.status.code() == Some(2)
+            && said.contains("the labels `1`, `2` are values in data.labels, and also names"),
         "{said}"
     );
     let piped = fed(&[&predict[..], &["--labels-are", "names"]].concat(), &names);
@@ -88,7 +89,7 @@ fn what_can_be_read_in_two_ways_is_refused() {
                     label; say which with --labels-are values or --labels-are names";
         assert!(code == 2 && said.contains(want), "{said}");
         let (code, said) = of("mixed.csv", &[]);
-        let want = "mixed.csv has values and names of data.labels, so it is not known which of both the others are: `3` (line 3) is only a \
+        let want = "mixed.csv mixes values and names of data.labels, so labels that can be either are ambiguous: `3` (line 3) is only a \
                     value, `0` (line 5) only a name";
         assert!(code == 2 && said.contains(want), "{said}");
         let (code, said) = of("mixed.csv", &["--labels-are", "names"]);

@@ -445,7 +445,7 @@ fn contradictions_are_refused_with_both_keys() {
         "long = \"head_tail\"\nhead_tokens = 16\nstride = 2\n",
         &[],
         &[
-            "`data.head_tokens` = 16 leaves no room for the end of a text: the model reads `data.max_length` = 16 tokens at once, with \
+            "`data.head_tokens` = 16 leaves no room for the end of a text: the model reads `data.max_length` = 16 tokens at once, including \
              special tokens",
             "set data.head_tokens to less than `data.max_length` minus the number of the tokenizer's special tokens (usually 2)",
             "`data.stride` applies only",

@@ -309,7 +309,7 @@ fn what_predict_cannot_read_is_an_error_in_its_own_terms() {
             &["--file", "x.dat"],
             "error: x.dat: the format cannot be determined from the file's extension or its first line; set --format to",
         ),
-        (&["--file", "x.gz"], "error: x.gz: the gzip file ends before its contents do: it was truncated"),
+        (&["--file", "x.gz"], "error: x.gz: the gzip file ends too early: it was truncated"),
         (&["--file", "x.csv", "--delimiter", "ab"], "error: invalid value 'ab' for '--delimiter"),
         (
             &["好", "--format", "csv"],

@@ -12,7 +12,7 @@ pub enum PushError {
     Offline,
     /// There is no token.
     #[error(
-        "a push to {endpoint} needs a token that may write: {}; with --dry-run it shows what it would do", .site.how_to_give_a_token()
+        "a push to {endpoint} needs a token with write access: {}; --dry-run works without one", .site.how_to_give_a_token()
     )]
     NoToken {
         /// The hub.
@@ -22,7 +22,7 @@ pub enum PushError {
     },
     /// The token is refused.
     #[error(
-        "{endpoint} does not accept the token in {} for {what} (401{}): create another one that may write to {repo}",
+        "{endpoint} does not accept the token in {} for {what} (401{}): create a token with write access to {repo}",
         .site.token(), words_of(.said)
     )]
     BadToken {
@@ -40,7 +40,7 @@ pub enum PushError {
     /// The token may not do this.
     #[error(
         "{endpoint} refuses {what} of {repo} with this token (403{}): use a token with write access to it, check that {} is your name or that \
-         of an organization that you may write to", words_of(.said), .repo.split('/').next().unwrap_or_default()
+         of an organisation that you may write to", words_of(.said), .repo.split('/').next().unwrap_or_default()
     )]
     Forbidden {
         /// The hub.
@@ -92,7 +92,7 @@ pub enum PushError {
     },
     /// Too many requests.
     #[error(
-        "{endpoint} has had too many requests (429){}: run the same command again later, which sends only what is missing",
+        "{endpoint} received too many requests (429){}: run the same command again later, which sends only what is missing",
         .wait.map(|wait| format!(" and asks to wait {} seconds", wait.as_secs())).unwrap_or_default()
     )]
     TooMany {
@@ -120,7 +120,7 @@ pub enum PushError {
         said: String,
     },
     /// It sends elsewhere.
-    #[error("{endpoint} sends {what} of {repo} elsewhere: the repository has probably another name now; use that one")]
+    #[error("{endpoint} redirects {what} of {repo}: the repository was probably renamed; use its new name")]
     Redirected {
         /// The hub.
         endpoint: String,
@@ -169,7 +169,7 @@ pub enum PushError {
     },
     /// The repository is public, or not known to be private.
     #[error(
-        "{repo} is public, or the hub does not say that it is private, and --private was asked for: nothing was sent; make it private in its \
+        "--private was given, but {repo} is public, or the hub does not say that it is private: nothing was sent; make it private in its \
          settings on the hub, choose another name, or leave out --private"
     )]
     Public {

@@ -1,4 +1,4 @@
-//! The endpoints of the Hugging Face hub for a model repository.
+//! The endpoints of the Hugging Face Hub for a model repository.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ const AT_A_TIME: usize = 256;
 /// The hub's own address, which answers may name although a mirror was asked.
 const PUBLIC: &str = "https://huggingface.co";
 
-/// A model repository on the Hugging Face hub.
+/// A model repository on the Hugging Face Hub.
 pub(super) struct HuggingFace<'a>(pub Caller<'a>);
 
 impl HuggingFace<'_> {

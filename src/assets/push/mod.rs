@@ -1,4 +1,4 @@
-//! Uploads files to a model repository of the Hugging Face hub or of ModelScope, by its commit API.
+//! Uploads files to a model repository of the Hugging Face Hub or of ModelScope, by its commit API.
 //!
 //! The protocols are those of Python's huggingface_hub and modelscope. `run` has what both share: which files the branch has already; large
 //! files go to the store that an API of Git LFS names; then one commit adds all files, or none. A push that was interrupted anywhere is

@@ -177,7 +177,7 @@ pub fn push(settings: &Settings, listener: Listener, wanted: &Push<'_>) -> Resul
             continue;
         }
         if is_unclear {
-            let why = format!("{}; looking whether it came through", denial.failure().brief());
+            let why = format!("{}; checking whether it went through", denial.failure().brief());
             (caller.listener)(Progress::Waits { file: COMMIT, why: &why, wait: None });
             std::thread::sleep(patience.first_wait);
             if let Some(head) = complete(&*hub, wanted, &files) {

@@ -5,7 +5,7 @@ use crate::assets::{Endpoint, Settings};
 /// A hub that takes uploads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Site {
-    /// The Hugging Face hub.
+    /// The Hugging Face Hub.
     HuggingFace,
     /// ModelScope.
     ModelScope,

@@ -113,7 +113,7 @@ fn upload(hub: &dyn Hub, file: &Local, actions: &Value) -> Result<(), PushError>
             for (at, part) in parts.iter().enumerate() {
                 let from = at as u64 * size;
                 let tag = put(hub, file, part, from, size.min(file.size - from)).map_err(explain)?;
-                let tag = tag.ok_or_else(|| caller.odd(WHAT, "the store gives a part no tag"))?;
+                let tag = tag.ok_or_else(|| caller.odd(WHAT, "the store returned no ETag for a part"))?;
                 tags.push(json!({ "partNumber": at + 1, "etag": tag }));
             }
             confirm(caller, &url, &json!({ "oid": file.sha256, "parts": tags }), false).map_err(explain)?;

@@ -54,7 +54,7 @@ pub fn watch(
     let store = Store::open_existing(&global.runs).map_err(|e| Unusable(e.into()))?;
     if store.is_read_only() {
         let why = format!(
-            "{} cannot be written, and from a database in such a folder --watch sees no changes: write the report again and again without --watch",
+            "{} is not writable, and --watch cannot see changes to a database in such a folder: run the command without --watch, and repeat it for newer results",
             global.runs.display()
         );
         return Err(Unusable(anyhow!(why)).into());

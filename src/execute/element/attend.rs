@@ -146,7 +146,7 @@ impl Progress {
         let (writer, before) = match ShardWriter::open(&folder.shards(), &header) {
             Err(e @ (ShardError::Damaged { .. } | ShardError::Version { .. })) => {
                 let aside = shard::set_aside(&shard::part(&folder.shards(), &job.key))?;
-                say(&format!("{}: begins anew: {e}; it is now {}", job.name, aside.display()));
+                say(&format!("{}: starts over: {e}; the file is now {}", job.name, aside.display()));
                 ShardWriter::open(&folder.shards(), &header)?
             }
             opened => opened?,
@@ -397,7 +397,7 @@ impl Attendant<'_> {
         let (restarts, most) = (self.options.restarts, self.jobs.requeues);
         // Whether the next submission continues the shard.
         let left = if self.folder.is_to_stop(self.element) {
-            say(", as ordered");
+            say(", as requested");
             false
         } else if asked == Asked::End {
             say("; not requeued: it was asked to end");

@@ -160,7 +160,7 @@ fn whole(path: &Path, bytes: &[u8]) -> Result<Option<(Shard, Position)>, ShardEr
             false if bytes.starts_with(&MAGIC[..MAGIC.len() - 1]) => {
                 Err(version("it was written by another version of taper".into()))
             }
-            false => Err(damaged("its first bytes are not those of a shard")),
+            false => Err(damaged("it does not begin like a results file of a job")),
         };
     };
     let Some((content, at)) = start.frame(rest) else { return Ok(None) };
@@ -178,7 +178,7 @@ pub fn read(path: &Path) -> Result<Shard, ShardError> {
     let bytes = fs::read(path).map_err(|error| ShardError::Io { path: path.into(), error })?;
     let damaged = |what| ShardError::Damaged { path: path.into(), what };
     let Some((shard, end)) = whole(path, &bytes)? else {
-        return Err(damaged("its beginning is not whole".into()));
+        return Err(damaged("its beginning is incomplete".into()));
     };
     if end.offset != bytes.len() as u64 {
         let (from, all) = (end.offset, bytes.len());
@@ -481,7 +481,7 @@ mod tests {
         assert!(error.contains("k.part: it was written by another version of taper"), "{error}");
         fs::write(part(folder.path(), "k"), b"something else").unwrap();
         let error = ShardWriter::open(folder.path(), &header()).unwrap_err().to_string();
-        assert!(error.contains("k.part: damaged: its first bytes are not those of a shard"), "{error}");
+        assert!(error.contains("k.part: damaged: it does not begin like a results file of a job"), "{error}");
     }
 
     /// Frames whose checksums are right by themselves, but that are not in the order in which they were written.

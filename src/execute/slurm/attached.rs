@@ -131,7 +131,7 @@ impl<'a> SlurmExecutor<'a> {
             Err(e) if e.may_be_done() || e.is_temporary() || (others && matches!(e, ClusterError::Refused { .. })) => {
                 let at = self.place_again(&job.at, &job.run.0, &job.name)?;
                 job = Job::new(job.run, job.name, job.jobs, at);
-                self.say_once(format!("a job waits to be submitted: {e}"));
+                self.say_once(format!("a job could not be submitted yet; taper tries again: {e}"));
             }
             Err(e) => return Err(e.into()),
         }
@@ -178,7 +178,7 @@ impl<'a> SlurmExecutor<'a> {
         let all = match self.with.slurm.elements(&arrays) {
             Ok(all) => all,
             Err(e) => {
-                self.say_once(format!("the states of the jobs are unknown, and they go on: {e}"));
+                self.say_once(format!("the states of the jobs are unknown, but the jobs continue: {e}"));
                 return;
             }
         };
@@ -213,7 +213,7 @@ impl<'a> SlurmExecutor<'a> {
             Ok(true) => self.end(slot, Ending::Cancelled),
             Ok(false) => {}
             // It is tried again at the next look.
-            Err(e) => self.say_once(format!("the job {id} is not stopped yet: {e}")),
+            Err(e) => self.say_once(format!("the job {id} could not be stopped yet; taper tries again: {e}")),
         }
     }
 

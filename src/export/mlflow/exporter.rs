@@ -28,7 +28,7 @@ impl ExperimentFormat for MlFlow {
     }
 
     fn about(&self) -> &'static str {
-        "of an experiment: a file store of MLflow 3"
+        "for an experiment: an MLflow 3 file store"
     }
 
     fn write(&self, store: &Store, experiment: &str, to: &Path, at: &Path) -> Result<Vec<PathBuf>, ExecuteError> {

@@ -40,7 +40,7 @@ pub fn f16_bytes(name: &str, values: &[f32]) -> Result<Vec<u8>, ExecuteError> {
     let is_too_large = |v: &&f32| !f16::from_f32(**v).is_finite();
     match values.iter().find(is_too_large) {
         Some(v) => Err(ExecuteError::Setting(format!(
-            "--dtype fp16: {name} contains {v}, and float16 ends at {}; use --dtype fp32",
+            "--dtype fp16: {name} contains {v}, but the largest float16 number is {}; use --dtype fp32",
             f16::MAX
         ))),
         None => Ok(values.iter().flat_map(|v| f16::from_f32(*v).to_le_bytes()).collect()),

@@ -191,7 +191,10 @@ fn a_number_that_float16_does_not_hold_is_refused_by_the_name_of_its_tensor() {
     let dir = tempfile::tempdir().expect("a folder");
     let (graph, constants) = classifier(&config, &parameters, Numbers::Fp16);
     let error = write(&graph, &constants, LONGEST, dir.path()).expect_err("too large").to_string();
-    assert_eq!(error, "--dtype fp16: classifier.bias contains 70000, and float16 ends at 65504; use --dtype fp32");
+    assert_eq!(
+        error,
+        "--dtype fp16: classifier.bias contains 70000, but the largest float16 number is 65504; use --dtype fp32"
+    );
 }
 
 #[test]

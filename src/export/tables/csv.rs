@@ -24,7 +24,7 @@ impl ExperimentFormat for Csv {
     }
 
     fn about(&self) -> &'static str {
-        "of an experiment: runs.csv, metrics.csv and steps.csv"
+        "for an experiment: runs.csv, metrics.csv and steps.csv"
     }
 
     fn write(&self, store: &Store, experiment: &str, to: &Path, _: &Path) -> Result<Vec<PathBuf>, ExecuteError> {

@@ -24,7 +24,7 @@ impl ExperimentFormat for JsonLines {
     }
 
     fn about(&self) -> &'static str {
-        "of an experiment: runs.jsonl, metrics.jsonl and steps.jsonl"
+        "for an experiment: runs.jsonl, metrics.jsonl and steps.jsonl"
     }
 
     fn write(&self, store: &Store, experiment: &str, to: &Path, _: &Path) -> Result<Vec<PathBuf>, ExecuteError> {

@@ -37,7 +37,7 @@ impl ExperimentFormat for ParquetTables {
     }
 
     fn about(&self) -> &'static str {
-        "of an experiment: runs.parquet, metrics.parquet and steps.parquet"
+        "for an experiment: runs.parquet, metrics.parquet and steps.parquet"
     }
 
     fn write(&self, store: &Store, experiment: &str, to: &Path, _: &Path) -> Result<Vec<PathBuf>, ExecuteError> {

@@ -45,7 +45,7 @@ fn windows_that_share_more_than_half_give_a_warning() {
     assert_eq!((with(0), with(63)), (vec![], vec![]));
     let found = with(100);
     assert_eq!(found.len(), 1, "{found:?}");
-    let says = "data.stride = 100 of 126 tokens in a window: each window begins 26 tokens after the one before it, so that long texts are \
+    let says = "data.stride = 100 of 126 tokens in a window: each window begins 26 tokens after the one before it, so long texts are \
                 read about 4.8 times over";
     assert!(
         found[0].starts_with(says) && found[0].ends_with("for a distance of 100, set data.stride = 26"),

@@ -23,9 +23,9 @@ fn errors_that_the_user_has_to_fix_come_before_any_training() {
     fs::write(sandbox.path("full/x"), "").expect("a file");
     std::os::unix::fs::symlink("nowhere", sandbox.path("link")).expect("a link");
     for (arguments, wanted) in [
-        (&["list", "--runs", "file"][..], "file is a file; expected the folder of the runs"),
-        (&["run", "small.toml", "--runs", "file"], "file is a file; expected the folder of the runs"),
-        (&["plan", "small.toml", "--runs", "file"], "file is a file; expected the folder of the runs"),
+        (&["list", "--runs", "file"][..], "file is a file; expected the runs folder"),
+        (&["run", "small.toml", "--runs", "file"], "file is a file; expected the runs folder"),
+        (&["plan", "small.toml", "--runs", "file"], "file is a file; expected the runs folder"),
         (&["run", "small.toml", "--runs", "file/runs"], "--runs DIR names another runs folder"),
         (
             &["show", "x", "--runs", "nowhere"],
@@ -114,7 +114,7 @@ fn variables_of_taper_that_are_empty_or_unknown_are_named() {
     for arguments in [&["plan", "small.toml"][..], &["run", "small.toml"], &["list"], &["show", "small"], &["gc"]] {
         let (_, said) = with("TAPER_RUN", "x", arguments);
         assert!(
-            said.contains("warning: environment variable TAPER_RUN sets nothing: did you mean TAPER_RUNS?"),
+            said.contains("warning: environment variable TAPER_RUN has no effect: did you mean TAPER_RUNS?"),
             "{said}"
         );
     }
@@ -208,7 +208,7 @@ fn what_is_in_the_way_of_a_run_is_named_with_what_to_do() {
             "it is a pipe; expected",
         ),
         (|path| fs::create_dir(path).expect("a folder"), "it is a folder; expected a file"),
-        (|path| symlink(path, path).expect("a link"), "links lead in a circle"),
+        (|path| symlink(path, path).expect("a link"), "links form a loop"),
     ];
     for (put, wanted) in locks {
         put(&lock);
@@ -310,7 +310,7 @@ fn a_runs_folder_that_cannot_be_looked_into_is_not_taken_to_be_empty() {
         &["run", "small.toml", "--runs", "loop"],
     ] {
         let said = said(&sandbox, 2, arguments);
-        assert!(said.contains("cannot read loop: its symbolic links lead in a circle"), "{arguments:?}: {said}");
+        assert!(said.contains("cannot read loop: its symbolic links form a loop"), "{arguments:?}: {said}");
     }
 }
 

@@ -139,7 +139,7 @@ fn a_trial_without_a_best_run_says_so() {
     sandbox.write("small.toml", spec.replace("test = 0.4\n", "").replace("epochs = 2", "max_steps = 2"));
     sandbox.ok(&["run", "small.toml", "--quiet"]);
     let (code, said) = exit(&sandbox, &["show", "small#1"]);
-    assert!(code == 2 && said.contains("its runs are folds, each of which is measured on other rows"), "{said}");
+    assert!(code == 2 && said.contains("its runs are folds, each of which is measured on different rows"), "{said}");
 }
 
 #[test]

@@ -301,7 +301,7 @@ fn results_on_training_rows_are_marked_everywhere() {
     let (head, body) = rows.split_once('\n').expect("a header");
     fs::write(sandbox.path("rows.csv"), format!("{head}\n{body}{body}{body}")).expect("rows");
     let said = "test rows (lines ";
-    let memory = "a text that is also in the train split, so that metrics on the test split partly measure \
+    let memory = "a text that is also in the train split, so metrics on the test split partly measure \
                   memorisation, not generalisation";
     let holds = |text: &str| assert!(text.contains(said) && text.contains(memory), "{text}");
     holds(&sandbox.ok(&["plan", "small.toml"]));

@@ -58,7 +58,7 @@ fn ctrl_c_pauses_the_jobs_and_the_same_command_continues_them() {
     let (held, worker) =
         wait_quickly("a checkpoint", || runs.iter().find_map(|run| sweep.hold(run).map(|worker| (run, worker))));
     send("-INT", command.id());
-    let said = sweep.read_until(&mut command, "stopping: jobs that wait are cancelled");
+    let said = sweep.read_until(&mut command, "stopping: pending jobs are cancelled");
     // The order comes later than the message. A run that trains meanwhile could end before.
     wait_for("the order to stop", || sweep.log(held).contains("asked to stop").then_some(()));
     // Slurm continues a job that it signals: the worker has possibly ended.

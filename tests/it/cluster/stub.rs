@@ -100,7 +100,7 @@ fn two_commands_do_not_submit_the_same_runs() {
     let stub = Stub::new(1001);
     let first = stub.start_slowly();
     let (code, said) = stub.says(&["submit", "away.toml"]);
-    assert!(code == 2 && said.contains("another `taper submit` works in this folder"), "{code}: {said}");
+    assert!(code == 2 && said.contains("another `taper submit` is running in this runs folder"), "{code}: {said}");
     stub.sandbox.write("go", "");
     let first = first.wait_with_output().expect("its end");
     assert!(first.status.success(), "{}", words(&first));
@@ -299,5 +299,5 @@ fn slurm_refuses_the_first_job_of_an_attached_command() {
     let (code, said) = stub.says(&["run", "away.toml", "--executor", "slurm"]);
     assert!(code != 0 && said.contains("Slurm refused `sbatch`: invalid partition specified: x"), "{code}: {said}");
     let (code, said) = stub.says(&["run", "away.toml", "--executor", "slurm", "--devices", "cpu"]);
-    assert!(code == 2 && said.contains("--devices and --runs-per-device are about this machine"), "{code}: {said}");
+    assert!(code == 2 && said.contains("--devices and --runs-per-device apply to this machine"), "{code}: {said}");
 }

@@ -188,7 +188,7 @@ fn a_sweep_on_a_cluster_gives_the_rows_of_a_local_one() {
     let page = sweep.ok(&["report", "away"]);
     assert!(page.contains("report.html"), "{page}");
     assert_same(&sweep.rows(), &sweep.trained_here());
-    assert_eq!(sweep.ok(&["cancel", "away"]), "nothing to cancel: no job of these runs waits or runs\n");
+    assert_eq!(sweep.ok(&["cancel", "away"]), "nothing to cancel: no job of these runs is pending or running\n");
     assert_eq!(sweep.submitted(None).len(), 12);
 }
 

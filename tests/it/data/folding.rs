@@ -169,8 +169,8 @@ fn folds_that_cannot_be_formed_are_refused() {
     );
     let two = dataset(&[0, 1].repeat(10), &[0, 1].repeat(10));
     let said = says(&two, "1/2", 0.1);
-    let want = "no rows remain for training: rows of a group stay together, and data.group_column gives 1 group here, and the 2 splits need one \
-                each; the largest has 10 of the 10 rows";
+    let want = "no rows remain for training: rows of a group stay together, and data.group_column forms only 1 group, but each of the 2 splits \
+                needs one; the largest group has 10 of the 10 rows";
     assert!(said.starts_with(want), "{said}");
 }
 
@@ -185,7 +185,7 @@ fn folds_that_are_probably_a_mistake_are_warned_of_once_for_all() {
     let rare = [vec![0; 40], vec![1; 40], vec![2; 3]].concat();
     assert_eq!(
         warned(&dataset(&rare, &[]), 5),
-        "1 label has fewer rows than there are folds (5), so that some folds have none of them: `2` (3 rows); use fewer folds, or add rows"
+        "1 label has fewer rows than there are folds (5), so some folds have no row with them: `2` (3 rows); use fewer folds, or add rows"
     );
     assert_eq!(
         warned(&dataset(&[0, 1].repeat(6), &[]), 3),
@@ -276,7 +276,7 @@ fn groups_that_are_too_large_are_warned_of_or_refused() {
         "{nothing:?}"
     );
     let error = with([vec![0; 30], vec![1; 30]].concat(), 0.2, 0.2).unwrap_err().to_string();
-    let want = "data.group_column gives 2 groups here, and the 3 splits need one each; the largest has 30 of the 60 rows (that of line 2)";
+    let want = "data.group_column forms only 2 groups, but each of the 3 splits needs one; the largest group has 30 of the 60 rows (see line 2)";
     assert!(error.contains(want), "{error}");
     // One of two thirds of the rows, or more, is trained on, and the others are shared out.
     for (groups, want) in [

@@ -126,13 +126,13 @@ fn files_that_are_not_what_is_said_are_refused() {
             "a.csv.gz",
             gz[..gz.len() / 2].to_vec(),
             texts(),
-            "a.csv.gz: the gzip file ends before its contents do: it was truncated; create or download it again",
+            "a.csv.gz: the gzip file ends too early: it was truncated; create or download it again",
         ),
         (
             "a.csv.gz",
             gz[..gz.len() - 3].to_vec(),
             texts(),
-            "a.csv.gz: the gzip file ends before its contents do: it was truncated; create or download it again",
+            "a.csv.gz: the gzip file ends too early: it was truncated; create or download it again",
         ),
         ("a.csv.gz", damaged, texts(), "a.csv.gz: the gzip file is damaged ("),
         (
@@ -145,7 +145,7 @@ fn files_that_are_not_what_is_said_are_refused() {
             "a.csv.zst",
             zst[..zst.len() / 2].to_vec(),
             texts(),
-            "a.csv.zst: the Zstandard file ends before its contents do: it was truncated",
+            "a.csv.zst: the Zstandard file ends too early: it was truncated",
         ),
         (
             "a.parquet.gz",

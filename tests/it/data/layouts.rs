@@ -159,8 +159,8 @@ fn a_file_that_is_something_else_is_called_what_it_is() {
     let lfs = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n";
     for (bytes, kind, help) in [
         (b"PAR1\x15\x04\x15\xff".as_slice(), "", "arquet"),
-        (b"\x1f\x8b\x08\0\0", "the gzip file ends before its contents do", "create or download it again"),
-        (b"\x28\xb5\x2f\xfd\x04", "the Zstandard file ends before its contents do", "create or download it again"),
+        (b"\x1f\x8b\x08\0\0", "the gzip file ends too early", "create or download it again"),
+        (b"\x28\xb5\x2f\xfd\x04", "the Zstandard file ends too early", "create or download it again"),
         (b"BZh91AY&SY", "it is a bzip2 file (decompress it first: `bunzip2`), ", "expected CSV, TSV, JSON Lines"),
         (
             b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1",
@@ -262,7 +262,7 @@ fn a_row_has_a_length_at_most() {
         let message = refused(name, bytes);
         assert!(
             message.starts_with(&format!(
-                "{name}:{line}: the row that begins here has more than 16.0 MiB, the most that a row may have"
+                "{name}:{line}: the row that begins here has more than 16.0 MiB, the limit for a row"
             )),
             "{}",
             &message[..message.len().min(200)]

@@ -321,7 +321,7 @@ fn absent_columns_and_wrong_values_are_named_with_their_key() {
     let none = "title,body,reply,label\na,b,,1\n";
     assert_eq!(
         error("a.csv", none, &config),
-        "a.csv: no usable rows: 1 read, of which 0 without a text, 1 without a second text and 0 without a label (columns read: `title`, `body`, `reply`, `label`)"
+        "a.csv: no usable rows: 1 read, of which 0 without a text, 1 without a second text and 0 without a label; check the columns that were read: `title`, `body`, `reply`, `label`"
     );
     let missing: DataError = read(Path::new("nowhere.csv"), &config).unwrap_err();
     assert!(matches!(missing, DataError::Io { .. }));

@@ -177,7 +177,7 @@ fn files_without_rows() {
     }
     let none = |read, text, label| {
         format!(
-            "no usable rows: {read} read, of which {text} without a text and {label} without a label (columns read: `review`, `label`)"
+            "no usable rows: {read} read, of which {text} without a text and {label} without a label; check the columns that were read: `review`, `label`"
         )
     };
     assert_eq!(refused("a.csv", "label,review"), format!("a.csv: {}", none(0, 0, 0)));
@@ -375,8 +375,8 @@ fn labels_that_are_given_have_the_ids_of_their_sorted_values() {
 
     assert_eq!(
         message("a.csv", text, &given(&[("1", "good"), ("0", "bad")])),
-        "a.csv: 3 rows cannot be used\n  lines 2 and 5: label `10` (column `label`) is not in data.labels, which has `0`, `1`\
-         \n  line 3: label `2` (column `label`) is not in data.labels, which has `0`, `1`"
+        "a.csv: 3 rows cannot be used\n  lines 2 and 5: label `10` (column `label`) is not in data.labels, which has `0`, `1`; correct the label, or add it to data.labels\
+         \n  line 3: label `2` (column `label`) is not in data.labels, which has `0`, `1`; correct the label, or add it to data.labels"
     );
     let long = format!("label,review\n{},a\n", "很".repeat(50));
     assert!(
@@ -388,7 +388,10 @@ fn labels_that_are_given_have_the_ids_of_their_sorted_values() {
 #[test]
 fn one_class_is_refused() {
     let says = |label: &str| {
-        format!("a.csv: every row has the label `{label}` (column `label`): a classifier needs at least two labels")
+        format!(
+            "a.csv: every row has the label `{label}` (column `label`): a classifier needs at least two labels; add rows with other labels, \
+             or name another column"
+        )
     };
     assert_eq!(refused("a.csv", "label,review\n1,a\n1,b\n"), says("1"));
     let config = DataConfig { labels: labels(&[("1", "good"), ("0", "bad")]), ..config() };
@@ -426,9 +429,12 @@ fn limit_draws_by_seed_and_keeps_the_order() {
     for (limit, want) in [
         (
             1,
-            "the row that data.limit = 1 leaves has the label `0` (column `label`), others in the file do not: raise data.limit, or draw",
+            "the row that data.limit = 1 leaves has the label `0` (column `label`); other rows of the file do not: raise data.limit, or draw",
         ),
-        (2, "the 2 rows that data.limit = 2 leaves all have the label `0` (column `label`), others in the file do not"),
+        (
+            2,
+            "the 2 rows that data.limit = 2 leaves all have the label `0` (column `label`); other rows of the file do not",
+        ),
     ] {
         let error = read(&path, &DataConfig { limit: Some(limit), ..config() }).unwrap_err().to_string();
         assert!(error.contains(want), "{error}");
@@ -498,7 +504,7 @@ fn faults_of_large_files_name_their_rows() {
     };
     let whole = gzip(&csv(b"good"));
     let cut = said("rows.csv.gz", whole[..whole.len() - 1000].to_vec());
-    assert!(cut.contains("rows.csv.gz") && cut.contains("the gzip file ends before its contents do"), "{cut}");
+    assert!(cut.contains("rows.csv.gz") && cut.contains("the gzip file ends too early"), "{cut}");
     let utf16: Vec<u8> = String::from_utf8(csv(b"good")).unwrap().encode_utf16().flat_map(u16::to_le_bytes).collect();
     let mut utf16 = [&b"\xff\xfe"[..], &utf16].concat();
     let at = utf16.len() - 1000;

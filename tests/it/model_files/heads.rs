@@ -209,7 +209,7 @@ fn ids_of_labels_can_be_strings() {
         assert_eq!(bias(&loaded), want, "{ids}");
     }
     for (ids, words) in [
-        (json!({"neg": "1", "pos": "2"}), "label2id does not count its labels from 0"),
+        (json!({"neg": "1", "pos": "2"}), "label2id does not number its labels from 0"),
         (json!({"neg": "a", "pos": "b"}), "label2id has an id that is not an integer"),
         (json!({"neg": 0.5, "pos": 1}), "label2id has an id that is not an integer"),
         (json!({"neg": null, "pos": 1}), "label2id has an id that is not an integer"),

@@ -112,7 +112,7 @@ fn other_files_under_the_name_are_named() {
     for (bytes, words) in [
         (pointer.as_bytes(), "Git LFS pointer"),
         (&safetensors, "a safetensors file: name it model.safetensors"),
-        (b"\x80\x04\x95\x05\0\0\0\0\0\0\0]\x94K\x01a.", "a pickle of Python"),
+        (b"\x80\x04\x95\x05\0\0\0\0\0\0\0]\x94K\x01a.", "a Python pickle"),
     ] {
         let error = opened(&bin, bytes).err().expect(words);
         assert!(error.contains(words), "{error}");

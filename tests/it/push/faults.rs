@@ -134,7 +134,7 @@ fn a_repository_of_another_program_does_not_count_as_private() {
 fn each_refusal_says_what_to_do() {
     let sandbox = trained();
     for (part, fault, code, wanted) in [
-        ("revision", Fault::Status(401, None), 1, "create another one that may write to me/small"),
+        ("revision", Fault::Status(401, None), 1, "create a token with write access to me/small"),
         ("create", Fault::Status(403, None), 1, "use a token with write access to it, check that me is your name"),
         ("preupload", Fault::Status(404, None), 1, "HF_ENDPOINT is a hub that takes uploads"),
         ("branch/", Fault::Status(409, None), 0, ""),
@@ -143,7 +143,7 @@ fn each_refusal_says_what_to_do() {
         ("/commit/", Fault::Status(400, None), 1, "did not accept the commit of me/small (400: as the test wants)"),
         ("batch", Fault::Status(429, Some(("retry-after", "3600"))), 1, "asks to wait 3600 seconds"),
         ("preupload", Fault::Status(500, None), 1, "run the same command again later"),
-        ("preupload", Fault::Status(307, Some(("location", "/x"))), 1, "has probably another name now"),
+        ("preupload", Fault::Status(307, Some(("location", "/x"))), 1, "was probably renamed"),
         ("batch", Fault::CutAfter(1), 1, "cannot be reached for the large files"),
     ] {
         let server = Server::start();
@@ -178,10 +178,13 @@ fn a_dry_run_without_a_network_says_that_the_repository_is_unknown() {
         (&[], Some("http://127.0.0.1:9"), "http://127.0.0.1:9 cannot be reached ("),
     ] {
         let (code, said) = dry(arguments, endpoint);
-        assert!(code == 0 && said.contains(&format!("me/small could not be asked what it has: {why}")), "{said}");
-        let all = format!("lacks of {} files (", files.len());
-        assert!(said.contains("would push what ") && said.contains(&all), "{said}");
-        assert!(said.contains("its present state is unknown, and nothing was changed"), "{said}");
+        assert!(code == 0 && said.contains(&format!("what me/small contains is unknown: {why}")), "{said}");
+        let all = format!("would push those of {} files (", files.len());
+        assert!(
+            said.contains(&all) && said.contains(" lacks, and create the repository or branch if it is missing"),
+            "{said}"
+        );
+        assert!(said.contains("what it contains is unknown; nothing was changed"), "{said}");
         assert!(files.keys().all(|name| said.contains(name.as_str())), "{said}");
     }
     assert_eq!(server.seen(), [""; 0]);
@@ -195,7 +198,7 @@ fn what_cannot_work_is_refused_before_anything_is_sent() {
         said(&command.envs(variables.iter().copied()).output().expect("taper starts"))
     };
     for (arguments, variables, wanted) in [
-        (&["me/small"][..], &[("HF_TOKEN", "")][..], "needs a token that may write"),
+        (&["me/small"][..], &[("HF_TOKEN", "")][..], "needs a token with write access"),
         (&["me/small"], &[("HF_HUB_OFFLINE", "1")], "needs the network"),
         (&["me/small", "--offline"], &[], "needs the network"),
         (&["small"], &[], "OWNER/NAME"),

@@ -61,7 +61,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// The Hugging Face hub.
+    /// The Hugging Face Hub.
     pub fn start() -> Self {
         Self::of(Site::HuggingFace)
     }

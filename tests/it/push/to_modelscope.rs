@@ -149,7 +149,7 @@ fn a_card_that_is_the_only_commit_of_a_repository_stays() {
         first.add("master", files_of.into(), "mine");
         server.repositories().repos.insert("me/small".into(), first);
         let dry = pushed(&sandbox, &server, &[TO, "--dry-run"]);
-        assert!(dry.contains("edited there, stays"), "{dry}");
+        assert!(dry.contains("kept: edited on the hub"), "{dry}");
         let said = pushed(&sandbox, &server, &[TO]);
         assert!(said.contains("--replace-card replaces it"), "{said}");
         assert_eq!(files(&server, "me/small", "master")["README.md"], card);

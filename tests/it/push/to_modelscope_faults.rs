@@ -125,7 +125,7 @@ fn each_refusal_says_what_to_do() {
     let sandbox = trained();
     for (part, fault, wanted) in [
         ("GET /api/v1/models/me/small", Fault::Status(401, None), "the token in MODELSCOPE_API_TOKEN"),
-        ("GET", Fault::Body(400, r#"{"Code":10010103009,"Message":"expired"}"#), "401: expired): create another one"),
+        ("GET", Fault::Body(400, r#"{"Code":10010103009,"Message":"expired"}"#), "401: expired): create a token"),
         ("POST /api/v1/models", Fault::Status(403, None), "check that me is your name"),
         ("PUT /api", Fault::Body(400, r#"{"Code":10030000001,"Message":"user not logged in"}"#), "user not logged in"),
         ("PUT /api", Fault::Body(200, r#"{"Code":403,"Message":"no write permission"}"#), "no write permission"),

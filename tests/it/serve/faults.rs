@@ -37,7 +37,7 @@ fn bad_requests_are_refused_with_a_message() {
             "/predict",
             "{\"inputs\": [[\"a\"], [\"b\"], [\"c\"], [\"d\"]]}",
             413,
-            "4 texts are too many: a request may have 3",
+            "4 texts are too many: a request may have at most 3",
         ),
         ("/v1/classify", "{\"input\": {\"txt\": \"a\"}}", 422, "has the field `txt`"),
         ("/v1/classify", "{\"input\": []}", 400, "nothing to classify"),
@@ -54,7 +54,7 @@ fn bad_requests_are_refused_with_a_message() {
         (json!({ "inputs": "好".repeat(201), "truncate": true }), "more than 200 characters"),
         (
             json!({ "inputs": [[long], [long]], "truncate": true }),
-            "the texts have 64 tokens, more than the 40 that may wait",
+            "the texts have 64 tokens, more than the 40 that the queue holds",
         ),
     ] {
         let reply = client.post("/predict", &body);
@@ -170,7 +170,7 @@ fn slow_clients_are_given_up_and_others_are_answered() {
     assert!(!answer(&mut half_a_head).contains("200 OK"), "it is closed");
     let said = answer(&mut half_a_body);
     assert!(said.starts_with("HTTP/1.1 408 ") && said.contains("connection: close"), "{said}");
-    assert!(said.contains("the body did not come within 0.5 seconds"), "{said}");
+    assert!(said.contains("the body did not arrive within 0.5 seconds"), "{said}");
     let metrics = server.client().get("/metrics").body;
     let slow = "taper_requests_total{route=\"/predict\",status=\"408\"} 2";
     assert!(metrics.contains(slow), "{metrics}");

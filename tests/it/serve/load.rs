@@ -33,7 +33,7 @@ fn a_full_queue_refuses_with_the_time_to_wait_and_answers_again() {
                     match reply.status {
                         200 => fine.fetch_add(1, Ordering::Relaxed),
                         _ => {
-                            assert!(reply.status == 429 && reply.error().contains("too much to do"), "{reply:?}");
+                            assert!(reply.status == 429 && reply.error().contains("is overloaded"), "{reply:?}");
                             let wait = reply.retry_after.as_deref().and_then(|seconds| seconds.parse::<u64>().ok());
                             assert!(wait.is_some_and(|seconds| (1..=60).contains(&seconds)), "{reply:?}");
                             full.fetch_add(1, Ordering::Relaxed)

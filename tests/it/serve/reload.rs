@@ -63,7 +63,7 @@ fn new_weights_are_used_without_losing_a_request() {
     let whole = fs::read(sandbox.path("model/model.safetensors")).expect("weights");
     sandbox.write("broken", &whole[..whole.len() / 2]);
     put(&sandbox, "broken", "model/model.safetensors");
-    server.wait_until_said("m: its files changed and cannot be used, the model that is loaded stays");
+    server.wait_until_said("m: its files changed and cannot be used, so the loaded model stays in use");
     assert_eq!(ask(), after);
     assert_eq!(client.get("/health").status, 200);
     let metrics = client.get("/metrics").body;

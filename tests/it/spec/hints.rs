@@ -82,7 +82,7 @@ fn variables_without_effect_give_a_warning() {
         ("TAPER_XYZZY", "taper reads TAPER_RUNS, TAPER_CACHE"),
     ] {
         let said = warned(name).join("\n");
-        assert!(said.contains(&format!("variable {name} sets nothing")) && said.contains(help), "{said}");
+        assert!(said.contains(&format!("variable {name} has no effect")) && said.contains(help), "{said}");
     }
     for name in
         ["TAPER_RUNS", "TAPER_CACHE", "TAPER_MAX_DOWNLOAD", "TAPER_CUDA_LIBS", "TAPER_DOWNLOAD_WAIT_S", "HF_HOME"]

@@ -335,7 +335,7 @@ fn a_profile_that_no_file_has_is_refused_with_those_there_are() {
     let problems = |name| files.problems("a.toml", &options(Some(name), &[], &[]));
     assert_eq!(problems("fats"), "there is no profile `fats`\n = did you mean `fast`?");
     assert_eq!(problems("Fast"), "there is no profile `Fast`\n = did you mean `fast`?");
-    assert_eq!(problems("xyz"), "there is no profile `xyz`\n = there are: fast, slow");
+    assert_eq!(problems("xyz"), "there is no profile `xyz`\n = the names are: fast, slow");
     let none = one("").problems("a.toml", &options(Some("fast"), &[], &[]));
     assert_eq!(none, "there is no profile `fast`\n = no file has a `[profile.NAME]` table");
 }
@@ -406,7 +406,7 @@ fn exclusions_that_no_point_meets_are_told() {
         |sweep: &str| warnings("", &format!("[sweep.axes]\ntrain.lr = [1e-4, 1e-5]\n{sweep}"), &LoadOptions::default());
     let found = of("train.weight_decay = [0, 1]\n[[sweep.exclude]]\ntrain.weight_decay = 2\n");
     assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0].contains("train.weight_decay = 2.0 leaves out nothing"), "{found:?}");
+    assert!(found[0].contains("train.weight_decay = 2.0 excludes nothing"), "{found:?}");
     assert_eq!(of("[[sweep.exclude]]\ntrain.lr = 2e-4\n").len(), 1);
     assert_eq!(of("[sweep]\nseeds = [1, 2]\n[[sweep.exclude]]\ntrain.seed = 3\ntrain.lr = 1e-4\n").len(), 1);
     assert_eq!(

@@ -55,8 +55,8 @@ fn what_only_some_points_contradict_is_shown_for_them_at_the_swept_value() {
     assert_eq!(
         leak,
         "a.toml:6:13: `checkpoint.keep` = \"best\" needs a dev split: selecting on the test split would bias its result (in the sweep \
-         point train.lr=1e-5 data.dev=0.0)\n  |\n6 | data.dev = [0, 0.1,\n  |             ^\n  = set `data.dev`, such as data.dev \
-         = 0.1"
+         point train.lr=1e-5 data.dev=0.0)\n  |\n6 | data.dev = [0, 0.1,\n  |             ^\n  = set `data.dev`, for example \
+         data.dev = 0.1"
     );
     // A value on another line of its list, and of the zip.
     let split = at(&[("data.dev", json!(0.8))]).unwrap_err();

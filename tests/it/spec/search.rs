@@ -92,7 +92,7 @@ fn rules_and_what_belongs_to_them_go_together() {
         (
             "search = \"random\"",
             vec![
-                "4: `sweep.search` = \"random\" needs `sweep.trials`, the number of points to try | set it, such as trials = 20",
+                "4: `sweep.search` = \"random\" needs `sweep.trials`, the number of points to try | set it, for example trials = 20",
                 "4: `sweep.search` = \"random\" has no axes to draw from | name what is varied in `[sweep.axes]`, or remove `sweep.search`",
             ],
         ),
@@ -125,7 +125,7 @@ fn rules_and_what_belongs_to_them_go_together() {
             vec![
                 "4: `sweep.rungs` applies only to `sweep.prune` = \"asha\", but `sweep.prune` is \"median\" | remove it, or change `sweep.prune`",
                 "5: `sweep.reduction_factor` applies only to `sweep.prune` = \"asha\", but `sweep.prune` is \"median\" | remove it, or change `sweep.prune`",
-                "6: `sweep.prune` needs a dev split: selecting on the test split would bias its result | set `data.dev`, such as data.dev = 0.1",
+                "6: `sweep.prune` needs a dev split: selecting on the test split would bias its result | set `data.dev`, for example data.dev = 0.1",
             ],
         ),
         (
@@ -158,7 +158,7 @@ fn rules_and_what_belongs_to_them_go_together() {
         (
             "search = \"tpe\"\ntrials = 9\naxes = { \"train.lr\" = [0.1], \"train.seed\" = [1], \"checkpoint.metric\" = [\"loss\"] }",
             vec![
-                "4: `sweep.search` = \"tpe\" needs a dev split: selecting on the test split would bias its result | set `data.dev`, such as data.dev = 0.1",
+                "4: `sweep.search` = \"tpe\" needs a dev split: selecting on the test split would bias its result | set `data.dev`, for example data.dev = 0.1",
                 "6: `train.seed` is an axis, but \"tpe\" compares points by their mean over seeds | list them as `sweep.seeds`",
                 "6: `checkpoint.metric` is swept, but `sweep.search` compares trials by it | set it to one metric",
             ],

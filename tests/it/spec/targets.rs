@@ -34,7 +34,7 @@ fn contradictions_are_named_with_what_to_do() {
         (
             "M data.label_separator = \"\"",
             "`data.label_separator` is empty",
-            "write it, such as data.label_separator = \"|\"",
+            "set it, for example data.label_separator = \"|\"",
         ),
         ("M data.label_columns = [\"a\", \"a\"]", "`data.label_columns`", "twice"),
         (
@@ -127,7 +127,7 @@ fn contradictions_are_named_with_what_to_do() {
         (
             "data.thresholds = \"tuned\"",
             "`data.thresholds` = \"tuned\" needs a dev split",
-            "set `data.dev`, such as data.dev = 0.1",
+            "set `data.dev`, for example data.dev = 0.1",
         ),
         ("M data.calibrate = true", "`data.calibrate` needs a dev split", "set `data.dev`"),
         ("R data.dev = 0.1\ndata.thresholds = \"tuned\"", "which regression does not have", "remove it"),

@@ -274,7 +274,7 @@ pub(super) fn packed() -> Vec<Variant> {
         bytes[at] ^= 0xff;
         bytes
     };
-    let cut = "ends before its contents do";
+    let cut = "ends too early";
     let short = gzip(csv(3, "0").as_bytes());
     let invalid = zstandard(&replaced(CSV.as_bytes(), "得".as_bytes(), b"\xE5\xBE"));
     vec![

@@ -201,8 +201,8 @@ fn test_files_with_other_labels_are_refused() {
     let source = |config: DataConfig| DataConfig { source: "path:train.csv".parse().unwrap(), ..config };
     assert_eq!(
         refused("text,tags\nd,x;z\ne,y\nf,w\n", &source(tags(Some(";")))),
-        "test.csv: 2 rows cannot be used\n  line 2: label `z` (column `tags`) does not occur in path:train.csv, whose labels are `x`, `y`\n  \
-         line 4: label `w` (column `tags`) does not occur in path:train.csv, whose labels are `x`, `y`"
+        "test.csv: 2 rows cannot be used\n  line 2: label `z` (column `tags`) does not occur in path:train.csv, whose labels are `x`, `y`; correct the label, or add training rows with it\n  \
+         line 4: label `w` (column `tags`) does not occur in path:train.csv, whose labels are `x`, `y`; correct the label, or add training rows with it"
     );
     let named = DataConfig { labels: labels(&[("x", "X"), ("y", "Y"), ("z", "Z")]), ..source(tags(Some(";"))) };
     assert_eq!(
