@@ -361,7 +361,7 @@ impl Said for LiveEnd {
             )
             .into(),
             Self::Left(n) => tr_with!(
-                "No command trains this experiment now, and {} of it can still be trained: this page is no longer refreshed.",
+                "No command is training this experiment now, but {} of it can still be trained: this page is no longer refreshed.",
                 "现在没有命令在训练这个实验，还有 {}可以训练：本页不再刷新。",
                 counted(*n as u64, "run")
             ),

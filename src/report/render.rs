@@ -387,7 +387,7 @@ impl Folder<'_> {
                 .map_or(f64::NAN, |m| m.get(Metric::CalibrationError));
             let caption = tr!(
                 "A bar above the dashed line is underconfident: more of its rows are right than their confidence says. A bar below it is \
-                 overconfident. Expected calibration error over these ten equal bins: {}.{of_rows}",
+                 overconfident. Expected calibration error over these ten bins of equal width: {}.{of_rows}",
                 "柱高于虚线表示置信度偏低：正确的行比置信度所示更多；低于虚线表示过度自信。这十个等宽段上的期望校准误差（ECE）：{}。{of_rows}",
                 format::percent(error)
             );

@@ -127,7 +127,7 @@ impl Terms {
             ],
             Task::Regression => vec![
                 tr(
-                    "RMSE: root mean squared error; of several columns their mean.",
+                    "RMSE: root mean squared error; with several columns, the mean over the columns.",
                     "均方根误差（RMSE）：有几列时取各列的平均值。",
                 ),
                 tr(

@@ -162,7 +162,7 @@ fn every_row_is_predicted_once_by_a_model_that_was_not_trained_on_it() {
     for part in [
         "of all 40 rows right, out-of-fold (95% Wilson interval over rows: ",
         "Cross-validation: each of the 40 rows is predicted once, by the model whose test fold contains it \
-         (out-of-fold). No single run is the best, because each is tested on other rows.",
+         (out-of-fold). No single run is the best, because each is tested on different rows.",
         "## Ranking",
         "Test accuracy, mean over folds (interval over folds)",
         "Out-of-fold accuracy (95% interval over rows)",

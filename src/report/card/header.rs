@@ -1,4 +1,4 @@
-//! The YAML header of a card, as the Hugging Face hub reads it.
+//! The YAML header of a card, as the Hugging Face Hub reads it.
 
 use super::{
     hub_metrics,

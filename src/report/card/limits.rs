@@ -57,7 +57,7 @@ fn of_rows(input: &CardInput<'_>) -> Vec<String> {
         }
         None => out.push(
             tr(
-                "There is no test split: no row was left out of both training and choice.",
+                "There is no test split: no row was kept out of both training and selection.",
                 "没有测试集：没有一行数据既不参与训练也不参与选择。",
             )
             .into(),
@@ -131,7 +131,7 @@ fn of_labels(input: &CardInput<'_>) -> Vec<String> {
     let without = ids(&supports, |n| n == 0);
     if !without.is_empty() {
         out.push(tr!(
-            "Without any {split} row, so that nothing is known of them: {}.",
+            "Without any {split} row, so nothing is known about them: {}.",
             "在{split}中一行也没有，因此对它们一无所知：{}。",
             named(input, &without)
         ));
@@ -168,7 +168,7 @@ fn of_texts(input: &CardInput<'_>) -> Option<String> {
     let texts = input.run.run.environment.iter().flat_map(|environment| &environment.texts);
     let share = texts.clone().find(|texts| texts.split == split && texts.rows > 0).map(|texts| {
         let share = format::percent(texts.rows_cut as f64 / texts.rows as f64);
-        tr!("; so long are {share} of the {} rows", "；{}中有 {share} 这么长", split.said())
+        tr!(" ({share} of the {} rows are longer)", "；{}中有 {share} 这么长", split.said())
     });
     let share = share.filter(|_| texts.clone().any(|texts| texts.rows_cut > 0)).unwrap_or_default();
     Some(match long.policy {

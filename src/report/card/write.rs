@@ -122,7 +122,7 @@ fn license(input: &CardInput<'_>) -> String {
             )
         }
         (None, _) if is_scratch => tr(
-            "None is stated: the model was trained from random weights, so that its owner decides.",
+            "None is stated: the model was trained from random weights, so its owner decides.",
             "未声明：模型从随机权重训练，由其所有者决定。",
         )
         .into(),
@@ -132,7 +132,7 @@ fn license(input: &CardInput<'_>) -> String {
         )
         .into(),
         (None, false) => tr(
-            "None is stated: no card of the base model was at hand when this one was written.",
+            "None is stated: no card of the base model was available when this one was written.",
             "未声明：写这张卡片时没有基础模型的卡片可查。",
         )
         .into(),

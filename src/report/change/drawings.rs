@@ -73,7 +73,7 @@ fn probabilities(run: &RunInput, rows: &[Row<'_>], task: Task) -> Vec<Drawing> {
         Drawing {
             name: "reliability-change",
             alt: tr("Reliability before and after training", "训练前后的可靠性图").into(),
-            caption: tr("Each dot is one of ten equal bins, at its mean and its share; the larger, the more are in it. Bars: 95% Wilson \
+            caption: tr("Each dot is one of ten bins of equal width, at its mean probability and its share; a larger dot holds more. Bars: 95% Wilson \
                       intervals of the share. On the dashed line the probabilities are right. ECE: expected calibration error over these bins.", "每个点是十个等宽段之一，位于该段的平均值和比例处；点越大，段内越多。竖线：比例的 95% 威尔逊（Wilson）区间。落在虚线上表示概率准确。ECE：这些段上的期望校准误差（expected calibration error）。")
                 .into(),
             chart: Box::new(CalibrationChart { words, before, after, legend }),

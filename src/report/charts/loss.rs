@@ -317,7 +317,7 @@ impl Chart for LossChart {
             (area_of_legend.right, area_of_legend.below),
             Axis {
                 range: 0.0..last,
-                title: tr("optimiser step", "优化器步"),
+                title: tr("optimizer step", "优化器步"),
                 labels: (last as usize + 1).min(11),
                 format: &whole,
             },

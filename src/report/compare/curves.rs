@@ -160,7 +160,7 @@ fn metric(sides: &[Side]) -> Option<MetricChart> {
         unit: if by_epoch {
             tr("epoch (0: before training)", "轮（0：训练前）")
         } else {
-            tr("optimiser step (0: before training)", "优化器步（0：训练前）")
+            tr("optimizer step (0: before training)", "优化器步（0：训练前）")
         },
         split: split.said(),
         baseline: None,

@@ -22,11 +22,11 @@ pub enum CompareError {
     )]
     OtherTask { first: char, other: char, wanted: &'static str, found: &'static str },
     #[error(
-        "{first} and {other} have other labels, so that their metrics measure different things: {only_first}{only_other}; \
+        "{first} and {other} have different labels, so their metrics measure different things: {only_first}{only_other}; \
          compare runs with the same labels, or give them the same names with data.labels"
     )]
     OtherLabels { first: char, other: char, only_first: String, only_other: String },
-    #[error("{first} and {other} have the same labels in another order; give both the same data.labels")]
+    #[error("{first} and {other} have the same labels in a different order; give both the same data.labels")]
     OtherOrder { first: char, other: char },
     #[error("{side} ({name}) has no results yet: {why}")]
     NoResult { side: char, name: String, why: String },

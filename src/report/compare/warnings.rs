@@ -25,12 +25,12 @@ pub fn warnings(measured: &Measured<'_>, sides: &[Side]) -> Vec<String> {
         |side: &Side| side.records().next().map(|run| (run.config.train.precision, run.config.train.engine));
     if sides.iter().any(|side| arithmetic(side) != arithmetic(&sides[0])) {
         found.push(
-            tr("they were trained with another precision or engine: part of the difference may come from rounding, not from the settings", "它们以不同的精度或引擎训练：部分差异可能来自舍入，而不是设置").into(),
+            tr("they were trained with different precisions or engines: part of the difference may come from rounding, not from the settings", "它们以不同的精度或引擎训练：部分差异可能来自舍入，而不是设置").into(),
         );
     }
     if digits_may_differ(&runs) {
         found.push(
-            tr("they were trained on other machines or with another version of the arithmetic: the last digits of their results may differ for \
+            tr("they were trained on different machines or with different versions of the arithmetic: the last digits of their results may differ for \
              that reason alone", "它们在不同的机器上或用不同版本的算术训练：仅此一点就可能使结果的末位数字不同")
                 .into(),
         );
@@ -122,7 +122,7 @@ fn predicted_otherwise(measured: &Measured<'_>) -> Option<String> {
     let all: Vec<String> = measured.sides.iter().filter_map(decided).collect();
     (!all.is_empty()).then(|| {
         tr!(
-            "what is compared is without the temperature and the thresholds that were chosen on dev; with them on {}: {}",
+            "the comparison does not apply the temperature and the thresholds that were chosen on dev; with them, on {}: {}",
             measured.split.said(),
             all.join("; ")
         ; "所比较的结果没有应用在开发集上选定的温度和阈值；应用之后，{}上：{}", measured.split.said(), all.join("；"))
@@ -136,15 +136,15 @@ pub fn other_rows(first: &MeasuredSide<'_>, other: &MeasuredSide<'_>) -> String 
     let [Some(x), Some(y)] = runs else { return tr("one of them has no runs", "其中一方没有运行").into() };
     let digest = |run: &crate::store::RunRecord| run.environment.as_ref().map(|e| e.data_digest.clone());
     if digest(x) != digest(y) {
-        return tr!("{a} and {b} have other data files", "{a} 和 {b} 的数据文件不同");
+        return tr!("{a} and {b} have different data files", "{a} 和 {b} 的数据文件不同");
     }
     if x.config.data.seed != y.config.data.seed {
         return tr!(
-            "{a} and {b} have another data.seed ({} and {})",
+            "{a} and {b} have different values of data.seed ({} and {})",
             "{a} 和 {b} 的 data.seed 不同（{} 和 {}）",
             x.config.data.seed,
             y.config.data.seed
         );
     }
-    tr!("{a} and {b} divide their data otherwise", "{a} 和 {b} 的数据划分方式不同")
+    tr!("{a} and {b} split their data differently", "{a} 和 {b} 的数据划分方式不同")
 }

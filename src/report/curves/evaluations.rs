@@ -69,7 +69,7 @@ pub fn metric(input: &ReportInput, analysis: &Analysis, drawn: &Drawn) -> Option
         unit: if by_epoch {
             tr("epoch (0: before training)", "轮（0：训练前）")
         } else {
-            tr("optimiser step (0: before training)", "优化器步（0：训练前）")
+            tr("optimizer step (0: before training)", "优化器步（0：训练前）")
         },
         split: split.said(),
         baseline,

@@ -78,7 +78,7 @@ impl Drawn {
         let mut said = String::new();
         if self.more_trials > 0 {
             said += &tr!(
-                " Drawn are the first {} trials, not the {} behind them.",
+                " The first {} trials are drawn, but not the {} behind them.",
                 "画出的是前 {} 个试验，其后的 {} 个没有画出。",
                 self.trials.len(),
                 self.more_trials
@@ -191,7 +191,7 @@ mod tests {
         assert_eq!((drawn.more_trials, drawn.more_runs, drawn.more_failed), (8, 24, 4));
         assert_eq!(
             drawn.left_out(),
-            " Drawn are the first 12 trials, not the 8 behind them. Of each trial, at most 10 runs are drawn; 24 are not. 4 failed runs of \
+            " The first 12 trials are drawn, but not the 8 behind them. Of each trial, at most 10 runs are drawn; 24 are not. 4 failed runs of \
              other trials are not drawn."
         );
         let few = Drawn::choose(&runs[240..], [&[0usize, 1][..], &[10]].into_iter());

@@ -121,7 +121,7 @@ fn left_out(sweep: &Sweep, shown: &[usize], what: &str) -> String {
     match sweep.points.len() == shown.len() {
         true => String::new(),
         false => tr!(
-            " {} of {} trials have {what}: the best, and others at equal distances in the ranking.",
+            " {} of {} trials have {what}: the best, and others evenly spaced in the ranking.",
             format::count(shown.len() as u64),
             format::count(sweep.points.len() as u64)
         ; "{1} 个试验中有 {0} 个画出{what}：最好的几个，以及排名中等距的其他试验。", format::count(shown.len() as u64), format::count(sweep.points.len() as u64)),
@@ -284,7 +284,7 @@ fn effects(sweep: &Sweep, analysis: &Analysis, shown: &[usize]) -> Option<Drawin
         n => tr!(" {n} more in the table.", "另有 {n} 个见表格。"),
     };
     let ranges = match sweep.axes.iter().any(Axis::has_ranges) {
-        true => tr(" A horizontal bar is the range of numbers that a mean is of.", "横线是平均值所涵盖的数值范围。"),
+        true => tr(" A horizontal bar is the range of numbers that a mean covers.", "横线是平均值所涵盖的数值范围。"),
         false => "",
     };
     Some(Drawing {
@@ -478,8 +478,8 @@ fn budget(sweep: &Sweep) -> Option<Drawing> {
         name: "budget",
         alt: tr!("Best {} so far by runs and by steps", "随运行数和步数增加的目前最佳{}", sweep.ranked_by()),
         caption: tr(
-            "By the clock: runs count from their last step on, whether they are completed, pruned or failed; steps count when they are \
-             trained, those of a run that ended later in proportion to the time since its start.",
+            "In order of time: a run counts once its last step is trained, whether it is completed, pruned or failed; a step counts once it \
+             is trained (for a run that was still training then, estimated from the share of its time that had passed).",
             "按实际时间：运行在训练完最后一步时计入，无论是完成、被剪枝还是失败；步数在训练时计入，之后才结束的运行按开始以来的时间占其总时间的比例计入。",
         )
         .into(),

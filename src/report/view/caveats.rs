@@ -276,8 +276,11 @@ fn how_ranked(input: &ReportInput, analysis: &Analysis) -> String {
     let what = if trials { tr("Trials", "试验") } else { tr("Runs", "运行") };
     // Folds of one trial are not ranked.
     if !trials && analysis.has_folds() {
-        return tr("Folds are not ranked: each is tested on other rows.", "各折之间不排名：每一折在不同的行上测试。")
-            .into();
+        return tr(
+            "Folds are not ranked: each is tested on different rows.",
+            "各折之间不排名：每一折在不同的行上测试。",
+        )
+        .into();
     }
     let over = if trials && means {
         tr!(" (mean over {}s)", "（对各{}取平均）", replicate(analysis.averaged_over()))

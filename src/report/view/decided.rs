@@ -41,7 +41,7 @@ fn of_run(run: &RunInput, with: Option<&RunInput>) -> Option<DecisionSection> {
     if data.calibrate {
         let temperature = format::decimals(decided.decision.temperature, 3);
         sentences.push(tr!(
-            "Logits are divided by the temperature {temperature}, which has the least loss on the dev rows.",
+            "Logits are divided by the temperature {temperature}, which gives the lowest loss on the dev rows.",
             "logits 除以温度 {temperature}，它使开发集的损失最小。"
         ));
     }
@@ -49,14 +49,14 @@ fn of_run(run: &RunInput, with: Option<&RunInput>) -> Option<DecisionSection> {
         let of_label = |(label, at): (&String, f64)| format!("“{label}” {}", format::decimals(at, 3));
         let all = listed(decided.decision.named(&run.run.labels).map(of_label));
         sentences.push(tr!(
-            "Labels are predicted from these probabilities on, which have the best {} on the dev rows: {all}.",
+            "A label is predicted if its probability is at least its threshold; these thresholds give the best {} on the dev rows: {all}.",
             "概率达到下列阈值即预测该标签，这些阈值使开发集的{}最好：{all}。",
             metric.said(),
         ));
     }
     sentences.push(
         tr(
-            "No test row has a part in the choice. `taper predict` and `taper eval` apply it.",
+            "No test row influences the choice. `taper predict` and `taper eval` apply it.",
             "测试集的行不参与这一选择。`taper predict` 和 `taper eval` 会应用它。",
         )
         .into(),
@@ -153,7 +153,7 @@ fn of_folds(together: &RunInput, decided: Option<&RunInput>, folds: &[&RunInput]
     if data.calibrate {
         let temperatures: Vec<f64> = all.iter().map(|decided| decided.decision.temperature).collect();
         sentences.push(tr!(
-            "Logits are divided by a temperature, which has the least loss on these rows: {}.",
+            "Logits are divided by a temperature, which gives the lowest loss on these rows: {}.",
             "logits 除以一个温度，它使这些行的损失最小：{}。",
             mean_and_range(&temperatures)
         ));
@@ -168,14 +168,14 @@ fn of_folds(together: &RunInput, decided: Option<&RunInput>, folds: &[&RunInput]
         };
         let listed = listed(first.decision.named(labels).enumerate().map(of_label));
         sentences.push(tr!(
-            "Labels are predicted from these probabilities on, which have the best {} on these rows: {listed}.",
+            "A label is predicted if its probability is at least its threshold; these thresholds give the best {} on these rows: {listed}.",
             "概率达到下列阈值即预测该标签，这些阈值使这些行的{}最好：{listed}。",
             metric.said()
         ));
     }
     sentences.push(
         tr(
-            "These are means over the folds, with the lowest and the highest value. No test row has a part in the choice of its fold.",
+            "These are means over the folds, with the lowest and the highest value. No test row influences the choice of its fold.",
             "这些是各折的平均值，括号内为最低值和最高值。测试集的行不参与所在折的选择。",
         )
             .into(),

@@ -125,7 +125,7 @@ pub(super) fn gain(terms: Terms, gains: &[Gain], rows: &str, chosen_here: Option
     let lower = if terms.lower_is_better() { tr(" Lower is better.", "越低越好。") } else { "" };
     let uncorrected = chosen_here.map_or(String::new(), |all| {
         tr!(
-            " This is not corrected for choosing the best of {all} by the same rows, which makes a gain look larger and surer than it is.",
+            " This is not corrected for choosing the best of {all} by the same rows, which makes a gain look larger and more certain than it is.",
             "这没有校正“用同一批行从{all}中选最好”的影响；这种选择会让提升看起来更大、更确定。"
         )
     });

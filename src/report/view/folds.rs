@@ -17,7 +17,7 @@ pub(super) fn caveats(analysis: &Analysis) -> Vec<String> {
         let rows = together.run.final_metrics.as_ref().map_or(0, |metrics| metrics.rows);
         out.push(tr!(
             "Cross-validation: each of the {} is predicted once, by the model whose test fold contains it \
-             (out-of-fold). No single run is the best, because each is tested on other rows.", "交叉验证：{}中的每一行恰好被预测一次，由测试折包含它的模型预测（折外，out-of-fold）。没有哪一次运行是最好的，因为各次运行在不同的行上测试。",
+             (out-of-fold). No single run is the best, because each is tested on different rows.", "交叉验证：{}中的每一行恰好被预测一次，由测试折包含它的模型预测（折外，out-of-fold）。没有哪一次运行是最好的，因为各次运行在不同的行上测试。",
             format::plural(rows as usize, "row")
         ));
     }

@@ -83,7 +83,7 @@ pub(super) fn note(shown: Option<&RunInput>, task: Task, all: usize, listed: usi
             let what = match task {
                 Task::MultiLabel => tr(
                     " Missed: labels of the row that are not predicted. Added: predicted labels that it does not have. Confidence: of the \
-                     surest of these errors.",
+                     most confident of these errors.",
                     "漏掉：该行有而没有预测出的标签。多出：预测了而该行没有的标签。置信度：这些错误中最有把握的一个。",
                 ),
                 _ => "",
@@ -101,7 +101,7 @@ pub(super) fn note(shown: Option<&RunInput>, task: Task, all: usize, listed: usi
                 tr!(" The mean absolute error is {}.", "平均绝对误差是 {}。", Metric::Mae.text(error))
             });
             let several = if run.run.labels.len() > 1 {
-                tr("; of several columns the largest", "；有几列时取最大的")
+                tr("; with several columns, the largest", "；有几列时取最大的")
             } else {
                 ""
             };

@@ -148,7 +148,7 @@ fn notes(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
     if (1..input.runs.len()).any(|run| seed(run) != seed(0)) {
         notes.push(
             tr(
-                "Runs with a different `data.seed` are different trials, because they have other rows.",
+                "Runs with a different `data.seed` are different trials, because their rows differ.",
                 "`data.seed` 不同的运行是不同的试验，因为它们的行不同。",
             )
             .into(),

@@ -161,7 +161,7 @@ fn strongest(sweep: &Sweep, proposed: bool) -> Option<String> {
         level(best.0),
         match proposed {
             true => tr(
-                " This describes the trials; it is no test, because the search chose their values by the results of earlier ones.",
+                " This describes the trials; it is not a test, because the search chose their values by the results of earlier ones.",
                 "这只是对这些试验的描述，不是检验，因为搜索是根据先前试验的结果选取取值的。",
             )
             .into(),
@@ -212,13 +212,13 @@ fn notes_of_effects(analysis: &Analysis, sweep: &Sweep, proposed: bool) -> Vec<S
             has(&|n| n > 2),
             tr("95% Student's t interval over the trials with that value", "取该值的各试验间的 95% t 区间（Student）"),
         ),
-        (has(&|n| n == 2), tr("of two trials, the lower and the higher value", "两个试验时，为较低值和较高值")),
-        (has(&|n| n == 1), tr("of one trial, none", "一个试验时没有")),
+        (has(&|n| n == 2), tr("for two trials, the lower and the higher value", "两个试验时，为较低值和较高值")),
+        (has(&|n| n == 1), tr("for one trial, none", "一个试验时没有")),
     ];
     let kinds: Vec<&str> = kinds.into_iter().filter(|(has, _)| *has).map(|(_, kind)| kind).collect();
     if sweep.axes.len() > 1 {
         notes.push(tr!(
-            "Interval: {}. It contains what the other axes change, so an axis can have an effect although its intervals overlap.",
+            "Interval: {}. It contains what the other axes change, so an axis can have an effect even if its intervals overlap.",
             kinds.join("; ")
         ; "区间：{}。它包含其他轴带来的变化，因此即使区间重叠，一个轴也可能有影响。", kinds.join("；")));
     } else {
@@ -408,7 +408,7 @@ fn of_budget(analysis: &Analysis, sweep: &Sweep, budget: &Budget, pictures: Vec<
         {
             sentences.push(
                 tr(
-                    "The second half of the trials brought less than these rows and seeds can tell apart: before more trials, more rows to choose by or more seeds.",
+                    "The second half of the trials improved the result by less than these rows and seeds can show: before adding trials, add rows to choose by, or seeds.",
                     "后一半试验带来的提升小于现有的行和种子所能分辨的差异：与其增加试验，不如先增加用于选择的行或种子。",
                 )
                 .into(),

@@ -36,10 +36,7 @@ fn the_best_of_an_unfinished_sweep_is_the_best_so_far() {
     assert!(sandbox.ok(&["report"]).contains(" (best so far)"));
     sandbox.ok(&["export", "small#1", "model"]);
     let card = of_file(&sandbox, "model/README.md");
-    assert!(
-        card.contains("The ranking is the one so far: 2 of 3 runs completed when this card was written."),
-        "{card}"
-    );
+    assert!(card.contains("The ranking is provisional: 2 of 3 runs completed when this card was written."), "{card}");
     sandbox.ok(&["export", "small#1", "chinese", "--lang", "zh"]);
     let card = of_file(&sandbox, "chinese/README.md");
     assert!(card.contains("这是目前的排名：写这张卡片时，3 次运行中已完成 2 次。"), "{card}");

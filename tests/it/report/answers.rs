@@ -46,7 +46,7 @@ fn across_folds_the_trial_is_the_best_and_no_run() {
     assert!(md.contains(&answer), "{answer}: {md}");
     for page in [html, md] {
         assert!(!page.to_lowercase().contains("best run") && !page.contains("best of its trial"), "{page}");
-        assert!(page.contains("No single run is the best, because each is tested on other rows."), "{page}");
+        assert!(page.contains("No single run is the best, because each is tested on different rows."), "{page}");
         assert!(page.contains("Test accuracy, mean over folds (interval over folds)"), "{page}");
         assert!(page.contains("Out-of-fold accuracy (95% interval over rows)"), "{page}");
     }

@@ -149,7 +149,7 @@ fn limits_name_labels_that_are_not_predicted_and_what_chose_the_model() {
         rest.split("\n## ").next().expect("a section").to_owned()
     };
     let said = limits(&page(&input));
-    assert!(said.contains("Without any test row, so that nothing is known of them: “never”."), "{said}");
+    assert!(said.contains("Without any test row, so nothing is known about them: “never”."), "{said}");
     assert!(said.contains("One seed:") && said.contains("independent of each other"), "{said}");
     input.runs[0].run.train_labels = Some(vec![400, 49, 50, 60, 3]);
     let said = limits(&page(&input));

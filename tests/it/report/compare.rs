@@ -188,7 +188,7 @@ fn other_test_rows_are_compared_as_independent_samples() {
     let difference = (b as f64 - a as f64) / 200.0;
     assert!((against["difference"].as_f64().unwrap() - difference).abs() < 1e-12);
     let warned = json["warnings"].to_string();
-    assert!(warned.contains("the test rows differ: A and B have another data.seed (42 and 7)"), "{warned}");
+    assert!(warned.contains("the test rows differ: A and B have different values of data.seed (42 and 7)"), "{warned}");
     let said = sandbox.ok(&["compare", "one", "two"]);
     assert!(said.contains("of 200 other rows") && said.contains("warning: the test rows differ"), "{said}");
     // Without predictions it is not known whether the rows are the same.
@@ -357,8 +357,8 @@ fn what_cannot_be_compared_is_refused_with_its_reason() {
     refused(&["sweep", &key], &["`sweep` has 2 trials", "'sweep#1'", "lr=1e-4"]);
     refused(&["sweep#9", &key], &["no trial of rank 9", "ranks 1 to 2"]);
     refused(&["sweep#lr=1e-6", &key], &["has no trial `lr=1e-6`", "did you mean `lr=1e-"]);
-    refused(&[&key, "names"], &["other labels", "only A has `positive`", "only B has `good`"]);
-    refused(&[&key, "swapped"], &["the same labels in another order"]);
+    refused(&[&key, "names"], &["different labels", "only A has `positive`", "only B has `good`"]);
+    refused(&[&key, "swapped"], &["the same labels in a different order"]);
     refused(&[&key, "tags"], &["problem type multi_label_classification", "single_label_classification"]);
     refused(&[&key, "waits"], &["B (waits) has no results yet: it was not trained yet"]);
 }
@@ -382,7 +382,9 @@ fn a_run_that_is_not_final_is_shown_and_not_tested() {
     let json = sandbox.json(&["compare", "done", "half"]);
     assert_eq!((json["sides"][1]["final"].as_bool(), &json["comparisons"][0]["test"]), (Some(false), &Value::Null));
     let warned = json["warnings"].to_string();
-    for part in ["B is not final (interrupted at step 20 of 30)", "another precision or engine", "other machines"] {
+    for part in
+        ["B is not final (interrupted at step 20 of 30)", "different precisions or engines", "different machines"]
+    {
         assert!(warned.contains(part), "{part}: {warned}");
     }
     let environment = json["environment"].to_string();

@@ -68,7 +68,7 @@ fn of_many_trials_the_first_are_drawn_and_the_others_counted() {
     let runs = (0..20).flat_map(|trial| [1, 2].map(|seed| recipe(trial, seed).completed())).collect();
     let files = files_of(&experiment(runs));
     let md = text(&files, "report.md");
-    assert!(md.contains("Drawn are the first 12 trials, not the 8 behind them."), "{md}");
+    assert!(md.contains("The first 12 trials are drawn, but not the 8 behind them."), "{md}");
     let svg = text(&files, "loss.svg");
     assert_eq!(svg.matches("<polygon").count(), 6, "six trials have a colour");
     assert!(svg.contains("6 others"), "{svg}");

@@ -294,7 +294,7 @@ fn hostile_values_are_inert_and_many_trials_stay_readable() {
 fn effects_of_proposed_trials_are_called_a_description() {
     let mut input = experiment(grid());
     let of = |input: &ReportInput| text(&files_of(input), "report.md").to_owned();
-    let description = "it is no test, because the search chose their values by the results of earlier ones.";
+    let description = "it is not a test, because the search chose their values by the results of earlier ones.";
     let note = "The values were chosen by a search that tries more trials where earlier ones were good.";
     let md = of(&input);
     assert!(!md.contains(description) && !md.contains(note) && md.contains("F-test against"), "{md}");

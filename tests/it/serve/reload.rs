@@ -90,7 +90,7 @@ fn weights_of_a_run_that_are_not_its_own_are_kept_out() {
     });
     let to = format!("runs/{}/model/model.safetensors", &folder.expect("the run")[..12]);
     put(&sandbox, "other/model.safetensors", &to);
-    server.wait_until_said("the model that is loaded stays");
+    server.wait_until_said("so the loaded model stays in use");
     assert!(server.said().contains("SHA-256"), "{}", server.said());
     assert_eq!(server.client().classified("味道很好"), before);
 }

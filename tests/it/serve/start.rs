@@ -16,7 +16,7 @@ fn what_cannot_be_served_is_refused_at_once() {
         (&["small", "--addr", "0.0.0.0:0"][..], 2, "give --token-file FILE, or --without-token"),
         (&["small", "--addr", "[::]:0"], 2, "other machines may reach this address"),
         (&["small", "--addr", "zzz"], 2, "expected HOST:PORT"),
-        (&["small", "--addr", &taken], 2, "another program listens there"),
+        (&["small", "--addr", &taken], 2, "another program is already listening there"),
         (&["small", "--token-file", "short"], 2, "fewer than 16 characters"),
         (&["small", "--token-file", "missing"], 2, "no such file"),
         (&["zzz", "--addr", "127.0.0.1:0"], 2, "zzz"),
