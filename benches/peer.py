@@ -147,7 +147,7 @@ def forward(batch, rows):
 
 
 def train_step(rows, make_batch, optimizer, max_grad_norm):
-    """One optimiser step, in parts of `batch_size` rows where gradients are accumulated; its mean loss, on the device."""
+    """One optimizer step, in parts of `batch_size` rows where gradients are accumulated; its mean loss, on the device."""
     optimizer.zero_grad()
     total = 0.0
     for part in chunks(rows, work["batch_size"]):

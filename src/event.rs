@@ -103,7 +103,7 @@ pub enum When {
     After,
 }
 
-/// One optimiser step.
+/// One optimizer step.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StepCompleted {
     /// Number of the step, from 1.
@@ -348,9 +348,9 @@ pub enum Outcome {
 pub enum Event {
     /// Training starts or resumes.
     RunStarted {
-        /// Optimiser steps of the whole run.
+        /// Optimizer steps of the whole run.
         total_steps: u64,
-        /// Optimiser steps of one epoch.
+        /// Optimizer steps of one epoch.
         steps_per_epoch: u64,
         /// Step of the checkpoint that the run resumes from.
         resumed_from: Option<u64>,
@@ -369,7 +369,7 @@ pub enum Event {
     },
     /// Legal input that is probably a mistake.
     Warned(Warning),
-    /// An optimiser step was completed.
+    /// An optimizer step was completed.
     StepCompleted(StepCompleted),
     /// Progress of an evaluation, for progress bars only.
     EvalProgress {

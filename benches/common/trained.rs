@@ -12,7 +12,7 @@ pub const ROWS: u32 = 240;
 /// A run whose results are made up.
 #[derive(Debug, Clone, Copy)]
 pub struct Trained {
-    /// Optimiser steps; all of one epoch.
+    /// Optimizer steps; all of one epoch.
     pub steps: u64,
     /// Percentage points of accuracy above the worst run.
     pub better: usize,

@@ -11,7 +11,7 @@ use crate::modes::Mode;
 pub struct Measurements {
     pub mode: String,
     pub threads: u64,
-    /// Optimiser steps; batches of an evaluation.
+    /// Optimizer steps; batches of an evaluation.
     pub steps: u64,
     pub samples: u64,
     /// Mean loss before the update of each step: shows that both sides work on the same rows and weights.

@@ -64,7 +64,7 @@ impl Cancel {
         for job in found.values() {
             let folder = SubmissionFolder::new(&global.runs, job.submission);
             if !folder.is_to_stop(job.element) {
-                // Otherwise it would be queued again if its time is up at this moment.
+                // Otherwise it would be requeued if its time is up at this moment.
                 folder.order_to_stop(job.element)?;
                 ordered.push((folder, job.element));
             }

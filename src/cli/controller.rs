@@ -50,7 +50,7 @@ impl Controller<'_> {
         global.threads.iter().for_each(|threads| option("--threads", threads.to_string()));
         words.extend(global.offline.then(|| "--offline".into()));
         let words = words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(" ");
-        // A job that is queued again must not train anew what this sweep itself has pruned or given up.
+        // A job that is requeued must not train anew what this sweep itself has pruned or given up.
         let once = if self.retry { r#" $([ "${SLURM_RESTART_COUNT:-0}" -eq 0 ] && echo --retry)"# } else { "" };
         Ok(words + once)
     }

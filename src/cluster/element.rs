@@ -107,7 +107,7 @@ pub struct Element {
     pub exit_code: Option<i32>,
     /// The signal that ended its command.
     pub signal: Option<i32>,
-    /// How often it was queued again; `None` where Slurm does not say.
+    /// How often it was requeued; `None` where Slurm does not say.
     pub restarts: Option<u32>,
     /// When it was submitted, or queued again; Unix time in seconds.
     pub submitted: f64,
@@ -121,7 +121,7 @@ const CLOCKS: f64 = 300.0;
 impl Element {
     /// Whether it is the job that was submitted with this name at that Unix time, and not a later one with the same number.
     pub fn is_of(&self, name: &str, submitted: f64) -> bool {
-        // A job that is queued again is submitted again.
+        // A job that is requeued is submitted again.
         self.name == name && self.submitted >= submitted - CLOCKS
     }
 

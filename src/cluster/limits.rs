@@ -54,7 +54,7 @@ const OWN: &[(&str, &str)] = &[
     ("--array", "one element for each run is its work"),
     ("--output", "`taper logs RUN` shows the output"),
     ("--error", "`taper logs RUN` shows the output"),
-    ("--open-mode", "an element that is queued again continues its output"),
+    ("--open-mode", "an element that is requeued continues its output"),
     ("--job-name", "it is the name of the experiment"),
     ("--chdir", "paths of the spec are relative to it"),
     ("--signal", "set `slurm.signal_seconds`"),

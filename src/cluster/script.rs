@@ -32,7 +32,7 @@ impl Script<'_> {
         self.text("%a.out", &format!("element=$((${{1:-0}} + SLURM_ARRAY_TASK_ID))\n{exec}\n"))
     }
 
-    /// The script of a single job that has to live as long as its command does: asked to go before its time is up, it is queued again, up to
+    /// The script of a single job that has to live as long as its command does: asked to go before its time is up, it is requeued, up to
     /// `requeues` times.
     ///
     /// # Errors

@@ -26,7 +26,7 @@ pub struct SlurmSettings {
     pub max_parallel: Option<u32>,
     /// Runs of an element, one after the other.
     pub runs_per_job: u32,
-    /// How often an element is queued again after its checkpoint; with 0, not after a node failed either.
+    /// How often an element is requeued after its checkpoint; with 0, not after a node failed either.
     pub requeues: u32,
     /// Seconds before the time limit at which a run writes a checkpoint and goes (`--signal=B:USR1@…`).
     pub signal_seconds: u32,

@@ -251,8 +251,8 @@ pub struct Batch {
     pub targets: Vec<Target>,
     /// Row ids, `[rows]`; that of a row with several windows once for each of them.
     pub rows: Vec<u32>,
-    /// Index of the first row among the optimiser step's rows (0 except with gradient accumulation).
+    /// Index of the first row among the optimizer step's rows (0 except with gradient accumulation).
     pub first_row: usize,
-    /// Index of the first token among the optimiser step's tokens.
+    /// Index of the first token among the optimizer step's tokens.
     pub first_token: usize,
 }

@@ -1,4 +1,4 @@
-//! The training engine: gradients of a classifier, and the optimiser that uses them.
+//! The training engine: gradients of a classifier, and the optimizer that uses them.
 //!
 //! [`Explicit`] has hand-written forward and backward passes over one stream of tokens without padding, in preallocated buffers, on a
 //! device's kernels: the CPU's or an NVIDIA GPU's. [`Autograd`] computes the same with candle's tape on every device that candle supports;
@@ -42,7 +42,7 @@ use crate::{
     model::{DropoutPlan, ModelError, Named},
 };
 
-/// The optimiser's state beside parameters and moments: a resumed run needs it to continue bit for bit.
+/// The optimizer's state beside parameters and moments: a resumed run needs it to continue bit for bit.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct OptimizerState {
     /// Updates so far.
@@ -63,7 +63,7 @@ pub trait Engine {
         self.logits(batch, None)
     }
 
-    /// The loss of one optimiser step, over the batches, and its gradients, which stay in the
+    /// The loss of one optimizer step, over the batches, and its gradients, which stay in the
     /// engine until the next step: [`Self::logits`] may be called between this and [`Self::update`]. Without a dropout plan there is no dropout.
     ///
     /// `targets[i]` are those of batch `i`, as [`crate::task::Objective::targets`] gives them, with the denominators of means in them: a loss is a sum.
@@ -119,7 +119,7 @@ pub trait Engine {
     /// Those that training changes, in the same order.
     fn trained_parameters(&self) -> Vec<Named<'_>>;
 
-    /// Parameters, moments and the optimiser's other state, for [`Self::restore`].
+    /// Parameters, moments and the optimizer's other state, for [`Self::restore`].
     fn state(&self) -> (OptimizerState, Vec<Named<'_>>);
 
     /// Continues from a state: tensors by their names in [`Self::state`].

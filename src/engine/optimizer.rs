@@ -1,4 +1,4 @@
-//! The optimiser of the explicit engine: AdamW in one pass, with lazy weight decay of words that have never had a gradient.
+//! The optimizer of the explicit engine: AdamW in one pass, with lazy weight decay of words that have never had a gradient.
 //!
 //! The moments of such a word are zero, so that AdamW only decays its row. Most words of a vocabulary never occur: the decay is
 //! applied when their rows are read (`decay` is the product of all factors so far, in float64; the rounding differs from the

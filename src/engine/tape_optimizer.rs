@@ -1,5 +1,5 @@
 //! AdamW (Loshchilov & Hutter 2019) as `torch.optim.AdamW`, in candle's tensors: decoupled decay, bias correction, epsilon
-//! outside the root. The optimiser of the tape's engine.
+//! outside the root. The optimizer of the tape's engine.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ pub struct AdamW {
     updates: u64,
 }
 
-/// The gradients of one optimiser step, in the order of the optimiser's parameters.
+/// The gradients of one optimizer step, in the order of the optimizer's parameters.
 pub struct Gradients(Vec<Option<Tensor>>);
 
 impl AdamW {

@@ -21,7 +21,7 @@ pub struct Dropout {
 }
 
 impl Dropout {
-    /// Dropout of share `p` in [0, 1) at one `site` of the model in one optimiser `step`.
+    /// Dropout of share `p` in [0, 1) at one `site` of the model in one optimizer `step`.
     ///
     /// `first_row` is the index of the tensor's first row among the step's rows (not 0 in gradient accumulation).
     pub fn new(seed: u64, step: u64, site: u32, p: f64, first_row: usize) -> Option<Self> {

@@ -1,6 +1,6 @@
 //! The arithmetic of the model, on a stream of real tokens, `[tokens, features]`; attention knows where sequences begin.
 //!
-//! [`Backend`] is what the engine needs of a device: every layer's forward and backward, and the optimiser. It is a trait for
+//! [`Backend`] is what the engine needs of a device: every layer's forward and backward, and the optimizer. It is a trait for
 //! each group of operations (`contract`, one file each); [`Cpu`] implements them for processors and [`cuda::Cuda`] for NVIDIA
 //! GPUs, in files of the same names, except for the CPU's `LinearOps` (`products`) and `AttentionOps` (`attention_ops`). What a device's kernels have limits for is [`Requirements`]: [`CPU_LIMITS`], [`cuda::LIMITS`].
 //!

@@ -43,12 +43,12 @@ impl Input {
     }
 }
 
-/// Identifies the dropout masks of one optimiser step.
+/// Identifies the dropout masks of one optimizer step.
 #[derive(Debug, Clone, Copy)]
 pub struct DropoutPlan {
     /// Seed of the run's dropout.
     pub seed: u64,
-    /// Number of the optimiser step.
+    /// Number of the optimizer step.
     pub step: u64,
 }
 

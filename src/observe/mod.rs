@@ -79,7 +79,7 @@ pub struct PlannedInfo {
     pub trial: usize,
     /// Its current state.
     pub state: RunState,
-    /// Optimiser steps of the whole run.
+    /// Optimizer steps of the whole run.
     pub total_steps: u64,
     /// Steps that are already trained.
     pub step: u64,

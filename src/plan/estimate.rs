@@ -60,7 +60,7 @@ pub struct Machine {
 pub struct Estimate {
     /// Parameters of the model.
     pub parameters: u64,
-    /// Optimiser steps.
+    /// Optimizer steps.
     pub steps: u64,
     /// Tokens processed in training.
     pub tokens: u64,

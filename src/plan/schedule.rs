@@ -1,8 +1,8 @@
-//! The number of optimiser steps of a run.
+//! The number of optimizer steps of a run.
 
 use super::TrainConfig;
 
-/// Optimiser steps of one pass over `rows`: the last batch may be smaller, and the last step may have fewer batches.
+/// Optimizer steps of one pass over `rows`: the last batch may be smaller, and the last step may have fewer batches.
 ///
 /// 0 without rows. A batch size or accumulation of 0 counts as 1.
 pub fn steps_per_epoch(rows: u64, batch_size: usize, gradient_accumulation_steps: usize) -> u64 {
@@ -10,7 +10,7 @@ pub fn steps_per_epoch(rows: u64, batch_size: usize, gradient_accumulation_steps
     rows.div_ceil(rows_per_step)
 }
 
-/// Optimiser steps of the whole run on `train_rows`: `max_steps` if given, else `epochs` passes, without early stopping.
+/// Optimizer steps of the whole run on `train_rows`: `max_steps` if given, else `epochs` passes, without early stopping.
 pub fn total_steps(train: &TrainConfig, train_rows: u64) -> u64 {
     let per_epoch = steps_per_epoch(train_rows, train.batch_size, train.gradient_accumulation_steps);
     match train.max_steps {

@@ -255,13 +255,13 @@ impl Format {
 pub struct Train {
     /// Passes over the training rows.
     pub epochs: u64,
-    /// Optimiser steps; overrides `epochs` if set.
+    /// Optimizer steps; overrides `epochs` if set.
     pub max_steps: Option<u64>,
     /// Rows per batch.
     pub batch_size: u64,
     /// Maximum tokens computed at a time: larger batches are split into parts whose gradients are summed.
     pub micro_batch_tokens: u64,
-    /// Batches per optimiser step.
+    /// Batches per optimizer step.
     pub gradient_accumulation_steps: u64,
     /// Input precision of matrix multiplications.
     pub precision: Precision,

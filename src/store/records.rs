@@ -152,7 +152,7 @@ impl Environment {
 /// The size of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct RunSize {
-    /// Optimiser steps of one epoch.
+    /// Optimizer steps of one epoch.
     pub steps_per_epoch: u64,
     /// Training rows.
     pub train_rows: u64,
@@ -193,7 +193,7 @@ pub struct RunRecord {
     pub train_labels: Option<Vec<u64>>,
     /// The environment it was trained in; `None` before it started.
     pub environment: Option<Environment>,
-    /// Optimiser steps planned.
+    /// Optimizer steps planned.
     pub total_steps: u64,
     /// Its size; `None` before it started.
     pub size: Option<RunSize>,

@@ -29,7 +29,7 @@ pub struct NewRun<'a> {
     pub config: &'a RunConfig,
     /// Names of the labels, by id.
     pub labels: &'a [String],
-    /// Optimiser steps planned.
+    /// Optimizer steps planned.
     pub total_steps: u64,
     /// What was found in its data, if it is not stored yet.
     pub audit: Option<&'a DataAudit>,

@@ -79,7 +79,7 @@ impl Objective {
         self.weights.as_ref().map_or(1.0, |w| w[class])
     }
 
-    /// What the sum over rows is divided by, all rows of an optimiser step together: the weights of the rows' labels; where each output
+    /// What the sum over rows is divided by, all rows of an optimizer step together: the weights of the rows' labels; where each output
     /// has a loss of its own, the number of all of them.
     pub fn denominator<'a>(&self, targets: impl Iterator<Item = &'a Target>, outputs: usize) -> f64 {
         match self.loss {

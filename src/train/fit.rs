@@ -217,7 +217,7 @@ impl Fit<'_> {
         task.objective(train.gamma(), weights, train.label_smoothing)
     }
 
-    /// One optimiser step.
+    /// One optimizer step.
     fn step(&mut self, objective: &Objective, order: &mut (u32, Vec<u32>)) -> Result<(), TrainError> {
         let begin = Instant::now();
         let (train, step) = (self.training.train, self.state.step + 1);

@@ -1,4 +1,4 @@
-//! Updates: the optimiser, what is frozen, and what a state holds.
+//! Updates: the optimizer, what is frozen, and what a state holds.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! The model and the optimiser against PyTorch's numbers for tiny classifiers of each family, loss and learning rate, and the gradient
+//! The model and the optimizer against PyTorch's numbers for tiny classifiers of each family, loss and learning rate, and the gradient
 //! that every parameter must get.
 
 #![expect(clippy::print_stderr, reason = "a test that is skipped says so")]

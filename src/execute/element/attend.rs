@@ -35,7 +35,7 @@ const DECISION: Duration = Duration::from_secs(60);
 /// What a process was asked to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
-    /// Write a checkpoint and be queued again: the time is up, or another job is to have the machine.
+    /// Write a checkpoint and be requeued: the time is up, or another job is to have the machine.
     Requeue,
     /// Write a checkpoint and end.
     End,
@@ -47,7 +47,7 @@ pub struct ElementOptions<'a> {
     pub program: PathBuf,
     /// Where it trains.
     pub slot: Slot,
-    /// How often it was queued again before.
+    /// How often it was requeued before.
     pub restarts: u32,
     /// What the process was asked to do.
     pub asked: &'a dyn Fn() -> Option<Asked>,
@@ -65,7 +65,7 @@ pub enum ElementEnd {
         /// Failed runs, and runs that another process trains.
         failed: usize,
     },
-    /// Asked to stop, with a checkpoint: it is queued again.
+    /// Asked to stop, with a checkpoint: it is requeued.
     Requeued,
     /// Asked to stop, with a checkpoint.
     Stopped,

@@ -201,7 +201,7 @@ impl SubmissionFolder {
         fs::write(&path, "").map_err(|error| ExecuteError::Io { path, error })
     }
 
-    /// Orders an element to end after its checkpoint, and not to be queued again, at the next signal.
+    /// Orders an element to end after its checkpoint, and not to be requeued, at the next signal.
     ///
     /// # Errors
     /// If the order cannot be written.
@@ -210,7 +210,7 @@ impl SubmissionFolder {
         fs::write(&path, "").map_err(|error| ExecuteError::Io { path, error })
     }
 
-    /// Withdraws the order to stop of an element whose job was not cancelled: otherwise it would not be queued again at its next time limit.
+    /// Withdraws the order to stop of an element whose job was not cancelled: otherwise it would not be requeued at its next time limit.
     ///
     /// # Errors
     /// If the order cannot be removed.
@@ -267,7 +267,7 @@ impl SubmissionFolder {
 pub(in crate::execute) struct ElementJobs {
     /// How often a run is tried again after a crash of its worker.
     pub retries: u32,
-    /// How often the element is queued again after a checkpoint.
+    /// How often the element is requeued after a checkpoint.
     pub requeues: u32,
     /// Whether a command reads what it reports while it works: the command holds the locks of its runs, and decides at rungs.
     pub attached: bool,
@@ -285,7 +285,7 @@ pub struct SubmitOptions<'a> {
     pub retry: bool,
     /// How often a run is tried again after a crash of its worker.
     pub retries: u32,
-    /// How often an element is queued again after a checkpoint.
+    /// How often an element is requeued after a checkpoint.
     pub requeues: u32,
     /// The number of runs of an element, at least 1.
     pub runs_per_element: usize,

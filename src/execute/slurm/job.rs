@@ -120,7 +120,7 @@ mod tests {
         assert!(job.is_over(after(99)).is_none());
         job.seen(Some(&said(ElementState::Failed)), after(100));
         assert!(job.is_over(after(104)).is_none() && job.is_over(after(105)).is_some());
-        // It was queued again.
+        // It was requeued.
         job.seen(Some(&said(ElementState::Pending)), after(110));
         assert!(job.is_over(after(200)).is_none());
         job.seen(None, after(200));

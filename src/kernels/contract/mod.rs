@@ -1,6 +1,6 @@
 //! The contract between the engine and a device, one file per group of operations.
 //!
-//! The engine (forward, backward, optimiser) is written once against [`Backend`], which is all the groups together. All
+//! The engine (forward, backward, optimizer) is written once against [`Backend`], which is all the groups together. All
 //! values are f32, all matrices row-major; `rows` is the number of rows of a buffer in use. Arguments that are written come
 //! first; `fresh` gradients are written, others are added to what is there. The order of sums depends on shapes alone.
 //!

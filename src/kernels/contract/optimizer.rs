@@ -1,4 +1,4 @@
-//! The optimiser.
+//! The optimizer.
 
 use std::ops::Range;
 

@@ -221,20 +221,20 @@ leads now: lr=2e-5
     let finished = |i: usize, progress: &mut Progress, outcome| {
         progress.on(&run(i), &Event::RunFinished(outcome)).unwrap();
     };
-    let message = "no room for a tensor of 3 GiB, which the optimiser asks for beside the weights and gradients".into();
+    let message = "no room for a tensor of 3 GiB, which the optimizer asks for beside the weights and gradients".into();
     finished(1, &mut progress, Outcome::Failed { kind: FailureKind::Oom, message });
     finished(2, &mut progress, Outcome::Paused { step: 2 });
     finished(2, &mut progress, Outcome::Pruned { reason: "13th of 27 at step 2".into(), at: None });
     let above = "\
 [1/4] lr=1e-5: note: the head is new
 [1/4] lr=1e-5: failed (oom) after step 2: no room for a tensor of 3 GiB, which
-  the optimiser asks for beside the weights and gradients";
+  the optimizer asks for beside the weights and gradients";
     let table = "
 
 e: 4 runs
 LR    STATE                      STEP    LOSS  TEST ACC  TRAINED   LEFT
 4e-5  completed  ──────────       0/3       –         –        –      –
-1e-5  failed     no room for a tensor of 3 GiB, which the optimiser asks for …
+1e-5  failed     no room for a tensor of 3 GiB, which the optimizer asks for …
 3e-5  pending    ──────────       0/3       –         –        –      –
 … and 1 more, pruned
 3 of 4 runs done (1 completed, 1 failed, 1 pruned), 1 left";
