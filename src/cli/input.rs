@@ -27,7 +27,7 @@ pub struct FileArgs {
     /// Encoding of a text file, such as `gb18030`; detected by default, but a file that is not UTF-8 is read in the encoding of the run's spec, if it sets one.
     #[arg(long, value_name = "NAME", value_parser = encoding)]
     encoding: Option<TextEncoding>,
-    /// Sheet of an Excel workbook; by default the sheet that the run's spec names, or the only one of the workbook; if the spec names none, the first.
+    /// Sheet of an Excel workbook; by default the one that the run's spec names (if the workbook lacks it, its only sheet; with several, name one), else the first.
     #[arg(long, value_name = "NAME")]
     sheet: Option<String>,
     /// Field delimiter of a CSV or TSV file: one character, or `tab`; by default that of the run, if the header has it.

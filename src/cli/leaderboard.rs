@@ -389,7 +389,7 @@ fn state(trial: &Trial, detail: Detail) -> String {
     if trial.warned > 0 { marked(&text) } else { text }
 }
 
-/// The best run of the best trial: `its best run: 1a2b3c4d5e6f (by dev accuracy, of 3 seeds)`. Folds have other test rows each: none is the best.
+/// The best run of the best trial: `best run: 1a2b3c4d5e6f (by dev accuracy, of 3 seeds)`. Folds have other test rows each: none is the best.
 pub fn best_run(board: &Leaderboard, best: &Trial) -> Option<String> {
     let key = format::short(best.best_run.as_deref()?);
     if best.out_of_fold.is_some() {

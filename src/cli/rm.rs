@@ -11,6 +11,7 @@ use taper::{
     format::{
         self,
         command::{shell_word, with_runs},
+        one_line,
     },
     report,
     store::{ExperimentRecord, PlanRecord, RunRecord, Store, StoreError},
@@ -175,12 +176,15 @@ impl Rm {
             .into(),
             _ if means_no_run => match best_run(store, wanted) {
                 // Ranks change with every run that completes, so that the same command would remove another run.
-                Ok(Some((run, _))) => Unusable(anyhow!(
-                    "`{wanted}` is a rank or a trial, and only keys and names of runs can be removed: `{}` removes its best run",
-                    with_runs(&format!("taper rm {}", format::short(&run.key)), store.folder())
+                Ok(Some((run, runs))) => Unusable(anyhow!(
+                    "`{}` is a rank or a trial, and only keys and names of runs can be removed: `{}` removes its {}",
+                    one_line(wanted),
+                    with_runs(&format!("taper rm {}", format::short(&run.key)), store.folder()),
+                    if runs == 1 { "run" } else { "best run" }
                 ))
                 .into(),
-                _ => error.into(),
+                Ok(None) => error.into(),
+                Err(why) => why,
             },
             _ => error.into(),
         }

@@ -26,7 +26,7 @@ pub enum ClusterError {
         why: String,
     },
     /// The command was ended by a signal.
-    #[error("`{command}` was ended from outside: {how}")]
+    #[error("`{command}` was ended by a signal: {how}")]
     Ended {
         /// Which command.
         command: String,

@@ -11,9 +11,8 @@ impl TrainConfig {
     pub fn about_loss(&self, steps: u64) -> String {
         match self.hardly_moves(steps) {
             true => format!(
-                "train.lr is so small that no weight moves by more than {} in {}: check the model's weights, and of a kept head the order \
-                 of its labels, or try a larger train.lr",
-                setting(HARDLY),
+                "train.lr is so small that hardly any weight moves in {}: check the model's weights, and of a kept head the order of its \
+                 labels, or try a larger train.lr or more steps",
                 counted(steps, "step")
             ),
             false => self.calmer(),
@@ -89,11 +88,11 @@ mod tests {
             train.lr = lr;
             train.about_loss(steps)
         };
-        let still = "train.lr is so small that no weight moves by more than 1e-4 in 1,000 steps: ";
+        let still = "train.lr is so small that hardly any weight moves in 1,000 steps: ";
         assert!(said(1e-12, 1000).starts_with(still), "{}", said(1e-12, 1000));
         // A thousand steps of 2e-7 come to 2e-4, those of 9e-8 to less than 1e-4.
         assert!(said(2e-7, 1000).starts_with("try a smaller train.lr"), "{}", said(2e-7, 1000));
-        assert!(said(9e-8, 1000).ends_with("or try a larger train.lr"), "{}", said(9e-8, 1000));
+        assert!(said(9e-8, 1000).ends_with("or try a larger train.lr or more steps"), "{}", said(9e-8, 1000));
         // A step may come from a rate of the head, or from the decay.
         (train.lr, train.head_lr) = (1e-12, Some(1e-3));
         assert!(train.about_loss(10).starts_with("try a smaller train.lr"));

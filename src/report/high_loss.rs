@@ -56,7 +56,7 @@ pub fn high_loss(run: &RunRecord, steps: &[StepRecord]) -> Option<Warning> {
 fn advice_in_chinese(run: &RunRecord) -> &'static str {
     match run.config.train.hardly_moves(run.total_steps) {
         true => {
-            "学习率太小，整个训练中几乎没有权重变动：请检查模型的权重（保留分类头时还有其标签的顺序），或试试更大的 train.lr"
+            "学习率太小，整个训练中几乎没有权重变动：请检查模型的权重（保留分类头时还有其标签的顺序），或试试更大的 train.lr 或更多步"
         }
         false => "请试试更小的 train.lr、预热（train.warmup_ratio）或梯度裁剪（train.max_grad_norm）",
     }
@@ -121,7 +121,7 @@ mod tests {
         let mut still = run.clone();
         (still.config.train.lr, still.config.train.head_lr) = (1e-12, None);
         let text = said(&still, &[8.7; 60]);
-        assert!(text.ends_with("or try a larger train.lr") && !text.contains("smaller"), "{text}");
+        assert!(text.ends_with("or try a larger train.lr or more steps") && !text.contains("smaller"), "{text}");
         // Two labels: ln 2 = 0.693, and twice that is 1.386.
         assert_eq!((said(&run, &[1.38; 60]), said(&run, &[])), (String::new(), String::new()));
         assert_ne!(said(&run, &[1.39]), "");

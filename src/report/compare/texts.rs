@@ -23,11 +23,7 @@ pub fn difference_text(metric: Metric, difference: f64) -> String {
 /// each printed difference to be the difference of the printed values, and for two values that differ to look so; the usual ones if one more
 /// does not suffice, as where a difference is not of these values.
 pub fn texts(metric: Metric, values: &[f64], differences: &[f64]) -> [Vec<String>; 2] {
-    let usual: Vec<String> = match values {
-        [a, b] => metric.texts_apart(*a, *b).into(),
-        _ => values.iter().map(|value| metric.text(*value)).collect(),
-    };
-    let usual = [usual, differences.iter().map(|difference| difference_text(metric, *difference)).collect()];
+    let usual = apart(metric, values, differences);
     let (scale, unit, least) = match metric.info().unit {
         Unit::Share => (100.0, "%", 1),
         Unit::Nats | Unit::Plain => (1.0, "", 4),
@@ -67,6 +63,23 @@ pub fn texts(metric: Metric, values: &[f64], differences: &[f64]) -> [Vec<String
     }
 }
 
+/// The values as text. Two that differ but would look alike have more digits, and so has their difference.
+fn apart(metric: Metric, values: &[f64], differences: &[f64]) -> [Vec<String>; 2] {
+    let usual = |values: &[f64]| values.iter().map(|value| metric.text(*value)).collect::<Vec<_>>();
+    let usual = [usual(values), differences.iter().map(|difference| difference_text(metric, *difference)).collect()];
+    let ([a, b], [difference]) = (values, differences) else { return usual };
+    let texts = metric.texts_apart(*a, *b);
+    if usual[0] == texts || !difference.is_finite() {
+        return usual;
+    }
+    let digits = texts[0].split_once('.').map_or(0, |(_, decimals)| decimals.trim_end_matches('%').len());
+    let difference = match metric.info().unit {
+        Unit::Share => tr!("{} points", "{} 个百分点", signed(difference * 100.0, digits)),
+        Unit::Nats | Unit::Plain => signed(*difference, digits),
+    };
+    [texts.into(), vec![difference]]
+}
+
 /// The number that a decimal text is, in units of its last digit.
 fn as_printed(text: &str) -> i64 {
     let digits: String = text.chars().filter(char::is_ascii_digit).collect();
@@ -90,7 +103,7 @@ mod tests {
         assert_eq!(of(Metric::Loss, 0.12346, 0.22353), "0.12346 0.22353 +0.10007");
         // With four digits 0.1235 + 0.1234 is 0.2469, and the difference is 0.24698.
         assert_eq!(of(Metric::R2, -0.12344, 0.12354), "−0.12344 0.12354 +0.24698");
-        assert_eq!(of(Metric::Accuracy, 0.9, 0.90001), "90.000% 90.001% 0.0 points", "they differ");
+        assert_eq!(of(Metric::Accuracy, 0.9, 0.90001), "90.000% 90.001% +0.001 points", "they differ");
         assert_eq!(of(Metric::Accuracy, 0.843_333_333_333_333_3, 0.843_333_333_333_333_4), "84.3% 84.3% 0.0 points");
         assert_eq!(said(Metric::Accuracy, &[0.9, 0.8], &[f64::NAN]), "90.0% 80.0% –");
         // A difference that is not of these values has the usual digits.

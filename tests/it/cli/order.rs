@@ -94,7 +94,9 @@ fn the_best_run_is_named_by_its_key() {
     let (code, said) = sandbox.says(&["predict", "small", "好吃"]);
     assert!(code == 2 && said.contains(&format!("\n  the best trial: {short} (lr=3e-3)")), "{said}");
     let (code, said) = sandbox.says(&["rm", "small#1", "--yes"]);
-    assert!(code == 2 && said.contains(&format!("can be removed: `taper rm {short}` removes its best run")), "{said}");
+    assert!(code == 2 && said.contains(&format!("can be removed: `taper rm {short}` removes its run")), "{said}");
+    let (code, said) = sandbox.says(&["rm", "small#3", "--yes"]);
+    assert!(code == 2 && said.contains("`small` has no trial of rank 3: it has ranks 1 to 2"), "{said}");
     sandbox.ok(&["report", "small"]);
     let page = fs::read_to_string(sandbox.path("runs/reports/small/report.md")).expect("a report");
     assert!(page.contains(&format!("| **lr=3e-3** (best) | `{short}` | completed |")), "{page}");

@@ -42,6 +42,8 @@ fn arguments_that_no_key_takes_lead_to_what_was_meant() {
         ("data.stratify=no", "write false"),
         ("train.lerning_rate=1e-4", "did you mean `train.lr`?"),
         ("train.wieght_decay=0", "did you mean `train.weight_decay`?"),
+        ("train.optimiser=adam", "AdamW is the only optimizer; remove it"),
+        ("train.optim=adamw_torch", "AdamW is the only optimizer; remove it"),
         ("profile.x.train.lr=1", "choose one with --profile NAME"),
         ("profile.x=1", "choose one with --profile NAME"),
         ("extends=[\"b.toml\"]", "write extends = [\"FILE\"] at the top of the spec"),
