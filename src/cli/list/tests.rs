@@ -157,6 +157,8 @@ fn a_run_of_a_swept_model_is_compared_with_the_planned_run_of_that_model() {
     let planned = [on_model("source=a", "a", &|_| ()), on_model("source=b", "b", &|_| ())];
     let outside = [on_model("source=a", "a", &slow), on_model("source=b", "b", &slow)];
     assert_eq!(told(&planned, &outside), ["train.lr=1e-9", "train.lr=1e-9"]);
+    // The spec had this model alone before, so that the name of its run says none.
+    assert_eq!(told(&planned, &[on_model("small", "b", &slow)]), ["train.lr=1e-9"]);
     // The plan no longer has the model: its name says which it was, and where it does not, the source is said.
     assert_eq!(told(&planned[..1], &outside), ["train.lr=1e-9", "train.lr=1e-9"]);
     let unnamed = [on_model("small", "b", &slow), on_model("source=path:models/b", "b", &slow)];
