@@ -106,7 +106,7 @@ impl Cancel {
             match common::is_there(store, wanted)? {
                 true => {
                     let experiment = common::experiment(store, wanted)?;
-                    keys.extend(store.runs_ever_of(&experiment)?.into_iter().map(|run| run.key));
+                    keys.extend(store.keys_ever_of(&experiment)?);
                     experiments.push(experiment);
                 }
                 false => keys.push(store.find_surely(wanted)?.key),

@@ -146,6 +146,12 @@ impl List {
             .iter()
             .map(|listed| if tells_best { seen.best(listed, self.experiment.is_none()) } else { None })
             .collect();
+        // Of the runs outside a plan, JSON has the configs themselves.
+        let plan = |listed: &Listed| match out.json || listed.earlier.is_empty() {
+            true => Plan::default(),
+            false => Plan::of(&listed.planned),
+        };
+        let plans: Vec<Plan> = experiments.iter().map(plan).collect();
         for listed in &mut experiments {
             for runs in [&mut listed.planned, &mut listed.earlier] {
                 runs.retain(|run| states::any(&self.state, run));
@@ -183,10 +189,11 @@ impl List {
         // An experiment is listed though all of its runs were removed, unless some of them are asked for.
         let is_empty = |listed: &Listed| listed.runs().next().is_none();
         let whole = self.experiment.is_none() && self.state.is_empty();
-        let found = experiments.iter().zip(best).filter(|(listed, _)| whole || !is_empty(listed));
+        let found =
+            experiments.iter().zip(best.into_iter().zip(plans)).filter(|(listed, _)| whole || !is_empty(listed));
         let whole_plans = self.state.is_empty();
         let (mut marked, mut unfinished, mut shows_loss) = (None, Vec::new(), false);
-        for (i, (listed, best)) in found.enumerate() {
+        for (i, (listed, (best, plan))) in found.enumerate() {
             if i > 0 {
                 out.line("")?;
             }
@@ -210,8 +217,6 @@ impl List {
                 if more > 0 && !last {
                     out.wrapped(&rest)?;
                 }
-                // Below its own table.
-                out.say_what_is_left_out()?;
                 Ok::<_, anyhow::Error>(())
             };
             if !listed.planned.is_empty() {
@@ -230,10 +235,12 @@ impl List {
                     "not in the plan of the last `taper run`: {}",
                     format::counted(listed.earlier.len() as u64, "run")
                 ))?;
-                rows(&listed.earlier, &listed.ever, Some(&listed.plan), out)?;
+                rows(&listed.earlier, &listed.ever, Some(&plan), out)?;
                 left_behind(&listed.earlier, out).iter().try_for_each(|note| out.wrapped(note))?;
             }
         }
+        // Once for all tables.
+        out.say_what_is_left_out()?;
         seen.cluster.unknown().map_or(Ok(()), |why| out.wrapped(why))?;
         if shows_loss {
             out.wrapped(TRAIN_LOSS)?;
@@ -298,8 +305,6 @@ struct Listed {
     to_come: usize,
     /// The planned runs without a record.
     missing: Missing,
-    /// What the earlier runs are compared with.
-    plan: Plan,
 }
 
 impl Listed {
@@ -321,8 +326,7 @@ fn listed(store: &Store, experiment: &ExperimentRecord) -> Result<Listed> {
     let ever = names.iter().cloned().chain(earlier.iter().map(|run| run.name.clone())).collect();
     let (stored, to_come) = (planned.len(), experiment.to_come);
     let experiment = Some(experiment.name.clone());
-    let plan = if earlier.is_empty() { Plan::default() } else { Plan::of(&planned) };
-    Ok(Listed { experiment, planned, earlier, names, ever, stored, to_come, missing, plan })
+    Ok(Listed { experiment, planned, earlier, names, ever, stored, to_come, missing })
 }
 
 /// Every experiment with all of its runs, those that it shares with others too, and the runs of none.
@@ -341,7 +345,6 @@ fn all(store: &Store) -> Result<Vec<Listed>> {
             stored,
             to_come: 0,
             missing,
-            plan: Plan::default(),
         });
     }
     Ok(all)

@@ -34,7 +34,7 @@ impl Names {
             present.chain(absent.into_iter().map(|key| (key, &Value::Null))).collect();
         point.sort_by_key(|(key, _)| self.written.get(*key).copied().unwrap_or(usize::MAX));
         let parts = point.into_iter().map(|(key, value)| {
-            let shown = show(value);
+            let shown = shown_in_names(value);
             let shown = if self.cut.contains(key) { tail(&shown) } else { &shown };
             format!("{}={shown}", self.keys.get(key).unwrap_or(key))
         });
@@ -61,12 +61,12 @@ fn tail(text: &str) -> &str {
 }
 
 /// The shortest lossless form of a value.
-fn show(value: &Value) -> String {
+pub(super) fn shown_in_names(value: &Value) -> String {
     match value {
         Value::Null => NOTHING.into(),
         Value::String(text) => text.split_whitespace().collect::<Vec<_>>().join("_"),
         Value::Number(n) => n.as_f64().filter(|_| n.is_f64()).map_or_else(|| n.to_string(), setting),
-        Value::Array(items) => format!("[{}]", items.iter().map(show).collect::<Vec<_>>().join(",")),
+        Value::Array(items) => format!("[{}]", items.iter().map(shown_in_names).collect::<Vec<_>>().join(",")),
         _ => value.to_string(),
     }
 }

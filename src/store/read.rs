@@ -29,6 +29,10 @@ pub(super) const RUN: &str = "
             OR EXISTS (SELECT 1 FROM evals t WHERE t.run = r.key AND t.phase = 'after' AND t.split = 'test')
         THEN 'test' ELSE 'dev' END";
 
+/// Whether a run was ever of the experiment ?1.
+const EVER: &str = "(r.experiment = ?1 OR r.key IN (SELECT run FROM experiment_runs WHERE experiment = ?1)
+    OR r.key IN (SELECT run FROM plans WHERE experiment = ?1))";
+
 impl Store {
     /// All runs, in order of registration.
     pub fn runs(&self) -> Result<Vec<RunRecord>, StoreError> {
@@ -55,13 +59,19 @@ impl Store {
     /// in order of registration.
     pub fn runs_ever_of(&self, experiment: &str) -> Result<Vec<RunRecord>, StoreError> {
         let name = &self.experiment(experiment)?.name;
-        let planned = |plans: &str| format!("r.key IN (SELECT run FROM {plans} WHERE experiment = ?1)");
+        let plans = "SELECT run FROM experiment_runs";
         let sql = format!(
-            "{RUN} WHERE {} OR ((r.experiment = ?1 OR {}) AND r.key NOT IN (SELECT run FROM experiment_runs)) ORDER BY r.id",
-            planned("experiment_runs"),
-            planned("plans")
+            "{RUN} WHERE {EVER} AND (r.key IN ({plans} WHERE experiment = ?1) OR r.key NOT IN ({plans})) ORDER BY r.id"
         );
         self.read(|tx| all(tx, &sql, [name], |row| run_record(tx, row, Some(name))))
+    }
+
+    /// The keys of all runs that an experiment's plans ever had, and those of its variants, in order of registration: also of those that now
+    /// only the plans of other experiments have.
+    pub fn keys_ever_of(&self, experiment: &str) -> Result<Vec<String>, StoreError> {
+        let name = &self.experiment(experiment)?.name;
+        let sql = format!("SELECT r.key FROM runs r WHERE {EVER} ORDER BY r.id");
+        self.read(|tx| all(tx, &sql, [name], |row| row.get(0)))
     }
 
     /// The runs whose experiments were all removed, in order of registration.

@@ -1,7 +1,7 @@
 use taper::{
     event::{Event, Outcome, StepCompleted, When},
     metrics::{Metrics, Scored},
-    plan::resolve,
+    plan::{Keep, RunConfig, resolve},
     spec::{LoadOptions, LoadedSpec},
     store::{Environment, NewRun},
 };
@@ -130,4 +130,63 @@ fn what_a_narrow_list_has_no_room_for_is_told() {
     assert_eq!(only_wide(std::slice::from_ref(&run)).collect::<Vec<_>>(), gone);
     let pending = RunRecord { last_loss: None, ..run };
     assert_eq!(only_wide(&[pending]).collect::<Vec<_>>(), ["steps"]);
+}
+
+/// A run of this name on a model that is a folder, after changes to its config.
+fn on_model(name: &str, model: &str, change: &dyn Fn(&mut RunConfig)) -> RunRecord {
+    let (run, _) = interrupted(None);
+    let mut config = run.config.clone();
+    config.model.source = format!("path:models/{model}").parse().expect("a source");
+    change(&mut config);
+    let model_digest = config.model.source.to_string();
+    RunRecord {
+        name: name.into(),
+        config,
+        environment: Some(Environment { model_digest, ..Environment::default() }),
+        ..run
+    }
+}
+
+fn told(planned: &[RunRecord], outside: &[RunRecord]) -> Vec<String> {
+    Plan::of(planned).differences(outside).unwrap_or_default()
+}
+
+#[test]
+fn a_run_of_a_swept_model_is_compared_with_the_planned_run_of_that_model() {
+    let slow = |config: &mut RunConfig| config.train.lr = 1e-9;
+    let planned = [on_model("source=a", "a", &|_| ()), on_model("source=b", "b", &|_| ())];
+    let outside = [on_model("source=a", "a", &slow), on_model("source=b", "b", &slow)];
+    assert_eq!(told(&planned, &outside), ["train.lr=1e-9", "train.lr=1e-9"]);
+    // The spec had this model alone before, so that the name of its run says none.
+    assert_eq!(told(&planned, &[on_model("small", "b", &slow)]), ["train.lr=1e-9"]);
+    // The plan no longer has the model: its name says which it was, and where it does not, the source is said.
+    assert_eq!(told(&planned[..1], &outside), ["train.lr=1e-9", "train.lr=1e-9"]);
+    let unnamed = [on_model("small", "b", &slow), on_model("source=path:models/b", "b", &slow)];
+    assert_eq!(told(&planned[..1], &unnamed), ["model.source=path:models/b, train.lr=1e-9", "train.lr=1e-9"]);
+}
+
+#[test]
+fn what_a_name_says_of_one_key_is_not_taken_for_another() {
+    let of = |name: &str, seed: u64, of_data: u64| {
+        on_model(name, "a", &|config| {
+            config.data.seed = of_data;
+            let train = &mut config.train;
+            (train.seed, train.init_seed, train.order_seed) = (seed, seed, seed);
+        })
+    };
+    let planned = [of("seed=1", 1, 42), of("seed=2", 2, 42)];
+    // `sweep.seeds` names `train.seed` so, and `data.seed` was edited.
+    assert_eq!(told(&planned, &[of("seed=1", 1, 7)]), ["data.seed=7"]);
+    assert_eq!(told(&planned, &[of("seed=2", 2, 2)]), ["data.seed=2"], "its value is the same");
+    assert_eq!(told(&planned, &[of("seed=3", 3, 42), of("small", 3, 42)]), ["", "train.seed=3"]);
+    assert_eq!(told(&planned, &[of("seed=3", 3, 7)]), ["data.seed=7, train.seed=3"]);
+}
+
+#[test]
+fn settings_outside_the_plan_are_said_as_a_spec_has_them() {
+    let best = |config: &mut RunConfig| config.checkpoint.keep = Keep::Best;
+    let (last, best) = (on_model("small", "a", &|_| ()), on_model("small", "a", &best));
+    let all = [last, best];
+    assert_eq!(told(&all[..1], &all[1..]), ["checkpoint.keep=best"]);
+    assert_eq!(told(&all[1..], &all[..1]), ["checkpoint.keep=last"]);
 }

@@ -105,6 +105,13 @@ fn a_run_belongs_to_every_experiment_whose_plan_has_it() {
     assert_eq!(of(&store, "b"), (one(), vec![], "first name".into(), false));
     let ever = store.runs_ever_of("one").unwrap().into_iter().map(|run| (run.key, run.in_plan)).collect::<Vec<_>>();
     assert_eq!(ever, [("a".into(), true), ("b".into(), false)]);
+    // The plan of another has it now, as this one had it once.
+    store.save_experiment(&experiment("two", &["b"])).unwrap();
+    let keys = |runs: Vec<RunRecord>| runs.into_iter().map(|run| run.key).collect::<Vec<_>>();
+    assert_eq!(keys(store.runs_ever_of("one").unwrap()), ["a"]);
+    assert_eq!(keys(store.runs_ever_of("two").unwrap()), ["b"]);
+    assert_eq!(store.keys_ever_of("one").unwrap(), ["a", "b"]);
+    store.save_experiment(&experiment("two", &["c"])).unwrap();
     // None that was removed is named.
     store.remove_experiment("one").unwrap();
     assert_eq!(of(&store, "a"), (None, vec![], "first name".into(), false));
@@ -270,9 +277,19 @@ fn runs_of_earlier_plans_are_listed_with_those_of_the_current_one() {
     // `exp` planned both first; `other` shares one.
     store.save_experiment(&experiment("exp", &["l"])).unwrap();
     store.save_experiment(&experiment("other", &["l"])).unwrap();
-    let keys = |name: &str| store.runs_ever_of(name).unwrap().into_iter().map(|run| run.key).collect::<Vec<_>>();
-    assert_eq!((keys("exp"), keys("other")), (vec!["k".to_string(), "l".into()], vec!["l".to_string()]));
+    let ever = |store: &Store, name: &str| {
+        store.runs_ever_of(name).unwrap().into_iter().map(|run| run.key).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (ever(&store, "exp"), ever(&store, "other")),
+        (vec!["k".to_string(), "l".into()], vec!["l".to_string()])
+    );
     assert!(matches!(store.runs_ever_of("ex"), Err(StoreError::UnknownExperiment { .. })));
+    // Once `exp` plans another run, `l` is of `other` alone, though `exp` had it.
+    store.save_experiment(&experiment("exp", &["k"])).unwrap();
+    assert_eq!((ever(&store, "exp"), ever(&store, "other")), (vec!["k".to_string()], vec!["l".to_string()]));
+    assert_eq!(store.keys_ever_of("exp").unwrap(), ["k", "l"]);
+    assert!(matches!(store.keys_ever_of("ex"), Err(StoreError::UnknownExperiment { .. })));
 }
 
 #[test]

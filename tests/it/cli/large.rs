@@ -91,3 +91,27 @@ fn a_plan_on_a_terminal_has_a_line_for_each_of_the_first_trials() {
     assert!(lists_all(&on_terminal(&sandbox, "120", &["plan", "small.toml", "--all"]).expect("a terminal")));
     assert!(lists_all(&sandbox.ok(&["plan", "small.toml"])), "elsewhere every run has its line");
 }
+
+/// A narrow terminal has no columns of steps and training losses, which is said below the last of its tables.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+#[test]
+fn what_tables_have_no_room_for_is_said_once_for_all_experiments() {
+    let sandbox = sandbox("max_steps = 2\n");
+    let spec = fs::read_to_string(sandbox.path("small.toml")).expect("the spec");
+    fs::write(sandbox.path("small.toml"), spec.replace("epochs = 2\n", "")).expect("a spec");
+    for changes in [&["train.lr=1e-4"][..], &["train.lr=1e-5"], &["train.lr=1e-6", "name=other"]] {
+        let sets = changes.iter().flat_map(|change| ["--set", change]);
+        sandbox.ok(&["run", "small.toml", "--quiet"].into_iter().chain(sets).collect::<Vec<_>>());
+    }
+    let Some(list) = on_terminal(&sandbox, "100", &["list"]) else {
+        eprintln!("skipped: there is no program `script`");
+        return;
+    };
+    assert!(
+        list.contains("small: 1 run") && list.contains("other: 1 run") && list.contains("not in the plan"),
+        "{list}"
+    );
+    let said: Vec<usize> = list.match_indices("(no room for ").map(|(at, _)| at).collect();
+    assert!(said.len() == 1 && said[0] > list.find("other: 1 run").expect("it"), "{list}");
+    assert!(list.contains("(no room for steps and train loss: "), "{list}");
+}

@@ -68,8 +68,21 @@ fn a_run_outside_the_plan_says_how_it_differs_from_it() {
     let rows = earlier();
     assert!(rows[3].starts_with("dropout=0.3 completed "), "{rows:?}");
     // Also where the plan has no run in that state.
-    let failed = sandbox.ok(&["list", "small", "--state", "completed"]);
-    assert!(failed.contains("train.lr=5e-4"), "{failed}");
+    let all = sandbox.json(&["list", "small"]);
+    let slow = all.as_array().expect("runs").iter().find(|run| run["config"]["train"]["lr"] == 5e-4).expect("a run");
+    let slow = slow["key"].as_str().expect("a key").to_string();
+    let state = |state: &str| {
+        let db = rusqlite::Connection::open(sandbox.path("runs/taper.db")).expect("the database");
+        assert_eq!(
+            db.execute("UPDATE runs SET state = ?1 WHERE key = ?2", [state, slow.as_str()]).expect("an update"),
+            1
+        );
+    };
+    state("interrupted");
+    let interrupted = sandbox.ok(&["list", "small", "--state", "interrupted"]);
+    assert!(interrupted.starts_with("small: 1 run, 1 interrupted\n"), "{interrupted}");
+    assert!(interrupted.contains("train.lr=5e-4"), "{interrupted}");
+    state("completed");
     // Nothing but the content of a file differs.
     let data = fs::read_to_string(sandbox.path("rows.csv")).expect("rows");
     fs::write(sandbox.path("rows.csv"), format!("{data}1,送得快\n")).expect("more rows");

@@ -8,7 +8,10 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use taper::execute::SubmissionFolder;
+use taper::{
+    execute::SubmissionFolder,
+    store::{ExperimentRecord, Store},
+};
 
 use super::{read, send, wait_for};
 use crate::support::{Sandbox, store, text, tiny_spec, words};
@@ -300,4 +303,21 @@ fn slurm_refuses_the_first_job_of_an_attached_command() {
     assert!(code != 0 && said.contains("Slurm refused `sbatch`: invalid partition specified: x"), "{code}: {said}");
     let (code, said) = stub.says(&["run", "away.toml", "--executor", "slurm", "--devices", "cpu"]);
     assert!(code == 2 && said.contains("--devices and --runs-per-device apply to this machine"), "{code}: {said}");
+}
+
+/// The runs of an edited spec are no longer planned by it, and here by another experiment: their jobs were submitted all the same.
+#[test]
+fn jobs_of_runs_that_another_experiment_plans_now_are_cancelled_with_the_one_that_submitted_them() {
+    let stub = Stub::new(1001);
+    assert_eq!(stub.says(&["submit", "away.toml"]).0, 0);
+    stub.queue("RUNNING");
+    let mut store = Store::open(&stub.sandbox.path("runs")).expect("the store");
+    let away = store.experiment("away").expect("the experiment");
+    store.save_experiment(&ExperimentRecord { name: "other".into(), ..away.clone() }).expect("saved");
+    let runs = vec![("f".repeat(64), "seed=3".into())];
+    store.save_experiment(&ExperimentRecord { runs, trials: Vec::new(), ..away }).expect("saved");
+    assert!(store.runs_ever_of("away").expect("runs").is_empty());
+    drop(store);
+    let (code, said) = stub.says(&["cancel", "away"]);
+    assert_eq!((code, stub.log()), (0, vec!["sbatch".to_string(), "scancel 100_0 100_1".into()]), "{said}");
 }
