@@ -167,13 +167,15 @@ fn a_run_keeps_its_name_where_an_experiment_no_longer_plans_it() {
     let want = |experiment: &str, name: &str, in_plan| (experiment.to_string(), name.to_string(), in_plan);
     // Registered by `exp`, which has another plan by now.
     store.save_experiment(&plan("exp", &[], &[])).unwrap();
-    store.save_experiment(&plan("slow", &[("k", "slow")], &["--set", "name=slow"])).unwrap();
     assert_eq!(name(&store, "exp"), want("exp", "lr=1e-5", false));
-    assert_eq!(name(&store, "slow"), want("slow", "slow", true));
     // A variant of another experiment, whose plan was replaced.
     store.save_experiment(&plan("other", &[("k", "seed=1")], &["--set", "train.seed=1"])).unwrap();
     store.save_experiment(&plan("other", &[], &[])).unwrap();
     assert_eq!(name(&store, "other"), want("other", "seed=1", false));
+    // It is the run of the experiment that plans it now.
+    store.save_experiment(&plan("slow", &[("k", "slow")], &["--set", "name=slow"])).unwrap();
+    assert_eq!(name(&store, "slow"), want("slow", "slow", true));
+    assert!(store.runs_ever_of("exp").unwrap().is_empty() && store.runs_ever_of("other").unwrap().is_empty());
     assert_eq!(store.run("k").unwrap().name, "slow", "by its key, in the first plan that has it");
 }
 
