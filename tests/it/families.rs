@@ -17,35 +17,40 @@ type Files = &'static [(&'static str, &'static str)];
 const BPE: Files = &[("vocab.json", "vocab.json"), ("merges.txt", "merges.txt")];
 const PIECES: Files = &[("xlmr.model", "sentencepiece.bpe.model")];
 
-/// Each family with its tokenizer, and what its config.json has of its own.
+/// Each family with its tokenizer, and what its config.json has of its own; one that is not named here has BERT's tokenizer and nothing of its own.
 fn families() -> Vec<(&'static str, Files, Value)> {
-    vec![
-        ("bert", &[], json!({})),
-        ("ernie", &[], json!({ "use_task_id": true, "task_type_vocab_size": 3 })),
-        ("roberta", BPE, json!({ "type_vocab_size": 1, "pad_token_id": 1 })),
-        ("xlm-roberta", PIECES, json!({ "type_vocab_size": 1, "pad_token_id": 1 })),
-        ("camembert", PIECES, json!({ "type_vocab_size": 1, "pad_token_id": 1 })),
-        ("distilbert", &[], json!({ "dim": 16, "n_layers": 3, "n_heads": 2, "hidden_dim": 24 })),
-        ("electra", &[], json!({ "embedding_size": 12 })),
-        (
-            "modernbert",
-            &[("bpe.tokenizer.json", "tokenizer.json")],
-            json!({
-                "local_attention": 8, "classifier_pooling": "mean", "pad_token_id": 1, "cls_token_id": 0, "sep_token_id": 2,
-                "bos_token_id": 0, "eos_token_id": 2
-            }),
-        ),
-        (
-            "deberta-v2",
-            &[("deberta.model", "spm.model")],
-            json!({
-                "relative_attention": true, "position_buckets": 8, "norm_rel_ebd": "layer_norm", "share_att_key": true,
-                "pos_att_type": ["p2c", "c2p"], "position_biased_input": false, "type_vocab_size": 0,
-                "max_relative_positions": -1, "pooler_hidden_size": 16, "pooler_hidden_act": "gelu"
-            }),
-        ),
-        ("albert", &[("albert.model", "spiece.model")], json!({ "embedding_size": 12, "hidden_act": "gelu_new" })),
-    ]
+    FAMILIES
+        .iter()
+        .map(|family| {
+            let (files, own): (Files, Value) = match family.model_type {
+                "ernie" => (&[], json!({ "use_task_id": true, "task_type_vocab_size": 3 })),
+                "roberta" => (BPE, json!({ "type_vocab_size": 1, "pad_token_id": 1 })),
+                "xlm-roberta" | "camembert" => (PIECES, json!({ "type_vocab_size": 1, "pad_token_id": 1 })),
+                "distilbert" => (&[], json!({ "dim": 16, "n_layers": 3, "n_heads": 2, "hidden_dim": 24 })),
+                "electra" => (&[], json!({ "embedding_size": 12 })),
+                "modernbert" => (
+                    &[("bpe.tokenizer.json", "tokenizer.json")],
+                    json!({
+                        "local_attention": 8, "classifier_pooling": "mean", "pad_token_id": 1, "cls_token_id": 0, "sep_token_id": 2,
+                        "bos_token_id": 0, "eos_token_id": 2
+                    }),
+                ),
+                "deberta-v2" => (
+                    &[("deberta.model", "spm.model")],
+                    json!({
+                        "relative_attention": true, "position_buckets": 8, "norm_rel_ebd": "layer_norm", "share_att_key": true,
+                        "pos_att_type": ["p2c", "c2p"], "position_biased_input": false, "type_vocab_size": 0,
+                        "max_relative_positions": -1, "pooler_hidden_size": 16, "pooler_hidden_act": "gelu"
+                    }),
+                ),
+                "albert" => {
+                    (&[("albert.model", "spiece.model")], json!({ "embedding_size": 12, "hidden_act": "gelu_new" }))
+                }
+                _ => (&[], json!({})),
+            };
+            (family.model_type, files, own)
+        })
+        .collect()
 }
 
 /// A folder with a new model of three layers, rows, and a spec.
@@ -95,8 +100,6 @@ for folder in sys.argv[1:]:
 #[test]
 #[expect(clippy::print_stdout, reason = "the differences that docs/models.md states, for --nocapture")]
 fn each_family_is_trained_killed_resumed_and_exported() {
-    let all: Vec<&str> = FAMILIES.iter().map(|family| family.model_type).collect();
-    assert_eq!(families().iter().map(|(kind, ..)| *kind).collect::<Vec<_>>(), all, "a family is not tested here");
     let sandboxes: Vec<(&str, Sandbox)> =
         families().into_iter().map(|(kind, files, own)| (kind, sandbox(kind, files, &own))).collect();
     for (kind, sandbox) in &sandboxes {
