@@ -11,7 +11,7 @@ use super::{
 };
 use crate::report::language::{self, Said, counted_states, target, tr};
 use crate::{
-    event::When,
+    event::{Split, When},
     metrics::{ClassMetrics, Metric, Metrics},
     report::{
         ReportError,
@@ -263,7 +263,10 @@ fn run_row(input: &ReportInput, analysis: &Analysis, i: usize) -> RunRow {
     let (chosen, chosen_at) = chosen.unwrap_or_else(|| (format::NOTHING.into(), String::new()));
     let interval = || intervals[0].map(|i| format::interval(terms.first, i)).unwrap_or_default();
     let first = metrics.map(|m| (terms.first.text(m.get(terms.first)), interval()));
-    let so_far = || last_evaluation(run.measured_on());
+    // Of a run with dev rows, evaluations during training say nothing of the test rows.
+    let so_far = || {
+        last_evaluation(run.measured_on()).filter(|_| run.measured_on() == Split::Dev || !record.config.data.has_dev())
+    };
     let not_final = metrics.is_none()
         && (analysis.scores[i].is_none() && last_evaluation(analysis.criterion.split).is_some() || so_far().is_some());
     let first = first.or_else(|| so_far().map(|(m, at)| (terms.first.text(m.get(terms.first)), at)));
