@@ -43,7 +43,7 @@ pub(super) fn unknown_label((column, value): (&str, &str), known: Known<'_>, wor
             // Numbers are what other tools call labels by.
             let hint = match is_number(value) && !labels.keys().any(|known| is_number(known)) {
                 true => {
-                    "; if the numbers stand for these, write the names in their place, or train with data.labels = { 0 = \"NAME\", … }, so that both are read"
+                    "; if the numbers stand for these, write the names instead, or train with data.labels = { 0 = \"NAME\", … }, so that both are read"
                 }
                 false => "",
             };

@@ -19,6 +19,7 @@ mod messages;
 mod metrics;
 mod names;
 mod order;
+mod outside_the_plan;
 mod plans;
 mod reader;
 mod reused;

@@ -126,7 +126,8 @@ fn numbers_in_place_of_names_are_refused_with_what_to_do() {
     let spec = SPEC.replace("labels = { 1 = \"0\", 2 = \"1\", 3 = \"2\" }\n", "");
     sandbox.write("shift.toml", spec);
     sandbox.ok(&["run", "shift.toml", "--quiet"]);
-    let hint = "; if the numbers stand for these, write the names in their place, or train with data.labels = { 0 = \"NAME\", … }";
+    let hint =
+        "; if the numbers stand for these, write the names instead, or train with data.labels = { 0 = \"NAME\", … }";
     for (labels, is_hinted) in [(["0", "1"], true), (["neg", "pos"], false)] {
         sandbox.write("odd.csv", csv(&labels));
         let (code, said) = sandbox.says(&["eval", "shift", "--file", "odd.csv"]);
