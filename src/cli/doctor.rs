@@ -23,7 +23,7 @@ const MIRROR: &str = "https://hf-mirror.com";
 /// Check this machine (servers, devices, threads, fonts, disk, database) and suggest fixes.
 #[derive(Args)]
 #[command(
-    after_help = "Exit codes: 0 everything works, possibly with notes (--); 1 something does not work (!!).\n\nExamples:\n  taper doctor\n  HF_ENDPOINT=https://hf-mirror.com taper doctor\n  taper doctor --json"
+    after_help = "Exit codes: 0 everything works, possibly with notes (marked --); 1 something does not work (marked !!).\n\nExamples:\n  taper doctor\n  HF_ENDPOINT=https://hf-mirror.com taper doctor\n  taper doctor --json"
 )]
 pub struct Doctor {}
 

@@ -39,7 +39,7 @@ pub fn replaced_warning(
     Ok((left_out > 0).then(|| {
         let message = format!(
             "{replaces} the plan of `{}`, and {} of it {} not in the new one: `{}` {will} list {} separately, \
-             unranked, and `{}` {will} leave {} out. To keep both, give these runs a name of their own: --set {}",
+             unranked, and `{}` {will} leave {} out. To keep both plans, give the new one a name of its own: --set {}",
             one_line(experiment),
             counted(left_out, "completed run"),
             by_number(left_out, "is", "are"),

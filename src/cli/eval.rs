@@ -28,7 +28,7 @@ use super::{
     taper eval 3f2a 9c1b --file newer.csv\n  taper eval \"folds#1\" --ensemble --file newer.csv\n\n\
     The label column may contain the label values of the run, as in its training data, or their names from data.labels. Any other \
     label is an error, because the model cannot predict it. If a value of one label is the name of another, all labels of the file are read as \
-    values if all of them are values, else as names if all of them are names; if both are possible, --labels-are must say which. The result is \
+    values if all of them are values, or as names if all of them are names; if both are the case, --labels-are must say which. The result is \
     not stored.")]
 pub struct Eval {
     /// Run: its key, a prefix of its key, its name, an experiment or spec file that has only one run, or EXPERIMENT#RANK (or
@@ -43,7 +43,7 @@ pub struct Eval {
     /// Column (or JSON field) with the label; by default the column used in training.
     #[arg(long, value_name = "NAME")]
     label_column: Option<String>,
-    /// How the labels are written: as values of `data.labels`, like the training data, or as names. Needed only if the file could be read
+    /// How the labels are written: as values, like the training data, or as the names in `data.labels`. Needed only if the file could be read
     /// either way.
     #[arg(long, value_name = "WHAT", value_enum)]
     labels_are: Option<LabelsAre>,

@@ -27,7 +27,7 @@ pub struct FileArgs {
     /// Encoding of a text file, such as `gb18030`; detected by default, but a file that is not UTF-8 is read in the encoding of the run's spec, if it sets one.
     #[arg(long, value_name = "NAME", value_parser = encoding)]
     encoding: Option<TextEncoding>,
-    /// Sheet of an Excel workbook; by default the one that the run's spec names (if the workbook lacks it, its only sheet; with several, name one), else the first.
+    /// Sheet of an Excel workbook; by default the one that the run's spec names, or the first if it names none. If the workbook lacks the named sheet, its only sheet is read; if it has several, this option is required.
     #[arg(long, value_name = "NAME")]
     sheet: Option<String>,
     /// Field delimiter of a CSV or TSV file: one character, or `tab`; by default that of the run, if the header has it.

@@ -194,7 +194,7 @@ impl<'a> Method<'a> {
 
     /// Whether the rule stops as many trials as results decide, so that no share is known.
     pub fn stops_unknown(&self) -> bool {
-        matches!(self.prune, Prune::Median { startup_trials } if self.trials.all > startup_trials)
+        self.prune.startup_trials().is_some_and(|startup_trials| self.trials.all > startup_trials)
             && !numbers(&self.rungs).is_empty()
     }
 

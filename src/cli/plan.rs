@@ -354,7 +354,7 @@ fn hours(planner: &Planner, open: &[&Line], method: &Method) -> Option<String> {
         }
     };
     Some(format!(
-        "{key} leaves {} of training for all of them: by this estimate it {ends} {after}.",
+        "{key} leaves {} of training for all runs together: by this estimate it {ends} {after}.",
         format::duration(left_s)
     ))
 }

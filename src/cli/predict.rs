@@ -96,7 +96,7 @@ pub struct Predict {
     /// standard error.
     #[arg(long, value_name = "COLUMN", num_args = 0..=1, requires = "file")]
     labels: Option<Option<String>>,
-    /// How the labels of --labels are written: as values of `data.labels`, like the training data, or as names. Needed only if the file could
+    /// How the labels of --labels are written: as values, like the training data, or as the names in `data.labels`. Needed only if the file could
     /// be read either way.
     #[arg(long, value_name = "WHAT", value_enum, requires = "labels")]
     labels_are: Option<LabelsAre>,

@@ -206,7 +206,7 @@ impl Push {
                 };
                 match n {
                     _ if pushed.before == Remote::Unknown => out.wrapped(&format!(
-                        "would push those of {amount} that {url}{branch} lacks, and create the repository or branch if it is missing; what it \
+                        "would push, of {amount}, those that {url}{branch} lacks, and create the repository or branch if it is missing; what it \
                          contains is unknown; nothing was changed"
                     ))?,
                     0 if created.is_empty() => out.line(format!("nothing to do: {url}{branch} has these files"))?,

@@ -77,7 +77,7 @@ pub struct Serve {
     /// Seconds after which an unanswered request gets status 504.
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
     answer_timeout: Duration,
-    /// Seconds that a client has to send a request's headers, to send its body, and to receive each part of the response. Idle connections are closed after this time, too.
+    /// Time limit, in seconds, for a client to send a request's headers, to send its body, and to receive each part of the response. Idle connections are closed after this time, too.
     #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = seconds)]
     client_timeout: Duration,
     /// Truncate texts that are too long for the model if a request does not set `truncate`.

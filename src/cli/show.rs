@@ -202,7 +202,7 @@ fn print(whole: &Whole, next: Option<String>, results: &[Warning], config: bool,
     }
     if run.decided.is_some() {
         let chosen = chosen(&run.config.data);
-        out.wrapped(&format!("{DECIDED}: after training, with {chosen} below; all other lines are without"))?;
+        out.wrapped(&format!("{DECIDED}: after training, with {chosen} below; all other lines are without {chosen}"))?;
     }
     if let Some(m) = &run.final_metrics {
         out.line("")?;

@@ -136,7 +136,10 @@ fn by_content(
     if layout.of_run.delimiter.is_some_and(|of_run| splits(&header, of_run.byte(), columns)) {
         return Ok(Format::Csv);
     }
-    let text_of_run = layout.of_run.format.filter(|format| !matches!(format, Format::Parquet | Format::Xlsx));
+    let text_of_run = layout.of_run.format.filter(|format| match format {
+        Format::Csv | Format::Tsv | Format::Jsonl | Format::Json => true,
+        Format::Parquet | Format::Xlsx => false,
+    });
     let is_tsv = text_of_run == Some(Format::Tsv);
     match (has_columns(&header, b'\t', columns), header_delimiter(input.first(), b'\t', columns), text_of_run) {
         (true, ..) if header.contains('\t') => Ok(Format::Tsv),

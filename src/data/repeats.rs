@@ -98,7 +98,7 @@ impl Repeats {
                 count(all)
             ),
             (_, Task::Regression) => format!(
-                "{} of {} ({}) {} the same text as other rows but a different number: a model can at best learn the mean of each text. \
+                "{} of {} ({}) {} the same text as other rows but a different number: a model can at best learn the mean of each text's numbers. \
                  Give each text a single number, or remove these rows",
                 count(self.rows),
                 counted(all, "row"),

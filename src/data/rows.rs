@@ -144,7 +144,7 @@ impl Rows {
     pub(super) fn classes(&self) -> Option<Vec<String>> {
         match &self.layout {
             RowsOf::Parquet(rows) => rows.classes().map(<[String]>::to_vec),
-            _ => None,
+            RowsOf::Delimited(_) | RowsOf::Json(_) | RowsOf::Plain(_) | RowsOf::Sheet(_) => None,
         }
     }
 
@@ -152,7 +152,7 @@ impl Rows {
     pub(super) fn notes(&self) -> Vec<String> {
         let of_sheet = match &self.layout {
             RowsOf::Sheet(rows) => rows.notes(),
-            _ => &[],
+            RowsOf::Delimited(_) | RowsOf::Json(_) | RowsOf::Plain(_) | RowsOf::Parquet(_) => &[],
         };
         self.input().notes().iter().chain(&self.notes).chain(of_sheet).cloned().collect()
     }
@@ -161,7 +161,7 @@ impl Rows {
     pub(super) fn swallowed(&self) -> Option<&Swallowed> {
         match &self.layout {
             RowsOf::Delimited(rows) => rows.swallowed(),
-            _ => None,
+            RowsOf::Json(_) | RowsOf::Plain(_) | RowsOf::Parquet(_) | RowsOf::Sheet(_) => None,
         }
     }
 
@@ -177,7 +177,7 @@ impl Rows {
     pub(super) fn share(&self) -> f64 {
         match &self.layout {
             RowsOf::Parquet(rows) => rows.share(),
-            _ => self.input().share(),
+            RowsOf::Delimited(_) | RowsOf::Json(_) | RowsOf::Plain(_) | RowsOf::Sheet(_) => self.input().share(),
         }
     }
 

@@ -131,7 +131,7 @@ impl Targets {
                 // Without the value, so that all such rows have one error.
                 let quote: String = text.trim_start_matches('[').trim_start().chars().take(1).collect();
                 return Err(format!(
-                    "column `{}` has a list that begins with `[{quote}` and is not one of JSON: write it as `[\"a\", \"b\"]`{how}",
+                    "column `{}` has a list that begins with `[{quote}` and is not valid JSON: write it as `[\"a\", \"b\"]`{how}",
                     escaped(&columns.names[0])
                 ));
             }

@@ -105,8 +105,8 @@ impl Tokenizer {
         check_chance(inner.get_model())?;
         if settings.class == Class::File && inner.get_post_processor().is_none() {
             return Err("`post_processor` is null, and the tokenizer class named in the files follows tokenizer.json \
-                        alone: a text would get no special token before it, but the model predicts from this \
-                        token; name the class BertTokenizer in tokenizer_config.json, which adds [CLS] and [SEP], \
+                        alone: a text would get no special token before it, but the model predicts from such \
+                        a token; name the class BertTokenizer in tokenizer_config.json, which adds [CLS] and [SEP], \
                         or give tokenizer.json a post_processor that adds special tokens"
                 .into());
         }

@@ -42,7 +42,7 @@ pub(super) fn frozen_from_scratch(config: &RunConfig, shape: &ModelConfig, label
     };
     let message = format!(
         "train.freeze leaves {} of {} at their random initial values ({}), and they are never trained: \
-         freeze only weights that come with a pretrained model (its classifier is new as well), or remove train.freeze",
+         freeze only weights that come with a pretrained model (not its classifier, which is new as well), or remove train.freeze",
         format::count(values(true)),
         counted(values(false), "parameter"),
         source.shown()

@@ -86,8 +86,8 @@ impl GroupRates {
         // Of a rate that is too small itself, another warning says so.
         if lowest < LEAST_LR && train.lr >= LEAST_LR {
             warn(format!(
-                "train.layer_lr_decay = {decay} leaves a learning rate of {} to {}, which changes almost no weight in float32: it is usually \
-                 0.65 to 0.95",
+                "train.layer_lr_decay = {decay} leaves a learning rate of {} for {}, which changes almost no weight in float32: \
+                 train.layer_lr_decay is usually 0.65 to 0.95",
                 rate(lowest),
                 if self.embeddings == Some(lowest) { "the embeddings" } else { "the lowest layer that is trained" }
             ));

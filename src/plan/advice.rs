@@ -11,8 +11,8 @@ impl TrainConfig {
     pub fn about_loss(&self, steps: u64) -> String {
         match self.hardly_moves(steps) {
             true => format!(
-                "train.lr is so small that hardly any weight moves in {}: check the model's weights, and of a kept head the order of its \
-                 labels, or try a larger train.lr or more steps",
+                "train.lr is so small that hardly any weight moves in {}: check the model's weights and, if its classifier head was kept, the \
+                 order of the head's labels, or try a larger train.lr or more steps",
                 counted(steps, "step")
             ),
             false => self.calmer(),

@@ -59,7 +59,7 @@ impl Promotions {
     /// Of a sweep of `trials` with this rule; `None` if it promotes no trials, or if no run has a rung. `runs`: the rungs and the last step of a
     /// run of each known trial, in the order of the plan; those of the others are taken to be the same, in turn.
     pub fn by(rule: &Prune, trials: u64, batches: Option<Batches>, runs: &[(&[Rung], u64)]) -> Option<Self> {
-        let Prune::Asha { reduction_factor, .. } = *rule else { return None };
+        let (reduction_factor, _) = rule.promotion()?;
         let courses = Courses::of(runs);
         let n = trials.clamp(1, TRIALS);
         let sweeps = (SWEEPS.1 / n).clamp(5, SWEEPS.0);

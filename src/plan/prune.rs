@@ -60,6 +60,22 @@ impl Prune {
             PruneRule::Asha => Self::Asha { reduction_factor: sweep.reduction_factor, rungs: sweep.rungs },
         }
     }
+
+    /// Of a rule that promotes the best share of the trials and lets the others wait: one in how many is promoted, and the number of rungs.
+    pub fn promotion(&self) -> Option<(u64, u64)> {
+        match *self {
+            Self::None | Self::Median { .. } => None,
+            Self::Asha { reduction_factor, rungs } => Some((reduction_factor, rungs)),
+        }
+    }
+
+    /// Of a rule that compares each trial with those before it: how many are never pruned.
+    pub fn startup_trials(&self) -> Option<u64> {
+        match *self {
+            Self::None | Self::Asha { .. } => None,
+            Self::Median { startup_trials } => Some(startup_trials),
+        }
+    }
 }
 
 /// The rungs of a run on `rows` training rows, in order.
@@ -194,7 +210,7 @@ pub fn besides_ranks(
     (trial, rung): (usize, usize),
     fate: impl Fn(usize) -> Fate,
 ) -> String {
-    let Prune::Asha { reduction_factor, .. } = *prune else { return String::new() };
+    let Some((reduction_factor, _)) = prune.promotion() else { return String::new() };
     let known = |trial: usize| scores.get(trial).and_then(|rungs| *rungs.get(rung)?).map(Score::or_worst);
     let mut ranked: Vec<(usize, Score)> = (0..scores.len()).filter_map(|t| Some((t, known(t)?))).collect();
     ranked.sort_by(|(a, x), (b, y)| y.total_cmp(x).then(a.cmp(b)));
@@ -231,7 +247,7 @@ pub fn last_to_continue(
     scores: &[Vec<Option<Score>>],
     may: impl Fn(usize) -> bool,
 ) -> Option<usize> {
-    let Prune::Asha { rungs, .. } = *prune else { return None };
+    let (_, rungs) = prune.promotion()?;
     let known = |trial: usize, rung: usize| scores[trial].get(rung).copied().flatten().map(Score::or_worst);
     let alive = |rung: usize| {
         let at = move |trial: usize| Some((trial, known(trial, rung)?));

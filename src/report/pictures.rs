@@ -268,6 +268,6 @@ pub fn left_out(n: usize, thing: &str) -> String {
     if n == 0 {
         String::new()
     } else {
-        tr!(" {} more in the tables.", "另有 {}见表格。", format::plural(n, thing))
+        tr!(" In the tables only: {}.", "另有 {}见表格。", format::plural(n, thing))
     }
 }

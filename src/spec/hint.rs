@@ -51,7 +51,7 @@ pub(super) fn unsupported(path: &str) -> Option<String> {
         (_, "fp16_full_eval" | "bf16_full_eval") => {
             Some("write `train.precision`, which applies to evaluations too".into())
         }
-        (_, "optim" | "optimizer" | "optimiser") => Some("AdamW is the only optimizer; remove it".into()),
+        (_, "optim" | "optimizer" | "optimiser") => Some("AdamW is the only optimizer; remove this key".into()),
         (_, "num_labels" | "n_labels" | "num_classes") => Some(
             "the number of labels comes from the data; remove this key, or name the labels in `data.labels`".into(),
         ),

@@ -283,7 +283,7 @@ fn of_trials_with_seeds_the_mean_chooses_and_the_report_says_so() {
     let runs = [(1e-5, 1), (1e-5, 2), (1e-4, 1), (1e-4, 2)].map(|(lr, seed)| run(lr, seed));
     let md = text(&files_of(&experiment(runs.into())), "report.md").to_string();
     let said = "> Trials are ranked by dev accuracy (mean over seeds); equal trials by dev loss, then by their order in the plan. The test \
-                rows played no part. The dev accuracy of the best is optimistic, because it was chosen by it. A run of another trial may be better than the best run of the best trial.\n";
+                rows played no part. The dev accuracy of the best is optimistic, because the best was chosen by it. A run of another trial may be better than the best run of the best trial.\n";
     assert!(md.contains(said), "{md}");
 }
 

@@ -95,7 +95,7 @@ impl SweepDecisions {
         });
         let rungs = rungs.collect();
         let mut sweep = Self { prune, metric, items, trials: members, rungs, promoted: vec![0; trials] };
-        if let Prune::Median { startup_trials } = prune {
+        if let Some(startup_trials) = sweep.prune.startup_trials() {
             // The rule never prunes these: they do not wait.
             (0..trials)
                 .take_while(|trial| (*trial as u64) < startup_trials)
@@ -173,7 +173,7 @@ impl SweepDecisions {
     /// With ASHA, the rungs at which trials of the same score were told apart by something else: some of them were promoted and others
     /// were not. Of several such scores at a rung, the one that most trials have.
     pub fn ties(&self, states: &RunStates) -> Vec<Tie> {
-        if !matches!(self.prune, Prune::Asha { .. }) {
+        if self.prune.promotion().is_none() {
             return Vec::new();
         }
         let scores = self.scores(states);

@@ -45,7 +45,7 @@ impl Header {
     /// Reads the header at the start of a file of `size` bytes.
     fn of(file: &mut impl Read, size: u64) -> Result<Self, String> {
         let mut length = [0u8; 8];
-        file.read_exact(&mut length).map_err(|_| "the file is truncated".to_string())?;
+        file.read_exact(&mut length).map_err(|_| "the file is truncated: copy or download it again".to_string())?;
         let length = u64::from_le_bytes(length);
         if length > LONGEST {
             return Err(match length < size {
@@ -56,7 +56,7 @@ impl Header {
             });
         }
         if 8 + length > size {
-            return Err("the file is truncated within its header".into());
+            return Err("the file is truncated within its header: copy or download it again".into());
         }
         let mut json = vec![0u8; length as usize];
         file.read_exact(&mut json).map_err(|e| e.to_string())?;
@@ -119,7 +119,7 @@ pub(super) fn read(file: &mut File, size: u64) -> Result<Found, String> {
         Some(end) if end < size => {
             return Err(format!("{} its last tensor", follow(size - end)));
         }
-        _ => return Err("the file is truncated".into()),
+        _ => return Err("the file is truncated: copy or download it again".into()),
     }
     let mut found = Found::default();
     for (name, info) in tensors {

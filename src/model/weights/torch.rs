@@ -27,7 +27,7 @@ type StorageRanges = BTreeMap<String, (u64, u64)>;
 /// All tensors of a file of `size` bytes.
 pub(super) fn read(file: &mut File, size: u64) -> Result<Found, String> {
     let mut head = [0; 2];
-    file.read_exact(&mut head).map_err(|_| "the file is truncated")?;
+    file.read_exact(&mut head).map_err(|_| "the file is truncated: copy or download it again")?;
     match head == *b"PK" {
         true => archive(file, size),
         false => sequence(file, size),
@@ -114,10 +114,12 @@ fn sequence(file: &mut File, size: u64) -> Result<Found, String> {
         let mut count = [0u8; 8];
         file.seek(SeekFrom::Start(at))
             .and_then(|_| file.read_exact(&mut count))
-            .map_err(|_| "the file is truncated")?;
+            .map_err(|_| "the file is truncated: copy or download it again")?;
         let length = u64::from_le_bytes(count).checked_mul(width);
         let end = length.and_then(|length| length.checked_add(at + 8)).filter(|end| *end <= size);
-        let end = end.ok_or_else(|| format!("the file is truncated, or the length of its storage {key} is wrong"))?;
+        let end = end.ok_or_else(|| {
+            format!("the file is truncated, or the length of its storage {key} is wrong: copy or download it again")
+        })?;
         if ranges.insert(key.clone(), (at + 8, end - at - 8)).is_some() {
             return Err(format!("its storage {key} occurs twice"));
         }

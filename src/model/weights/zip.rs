@@ -53,7 +53,7 @@ pub(super) fn parts(file: &mut File, size: u64) -> Result<BTreeMap<String, Part>
     let tail = bytes(file, tail_at, (size - tail_at) as usize)?;
     let end = (0..=tail.len().saturating_sub(END)).rev().find(|&at| tail[at..].starts_with(b"PK\x05\x06"));
     let end = end.filter(|at| tail.len() - at >= END);
-    let end = end.ok_or("the file is truncated: the central directory, which a zip archive ends with, is missing")?;
+    let end = end.ok_or("the file is truncated (the central directory, which a zip archive ends with, is missing): copy or download it again")?;
     let record = &tail[end..];
     let (mut count, mut length, mut start) = (u16_at(record, 10), u32_at(record, 12), u32_at(record, 16));
     if count == 0xffff || length == 0xffff_ffff || start == 0xffff_ffff {

@@ -120,7 +120,7 @@ fn read(audit: &DataAudit) -> String {
     let mut parts = vec![tr!("{} read", "读入 {}", counted(read, "row"))];
     if dropped > 0 {
         let rows = counted(dropped, "row");
-        parts.push(tr!("{rows} without a text or a label left out", "略去没有文本或标签的 {rows}"));
+        parts.push(tr!("{rows} left out, without a text or a label", "略去没有文本或标签的 {rows}"));
     }
     if audit.repeats > 0 {
         parts.push(tr!("{} repeat an earlier text", "{}与前面的文本重复", counted(audit.repeats, "row")));

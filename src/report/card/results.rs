@@ -105,7 +105,8 @@ fn notes(input: &CardInput<'_>, terms: Terms, intervals: &Intervals) -> String {
     }
     if terms.task == Task::Regression && input.run.run.labels.len() > 1 {
         parts.push(
-            tr("Of several columns the metrics are means over the columns.", "有几列时，指标是各列的平均值。").into(),
+            tr("With several columns, each metric is the mean over the columns.", "有几列时，指标是各列的平均值。")
+                .into(),
         );
     }
     parts.push(terms.loss().into());

@@ -24,7 +24,10 @@ pub(super) fn write(input: &CardInput<'_>, page: &mut Page) {
                 tr!("Its trial has rank {rank} of {trials}, by {by}.", "它所在的试验按{by}在 {trials}中排第 {rank}。")
             }
             None => {
-                tr!("It is of one of {trials}, which are ranked by {by}.", "它属于 {trials}之一，这些试验按{by}排名。")
+                tr!(
+                    "Its trial is one of {trials}, which are ranked by {by}.",
+                    "它属于 {trials}之一，这些试验按{by}排名。"
+                )
             }
         });
     }

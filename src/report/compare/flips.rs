@@ -53,7 +53,8 @@ impl Flipped {
         }
         if self.is_of_seeds() && !(self.gained_examples.is_empty() && self.lost_examples.is_empty()) {
             said.push(tr(
-                "the columns of the sides show what most of the seeds predict, and of equally frequent predictions that of the first seed",
+                "the columns of the sides show what most of the seeds predict, or, if several predictions are equally \
+                 frequent, that of the first seed",
                 "各方的列显示多数种子的预测；若次数相同，则取较先的种子的预测",
             ));
         }

@@ -299,7 +299,7 @@ fn how_ranked(input: &ReportInput, analysis: &Analysis) -> String {
     let unseen = match analysis.is_optimistic(&input.runs) {
         true => String::new(),
         false => tr!(
-            " The test rows played no part. The {on} {by} of the best is optimistic, because it was chosen by it.",
+            " The test rows played no part. The {on} {by} of the best is optimistic, because the best was chosen by it.",
             "测试集没有参与排名。最佳者的{on}{by}偏乐观，因为正是按它选出的。"
         ),
     };

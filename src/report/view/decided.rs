@@ -103,7 +103,7 @@ fn scope(with: &RunInput) -> String {
     };
     let rows = match with.predictions.is_empty() {
         true => tr(
-            " Single rows are without it, because what is stored of them does not give their predictions with it.",
+            " Single rows are shown without the decision, because what is stored of them does not suffice to apply it.",
             "单行未应用它，因为所存内容无法得出应用后的预测。",
         ),
         false => "",

@@ -149,7 +149,7 @@ fn nearly_pruned(analysis: &Analysis, sweep: &Sweep) -> Option<String> {
         // The rule sees what has reached the rung until then.
         let judged = match rung.on.len() {
             on if first > on => tr(
-                " Judged when all had reached it, it would have been pruned: it went on because fewer had.",
+                " Judged when all trials had reached the rung, it would have been pruned: it went on because fewer had.",
                 "若等所有试验都到达该级再判断，它会被剪枝：它得以继续，是因为当时到达的试验较少。",
             ),
             on if last > on => tr(

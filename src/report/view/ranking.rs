@@ -139,7 +139,7 @@ fn notes(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
     }
     if analysis.groups.iter().any(|group| group.finished.is_empty() && group.chosen.is_some()) {
         notes.push(tr!(
-            "“Not final”: of the evaluations during training, {}.",
+            "“Not final”: from an evaluation during training: {}.",
             "“非最终值”：训练期间的评估中，{}。",
             unfinished::of_report(input)
         ));

@@ -421,8 +421,8 @@ fn of_budget(analysis: &Analysis, sweep: &Sweep, budget: &Budget, pictures: Vec<
     if n > 0 {
         part.notes.push(tr!(
             "Expected best: the mean, over all subsets of k of the trials, of their {direction} {}: the expected validation performance of Dodge \
-             et al. (2019) in its unbiased form, without replacement (Tang et al. 2020). k trials are drawn at the same share of the budget as \
-             of the trials. It says what this plan would have brought with fewer trials in random order; the trials of a TPE search are not \
+             et al. (2019) in its unbiased form, without replacement (Tang et al. 2020). The value for k of n trials is plotted at k/n of the \
+             budget. It says what this plan would have brought with fewer trials in random order; the trials of a TPE search are not \
              independent draws: later ones are better, so its curve is too favourable for a shorter search.", "预期最佳：在所有 k 个试验的子集上，{direction}{}的平均；即 Dodge 等人（2019）的预期验证表现（expected validation performance），取无偏、不放回的形式（Tang 等人 2020）。k 个试验占预算的份额与其占试验的份额相同。它表示若以随机顺序只做同一计划中的一部分试验，会得到什么结果；TPE 搜索的试验不是独立抽取的：后面的更好，因此这条曲线对较短的搜索过于乐观。",
             sweep.ranked_by()
         ));

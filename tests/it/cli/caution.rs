@@ -76,8 +76,8 @@ fn a_plan_that_leaves_completed_runs_out_is_warned_of() {
             _ => ["this replaces", "will"],
         };
         let want = "warning: REPLACES the plan of `small`, and 3 completed runs of it are not in the new one: `taper list small` WILL list \
-                    them separately, unranked, and `taper report small` WILL leave them out. To keep both, give these runs a name of \
-                    their own: --set name=small-2"
+                    them separately, unranked, and `taper report small` WILL leave them out. To keep both plans, give the new one a name of \
+                    its own: --set name=small-2"
             .replace("REPLACES", replaces)
             .replace("WILL", will);
         assert!(said.contains(&want), "{said}");

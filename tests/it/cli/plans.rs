@@ -342,7 +342,7 @@ fn a_run_that_stopped_early_says_where_and_why() {
 fn hours_that_do_not_suffice_are_estimated_before_they_are_spent() {
     let sandbox = sandbox("[sweep.axes]\ntrain.lr = [1e-4, 2e-4, 3e-4]\n");
     let plan = |hours: &str| sandbox.ok(&["plan", "small.toml", "--set", &format!("sweep.max_hours={hours}")]);
-    let want = "sweep.max_hours = 0.000000001 leaves 0.0s of training for all of them: by this estimate it ends the sweep after about 0 of \
+    let want = "sweep.max_hours = 0.000000001 leaves 0.0s of training for all runs together: by this estimate it ends the sweep after about 0 of \
                 these 3 runs.";
     let said = plan("0.000000001");
     assert!(said.contains("3 of 3 runs to do") && said.contains(want), "{said}");

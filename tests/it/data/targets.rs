@@ -291,7 +291,7 @@ fn texts_with_other_targets_are_said() {
     let (again, lines, said) = of("text,score\na,1\na,1.0\nb,2\nb,2.5\nc,0\n", &numbers(&["score"]));
     assert_eq!((again, lines), (2, vec![4, 5]));
     let want = "2 of 5 rows (lines 4 and 5) have the same text as other rows but a different number: a model can at best learn the mean of \
-                each text. Give each text a single number, or remove these rows";
+                each text's numbers. Give each text a single number, or remove these rows";
     assert_eq!(said.as_deref(), Some(want));
 }
 

@@ -179,7 +179,7 @@ fn a_dry_run_without_a_network_says_that_the_repository_is_unknown() {
     ] {
         let (code, said) = dry(arguments, endpoint);
         assert!(code == 0 && said.contains(&format!("what me/small contains is unknown: {why}")), "{said}");
-        let all = format!("would push those of {} files (", files.len());
+        let all = format!("would push, of {} files (", files.len());
         assert!(
             said.contains(&all) && said.contains(" lacks, and create the repository or branch if it is missing"),
             "{said}"

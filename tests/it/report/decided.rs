@@ -177,7 +177,7 @@ fn rows_whose_decision_is_not_known_are_called_so() {
     let page = text(&files, "report.md");
     assert!(page.contains("Predicted without the temperature and the thresholds."), "{page}");
     assert!(page.contains("The table is of the predictions with the temperature and the thresholds."), "{page}");
-    assert!(page.contains("Single rows are without it"), "{page}");
+    assert!(page.contains("Single rows are shown without the decision"), "{page}");
     assert!(lines(&files, "predictions.csv").iter().all(|line| line["predicted_with_decision"].is_empty()));
 }
 

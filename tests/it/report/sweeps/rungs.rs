@@ -74,7 +74,7 @@ fn a_rung_says_if_the_best_trial_would_have_been_pruned() {
         text(&files_of(&experiment(runs)), "report.md").to_owned()
     };
     let md = says(0.58, 0.59);
-    assert!(md.contains("had rank 8 of 8 with dev accuracy 58.0%; 6 went on. Judged when all had reached it, it would have been pruned"), "{md}");
+    assert!(md.contains("had rank 8 of 8 with dev accuracy 58.0%; 6 went on. Judged when all trials had reached the rung, it would have been pruned"), "{md}");
     let md = says(0.58, 0.58);
     assert!(md.contains("had ranks 6–8 of 8 with dev accuracy 58.0%, tied with 2 others; 6 went on. Whether it went on was decided among equal values."), "{md}");
     let md = says(0.84, 0.58);
