@@ -242,7 +242,7 @@ pub(super) struct TrialView<'a> {
 impl TrialView<'_> {
     /// What the names of its runs have in common.
     pub fn name(&self, several: bool) -> String {
-        names::common(&self.members.iter().map(|m| m.name.as_str()).collect::<Vec<_>>(), several)
+        names::common(&self.members.iter().map(|m| m.name.as_str()).collect::<Vec<_>>(), several).to_string()
     }
 
     /// What its runs are, as far as their names tell: `seeds`, `folds`, or `runs`.

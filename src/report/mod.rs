@@ -74,3 +74,4 @@ pub use unfinished::which_evaluation;
 pub use view::NOT_FINAL;
 pub use weights::weights;
 pub use with_decision::chosen;
+pub use without_texts::{RowName, RowNames};
