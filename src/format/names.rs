@@ -40,6 +40,16 @@ pub enum Common {
     All(&'static str),
 }
 
+impl Common {
+    /// What the runs are, if the name only says that it is all of them.
+    pub fn all(&self) -> Option<&'static str> {
+        match self {
+            Self::All(runs) => Some(runs),
+            Self::Words(_) | Self::First(..) => None,
+        }
+    }
+}
+
 impl fmt::Display for Common {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

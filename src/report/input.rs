@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{fold_rows::FoldRows, without_texts::RowNames};
+use super::{fold_rows::FoldRows, row_names::RowNames};
 use crate::{
     event::{PredictionBefore, Split, When},
     metrics::Metrics,

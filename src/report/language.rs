@@ -272,7 +272,7 @@ pub fn counted_states(states: impl Iterator<Item = RunState> + Clone) -> String 
     parts.collect::<Vec<_>>().join("，")
 }
 
-/// A number of things. Chinese counts them with a measure word for each noun.
+/// A count with its noun: `2 runs`. Chinese has a measure word for each noun.
 pub fn counted(n: u64, noun: &str) -> String {
     let english = || crate::format::counted(n, noun);
     if !is_chinese() {

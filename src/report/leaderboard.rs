@@ -16,7 +16,7 @@ use crate::{
     format::{
         Span,
         command::with_runs,
-        names::{Common, common, distinct, replicate},
+        names::{common, distinct, replicate},
     },
     metrics::{Metric, Metrics, RankKey, better_first},
     plan::Keep,
@@ -135,15 +135,6 @@ impl Trial {
     }
 }
 
-/// A name of a trial, and what its runs are if the name says that it is all of them.
-fn named(name: &Common) -> (String, Option<&'static str>) {
-    let all = match name {
-        Common::All(runs) => Some(*runs),
-        Common::Words(_) | Common::First(..) => None,
-    };
-    (name.to_string(), all)
-}
-
 /// What these trials are means over: `seed`, or `fold` or `run` in a cross-validation.
 pub fn replicates<'a>(trials: impl IntoIterator<Item = &'a Trial>) -> &'static str {
     let of =
@@ -232,7 +223,7 @@ pub(super) fn ranked(
         let mut trial = trial_of(&members, (missing, rows), criterion.metric, &measured, several);
         // Its name comes from all its planned runs, including removed ones.
         if let Some(name) = missing.name(keys(), several) {
-            (trial.name, trial.is_all) = named(&name);
+            (trial.name, trial.is_all) = (name.to_string(), name.all());
         }
         trial.is_final = has_finished;
         if trial.out_of_fold.is_some() {
@@ -309,7 +300,7 @@ fn trial_of(
         .filter(|(run, _)| run.config.data.has_test())
         .filter_map(|(run, _)| run.final_metrics.as_ref())
         .collect();
-    let (name, is_all) = named(&common(&names, several));
+    let name = common(&names, several);
     let test_metric = Terms::of(records.iter().copied()).first;
     // Runs without a record are pending.
     let to_come = std::iter::repeat_n(RunState::Pending, missing);
@@ -317,8 +308,8 @@ fn trial_of(
     let speaks = |run: &&&RunRecord| run.state == state && run.message.is_some();
     Trial {
         rank: None,
-        name,
-        is_all,
+        name: name.to_string(),
+        is_all: name.all(),
         runs: members.iter().map(|(run, _)| run.key.clone()).collect(),
         best_run: None,
         equal_best: (0, 0),

@@ -5,7 +5,7 @@ use super::{
     curves::{Chosen, chosen},
     fold_rows::FoldRows,
     input::{ReportInput, RunInput},
-    without_texts::RowNames,
+    row_names::RowNames,
 };
 use crate::store::{EvalRecord, ExperimentRecord, RunRecord, Store, StoreError};
 

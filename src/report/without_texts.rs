@@ -5,51 +5,13 @@ use std::{collections::HashMap, sync::Arc};
 use super::{
     format,
     input::{ReportInput, RunInput},
-    language::{Language, tr},
+    language::Language,
+    row_names::RowName,
 };
 use crate::store::PredictionRecord;
 
 /// What identifies a row: the index after cleaning, and the file with the line.
 type RowId = (u32, u64, Arc<str>);
-
-/// What a row is called in place of its texts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RowName {
-    /// The name of the file with the row.
-    pub file: Arc<str>,
-    /// The line on which the row begins, from 1.
-    pub line: u64,
-    /// Which of the texts that runs of the report read on this line, from 1 in the order of the runs.
-    pub version: u32,
-}
-
-impl RowName {
-    /// The name in the language of the work in progress: `rows.csv, line 12`.
-    pub fn said(&self) -> String {
-        let (file, line) = (&self.file, self.line);
-        match self.version {
-            1 => tr!("{file}, line {line}", "{file} 第 {line} 行"),
-            version => tr!("{file}, line {line} (version {version})", "{file} 第 {line} 行（版本 {version}）"),
-        }
-    }
-}
-
-/// The names of rows, by their index after cleaning and their line. Rows without a name are shown by their texts.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct RowNames(HashMap<(u32, u64), RowName>);
-
-impl RowNames {
-    /// The name of the row of this prediction.
-    pub fn of(&self, p: &PredictionRecord) -> Option<&RowName> {
-        self.0.get(&(p.row, p.line))
-    }
-}
-
-impl<'a> FromIterator<&'a RowNames> for RowNames {
-    fn from_iter<T: IntoIterator<Item = &'a RowNames>>(names: T) -> Self {
-        Self(names.into_iter().flat_map(|names| names.0.clone()).collect())
-    }
-}
 
 impl ReportInput {
     /// The same records, with each row named by its file and line instead of its texts. Probes stay: they are from the spec.
@@ -79,7 +41,7 @@ fn name_rows(run: &mut RunInput, seen: &mut HashMap<RowId, Vec<(String, Option<S
         });
         let name = RowName { file: file.clone(), line: p.line, version: version as u32 + 1 };
         p.text = Language::English.during(|| name.said());
-        run.row_names.0.insert((p.row, p.line), name);
+        run.row_names.insert(p, name);
     }
 }
 

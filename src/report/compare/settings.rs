@@ -11,8 +11,8 @@ use crate::{
         environment::environments,
         fold_rows::FoldRows,
         input::{ReportInput, RunInput},
+        row_names::RowNames,
         swept::Swept,
-        without_texts::RowNames,
     },
     store::ExperimentRecord,
 };
