@@ -62,7 +62,7 @@ pub struct LayerValue {
     /// `FILE:LINE`, the variable's name, or the argument; empty for defaults.
     #[serde(rename = "place")]
     pub location: String,
-    /// As it is written there.
+    /// The value as that layer writes it.
     pub value: String,
     /// Whether this value is effective. Tables are merged key by key, so several layers may be.
     pub holds: bool,
