@@ -20,7 +20,7 @@ use taper::{
     engine::{Engine, Explicit, Recipe},
     execute::Workbench,
     kernels::{
-        Activation, ActivationOps, AdamW, AddNorm, AddNormBackward, Attend, AttentionBackward, AttentionOps,
+        Activation, ActivationOps, AdamW, AddNorm, AddNormBackward, Attend, AttentionBackward, AttentionOps, Backend,
         BiasActivation, Buffer, CopyOps, CopyRows, Cpu, CpuBatch, Dropout, Embed, EmbedBackward, EmbeddingOps,
         GatedActivation, Linear, LinearOps, LossOps, Memory, Moments, NormOps, OptimizerOps, PoolingOps, Rotation,
         RotationOps, Sums, Table, TokenStream,
@@ -66,6 +66,8 @@ macro_rules! timed {
         })*
     };
 }
+
+impl Backend for Timed {}
 
 impl Memory for Timed {
     type Buffer = Buffer;

@@ -2,6 +2,9 @@
 
 pub mod command;
 pub mod names;
+mod span;
+
+pub use span::Span;
 
 use std::borrow::Cow;
 

@@ -76,7 +76,7 @@ impl FilePin {
         Ok(Self { name: name.into(), size, sha256: digest_file(path)? })
     }
 
-    /// For messages.
+    /// The digest and the size, for messages.
     pub(super) fn shown(&self) -> String {
         format!("sha256 {} ({})", self.sha256, crate::format::counted(self.size, "byte"))
     }

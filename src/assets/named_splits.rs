@@ -22,7 +22,7 @@ const WORDS: [(&str, &[&str]); 3] = [
     ("test", &["test", "testing", "eval", "evaluation"]),
 ];
 
-/// What may stand around these words.
+/// The characters that may surround these words.
 const AROUND: &str = "[-._ 0-9]";
 
 /// The splits of a dataset, each with its files in the order of their names.

@@ -15,7 +15,7 @@ use taper::{
 
 use super::{Global, Unusable, common, output::Output};
 
-/// Cancel the jobs of runs that were submitted to a cluster.
+/// Cancel the cluster jobs of runs.
 #[derive(Args)]
 #[command(after_help = "A run that is training writes a checkpoint first, and continues from it when it is submitted \
     again.\n\nExamples:\n  taper cancel waimai\n  taper cancel 3f2a 77c1")]

@@ -6,7 +6,7 @@ use anyhow::Result;
 use serde_json::json;
 use taper::{
     data::{self, Cleaning, ReadAs, Row, RowText},
-    execute::{UsedRows, chosen_on_dev},
+    execute::{ChosenOnDev, UsedRows, chosen_on_dev},
     format,
     metrics::{Metric, Metrics},
     stats::{Interval, wilson},
@@ -95,13 +95,15 @@ impl<'a> Known<'a> {
 
 /// What the dev rows chose: `its checkpoint was`, `its checkpoint and its thresholds were`.
 fn chosen(runs: &[RunRecord]) -> String {
-    let mut all: Vec<String> = Vec::new();
-    for what in runs.iter().flat_map(chosen_on_dev) {
-        if !all.iter().any(|known| known == what) {
-            all.push(what.into());
+    let mut all: Vec<ChosenOnDev> = Vec::new();
+    for chosen in runs.iter().flat_map(chosen_on_dev) {
+        if !all.contains(&chosen) {
+            all.push(chosen);
         }
     }
-    format!("{} {}", format::and(&all), if all.len() == 1 && !all[0].ends_with('s') { "was" } else { "were" })
+    let names: Vec<String> = all.iter().map(|chosen| chosen.name.into()).collect();
+    let is_one = matches!(all[..], [ChosenOnDev { is_plural: false, .. }]);
+    format!("{} {}", format::and(&names), if is_one { "was" } else { "were" })
 }
 
 /// The metrics that are shown of a model, in this order.

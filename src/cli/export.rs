@@ -23,7 +23,7 @@ use taper::{
 
 use super::{Global, Unusable, card, common, export_experiment, input, lang::Lang, named, output::Output};
 
-/// Export a trained model to a folder that transformers or onnxruntime can load, or the measurements of an experiment to other trackers.
+/// Export a trained model for transformers or onnxruntime, or an experiment's measurements as tables or for TensorBoard or MLflow.
 #[derive(Args)]
 #[command(after_help = "In Python:\n  from transformers import AutoModelForSequenceClassification, AutoTokenizer\n  \
     model = AutoModelForSequenceClassification.from_pretrained(DIR)\n  tokenizer = AutoTokenizer.from_pretrained(DIR)\n\n\

@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::Value;
 use taper::{
     event::Split,
-    format::{self, names},
+    format::{self, Span, names},
     observe::all_in,
     observe::swept_columns,
     plan::Metric,
@@ -13,7 +13,7 @@ use taper::{
 };
 
 use super::{
-    marks::{MARK, MARK_OF_OTHERS, not_final_mark},
+    marks::{mark, not_final_mark},
     output::{Output, marked, unbroken},
 };
 
@@ -308,16 +308,14 @@ fn footnotes(shown: &[&Trial], metric: Metric, (also, tested): (bool, bool), int
         .flat_map(|trial| [value(trial), also_mean(trial).filter(|_| !folds), test(trial).filter(|_| !folds)])
         .flatten()
         .collect();
-    let of = |means: &[(Metric, Mean)], replicate| {
-        interval_notes(means.iter().map(|(metric, mean)| (*metric, mean)), replicate)
+    let of = |means: &[(Metric, Mean)], what, replicate| {
+        interval_notes(means.iter().map(|(metric, mean)| (*metric, mean)), what, replicate)
     };
-    let mut notes = of(&means, if folds { "fold" } else { replicates(shown.iter().copied()) });
+    let mut notes = of(&means, "intervals", if folds { "fold" } else { replicates(shown.iter().copied()) });
     if let (true, Some(first)) = (folds, shown.first()) {
-        notes.push(WHAT_IS_OUT_OF_FOLD.replace("accuracy", first.test.metric.name()));
+        notes.push(format!("out-of-fold: test {} {ON_ALL_FOLDS}", first.test.metric.name()));
         let together: Vec<_> = shown.iter().flat_map(|trial| [also_mean(trial), test(trial)]).flatten().collect();
-        notes.extend(
-            of(&together, "seed").into_iter().map(|note| note.replacen("intervals", "out-of-fold intervals", 1)),
-        );
+        notes.extend(of(&together, "out-of-fold intervals", "seed"));
     }
     if shown.iter().any(|trial| !trial.is_final && trial.value.is_some()) {
         let open = || shown.iter().filter(|trial| !trial.is_final && trial.value.is_some());
@@ -331,14 +329,14 @@ fn footnotes(shown: &[&Trial], metric: Metric, (also, tested): (bool, bool), int
     }
     if shown.iter().any(|trial| trial.warned > 0) {
         let of_seeds = shown.iter().any(|trial| trial.planned() > 1);
-        let mark = if shown.iter().all(|trial| trial.test.metric == Metric::Accuracy) { MARK } else { MARK_OF_OTHERS };
-        notes.push(if of_seeds { mark.replacen("! a run", "! a trial with a run", 1) } else { mark.into() });
+        let marked = if of_seeds { "a trial with a run" } else { "a run" };
+        notes.push(mark(marked, shown.iter().all(|trial| trial.test.metric == Metric::Accuracy)));
     }
     notes
 }
 
-/// Explains that column.
-const WHAT_IS_OUT_OF_FOLD: &str = "out-of-fold: test accuracy on all folds together, each row predicted once, by the model whose test fold contains it";
+/// What a value of the out-of-fold column covers.
+const ON_ALL_FOLDS: &str = "on all folds together, each row predicted once, by the model whose test fold contains it";
 
 /// The heading of the number of runs of each trial.
 fn replicates_of(shown: &[&Trial]) -> String {
@@ -356,7 +354,9 @@ fn of_seeds(trial: &Trial) -> String {
 /// The value of a trial, `91.3% (90.1–92.4)`; without a completed run the value with its step, `91.3% @225*`.
 fn value_text(trial: &Trial, metric: Metric, intervals: bool) -> String {
     match trial.value {
-        Some(value) if !trial.is_final => not_final(&metric.text(value.mean), trial.unfinished_at().as_deref()),
+        Some(value) if !trial.is_final => {
+            not_final(&metric.text(value.mean), trial.unfinished_at().map(|at| at.to_string()).as_deref())
+        }
         value => cell(value, metric, intervals),
     }
 }
@@ -377,7 +377,9 @@ fn state(trial: &Trial, detail: Detail) -> String {
     let (state, steps) = (word(&trial.state), format::count(trial.steps));
     let text = match (trial.state, trial.step) {
         // Its value may be of an earlier step, or there is none.
-        (RunState::Pruned, Some(_)) if detail != Detail::Full && trial.unfinished_at().as_ref() != Some(&steps) => {
+        (RunState::Pruned, Some(_))
+            if detail != Detail::Full && trial.unfinished_at() != Some(Span::from(trial.steps)) =>
+        {
             unbroken(&format!("{state} @{steps}"))
         }
         _ if detail != Detail::Full => state,
@@ -442,6 +444,7 @@ mod tests {
         Trial {
             rank: None,
             name: name.into(),
+            is_all: None,
             runs: ["a", "b", "c"].map(String::from).into(),
             missing: 0,
             completed,

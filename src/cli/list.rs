@@ -28,7 +28,7 @@ use outside::Plan;
 use super::{
     Global, common, leaderboard as board,
     listed::{Best, keep_among_the_last, left_behind, more_runs, no_store, nothing_listed, of_no_experiment},
-    marks::{MARK, MARK_OF_OTHERS, not_final_mark},
+    marks::{mark, not_final_mark},
     on_cluster::OnCluster,
     output::{self, Output, marked},
     states, watch,
@@ -250,7 +250,7 @@ impl List {
             out.wrapped(&not_final_mark(unfinished.iter().map(|(best, _)| *best), is_pruned))?;
         }
         if let Some(of_label) = marked {
-            out.wrapped(if of_label { MARK } else { MARK_OF_OTHERS })?;
+            out.wrapped(&mark("a run", of_label))?;
         }
         if (experiments.is_empty() || !whole) && experiments.iter().all(is_empty) {
             output::error(&nothing_listed(whole_plans, self.experiment.as_deref(), out));

@@ -2,12 +2,14 @@
 
 use taper::report::{NOT_FINAL, which_evaluation};
 
-/// Explains the mark beside a state.
-pub const MARK: &str =
-    "! a run that predicts only one label, or is no better than always predicting the most common label";
-
-/// The same where runs are of other problem types.
-pub const MARK_OF_OTHERS: &str = "! a run that is no better than always making the same prediction";
+/// Explains the mark beside a state. `marked`: what has it, such as `a run`; `of_label`: whether all are of single labels.
+pub fn mark(marked: &str, of_label: bool) -> String {
+    let why = match of_label {
+        true => "predicts only one label, or is no better than always predicting the most common label",
+        false => "is no better than always making the same prediction",
+    };
+    format!("! {marked} that {why}")
+}
 
 /// Explains the mark beside a value. `are_best`: for each marked value whether it is that of the best evaluation so far, and not of the last
 /// one; `is_pruned`: whether some of the runs were pruned, by a value that need not be the best one.

@@ -119,50 +119,30 @@ pub struct Global {
     offline: bool,
 }
 
+// What `taper help` says of a command is the comment at its struct. One at a variant would replace it.
 #[derive(Subcommand)]
 enum Command {
-    /// Check a spec and show its runs, data, steps, time, memory and disk space, without training.
     Plan(plan::Plan),
-    /// Train the runs of a spec that are not completed yet, resuming interrupted ones.
     Run(run::Run),
-    /// Download the models and data of a spec and pin them in SPEC.lock, for use offline.
     Fetch(fetch::Fetch),
-    /// List runs and compare trials.
     List(list::List),
-    /// Show the details of one run.
     Show(show::Show),
-    /// Compare runs or trials: settings, metrics, significance, and the rows on which they disagree.
     Compare(compare::Compare),
-    /// Write the report of an experiment: report.html, report.md, charts and tables. Without a name, list the experiments.
     Report(report::Report),
-    /// Classify texts with a trained model.
     Predict(predict::Predict),
-    /// Evaluate a trained model on labelled rows: accuracy, macro-F1, loss and per-label metrics, or the metrics of its problem type.
     Eval(eval::Eval),
-    /// Export a trained model for transformers or onnxruntime, or an experiment's measurements as tables or for TensorBoard or MLflow.
     Export(export::Export),
-    /// Upload a trained model with its model card to the Hugging Face Hub or ModelScope.
     Push(push::Push),
-    /// Serve trained models over HTTP, with the /predict of text-embeddings-inference, the probabilities of all labels, and a web page to try them.
     Serve(serve::Serve),
-    /// Submit the runs of a spec that are not completed yet to a Slurm cluster, one job for each, and return at once.
     Submit(submit::Submit),
-    /// Show the output of a run's cluster job.
     Logs(logs::Logs),
-    /// Cancel the cluster jobs of runs.
     Cancel(cancel::Cancel),
-    /// Import the results of runs that were trained on a cluster into the database.
     Collect(collect::Collect),
-    /// Train the runs that another taper process sends.
     #[command(hide = true)]
     Worker(worker::Worker),
-    /// Retrain a run from its stored spec and compare the results. Stores nothing.
     Verify(verify::Verify),
-    /// Remove runs: their records and their folders. Asks first.
     Rm(rm::Rm),
-    /// List files that no run needs and remove them. Asks first.
     Gc(gc::Gc),
-    /// Check this machine (servers, devices, threads, fonts, disk, database) and suggest fixes.
     Doctor(doctor::Doctor),
     /// Print a completion script for a shell.
     Completions {

@@ -193,7 +193,7 @@ fn run_names<'a>(trial: &[&'a Line]) -> Vec<&'a str> {
 }
 
 fn name(trial: &[&Line], several: bool) -> String {
-    names::common(&run_names(trial), several)
+    names::common(&run_names(trial), several).to_string()
 }
 
 /// `1–3`, `1, 5 and 7`: the seeds, or the folds; the number of runs where both differ.

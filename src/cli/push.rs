@@ -26,7 +26,7 @@ use super::{
     stop,
 };
 
-/// Upload a trained model with its model card to the Hugging Face Hub or to ModelScope.
+/// Upload a trained model with its model card to the Hugging Face Hub or ModelScope.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  taper push 3f2a me/waimai-rbt3 --dry-run     show what it would do\n  \
     taper push 3f2a me/waimai-rbt3 --private\n  taper push waimai#1 me/waimai-onnx --format onnx --lang zh\n  \

@@ -27,7 +27,8 @@ use super::{
     stop,
 };
 
-/// Serve trained models over HTTP.
+/// Serve trained models over HTTP, with the /predict of text-embeddings-inference, the probabilities of all labels, and a web page to try
+/// them.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  taper serve 3f2a\n  taper serve reviews=3f2a topics=exported/topics --addr 127.0.0.1:9000\n  \

@@ -13,7 +13,8 @@ use taper::{
 
 use super::{Global, common, list::date, output, stop};
 
-/// Trains the runs received on standard input, until it ends, or those of an element.
+/// Train the runs that another taper process sends.
+// They come on standard input, until it ends; with --element they are those of an element of a submission.
 #[derive(Args)]
 pub struct Worker {
     /// The folder of a submission.

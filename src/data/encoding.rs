@@ -292,7 +292,8 @@ impl Survey {
 /// What to do about it.
 fn advice(path: &Path, found: &Finding, wording: Wording) -> String {
     let (file, result) = (quoted(path), format!("utf8-{}", path.file_name().unwrap_or_default().display()));
-    let set = |encoding: TextEncoding| format!("set {}", wording.set("encoding", &encoding.to_string()));
+    let setting = |encoding: TextEncoding| wording.set("encoding", &encoding.to_string());
+    let set = |encoding: TextEncoding| format!("set {}", setting(encoding));
     match found {
         Finding::Unknown { first, all } => {
             let lines = match all {
@@ -308,7 +309,7 @@ fn advice(path: &Path, found: &Finding, wording: Wording) -> String {
                 _ => {
                     format!(
                         "{lines}find out its encoding and set it, for example: {}",
-                        set(encoding_rs::WINDOWS_1252.into()).trim_start_matches("set ")
+                        setting(encoding_rs::WINDOWS_1252.into())
                     )
                 }
             }
@@ -332,7 +333,7 @@ fn advice(path: &Path, found: &Finding, wording: Wording) -> String {
             match like.filter(|like| wide.contains(&like.table())) {
                 Some(other) => format!(
                     "its bytes look like {other}, but they also decode as GB18030; set the right one, for example: {}",
-                    set(other).trim_start_matches("set ")
+                    setting(other)
                 ),
                 None => format!("the file decodes as GB18030; if that is its encoding, {}", set(TextEncoding::GB18030)),
             }

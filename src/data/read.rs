@@ -65,7 +65,7 @@ pub fn read(path: &Path, config: &DataConfig) -> Result<Dataset, DataError> {
     read_files(&DataFiles { source: vec![path.to_owned()], ..DataFiles::default() }, config)
 }
 
-/// Reads the labelled data files of a run: see [`read_files_telling`], without anyone who is told.
+/// Reads the labelled data files of a run: [`read_files_telling`] without reports of progress.
 ///
 /// # Errors
 /// As [`read_files_telling`].
@@ -345,7 +345,7 @@ fn labelled(
     let (mut targets, mut given) = (None, BTreeMap::new());
     let (mut digests, mut notes, mut read_as) = (Vec::new(), Vec::new(), ReadAs::default());
     let (mut files, mut empty) = (Vec::new(), None);
-    // Names of class labels, which need not stand in the data files.
+    // Names of class labels, which need not occur in the data files.
     let mut named: Vec<String> = Vec::new();
     for origin in origins {
         let mut file = match Rows::open(origin, layout, columns.clone()) {

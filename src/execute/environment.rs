@@ -16,6 +16,7 @@ pub fn environment(run: &Prepared, device: &str) -> Environment {
     let differ = !Rates::of(&run.config.train).are_equal();
     let learning_rates = if differ { run.rates().words() } else { String::new() };
     let remote = |source: Source| if source.is_remote() { source.shown() } else { String::new() };
+    let choice: Option<DeviceChoice> = device.parse().ok();
     Environment {
         taper: env!("CARGO_PKG_VERSION").into(),
         git_commit: git_commit(),
@@ -23,8 +24,12 @@ pub fn environment(run: &Prepared, device: &str) -> Environment {
         cpu: processor_of(device, run.config.train.precision),
         instructions: instructions(device, run.config.train.precision),
         device: device.into(),
-        gpu: device.parse().ok().and_then(DeviceChoice::gpu_name).unwrap_or_default(),
-        gpu_libraries: if device.starts_with("cuda") { kernels::cuda::versions() } else { String::new() },
+        gpu: choice.and_then(DeviceChoice::gpu_name).unwrap_or_default(),
+        gpu_libraries: if matches!(choice, Some(DeviceChoice::Cuda(_))) {
+            kernels::cuda::versions()
+        } else {
+            String::new()
+        },
         threads: super::threads() as u32,
         data_digest: run.dataset.digest.clone(),
         model_digest: run.model_digest.clone(),

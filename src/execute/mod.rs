@@ -67,7 +67,7 @@ pub use scores::trial_scores;
 pub use slurm::{JobScript, SlurmJobs};
 pub use speed::training_rate;
 pub use text_reader::TextReader;
-pub use used_rows::{UsedRows, chosen_on_dev};
+pub use used_rows::{ChosenOnDev, UsedRows, chosen_on_dev};
 pub use verify::{Difference, TOLERANCE, Verification, Verifier};
 pub use waste::{Waste, find_unknown, find_waste, remove_waste};
 pub use worker::work_for_command;

@@ -35,15 +35,25 @@ impl UsedRows {
     }
 }
 
-/// What of a run was chosen by its dev rows, as it is called in a sentence.
-pub fn chosen_on_dev(record: &RunRecord) -> Vec<&'static str> {
+/// Something of a run that its dev rows chose.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChosenOnDev {
+    /// What it is called in a sentence: `its checkpoint`.
+    pub name: &'static str,
+    /// Whether the name is a plural.
+    pub is_plural: bool,
+}
+
+/// What of a run was chosen by its dev rows.
+pub fn chosen_on_dev(record: &RunRecord) -> Vec<ChosenOnDev> {
     let config = &record.config;
     let decided = record.decided.as_ref();
     let all = [
-        (config.checkpoint.keep == Keep::Best, "its checkpoint"),
-        (config.train.early_stopping_patience > 0, "the step at which it stopped"),
-        (decided.is_some() && config.data.calibrate, "its temperature"),
-        (decided.is_some_and(|decided| decided.metric.is_some()), "its thresholds"),
+        (config.checkpoint.keep == Keep::Best, "its checkpoint", false),
+        (config.train.early_stopping_patience > 0, "the step at which it stopped", false),
+        (decided.is_some() && config.data.calibrate, "its temperature", false),
+        (decided.is_some_and(|decided| decided.metric.is_some()), "its thresholds", true),
     ];
-    all.into_iter().filter(|(is, _)| *is).map(|(_, what)| what).collect()
+    let chosen = all.into_iter().filter(|(is_chosen, ..)| *is_chosen);
+    chosen.map(|(_, name, is_plural)| ChosenOnDev { name, is_plural }).collect()
 }

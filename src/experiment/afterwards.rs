@@ -65,7 +65,7 @@ pub(super) fn best_was_pruned(store: &Store, runs: &[Prepared]) -> Result<Option
             scores.push(dev.map(|eval| eval.metrics.score(metric).or_worst()).reduce(|a, b| if b > a { b } else { a }));
         }
         let state = RunState::of_several(states.iter().copied());
-        let name = names::common(&runs.iter().map(|run| run.name.as_str()).collect::<Vec<_>>(), several);
+        let name = names::common(&runs.iter().map(|run| run.name.as_str()).collect::<Vec<_>>(), several).to_string();
         let score = scores.into_iter().collect::<Option<Vec<Score>>>().and_then(Score::mean);
         trials.extend(score.map(|score| Ranked { name, state, score, seeds: runs.len() }));
     }

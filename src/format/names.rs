@@ -1,31 +1,88 @@
-//! Names of runs, such as `lr=2e-5 batch_size=16 seed=3`: what they have in common, and their values as columns.
+//! Names of runs, such as `lr=2e-5 batch_size=16 seed=3`: the one module that writes and reads their form, settings (`key=value`) with spaces
+//! between them. A spec without a sweep has a name that is no list of settings.
 
-/// The words that all names of a group have in common. `several`: there are other groups.
-pub fn common(names: &[&str], several: bool) -> String {
-    let Some((first, rest)) = names.split_first() else { return String::new() };
+use std::fmt;
+
+/// The name with these settings, keys and values, in this order. Neither may contain a space.
+pub fn joined<K: fmt::Display, V: fmt::Display>(settings: impl Iterator<Item = (K, V)>) -> String {
+    settings.map(|(key, value)| format!("{key}={value}")).collect::<Vec<_>>().join(" ")
+}
+
+/// The settings of a name: keys and values in its order. Words that are no setting are left out.
+pub fn settings(name: &str) -> impl Iterator<Item = (&str, &str)> {
+    name.split_whitespace().filter_map(|word| word.split_once('='))
+}
+
+/// The settings of a name that consists of settings; `None` if it has other words.
+pub fn all_settings(name: &str) -> Option<Vec<(&str, &str)>> {
+    name.split_whitespace().map(|word| word.split_once('=')).collect()
+}
+
+/// The value that a name has of this key.
+pub fn value<'a>(name: &'a str, key: &str) -> Option<&'a str> {
+    settings(name).find(|(own, _)| *own == key).map(|(_, value)| value)
+}
+
+/// The key of the fold in names.
+pub const FOLD: &str = "fold";
+
+/// The keys of the seed in names: the second where another key ends in `seed`, too.
+const SEEDS: [&str; 2] = ["seed", "train.seed"];
+
+/// What a group of runs is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Common {
+    /// The words that all their names have in common.
+    Words(String),
+    /// Nothing in common: the name of the first, and what the others are (see [`replicate`]).
+    First(String, &'static str),
+    /// Nothing in common, and there are no other groups: what the runs are.
+    All(&'static str),
+}
+
+impl Common {
+    /// What the runs are, if the name only says that it is all of them.
+    pub fn all(&self) -> Option<&'static str> {
+        match self {
+            Self::All(runs) => Some(runs),
+            Self::Words(_) | Self::First(..) => None,
+        }
+    }
+}
+
+impl fmt::Display for Common {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Words(words) => f.write_str(words),
+            Self::First(name, others) => write!(f, "{name} and its other {others}s"),
+            Self::All(runs) => write!(f, "all {runs}s"),
+        }
+    }
+}
+
+/// What the runs with these names are called. `several`: there are other groups.
+pub fn common(names: &[&str], several: bool) -> Common {
+    let Some((first, rest)) = names.split_first() else { return Common::Words(String::new()) };
     if rest.is_empty() {
-        return (*first).to_string();
+        return Common::Words((*first).to_string());
     }
     let in_all = |word: &&str| rest.iter().all(|name| name.split_whitespace().any(|other| other == *word));
     let shared: Vec<&str> = first.split_whitespace().filter(in_all).collect();
     match shared.is_empty() {
-        false => shared.join(" "),
-        true if several => format!("{first} and its other {}s", replicate(names)),
-        true => format!("all {}s", replicate(names)),
+        false => Common::Words(shared.join(" ")),
+        true if several => Common::First((*first).to_string(), replicate(names)),
+        true => Common::All(replicate(names)),
     }
 }
 
 /// What the runs of a trial, which have these names, differ in: `seed`, `fold`, or `run` if in both.
 pub fn replicate<S: AsRef<str>>(names: &[S]) -> &'static str {
     let Some((first, rest)) = names.split_first() else { return "seed" };
-    let words = |name: &S| name.as_ref().split_whitespace().map(String::from).collect::<Vec<_>>();
-    let first = words(first);
     let differs = |key: &str| {
-        let value = |words: &[String]| words.iter().find(|word| word.starts_with(key)).cloned();
-        let own = value(&first);
-        own.is_some() && rest.iter().any(|name| value(&words(name)) != own)
+        let own = value(first.as_ref(), key);
+        own.is_some() && rest.iter().any(|name| value(name.as_ref(), key) != own)
     };
-    match (differs("fold="), differs("seed=") || differs("train.seed=")) {
+    match (differs(FOLD), SEEDS.into_iter().any(differs)) {
         (true, true) => "run",
         (true, false) => "fold",
         (false, _) => "seed",
@@ -57,12 +114,9 @@ pub struct Columns {
 /// Splits names into columns; `None` if they do not all have the same keys, or differ in no value. A single name keeps all its
 /// keys.
 pub fn columns(names: &[&str]) -> Option<Columns> {
-    let split = |name: &&str| -> Option<Vec<(String, String)>> {
-        name.split_whitespace().map(|word| word.split_once('=').map(|(k, v)| (k.to_string(), v.to_string()))).collect()
-    };
-    let rows: Vec<Vec<(String, String)>> = names.iter().map(split).collect::<Option<_>>()?;
+    let rows: Vec<Vec<(&str, &str)>> = names.iter().map(|name| all_settings(name)).collect::<Option<_>>()?;
     let first = rows.first()?;
-    let alike = |row: &Vec<(String, String)>| row.iter().map(|(k, _)| k).eq(first.iter().map(|(k, _)| k));
+    let alike = |row: &Vec<(&str, &str)>| row.iter().map(|(key, _)| key).eq(first.iter().map(|(key, _)| key));
     if !rows.iter().all(alike) {
         return None;
     }
@@ -71,8 +125,8 @@ pub fn columns(names: &[&str]) -> Option<Columns> {
     if shown.is_empty() {
         return None;
     }
-    let keys = shown.iter().map(|&i| first[i].0.clone()).collect();
-    let values = rows.iter().map(|row| shown.iter().map(|&i| row[i].1.clone()).collect()).collect();
+    let keys = shown.iter().map(|&i| first[i].0.to_string()).collect();
+    let values = rows.iter().map(|row| shown.iter().map(|&i| row[i].1.to_string()).collect()).collect();
     Some(Columns { keys, values })
 }
 
@@ -80,13 +134,7 @@ pub fn columns(names: &[&str]) -> Option<Columns> {
 pub fn distinct(names: &[&str]) -> Vec<String> {
     match columns(names) {
         None => names.iter().map(|name| name.to_string()).collect(),
-        Some(columns) => {
-            let name = |values: &Vec<String>| {
-                let words = columns.keys.iter().zip(values).map(|(key, value)| format!("{key}={value}"));
-                words.collect::<Vec<_>>().join(" ")
-            };
-            columns.values.iter().map(name).collect()
-        }
+        Some(columns) => columns.values.iter().map(|values| joined(columns.keys.iter().zip(values))).collect(),
     }
 }
 
@@ -96,13 +144,31 @@ mod tests {
 
     #[test]
     fn a_group_is_named_by_what_its_names_share() {
-        assert_eq!(common(&["lr=1e-5 seed=1", "lr=1e-5 seed=2"], true), "lr=1e-5");
-        assert_eq!(common(&["seed=1", "seed=2"], false), "all seeds");
-        assert_eq!(common(&["a", "b"], true), "a and its other seeds");
-        assert_eq!(common(&["fold=1/5", "fold=2/5"], false), "all folds");
-        assert_eq!(common(&["seed=1 fold=1/5", "seed=1 fold=2/5", "seed=2 fold=1/5"], false), "all runs");
-        assert_eq!(common(&["lr=1e-5 fold=1/5", "lr=1e-5 fold=2/5"], true), "lr=1e-5");
-        assert_eq!((common(&["lr=1e-5 seed=1"], true), common(&[], true)), ("lr=1e-5 seed=1".into(), String::new()));
+        let said = |names: &[&str], several| common(names, several).to_string();
+        assert_eq!(said(&["lr=1e-5 seed=1", "lr=1e-5 seed=2"], true), "lr=1e-5");
+        assert_eq!(said(&["seed=1", "seed=2"], false), "all seeds");
+        assert_eq!(said(&["a", "b"], true), "a and its other seeds");
+        assert_eq!(said(&["fold=1/5", "fold=2/5"], false), "all folds");
+        assert_eq!(said(&["seed=1 fold=1/5", "seed=1 fold=2/5", "seed=2 fold=1/5"], false), "all runs");
+        assert_eq!(said(&["lr=1e-5 fold=1/5", "lr=1e-5 fold=2/5"], true), "lr=1e-5");
+        assert_eq!((said(&["lr=1e-5 seed=1"], true), said(&[], true)), ("lr=1e-5 seed=1".into(), String::new()));
+    }
+
+    /// Without other groups, what the runs are has no name of its own: readers say it in their language.
+    #[test]
+    fn what_all_runs_are_is_known_without_reading_a_name() {
+        assert_eq!(common(&["fold=1/5", "fold=2/5"], false), Common::All("fold"));
+        assert_eq!(common(&["all seeds", "all seeds"], false), Common::Words("all seeds".into()));
+    }
+
+    #[test]
+    fn a_written_name_is_read_as_its_settings() {
+        let written = [("lr", "1e-5"), ("fold", "1/5"), ("dropout", "–")];
+        let name = joined(written.into_iter());
+        assert_eq!(name, "lr=1e-5 fold=1/5 dropout=–");
+        assert_eq!(all_settings(&name).unwrap(), written);
+        assert_eq!((value(&name, "fold"), value(&name, "l")), (Some("1/5"), None));
+        assert_eq!((all_settings("lr=1 b"), settings("lr=1 b").count()), (None, 1));
     }
 
     #[test]

@@ -76,7 +76,7 @@ impl Metrics {
         self.values.extend(values);
     }
 
-    /// Adds the F1 of the label that a metric is of, if it is of one, to the measured metrics.
+    /// Adds the F1 of one label to the measured metrics, if `metric` is the F1 of a label.
     pub fn keep(&mut self, metric: Metric) {
         if metric.label_name().is_some() {
             self.set(metric, self.get(metric));

@@ -297,34 +297,20 @@ impl Metric {
         if usual[0] != usual[1] || self.score(a).rounded() == self.score(b).rounded() {
             return usual;
         }
-        let (scale, unit, least) = match self.info().unit {
-            Unit::Share => (100.0, "%", 1),
-            Unit::Nats | Unit::Plain => (1.0, "", 4),
-        };
-        let finer = (least + 1..=MOST_DIGITS)
-            .map(|digits| [a, b].map(|value| format!("{}{unit}", format::decimals(value * scale, digits))))
-            .find(|texts| texts[0] != texts[1]);
-        finer.unwrap_or_else(|| [a, b].map(|value| format!("{}{unit}", value * scale))).map(signed)
+        let unit = if self.info().unit == Unit::Share { "%" } else { "" };
+        self.numbers_apart(a, b).map(|number| format!("{number}{unit}"))
     }
 
-    /// A value with the bounds of its interval as text: `91.3% (90.1–92.4)`. All three are in the unit of the metric. An interval that is so
-    /// narrow that its ends would look equal has more digits; one of a single value is left out.
-    pub fn text_with(self, value: f64, (low, high): (f64, f64)) -> String {
-        let text = self.text(value);
-        if self.score(low).rounded() == self.score(high).rounded() {
-            return text;
-        }
-        if self.text(low) == self.text(high) {
-            let [low, high] = self.texts_apart(low, high);
-            // A dash after a minus sign would be misread.
-            let (low, to) = (low.trim_end_matches('%'), if low.starts_with('−') { " to " } else { "–" });
-            return format!("{text} ({low}{to}{})", high.trim_end_matches('%'));
-        }
-        match self.info().unit {
-            Unit::Share => format!("{text} ({})", format::percents((low, high))),
-            Unit::Plain if low < 0.0 => format!("{text} ({} to {})", self.text(low), self.text(high)),
-            Unit::Nats | Unit::Plain => format!("{text} ({}–{})", self.text(low), self.text(high)),
-        }
+    /// Two different values that look alike, without their unit and with as many digits as it takes to tell them apart.
+    pub(super) fn numbers_apart(self, a: f64, b: f64) -> [String; 2] {
+        let (scale, least) = match self.info().unit {
+            Unit::Share => (100.0, 1),
+            Unit::Nats | Unit::Plain => (1.0, 4),
+        };
+        let finer = (least + 1..=MOST_DIGITS)
+            .map(|digits| [a, b].map(|value| format::decimals(value * scale, digits)))
+            .find(|texts| texts[0] != texts[1]);
+        finer.unwrap_or_else(|| [a, b].map(|value| (value * scale).to_string())).map(signed)
     }
 
     /// The score of a value: higher is better.
@@ -429,14 +415,7 @@ mod tests {
     fn values_are_shown_in_their_unit() {
         assert_eq!(Metric::Loss.text(0.28412), "0.2841");
         assert_eq!(Metric::MacroF1.text(0.5), "50.0%");
-        assert_eq!(Metric::Accuracy.text_with(0.913, (0.901, 0.9242)), "91.3% (90.1–92.4)");
-        assert_eq!(Metric::Loss.text_with(0.5, (0.25, 0.75)), "0.5000 (0.2500–0.7500)");
         assert_eq!([-0.5, -0.000_01, f64::NAN, 1e9].map(|v| Metric::R2.text(v)), ["−0.5000", "0.0000", "–", "1.000e9"]);
-        // Narrower than a digit, and the same but for the last bits.
-        assert_eq!(Metric::Accuracy.text_with(0.95833, (0.9582, 0.9584)), "95.8% (95.82–95.84)");
-        assert_eq!(Metric::Accuracy.text_with(0.95833, (0.95833, 0.95833 + 1e-16)), "95.8%");
-        assert_eq!(Metric::Mcc.text_with(0.25, (-0.25, 0.75)), "0.2500 (−0.2500 to 0.7500)");
-        assert_eq!(Metric::Rmse.text_with(0.5, (0.25, 0.75)), "0.5000 (0.2500–0.7500)");
     }
 
     #[test]

@@ -89,7 +89,7 @@ pub struct Errors {
 }
 
 impl Errors {
-    /// Of all columns.
+    /// The errors over all columns.
     pub fn of(columns: &[Column]) -> Self {
         let over = |value: fn(&Column) -> f64| mean(columns.iter().map(value));
         Self {

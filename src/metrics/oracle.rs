@@ -83,7 +83,7 @@ fn sets_of_labels() {
             loss: 0.5,
         });
         let metrics = Metrics::new(&names(case.labels), rows);
-        // Without rows it is not known that sets are predicted.
+        // Without rows, nothing tells that this is a multi-label problem.
         if !case.rows.is_empty() {
             compare(&format!("sets {i}"), &case.want, &metrics);
         }

@@ -296,7 +296,7 @@ impl Fit {
     }
 }
 
-/// A number of things.
+/// A count with its noun: `2 tensors`.
 fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }

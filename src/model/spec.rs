@@ -171,7 +171,7 @@ pub struct ModelSpec {
 }
 
 impl ModelSpec {
-    /// For a classifier of this shape with `labels` labels.
+    /// The parameters of a classifier of this shape with `labels` labels.
     pub fn new(config: &ModelConfig, labels: usize) -> Self {
         let naming = &config.family.naming;
         let layers = (0..config.groups()).flat_map(|i| layer(config, i));

@@ -38,7 +38,7 @@ impl<'a> Named<'a> {
         Self { name, shape: shape.to_vec(), values: Box::new(values) }
     }
 
-    /// Of a tensor.
+    /// The entry for this tensor.
     pub fn of(name: String, tensor: &'a Tensor) -> Self {
         Self::lazy(name, tensor.dims(), move |range| {
             let values = tensor.flatten_all()?.narrow(0, range.start, range.len())?.to_vec1()?;

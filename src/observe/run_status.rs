@@ -242,7 +242,7 @@ pub(super) struct TrialView<'a> {
 impl TrialView<'_> {
     /// What the names of its runs have in common.
     pub fn name(&self, several: bool) -> String {
-        names::common(&self.members.iter().map(|m| m.name.as_str()).collect::<Vec<_>>(), several)
+        names::common(&self.members.iter().map(|m| m.name.as_str()).collect::<Vec<_>>(), several).to_string()
     }
 
     /// What its runs are, as far as their names tell: `seeds`, `folds`, or `runs`.
@@ -255,8 +255,8 @@ impl TrialView<'_> {
         RunState::of_several(self.members.iter().map(|m| m.state))
     }
 
-    /// Its class and its mean score, if it has one: trials are ranked as on the leaderboard, and of those without a completed run the ones
-    /// whose runs stand at different steps come last.
+    /// Its class and its mean score, if it has one. Trials are ranked as on the leaderboard; of those without a completed run, the ones
+    /// whose runs are at different steps come last.
     pub fn rank(&self) -> ((u8, bool), Option<RankKey>) {
         let (key, n) = self.mean_score().unzip();
         let (n, measured) = (n.unwrap_or(0), self.members.iter().filter(|m| m.best.is_some()).count());

@@ -10,7 +10,7 @@ pub fn swept_columns(names: &[&str]) -> Option<names::Columns> {
     if let Some(columns) = names::columns(names) {
         return Some(columns);
     }
-    let rows: Vec<Vec<(&str, &str)>> = names.iter().map(|name| pairs(name)).collect::<Option<_>>()?;
+    let rows: Vec<Vec<(&str, &str)>> = names.iter().map(|name| names::all_settings(name)).collect::<Option<_>>()?;
     let mut keys: Vec<&str> = Vec::new();
     for row in &rows {
         // A key that is new comes after the one before it in its name.
@@ -33,11 +33,6 @@ pub fn swept_columns(names: &[&str]) -> Option<names::Columns> {
     let value = |row: &HashMap<&str, &str>, key: &&str| row.get(key).copied().unwrap_or(NOTHING).to_string();
     let values = rows.iter().map(|row| keys.iter().map(|key| value(row, key)).collect()).collect();
     Some(names::Columns { keys: keys.into_iter().map(String::from).collect(), values })
-}
-
-/// Keys and values of a name, if it consists of them.
-fn pairs(name: &str) -> Option<Vec<(&str, &str)>> {
-    name.split_whitespace().map(|word| word.split_once('=')).collect()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::Value;
 
-use crate::format::{NOTHING, setting};
+use crate::format::{NOTHING, names::joined, setting};
 
 /// How swept keys and their values are written in names.
 pub(super) struct Names {
@@ -36,9 +36,9 @@ impl Names {
         let parts = point.into_iter().map(|(key, value)| {
             let shown = shown_in_names(value);
             let shown = if self.cut.contains(key) { tail(&shown) } else { &shown };
-            format!("{}={shown}", self.keys.get(key).unwrap_or(key))
+            (self.keys.get(key).unwrap_or(key), shown.to_string())
         });
-        parts.collect::<Vec<_>>().join(" ")
+        joined(parts)
     }
 }
 

@@ -81,7 +81,7 @@ fn of_data(data: &Data) -> Result<DataConfig, PlanError> {
         missing: missing.clone(),
         delimiter: *delimiter,
         quoting: *quoting,
-        // One column says the same by either key, and a space is what stands between columns anyway: the run is the same.
+        // One column says the same by either key, and columns are joined by a space anyway: the run is the same.
         text_column: match &text_columns[..] {
             [] => text_column.clone(),
             [only] => only.clone(),

@@ -5,7 +5,7 @@ use super::{
     prune::{Rung, rungs},
     schedule,
 };
-use crate::format::count;
+use crate::format::Span;
 use std::collections::BTreeSet;
 
 /// Where the rungs of a run fall.
@@ -48,20 +48,16 @@ pub fn numbers(runs: &[RungSteps]) -> Vec<usize> {
 /// the ends of epochs do not say it.
 pub fn at(runs: &[RungSteps], rung: usize) -> String {
     let here: Vec<(&RungSteps, u64)> = runs.iter().filter_map(|run| Some((run, run.step(rung)?))).collect();
-    let span = |of: &dyn Fn(&(&RungSteps, u64)) -> u64| {
-        let (low, high) = (here.iter().map(of).min().unwrap_or(0), here.iter().map(of).max().unwrap_or(0));
-        if low == high { count(low) } else { format!("{}–{}", count(low), count(high)) }
-    };
-    let words = |unit: &str, at: String, total: String| {
-        let plural = if at.contains('–') { "s" } else { "" };
+    let span = |of: &dyn Fn(&(&RungSteps, u64)) -> u64| Span::of(here.iter().map(of)).unwrap_or(Span::from(0));
+    let words = |unit: &str, at: Span, total: Span| {
+        let plural = if at.is_one() { "" } else { "s" };
         format!("{unit}{plural} {at} of {total}")
     };
     let (steps, totals) = (span(&|(_, step)| *step), span(&|(run, _)| run.total));
-    let differs = steps.contains('–') || totals.contains('–');
     let whole = |(run, step): &(&RungSteps, u64)| {
         run.per_epoch > 0 && step.is_multiple_of(run.per_epoch) && run.total.is_multiple_of(run.per_epoch)
     };
-    if differs && here.iter().all(whole) {
+    if !(steps.is_one() && totals.is_one()) && here.iter().all(whole) {
         return words("epoch", span(&|(run, step)| step / run.per_epoch), span(&|(run, _)| run.total / run.per_epoch));
     }
     words("step", steps, totals)

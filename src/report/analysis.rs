@@ -16,6 +16,7 @@ use super::{
 };
 use crate::report::language::{counted, tr, trial_name};
 use crate::{
+    format::Span,
     metrics::{Metrics, RankKey, better_first},
     stats::{MeansDiffer, Sample, welch},
     store::{EvalRecord, RunRecord, RunState},
@@ -69,7 +70,7 @@ pub struct Group {
     /// The value that ranks it.
     pub chosen: Option<Mean>,
     /// The steps at which it was measured, if it is not final.
-    pub unfinished_at: Option<String>,
+    pub unfinished_at: Option<Span>,
     /// In a cross-validation, what the held-out folds say together.
     pub out_of_fold: Option<OutOfFold>,
     /// The runs of each seed whose folds are all completed.
@@ -149,7 +150,7 @@ impl Analysis {
                 planned: trial.planned(),
                 rank: trial.rank,
                 unfinished_at: trial.unfinished_at(),
-                name: trial_name(&trial.name),
+                name: trial_name(&trial.name, trial.is_all),
                 finished,
                 state: trial.state,
                 runs: members,

@@ -139,6 +139,7 @@ pub(super) fn as_one(name: String, runs: &[&RunInput], model: &RunInput) -> Opti
     one.run.decided = None;
     let mut predictions: Vec<PredictionRecord> = runs.iter().flat_map(|run| &run.predictions).cloned().collect();
     predictions.sort_by_key(|p| p.row);
+    one.row_names = runs.iter().map(|run| &run.row_names).collect();
     one.before = runs.iter().flat_map(|run| &run.before).cloned().collect();
     one.before.sort_by_key(|p| p.row);
     let metrics = pooled(runs.iter().map(|run| &run.run))?;

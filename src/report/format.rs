@@ -25,6 +25,11 @@ pub fn interval(metric: Metric, i: Interval) -> String {
     }
 }
 
+/// A value with its interval: `91.3% (90.1–92.4)`, `0.2500 (−0.2500 to 0.7500)`.
+pub fn with_interval(metric: Metric, value: f64, interval: (f64, f64)) -> String {
+    metric.ranged(value, interval).text(tr("to", "至"))
+}
+
 /// The text with its first letter capitalised.
 pub fn capital(word: &str) -> String {
     let mut letters = word.chars();

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::fold_rows::FoldRows;
+use super::{fold_rows::FoldRows, row_names::RowNames};
 use crate::{
     event::{PredictionBefore, Split, When},
     metrics::Metrics,
@@ -40,6 +40,8 @@ pub struct RunInput {
     pub probes: Vec<ProbeRecord>,
     /// The rows of its final evaluation; none of runs of trials that rank far behind.
     pub predictions: Vec<PredictionRecord>,
+    /// What names these rows where their texts were left out ([`ReportInput::without_texts`]).
+    pub row_names: RowNames,
     /// What was predicted before training for these rows; empty in records of earlier versions.
     pub before: Vec<PredictionBefore>,
     /// Warnings stored with it.
@@ -59,6 +61,7 @@ impl RunInput {
             evals: store.evals(&run.key)?,
             probes: store.probes(&run.key, &run.config.probes)?,
             predictions: store.predictions(&run.key, run.measured_on())?,
+            row_names: RowNames::default(),
             before: store.predictions_before(&run.key, run.measured_on())?,
             warnings: store.warnings(&run.key)?,
             audit: store.audit(&run.key)?,

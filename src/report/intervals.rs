@@ -2,7 +2,7 @@
 
 use std::borrow::Borrow;
 
-use super::{input::RunInput, terms::Terms};
+use super::{format::with_interval, input::RunInput, terms::Terms};
 use crate::report::language::tr;
 use crate::{
     metrics::{Counts, Metrics, Target},
@@ -114,7 +114,7 @@ fn centred(column: &[(f64, f64)]) -> Vec<(f64, f64)> {
 pub fn second_text(terms: Terms, metrics: &Metrics, intervals: &Intervals) -> String {
     let value = metrics.get(terms.second);
     match intervals[1] {
-        Some(interval) => terms.second.text_with(value, (interval.low, interval.high)),
+        Some(interval) => with_interval(terms.second, value, (interval.low, interval.high)),
         None => terms.second.text(value),
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     event::{FailureKind, Split},
     metrics::{Metric, Target},
     store::{RunRecord, RunState},
+    task::Task,
     warning::{Kind, SHOWN},
 };
 
@@ -237,19 +238,27 @@ pub fn measured(split: Split, metric: Metric) -> String {
     tr_with!("{} {}", "{}{}", split.said(), metric.said())
 }
 
-/// A target as text, which records call `(none)` if it is a set without labels.
-pub fn target(shown: &str) -> &str {
-    match shown {
-        Target::NONE => tr(Target::NONE, "（无）"),
-        other => other,
+/// A target as text.
+pub fn target(target: &Target, labels: &[String]) -> String {
+    match target {
+        Target::Labels(ids) if ids.is_empty() => tr(Target::NONE, "（无）").into(),
+        _ => target.shown(labels),
     }
 }
 
-/// The name of a trial, which is called `all seeds` or `all folds` if it is the only one and nothing else names it.
-pub fn trial_name(name: &str) -> String {
-    match (name.strip_prefix("all ").and_then(|rest| rest.strip_suffix('s')), is_chinese()) {
-        (Some(of @ ("seed" | "fold" | "run")), true) => format!("所有{}", replicate(of)),
-        _ => name.into(),
+/// A target of a probe, which is stored as text: that of a set without labels is `(none)`.
+pub fn stored_target(shown: &str, task: Task) -> &str {
+    match (task, shown) {
+        (Task::MultiLabel, Target::NONE) => tr(Target::NONE, "（无）"),
+        _ => shown,
+    }
+}
+
+/// The name of a trial. `all`: what its runs are if the name only says that it is all of them.
+pub fn trial_name(name: &str, all: Option<&str>) -> String {
+    match all.filter(|_| is_chinese()) {
+        Some(runs) => format!("所有{}", replicate(runs)),
+        None => name.into(),
     }
 }
 
@@ -263,7 +272,7 @@ pub fn counted_states(states: impl Iterator<Item = RunState> + Clone) -> String 
     parts.collect::<Vec<_>>().join("，")
 }
 
-/// A number of things. Chinese counts them with a measure word for each noun.
+/// A count with its noun: `2 runs`. Chinese has a measure word for each noun.
 pub fn counted(n: u64, noun: &str) -> String {
     let english = || crate::format::counted(n, noun);
     if !is_chinese() {

@@ -9,14 +9,14 @@ use super::{
     missing::Missing,
     progress::Progress,
     terms::Terms,
-    trials::{Criterion, common_name, grouped, trial},
+    trials::{Criterion, grouped, trial},
 };
 use crate::{
     event::Split,
     format::{
+        Span,
         command::with_runs,
-        count,
-        names::{distinct, replicate},
+        names::{common, distinct, replicate},
     },
     metrics::{Metric, Metrics, RankKey, better_first},
     plan::Keep,
@@ -51,6 +51,9 @@ pub struct Trial {
     pub rank: Option<usize>,
     /// What the names of its runs have in common, without what all trials of the plan have in common.
     pub name: String,
+    /// What its runs are (`seed`, `fold` or `run`) if `name` only says that it is all of them, in English.
+    #[serde(skip)]
+    pub is_all: Option<&'static str>,
     /// Keys of its runs, in the plan's order.
     pub runs: Vec<String>,
     /// Key of its best run: of the completed ones, that with the best value, and among equals the first of the plan.
@@ -125,10 +128,10 @@ impl Trial {
         self.runs.len() + self.missing
     }
 
-    /// The steps at which a value that is not final was measured: `225`, or `90–135` where they differ between seeds.
-    pub fn unfinished_at(&self) -> Option<String> {
+    /// The steps at which a value that is not final was measured, which may differ between seeds.
+    pub fn unfinished_at(&self) -> Option<Span> {
         let ((first, _), last) = self.step.filter(|_| !self.is_final).zip(self.last_step)?;
-        Some(if first == last { count(first) } else { format!("{}–{}", count(first), count(last)) })
+        Some(Span { low: first, high: last })
     }
 }
 
@@ -219,7 +222,9 @@ pub(super) fn ranked(
         let keys = || members.iter().map(|(run, _)| run.key.as_str());
         let mut trial = trial_of(&members, (missing, rows), criterion.metric, &measured, several);
         // Its name comes from all its planned runs, including removed ones.
-        trial.name = missing.name(keys(), several).unwrap_or(trial.name);
+        if let Some(name) = missing.name(keys(), several) {
+            (trial.name, trial.is_all) = (name.to_string(), name.all());
+        }
         trial.is_final = has_finished;
         if trial.out_of_fold.is_some() {
             let measured: Vec<_> =
@@ -295,6 +300,7 @@ fn trial_of(
         .filter(|(run, _)| run.config.data.has_test())
         .filter_map(|(run, _)| run.final_metrics.as_ref())
         .collect();
+    let name = common(&names, several);
     let test_metric = Terms::of(records.iter().copied()).first;
     // Runs without a record are pending.
     let to_come = std::iter::repeat_n(RunState::Pending, missing);
@@ -302,7 +308,8 @@ fn trial_of(
     let speaks = |run: &&&RunRecord| run.state == state && run.message.is_some();
     Trial {
         rank: None,
-        name: common_name(&names, several),
+        name: name.to_string(),
+        is_all: name.all(),
         runs: members.iter().map(|(run, _)| run.key.clone()).collect(),
         best_run: None,
         equal_best: (0, 0),
@@ -464,7 +471,7 @@ mod tests {
         ];
         let board = board_at(|seed| seed, |_| (), &runs);
         let seen: Vec<_> = board.trials.iter().map(|trial| (trial.runs[0].as_str(), trial.unfinished_at())).collect();
-        let at = |step: u64| Some(step.to_string());
+        let at = |step: u64| Some(Span::from(step));
         assert_eq!(seen, [("0.001/9", at(9)), ("0.01/9", at(9)), ("0.1/3", at(3)), ("0.0001/3", None)]);
         // The best of its weights can be earlier than the rung at which it was pruned.
         let [mut early, mut late] = [board.trials[0].clone(), board.trials[1].clone()];
@@ -510,7 +517,7 @@ mod tests {
             mean(&measured.iter().collect::<Vec<_>>(), by).unwrap()
         };
         let accuracies = [of(Metric::Accuracy, &[2]), of(Metric::Accuracy, &[2, 3]), of(Metric::Accuracy, &[2, 2, 2])];
-        let notes = interval_notes(accuracies.iter().map(|mean| (Metric::Accuracy, mean)), "seed");
+        let notes = interval_notes(accuracies.iter().map(|mean| (Metric::Accuracy, mean)), "intervals", "seed");
         assert_eq!(notes.len(), 3);
         assert!(
             notes.iter().all(|note| note.starts_with("intervals in parentheses, ") && note.contains("Wilson")),
@@ -522,7 +529,7 @@ mod tests {
         assert!(!equal.text(Metric::MacroF1).contains('('));
         let f1 = of(Metric::MacroF1, &[2, 3]);
         let both = [(Metric::Accuracy, &accuracies[1]), (Metric::MacroF1, &f1), (Metric::MacroF1, &equal)];
-        let notes = interval_notes(both.into_iter(), "seed");
+        let notes = interval_notes(both.into_iter(), "intervals", "seed");
         assert_eq!(notes.len(), 2);
         assert!(notes[0].starts_with("intervals of accuracy in parentheses, two seeds: "), "{notes:?}");
         assert!(notes[1].starts_with("intervals of macro-F1 use only the seeds") && !notes[1].contains("Wilson"));

@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use super::terms::{is_share_of_rows, over_rows};
+use super::{
+    format::with_interval,
+    terms::{is_share_of_rows, over_rows},
+};
 use crate::report::language::{self, Said, and, tr};
 use crate::{
     metrics::{Metric, Metrics, Unit},
@@ -60,17 +63,15 @@ impl Mean {
     pub fn text(&self, metric: Metric) -> String {
         match self.shown() {
             None => metric.text(self.mean),
-            Some(interval) => match language::is_chinese() {
-                true => metric.text_with(self.mean, interval).replace(" to ", " 至 "),
-                false => metric.text_with(self.mean, interval),
-            },
+            Some(interval) => with_interval(metric, self.mean, interval),
         }
     }
 }
 
 /// Explains the shown intervals of these means, one sentence for each kind. Wilson's interval applies to accuracy and subset accuracy only,
-/// the metrics that are shares of rows. `replicate`: what the means are over: `seed`, `fold` or `run`.
-pub fn interval_notes<'a>(means: impl Iterator<Item = (Metric, &'a Mean)>, replicate: &str) -> Vec<String> {
+/// the metrics that are shares of rows. `what`: the plural that names the intervals, such as `intervals`. `replicate`: what the means are over:
+/// `seed`, `fold` or `run`.
+pub fn interval_notes<'a>(means: impl Iterator<Item = (Metric, &'a Mean)>, what: &str, replicate: &str) -> Vec<String> {
     // Whether the number of rows counts too: that of folds differs in what their rows are.
     let shown: Vec<(Metric, usize, bool)> = means
         .filter(|(_, mean)| mean.shown().is_some())
@@ -88,8 +89,8 @@ pub fn interval_notes<'a>(means: impl Iterator<Item = (Metric, &'a Mean)>, repli
     let (others, of_rows) = (named(false), named(true));
     let of_others = others.iter().map(|metric| {
         format!(
-            "intervals of {} use only the seeds: with two, the lower and the higher value; with more, the 95% Student's t interval of the \
-             mean; none if all seeds give the same value",
+            "{what} of {} use only the {replicate}s: with two, the lower and the higher value; with more, the 95% Student's t interval of the \
+             mean; none if all {replicate}s give the same value",
             metric.said()
         )
     });
@@ -97,28 +98,31 @@ pub fn interval_notes<'a>(means: impl Iterator<Item = (Metric, &'a Mean)>, repli
     let shown: Vec<(usize, bool)> = shown.collect();
     let has = |n: &dyn Fn(usize) -> bool, by_rows: bool| shown.iter().any(|(of, rows)| n(*of) && *rows == by_rows);
     let of_rows: Vec<String> = of_rows.iter().map(|metric| metric.said()).collect();
-    let what = match others.is_empty() {
-        true => "intervals in parentheses".into(),
-        false => format!("intervals of {} in parentheses", and(&of_rows)),
+    let named = match others.is_empty() {
+        true => format!("{what} in parentheses"),
+        false => format!("{what} of {} in parentheses", and(&of_rows)),
     };
     let notes = [
-        (has(&|n| n == 1, true), "one seed: 95% Wilson interval, based on the number of rows"),
-        (has(&|n| n == 2, false), "two seeds: the lower and the higher value"),
+        (has(&|n| n == 1, true), format!("one {replicate}: 95% Wilson interval, based on the number of rows")),
+        (has(&|n| n == 2, false), format!("two {replicate}s: the lower and the higher value")),
         (
             has(&|n| n == 2, true),
-            "two seeds: the lower and the higher value, or the 95% Wilson interval (based on the number of rows) if it is wider; two \
-             seeds say little about how other seeds would perform",
+            format!(
+                "two {replicate}s: the lower and the higher value, or the 95% Wilson interval (based on the number of rows) if it is \
+                 wider; two {replicate}s say little about how other {replicate}s would perform"
+            ),
         ),
-        (has(&|n| n > 2, false), "three or more seeds: 95% Student's t interval of the mean"),
+        (has(&|n| n > 2, false), format!("three or more {replicate}s: 95% Student's t interval of the mean")),
         (
             has(&|n| n > 2, true),
-            "three or more seeds: 95% Student's t interval of the mean, or the Wilson interval (based on the number of rows) if it \
-             is wider",
+            format!(
+                "three or more {replicate}s: 95% Student's t interval of the mean, or the Wilson interval (based on the number of rows) \
+                 if it is wider"
+            ),
         ),
     ];
-    let notes =
-        notes.iter().filter(|(applies, _)| *applies).map(|(_, note)| format!("{what}, {note}")).chain(of_others);
-    notes.map(|note| note.replace("seed", replicate)).collect()
+    let notes = notes.into_iter().filter(|(applies, _)| *applies).map(|(_, note)| format!("{named}, {note}"));
+    notes.chain(of_others).collect()
 }
 
 /// The mean of a metric over runs.

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::report::language::{counted, tr};
 use crate::{
-    format::{by_number, names::common},
+    format::{
+        by_number,
+        names::{self, Common, common},
+    },
     store::ExperimentRecord,
 };
 
@@ -58,11 +61,11 @@ impl Missing {
     pub(super) fn has_folds<'a>(&self, keys: impl Iterator<Item = &'a str>) -> bool {
         let trials = self.trials(keys);
         let names = trials.iter().filter_map(|trial| self.names.get(trial)).flatten();
-        names.flat_map(|name| name.split_whitespace()).any(|word| word.starts_with("fold="))
+        names.into_iter().any(|name| names::value(name, names::FOLD).is_some())
     }
 
     /// The name of the trial that these runs belong to, if runs of it are missing. `several`: the plan has more than one trial.
-    pub(super) fn name<'a>(&self, keys: impl Iterator<Item = &'a str>, several: bool) -> Option<String> {
+    pub(super) fn name<'a>(&self, keys: impl Iterator<Item = &'a str>, several: bool) -> Option<Common> {
         let trials = self.trials(keys);
         let misses = trials.iter().any(|trial| self.of_trial.contains_key(trial));
         let names: Vec<&str> =
@@ -74,7 +77,8 @@ impl Missing {
     pub(super) fn whole_trials(&self) -> Vec<String> {
         let several = self.names.len() > 1;
         let gone = self.names.iter().filter(|(trial, names)| self.of_trial.get(trial) == Some(&names.len()));
-        gone.map(|(_, names)| common(&names.iter().map(String::as_str).collect::<Vec<_>>(), several)).collect()
+        gone.map(|(_, names)| common(&names.iter().map(String::as_str).collect::<Vec<_>>(), several).to_string())
+            .collect()
     }
 
     /// A sentence about them, without a full stop; `None` if there are none. `run` is the command that trains them.

@@ -14,7 +14,7 @@ use super::{
     reference::Reference,
     terms::Terms,
 };
-use crate::report::language::{Said as _, target, tr};
+use crate::report::language::{Said as _, stored_target, tr};
 use crate::{
     event::When,
     metrics::{Metrics, Probabilities, Target},
@@ -137,7 +137,10 @@ fn one_label(run: &RunInput, pair: &ProbePair<'_>, shown: &ProbeRecord) -> Label
     let bar = |(when, record): (&'static str, &ProbeRecord)| Bar {
         when,
         probability: record.score.probabilities.get(label_id as u32).map_or(0.0, f64::from),
-        predicted: Said::Label(target(&record.score.predicted).to_owned(), id(&record.score.predicted).unwrap_or(0)),
+        predicted: Said::Label(
+            stored_target(&record.score.predicted, run.run.config.data.task()).to_owned(),
+            id(&record.score.predicted).unwrap_or(0),
+        ),
         right: record.score.is_right().filter(|_| expected.is_some()),
     };
     LabelBars {

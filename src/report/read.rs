@@ -5,6 +5,7 @@ use super::{
     curves::{Chosen, chosen},
     fold_rows::FoldRows,
     input::{ReportInput, RunInput},
+    row_names::RowNames,
 };
 use crate::store::{EvalRecord, ExperimentRecord, RunRecord, Store, StoreError};
 
@@ -34,6 +35,7 @@ impl ReportInput {
                 },
                 probes: store.probes(key, &run.config.probes)?,
                 predictions: if predicted { store.predictions(key, split)? } else { Vec::new() },
+                row_names: RowNames::default(),
                 before: if predicted { store.predictions_before(key, split)? } else { Vec::new() },
                 warnings: store.warnings(key)?,
                 audit: store.audit(key)?,

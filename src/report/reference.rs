@@ -1,14 +1,7 @@
 //! What a model is compared with: a prediction that needs no text. Of one label it is the majority class, of sets of labels all labels, of
 //! numbers their mean.
 
-use super::{
-    baseline::Baseline,
-    cells::label_name,
-    format,
-    input::RunInput,
-    intervals::column_of,
-    terms::{Terms, signed},
-};
+use super::{baseline::Baseline, cells::label_name, format, input::RunInput, intervals::column_of, terms::Terms};
 use crate::report::language::{target, tr};
 use crate::{
     metrics::{Counts, Metric, Metrics, Target},
@@ -105,7 +98,7 @@ impl Reference {
                     tr!(
                         "{subject} predicts “{}” for every row.",
                         "{subject}对每一行都预测“{}”。",
-                        target(&Target::labels(ids).shown(&run.run.labels))
+                        target(&Target::labels(ids), &run.run.labels)
                     )
                 }
                 None => against(&subject, terms, metrics.get(terms.first), f1_of_all(metrics)),
@@ -157,7 +150,7 @@ pub fn above(terms: Terms, difference: f64) -> String {
             tr!("{} points {where_it_is}", format::decimals(difference.abs() * 100.0, 1); "{1} {0} 个百分点", format::decimals(difference.abs() * 100.0, 1), where_it_is)
         }
         false => {
-            tr!("{} {where_it_is}", signed(difference.abs()).trim_start_matches('+'); "{1} {0}", signed(difference.abs()).trim_start_matches('+'), where_it_is)
+            tr!("{} {where_it_is}", Metric::R2.text(difference.abs()); "{1} {0}", Metric::R2.text(difference.abs()), where_it_is)
         }
     }
 }

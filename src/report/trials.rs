@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use serde_json::json;
 
 use super::terms::Terms;
-pub use crate::format::names::common as common_name;
 use crate::{
     event::{Split, When},
     metrics::{Metric, Metrics, RankKey, is_new_best},

@@ -1,16 +1,17 @@
 //! Records without the texts of data rows, for reports that are given away.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use super::{
     format,
     input::{ReportInput, RunInput},
-    language::is_chinese,
+    language::Language,
+    row_names::RowName,
 };
 use crate::store::PredictionRecord;
 
 /// What identifies a row: the index after cleaning, and the file with the line.
-type RowId = (u32, u64, String);
+type RowId = (u32, u64, Arc<str>);
 
 impl ReportInput {
     /// The same records, with each row named by its file and line instead of its texts. Probes stay: they are from the spec.
@@ -28,44 +29,26 @@ impl ReportInput {
     }
 }
 
+/// Replaces the texts of a run's rows by English names, which tables for programs have, and keeps the names.
 fn name_rows(run: &mut RunInput, seen: &mut HashMap<RowId, Vec<(String, Option<String>)>>) {
-    let file = run.file_of_rows();
+    let file: Arc<str> = run.file_of_rows().into();
     for p in &mut run.predictions {
-        let name = name_of(&file, p.line);
         let texts = (std::mem::take(&mut p.text), p.text_pair.take());
         let known = seen.entry((p.row, p.line, file.clone())).or_default();
         let version = known.iter().position(|other| *other == texts).unwrap_or_else(|| {
             known.push(texts);
             known.len() - 1
         });
-        p.text = match version {
-            0 => name,
-            other => format!("{name}{VERSION}{})", other + 1),
-        };
+        let name = RowName { file: file.clone(), line: p.line, version: version as u32 + 1 };
+        p.text = Language::English.during(|| name.said());
+        run.row_names.insert(p, name);
     }
 }
 
-/// Before the number of a version of a row, after its name.
-const VERSION: &str = " (version ";
-
-fn name_of(file: &str, line: u64) -> String {
-    format!("{file}, line {line}")
-}
-
-/// What a page shows of a row of this run: its texts, or its name in the language of the page. Tables for programs have the English name.
+/// What a page shows of a row of this run: its texts, or its name in the language of the page.
 pub fn shown_text(run: &RunInput, p: &PredictionRecord) -> String {
-    let text = format::texts(&p.text, p.text_pair.as_deref()).into_owned();
-    if !is_chinese() {
-        return text;
-    }
-    let file = run.file_of_rows();
-    let name = |version: &str| format!("{file} 第 {} 行{version}", p.line);
-    match text.strip_prefix(&name_of(&file, p.line)) {
-        Some("") => name(""),
-        Some(version) => match version.strip_prefix(VERSION).and_then(|number| number.strip_suffix(')')) {
-            Some(number) => name(&format!("（版本 {number}）")),
-            None => text,
-        },
-        None => text,
+    match run.row_names.of(p) {
+        Some(name) => name.said(),
+        None => format::texts(&p.text, p.text_pair.as_deref()).into_owned(),
     }
 }

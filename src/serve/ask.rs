@@ -23,7 +23,7 @@ const LONG: usize = 4096;
 pub struct Answered {
     /// The version that says it.
     pub version: Arc<Version>,
-    /// Of each text.
+    /// The answer for each text.
     pub texts: Vec<OfText>,
 }
 

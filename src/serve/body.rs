@@ -22,7 +22,7 @@ use super::{
 
 /// How much of a body that nobody wants is read and forgotten: a client that is still sending would not read why it is refused.
 const FORGOTTEN: usize = 64 << 20;
-/// For how long.
+/// The longest time for which the rest of a refused body is read.
 const FORGETTING: Duration = Duration::from_secs(2);
 
 /// A body that is still there when who was to read it has answered before its end.

@@ -13,7 +13,7 @@ use serde_json::json;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     kind: Kind,
-    /// For who sent it.
+    /// The message for the client.
     message: String,
     /// When it may work.
     retry_after: Option<Duration>,
@@ -98,7 +98,7 @@ impl Fault {
         Self { kind, message: message.into(), retry_after: None }
     }
 
-    /// With the time after which it may work.
+    /// Adds the time after which the client may try again.
     #[must_use]
     pub fn retry_after(self, time: Duration) -> Self {
         Self { retry_after: Some(time), ..self }

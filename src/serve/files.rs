@@ -38,7 +38,7 @@ fn inode(_: &fs::Metadata) -> u64 {
 }
 
 impl Files {
-    /// As they are now; none if the folder cannot be read.
+    /// The current files; none if the folder cannot be read.
     pub fn now(folder: &Path) -> Self {
         let stamp = |entry: fs::DirEntry| {
             let metadata = fs::metadata(entry.path()).ok().filter(fs::Metadata::is_file)?;
@@ -62,7 +62,7 @@ impl Files {
         }
         match all.iter().find(|(name, _)| name == WEIGHTS) {
             Some((_, weights)) => Ok(Digests { weights: weights.clone(), all }),
-            // With the error of a file that is not there.
+            // Returns the error for a missing file.
             None => Ok(Digests { weights: digest_file(&self.folder.join(WEIGHTS))?, all }),
         }
     }
@@ -71,7 +71,7 @@ impl Files {
 /// SHA-256 of the files of a model, in hex.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Digests {
-    /// Of its weights.
+    /// The digest of the weights.
     pub weights: String,
     all: Vec<(OsString, String)>,
 }

@@ -66,7 +66,7 @@ pub enum Happening {
     Answered {
         /// `GET`.
         method: String,
-        /// Without what follows `?`.
+        /// The path without its query.
         path: String,
         /// 200.
         status: u16,
@@ -99,7 +99,7 @@ pub enum Happening {
     },
 }
 
-/// Who is told what happens, on any thread.
+/// Called with each event of the server, on any thread.
 pub type Listener = Arc<dyn Fn(Happening) + Send + Sync>;
 
 /// What was done until the server ended.

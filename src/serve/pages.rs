@@ -56,7 +56,7 @@ struct Operation {
     path: String,
     summary: String,
     description: String,
-    /// Of the body: a name and JSON.
+    /// Examples of the body: a name and JSON.
     requests: Vec<(String, String)>,
     /// Status, what it means, and an example if there is one.
     answers: Vec<(String, String, Option<String>)>,

@@ -106,7 +106,7 @@ impl<T, A> Queue<T, A> {
     /// If the queue is full or closed.
     ///
     /// # Panics
-    /// Without texts.
+    /// Panics without texts.
     pub fn push(&self, texts: Vec<Text<T>>) -> Result<Answers<A>, Refused<T>> {
         assert!(!texts.is_empty(), "a request without texts");
         let tokens: usize = texts.iter().map(|text| text.tokens).sum();
@@ -156,7 +156,7 @@ impl<T, A> Queue<T, A> {
         self.changed.notify_all();
     }
 
-    /// The same, but nobody hands out what waits: who waits for an answer is told that there will be none.
+    /// Closes the queue and drops the requests in it: each waiting caller receives an error.
     pub fn abandon(&self) {
         let mut state = locked(&self.state);
         state.closed = true;

@@ -20,7 +20,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Of a model that was just loaded.
+    /// Watches the files of a model that was just loaded.
     pub fn new(model: Arc<Model>) -> Self {
         let (known, digests) = model.first.clone();
         Self { model, known, digests, seen: None }

@@ -42,7 +42,7 @@ pub struct App {
     pub token: Option<Token>,
     /// What has been done.
     pub meters: Meters,
-    /// Who is told.
+    /// Called with each event of the server.
     pub listener: Listener,
     /// Set when the server ends.
     pub stopping: AtomicBool,
@@ -52,7 +52,7 @@ type Shared = State<Arc<App>>;
 /// The name of a model in a path that has one.
 type Name = Result<Option<Path<String>>, PathRejection>;
 
-/// Paths for which no token is needed: they say nothing of models.
+/// Paths for which no token is needed: their answers contain nothing about the models.
 const FOR_ALL: [&str; 4] = ["/", "/docs", "/health", "/openapi.json"];
 
 /// Every path with what it does.

@@ -17,7 +17,7 @@ pub struct Asked {
 /// The texts of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inputs {
-    /// In their order.
+    /// The texts, in the order of the request.
     pub texts: Vec<Asked>,
     /// Whether it is one text that is not in a list: then its answer is not in a list either.
     pub single: bool,

@@ -20,7 +20,7 @@ use crate::{
 /// What a model says of a text.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Said {
-    /// With the decision applied.
+    /// The prediction, after temperature and thresholds.
     pub answer: Answer,
     /// The logits.
     pub logits: Vec<f32>,
@@ -48,7 +48,7 @@ pub struct Shared {
     pub failed: Arc<AtomicBool>,
     /// What it counts.
     pub meters: Arc<ModelMeters>,
-    /// Who is told that it has failed.
+    /// Called when the worker fails.
     pub listener: Listener,
 }
 

@@ -126,7 +126,7 @@ impl WebFile {
     pub fn shown(&self) -> String {
         let digest = self.sha256.as_ref().map(|digest| format!("#sha256={digest}")).unwrap_or_default();
         match self.url.split_once('?') {
-            // As written into a lock.
+            // The form in a lock file, which keeps a hash of the query.
             Some((address, query)) if !query.starts_with(HIDDEN) => {
                 let hash: String = Sha256::digest(query).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
                 format!("{address}?{HIDDEN}{hash}{digest}")

@@ -31,7 +31,7 @@ pub struct Explanation {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decided_by: Option<String>,
     /// The meaning of absence, if the key may be absent.
-    pub absent: Option<&'static str>,
+    pub absent: Option<String>,
     /// The value in each layer that sets it, highest first.
     #[serde(rename = "said")]
     pub layers: Vec<LayerValue>,
@@ -62,7 +62,7 @@ pub struct LayerValue {
     /// `FILE:LINE`, the variable's name, or the argument; empty for defaults.
     #[serde(rename = "place")]
     pub location: String,
-    /// As it is written there.
+    /// The value as that layer writes it.
     pub value: String,
     /// Whether this value is effective. Tables are merged key by key, so several layers may be.
     pub holds: bool,
@@ -100,20 +100,14 @@ impl LoadedSpec {
         Ok(Explanation {
             key: key.to_string(),
             doc: row.doc,
-            expects: match (row.unit, row.kind.expects()) {
-                ("", expects) => expects,
-                // The unit is that of the number, not of the file.
-                (unit, expects) => match expects.split_once(", or a file") {
-                    Some((number, file)) => format!("{number} ({unit}), or a file{file}"),
-                    None => format!("{expects} ({unit})"),
-                },
-            },
+            expects: row.kind.expects_in(row.unit),
             value: value.filter(|_| swept.is_none() && decided_by.is_none()).and_then(|value| {
                 merged.written_number(value, &path).or_else(|| Some(as_written(row, node_of(value)?).to_string()))
             }),
             decided_by,
             absent: match row.default {
-                Fallback::Absent(meaning) => Some(meaning),
+                Fallback::Absent(meaning) => Some(meaning.into()),
+                Fallback::SameAs(other) => Some(format!("`{other}`")),
                 Fallback::Is(_) | Fallback::Required => None,
             },
             layers: layers.into_iter().map(|(_, value)| value).collect(),
@@ -263,7 +257,7 @@ fn one_notation(value: &str) -> String {
 /// Formatted for a terminal.
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match (&self.swept, &self.value, self.absent) {
+        match (&self.swept, &self.value, &self.absent) {
             _ if self.decided_by.is_some() => {
                 writeln!(f, "{} has no effect: {} overrides it", self.key, self.decided_by.as_deref().unwrap_or(""))?;
             }
@@ -274,7 +268,7 @@ impl fmt::Display for Explanation {
         }
         writeln!(f, "  {}", self.doc)?;
         write!(f, "  takes {}", self.expects)?;
-        if let Some(meaning) = self.absent.filter(|_| self.value.is_some() || self.swept.is_some()) {
+        if let Some(meaning) = self.absent.as_ref().filter(|_| self.value.is_some() || self.swept.is_some()) {
             write!(f, "; if the key is left out: {meaning}")?;
         }
         for value in self.swept.iter().chain(&self.layers) {

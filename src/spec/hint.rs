@@ -162,7 +162,7 @@ pub(super) fn instead(path: &str, kind: &Kind, node: &Node) -> Option<String> {
                 Item::Float(number) => number,
                 _ => f64::NAN,
             };
-            let is_share = key.is_some_and(|key| key.unit.starts_with("share"));
+            let is_share = key.is_some_and(|key| key.is_share);
             let most = match kind {
                 Kind::Number(_, Bound::Excluded(high) | Bound::Included(high)) => *high == 1.0,
                 kind => matches!(kind, Kind::HeldOut(_)),
@@ -237,6 +237,7 @@ fn default(key: Option<&keys::Key>) -> Option<String> {
     match key?.default {
         Fallback::Is(value) => Some(format!("the default is {value}")),
         Fallback::Absent(meaning) => Some(format!("if left out: {meaning}")),
+        Fallback::SameAs(other) => Some(format!("if left out: `{other}`")),
         Fallback::Required => None,
     }
 }

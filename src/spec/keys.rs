@@ -16,6 +16,8 @@ pub struct Key {
     pub default: Fallback,
     /// Unit; empty where there is none.
     pub unit: &'static str,
+    /// Whether that unit is a share of something, from 0 to 1.
+    pub is_share: bool,
     /// One line of documentation.
     pub doc: &'static str,
     /// Its names in other tools, for "did you mean": with or without a table.
@@ -29,6 +31,8 @@ pub enum Fallback {
     Is(&'static str),
     /// None: the key is absent, which has this meaning.
     Absent(&'static str),
+    /// The value of this other key.
+    SameAs(&'static str),
     /// A layer must set it.
     Required,
 }
@@ -48,14 +52,18 @@ const SEED: Kind = Kind::Whole(0, MOST);
 const DATA: &[Scheme] = &[Scheme::Path, Scheme::Hub, Scheme::ModelScope, Scheme::Web];
 
 const fn key(path: &'static str, kind: Kind, default: Fallback, unit: &'static str, doc: &'static str) -> Key {
-    Key { path, kind, default, unit, doc, elsewhere: &[] }
+    Key { path, kind, default, unit, is_share: false, doc, elsewhere: &[] }
+}
+
+const fn share(key: Key) -> Key {
+    Key { is_share: true, ..key }
 }
 
 const fn also(key: Key, elsewhere: &'static [&'static str]) -> Key {
     Key { elsewhere, ..key }
 }
 
-use Fallback::{Absent, Is, Required};
+use Fallback::{Absent, Is, Required, SameAs};
 
 /// The metrics that thresholds can be chosen by.
 const THRESHOLDS_BY: &[&str] = &[
@@ -133,12 +141,12 @@ pub const KEYS: &[Key] = &[
     also(key("data.labels", Kind::Labels, Is("{}"), "",
         "Maps each value of the label column to the name of a label. If empty, the values are the names. Labels get their ids in the order of the sorted values."),
         &["id2label", "label2id", "label_list"]),
-    also(key("data.test", Kind::HeldOut(DATA), Is("0.2"), "share of the rows",
+    share(also(key("data.test", Kind::HeldOut(DATA), Is("0.2"), "share of the rows",
         "Rows held out for testing: a fraction of the rows, or a separate file. Never used to train, or to select a checkpoint or trial."),
-        &["test_size", "test_split", "data.test_ratio", "test_ratio", "test_file", "data.test_file", "test_data", "test_path"]),
-    also(key("data.dev", Kind::HeldOut(DATA), Is("0.0"), "share of the rows",
+        &["test_size", "test_split", "data.test_ratio", "test_ratio", "test_file", "data.test_file", "test_data", "test_path"])),
+    share(also(key("data.dev", Kind::HeldOut(DATA), Is("0.0"), "share of the rows",
         "Rows held out to select checkpoints, stop early and compare trials: a fraction of the rows, or a separate file."),
-        &["dev_size", "validation_split", "data.validation", "data.valid", "data.val", "data.eval", "validation_file", "data.validation_file", "dev_file", "data.dev_file", "eval_file", "valid_file", "dev_path"]),
+        &["dev_size", "validation_split", "data.validation", "data.valid", "data.val", "data.eval", "validation_file", "data.validation_file", "dev_file", "data.dev_file", "eval_file", "valid_file", "dev_path"])),
     also(key("data.split_column", Kind::Text, Absent("none"), "", "Column (or JSON field) that names the split of each row. `data.splits` lists its values."),
         &["split_column_name", "data.split"]),
     key("data.splits", Kind::Splits, Absent("none"), "",
@@ -183,7 +191,7 @@ pub const KEYS: &[Key] = &[
         "Compute engine: taper's own kernels, or candle's operations and automatic differentiation (the reference: slower, float32 only). `--engine` sets it."),
     also(key("train.lr", Kind::Number(Excluded(0.0), Included(1.0)), Is("2e-5"), "", "Peak learning rate."),
         &["learning_rate", "learn_rate"]),
-    also(key("train.head_lr", Kind::Number(Excluded(0.0), Included(1.0)), Absent("`train.lr`"), "",
+    also(key("train.head_lr", Kind::Number(Excluded(0.0), Included(1.0)), SameAs("train.lr"), "",
         "Peak learning rate of the head: its dense layer (BERT's pooler) and the classifier. It changes over the steps as `train.lr` does."),
         &["head_learning_rate", "classifier_lr", "classifier_learning_rate", "lr_head", "task_head_lr"]),
     also(key("train.layer_lr_decay", Kind::Number(Excluded(0.0), Included(1.0)), Absent("1: one rate for all"), "",
@@ -202,27 +210,27 @@ pub const KEYS: &[Key] = &[
         &["lr_scheduler_type", "lr_scheduler", "schedule", "scheduler_type", "scheduler_name", "lr_schedule"]),
     also(key("train.warmup_steps", Kind::Whole(0, MOST), Is("0"), "steps",
         "Number of warmup steps, in which the learning rate rises linearly from 0."), &["num_warmup_steps", "warmup"]),
-    also(key("train.warmup_ratio", Kind::Number(BELOW_ONE.0, BELOW_ONE.1), Is("0.0"), "share of the steps",
-        "Warmup steps as a fraction of all steps. Set either this or `warmup_steps`."), &["warmup_proportion"]),
+    share(also(key("train.warmup_ratio", Kind::Number(BELOW_ONE.0, BELOW_ONE.1), Is("0.0"), "share of the steps",
+        "Warmup steps as a fraction of all steps. Set either this or `warmup_steps`."), &["warmup_proportion"])),
     also(key("train.max_grad_norm", Kind::Number(NOT_NEGATIVE.0, NOT_NEGATIVE.1), Is("0.0"), "",
         "Maximum global gradient norm, above which gradients are clipped; 0 disables clipping."), &["gradient_clip_val", "clip_grad_norm", "grad_clip"]),
-    also(key("train.dropout", Kind::Number(BELOW_ONE.0, BELOW_ONE.1), Absent("the value in the model's config"), "share of the units",
+    share(also(key("train.dropout", Kind::Number(BELOW_ONE.0, BELOW_ONE.1), Absent("the value in the model's config"), "share of the units",
         "Dropout probability of embeddings, attention, hidden layers and the head, replacing all dropout values in the model's config (for DistilBERT also `seq_classif_dropout`, for DeBERTa `pooler_dropout`)."),
-        &["hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"]),
+        &["hidden_dropout_prob", "attention_probs_dropout_prob", "classifier_dropout"])),
     also(key("train.loss", Kind::Choice(&["standard", "focal"]), Is("\"standard\""), "",
         "`standard`: cross-entropy; with several labels per text, the mean binary cross-entropy of all labels; in regression, the mean squared error. `focal`: focal loss (Lin et al. 2017), cross-entropy or binary cross-entropy that down-weights targets that are already predicted well."),
         &["loss_type", "loss_function", "loss_fn", "criterion"]),
     also(key("train.focal_gamma", Kind::Number(NOT_NEGATIVE.0, Included(20.0)), Is("2.0"), "",
         "With `train.loss = \"focal\"`: the exponent γ in (1 − p)^γ, by which the loss of a label with the probability p is multiplied. 0 is the standard loss."),
         &["gamma", "focal_loss_gamma", "train.gamma"]),
-    also(key("train.label_smoothing", Kind::Number(BELOW_ONE.0, BELOW_ONE.1), Is("0.0"), "share of the target",
-        "Share of each target that is spread evenly over all labels."), &["label_smoothing_factor"]),
+    share(also(key("train.label_smoothing", Kind::Number(BELOW_ONE.0, BELOW_ONE.1), Is("0.0"), "share of the target",
+        "Share of each target that is spread evenly over all labels."), &["label_smoothing_factor"])),
     key("train.class_weights", Kind::ClassWeights, Is("\"none\""), "",
         "Class weights in the loss. `balanced`: rows / (labels × rows of the label). A list has one weight per label id, in order. With several labels per text, they are the weights of the texts that have the label (PyTorch's `pos_weight`), and `balanced` is rows without the label / rows with it."),
     also(key("train.seed", SEED, Is("42"), "", "Seed of dropout, and the default of `init_seed` and `order_seed`."),
         &["seed", "random_seed"]),
-    key("train.init_seed", SEED, Absent("`train.seed`"), "", "Seed for initialising weights that the model's files do not contain."),
-    key("train.order_seed", SEED, Absent("`train.seed`"), "", "Seed of the order of the training rows."),
+    key("train.init_seed", SEED, SameAs("train.seed"), "", "Seed for initialising weights that the model's files do not contain."),
+    key("train.order_seed", SEED, SameAs("train.seed"), "", "Seed of the order of the training rows."),
     also(key("train.log_steps", Kind::Whole(1, MOST), Is("50"), "steps",
         "Number of steps between printed lines. Every step is stored."), &["logging_steps", "log_every_n_steps"]),
     also(key("train.eval_steps", Kind::Whole(0, MOST), Is("0"), "steps",
@@ -348,7 +356,7 @@ pub(super) fn is_section(path: &str) -> bool {
 pub(super) fn defaults(name: &str) -> String {
     let lines = KEYS.iter().filter_map(|key| match key.default {
         Is(value) => Some(format!("{} = {value}\n", key.path)),
-        Absent(_) | Required => None,
+        Absent(_) | SameAs(_) | Required => None,
     });
     std::iter::once(format!("name = {}\n", serde_json::Value::from(name))).chain(lines).collect()
 }

@@ -80,6 +80,15 @@ impl Kind {
         }
     }
 
+    /// A description of valid values with the unit of the numbers among them, if there is one.
+    pub(super) fn expects_in(&self, unit: &str) -> String {
+        match (unit, self) {
+            ("", kind) => kind.expects(),
+            (unit, Self::HeldOut(schemes)) => share_or_file(&format!(" ({unit})"), schemes),
+            (unit, kind) => format!("{} ({unit})", kind.expects()),
+        }
+    }
+
     /// A description of valid values for messages and the documentation: `a whole number from 1 to 65536`.
     pub fn expects(&self) -> String {
         match self {
@@ -110,9 +119,7 @@ impl Kind {
             Self::Seeds(_) => "a list of integers of at least 0".into(),
             Self::ClassWeights => "`none`, `balanced`, or a list of numbers above 0, one for each label".into(),
             Self::Labels => "a table of label names".into(),
-            Self::HeldOut(schemes) => {
-                format!("a number of at least 0 and below 1, or a file: {}", source::forms(schemes))
-            }
+            Self::HeldOut(schemes) => share_or_file("", schemes),
             Self::Splits => {
                 "a table with a value for `train` and, where there are such rows, for `dev` and `test`".into()
             }
@@ -141,6 +148,11 @@ impl Kind {
                 | Self::Memory
         )
     }
+}
+
+/// What [`Kind::HeldOut`] takes; `unit` follows the number.
+fn share_or_file(unit: &str, schemes: &[Scheme]) -> String {
+    format!("a number of at least 0 and below 1{unit}, or a file: {}", source::forms(schemes))
 }
 
 /// Describes bounds: `above 0 and at most 1`.

@@ -176,7 +176,7 @@ impl Node {
     }
 }
 
-/// As TOML on one line.
+/// Writes the value as TOML on one line.
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match &self.item {

@@ -35,7 +35,7 @@ pub struct NamedFile {
     pub key: &'static str,
     /// The path, from the current folder.
     pub path: PathBuf,
-    /// Where it is named.
+    /// The position in the spec that names the file.
     pub location: Location,
 }
 

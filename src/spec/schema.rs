@@ -192,7 +192,7 @@ impl Long {
     /// Their names.
     pub const NAMES: [&str; 3] = ["cut", "head_tail", "windows"];
 
-    /// As it is written in a spec.
+    /// Its name in a spec.
     pub const fn name(self) -> &'static str {
         Self::NAMES[self as usize]
     }
@@ -236,7 +236,7 @@ impl Format {
         names
     };
 
-    /// As it is written in a spec.
+    /// Its name in a spec.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Csv => "csv",
@@ -327,7 +327,7 @@ pub enum Thresholds {
     #[default]
     #[serde(rename = "0.5")]
     Half,
-    /// As thresholds say that are chosen on the dev rows.
+    /// The labels whose probabilities reach thresholds that are chosen on the dev rows.
     #[serde(rename = "tuned")]
     Tuned,
 }

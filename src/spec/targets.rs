@@ -22,7 +22,7 @@ pub(super) fn of_run(spec: &Spec) -> Vec<Conflict> {
     found
 }
 
-/// Where targets are read.
+/// Checks the keys that name the columns of the targets.
 fn columns(spec: &Spec, found: &mut Vec<Conflict>) {
     let data = &spec.data;
     let task = data.problem_type;

@@ -95,7 +95,7 @@ impl Answer {
     /// Any number of labels: those whose probability σ(logit) is at least one half; of several windows, whose mean probability is.
     ///
     /// # Panics
-    /// As [`Self::label`].
+    /// Panics where [`Self::label`] does.
     pub(super) fn labels<L: AsRef<[f32]>>(windows: &[L]) -> Self {
         let with = log_means(windows, |logits| logits.iter().map(|x| log_sigmoid(f64::from(*x))).collect());
         let without = log_means(windows, |logits| logits.iter().map(|x| log_sigmoid(-f64::from(*x))).collect());
@@ -112,7 +112,7 @@ impl Answer {
     /// The numbers themselves; of several windows their means.
     ///
     /// # Panics
-    /// As [`Self::label`].
+    /// Panics where [`Self::label`] does.
     pub(super) fn numbers<L: AsRef<[f32]>>(windows: &[L]) -> Self {
         let outputs: Vec<Vec<f64>> =
             windows.iter().map(|window| window.as_ref().iter().copied().map(f64::from).collect()).collect();

@@ -20,6 +20,13 @@ pub enum Task {
     Regression,
 }
 
+/// The ids of these metrics, and after the semicolon other ids.
+macro_rules! ids {
+    ($($metric:ident)*; $($other:expr)?) => {
+        const { &[$(Metric::$metric.info().id,)* $($other)?] }
+    };
+}
+
 impl Task {
     /// All tasks.
     pub const ALL: [Self; 3] = [Self::SingleLabel, Self::MultiLabel, Self::Regression];
@@ -124,102 +131,27 @@ impl Task {
     /// Ids of the metrics that a checkpoint can be chosen by (`checkpoint.metric`), the default first.
     pub const fn choosing(self) -> &'static [&'static str] {
         match self {
-            Self::SingleLabel => {
-                const {
-                    &[
-                        Metric::Accuracy.info().id,
-                        Metric::MacroF1.info().id,
-                        Metric::Loss.info().id,
-                        Metric::BalancedAccuracy.info().id,
-                        Metric::WeightedF1.info().id,
-                        Metric::MacroPrecision.info().id,
-                        Metric::MacroRecall.info().id,
-                        Metric::WeightedPrecision.info().id,
-                        Metric::WeightedRecall.info().id,
-                        Metric::Mcc.info().id,
-                        Metric::QuadraticKappa.info().id,
-                        Metric::RocAuc.info().id,
-                        Metric::AveragePrecision.info().id,
-                        Metric::Brier.info().id,
-                        Metric::CalibrationError.info().id,
-                        Metric::ANY_F1_OF,
-                    ]
-                }
-            }
-            Self::MultiLabel => {
-                const {
-                    &[
-                        Metric::MacroF1.info().id,
-                        Metric::MicroF1.info().id,
-                        Metric::Loss.info().id,
-                        Metric::WeightedF1.info().id,
-                        Metric::SamplesF1.info().id,
-                        Metric::SamplesPrecision.info().id,
-                        Metric::SamplesRecall.info().id,
-                        Metric::SubsetAccuracy.info().id,
-                        Metric::HammingLoss.info().id,
-                        Metric::MicroPrecision.info().id,
-                        Metric::MicroRecall.info().id,
-                        Metric::MacroPrecision.info().id,
-                        Metric::MacroRecall.info().id,
-                        Metric::WeightedPrecision.info().id,
-                        Metric::WeightedRecall.info().id,
-                        Metric::RocAuc.info().id,
-                        Metric::AveragePrecision.info().id,
-                        Metric::Brier.info().id,
-                        Metric::ANY_F1_OF,
-                    ]
-                }
-            }
-            Self::Regression => {
-                const {
-                    &[
-                        Metric::Rmse.info().id,
-                        Metric::Loss.info().id,
-                        Metric::Mse.info().id,
-                        Metric::Mae.info().id,
-                        Metric::R2.info().id,
-                        Metric::Pearson.info().id,
-                        Metric::Spearman.info().id,
-                    ]
-                }
-            }
+            Self::SingleLabel => ids!(
+                Accuracy MacroF1 Loss BalancedAccuracy WeightedF1 MacroPrecision MacroRecall WeightedPrecision WeightedRecall
+                Mcc QuadraticKappa RocAuc AveragePrecision Brier CalibrationError; Metric::ANY_F1_OF
+            ),
+            Self::MultiLabel => ids!(
+                MacroF1 MicroF1 Loss WeightedF1 SamplesF1 SamplesPrecision SamplesRecall SubsetAccuracy HammingLoss
+                MicroPrecision MicroRecall MacroPrecision MacroRecall WeightedPrecision WeightedRecall
+                RocAuc AveragePrecision Brier; Metric::ANY_F1_OF
+            ),
+            Self::Regression => ids!(Rmse Loss Mse Mae R2 Pearson Spearman;),
         }
     }
 
     /// The metrics of [`Self::choosing`] of any task.
-    pub const CHOOSING: &'static [&'static str] = &[
-        Metric::Accuracy.info().id,
-        Metric::MacroF1.info().id,
-        Metric::Loss.info().id,
-        Metric::BalancedAccuracy.info().id,
-        Metric::MicroF1.info().id,
-        Metric::WeightedF1.info().id,
-        Metric::SamplesF1.info().id,
-        Metric::SamplesPrecision.info().id,
-        Metric::SamplesRecall.info().id,
-        Metric::SubsetAccuracy.info().id,
-        Metric::HammingLoss.info().id,
-        Metric::MicroPrecision.info().id,
-        Metric::MicroRecall.info().id,
-        Metric::MacroPrecision.info().id,
-        Metric::MacroRecall.info().id,
-        Metric::WeightedPrecision.info().id,
-        Metric::WeightedRecall.info().id,
-        Metric::Mcc.info().id,
-        Metric::QuadraticKappa.info().id,
-        Metric::RocAuc.info().id,
-        Metric::AveragePrecision.info().id,
-        Metric::Brier.info().id,
-        Metric::CalibrationError.info().id,
-        Metric::Rmse.info().id,
-        Metric::Mse.info().id,
-        Metric::Mae.info().id,
-        Metric::R2.info().id,
-        Metric::Pearson.info().id,
-        Metric::Spearman.info().id,
-        Metric::ANY_F1_OF,
-    ];
+    pub const CHOOSING: &'static [&'static str] = ids!(
+        Accuracy MacroF1 Loss BalancedAccuracy MicroF1 WeightedF1
+        SamplesF1 SamplesPrecision SamplesRecall SubsetAccuracy HammingLoss
+        MicroPrecision MicroRecall MacroPrecision MacroRecall WeightedPrecision WeightedRecall
+        Mcc QuadraticKappa RocAuc AveragePrecision Brier CalibrationError
+        Rmse Mse Mae R2 Pearson Spearman; Metric::ANY_F1_OF
+    );
 
     /// Whether this metric can choose checkpoints.
     pub fn is_chosen_by(self, metric: Metric) -> bool {
@@ -265,7 +197,7 @@ impl Task {
     /// What the logits of the windows of a text predict together, each `[outputs]`: the means of their probabilities, or of their numbers.
     ///
     /// # Panics
-    /// Without windows.
+    /// Panics without windows.
     pub fn answer_of_windows<L: AsRef<[f32]>>(self, windows: &[L]) -> Answer {
         match self {
             Self::SingleLabel => Answer::label(windows),

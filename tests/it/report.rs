@@ -205,7 +205,7 @@ fn what_was_measured_on_the_way_is_shown_and_marked() {
     let pooled = board.trials.iter().find(|trial| trial.runs.len() > 1);
     assert!(trial.is_none() && pooled.is_some_and(|trial| trial.is_final), "another seed of its trial is completed");
     let alone = Leaderboard::new("e", &records[..1], &Missing::default()).trials.remove(0);
-    assert_eq!((alone.is_final, alone.unfinished_at()), (false, Some(step.to_string())));
+    assert_eq!((alone.is_final, alone.unfinished_at()), (false, Some(step.into())));
     assert_eq!((alone.step.map(|(step, _)| step), alone.last_step), (Some(step), Some(step)));
     assert_eq!(alone.value.map(|mean| mean.mean), Some(value(&best)));
     let json = serde_json::to_value(&alone).unwrap();

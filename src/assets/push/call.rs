@@ -4,7 +4,10 @@ use std::{io::Read, thread, time::Duration};
 
 use serde_json::Value;
 
-use super::{error::PushError, site::Site};
+use super::{
+    error::{Denied, PushError},
+    site::Site,
+};
 use crate::assets::{
     Endpoint, Listener, Progress, Settings,
     explained::plain,
@@ -165,10 +168,6 @@ impl<'a> Caller<'a> {
         let said = refusal.said;
         match refusal.status {
             300..=399 => PushError::Redirected { endpoint, repo, what },
-            401 => PushError::BadToken { endpoint, site, repo, what, said },
-            403 => PushError::Forbidden { endpoint, repo, what, said },
-            404 => PushError::NotFound { endpoint, site, repo, what, said },
-            409 => PushError::Conflict { endpoint, repo, what, said },
             412 => PushError::Moved { repo },
             429 => {
                 let wait = match refusal.failure {
@@ -177,7 +176,7 @@ impl<'a> Caller<'a> {
                 };
                 PushError::TooMany { endpoint, wait }
             }
-            status => PushError::Status { endpoint, repo, what, status, said },
+            status => PushError::Denied(Denied { endpoint, site, repo, what, status, said }),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Why a push failed, and what to do about it.
 
-use std::{io, path::PathBuf, time::Duration};
+use std::{fmt, io, path::PathBuf, time::Duration};
 
 use super::site::Site;
 
@@ -20,67 +20,9 @@ pub enum PushError {
         /// Which it is.
         site: Site,
     },
-    /// The token is refused.
-    #[error(
-        "{endpoint} does not accept the token in {} for {what} (401{}): create a token with write access to {repo}",
-        .site.token(), words_of(.said)
-    )]
-    BadToken {
-        /// The hub.
-        endpoint: String,
-        /// Which it is.
-        site: Site,
-        /// The repository.
-        repo: String,
-        /// What was asked.
-        what: &'static str,
-        /// What the hub said.
-        said: String,
-    },
-    /// The token may not do this.
-    #[error(
-        "{endpoint} refuses {what} of {repo} with this token (403{}): use a token with write access to it, check that {} is your name or that \
-         of an organisation that you may write to", words_of(.said), .repo.split('/').next().unwrap_or_default()
-    )]
-    Forbidden {
-        /// The hub.
-        endpoint: String,
-        /// The repository.
-        repo: String,
-        /// What was asked.
-        what: &'static str,
-        /// What the hub said.
-        said: String,
-    },
-    /// Something is not there.
-    #[error(
-        "{endpoint} has nothing for {what} of {repo} (404{}): check the name, that the token gives access to it, and that {} is a \
-         hub that takes uploads (mirrors often do not)", words_of(.said), .site.variable()
-    )]
-    NotFound {
-        /// The hub.
-        endpoint: String,
-        /// Which it is.
-        site: Site,
-        /// The repository.
-        repo: String,
-        /// What was asked.
-        what: &'static str,
-        /// What the hub said.
-        said: String,
-    },
-    /// Something else changes the repository.
-    #[error("{endpoint} reports a conflict for {what} of {repo} (409{}): another program changes it; run the same command again", words_of(.said))]
-    Conflict {
-        /// The hub.
-        endpoint: String,
-        /// The repository.
-        repo: String,
-        /// What was asked.
-        what: &'static str,
-        /// What the hub said.
-        said: String,
-    },
+    /// Another answer than success.
+    #[error("{0}")]
+    Denied(Denied),
     /// The branch has another commit by now.
     #[error(
         "somebody else has committed to {repo} during this push: this push made no further commit; look at their commit, then run the same command \
@@ -100,24 +42,6 @@ pub enum PushError {
         endpoint: String,
         /// How long it asks to wait.
         wait: Option<Duration>,
-    },
-    /// Another answer than success.
-    #[error(
-        "{endpoint} did not accept {what} of {repo} ({status}{}){}",
-        words_of(.said),
-        if *.status >= 500 { ": run the same command again later, which sends only what is missing" } else { "" }
-    )]
-    Status {
-        /// The hub.
-        endpoint: String,
-        /// The repository.
-        repo: String,
-        /// What was asked.
-        what: &'static str,
-        /// The status.
-        status: u16,
-        /// What the hub said.
-        said: String,
     },
     /// It sends elsewhere.
     #[error("{endpoint} redirects {what} of {repo}: the repository was probably renamed; use its new name")]
@@ -196,6 +120,58 @@ pub enum PushError {
         /// Why. Not a `source`: the message already contains it.
         error: io::Error,
     },
+}
+
+/// A request that a hub answered with a status other than success.
+#[derive(Debug)]
+pub struct Denied {
+    /// The hub.
+    pub endpoint: String,
+    /// Which it is.
+    pub site: Site,
+    /// The repository.
+    pub repo: String,
+    /// What was asked.
+    pub what: &'static str,
+    /// The status.
+    pub status: u16,
+    /// What the hub said.
+    pub said: String,
+}
+
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { endpoint, site, repo, what, status, .. } = self;
+        let answer = format!("({status}{})", words_of(&self.said));
+        match status {
+            401 => write!(
+                f,
+                "{endpoint} does not accept the token in {} for {what} {answer}: create a token with write access to {repo}",
+                site.token()
+            ),
+            403 => write!(
+                f,
+                "{endpoint} refuses {what} of {repo} with this token {answer}: use a token with write access to it, check that {} is your \
+                 name or that of an organisation that you may write to",
+                repo.split('/').next().unwrap_or_default()
+            ),
+            404 => write!(
+                f,
+                "{endpoint} has nothing for {what} of {repo} {answer}: check the name, that the token gives access to it, and that {} is \
+                 a hub that takes uploads (mirrors often do not)",
+                site.variable()
+            ),
+            409 => write!(
+                f,
+                "{endpoint} reports a conflict for {what} of {repo} {answer}: another program changes it; run the same command again"
+            ),
+            500.. => write!(
+                f,
+                "{endpoint} did not accept {what} of {repo} {answer}: run the same command again later, which sends only what is missing"
+            ),
+            _ => write!(f, "{endpoint} did not accept {what} of {repo} {answer}"),
+        }
+    }
 }
 
 /// What the hub said, after a status.

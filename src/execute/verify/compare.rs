@@ -43,7 +43,7 @@ pub struct Verification {
     pub model: bool,
     /// The accepted relative difference of losses; `None` for a bitwise comparison.
     pub tolerance: Option<f64>,
-    /// The first thing that differs.
+    /// The first difference.
     pub difference: Option<Difference>,
     /// Messages for the user.
     pub notes: Vec<String>,

@@ -48,18 +48,3 @@ pub trait Backend:
     + OptimizerOps
 {
 }
-
-impl<B> Backend for B where
-    B: Memory
-        + EmbeddingOps
-        + LinearOps
-        + RotationOps
-        + CopyOps
-        + AttentionOps
-        + ActivationOps
-        + NormOps
-        + PoolingOps
-        + LossOps
-        + OptimizerOps
-{
-}

@@ -3,7 +3,7 @@
 use std::{borrow::Cow, ops::Range};
 
 use super::{
-    super::{Memory, Sums, TokenStream},
+    super::{Backend, Memory, Sums, TokenStream},
     Buffer, Cpu,
 };
 
@@ -26,6 +26,8 @@ impl CpuBatch {
         self.offsets[..self.offsets.len() - 1].iter().map(|at| *at as usize)
     }
 }
+
+impl Backend for Cpu {}
 
 impl Memory for Cpu {
     type Buffer = Buffer;

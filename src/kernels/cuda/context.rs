@@ -164,7 +164,7 @@ impl Context {
         DeviceError::OutOfMemory { device: self.name(), needed: bytes as u64, free: free as u64, total: total as u64 }
     }
 
-    /// A failure of cuBLAS, which has few words: for want of memory too, and where it is of a newer CUDA than the driver.
+    /// The error for a failure of cuBLAS, whose own messages do not tell lack of memory from a driver that is too old for this CUDA.
     pub fn blas_failed(&self, what: String, e: &CublasError) -> DeviceError {
         match cuda::mem_get_info() {
             Ok((free, _)) if free < BLAS_NEEDS => self.out_of_memory(BLAS_NEEDS),

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::format::front_matter;
 
-/// What a card says in its header; empty of what has no card, or says nothing about it.
+/// What a card says in its header; empty without a card, and for what the card leaves out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Origin {
     /// Whether there is a card.

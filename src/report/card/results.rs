@@ -76,7 +76,7 @@ fn value(terms: Terms, metrics: &Metrics, metric: Metric, intervals: Intervals) 
         _ => None,
     };
     match interval {
-        Some(interval) => metric.text_with(value, (interval.low, interval.high)),
+        Some(interval) => format::with_interval(metric, value, (interval.low, interval.high)),
         None => metric.text(value),
     }
 }

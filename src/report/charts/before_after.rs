@@ -113,7 +113,7 @@ impl Chart for BeforeAfterChart {
                 series: Some(i),
                 text: match interval {
                     Some(interval) => {
-                        format!("{when}: {}", self.metric.text_with(value, (interval.low, interval.high)))
+                        format!("{when}: {}", format::with_interval(self.metric, value, (interval.low, interval.high)))
                     }
                     None => format!("{when}: {}", self.metric.text(value)),
                 },

@@ -34,7 +34,7 @@ pub struct MetricChart {
     /// What the colours mean.
     pub legend: Vec<LegendEntry>,
     /// What the horizontal axis counts.
-    pub unit: &'static str,
+    pub along: Along,
     /// Name of the split in the title.
     pub split: &'static str,
     /// Its value for the baseline.
@@ -49,6 +49,33 @@ pub struct Track {
     pub points: Vec<(f64, f64)>,
     /// Whether it is faint: below the mean of its trial, or of a trial without a colour of its own.
     pub beneath: bool,
+}
+
+/// What a horizontal axis counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Along {
+    /// Epochs, at whose ends a run was evaluated.
+    Epochs,
+    /// Steps of the optimizer.
+    Steps,
+}
+
+impl Along {
+    /// The name of one of them.
+    fn unit(self) -> &'static str {
+        match self {
+            Self::Epochs => tr("epoch", "轮"),
+            Self::Steps => tr("optimizer step", "优化器步"),
+        }
+    }
+
+    /// The title of the axis.
+    fn title(self) -> &'static str {
+        match self {
+            Self::Epochs => tr("epoch (0: before training)", "轮（0：训练前）"),
+            Self::Steps => tr("optimizer step (0: before training)", "优化器步（0：训练前）"),
+        }
+    }
 }
 
 impl MetricChart {
@@ -130,10 +157,7 @@ impl Chart for MetricChart {
         let legend = LegendArea::of(&self.legend, width);
         let (x, y, _) = self.ranges();
         let frame = Frame::of((width, self.height(width)), (legend.right, legend.below), x, y);
-        let (unit, most) = (
-            self.unit.split(['(', '（']).next().unwrap_or_default().trim_end(),
-            MOST_VALUES / self.tracks.len().max(1),
-        );
+        let (unit, most) = (self.along.unit(), MOST_VALUES / self.tracks.len().max(1));
         let values = self.tracks.iter().flat_map(|track| {
             let series = self.legend.iter().position(|entry| entry.colour == track.colour);
             let points: Vec<_> = track.points.iter().filter(|p| p.1.is_finite()).collect();
@@ -163,7 +187,7 @@ impl Chart for MetricChart {
         let mut chart = plot(
             area,
             (area_of_legend.right, area_of_legend.below),
-            Axis { range: x, title: self.unit, labels: (last as usize + 1).min(11), format: &whole },
+            Axis { range: x, title: self.along.title(), labels: (last as usize + 1).min(11), format: &whole },
             Axis { range, title: &title, labels: 7, format: &label },
         )?;
         if let Some(baseline) = self.drawn_baseline() {
@@ -221,7 +245,7 @@ mod tests {
             tracks: tracks.iter().map(track).collect(),
             bands: Vec::new(),
             legend: Vec::new(),
-            unit: "epoch",
+            along: Along::Epochs,
             split: "dev",
             baseline: Some(0.4),
         }

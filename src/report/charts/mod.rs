@@ -47,7 +47,7 @@ pub use heat::HeatChart;
 pub use loss::{Curve, Dots, LossChart, Weight};
 pub use matrix::MatrixChart;
 pub use mean::Mean;
-pub use metric::{MetricChart, Track};
+pub use metric::{Along, MetricChart, Track};
 pub use paired_bars::{PairedBars, legend as paired_legend};
 pub use panel::{Mark, ticks, value_label};
 pub use parallel::{Line, ParallelAxis, ParallelChart};

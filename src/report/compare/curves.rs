@@ -7,7 +7,8 @@ use crate::{
     report::{
         ReportError,
         charts::{
-            self, Curve, Drawable, LegendEntry, LossChart, Mean, MetricChart, OTHERS, PALETTE, Symbol, Track, Weight,
+            self, Along, Curve, Drawable, LegendEntry, LossChart, Mean, MetricChart, OTHERS, PALETTE, Symbol, Track,
+            Weight,
         },
         curves::{average, during_training, ended_early, one_an_epoch},
         format,
@@ -157,11 +158,7 @@ fn metric(sides: &[Side]) -> Option<MetricChart> {
         tracks,
         bands,
         legend: legend(sides),
-        unit: if by_epoch {
-            tr("epoch (0: before training)", "轮（0：训练前）")
-        } else {
-            tr("optimizer step (0: before training)", "优化器步（0：训练前）")
-        },
+        along: if by_epoch { Along::Epochs } else { Along::Steps },
         split: split.said(),
         baseline: None,
     })

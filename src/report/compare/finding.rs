@@ -33,7 +33,7 @@ pub enum Finding {
     OtherErrors(MeansDiffer, [u64; 2]),
     /// Means over several seeds, and how many (that side, first); the test that pairs the same seeds.
     Seeds(MeansDiffer, [usize; 2], Option<MeansDiffer>),
-    /// Folds of the same division: the test, and what it is of.
+    /// Folds of the same division: the test, and the values that it compares.
     Folds(MeansDiffer, OverFolds),
     /// Nothing can be tested: why.
     Untested(String),

@@ -11,6 +11,7 @@ use crate::{
         environment::environments,
         fold_rows::FoldRows,
         input::{ReportInput, RunInput},
+        row_names::RowNames,
         swept::Swept,
     },
     store::ExperimentRecord,
@@ -48,6 +49,7 @@ pub fn settings(sides: &[Side]) -> Vec<Differs> {
         evals: Vec::new(),
         probes: Vec::new(),
         predictions: Vec::new(),
+        row_names: RowNames::default(),
         before: Vec::new(),
         warnings: Vec::new(),
         audit: None,
@@ -128,13 +130,11 @@ fn effective(config: &serde_json::Value, key: &str) -> String {
     match key_of_spec(key).map(|key| key.default) {
         _ if !own.is_empty() => written(&own),
         Some(Fallback::Is(default)) => written(default.trim_matches('"')),
-        Some(Fallback::Absent(meaning)) => {
-            let other = meaning.strip_prefix('`').and_then(|rest| rest.strip_suffix('`'));
-            match other.map(|key| in_config(config, key)).filter(|value| !value.is_empty()) {
-                Some(value) => written(&value),
-                None => tr!("unset: {}", meaning.replace('`', ""); "未设置"),
-            }
-        }
+        Some(Fallback::SameAs(other)) => match in_config(config, other) {
+            unset if unset.is_empty() => tr!("unset: {other}"; "未设置"),
+            value => written(&value),
+        },
+        Some(Fallback::Absent(meaning)) => tr!("unset: {}", meaning.replace('`', ""); "未设置"),
         _ => tr("unset", "未设置").into(),
     }
 }
@@ -188,7 +188,8 @@ mod tests {
             edit(&mut run.config);
             let (steps, evals, probes) = (Vec::new(), Vec::new(), Vec::new());
             let (predictions, before, warnings, audit) = (Vec::new(), Vec::new(), Vec::new(), None);
-            Side::of_run(RunInput { run, steps, evals, probes, predictions, before, warnings, audit })
+            let row_names = RowNames::default();
+            Side::of_run(RunInput { run, steps, evals, probes, predictions, row_names, before, warnings, audit })
         };
         let told = |a: &dyn Fn(&mut RunConfig), b: &dyn Fn(&mut RunConfig)| {
             let of =

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{
     super::{
         analysis::Analysis,
-        charts::{LegendEntry, MUTED, Mean, MetricChart, PALETTE, Symbol, Track},
+        charts::{Along, LegendEntry, MUTED, Mean, MetricChart, PALETTE, Symbol, Track},
         input::ReportInput,
         reference::Reference,
     },
@@ -66,11 +66,7 @@ pub fn metric(input: &ReportInput, analysis: &Analysis, drawn: &Drawn) -> Option
         tracks,
         bands,
         legend,
-        unit: if by_epoch {
-            tr("epoch (0: before training)", "轮（0：训练前）")
-        } else {
-            tr("optimizer step (0: before training)", "优化器步（0：训练前）")
-        },
+        along: if by_epoch { Along::Epochs } else { Along::Steps },
         split: split.said(),
         baseline,
     };

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
+use crate::format::names;
 use crate::report::language::tr;
 use crate::report::{format, swept::Swept};
 
@@ -81,7 +82,7 @@ pub fn axes(swept: &Swept, runs: &[usize], name: &str, drawn: bool) -> Vec<Axis>
         .filter(|(key, _)| !REPLICATES.contains(&key.as_str()))
         .filter(|(_, values)| values.iter().any(|value| value != &values[0]));
     let short = |key: &str| key.rsplit('.').next().unwrap_or(key).to_string();
-    let words: Vec<&str> = name.split_whitespace().filter_map(|word| Some(word.split_once('=')?.0)).collect();
+    let words: Vec<&str> = names::settings(name).map(|(key, _)| key).collect();
     let position = |key: &str| words.iter().position(|word| *word == key || *word == short(key)).unwrap_or(words.len());
     let mut columns: Vec<(String, Vec<String>)> = columns.collect();
     columns.sort_by_key(|(key, _)| position(key));

@@ -9,7 +9,7 @@ use super::{
     scores, sorting, sweep, uses,
     warnings::warnings,
 };
-use crate::report::language::{self, Said, counted_states, target, tr};
+use crate::report::language::{self, Said, counted_states, stored_target, tr};
 use crate::{
     event::{Split, When},
     metrics::{ClassMetrics, Metric, Metrics},
@@ -463,6 +463,7 @@ fn probes_note(run: &RunInput, of_several: bool) -> String {
 }
 
 fn probe_rows(run: &RunInput) -> Vec<ProbeRow> {
+    let task = run.run.config.data.task();
     let said = |record: Option<&ProbeRecord>| {
         record.map_or(format::NOTHING.into(), |r| {
             let id = run.run.labels.iter().position(|l| *l == r.score.predicted);
@@ -473,7 +474,7 @@ fn probe_rows(run: &RunInput) -> Vec<ProbeRow> {
                 Some(false) => tr(", wrong", "，错误"),
                 None => "",
             };
-            format!("{}{p}{verdict}", target(&r.score.predicted))
+            format!("{}{p}{verdict}", stored_target(&r.score.predicted, task))
         })
     };
     let row = |pair: ProbePair<'_>| {
@@ -482,7 +483,7 @@ fn probe_rows(run: &RunInput) -> Vec<ProbeRow> {
         Some(ProbeRow {
             number: pair.number,
             text: format::texts(&score.text, score.text_pair.as_deref()).into_owned(),
-            expected: score.expect.as_deref().map_or(format::NOTHING, target).into(),
+            expected: score.expect.as_deref().map_or(format::NOTHING, |expected| stored_target(expected, task)).into(),
             before: said(pair.before),
             after: said(pair.after),
             right: pair.after.and_then(right),

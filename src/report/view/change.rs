@@ -143,7 +143,7 @@ fn sentences(run: &RunInput, terms: Terms, rows: &[Row<'_>], flips: &Flips<'_>) 
             said.push(tr!(
                 "Before training, “{}” was predicted for every row.",
                 "训练前，每一行都被预测为“{}”。",
-                language::target(&first.before.predicted.shown(&run.run.labels))
+                language::target(&first.before.predicted, &run.run.labels)
             ));
         }
     }
@@ -279,7 +279,7 @@ fn flip_heads(terms: Terms) -> Vec<(&'static str, bool)> {
 }
 
 fn flip(run: &RunInput, row: &Row<'_>) -> FlipRow {
-    let shown = |target: &Target| language::target(&target.shown(&run.run.labels)).to_owned();
+    let shown = |target: &Target| language::target(target, &run.run.labels);
     let (before, after) = (row.before, row.after);
     // How sure of a set says little: it is a mean over all labels.
     let with = |predicted: &Target, sure: Option<f32>| match (predicted, sure) {

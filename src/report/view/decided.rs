@@ -271,5 +271,5 @@ fn value(metric: Metric, metrics: &Metrics) -> String {
         return metric.text(value);
     }
     let interval = wilson(metrics.right(), metrics.rows);
-    metric.text_with(value, (interval.low, interval.high))
+    format::with_interval(metric, value, (interval.low, interval.high))
 }

@@ -43,7 +43,7 @@ pub(super) fn heads(task: Task) -> Vec<(&'static str, bool)> {
 
 /// One of them.
 pub(super) fn row(run: &RunInput, task: Task, p: &PredictionRecord) -> MistakeRow {
-    let shown = |target: &Target| language::target(&target.shown(&run.run.labels)).to_owned();
+    let shown = |target: &Target| language::target(target, &run.run.labels);
     let cells = match task {
         Task::SingleLabel => {
             vec![shown(&p.label), shown(&p.predicted), format::percent(f64::from(confidence(p)))]

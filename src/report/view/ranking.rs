@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{Ranking, TrialRow, facts::on_test, folds, sorting};
 use crate::report::language::{self, Said, and, replicate, tr};
 use crate::{
-    format::command::shell_word,
+    format::{command::shell_word, names},
     metrics::Metric,
     report::{
         analysis::{Analysis, Comparison, Group},
@@ -97,7 +97,7 @@ fn columns<'a>(analysis: &Analysis, axes: &'a [Axis], others: usize) -> &'a [Axi
     let values = |group: usize| axes.iter().map(|axis| axis.values[group].as_str()).collect::<Vec<_>>();
     let apart = (0..analysis.groups.len()).map(values).collect::<HashSet<_>>().len() == analysis.groups.len();
     // Names that are no lists of settings say something else.
-    let of_keys = analysis.groups.iter().all(|group| group.name.contains('='));
+    let of_keys = analysis.groups.iter().all(|group| names::settings(&group.name).next().is_some());
     let room = axes.len() <= MOST_AXES && axes.len() + others <= MOST_COLUMNS;
     if apart && of_keys && room { axes } else { &[] }
 }
@@ -265,7 +265,7 @@ fn mean_text(mean: Option<Mean>, metric: Metric) -> String {
 
 /// The value of an axis in a trial. Where a setting is not searched (`when` of a search), its name says so, and its config has the default.
 fn value_of(axis: &Axis, group: usize, name: &str) -> String {
-    let is_unset = name.split_whitespace().any(|word| word.split_once('=') == Some((&axis.name, format::NOTHING)));
+    let is_unset = names::value(name, &axis.name) == Some(format::NOTHING);
     if is_unset { format::NOTHING.into() } else { axis.values[group].clone() }
 }
 
@@ -284,9 +284,9 @@ fn rows(input: &ReportInput, analysis: &Analysis, axes: &[Axis]) -> Vec<TrialRow
             n: tr!("{} of {}", "{}/{}", group.finished.len(), group.planned),
             chosen: match group.chosen {
                 Some(mean) if group.finished.is_empty() => {
-                    let steps = group.unfinished_at.as_ref().map(|steps| match steps.contains('–') {
-                        true => tr!("at steps {steps}, ", "第 {steps} 步，"),
-                        false => tr!("at step {steps}, ", "第 {steps} 步，"),
+                    let steps = group.unfinished_at.map(|steps| match steps.is_one() {
+                        true => tr!("at step {steps}, ", "第 {steps} 步，"),
+                        false => tr!("at steps {steps}, ", "第 {steps} 步，"),
                     });
                     let value = analysis.criterion.metric.text(mean.mean);
                     tr!("{value} ({}not final)", "{value}（{}非最终值）", steps.unwrap_or_default())

@@ -69,7 +69,7 @@ fn of_sets(run: &RunInput, terms: Terms, intervals: &Intervals) -> Vec<Vec<Strin
             _ => None,
         };
         let text = match interval {
-            Some(interval) => metric.text_with(value, (interval.low, interval.high)),
+            Some(interval) => format::with_interval(metric, value, (interval.low, interval.high)),
             None => metric.text(value),
         };
         vec![format::capital(&metric.said()), text]

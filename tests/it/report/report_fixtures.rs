@@ -8,7 +8,7 @@ use taper::{
         RunConfig, Scheduler, Source, TrainConfig,
     },
     random::{Purpose, Stream},
-    report::{FoldRows, ReportInput, RunInput},
+    report::{FoldRows, ReportInput, RowNames, RunInput},
     store::{Environment, EvalRecord, ExperimentRecord, ProbeRecord, RunRecord, RunState},
 };
 
@@ -307,6 +307,7 @@ impl Recipe {
             evals,
             probes,
             predictions,
+            row_names: RowNames::default(),
             before,
             warnings: Vec::new(),
             audit: None,

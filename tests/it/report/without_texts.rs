@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use super::report_fixtures;
 use super::{files_of, typed_fixtures};
 use crate::support::{Sandbox, tiny_spec};
-use taper::report::{ReportInput, live_page};
+use taper::report::{Language, ReportInput, RowName, live_page};
 
 /// What every text of the data contains, and nothing else does.
 const MARK: &str = "uniquemarker";
@@ -69,8 +69,35 @@ fn no_file_of_a_report_has_a_text_of_a_row() {
 fn rows_are_named_by_file_and_line() {
     let input = report_fixtures::single().without_texts();
     let (run, p) = (&input.runs[0], &input.runs[0].predictions[0]);
-    assert!(p.text.ends_with(&format!(", line {}", p.line)) && p.text_pair.is_none(), "{}", p.text);
-    assert!(run.predictions.iter().all(|p| !p.text.contains("version")));
+    let name = run.row_names.of(p).unwrap();
+    assert_eq!((&name.file[..], name.line, name.version), ("waimai_10k.csv", p.line, 1));
+    assert_eq!((&p.text, &p.text_pair), (&name.said(), &None));
+    assert!(run.predictions.iter().all(|p| run.row_names.of(p).is_some_and(|name| name.version == 1)));
+}
+
+/// Pages say the name in their language, tables for programs in English.
+#[test]
+fn a_name_of_a_row_is_said_in_the_language_of_the_page() {
+    let name = |version| RowName { file: "rows.csv".into(), line: 12, version };
+    let said = |language: Language| language.during(|| [1, 2].map(|version| name(version).said()));
+    assert_eq!(said(Language::English), ["rows.csv, line 12", "rows.csv, line 12 (version 2)"]);
+    assert_eq!(said(Language::Chinese), ["rows.csv 第 12 行", "rows.csv 第 12 行（版本 2）"]);
+}
+
+/// What a text says decides nothing: one that reads like the name of a row is shown as it is.
+#[test]
+fn a_text_that_reads_like_a_name_is_a_text() {
+    let mut input = report_fixtures::single();
+    for p in &mut input.runs[0].predictions {
+        p.text = format!("waimai_10k.csv, line {}", p.line);
+    }
+    let has_names = |input: &ReportInput| {
+        let files = Language::Chinese.during(|| files_of(input));
+        let page = String::from_utf8_lossy(&files["report.md"]).into_owned();
+        ["10k.csv, line ", "10k.csv 第 "].map(|name| page.contains(name))
+    };
+    assert_eq!(has_names(&input), [true, false]);
+    assert_eq!(has_names(&input.without_texts()), [false, true]);
 }
 
 /// Two runs on the same lines of files with other texts are not evaluated on the same rows, also without their texts.

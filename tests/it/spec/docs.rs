@@ -17,6 +17,7 @@ fn reference(section: &str) -> String {
         let default = match key.default {
             Fallback::Is(value) => format!("`{value}`"),
             Fallback::Absent(meaning) => meaning.to_string(),
+            Fallback::SameAs(other) => format!("`{other}`"),
             Fallback::Required => "**required**".into(),
         };
         let cells = [format!("`{}`", key.path), key.kind.expects(), default, key.unit.into(), key.doc.into()];

@@ -166,6 +166,21 @@ fn large(sandbox: &Sandbox, sweep: &str) -> Vec<&'static str> {
     sets.iter().flat_map(|set| ["--set", set]).chain(["--threads", "2"]).collect()
 }
 
+/// Runs the spec anew with less and less address space (in MiB) for each process, until a command says that memory ran out. Returns what
+/// that one stored.
+fn until_memory_runs_out(sandbox: &Sandbox, arguments: &[&str], limits: &[u64]) -> Store {
+    let runs = sandbox.path("runs");
+    let runs_out = limits.iter().any(|mib| {
+        let _ = std::fs::remove_dir_all(&runs);
+        let output = sandbox.limited("runs", mib * 1024, arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{mib} MiB: {said}");
+        said.contains("memory ran out")
+    });
+    assert!(runs_out, "memory suffices with {limits:?} MiB");
+    Store::open_existing(&runs).expect("a store")
+}
+
 /// Each process has its own address space here, so that a run alone meets the same limit: it is tried alone first, and only
 /// then cut.
 #[test]
@@ -173,18 +188,7 @@ fn a_run_that_finds_no_memory_beside_others_is_tried_alone_before_it_is_cut() {
     let sandbox = twelve_runs();
     let mut arguments = large(&sandbox, "[sweep]\nseeds = [1, 2, 3]\n");
     arguments.extend(["--device", "cpu", "--runs-per-device", "2"]);
-    let mut said = String::new();
-    for mib in [280, 240, 210, 180, 160] {
-        let _ = std::fs::remove_dir_all(sandbox.path("runs"));
-        let output = sandbox.limited("runs", mib * 1024, &arguments);
-        said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{mib} MiB: {said}");
-        if said.contains("memory ran out") {
-            break;
-        }
-    }
-    assert!(said.contains("memory ran out"), "{said}");
-    let store = Store::open_existing(&sandbox.path("runs")).expect("a store");
+    let store = until_memory_runs_out(&sandbox, &arguments, &[280, 240, 210, 180, 160]);
     let runs = store.runs().expect("runs");
     assert!(runs.iter().all(|run| run.state == RunState::Completed));
     let notes = |run: &taper::store::RunRecord| -> Vec<String> {
@@ -210,18 +214,7 @@ fn a_run_that_finds_no_memory_beside_others_is_tried_alone_before_it_is_cut() {
 fn memory_that_runs_out_halves_the_part_of_a_batch_that_is_computed_at_a_time() {
     let sandbox = twelve_runs();
     let arguments = large(&sandbox, "");
-    let mut said = String::new();
-    for mib in [320, 280, 240, 210, 180, 160] {
-        let _ = std::fs::remove_dir_all(sandbox.path("runs"));
-        let output = sandbox.limited("runs", mib * 1024, &arguments);
-        said = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{mib} MiB: {said}");
-        if said.contains("memory ran out") {
-            break;
-        }
-    }
-    assert!(said.contains("memory ran out"), "{said}");
-    let store = Store::open_existing(&sandbox.path("runs")).expect("a store");
+    let store = until_memory_runs_out(&sandbox, &arguments, &[320, 280, 240, 210, 180, 160]);
     let run = store.runs().expect("runs").remove(0);
     let tokens = run.environment.as_ref().and_then(|e| e.micro_batch_tokens).expect("it is on record");
     assert!((1000..12_000).contains(&tokens), "{tokens}");

@@ -3,9 +3,11 @@
 use std::{borrow::Cow, cell::OnceCell, ops::Range};
 
 use super::super::{
-    super::{DeviceError, Memory, Sums, TokenStream},
+    super::{Backend, DeviceError, Memory, Sums, TokenStream},
     Buffer, Cuda, CudaBatch, Driver,
 };
+
+impl<D: Driver> Backend for Cuda<D> {}
 
 impl<D: Driver> Memory for Cuda<D> {
     type Buffer = Buffer<D>;

@@ -118,7 +118,7 @@ fn a_time_that_results_decide_is_no_bound() {
     assert!(summary.contains("  eta ~") && !summary.contains("or more"), "{summary}");
 }
 
-/// What is known is said of the same things as how many there will be.
+/// The number of known runs and the number of all runs count the same: runs, not trials.
 #[test]
 fn runs_that_are_known_are_counted_of_all_runs() {
     let title = |runs: usize, seeds: usize, to_come| {
@@ -130,7 +130,7 @@ fn runs_that_are_known_are_counted_of_all_runs() {
     assert_eq!(title(3, 1, 1000), "e: 3 of 1,003 runs known so far");
 }
 
-/// Seed 1 waits at step 8, seeds 2 and 3 stand at step 4.
+/// Seed 1 waits at step 8, seeds 2 and 3 are at step 4.
 #[test]
 fn seeds_of_different_steps_have_no_mean_and_whole_trials_come_first() {
     let mut sweep = LiveSweep::default();
