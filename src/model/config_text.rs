@@ -185,9 +185,21 @@ fn family_of(keys: &Keys) -> Result<&'static Family, String> {
     if let Some(value) = keys.text("position_embedding_type")?.filter(|value| learned && *value != "absolute") {
         return Err(format!("`position_embedding_type` is {value:?}; taper fine-tunes models with \"absolute\""));
     }
-    match keys.get("is_decoder") {
-        Some(Value::Bool(true)) => Err("`is_decoder` is true; taper fine-tunes only encoders".into()),
-        _ => Ok(family),
+    match keys.get("is_decoder").filter(|value| is_set(value)) {
+        Some(value) => Err(format!("`is_decoder` is {value}; taper fine-tunes only encoders")),
+        None => Ok(family),
+    }
+}
+
+/// Whether a switch is on, as Python reads it: `1` and `"false"` are.
+pub(super) fn is_set(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(on) => *on,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(items) => !items.is_empty(),
     }
 }
 
@@ -288,6 +300,7 @@ mod tests {
             ("hidden_act", json!("mish")),
             ("position_embedding_type", json!("relative_key")),
             ("is_decoder", json!(true)),
+            ("is_decoder", json!(1)),
             ("num_attention_heads", json!(7)),
             ("num_hidden_layers", json!(0)),
             ("intermediate_size", json!(0)),
