@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::{
-    config_keys::Keys,
-    config_text::is_set,
+    config_keys::{Keys, is_set},
     family::{Family, Positions},
     heads::Pooling,
     label_names::{self, Names},

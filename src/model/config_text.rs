@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{
     ModelConfig, ModelError, ModelSpec,
     config::{Biases, Dropouts},
-    config_keys::{Keys, object, text_of},
+    config_keys::{Keys, is_set, object, text_of},
     family::{self, ConfigKeys, Family, InitScheme, Positions},
     heads::Pooling,
     label_names::Names,
@@ -188,18 +188,6 @@ fn family_of(keys: &Keys) -> Result<&'static Family, String> {
     match keys.get("is_decoder").filter(|value| is_set(value)) {
         Some(value) => Err(format!("`is_decoder` is {value}; taper fine-tunes only encoders")),
         None => Ok(family),
-    }
-}
-
-/// Whether a switch is on, as Python reads it: `1` and `"false"` are.
-pub(super) fn is_set(value: &Value) -> bool {
-    match value {
-        Value::Null => false,
-        Value::Bool(on) => *on,
-        Value::Number(number) => number.as_f64() != Some(0.0),
-        Value::String(text) => !text.is_empty(),
-        Value::Array(items) => !items.is_empty(),
-        Value::Object(items) => !items.is_empty(),
     }
 }
 
