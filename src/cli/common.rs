@@ -210,10 +210,17 @@ pub fn is_file(path: &str) -> bool {
     Path::new(path).is_file()
 }
 
+/// The command that trains the plan of a run again, as it was last given; `taper run SPEC` where no plan has the run now.
+pub fn run_again(store: &Store, run: &RunRecord) -> String {
+    let experiment = run.experiment.as_ref().filter(|_| run.in_plan).and_then(|name| store.experiment(name).ok());
+    experiment.map_or_else(|| "taper run SPEC".into(), |experiment| taper::report::run_again(&experiment))
+}
+
 /// What the next command does with a run that is not completed, and from which step it resumes. `spent`: the experiment whose budget
-/// is spent, if it is.
-pub fn what_next(global: &Global, run: &RunRecord, spent: Option<&str>) -> Option<String> {
-    let again = match resumes_at(&global.runs, run) {
+/// is spent, if it is; `again`: the command that trains its plan.
+pub fn what_next(global: &Global, run: &RunRecord, spent: Option<&str>, again: &str) -> Option<String> {
+    let retry = with_runs(&format!("{again} --retry"), &global.runs);
+    let does = match resumes_at(&global.runs, run) {
         Some(step) if step == run.total_steps => "evaluates it: all its steps are trained".into(),
         Some(step) => format!("resumes it from step {}", format::count(step)),
         None => "starts it again from step 0: it has no checkpoint".into(),
@@ -225,9 +232,9 @@ pub fn what_next(global: &Global, run: &RunRecord, spent: Option<&str>) -> Optio
             Some(format!("the budget of `{of}` is spent: `taper run` leaves it out unless the budget is raised"))
         }
         (RunState::Waiting, _) => Some(format!("{next} compares it with the runs that it waits for")),
-        (RunState::Interrupted, _) => Some(format!("{next} {again}")),
-        (RunState::Failed, Some(FailureKind::Diverged)) => Some("`taper run SPEC --retry` trains it again".into()),
-        (RunState::Failed, _) => Some(format!("{next} {again}")),
+        (RunState::Interrupted, _) => Some(format!("{next} {does}")),
+        (RunState::Failed, Some(FailureKind::Diverged)) => Some(format!("`{retry}` trains it again")),
+        (RunState::Failed, _) => Some(format!("{next} {does}")),
         (RunState::Pruned, _) => Some(format!("{next} leaves it pruned or, with --retry, trains it to the end")),
         (RunState::Pending | RunState::Running | RunState::Completed, _) => None,
     }

@@ -251,7 +251,8 @@ fn flipped(c: &Comparison, against: &Against, out: &mut Output) -> Result<()> {
         let other = letter.to_string();
         let row = |flip: &Flip| {
             vec![
-                format::count(flip.line),
+                // As an editor takes it.
+                flip.line.to_string(),
                 one_line(&flip.target),
                 one_line(&flip.first),
                 one_line(&flip.other),

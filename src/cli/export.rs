@@ -127,10 +127,13 @@ fn kept(store: &Store, run: &RunRecord, runs: &Path) -> Result<Kept> {
         );
         return Err(Unusable(why).into());
     }
+    let again = common::run_again(store, run);
+    let (again, retry) =
+        (format::command::with_runs(&again, runs), format::command::with_runs(&format!("{again} --retry"), runs));
     let retry = match run.failure {
-        Some(FailureKind::Diverged) => "; `taper run SPEC --retry` trains it again",
-        _ if run.state == RunState::Pruned => "; `taper run SPEC --retry` trains it to its end",
-        _ => "; `taper run SPEC` trains it",
+        Some(FailureKind::Diverged) => format!("; `{retry}` trains it again"),
+        _ if run.state == RunState::Pruned => format!("; `{retry}` trains it to its end"),
+        _ => format!("; `{again}` trains it"),
     };
     let key = format::short(&run.key);
     let why = match run.state {

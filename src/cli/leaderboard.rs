@@ -22,9 +22,9 @@ use super::{
 enum Detail {
     /// Values with intervals, full states.
     Full,
-    /// Values with intervals, states in one word.
+    /// Values with intervals, short states.
     Intervals,
-    /// Values only, states in one word.
+    /// Values only, short states.
     Short,
     /// The same without the test split.
     Least,
@@ -54,8 +54,13 @@ pub fn print_those(
     most: Option<usize>,
     out: &mut Output,
 ) -> Result<()> {
-    let listed: Vec<usize> = (0..board.trials.len()).filter(|&i| wanted(&board.trials[i])).collect();
-    let positions = &listed[..listed.len().min(most.unwrap_or(usize::MAX))];
+    let mut listed: Vec<usize> = (0..board.trials.len()).filter(|&i| wanted(&board.trials[i])).collect();
+    listed.truncate(most.unwrap_or(usize::MAX));
+    // A line that says how many more there are would take the line of a single one.
+    if listed.len() + 1 == board.trials.len() {
+        listed = (0..board.trials.len()).collect();
+    }
+    let positions = &listed[..];
     let shown: Vec<&Trial> = positions.iter().map(|&i| &board.trials[i]).collect();
     if out.json {
         return out.document(&shown);
@@ -262,7 +267,13 @@ impl Layout<'_> {
             rows.map(|(trial, values)| values.iter().cloned().chain(self.row(trial)).collect()).collect();
         let widest = |i: usize| {
             let cells = rows.iter().map(|row| &row[i]).chain([&header[i]]);
-            cells.map(|cell| console::measure_text_width(cell) + 1).max().unwrap_or(0)
+            // A short state may be continued on a second line: the kind of a failure is worth more than intervals.
+            let is_broken = i + 1 == header.len() && self.detail != Detail::Full;
+            let width = |cell: &String| match is_broken {
+                true => widest_word(cell),
+                false => console::measure_text_width(cell),
+            };
+            cells.map(|cell| width(cell) + 1).max().unwrap_or(0)
         };
         // The ranks come before them, and nothing follows the last column.
         let ranks = self.board.trials.len().to_string().len();
@@ -291,10 +302,15 @@ impl Layout<'_> {
         if self.tested {
             fixed += values(&|trial| test_cell(trial, full));
         }
-        let state = widest(&mut shown.iter().map(|trial| state(trial, detail)));
+        let state = shown.iter().map(|trial| widest_word(&state(trial, detail)) + 1).max().unwrap_or(0);
         let left = width.saturating_sub(fixed);
         left >= word + state
     }
+}
+
+/// Columns of the widest word of a cell.
+fn widest_word(cell: &str) -> usize {
+    cell.split(' ').map(console::measure_text_width).max().unwrap_or(0)
 }
 
 /// Explains the intervals of these trials, and the marks.
@@ -372,17 +388,11 @@ pub fn cell(value: Option<Mean>, metric: Metric, intervals: bool) -> String {
     if intervals { value.text(metric) } else { metric.text(value.mean) }
 }
 
-/// `completed`; `failed`; `pruned at step 12 of 36`. Marked if its model does nothing useful.
+/// `completed`; `failed (diverged)`; `pruned at step 12 of 36`, or in short `pruned @12`. Marked if its model does nothing useful.
 fn state(trial: &Trial, detail: Detail) -> String {
-    let (state, steps) = (word(&trial.state), format::count(trial.steps));
+    let (state, steps) = (trial.state_text(), format::count(trial.steps));
     let text = match (trial.state, trial.step) {
-        // Its value may be of an earlier step, or there is none.
-        (RunState::Pruned, Some(_))
-            if detail != Detail::Full && trial.unfinished_at() != Some(Span::from(trial.steps)) =>
-        {
-            unbroken(&format!("{state} @{steps}"))
-        }
-        _ if detail != Detail::Full => state,
+        (RunState::Pruned, Some(_)) if detail != Detail::Full => unbroken(&format!("{state} @{steps}")),
         (RunState::Pruned, Some((_, total))) => {
             format!("{state} at step {steps} of {}", format::count(total))
         }
@@ -402,6 +412,28 @@ pub fn best_run(board: &Leaderboard, best: &Trial) -> Option<String> {
         1 => format!("run: {key}"),
         n => format!("best run: {key} ({by}, of {n} {}s{})", best.replicate, among_equals(board, best)),
     })
+}
+
+/// The best trial and its best run, or why there is none.
+pub fn print_best_run(board: &Leaderboard, out: &mut Output) -> Result<()> {
+    let Some(first) = board.trials.first() else { return Ok(()) };
+    if first.rank.is_none() {
+        let all = replicates(&board.trials);
+        let why = match board.trials.iter().all(|trial| trial.planned() == 1) {
+            _ if board.trials.len() == 1 && first.planned() == 1 => "no rank, because its run is not completed".into(),
+            true => "no trial has a rank, because no run is completed".into(),
+            false => format!("no trial has a rank, because none has completed all its {all}s"),
+        };
+        return out.wrapped(&why);
+    }
+    let run = best_run(board, first);
+    match (board.has_several(), run) {
+        (false, run) => run.map_or(Ok(()), |run| out.wrapped(&run)),
+        (true, run) => {
+            let run = run.map_or(String::new(), |run| format!("; its {run}"));
+            out.wrapped(&format!("{}: {}{run}", board.progress.heading(), first.name))
+        }
+    }
 }
 
 /// Which of several runs with the best value is called the best one; empty if there is one.
@@ -426,173 +458,4 @@ pub fn word(value: &impl serde::Serialize) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use taper::report;
-
-    fn trial(name: &str, state: RunState) -> Trial {
-        let mean = Mean {
-            n: 3,
-            mean: 0.9,
-            sd: Some(0.01),
-            low: Some(0.85),
-            high: Some(0.95),
-            range: (0.89, 0.91),
-            rows: Some((0.864, 0.96)),
-        };
-        let completed = if state == RunState::Completed { 3 } else { 0 };
-        Trial {
-            rank: None,
-            name: name.into(),
-            is_all: None,
-            runs: ["a", "b", "c"].map(String::from).into(),
-            missing: 0,
-            completed,
-            state,
-            message: None,
-            value: Some(mean),
-            loss: None,
-            is_final: completed > 0,
-            step: Some((12, 36)),
-            last_step: Some(12),
-            steps: 12,
-            best_run: None,
-            equal_best: (1, 1),
-            test: report::Tested { metric: Metric::Accuracy, mean: (completed > 0).then_some(mean) },
-            test_of_rank: None,
-            out_of_fold: None,
-            replicate: "seed",
-            is_best_so_far: true,
-            measured: completed,
-            warned: 0,
-        }
-    }
-
-    fn board(trials: Vec<Trial>) -> Leaderboard {
-        Leaderboard {
-            experiment: "e".into(),
-            split: Split::Dev,
-            metric: Metric::Accuracy,
-            test_metric: Metric::Accuracy,
-            trials,
-            progress: report::Progress::default(),
-            missing: None,
-        }
-    }
-
-    fn at(board: &Leaderboard, positions: &[usize], width: usize) -> (Vec<String>, Detail) {
-        let shown: Vec<&Trial> = positions.iter().map(|&i| &board.trials[i]).collect();
-        let (columns, layout) = arranged(board, &shown, positions, Some(width));
-        (columns.keys, layout.detail)
-    }
-
-    /// Of two metrics on test rows the one that does not rank is left out first.
-    #[test]
-    fn the_metric_that_ranks_is_shown_on_test_rows_too() {
-        let names = ["lr=1e-3", "lr=3e-4"];
-        let mut board = board(names.map(|name| trial(name, RunState::Completed)).into());
-        board.metric = Metric::AveragePrecision;
-        for trial in &mut board.trials {
-            trial.test_of_rank = Some(report::Tested { metric: Metric::AveragePrecision, mean: trial.value });
-        }
-        let shown: Vec<&Trial> = board.trials.iter().collect();
-        let headings = |width| arranged(&board, &shown, &[0, 1], Some(width)).1.header();
-        assert_eq!(
-            headings(200),
-            ["seeds", "dev average precision", "test average precision", "test accuracy", "state"]
-        );
-        assert_eq!(headings(60), ["seeds", "dev AP", "test AP", "test acc", "state"]);
-        assert_eq!(headings(40), ["seeds", "dev AP", "test AP", "state"]);
-        assert_eq!(headings(20), ["seeds", "dev AP", "state"]);
-        let cells = arranged(&board, &shown, &[0, 1], Some(60)).1.row(shown[0]);
-        assert_eq!(cells, ["3", "0.9000", "0.9000", "90.0%", "completed"]);
-    }
-
-    #[test]
-    fn a_key_that_is_swept_has_its_column_also_where_the_trials_shown_share_its_value() {
-        let names = ["dropout=0 lr=1e-3", "dropout=0 lr=3e-4", "dropout=0.4 lr=1e-3", "dropout=0.4 lr=3e-4"];
-        let board = board(names.map(|name| trial(name, RunState::Completed)).into());
-        for positions in [&[0, 1][..], &[0], &[2, 3], &[0, 1, 2, 3]] {
-            assert_eq!(at(&board, positions, 120).0, ["dropout", "lr"], "{positions:?}");
-        }
-    }
-
-    #[test]
-    fn a_tie_for_the_first_rank_is_said_and_what_decided_it() {
-        let ranked = |losses: &[f64], best: usize| {
-            let of = |(i, loss): (usize, &f64)| {
-                let mut trial = Trial { rank: Some(i + 1), loss: Some(*loss), ..trial("lr=1", RunState::Completed) };
-                trial.value.iter_mut().filter(|_| i >= best).for_each(|value| value.mean = 0.5);
-                trial
-            };
-            tie(&board(losses.iter().enumerate().map(of).collect()))
-        };
-        let by = |n: usize, why: &str| {
-            Some(format!("{n} trials share the best dev accuracy: they are ranked by their {why}"))
-        };
-        assert_eq!(ranked(&[0.1, 0.2, 0.3, 0.4], 3), by(3, "dev loss"));
-        assert_eq!(ranked(&[0.2, 0.2, 0.3], 2), by(2, "order in the plan"));
-        // Only the losses of the first two are equal: the third is behind them by its loss.
-        let part = by(3, "dev loss, which is the same for 2, and then by their order in the plan");
-        assert_eq!(ranked(&[0.2, 0.2, 0.3, 0.4], 3), part);
-        assert_eq!(ranked(&[0.1, 0.2], 1), None);
-        assert_eq!(ranked(&[0.1], 1), None);
-        // A trial without a rank is no rival.
-        assert_eq!(tie(&board(vec![trial("a", RunState::Running), trial("b", RunState::Running)])), None);
-    }
-
-    #[test]
-    fn a_best_run_among_equals_is_announced() {
-        let said = |equal_best| {
-            let best = Trial { best_run: Some("a".repeat(64)), equal_best, ..trial("lr=1", RunState::Completed) };
-            best_run(&board(Vec::new()), &best).unwrap_or_default()
-        };
-        let begin = "best run: aaaaaaaaaaaa (by dev accuracy, of 3 seeds";
-        assert_eq!(said((1, 1)), format!("{begin})"));
-        assert_eq!(said((2, 2)), format!("{begin}; the first of 2 tied runs)"));
-        assert_eq!(said((2, 1)), format!("{begin}; among 2 tied runs, the one with the lowest dev loss)"));
-        assert_eq!(said((3, 2)), format!("{begin}; among 3 tied runs, the first of the 2 with the lowest dev loss)"));
-    }
-
-    #[test]
-    fn a_short_state_has_the_step_that_the_value_does_not_have() {
-        let said = |value: Option<Mean>, steps| {
-            let of = trial("lr=1", RunState::Pruned);
-            let value = value.and(of.value);
-            let step = value.and(of.step).or(Some((0, 36)));
-            let last_step = value.and(of.last_step).or(Some(0));
-            let pruned = Trial { value, step, last_step, steps, ..of };
-            [Detail::Full, Detail::Short].map(|detail| state(&pruned, detail).replace('\u{a0}', " "))
-        };
-        let some = trial("lr=1", RunState::Pruned).value;
-        assert_eq!(said(some, 12), ["pruned at step 12 of 36", "pruned"], "the value is shown as 90.0% @12*");
-        assert_eq!(said(some, 24), ["pruned at step 24 of 36", "pruned @24"]);
-        assert_eq!(said(None, 24), ["pruned at step 24 of 36", "pruned @24"]);
-    }
-
-    #[test]
-    fn the_seeds_of_a_trial_are_those_that_are_completed() {
-        let seeds = |state, completed| of_seeds(&Trial { completed, ..trial("lr=1e-3", state) });
-        assert_eq!(seeds(RunState::Completed, 3), "3");
-        assert_eq!(seeds(RunState::Pending, 2), "2/3 done");
-        // Their values are of evaluations during training, or there are none.
-        let states = [RunState::Interrupted, RunState::Pruned, RunState::Pending, RunState::Failed, RunState::Running];
-        assert!(states.iter().all(|state| seeds(*state, 0) == "0/3 done"));
-    }
-
-    #[test]
-    fn every_trial_has_one_line_before_intervals_are_shown() {
-        let names = ["batch_size=8 dropout=0.1 lr=3e-4", "batch_size=16 dropout=0 lr=1e-3"];
-        let three = ["batch_size", "dropout", "lr"].map(String::from);
-        let done = board(names.map(|name| trial(name, RunState::Completed)).into());
-        assert_eq!(at(&done, &[0, 1], 120), (three.to_vec(), Detail::Full));
-        assert_eq!(at(&done, &[0, 1], 77), (three.to_vec(), Detail::Full));
-        assert_eq!(at(&done, &[0, 1], 76), (three.to_vec(), Detail::Short));
-        assert_eq!(at(&done, &[0, 1], 50).0, ["trial"]);
-        // A long state takes a word before the intervals go.
-        let stopped = board(names.map(|name| trial(name, RunState::Pruned)).into());
-        assert_eq!(at(&stopped, &[0, 1], 80), (three.to_vec(), Detail::Full));
-        assert_eq!(at(&stopped, &[0, 1], 65), (three.to_vec(), Detail::Intervals));
-        assert_eq!(at(&stopped, &[0, 1], 48).0, ["trial"], "no room for a line each");
-    }
-}
+mod tests;

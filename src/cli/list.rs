@@ -16,7 +16,7 @@ use taper::{
         Keep,
         sanity::{CHOSEN_ON_DEV, CHOSEN_ON_TEST},
     },
-    report::{Leaderboard, Missing, kept_at, leaderboard, replicates},
+    report::{Leaderboard, Missing, kept_at, leaderboard, run_again},
     store::{EvalRecord, ExperimentRecord, RunRecord, RunState, Store},
     task::Task,
     warning::Kind,
@@ -106,7 +106,7 @@ impl List {
                 let board = leaderboard(&store, &experiment.name)?;
                 board::print(&board, None, out)?;
                 if !out.json {
-                    best_run(&board, out)?;
+                    board::print_best_run(&board, out)?;
                     warnings(&experiment, out)?;
                 }
             }
@@ -222,7 +222,7 @@ impl List {
             if !listed.planned.is_empty() {
                 rows(&listed.planned, &listed.names, None, out)?;
             }
-            let missing = listed.missing.note(&out.command("taper run SPEC")).filter(|_| self.state.is_empty());
+            let missing = listed.missing.note(&out.command(&listed.again)).filter(|_| self.state.is_empty());
             missing.iter().try_for_each(|note| out.wrapped(note))?;
             let experiment = listed.experiment.as_deref();
             let notes = seen.cluster.notes(experiment.unwrap_or_default(), listed.planned.iter());
@@ -253,33 +253,12 @@ impl List {
             out.wrapped(&mark("a run", of_label))?;
         }
         if (experiments.is_empty() || !whole) && experiments.iter().all(is_empty) {
-            output::error(&nothing_listed(whole_plans, self.experiment.as_deref(), out));
+            let again = experiments.first().map_or("", |listed| listed.again.as_str());
+            output::error(&nothing_listed(whole_plans, self.experiment.as_deref().zip(Some(again)), out));
         }
         match &self.experiment {
             Some(wanted) => warnings(&store.experiment(&common::experiment(store, wanted)?)?, out),
             None => Ok(()),
-        }
-    }
-}
-
-/// The best trial and its best run, or why there is none.
-fn best_run(board: &Leaderboard, out: &mut Output) -> Result<()> {
-    let Some(first) = board.trials.first() else { return Ok(()) };
-    if first.rank.is_none() {
-        let all = replicates(&board.trials);
-        let why = match board.trials.iter().all(|trial| trial.planned() == 1) {
-            _ if board.trials.len() == 1 && first.planned() == 1 => "no rank, because its run is not completed".into(),
-            true => "no trial has a rank, because no run is completed".into(),
-            false => format!("no trial has a rank, because none has completed all its {all}s"),
-        };
-        return out.wrapped(&why);
-    }
-    let run = board::best_run(board, first);
-    match (board.trials.len(), run) {
-        (1, run) => run.map_or(Ok(()), |run| out.wrapped(&run)),
-        (_, run) => {
-            let run = run.map_or(String::new(), |run| format!("; its {run}"));
-            out.wrapped(&format!("{}: {}{run}", board.progress.heading(), first.name))
         }
     }
 }
@@ -305,6 +284,8 @@ struct Listed {
     to_come: usize,
     /// The planned runs without a record.
     missing: Missing,
+    /// The command that trains its plan.
+    again: String,
 }
 
 impl Listed {
@@ -325,8 +306,8 @@ fn listed(store: &Store, experiment: &ExperimentRecord) -> Result<Listed> {
     let names: Vec<String> = planned.iter().map(|run| run.name.clone()).chain(of_plan).collect();
     let ever = names.iter().cloned().chain(earlier.iter().map(|run| run.name.clone())).collect();
     let (stored, to_come) = (planned.len(), experiment.to_come);
-    let experiment = Some(experiment.name.clone());
-    Ok(Listed { experiment, planned, earlier, names, ever, stored, to_come, missing })
+    let (experiment, again) = (Some(experiment.name.clone()), run_again(experiment));
+    Ok(Listed { experiment, planned, earlier, names, ever, stored, to_come, missing, again })
 }
 
 /// Every experiment with all of its runs, those that it shares with others too, and the runs of none.
@@ -345,6 +326,7 @@ fn all(store: &Store) -> Result<Vec<Listed>> {
             stored,
             to_come: 0,
             missing,
+            again: String::new(),
         });
     }
     Ok(all)
@@ -405,7 +387,7 @@ impl Seen {
 
     /// The best trial of a plan, as on the leaderboard; with `alone`, no warning below says that it was chosen on the rows it is measured on.
     fn best(&self, listed: &Listed, alone: bool) -> Option<Best> {
-        let experiment = listed.experiment.as_ref().filter(|_| listed.planned.len() > 1)?;
+        let experiment = listed.experiment.as_ref().filter(|_| listed.planned.len() + listed.missing.all > 1)?;
         let evals = |run: &RunRecord| self.evals.get(&run.key).map_or(&[][..], |evals| &evals[..]);
         let runs: Vec<(&RunRecord, &[EvalRecord])> = listed.planned.iter().map(|run| (run, evals(run))).collect();
         let mut board = Leaderboard::new(experiment, &runs, &listed.missing);
@@ -418,11 +400,15 @@ impl Seen {
         let (split, metric) = (board::word(&board.split), board.metric.name());
         let chosen = match (board.is_chosen_on_test(), trial.test.mean) {
             (true, _) => format!(" ({CHOSEN_ON_TEST})"),
-            (false, None) if alone && board.trials.len() > 1 => format!(" ({CHOSEN_ON_DEV})"),
+            (false, None) if alone && board.has_several() => format!(" ({CHOSEN_ON_DEV})"),
             _ => String::new(),
         };
-        let colon = if board.progress.has_all() { "" } else { ":" };
-        let text = format!("{}{colon} {split} {metric} {value}{seeds}: {}{chosen}", board.progress.mark(), trial.name);
+        let what = match board.progress.has_all() {
+            true => board.progress.mark().to_string(),
+            // As on the leaderboard.
+            false => board.progress.heading() + ":",
+        };
+        let text = format!("{what} {split} {metric} {value}{seeds}: {}{chosen}", trial.name);
         Some(Best { text, runs: trial.runs.clone() })
     }
 
@@ -512,14 +498,14 @@ impl Seen {
         let state = |run: &RunRecord| {
             let state = match run.state {
                 // Its value tells the step.
-                RunState::Pruned if self.kept(run).is_none() => {
+                RunState::Pruned if wide && self.kept(run).is_none() => {
                     format!("{} at step {}", run.state_text(), format::count(run.steps))
                 }
-                // There is no column of steps, and its value may be of an earlier one.
+                // There is no column of steps; its value may be of an earlier one, or of this one in other rows.
                 RunState::Pruned | RunState::Interrupted | RunState::Waiting | RunState::Failed
-                    if !wide && run.steps > 0 && self.kept(run).is_none_or(|eval| eval.step != run.steps) =>
+                    if !wide && run.steps > 0 =>
                 {
-                    format!("{} @{}", run.state_text(), format::count(run.steps))
+                    output::last_two_unbroken(&format!("{} @{}", run.state_text(), format::count(run.steps)))
                 }
                 RunState::Completed if run.early_stop().is_some() => format!("{} early", run.state_text()),
                 _ => run.state_text(),

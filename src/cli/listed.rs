@@ -56,17 +56,18 @@ pub fn no_store(folder: &Path, out: &Output) -> String {
     format!("no runs in {}; start some with `{run}`", one_line(&folder))
 }
 
-/// That an experiment has no runs, and what to do.
-pub fn no_runs(experiment: &str, out: &Output) -> String {
-    let (name, run) = (one_line(experiment), out.command("taper run SPEC"));
+/// That an experiment has no runs, and what to do; `again`: the command that trains its plan.
+pub fn no_runs(experiment: &str, again: &str, out: &Output) -> String {
+    let (name, run) = (one_line(experiment), out.command(again));
     format!("no runs: those of `{name}` were removed; `{run}` trains them again")
 }
 
-/// That there is nothing to list; `whole_plans`: whether runs of all states were asked for.
-pub fn nothing_listed(whole_plans: bool, experiment: Option<&str>, out: &Output) -> String {
+/// That there is nothing to list; `whole_plans`: whether runs of all states were asked for; `experiment`: the one that was, and
+/// the command that trains its plan.
+pub fn nothing_listed(whole_plans: bool, experiment: Option<(&str, &str)>, out: &Output) -> String {
     match (whole_plans, experiment) {
         (false, _) => "no runs in that state".into(),
-        (true, Some(wanted)) => no_runs(wanted, out),
+        (true, Some((wanted, again))) => no_runs(wanted, again, out),
         (true, None) => "no runs".into(),
     }
 }

@@ -11,6 +11,10 @@ pub fn mark(marked: &str, of_label: bool) -> String {
     format!("! {marked} that {why}")
 }
 
+/// Explains the mark of a best trial among those of experiments of any problem type.
+pub const MARK_OF_BEST: &str =
+    "! the best trial has a run that predicts only one label, or is no better than always making the same prediction";
+
 /// Explains the mark beside a value. `are_best`: for each marked value whether it is that of the best evaluation so far, and not of the last
 /// one; `is_pruned`: whether some of the runs were pruned, by a value that need not be the best one.
 pub fn not_final_mark(are_best: impl Iterator<Item = bool> + Clone, is_pruned: bool) -> String {

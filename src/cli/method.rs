@@ -202,8 +202,8 @@ impl<'a> Method<'a> {
     pub fn whole_runs(&self) -> Option<&'static str> {
         match (self.over, self.share() < 1.0, self.stops_unknown()) {
             (true, ..) => None,
-            (false, true, _) => Some("steps, time and disk of each line: without pruning; the total below: with it"),
-            (false, false, true) => Some("steps, time and disk of each line, and the total below: without pruning"),
+            (false, true, _) => Some("each line: without pruning; the total below: with it"),
+            (false, false, true) => Some("each line, and the total below: without pruning"),
             (false, false, false) => None,
         }
     }

@@ -221,9 +221,12 @@ fn chosen(store: &Store, board: &Leaderboard, which: &str) -> Result<(Trial, boo
     }
     let experiment = one_line(&board.experiment);
     let ranks = board.trials.iter().filter_map(|trial| trial.rank).max();
+    let others = without_rank(board);
     let what = match (which.parse::<usize>(), ranks) {
-        (Ok(rank), Some(1)) => format!("`{experiment}` has no trial of rank {rank}: it has only rank 1"),
-        (Ok(rank), Some(ranks)) => format!("`{experiment}` has no trial of rank {rank}: it has ranks 1 to {ranks}"),
+        (Ok(rank), Some(1)) => format!("`{experiment}` has no trial of rank {rank}: it has only rank 1{others}"),
+        (Ok(rank), Some(ranks)) => {
+            format!("`{experiment}` has no trial of rank {rank}: it has ranks 1 to {ranks}{others}")
+        }
         (Ok(_), None) => format!("no trial of `{experiment}` has a rank yet, because none is completed: name a trial"),
         (Err(_), _) => {
             let nearest = closest(which, board.trials.iter().map(|trial| trial.name.as_str()));
@@ -232,5 +235,28 @@ fn chosen(store: &Store, board: &Leaderboard, which: &str) -> Result<(Trial, boo
         }
     };
     let list = with_runs(&format!("taper list {} --leaderboard", shell_word(&board.experiment)), store.folder());
-    Err(Unusable(anyhow!("{what} (`{list}` shows them all)")).into())
+    Err(Unusable(anyhow!("{what} (`{list}` shows all its trials)")).into())
+}
+
+/// The trials of a plan that have no rank, and why: ` (2 trials have none: 1 pruned, 1 failed)`.
+fn without_rank(board: &Leaderboard) -> String {
+    let states = board.trials.iter().filter(|trial| trial.rank.is_none()).map(|trial| trial.state);
+    // Those whose runs were all removed have no state.
+    let removed = board.planned - board.trials.len();
+    let n = states.clone().count() + removed;
+    let removed = (removed > 0).then(|| format!("{removed} removed"));
+    let why: Vec<String> = Some(taper::store::RunState::counted(states))
+        .filter(|counts| !counts.is_empty())
+        .into_iter()
+        .chain(removed)
+        .collect();
+    match n {
+        0 => String::new(),
+        n => format!(
+            ", and {} {} none ({})",
+            format::counted(n as u64, "trial"),
+            format::by_number(n as u64, "has", "have"),
+            why.join(", ")
+        ),
+    }
 }

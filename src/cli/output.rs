@@ -233,9 +233,14 @@ pub fn unbroken(cell: &str) -> String {
 pub fn last_unbroken(cell: &str) -> String {
     const SHORT: usize = 24;
     match cell.rsplit_once(' ').filter(|_| console::measure_text_width(cell) > SHORT) {
-        Some((before, last)) => format!("{before}{JOINED}{last}"),
+        Some(_) => last_two_unbroken(cell),
         None => unbroken(cell),
     }
+}
+
+/// A cell whose last two words stay on one line.
+pub fn last_two_unbroken(cell: &str) -> String {
+    cell.rsplit_once(' ').map_or_else(|| cell.into(), |(before, last)| format!("{before}{JOINED}{last}"))
 }
 
 /// A cell with a mark that stays on the line of its last word.

@@ -1,6 +1,10 @@
 //! `taper rm`
 
-use std::{collections::HashSet, path::Path, process::ExitCode};
+use std::{
+    collections::{BTreeSet, HashSet},
+    path::Path,
+    process::ExitCode,
+};
 
 use anyhow::{Result, anyhow};
 use clap::Args;
@@ -57,18 +61,52 @@ struct Chosen {
     stays: Vec<String>,
 }
 
+impl Chosen {
+    /// Without the runs that another experiment plans, too, and a sentence about these: as an experiment that is removed leaves them.
+    fn without_shared(mut self, name: &str) -> (Self, Option<String>) {
+        let is_shared = |run: &mut RunRecord| run.experiments.iter().any(|other| other != name);
+        let shared: Vec<RunRecord> = self.runs.extract_if(.., is_shared).collect();
+        let n = shared.len() as u64;
+        let others: BTreeSet<String> = shared
+            .iter()
+            .flat_map(|run| &run.experiments)
+            .filter(|other| *other != name)
+            .map(|other| format!("`{}`", one_line(other)))
+            .collect();
+        let said = (n > 0).then(|| {
+            let others: Vec<String> = others.into_iter().collect();
+            format!(
+                "{} in that state {}, because {} to {}: `taper rm RUN` removes {}",
+                format::counted(n, "run"),
+                format::by_number(n, "stays", "stay"),
+                format::by_number(n, "it also belongs", "they also belong"),
+                format::and(&others),
+                format::by_number(n, "it", "each of them"),
+            )
+        });
+        (self, said)
+    }
+}
+
 impl Rm {
     /// Asks for confirmation and removes.
     pub fn execute(&self, global: &Global, out: &mut Output) -> Result<ExitCode> {
         let mut store = common::open_existing(global)?;
         let mut chosen = match &self.experiment {
             Some(wanted) if self.state.is_empty() => of_experiment(&store, wanted)?,
-            Some(wanted) => self.in_states(store.runs_ever_of(&common::experiment(&store, wanted)?)?),
+            Some(wanted) => {
+                let name = common::experiment(&store, wanted)?;
+                let (own, shared) = self.in_states(store.runs_ever_of(&name)?).without_shared(&name);
+                Chosen { stays: shared.into_iter().collect(), ..own }
+            }
             None if !self.state.is_empty() => self.in_states(store.runs()?),
             None => Chosen { runs: self.runs(&store)?, ..Chosen::default() },
         };
         if !self.state.is_empty() && chosen.runs.is_empty() && !out.json {
-            output::error("no runs in that state");
+            match &chosen.stays[..] {
+                [] => output::error("no runs in that state"),
+                stays => stays.iter().try_for_each(|line| out.wrapped(line))?,
+            }
             return Ok(ExitCode::SUCCESS);
         }
         // A job would train a run that nobody knows.

@@ -86,7 +86,8 @@ impl Show {
             let sweep = experiment.map(|name| store.experiment(name)).transpose()?;
             let otherwise = sweep.as_ref().and_then(|sweep| evaluated_otherwise_than(sweep, &run));
             let spent = sweep.filter(|sweep| sweep.warnings.iter().any(|w| w.kind == Kind::Budget));
-            let next = common::what_next(global, &run, spent.as_ref().map(|sweep| sweep.name.as_str()));
+            let again = common::run_again(&store, &run);
+            let next = common::what_next(global, &run, spent.as_ref().map(|sweep| sweep.name.as_str()), &again);
             let last = store.last_steps(&run.key, LAST_STEPS)?;
             let results: Vec<Warning> =
                 otherwise.into_iter().chain(about_result(&run, &last, whole.warnings.clone())).collect();

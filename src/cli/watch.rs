@@ -77,9 +77,10 @@ pub fn watch(global: &Global, experiment: Option<&str>, out: &mut Output) -> Res
         // The cursor is below the table.
         let mut size = Size { width: width.into(), height: usize::from(height).saturating_sub(1).max(1) };
         let trained = store.training_seconds(runs.iter().map(|run| run.key.as_str()))?;
-        let plan = planned(&store.experiment(&experiment)?, &runs, &trained, &sweep);
+        let stored = store.experiment(&experiment)?;
+        let plan = planned(&stored, &runs, &trained, &sweep);
         let reading = watch.read(&store, &runs, &plan)?;
-        let idle = idle(&reading, lasts, &out.command("taper run SPEC"));
+        let idle = idle(&reading, lasts, &out.command(&taper::report::run_again(&stored)));
         size.height = size.height.saturating_sub(idle.iter().len() + notes.len()).max(1);
         let mut lines = reading.board.lines(size, colour);
         lines.extend(notes.into_iter().chain(idle.clone()));

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, path::PathBuf, time::Duration, time::Instant};
 
 use super::{
-    Experiment, ExperimentError,
+    Experiment, ExperimentError, Planner,
     afterwards::{best_was_pruned, none_completed},
     runs::{planned, register},
     worker::this_program,
@@ -134,19 +134,22 @@ impl Experiment {
                 Ok(so_far) => outcome = so_far,
                 Err(e) => break Err(e),
             }
+            // A command that is killed later has told other readers of them.
+            if !outcome.ties.is_empty() {
+                let ties = decided_by_order_in(planner, &prune, &outcome);
+                let warnings = planner.sweep_warnings().into_iter().chain(ties).collect();
+                store.renew(&ExperimentRecord { warnings, ..experiment.clone() })?;
+            }
             // A search that learns continues with the results of these runs.
             if !outcome.tally.is_over() || !planner.extend(&store)? {
                 break Ok((experiment, outcome));
             }
         };
         listeners.finish()?;
-        let (mut experiment, execute::Outcome { mut tally, skipped, ties, .. }) = result?;
+        let (mut experiment, outcome) = result?;
         store.check_is_there()?;
-        let metric = planner.runs.first().map_or(Metric::Accuracy, |run| run.config.checkpoint.metric);
-        let rungs = |run: &Prepared| RungSteps::of(&prune, &run.config.train, run.examples() as u64);
-        let rungs: Vec<RungSteps> = planner.runs.iter().map(rungs).collect();
-        let tied = |tie: Tie| decided_by_order(tie, metric, &prune, &rung_steps::at(&rungs, tie.rung));
-        let mut warnings: Vec<Warning> = ties.into_iter().map(tied).collect();
+        let mut warnings = decided_by_order_in(planner, &prune, &outcome);
+        let execute::Outcome { mut tally, skipped, .. } = outcome;
         if tally.is_over() {
             warnings.extend(none_completed(&store, &experiment)?);
             warnings.extend(best_was_pruned(&store, &planner.runs)?);
@@ -161,6 +164,16 @@ impl Experiment {
         warnings.extend(planner.left_by_budget.clone().filter(|left| told_before.as_ref() != Some(left)));
         Ok(Outcome { tally, to_come, experiment, skipped, warnings, elapsed: begin.elapsed(), trained_before_s })
     }
+}
+
+/// The warnings that the order of the plan decided at rungs, after what a sweep has trained so far.
+fn decided_by_order_in(planner: &Planner, prune: &Prune, outcome: &execute::Outcome) -> Vec<Warning> {
+    let metric = planner.runs.first().map_or(Metric::Accuracy, |run| run.config.checkpoint.metric);
+    let rungs = |run: &Prepared| RungSteps::of(prune, &run.config.train, run.examples() as u64);
+    let rungs: Vec<RungSteps> = planner.runs.iter().map(rungs).collect();
+    let so_far = !outcome.tally.is_over() || planner.to_come() > 0;
+    let tied = |tie: &Tie| decided_by_order(*tie, metric, prune, &rung_steps::at(&rungs, tie.rung), so_far);
+    outcome.ties.iter().map(tied).collect()
 }
 
 /// Of `to_come` runs of trials that a search has not proposed, those that are left for the next command: this one was stopped, or a run that

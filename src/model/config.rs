@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::{
-    config_keys::Keys,
+    config_keys::{Keys, is_set},
     family::{Family, Positions},
     heads::Pooling,
     label_names::{self, Names},
@@ -111,6 +111,9 @@ const FOREIGN: [&str; 6] = [
     "attn_implementation",
     "_experts_implementation",
 ];
+
+/// Keys that make transformers build a decoder, or refuse the model, where they are set: an encoder that was fine-tuned is neither.
+const DECODER: [&str; 3] = ["add_cross_attention", "cross_attention_hidden_size", "is_encoder_decoder"];
 
 impl ModelConfig {
     /// Whether taper can initialise such a model.
@@ -251,8 +254,8 @@ impl ModelConfig {
             ids.clone().map(|(i, l)| (i.to_string(), json!(l))).collect::<Map<_, _>>().into(),
         );
         raw.insert("label2id".into(), ids.map(|(i, l)| (l.clone(), json!(i))).collect::<Map<_, _>>().into());
-        for stale in ["num_labels", "torch_dtype", "dtype"].iter().chain(&FOREIGN) {
-            raw.remove(*stale);
+        for stale in ["num_labels", "torch_dtype", "dtype"].into_iter().chain(FOREIGN).chain(self.decoder_keys()) {
+            raw.remove(stale);
         }
         Value::Object(raw)
     }
@@ -260,6 +263,11 @@ impl ModelConfig {
     /// Keys of the file that [`Self::to_json`] leaves out since they are not true of other weights or machines.
     pub fn foreign_keys(&self) -> impl Iterator<Item = &'static str> {
         FOREIGN.into_iter().filter(|key| self.raw.contains_key(*key))
+    }
+
+    /// Keys of a decoder that the file sets, which [`Self::to_json`] leaves out.
+    pub fn decoder_keys(&self) -> impl Iterator<Item = &'static str> {
+        DECODER.into_iter().filter(|key| self.raw.get(*key).is_some_and(is_set))
     }
 
     /// Names of the labels in the file, by id; `None` if it has none.

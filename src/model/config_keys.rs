@@ -101,6 +101,18 @@ pub fn text_of(path: &Path) -> Result<String, ModelError> {
     })
 }
 
+/// Whether a switch is on, as Python reads it: `1` and `"false"` are.
+pub fn is_set(value: &Value) -> bool {
+    match value {
+        Value::Null => false,
+        Value::Bool(on) => *on,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !text.is_empty(),
+        Value::Array(items) => !items.is_empty(),
+        Value::Object(items) => !items.is_empty(),
+    }
+}
+
 /// The keys of a config.json.
 pub fn object(text: &str) -> Result<Map<String, Value>, String> {
     serde_json::from_str(text).map_err(|e| sniff::not_json(text.as_bytes(), &e))

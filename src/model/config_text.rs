@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{
     ModelConfig, ModelError, ModelSpec,
     config::{Biases, Dropouts},
-    config_keys::{Keys, object, text_of},
+    config_keys::{Keys, is_set, object, text_of},
     family::{self, ConfigKeys, Family, InitScheme, Positions},
     heads::Pooling,
     label_names::Names,
@@ -185,9 +185,9 @@ fn family_of(keys: &Keys) -> Result<&'static Family, String> {
     if let Some(value) = keys.text("position_embedding_type")?.filter(|value| learned && *value != "absolute") {
         return Err(format!("`position_embedding_type` is {value:?}; taper fine-tunes models with \"absolute\""));
     }
-    match keys.get("is_decoder") {
-        Some(Value::Bool(true)) => Err("`is_decoder` is true; taper fine-tunes only encoders".into()),
-        _ => Ok(family),
+    match keys.get("is_decoder").filter(|value| is_set(value)) {
+        Some(value) => Err(format!("`is_decoder` is {value}; taper fine-tunes only encoders")),
+        None => Ok(family),
     }
 }
 
@@ -288,6 +288,7 @@ mod tests {
             ("hidden_act", json!("mish")),
             ("position_embedding_type", json!("relative_key")),
             ("is_decoder", json!(true)),
+            ("is_decoder", json!(1)),
             ("num_attention_heads", json!(7)),
             ("num_hidden_layers", json!(0)),
             ("intermediate_size", json!(0)),

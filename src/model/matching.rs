@@ -201,6 +201,13 @@ impl Fit {
             said.warnings.push(Warning::new(Kind::Model, message));
         }
 
+        let decoder: Vec<String> = config.decoder_keys().map(|key| format!("`{key}`")).collect();
+        if !decoder.is_empty() {
+            let (keys, are) = (decoder.join(", "), if decoder.len() == 1 { "is" } else { "are" });
+            said.kept.push(format!(
+                "{keys} of config.json {are} ignored and not exported: an encoder has no cross-attention"
+            ));
+        }
         let foreign: Vec<String> = config.foreign_keys().map(|key| format!("`{key}`")).collect();
         if !foreign.is_empty() {
             let (keys, are) = (foreign.join(", "), if foreign.len() == 1 { "is" } else { "are" });

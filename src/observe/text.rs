@@ -60,8 +60,32 @@ pub(super) fn cut_start(text: &str, width: usize) -> String {
 /// Spaces before the later lines of a text.
 const INDENT: usize = 2;
 
+/// The words of a text, each with the space after it. A command to be pasted is one of them: `taper list` in backticks, or what follows a
+/// colon at the end of the text.
+fn words_of(text: &str) -> Vec<&str> {
+    let (mut words, mut rest): (Vec<&str>, &str) = (Vec::new(), text);
+    while !rest.is_empty() {
+        let first = rest.split(' ').next().unwrap_or_default();
+        let after_colon = words.last().is_some_and(|before: &&str| before.trim_end().ends_with(':'));
+        let command = match first.ends_with("`taper") {
+            true => rest[first.len()..].find('`').map_or(0, |at| first.len() + at),
+            false if first == "taper" && after_colon => rest.len(),
+            false => 0,
+        };
+        let end = rest[command..].find(' ').map_or(rest.len(), |at| command + at + 1);
+        words.push(&rest[..end]);
+        rest = &rest[end..];
+    }
+    words
+}
+
+/// Whether a word of [`words_of`] is a command, which is never broken.
+fn is_command(word: &str) -> bool {
+    word.trim_end().contains(' ')
+}
+
 /// Wraps text to lines of `width` columns between words; later lines are indented by two spaces. A word wider than a line, such as
-/// a Chinese sentence, is broken between characters.
+/// a Chinese sentence, is broken between characters; a command wider than a line is whole on one of its own.
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     wrap_below(text, width, INDENT)
 }
@@ -74,7 +98,7 @@ pub fn wrap_below(text: &str, width: usize, indent: usize) -> Vec<String> {
     }
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
-    for word in text.split_inclusive(' ') {
+    for word in words_of(text) {
         let mut word = word.to_string();
         loop {
             // A second space at the end of a line would indent the next one.
@@ -82,6 +106,13 @@ pub fn wrap_below(text: &str, width: usize, indent: usize) -> Vec<String> {
                 break;
             }
             if measure_text_width(&line) + measure_text_width(word.trim_end()) <= width {
+                line += &word;
+                break;
+            }
+            if is_command(&word) {
+                if !line.trim().is_empty() {
+                    lines.push(std::mem::replace(&mut line, indent.clone()).trim_end().to_string());
+                }
                 line += &word;
                 break;
             }
@@ -134,7 +165,7 @@ fn words(text: &str, width: usize) -> Vec<String> {
     }
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
-    for word in text.split_inclusive(' ') {
+    for word in words_of(text) {
         let wide = measure_text_width(&line) + measure_text_width(word.trim_end()) > width;
         if wide && !line.trim().is_empty() {
             lines.push(std::mem::replace(&mut line, " ".repeat(indent)).trim_end().to_string());
@@ -164,6 +195,29 @@ mod tests {
         );
         assert_eq!(wrap_words("送餐很慢 味道也不好 下次不点", 20), ["送餐很慢 味道也不好", "  下次不点"]);
         assert_eq!(wrap_words("a | b and so on and on", 10), ["a | b and", "  so on", "  and on"], "no quoted line");
+    }
+
+    #[test]
+    fn a_command_is_never_broken() {
+        let said = "warning: it has only rank 1 (`taper list divs --leaderboard` shows all its trials)";
+        let want = ["warning: it has only rank 1", "  (`taper list divs --leaderboard` shows", "  all its trials)"];
+        assert_eq!(
+            (wrap(said, 40), wrap_words(said, 40)),
+            (want.map(String::from).into(), want.map(String::from).into())
+        );
+        // It is longer than a line.
+        let want =
+            ["warning: it has only rank", "  1", "  (`taper list divs --leaderboard`", "  shows all its trials)"];
+        assert_eq!(wrap(said, 25), want);
+        let page = "as an HTML page: taper compare 'w12#1' 'w12#2' --html compare.html";
+        let command = "  taper compare 'w12#1' 'w12#2' --html compare.html";
+        for width in [30, 55] {
+            assert_eq!([wrap(page, width), wrap_words(page, width)], [["as an HTML page:", command]; 2], "{width}");
+        }
+        assert_eq!(wrap(page, 80), [page]);
+        // Quoted labels are texts, and a backtick alone begins nothing.
+        assert_eq!(wrap("always predicting `no taper` here", 22), ["always predicting `no", "  taper` here"]);
+        assert_eq!(wrap("a lone `taper is a word here", 16), ["a lone `taper is", "  a word here"]);
     }
 
     #[test]

@@ -150,7 +150,8 @@ fn optimizer(train: &TrainConfig, warn: &mut impl FnMut(String)) {
             true => format!("shrinks weights by {} of their value", rate(taken)),
             false => "shrinks weights by more than their value".into(),
         };
-        let decay = if weight_decay < 1e6 { weight_decay.to_string() } else { format!("{weight_decay:e}") };
+        // As names of runs have them.
+        let (decay, lr) = (setting(weight_decay), setting(lr));
         warn(format!(
             "train.weight_decay = {decay} with train.lr = {lr}: each step {what}; train.weight_decay is usually 0 to 0.1"
         ));
@@ -306,8 +307,9 @@ pub struct Tie {
     pub score: Score,
 }
 
-/// The warning that the order of trials decided at a rung; `at`: where it falls, as [`rung_steps::at`](super::rung_steps::at) says it.
-pub fn decided_by_order(tie: Tie, metric: Metric, prune: &Prune, at: &str) -> Warning {
+/// The warning that the order of trials decided at a rung; `at`: where it falls, as [`rung_steps::at`](super::rung_steps::at) says it;
+/// `so_far`: other trials may still reach it.
+pub fn decided_by_order(tie: Tie, metric: Metric, prune: &Prune, at: &str, so_far: bool) -> Warning {
     let Tie { rung, trials, tied, went_on, score } = tie;
     let loss = match metric {
         // Only shares of rows tie.
@@ -326,10 +328,12 @@ pub fn decided_by_order(tie: Tie, metric: Metric, prune: &Prune, at: &str) -> Wa
         true => String::new(),
         false => format!("; {}", advice.join("; or ")),
     };
+    let those = if so_far { "trials that have reached it so far" } else { "trials" };
     let all = match tied == trials {
-        true if trials == 2 => "both trials".into(),
-        true => format!("all {} trials", count(trials as u64)),
-        false => format!("{} of {} trials", count(tied as u64), count(trials as u64)),
+        true if trials == 2 => format!("both {those}"),
+        true => format!("all {} {those}", count(trials as u64)),
+        false if so_far => format!("{} of the {} {those}", count(tied as u64), count(trials as u64)),
+        false => format!("{} of {} {those}", count(tied as u64), count(trials as u64)),
     };
     let were = by_number(went_on as u64, "was", "were");
     let message = format!(

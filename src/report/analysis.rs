@@ -20,6 +20,7 @@ use crate::{
     metrics::{Metrics, RankKey, better_first},
     stats::{MeansDiffer, Sample, welch},
     store::{EvalRecord, RunRecord, RunState},
+    warning::Kind,
 };
 
 /// The analysis of the records. Runs are identified by their position in the input, configurations by theirs in `groups`.
@@ -61,6 +62,10 @@ pub struct Group {
     pub runs: Vec<usize>,
     /// The number of planned runs, including those without a record.
     pub planned: usize,
+    /// Its state in words, with the kind of a failure.
+    pub state_text: String,
+    /// Whether one of its runs has a warning that its model does nothing useful.
+    pub warned: bool,
     /// Those of them with a result, best first; folds, of which none is the best, in the plan's order.
     pub finished: Vec<usize>,
     /// Completed, or the state that keeps it from being completed.
@@ -148,6 +153,8 @@ impl Analysis {
             Group {
                 complete: of_seeds.into_iter().map(|set| set.into_iter().map(|at| members[at]).collect()).collect(),
                 planned: trial.planned(),
+                state_text: trial.state_text(),
+                warned: members.iter().any(|&i| runs[i].warnings.iter().any(|warning| warning.kind == Kind::Result)),
                 rank: trial.rank,
                 unfinished_at: trial.unfinished_at(),
                 name: trial_name(&trial.name, trial.is_all),
@@ -189,6 +196,11 @@ impl Analysis {
         analysis.together = analysis.folds_of_best(runs);
         analysis.with_decision = analysis.decided(runs);
         analysis
+    }
+
+    /// Whether the plan has several configurations, those whose runs were removed included.
+    pub fn has_several(&self) -> bool {
+        self.groups.len() + self.missing.whole_trials().len() > 1
     }
 
     /// The configurations with a result, best first.

@@ -103,12 +103,17 @@ fn facts(e: &Environment, commits: String, threads: String) -> Vec<(&'static str
 /// POSIX shell commands that run the experiment, write the report, and retrain the run `key` to compare it bit for bit. They name no runs
 /// folder: a report has the same bytes wherever its database is.
 pub fn commands(experiment: &ExperimentRecord, key: Option<&str>) -> Vec<String> {
-    let words = std::iter::once(experiment.spec_path.as_str()).chain(experiment.arguments.iter().map(String::as_str));
-    let words: Vec<_> = words.map(shell_word).collect();
-    let run = format!("taper run {}", words.join(" "));
+    let run = run_again(experiment);
     let report = format!("taper report {}", shell_word(&experiment.name));
     let verify = key.map(|key| format!("taper verify {}", format::short(key)));
     [run, report].into_iter().chain(verify).collect()
+}
+
+/// The command that trains the experiment's plan, with the spec file and the settings of its last `taper run`.
+pub fn run_again(experiment: &ExperimentRecord) -> String {
+    let words = std::iter::once(experiment.spec_path.as_str()).chain(experiment.arguments.iter().map(String::as_str));
+    let words: Vec<_> = words.map(shell_word).collect();
+    format!("taper run {}", words.join(" "))
 }
 
 /// The files that the spec extends: path and text. Earlier versions stored only their names, in the spec.

@@ -12,7 +12,6 @@ use super::{
     staged::Staged,
     templates::filters,
 };
-use crate::event::Split;
 use crate::store::{ExperimentRecord, RunRecord};
 
 /// What the index says of one experiment.
@@ -49,6 +48,9 @@ pub struct IndexBest {
     /// How much of the plan has ended, if not all has: `5 of 12 runs completed`. The trial is the best so far then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub so_far: Option<String>,
+    /// Whether one of its runs has a warning that its model does nothing useful.
+    #[serde(skip)]
+    pub is_warned: bool,
     /// Whether it was chosen by the rows that the value is of, which is too high then.
     #[serde(skip)]
     pub is_optimistic: bool,
@@ -60,13 +62,14 @@ impl IndexEntry {
         let best = board.trials.first().and_then(|trial| {
             let value = trial.value?;
             Some(IndexBest {
-                trial: if board.trials.len() > 1 { trial.name.clone() } else { String::new() },
+                trial: if board.has_several() { trial.name.clone() } else { String::new() },
                 metric: measured(board.split, board.metric),
                 value: value.text(board.metric),
                 mean: board.metric.text(value.mean),
                 is_final: trial.rank.is_some(),
-                so_far: (board.trials.len() > 1 && !board.progress.has_all()).then(|| board.progress.text()),
-                is_optimistic: board.split == Split::Test && board.trials.len() > 1,
+                so_far: (board.has_several() && !board.progress.has_all()).then(|| board.progress.text()),
+                is_warned: trial.warned > 0,
+                is_optimistic: board.is_chosen_on_test(),
             })
         });
         let finished = runs.iter().filter_map(|run| run.finished_at).reduce(f64::max);
@@ -102,6 +105,8 @@ pub fn percent_encoded(name: &str) -> String {
 struct Page<'a> {
     entries: &'a [IndexEntry],
     frame: Frame,
+    /// Whether a best trial has the mark of a model that does nothing useful.
+    warned: bool,
 }
 
 const NAME: &str = "index.html";
@@ -120,7 +125,8 @@ pub fn check_index(out: &Path, force: bool) -> Result<(), ReportError> {
 /// # Errors
 /// The folder cannot be written, or has another `index.html`.
 pub fn index(entries: &[IndexEntry], out: &Path, force: bool) -> Result<PathBuf, ReportError> {
-    let page = Page { entries, frame: Frame::of_file() }.render().map_err(ReportError::Page)?;
+    let warned = entries.iter().filter_map(|entry| entry.best.as_ref()).any(|best| best.is_warned);
+    let page = Page { entries, warned, frame: Frame::of_file() }.render().map_err(ReportError::Page)?;
     let page = format::visible(&page);
     let staged = Staged::index(out)?;
     files::write(&staged.path().join(NAME), page.as_bytes())?;

@@ -57,6 +57,7 @@ mod with_decision;
 mod without_texts;
 
 pub use card::{CardInput, Origin, Stored, Weights, card, is_as_written};
+pub use environment::run_again;
 pub use error::ReportError;
 pub use fold_rows::FoldRows;
 pub use folds::OutOfFold;

@@ -257,7 +257,7 @@ impl Folder<'_> {
         if let Some((chart, left_out)) = &change {
             let more = pictures::left_out(*left_out, "run");
             let by = measured(analysis.criterion.split, analysis.criterion.metric);
-            let order = match (analysis.groups.len() > 1, input.runs.len() > 1, analysis.has_folds()) {
+            let order = match (analysis.has_several(), input.runs.len() > 1, analysis.has_folds()) {
                 (true, ..) => tr!("Trials in the order of the ranking (by {by}).", "试验按排名的顺序（依据{by}）。"),
                 (false, true, true) => tr("Folds in their order.", "各折按自己的顺序。").into(),
                 (false, true, false) => tr!("Runs in the order of {by}.", "运行按{by}的顺序。"),

@@ -13,7 +13,7 @@ use csv::Writer;
 use super::{
     ReportError,
     analysis::Analysis,
-    cells::{Table, label_name, text},
+    cells::{Table, Targets, label_name, text},
     change,
     curves::{Drawn, is_whole},
     decision_tables::{decisions, has_decisions},
@@ -444,6 +444,8 @@ fn probes(table: &mut Table, input: &ReportInput) -> csv::Result<()> {
     let head = fixed.into_iter().chain(labels.iter().map(|l| format!("p({l})"))).chain(text_head(pairs));
     table.write_record(head)?;
     for run in &input.runs {
+        let (targets, task) = (Targets::of(run), run.run.config.data.task());
+        let between = run.run.config.data.label_separator.as_deref();
         for p in &run.probes {
             let score = &p.score;
             let mut record = vec![
@@ -451,8 +453,8 @@ fn probes(table: &mut Table, input: &ReportInput) -> csv::Result<()> {
                 when_name(p.when).into(),
                 p.step.to_string(),
                 (score.position + 1).to_string(),
-                text(score.expect.as_deref().unwrap_or_default()),
-                text(&score.predicted),
+                score.expect.as_ref().map_or(String::new(), |expect| targets.probe(task, expect, between)),
+                targets.probe(task, &score.predicted, None),
                 score.is_right().map(|right| right.to_string()).unwrap_or_default(),
             ];
             record.extend(by_label(run, &labels, &score.probabilities));

@@ -57,10 +57,11 @@ impl RunState {
     }
 
     /// The class of a trial whose runs together have this state, for ranking: 0 all runs completed and measured, 1 some completed, 2 none,
-    /// 3 pruned, 4 failed. Within a class the better value comes first.
+    /// 3 pruned, 4 failed, 5 not begun. Within a class the better value comes first.
     pub fn class_of_trial(self, completed: usize, measured: usize, planned: usize) -> u8 {
         match self {
             Self::Completed if measured == planned => 0,
+            Self::Pending if completed == 0 => 5,
             Self::Completed | Self::Running | Self::Waiting | Self::Interrupted | Self::Pending => {
                 if completed > 0 {
                     1

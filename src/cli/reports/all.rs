@@ -13,6 +13,7 @@ use super::{
     super::{
         Global,
         listed::no_store,
+        marks::MARK_OF_BEST,
         output::{self, Output},
     },
     write::{How, Writing, explained, write},
@@ -44,7 +45,8 @@ pub fn list(global: &Global, store: &Store, out: &mut Output) -> Result<()> {
                 (true, false) => String::new(),
             };
             // The interval is in the JSON and on the page.
-            format!("{} {}{mark}", best.metric, best.mean)
+            let warned = if best.is_warned { " !" } else { "" };
+            format!("{} {}{warned}{mark}", best.metric, best.mean)
         }
         None => format::NOTHING.into(),
     };
@@ -57,6 +59,9 @@ pub fn list(global: &Global, store: &Store, out: &mut Output) -> Result<()> {
         .collect();
     out.fitted(&["experiment", "runs", "best trial", "write its report"], rows, &["best trial", "runs"])?;
     out.say_what_is_left_out()?;
+    if entries.iter().filter_map(|entry| entry.best.as_ref()).any(|best| best.is_warned) {
+        out.wrapped(MARK_OF_BEST)?;
+    }
     out.wrapped(&format!("all of them, with an index page: `{}`", out.command("taper report --all")))
 }
 

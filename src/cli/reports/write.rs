@@ -49,7 +49,7 @@ pub fn write(store: &Store, writing: &Writing<'_>, out: &Output) -> Result<Vec<P
     let render = if writing.how.force { report::render_over } else { report::render };
     let files = writing.how.language.during(|| render(&input, writing.folder)).map_err(explained)?;
     if is_empty(&input) {
-        output::error(&no_runs(writing.experiment, out));
+        output::error(&no_runs(writing.experiment, &report::run_again(&input.experiment), out));
     }
     Ok(files)
 }

@@ -506,9 +506,9 @@ impl<'a> Scheduler<'a> {
     fn conclude(&mut self) -> Result<(), ExecuteError> {
         let stopped = self.is_stopped();
         let spent = self.spending.is_spent() || (!self.spending.allows_another() && !self.all_begun());
-        self.outcome.ties.clear();
+        // A promotion that the order of the plan decided stays so, whether or not more trials follow.
+        self.outcome.ties = self.decisions.ties(&self.states);
         if !stopped && !spent {
-            self.outcome.ties = self.decisions.ties(&self.states);
             for pruning in self.decisions.waiting(&self.states) {
                 self.prune(pruning)?;
             }

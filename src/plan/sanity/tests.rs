@@ -274,7 +274,7 @@ fn unusual_optimizer_settings_give_a_warning() {
     // The usual values are those of the key, which is far from the number before them.
     one(&|spec| spec.train.head_lr = Some(5e-6), "train.head_lr = 5e-6 is lower than train.lr = 1e-5");
     one(&|spec| spec.train.head_lr = Some(1e-13), "train.head_lr = 1e-13 changes almost no weight");
-    let decay = "train.weight_decay = 10 with train.lr = 0.001: each step shrinks weights by 0.01 of their value; train.weight_decay is usually 0 to 0.1";
+    let decay = "train.weight_decay = 10 with train.lr = 1e-3: each step shrinks weights by 0.01 of their value; train.weight_decay is usually 0 to 0.1";
     one(&|spec| (spec.train.lr, spec.train.weight_decay) = (1e-3, 10.0), decay);
     let delta = |metric| {
         move |spec: &mut Spec| {
@@ -321,7 +321,7 @@ fn advice_for_more_rungs_than_steps_names_no_impossible_number() {
 fn a_tie_at_a_rung_names_what_can_be_changed() {
     let said = |rungs, reduction_factor, metric: Metric| {
         let tie = Tie { rung: 0, trials: 2, tied: 2, went_on: 1, score: metric.score(0.5) };
-        decided_by_order(tie, metric, &Prune::Asha { rungs, reduction_factor }, "step 9 of 27").message
+        decided_by_order(tie, metric, &Prune::Asha { rungs, reduction_factor }, "step 9 of 27", false).message
     };
     let begin = "at rung 1 (step 9 of 27), both trials tie on dev accuracy (50.0%), so the 1 of them that was promoted was chosen by plan \
                  order, not by score";
@@ -332,4 +332,23 @@ fn a_tie_at_a_rung_names_what_can_be_changed() {
     assert_eq!(said(2, 2, Metric::Accuracy), format!("{begin}; {later}.rungs; or {loss}"));
     assert_eq!(said(2, 3, Metric::Accuracy), format!("{begin}; {later}.rungs or sweep.reduction_factor; or {loss}"));
     assert!(said(1, 2, Metric::Loss).ends_with("not by score"));
+}
+
+/// A command that was stopped says it of the trials that have got there.
+#[test]
+fn a_tie_of_a_sweep_that_is_not_over_is_of_the_trials_so_far() {
+    let said = |trials, tied| {
+        let tie = Tie { rung: 0, trials, tied, went_on: 1, score: Metric::Accuracy.score(0.676) };
+        let prune = Prune::Asha { rungs: 2, reduction_factor: 3 };
+        decided_by_order(tie, Metric::Accuracy, &prune, "step 47 of 423", true).message
+    };
+    let begins = |trials, tied, words: &str| {
+        let want = format!(
+            "at rung 1 (step 47 of 423), {words} that have reached it so far tie on dev accuracy (67.6%), so the 1 of them"
+        );
+        assert!(said(trials, tied).starts_with(&want), "{}", said(trials, tied));
+    };
+    begins(8, 8, "all 8 trials");
+    begins(8, 7, "7 of the 8 trials");
+    begins(2, 2, "both trials");
 }

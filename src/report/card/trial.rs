@@ -31,7 +31,7 @@ pub(super) fn write(input: &CardInput<'_>, page: &mut Page) {
             }
         });
     }
-    if board.trials.len() > 1 && !board.progress.has_all() {
+    if board.has_several() && !board.progress.has_all() {
         let progress = board.progress.text();
         sentences.push(tr!(
             "The ranking is provisional: {progress} when this card was written.",

@@ -40,7 +40,7 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
         baseline: own.baseline.clone(),
         verdict: own.verdict(
             shown,
-            if analysis.groups.len() > 1 { analysis.progress.best_trial() } else { tr("the model", "模型") },
+            if analysis.has_several() { analysis.progress.best_trial() } else { tr("the model", "模型") },
         ),
         key: None,
         facts: Vec::new(),
@@ -63,7 +63,7 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
     }
     if group.planned < 2 {
         let key = (input.runs.len() > 1).then(|| format::short(&shown.run.key).to_string());
-        let name = if analysis.groups.len() > 1 { group.name.clone() } else { shown.run.name.clone() };
+        let name = if analysis.has_several() { group.name.clone() } else { shown.run.name.clone() };
         return Some(Headline { key, facts: facts_of_one(), ..single(name) });
     }
     let over = Means::of(input, analysis, group)?;
@@ -146,7 +146,7 @@ fn chosen(input: &ReportInput, analysis: &Analysis, group: &Group, of: &str) -> 
     let (metric, split) = (analysis.criterion.metric, analysis.criterion.split);
     let measured_on = |run: &usize| input.runs[*run].measured_on();
     let is_shown = metric == analysis.terms.first && group.finished.first().map(measured_on) == Some(split);
-    if analysis.groups.len() < 2 || is_shown || group.finished.is_empty() {
+    if !analysis.has_several() || is_shown || group.finished.is_empty() {
         return None;
     }
     let mean = group.chosen?;
@@ -167,7 +167,7 @@ fn facts_of(input: &ReportInput, analysis: &Analysis, group: &Group, gains: &[Ga
     let chosen_here = analysis.is_optimistic(&input.runs).then(|| facts::of_how_many(analysis));
     let gain = facts::gain(analysis.terms, gains, rows, chosen_here.as_deref());
     let metric = facts::ranking_metric(input, analysis, group);
-    let several = analysis.groups.len() > 1;
+    let several = analysis.has_several();
     let second = if several { facts::second(input, analysis) } else { None };
     [metric, gain, facts::choice(input, analysis, group), second].into_iter().flatten().collect()
 }
@@ -180,7 +180,7 @@ fn subject(input: &ReportInput, analysis: &Analysis) -> (String, String) {
             tr(" of the first completed fold", "（第一个完成的折）").into(),
         );
     }
-    match (analysis.groups.len() > 1, input.runs.len() > 1) {
+    match (analysis.has_several(), input.runs.len() > 1) {
         (true, _) => {
             (format::capital(&analysis.progress.heading()), tr!(" of {}", "（{}）", analysis.progress.best_trial()))
         }
@@ -193,7 +193,7 @@ fn subject(input: &ReportInput, analysis: &Analysis) -> (String, String) {
 /// The name of the best trial with its folds. The only trial needs none.
 fn trial_name(analysis: &Analysis, group: &Group) -> String {
     let folds = group.out_of_fold.as_ref().map(|folds| format::plural(folds.folds, "fold"));
-    let own = (analysis.groups.len() > 1).then(|| group.name.clone());
+    let own = (analysis.has_several()).then(|| group.name.clone());
     own.into_iter().chain(folds).collect::<Vec<_>>().join(tr(", ", "，"))
 }
 

@@ -10,6 +10,7 @@ use crate::{
     report::{
         analysis::{Analysis, Group},
         curves::Drawn,
+        environment::run_again,
         format,
         input::{ReportInput, RunInput},
         long_texts::few,
@@ -59,18 +60,18 @@ fn of_result(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
     out.extend(better_without_rank(input, analysis));
     if n > 0 && !analysis.has_rank() {
         let replicate = replicate(analysis.replicate);
-        out.push(match analysis.groups.len() {
-            1 => tr!(
+        out.push(match analysis.has_several() {
+            false => tr!(
                 "The result is not final, because not all {replicate}s are completed.",
                 "结果不是最终的，因为{replicate}没有全部完成。"
             ),
-            _ => tr!(
+            true => tr!(
                 "No trial has a rank yet, because no trial has completed all its {replicate}s.",
                 "还没有试验获得排名，因为没有试验完成了全部{replicate}。"
             ),
         });
     }
-    if n > 0 && analysis.groups.len() > 1 && !analysis.progress.has_all() {
+    if n > 0 && analysis.has_several() && !analysis.progress.has_all() {
         out.push(tr!(
             "The plan is unfinished: {}. “Best” means: {}.",
             "计划还没有全部完成：{}。“最佳”指{}。",
@@ -109,13 +110,14 @@ fn better_without_rank(input: &ReportInput, analysis: &Analysis) -> Option<Strin
         .collect();
     let named: Vec<&str> = named.iter().map(String::as_str).collect();
     let by = measured(analysis.criterion.split, metric);
+    let again = run_again(&input.experiment);
     (!better.is_empty()).then(|| {
         tr!(
-            "{} without all {replicate}s {} a better mean {by} than the best trial ({}). Its mean is that of the runs that did not fail. Train what is missing (`taper run SPEC`, after a divergence with --retry) before choosing.",
+            "{} without all {replicate}s {} a better mean {by} than the best trial ({}). Its mean is that of the runs that did not fail. Train what is missing (`{again}`, after a divergence with --retry) before choosing.",
             format::plural(better.len(), "trial"),
             by_number(better.len() as u64, "has", "have"),
             few(&named)
-        ; "{0}没有全部{replicate}的结果，但平均{by}好于最佳试验（{1}）。该平均只含未失败的运行。请先补齐缺少的运行（`taper run SPEC`，发散过的加 --retry），再作选择。", format::plural(better.len(), "trial"), few(&named))
+        ; "{0}没有全部{replicate}的结果，但平均{by}好于最佳试验（{1}）。该平均只含未失败的运行。请先补齐缺少的运行（`{again}`，发散过的加 --retry），再作选择。", format::plural(better.len(), "trial"), few(&named))
     })
 }
 
@@ -150,7 +152,7 @@ fn of_others(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
             format::plural(unmeasured, "run")
         ; "{}没有最终结果，原因见运行表。{spent}", format::plural(unmeasured, "run")));
     }
-    out.extend(analysis.missing.note("taper run SPEC").map(|note| format!("{note}.")));
+    out.extend(analysis.missing.note(&run_again(&input.experiment)).map(|note| format!("{note}.")));
     if input.runs.iter().any(|r| r.run.state == RunState::Running) {
         out.push(tr("A run was still training when this report was written.", "写这份报告时仍有运行在训练。").into());
     }
@@ -272,7 +274,7 @@ fn optimistic(analysis: &Analysis) -> String {
 /// What ranks trials, or the runs of the only trial.
 fn how_ranked(input: &ReportInput, analysis: &Analysis) -> String {
     let (on, by) = (analysis.criterion.split.said(), analysis.criterion.metric.said());
-    let (trials, means) = (analysis.groups.len() > 1, analysis.has_seeds());
+    let (trials, means) = (analysis.has_several(), analysis.has_seeds());
     let what = if trials { tr("Trials", "试验") } else { tr("Runs", "运行") };
     // Folds of one trial are not ranked.
     if !trials && analysis.has_folds() {

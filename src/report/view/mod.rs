@@ -311,9 +311,9 @@ pub struct TrialRow {
     pub axes: Vec<String>,
     /// Whether it is the best of several.
     pub best: bool,
-    /// Its state in a word.
-    pub state: &'static str,
-    /// The same as the page's style names it.
+    /// Its state in words, with the kind of a failure.
+    pub state: String,
+    /// Its state as the page's style names it.
     pub state_class: &'static str,
     /// Runs with a result, of those planned.
     pub n: String,

@@ -37,7 +37,7 @@ pub(super) fn ranking(
     [first, second, of_sd]: [&str; 3],
     [chosen, chosen_test]: [&Option<String>; 2],
 ) -> Option<Ranking> {
-    let (several, has_folds) = (analysis.groups.len() > 1, analysis.has_folds());
+    let (several, has_folds) = (analysis.has_several(), analysis.has_folds());
     if !several && !analysis.has_seeds() {
         return None;
     }
@@ -106,7 +106,7 @@ fn columns<'a>(analysis: &Analysis, axes: &'a [Axis], others: usize) -> &'a [Axi
 fn notes(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
     let mut notes = Vec::new();
     let open = analysis.groups.iter().any(|group| group.rank.is_none());
-    if analysis.groups.len() > 1 {
+    if analysis.has_several() {
         let dash = match analysis.has_seeds() {
             _ if !open => String::new(),
             true => tr!(
@@ -131,7 +131,7 @@ fn notes(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
             ));
         }
     }
-    if input.runs.iter().any(|run| run.run.state == RunState::Pruned) && analysis.groups.len() > 1 {
+    if input.runs.iter().any(|run| run.run.state == RunState::Pruned) && analysis.has_several() {
         notes.push(
             tr("Of pruned trials, those that were trained further come first.", "被剪枝的试验中，训练得更久的在前。")
                 .into(),
@@ -143,6 +143,9 @@ fn notes(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
             "“非最终值”：训练期间的评估中，{}。",
             unfinished::of_report(input)
         ));
+    }
+    if analysis.groups.iter().any(|group| group.warned) {
+        notes.push(useless(analysis.terms.task).into());
     }
     let seed = |run: usize| input.runs[run].run.config.data.seed;
     if (1..input.runs.len()).any(|run| seed(run) != seed(0)) {
@@ -180,6 +183,20 @@ fn notes(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
         );
     }
     notes
+}
+
+/// Explains the mark of a trial whose model does nothing useful, as on the leaderboard.
+pub(super) fn useless(task: Task) -> &'static str {
+    match task {
+        Task::SingleLabel => tr(
+            "“!”: a trial with a run that predicts only one label, or is no better than always predicting the most common label.",
+            "“!”：该试验有运行只预测一种标签，或不比总是预测最常见的标签更好。",
+        ),
+        Task::MultiLabel | Task::Regression => tr(
+            "“!”: a trial with a run that is no better than always making the same prediction.",
+            "“!”：该试验有运行不比总是给出同一预测更好。",
+        ),
+    }
 }
 
 /// Explains the intervals in the table.
@@ -278,8 +295,8 @@ fn rows(input: &ReportInput, analysis: &Analysis, axes: &[Axis]) -> Vec<TrialRow
             rank: group.rank.map_or(format::NOTHING.into(), |rank| rank.to_string()),
             name: group.name.clone(),
             axes: axes.iter().map(|axis| value_of(axis, index, &group.name)).collect(),
-            best: best == Some(index) && group.rank.is_some() && analysis.groups.len() > 1,
-            state: group.state.said(),
+            best: best == Some(index) && group.rank.is_some() && analysis.has_several(),
+            state: if group.warned { format!("{} !", group.state_text) } else { group.state_text.clone() },
             state_class: group.state.word(),
             n: tr!("{} of {}", "{}/{}", group.finished.len(), group.planned),
             chosen: match group.chosen {

@@ -4,7 +4,7 @@ use crate::{
     format::command::shell_word,
     plan::{Keep, RunConfig},
     report::{analysis::Analysis, environment, format, input::ReportInput, language::tr, sweep::may_be_drawn},
-    store::ExperimentRecord,
+    store::{ExperimentRecord, RunRecord},
 };
 
 /// Keys that repeat a trial instead of changing it.
@@ -16,7 +16,7 @@ pub(super) fn uses(input: &ReportInput, analysis: &Analysis) -> Vec<(String, Str
     let best = analysis.best().filter(|_| !analysis.has_folds()).map(|best| &input.runs[best].run);
     let Some(best) = best else { return Vec::new() };
     let key = format::short(&best.key);
-    let which = match (analysis.groups.len() > 1, input.runs.len() > 1) {
+    let which = match (analysis.has_several(), input.runs.len() > 1) {
         (true, _) => tr!("the best run of {}", "{}的最佳运行", analysis.progress.best_trial()),
         (false, true) => tr("the best run", "最佳运行").into(),
         (false, false) => tr("the run", "该运行").into(),
@@ -33,19 +33,20 @@ pub(super) fn uses(input: &ReportInput, analysis: &Analysis) -> Vec<(String, Str
             format!("taper export {key} DIR"),
         ));
     }
-    if analysis.groups.len() > 1 {
-        uses.push(alone(&input.experiment, &best.config));
+    if analysis.has_several() {
+        uses.push(alone(&input.experiment, best));
     }
     uses
 }
 
 /// The command that trains the setting of the best trial alone.
-fn alone(experiment: &ExperimentRecord, config: &RunConfig) -> (String, String) {
+fn alone(experiment: &ExperimentRecord, best: &RunRecord) -> (String, String) {
+    let config = &best.config;
     let name = format!("--set {}", shell_word(&format!("name={}-best", experiment.name)));
     let keeps = if config.checkpoint.keep == Keep::None { " --set checkpoint.keep=best" } else { "" };
     match settings(experiment, config) {
         Some(settings) => {
-            let run = environment::commands(experiment, None).swap_remove(0);
+            let run = environment::run_again(experiment);
             let set: String = settings.iter().map(|setting| format!(" --set {}", shell_word(setting))).collect();
             (
                 tr(
@@ -59,11 +60,11 @@ fn alone(experiment: &ExperimentRecord, config: &RunConfig) -> (String, String) 
         // A search cannot be narrowed to one point.
         None => (
             tr(
-                "The best run alone, for example to train it longer: save its resolved config, which is below, as best.toml where the runs were trained:",
-                "单独训练最佳运行，例如延长训练：把下面的完整配置存为 best.toml，放在训练时的目录：",
+                "The best run alone, for example to train it longer: its spec is in its folder, here that of the default runs folder:",
+                "单独训练最佳运行，例如延长训练：它的 spec 在它的目录里，这里按默认的运行目录写出：",
             )
             .into(),
-            format!("taper run best.toml {name}{keeps}"),
+            format!("taper run runs/{}/run.toml {name}{keeps}", format::short(&best.key)),
         ),
     }
 }

@@ -15,7 +15,7 @@ fn the_best_of_an_unfinished_sweep_is_the_best_so_far() {
     let board = sandbox.ok(&["list", "small", "--leaderboard"]);
     assert!(board.contains("best so far (2 of 3 runs completed): lr=") && !board.contains("best trial:"), "{board}");
     let list = sandbox.ok(&["list"]);
-    assert!(list.contains("best so far: test accuracy "), "{list}");
+    assert!(list.contains("; best so far (2 of 3 runs completed): test accuracy "), "{list}");
     let (code, error) = sandbox.says(&["predict", "small", "好"]);
     assert!(code == 2 && error.contains("\n  the best trial so far (2 of 3 runs completed): "), "{error}");
 

@@ -140,7 +140,10 @@ fn removed_runs_are_shown_in_lists_plans_and_reports() {
     let removed = sandbox.ok(&["rm", &keys[0], &keys[1], "--yes"]);
     assert!(removed.ends_with("\n`taper run` with a spec that plans them trains them again\n"), "{removed}");
     let list = sandbox.ok(&["list", "small"]);
-    assert!(list.starts_with("small: 2 runs, 2 completed; best so far: test accuracy"), "{list}");
+    assert!(
+        list.starts_with("small: 2 runs, 2 completed; best so far (2 of 4 runs completed): test accuracy"),
+        "{list}"
+    );
     assert!(sandbox.ok(&["list"]).starts_with("small: 2 runs, 2 completed; best"));
     assert!(sandbox.ok(&["plan", "small.toml"]).contains("2 of 4 runs to do: about "));
     sandbox.ok(&["report", "small"]);
@@ -153,7 +156,7 @@ fn removed_runs_are_shown_in_lists_plans_and_reports() {
     assert!(!report.join("loss.svg").exists() && !report.join("before-after.png").exists());
     assert_eq!(page("mine.svg"), "mine");
     let list = sandbox.taper(&["list", "small"]);
-    let none = "no runs: those of `small` were removed; `taper run SPEC` trains them again";
+    let none = "no runs: those of `small` were removed; `taper run small.toml` trains them again";
     assert_eq!(text(&list.stderr).trim(), none);
     // The report, which is of no runs, says the same, with the same exit code.
     let output = sandbox.taper(&["report", "small"]);
@@ -294,7 +297,7 @@ fn the_plan_numbers_rungs_as_events_do_and_tells_those_of_every_setting() {
     let of: Vec<&Value> = json["runs"].as_array().expect("runs").iter().map(|run| &run["rungs"]).collect();
     assert!(of.contains(&&serde_json::json!([4, 8])) && of.contains(&&serde_json::json!([8, 16])), "{of:?}");
     // Its lines count whole runs, and the total what the rule leaves.
-    let both = "steps, time and disk of each line: without pruning; the total below: with it\n";
+    let both = "each line: without pruning; the total below: with it\n";
     assert!(steps.contains(both), "{steps}");
     let median = one.ok(&[
         &["plan", "small.toml"],
@@ -357,13 +360,13 @@ fn a_planned_run_that_was_removed_is_missed_in_every_view() {
     let removed = &keys("lr=1e-3")[2];
     sandbox.ok(&["rm", removed, "--yes"]);
     for said in views() {
-        let note = "1 planned run has no record, because it was removed: `taper run SPEC` trains it again";
+        let note = "1 planned run has no record, because it was removed: `taper run small.toml` trains it again";
         assert!(said.contains(note) && !said.contains("prune"), "{said}");
     }
     let plan = sandbox.ok(&["plan", "small.toml"]);
     assert!(plan.contains("new: it was removed") && !plan.contains("prune"), "{plan}");
     let [.., board, report] = &views()[..] else { panic!("two views at least") };
-    assert!(board.contains("2/3 done") && board.contains("pending"), "{board}");
+    assert!(board.contains("2/3 done") && board.contains("  no record !\n") && !board.contains("pending"), "{board}");
     assert!(report.contains("5 of 6 runs: 5 completed; 1 without a record"), "{report}");
     assert_eq!((report.matches("| 2 of 3 |").count(), report.matches("| 3 of 3 |").count()), (1, 1), "{report}");
     let trials = sandbox.json(&["list", "small", "--leaderboard"]);
@@ -372,8 +375,8 @@ fn a_planned_run_that_was_removed_is_missed_in_every_view() {
     assert_eq!((counts(0), counts(1)), ((Some(1), Some(3), Some(0)), (None, Some(2), Some(1))), "{trials}");
     // What is ranked and what is not is told in the report as well.
     assert!(
-        report.contains("| **1** (best so far) | 1e-4 | completed | 3 of 3 |")
-            && report.contains("| – | 1e-3 | pending | 2 of 3 |"),
+        report.contains("| **1** (best so far) | 1e-4 | completed ! | 3 of 3 |")
+            && report.contains("| – | 1e-3 | no record ! | 2 of 3 |"),
         "{report}"
     );
     // A trial keeps its name while one seed of it is left, and others keep theirs when none is.
@@ -385,13 +388,23 @@ fn a_planned_run_that_was_removed_is_missed_in_every_view() {
     };
     sandbox.ok(&["rm", &keys("lr=1e-3")[1], "--yes"]);
     assert_eq!(names(), ["lr=1e-4", "lr=1e-3"]);
-    assert!(views()[3].contains("| – | 1e-3 | pending | 1 of 3 |"), "{}", views()[3]);
+    assert!(views()[3].contains("| – | 1e-3 | no record ! | 1 of 3 |"), "{}", views()[3]);
     sandbox.ok(&["rm", &keys("lr=1e-3")[0], "--yes"]);
     assert_eq!(names(), ["lr=1e-4"]);
+    // With the other trial gone, it is the best of two so far, in every view.
+    let [lists @ .., report] = &views()[..] else { panic!("two views at least") };
+    let best = "best so far (3 of 6 runs completed): ";
+    assert!(lists.iter().all(|list| list.contains(best)), "{lists:?}");
+    assert!(report.contains("**Best so far (3 of 6 runs completed) lr=1e-4"), "{report}");
+    assert!(report.contains("\n## Ranking\n") && report.contains("The plan is unfinished: 3 of 6 runs"), "{report}");
+    assert!(sandbox.ok(&["report"]).contains(" (best so far)"));
+    let (code, error) = sandbox.says(&["show", "small#2"]);
+    let ranks = "no trial of rank 2: it has only rank 1, and 1 trial has none (1 removed) (`taper list small --leaderboard` shows all its trials)";
+    assert!(code == 2 && error.contains(ranks), "{error}");
     assert!(sandbox.ok(&["run", "small.toml", "--quiet"]).contains("small: 3 completed, 3 completed before"));
     keys("lr=1e-3")[1..].iter().for_each(|key| drop(sandbox.ok(&["rm", key, "--yes"])));
     keys("lr=1e-4")[..2].iter().for_each(|key| drop(sandbox.ok(&["rm", key, "--yes"])));
-    let note = "4 planned runs have no record, because they were removed: `taper run SPEC` trains them again";
+    let note = "4 planned runs have no record, because they were removed: `taper run small.toml` trains them again";
     assert!(views().iter().all(|said| said.contains(note)));
     // The same command trains what is missing and nothing else.
     let said = sandbox.ok(&["run", "small.toml"]);
@@ -427,8 +440,9 @@ fn a_removed_run_of_a_pruning_sweep_can_be_pruned_and_every_view_shows_it() {
         let lists =
             [&["list"][..], &["list", "small"], &["list", "small", "--leaderboard"]].map(|list| sandbox.ok(list));
         for said in lists.into_iter().chain([report]) {
-            let note = "1 planned run has no record, because it was removed: `taper run SPEC` trains it again, ";
-            assert!(said.contains(&format!("{note}{may}")), "{said}");
+            let run = format!("taper {}", run.join(" "));
+            let note = format!("1 planned run has no record, because it was removed: `{run}` trains it again, {may}");
+            assert!(said.contains(&note), "{said}");
         }
         let said = sandbox.ok(&plan);
         assert!(said.contains(&format!("1 run was removed: `taper run` trains it again, {may}\n")), "{said}");

@@ -137,7 +137,10 @@ fn a_run_without_a_model_says_how_to_keep_one() {
     for (run, wanted) in [
         ("none", "its spec says checkpoint.keep = \"none\"; with \"last\" or \"best\", `taper run` trains it again"),
         ("kept", "is completed, but its model is missing; `taper run` trains it again"),
-        ("nan", "it failed (diverged); `taper run SPEC --retry` trains it again"),
+        (
+            "nan",
+            "it failed (diverged); `taper run small.toml --set train.eps=1e-60 --set name=nan --retry` trains it again",
+        ),
     ] {
         for arguments in [&["predict", run, "好"][..], &["export", run, "out"], &["eval", run, "--file", "rows.csv"]] {
             assert!(said(&sandbox, 2, arguments).contains(wanted), "{arguments:?}: {}", said(&sandbox, 2, arguments));
@@ -147,7 +150,8 @@ fn a_run_without_a_model_says_how_to_keep_one() {
     let both = ["run", "small.toml", "--quiet", "--set", "train.eps=1e-60", "--set", "checkpoint.keep=none"];
     assert_eq!(sandbox.taper(&[&both[..], &["--set", "name=both"]].concat()).status.code(), Some(1));
     let why = said(&sandbox, 2, &["predict", "both", "好"]);
-    let wanted = "it failed (diverged); `taper run SPEC --retry` trains it again; \
+    let wanted = "it failed (diverged); `taper run small.toml --set train.eps=1e-60 --set checkpoint.keep=none --set name=both --retry` \
+                  trains it again; \
                   with checkpoint.keep = \"none\" it still keeps no model";
     assert!(why.contains(wanted), "{why}");
     sandbox.ok(&["rm", "nan", "--yes"]);

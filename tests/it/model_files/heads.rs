@@ -284,3 +284,19 @@ fn a_model_of_another_kind_is_refused_before_what_it_lacks() {
         assert!(error.contains(&format!("`model_type` is \"{kind}\"")) && !error.contains("lacks"), "{error}");
     }
 }
+
+/// transformers refuses an encoder with cross-attention; a switch that is off stays as it is.
+#[test]
+fn keys_of_a_decoder_are_not_exported() {
+    let dir = folder(&with_head(2), json!({ "add_cross_attention": true, "is_encoder_decoder": false }));
+    let note = "`add_cross_attention` of config.json is ignored and not exported: an encoder has no cross-attention";
+    let (code, said) = dir.says(&["run", "it.toml"]);
+    let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(code == 0 && said.contains(note), "{said}");
+    dir.ok(&["export", "it", "out"]);
+    let config: Value = serde_json::from_slice(&fs::read(dir.path("out/config.json")).expect("a file")).expect("JSON");
+    assert_eq!((config.get("add_cross_attention"), config.get("is_encoder_decoder")), (None, Some(&json!(false))));
+    let dir = folder(&with_head(2), json!({ "is_decoder": 1 }));
+    let (code, said) = dir.says(&["plan", "it.toml"]);
+    assert!(code == 2 && said.contains("`is_decoder` is 1; taper fine-tunes only encoders"), "{said}");
+}

@@ -462,7 +462,8 @@ fn a_trial_without_all_seeds_that_is_better_is_named() {
     runs.push(without_result(run(1e-4, 16, 2, 0.9)));
     let md = text(&files_of(&experiment(runs.clone())), "report.md").to_owned();
     let said = "1 trial without all seeds has a better mean dev accuracy than the best trial (lr=1e-4: 90.0% with 1 of 2 seeds). Its \
-                mean is that of the runs that did not fail. Train what is missing (`taper run SPEC`, after a divergence with --retry) before choosing.";
+                mean is that of the runs that did not fail. Train what is missing (`taper run experiments/rbt3-waimai.toml \
+                --set 'probes=[{text = \"it'\\''s\"}]'`, after a divergence with --retry) before choosing.";
     assert!(md.contains(said), "{md}");
     runs[2] = run(1e-4, 16, 1, 0.6);
     assert!(!text(&files_of(&experiment(runs)), "report.md").contains("has a better mean"));

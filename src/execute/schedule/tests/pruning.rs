@@ -1,9 +1,10 @@
 //! Rules of pruning, over many lengths of runs and intervals of evaluations: which rungs there are, and which trials get past them, is the same in
 //! the plan and in the scheduler.
 
-use super::super::fake::{Act, Bench};
+use super::super::fake::{Act, Bench, trains};
 use crate::{
     event::Outcome,
+    metrics::Metric,
     plan::{Batches, Promotions, Prune, Rung, RungSteps, promotions},
     random::{Purpose, Stream},
     store::RunState,
@@ -183,4 +184,20 @@ fn the_median_rule_decides_at_the_evaluations_that_the_plan_names() {
         pruned += want.iter().filter(|passed| **passed < before_last.len()).count();
     }
     assert!(pruned > 10, "{pruned}");
+}
+
+/// Ctrl-C in the fourth of nine trials: of the first three, which tie, the first was promoted already.
+#[test]
+fn a_promotion_that_the_order_decided_is_told_by_a_sweep_that_is_stopped() {
+    let mut bench = Bench::new(&NAMES);
+    bench.prune = Prune::Asha { reduction_factor: 3, rungs: 2 };
+    let script = |name: &str, _: usize, from: u64| match name {
+        "d" => vec![Act::Step(1), Act::CtrlC, Act::Step(2)],
+        _ => trains(from, 2),
+    };
+    let outcome = bench.run(&script);
+    assert!(outcome.tally.is_stopped(), "{:?}", outcome.tally);
+    let ties: Vec<_> = outcome.ties.iter().map(|tie| (tie.rung, tie.trials, tie.tied, tie.went_on)).collect();
+    assert_eq!(ties, [(0, 3, 3, 1)]);
+    assert_eq!(Metric::Accuracy.value(outcome.ties[0].score), 0.5);
 }
