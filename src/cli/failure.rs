@@ -1,6 +1,6 @@
 //! Errors of commands: their exit codes, and how they are printed.
 
-use taper::{experiment::ExperimentError, format, store::StoreError};
+use taper::{execute::ExecuteError, experiment::ExperimentError, format, store::StoreError};
 
 /// An error with exit code 2: nothing was started.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +24,7 @@ pub fn is_unusable(e: &anyhow::Error) -> bool {
     e.is::<Unusable>()
         || e.downcast_ref().is_some_and(ExperimentError::is_unusable)
         || e.downcast_ref().is_some_and(names_nothing)
+        || matches!(e.downcast_ref(), Some(ExecuteError::Kept(_) | ExecuteError::Unreadable(_)))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::Value;
 use taper::{
     event::Split,
-    format::{self, Span, names},
+    format::{self, names},
     observe::all_in,
     observe::swept_columns,
     plan::Metric,

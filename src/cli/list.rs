@@ -17,7 +17,7 @@ use taper::{
         sanity::{CHOSEN_ON_DEV, CHOSEN_ON_TEST},
     },
     report::{Leaderboard, Missing, kept_at, leaderboard, run_again},
-    store::{EvalRecord, ExperimentRecord, RunRecord, RunState, Store},
+    store::{EvalRecord, ExperimentRecord, RunRecord, RunState, Store, unix_time},
     task::Task,
     warning::Kind,
 };
@@ -529,7 +529,7 @@ impl Seen {
         columns.extend(has_dev.then(|| column(heading("dev", dev), &|run| self.text(run, Split::Dev, dev))));
         columns.extend(also.map(|also| column(heading("test", also), &|run| on_test(run, also))));
         columns.extend(has_test.then(|| column(heading("test", test), &|run| on_test(run, test))));
-        columns.push(column("started".into(), &|run| run.started_at.map_or_else(dash, |at| date(at, "%m-%d %H:%M"))));
+        columns.push(column("started".into(), &|run| run.started_at.map_or_else(dash, started)));
         columns.push(column("time".into(), &time));
         columns
     }
@@ -563,6 +563,12 @@ fn only_wide(runs: &[RunRecord]) -> impl Iterator<Item = &'static str> {
 /// Whether a run's value is its final result.
 fn is_final(run: &RunRecord) -> bool {
     run.state == RunState::Completed
+}
+
+/// When a run started, to the minute; the day alone if that was in another year.
+fn started(unix: f64) -> String {
+    let (year, now) = (date(unix, "%Y"), date(unix_time(), "%Y"));
+    if year == now { date(unix, "%m-%d %H:%M") } else { date(unix, "%Y-%m-%d") }
 }
 
 /// Unix seconds in local time, such as `03-01 12:00`.

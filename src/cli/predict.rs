@@ -146,7 +146,7 @@ impl Predict {
         }
         // Before the rows are checked, which can take minutes.
         let file = match (&self.out, target) {
-            (Some(path), Some(target)) => Some(NewFile::create(path, target.packing, &origin)?),
+            (Some(path), Some(target)) => Some(NewFile::create(path, target.packing, &origin, &global.runs)?),
             _ => None,
         };
         let Input { rows, fields, checked } = self.open(&members, (&origin, form), global)?;

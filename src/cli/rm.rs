@@ -151,7 +151,9 @@ impl Rm {
             bar.inc(more as u64);
         });
         let left = left.map_err(|e| match e {
-            ExecuteError::Store(StoreError::Unwritable { .. }) if gone == 0 => Unusable(e.into()).into(),
+            ExecuteError::Store(StoreError::Unwritable { .. }) | ExecuteError::Setting(_) if gone == 0 => {
+                Unusable(e.into()).into()
+            }
             e => anyhow::Error::from(e),
         })?;
         bar.finish_and_clear();

@@ -112,7 +112,7 @@ impl Serve {
         let limits = self.limits();
         let told = self.listener(global);
         let models = Models::load(origins, &limits, &told).map_err(|error| match error {
-            ServeError::Name(_) | ServeError::SameName(_) => Unusable(error.into()).into(),
+            ServeError::Name(_) | ServeError::SameName(_) | ServeError::Model { .. } => Unusable(error.into()).into(),
             error => anyhow::Error::from(error),
         })?;
         let address = listener.local_addr()?;
@@ -275,6 +275,13 @@ fn named_origin(
         let what = format!(
             "{}: this is an ONNX export, which `taper serve` does not read: expected a run, or a folder that `taper export RUN DIR` wrote \
              without --format onnx",
+            path.display()
+        );
+        return Err(Unusable(anyhow!(what)).into());
+    }
+    if path.join("config.json").is_file() && !path.join("model.safetensors").exists() {
+        let what = format!(
+            "{}: the folder has no model.safetensors: expected one that `taper export` wrote; to serve a model from elsewhere, fine-tune it first",
             path.display()
         );
         return Err(Unusable(anyhow!(what)).into());

@@ -2,7 +2,7 @@
 
 use std::env;
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use taper::{
     cluster::{ElementId, ElementState, Slurm, SlurmSettings},
     execute::{JobScript, Prepared, SlurmJobs},
@@ -22,9 +22,15 @@ pub fn script(settings: SlurmSettings, global: &Global) -> Result<JobScript> {
     Ok(JobScript { settings, program, device: global.device, threads: global.threads })
 }
 
+/// What to do if the cluster does not answer before anything was submitted.
+const NO_CLUSTER: &str =
+    "check with `sinfo` that this machine belongs to a cluster that answers, or train here, without --executor slurm";
+
 /// The jobs of a command that stays attached; `jobs` at a time, or as the settings say. It needs no more than one for each of the `runs`.
 pub fn attached(settings: SlurmSettings, jobs: Option<u16>, runs: usize, global: &Global) -> Result<SlurmJobs> {
     let slurm = Slurm::find().map_err(|e| Unusable(e.into()))?;
+    // Asked before anything is stored: a machine can have the commands without a cluster.
+    slurm.max_array_size().map_err(|e| Unusable(anyhow!("{e}; {NO_CLUSTER}")))?;
     let most = jobs.map(usize::from).or(settings.max_parallel.map(|most| most as usize)).unwrap_or(AT_A_TIME);
     Ok(SlurmJobs { slurm, script: script(settings, global)?, most: most.min(runs.max(1)), command: command_line() })
 }

@@ -83,7 +83,7 @@ impl RunFolder {
 
     /// Creates the folder and writes `run.toml`.
     pub fn create(&self, config: &RunConfig) -> Result<(), ExecuteError> {
-        let text = toml::to_string_pretty(&anchored(config)).map_err(|e| ExecuteError::Setting(e.to_string()))?;
+        let text = anchored(config).to_toml().map_err(|e| ExecuteError::Setting(e.to_string()))?;
         let io = |error| ExecuteError::Io { path: self.config(), error };
         std::fs::create_dir_all(&self.0).map_err(|error| ExecuteError::Io { path: self.0.clone(), error })?;
         let new = self.config().with_extension("new");

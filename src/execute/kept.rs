@@ -4,14 +4,14 @@
 //! which all versions stored.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
     time::UNIX_EPOCH,
 };
 
 use super::{ExecuteError, RunFolder, stored_progress};
 use crate::{
-    assets::{KnownFiles, Unlike, digest_file},
+    assets::{AssetError, KnownFiles, Unlike, digest_file},
     data::Tokenizer,
     event::{Event, KeptFile},
     model::{ModelConfig, Named, read_weights},
@@ -46,11 +46,15 @@ impl Kept {
     /// The kept model of a run; `None` if its folder does not exist.
     ///
     /// # Errors
-    /// If the database cannot be read.
+    /// If the database cannot be read, or nothing can be said of the folder.
     pub fn of(store: &Store, runs: &Path, run: &RunRecord) -> Result<Option<Self>, ExecuteError> {
         let folder = RunFolder::new(runs, &run.key).model();
-        if !folder.is_dir() {
-            return Ok(None);
+        match fs::metadata(&folder) {
+            Ok(metadata) if metadata.is_dir() => {}
+            Err(error) if hides_content(&error) => {
+                return Err(ExecuteError::Unreadable(AssetError::Io { path: folder, error }));
+            }
+            Ok(_) | Err(_) => return Ok(None),
         }
         let files = store.kept_files(&run.key)?;
         let known = (!files.is_empty())
@@ -66,7 +70,7 @@ impl Kept {
     /// Returns what `read` reads from the folder, if its files are unchanged.
     ///
     /// # Errors
-    /// Those of `read`; [`Damaged`] if a file changed.
+    /// Those of `read`; [`Damaged`] if a file changed; [`ExecuteError::Unreadable`].
     pub fn reading<T>(&self, read: impl FnOnce() -> Result<T, ExecuteError>) -> Result<T, ExecuteError> {
         let Some(known) = &self.known else {
             let value = read()?;
@@ -76,18 +80,19 @@ impl Kept {
         match known.reading(|_| true, read) {
             Ok(value) => Ok(value),
             // A damaged file can be unreadable: then the damage is the better message.
-            Err(e) => Err(known.check().err().map_or(e, |u| self.damaged(unlike(&self.folder, u)).into())),
+            Err(e) => Err(known.check().err().map_or(e, |u| self.fault(u))),
         }
     }
 
     /// Checks that all files are unchanged.
     ///
     /// # Errors
-    /// [`Damaged`] if a file changed.
+    /// [`Damaged`] if a file changed; [`ExecuteError::Unreadable`].
     pub fn check(&self) -> Result<(), ExecuteError> {
         match &self.known {
             Some(_) => self.reading(|| Ok(())),
             None => {
+                self.open()?;
                 let unreadable = |e: &dyn std::fmt::Display| self.damaged(e.to_string());
                 ModelConfig::read(&self.folder.join("config.json")).map_err(|e| unreadable(&e))?;
                 Tokenizer::from_folder(&self.folder).map_err(|e| unreadable(&e))?;
@@ -109,9 +114,38 @@ impl Kept {
         }
     }
 
+    /// Opens each file, so that one that cannot be read is not called damaged.
+    fn open(&self) -> Result<(), ExecuteError> {
+        let hidden = |path: PathBuf| move |error| ExecuteError::Unreadable(AssetError::Io { path, error });
+        for entry in fs::read_dir(&self.folder).map_err(hidden(self.folder.clone()))? {
+            let path = entry.map_err(hidden(self.folder.clone()))?.path();
+            match fs::File::open(&path) {
+                Err(error) if hides_content(&error) => return Err(hidden(path)(error)),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The error for a file that is not as it was, or cannot be read.
+    fn fault(&self, unlike_: Unlike) -> ExecuteError {
+        match unlike_ {
+            Unlike::Unreadable(AssetError::Io { path, error }) if hides_content(&error) => {
+                ExecuteError::Unreadable(AssetError::Io { path, error })
+            }
+            changed => self.damaged(unlike(&self.folder, changed)).into(),
+        }
+    }
+
     fn damaged(&self, what: String) -> Damaged {
         Damaged { folder: self.folder.clone(), what }
     }
+}
+
+/// Whether an error leaves open what a file contains: it is there, and may be sound.
+fn hides_content(error: &io::Error) -> bool {
+    use io::ErrorKind::{InvalidData, IsADirectory, NotADirectory, NotFound, UnexpectedEof};
+    !matches!(error.kind(), NotFound | NotADirectory | IsADirectory | InvalidData | UnexpectedEof)
 }
 
 /// Describes a changed file by its name in the folder.
@@ -124,17 +158,17 @@ fn unlike(folder: &Path, error: Unlike) -> String {
     }
 }
 
-fn io(path: &Path) -> impl FnOnce(std::io::Error) -> ExecuteError + '_ {
+fn failed(path: &Path) -> impl FnOnce(io::Error) -> ExecuteError + '_ {
     move |error| ExecuteError::Io { path: path.into(), error }
 }
 
 /// The files of a model with their sizes and digests.
 pub(super) fn measure(folder: &Path) -> Result<Vec<KeptFile>, ExecuteError> {
     let mut files = Vec::new();
-    for entry in fs::read_dir(folder).map_err(io(folder))? {
-        let entry = entry.map_err(io(folder))?;
+    for entry in fs::read_dir(folder).map_err(failed(folder))? {
+        let entry = entry.map_err(failed(folder))?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        let metadata = entry.metadata().map_err(io(folder))?;
+        let metadata = entry.metadata().map_err(failed(folder))?;
         if metadata.is_file() {
             let (bytes, modified_ns) = facts(&metadata);
             files.push(KeptFile { name, bytes, sha256: digest_file(&entry.path())?, modified_ns });

@@ -121,6 +121,9 @@ pub enum ExecuteError {
     /// A model that a run kept.
     #[error(transparent)]
     Kept(#[from] Damaged),
+    /// A file of such a model that cannot be read now, which does not mean that it is damaged.
+    #[error("{0}; the model may be sound, so it is not trained again")]
+    Unreadable(crate::assets::AssetError),
     /// The model.
     #[error(transparent)]
     Model(#[from] crate::model::ModelError),

@@ -47,17 +47,24 @@ pub(super) const GONE: &str = ".gone";
 ///
 /// # Errors
 /// If a process works on one of the runs, or a running command plans one: then none is removed, unless the process started in between. If
-/// a folder cannot be removed.
+/// a folder cannot be removed, or is a symbolic link.
 pub fn remove_runs(
     store: &mut Store,
     runs: &Path,
     records: &[RunRecord],
     removed: &mut dyn FnMut(usize),
 ) -> Result<Vec<PathBuf>, ExecuteError> {
-    let mut left = Vec::new();
+    let (mut left, mut rest) = (Vec::new(), None);
     let busy: Vec<&str> = records.iter().filter(|run| is_busy(runs, &run.key)).map(|run| run.name.as_str()).collect();
     if !busy.is_empty() {
         return Err(at_work(&busy.join("; ")));
+    }
+    // Before anything is removed: a link is somebody's arrangement, and what it leads to can be elsewhere for a reason.
+    let is_link = |folder: &PathBuf| folder.symlink_metadata().is_ok_and(|facts| facts.is_symlink());
+    let folders = records.iter().map(|run| RunFolder::new(runs, &run.key).path().to_path_buf());
+    let links: Vec<PathBuf> = folders.filter(is_link).collect();
+    if !links.is_empty() {
+        return Err(linked(&links));
     }
     let _plans = close_plans(store, runs, records)?;
     for records in records.chunks(AT_ONCE) {
@@ -68,15 +75,24 @@ pub fn remove_runs(
         let keys: Vec<String> = records.iter().map(|run| run.key.clone()).collect();
         for key in &keys {
             let folder = RunFolder::new(runs, key);
-            if !remove_folder(folder.path())? {
-                left.push(folder.path().into());
+            match remove_folder(folder.path()) {
+                Ok(true) => {}
+                Ok(false) => left.push(folder.path().into()),
+                // It has another name, and the run has no folder any more: its rows go as well.
+                Err(error) if folder.path().symlink_metadata().is_err() => rest = rest.or(Some(error)),
+                Err(error) => return Err(error),
             }
         }
         store.make_writable()?;
         store.remove_runs(&keys)?;
         removed(keys.len());
     }
-    Ok(left)
+    match rest {
+        None => Ok(left),
+        Some(error) => Err(ExecuteError::Setting(format!(
+            "{error}; the runs are removed, but not all of their files: `taper gc` removes the rest once that is possible"
+        ))),
+    }
 }
 
 /// Removes a run's folder if it exists; returns whether nothing of it is left. It is renamed before the first file is removed, so that an
@@ -155,6 +171,18 @@ fn close_plans(store: &Store, runs: &Path, records: &[RunRecord]) -> Result<Vec<
         }
     }
     Ok(locks)
+}
+
+/// The error for folders that are symbolic links.
+fn linked(links: &[PathBuf]) -> ExecuteError {
+    let links = links.iter().map(|link| match fs::read_link(link) {
+        Ok(to) => format!("{} is a symbolic link to {}", link.display(), to.display()),
+        Err(_) => format!("{} is a symbolic link", link.display()),
+    });
+    ExecuteError::Setting(format!(
+        "{}: nothing was removed; move each folder back in the place of its link, or remove both yourself, and run the same command again",
+        links.collect::<Vec<_>>().join("; ")
+    ))
 }
 
 fn at_work(names: &str) -> ExecuteError {

@@ -41,8 +41,9 @@ impl NewFile {
     /// Begins a temporary file beside `path`. An existing file is replaced when the new one is complete.
     ///
     /// # Errors
-    /// `path` is the file that is read, a folder, or nothing that can be replaced; or its folder cannot be written.
-    pub fn create(path: &Path, packing: Packing, input: &Origin) -> Result<(Self, Packed), Unusable> {
+    /// `path` is the file that is read, one of taper's own in the folder `runs`, a folder, or nothing that can be replaced; or its folder cannot
+    /// be written.
+    pub fn create(path: &Path, packing: Packing, input: &Origin, runs: &Path) -> Result<(Self, Packed), Unusable> {
         let shown = path.display();
         let refused = |why: &str| Err(Unusable(anyhow!("--out {shown}: {why}")));
         if path.as_os_str() == "-" {
@@ -73,6 +74,9 @@ impl NewFile {
         }
         // A link stays one.
         let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+        if is_tapers_own(&path, runs) {
+            return refused("it belongs to taper's records; choose a file outside the runs folder");
+        }
         // Of this command alone: process ids are the same in two containers that share a folder.
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let own = format!(".taper-predict-{}-{}", std::process::id(), since_1970.as_nanos());
@@ -124,6 +128,19 @@ impl Drop for NewFile {
 /// What a symbolic link names, if that does not exist.
 fn dangling(path: &Path) -> Option<PathBuf> {
     path.metadata().is_err().then(|| fs::read_link(path).ok())?
+}
+
+/// Whether a path is the database of the runs, or lies in the folder of a run or among the locks.
+fn is_tapers_own(path: &Path, runs: &Path) -> bool {
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let folder = absolute.parent().and_then(|folder| folder.canonicalize().ok());
+    let Some((folder, runs)) = folder.zip(runs.canonicalize().ok()) else { return false };
+    let name = absolute.file_name().unwrap_or_default().to_string_lossy();
+    match folder.strip_prefix(&runs).map(|below| below.components().next()) {
+        Ok(None) => name == "taper.db" || name.starts_with("taper.db-"),
+        Ok(Some(first)) => first.as_os_str() == "locks" || runs.join(first).join("run.toml").is_file(),
+        Err(_) => false,
+    }
 }
 
 /// Ctrl-C, or a request to end, ends the command without leaving the unfinished file `temporary`.

@@ -100,6 +100,10 @@ pub fn metric_rows(measured: &Measured<'_>, findings: &[Finding]) -> (Vec<Metric
     let first = &measured.sides[0];
     let resampled: Vec<Vec<(Metric, Interval)>> =
         measured.sides[1..].iter().zip(findings).map(|(side, finding)| intervals(measured, side, finding)).collect();
+    // Recall weighted by the rows of each label is the share of rows that are right.
+    let of_rows = |metric: Metric| {
+        is_share_of_rows(metric) || (measured.terms.task == Task::SingleLabel && metric == Metric::WeightedRecall)
+    };
     let difference = |metric: Metric, i: usize| {
         let other = &measured.sides[i + 1];
         let own = || resampled[i].iter().find(|(of, _)| *of == metric).map(|(_, interval)| *interval);
@@ -109,10 +113,10 @@ pub fn metric_rows(measured: &Measured<'_>, findings: &[Finding]) -> (Vec<Metric
             _ => None,
         };
         let (interval, method) = match &findings[i] {
-            Finding::Right(paired) if is_share_of_rows(metric) => {
+            Finding::Right(paired) if of_rows(metric) => {
                 (paired.difference().map(|(_, interval)| interval), tr("Agresti and Min", "Agresti 和 Min"))
             }
-            Finding::OtherRows(shares, _) if is_share_of_rows(metric) => {
+            Finding::OtherRows(shares, _) if of_rows(metric) => {
                 (Some(shares.interval), tr("Newcombe, from two Wilson intervals", "Newcombe，由两个威尔逊区间得出"))
             }
             Finding::Seeds(..) => {
@@ -166,7 +170,8 @@ fn intervals(measured: &Measured<'_>, other: &MeasuredSide<'_>, finding: &Findin
 }
 
 /// The intervals of those metrics whose value of the stored predictions is the stored one: of many labels only the most probable ones are
-/// stored.
+/// stored. A difference that no sample changes has none: if each side predicts a single label, samples with as many rows of each label are all
+/// alike, which does not make the difference certain.
 fn checked<'a, const N: usize, S: FnMut(&[u32]) -> [f64; N]>(
     metrics: [Metric; N],
     stored: impl Fn(Metric) -> [f64; 2],
@@ -182,7 +187,9 @@ fn checked<'a, const N: usize, S: FnMut(&[u32]) -> [f64; N]>(
         let stored = stored(metrics[i]);
         (0..2).all(|side| (values[side][i] - stored[side]).abs() <= NEAR * stored[side].abs().max(1.0))
     };
-    (0..N).filter(|&i| is_stored(i)).filter_map(|i| Some((metrics[i], intervals[i]?))).collect()
+    let varies = |interval: &Interval, i: usize| interval.low < interval.high || values[0][i] == values[1][i];
+    let known = |i: usize| Some((metrics[i], intervals[i].filter(|interval| varies(interval, i))?));
+    (0..N).filter(|&i| is_stored(i)).filter_map(known).collect()
 }
 
 fn of_label<'a>(rows: &'a [&'a PredictionRecord], names: &'a [String]) -> impl FnMut(&[u32]) -> [f64; 10] + 'a {
@@ -255,4 +262,43 @@ fn of_numbers<'a>(rows: &'a [&'a PredictionRecord], columns: usize) -> impl FnMu
 
 fn weighted_mean(drawn: &[u32], values: &[f64]) -> f64 {
     drawn.iter().zip(values).map(|(n, value)| f64::from(*n) * value).sum::<f64>() / values.len() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::Target;
+
+    /// 58 rows of label 0 and 62 of label 1, which one side calls all 0 and the other all 1.
+    #[test]
+    fn a_difference_that_no_sample_changes_has_no_interval() {
+        let row = |i: u32, predicted: u32| PredictionRecord {
+            row: i,
+            line: u64::from(i) + 2,
+            text: String::new(),
+            text_pair: None,
+            label: Target::Label(u32::from(i >= 58)),
+            predicted: Target::Label(predicted),
+            probabilities: vec![0.5, 0.5].into(),
+        };
+        let [zeros, ones] = [0, 1].map(|label| (0..120).map(|i| row(i, label)).collect::<Vec<_>>());
+        let [a, b] = [&zeros, &ones].map(|rows| rows.iter().collect::<Vec<_>>());
+        let names = ["no".to_string(), "yes".to_string()];
+        let value = |rows: &[&PredictionRecord], metric: Metric| {
+            let at = OF_LABEL.iter().position(|of| *of == metric).unwrap();
+            of_label(rows, &names)(&[1; 120])[at]
+        };
+        let strata: Vec<u32> = (0..120).map(|i| u32::from(i >= 58)).collect();
+        let of = |b: &Vec<_>, a: &Vec<_>| {
+            let stored = |metric: Metric| [value(b, metric), value(a, metric)];
+            checked(OF_LABEL, stored, [b, a], &strata, |rows| of_label(rows, &names))
+        };
+        // Macro-F1 of 0.5 × 116/178 and 0.5 × 124/182: no sample with as many rows of each label has others.
+        assert!((value(&a, Metric::MacroF1) - 58.0 / 178.0).abs() < 1e-12);
+        assert!((value(&b, Metric::MacroF1) - 62.0 / 182.0).abs() < 1e-12);
+        assert!(of(&b, &a).iter().all(|(metric, _)| *metric != Metric::MacroF1));
+        // Of two that say the same, the difference is 0 in every sample.
+        let same = of(&a, &a);
+        assert!(same.contains(&(Metric::MacroF1, Interval { low: 0.0, high: 0.0 })), "{same:?}");
+    }
 }

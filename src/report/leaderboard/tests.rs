@@ -124,7 +124,7 @@ fn of_pruned_trials_those_that_got_further_come_first() {
     ];
     let board = board_at(|seed| seed, |_| (), &runs);
     let seen: Vec<_> = board.trials.iter().map(|trial| (trial.runs[0].as_str(), trial.unfinished_at())).collect();
-    let at = |step: u64| Some(step.to_string());
+    let at = |step: u64| Some(Span::from(step));
     assert_eq!(seen, [("0.001/9", at(9)), ("0.01/9", at(9)), ("0.1/3", at(3)), ("0.0001/3", None)]);
     // The best of its weights can be earlier than the rung at which it was pruned.
     let [mut early, mut late] = [board.trials[0].clone(), board.trials[1].clone()];
@@ -170,7 +170,7 @@ fn interval_notes_name_the_metric_they_apply_to() {
         mean(&measured.iter().collect::<Vec<_>>(), by).unwrap()
     };
     let accuracies = [of(Metric::Accuracy, &[2]), of(Metric::Accuracy, &[2, 3]), of(Metric::Accuracy, &[2, 2, 2])];
-    let notes = interval_notes(accuracies.iter().map(|mean| (Metric::Accuracy, mean)), "seed");
+    let notes = interval_notes(accuracies.iter().map(|mean| (Metric::Accuracy, mean)), "intervals", "seed");
     assert_eq!(notes.len(), 3);
     assert!(
         notes.iter().all(|note| note.starts_with("intervals in parentheses, ") && note.contains("Wilson")),
@@ -182,7 +182,7 @@ fn interval_notes_name_the_metric_they_apply_to() {
     assert!(!equal.text(Metric::MacroF1).contains('('));
     let f1 = of(Metric::MacroF1, &[2, 3]);
     let both = [(Metric::Accuracy, &accuracies[1]), (Metric::MacroF1, &f1), (Metric::MacroF1, &equal)];
-    let notes = interval_notes(both.into_iter(), "seed");
+    let notes = interval_notes(both.into_iter(), "intervals", "seed");
     assert_eq!(notes.len(), 2);
     assert!(notes[0].starts_with("intervals of accuracy in parentheses, two seeds: "), "{notes:?}");
     assert!(notes[1].starts_with("intervals of macro-F1 use only the seeds") && !notes[1].contains("Wilson"));

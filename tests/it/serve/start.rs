@@ -31,7 +31,10 @@ fn what_cannot_be_served_is_refused_at_once() {
     }
     std::fs::write(sandbox.path("model/model.safetensors"), "broken").expect("weights");
     let (code, words) = sandbox.says(&["serve", "model", "--addr", "127.0.0.1:0"]);
-    assert!(code == 1 && words.contains("model.safetensors"), "{words}");
+    assert!(code == 2 && words.contains("model.safetensors"), "{words}");
+    std::fs::remove_file(sandbox.path("model/model.safetensors")).expect("weights");
+    let (code, words) = sandbox.says(&["serve", "model", "--addr", "127.0.0.1:0"]);
+    assert!(code == 2 && words.contains("the folder has no model.safetensors"), "{words}");
 }
 
 #[test]
