@@ -60,7 +60,7 @@ mod tests {
         ] {
             assert!(error.to_string().contains(said) && error.source().is_none(), "{error}");
         }
-        let execute = taper::execute::ExecuteError::from(asset);
+        let execute = ExecuteError::from(asset);
         assert!(execute.source().is_none() && execute.to_string().starts_with("x: its disk is full"));
     }
 }

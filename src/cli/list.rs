@@ -197,7 +197,7 @@ impl List {
             if i > 0 {
                 out.line("")?;
             }
-            out.wrapped(&heading(listed, best.map(|best| best.text)))?;
+            out.wrapped(&heading(listed, &seen.cluster, best.map(|best| best.text)))?;
             let mut rows = |runs: &[RunRecord], names: &[String], plan: Option<&Plan>, out: &mut Output| {
                 let (more, range) = shown(runs);
                 let rest = more_runs(more, (listed.experiment.as_deref(), &self.options()), out);
@@ -334,11 +334,11 @@ fn all(store: &Store) -> Result<Vec<Listed>> {
 
 /// `quickstart-search: 81 runs, 6 completed, 75 pruned; best dev accuracy 88.9% (mean of 3 seeds): lr=3e-4`; if only some of the runs
 /// are shown, `quickstart-search: 75 of 81 runs, 75 pruned`.
-fn heading(listed: &Listed, best: Option<String>) -> String {
+fn heading(listed: &Listed, cluster: &OnCluster, best: Option<String>) -> String {
     // If only earlier plans have runs in the requested states, those are counted.
     let of_plan = !listed.planned.is_empty();
     let runs = if of_plan { &listed.planned } else { &listed.earlier };
-    let mut counts = RunState::counted(runs.iter().map(|run| run.state));
+    let mut counts = RunState::counted(runs.iter().map(|run| cluster.counted_as(run)));
     // As `taper run` counts them, whether or not the search has proposed them.
     let to_come = if of_plan { listed.to_come } else { 0 };
     let (shown, all) = (runs.len(), (if of_plan { listed.stored } else { runs.len() }) + to_come);

@@ -31,6 +31,8 @@ pub struct JobNow {
     state: String,
     #[serde(skip)]
     underway: bool,
+    #[serde(skip)]
+    is_running: bool,
 }
 
 /// A run as JSON, with its job.
@@ -98,6 +100,12 @@ impl OnCluster {
         self.job(run).filter(|_| run.state != RunState::Completed).map(|job| job.state.clone())
     }
 
+    /// The state of a run as it is counted: its record does not have its results before they are collected, so that a run whose job runs is
+    /// running.
+    pub fn counted_as(&self, run: &RunRecord) -> RunState {
+        if self.job(run).is_some_and(|job| job.is_running) { RunState::Running } else { run.state }
+    }
+
     /// A run as JSON.
     pub fn with_job<'a>(&'a self, run: &'a RunRecord) -> WithJob<'a> {
         WithJob { run, slurm: self.job(run) }
@@ -148,7 +156,8 @@ fn now(job: Job, runs: &Path) -> Option<(String, JobNow)> {
         None if is_cancelled() => "cancelled".into(),
         None => "ended: the cluster no longer knows its job".into(),
     };
-    let now = JobNow { job: job.id()?.to_string(), state, underway: job.is_underway() };
+    let is_running = job.cluster.as_ref().is_some_and(|element| element.state == ElementState::Running);
+    let now = JobNow { job: job.id()?.to_string(), state, underway: job.is_underway(), is_running };
     Some((job.run.run, now))
 }
 
@@ -189,17 +198,17 @@ mod tests {
         let described = |state, reason| {
             let (key, now) = now(job("k", state, reason), runs.path()).expect("it has an id");
             assert_eq!((key.as_str(), now.job.as_str()), ("k", "7_3"));
-            (now.state, now.underway)
+            (now.state, now.underway, now.is_running)
         };
         let expected = [
-            (Some(ElementState::Pending), "Priority", "pending (Priority)", true),
-            (Some(ElementState::Running), "", "running", true),
-            (Some(ElementState::TimedOut), "TimeLimit", "timed out (TimeLimit)", false),
-            (Some(ElementState::Completed), "", "ended, without a result yet", false),
-            (None, "", "ended: the cluster no longer knows its job", false),
+            (Some(ElementState::Pending), "Priority", "pending (Priority)", (true, false)),
+            (Some(ElementState::Running), "", "running", (true, true)),
+            (Some(ElementState::TimedOut), "TimeLimit", "timed out (TimeLimit)", (false, false)),
+            (Some(ElementState::Completed), "", "ended, without a result yet", (false, false)),
+            (None, "", "ended: the cluster no longer knows its job", (false, false)),
         ];
-        for (state, reason, text, underway) in expected {
-            assert_eq!(described(state, reason), (text.to_string(), underway));
+        for (state, reason, text, (underway, is_running)) in expected {
+            assert_eq!(described(state, reason), (text.to_string(), underway, is_running));
         }
         let (_, folder) = SubmissionFolder::create(runs.path(), 1).expect("a folder");
         folder.order_to_stop(3).expect("the order");
