@@ -105,6 +105,7 @@ impl Delimited {
         if rows.columns.keep {
             rows.kept = rows.header.iter().map(|name| name.as_str().into()).collect();
         }
+        DataError::all(rows.columns.named().map(|(name, key)| rows.find(name, key)))?;
         let Columns { text, split, group, .. } = &rows.columns;
         let all = |names: &[String], key| names.iter().map(|name| rows.find(name, key)).collect::<Result<_, _>>();
         let find = |name: &Option<String>, key| name.as_ref().map(|name| rows.find(name, key)).transpose();

@@ -314,6 +314,36 @@ pub enum DataError {
 }
 
 impl DataError {
+    /// This error, or where it stands for several, each of them.
+    pub fn each(&self) -> Vec<&Self> {
+        match self {
+            Self::Several(errors) => errors.iter().flat_map(Self::each).collect(),
+            error => vec![error],
+        }
+    }
+
+    /// The key of a spec that is wrong, if it is a key that names a column.
+    pub fn key(&self) -> Option<&str> {
+        let Self::Column { names, .. } = self else { return None };
+        names.strip_suffix(" names").filter(|key| key.starts_with("data."))
+    }
+
+    /// What was found, or all errors at once, each once.
+    pub(super) fn all<T>(found: impl IntoIterator<Item = Result<T, Self>>) -> Result<Vec<T>, Self> {
+        let (mut values, mut errors) = (Vec::new(), Vec::new());
+        for one in found {
+            match one {
+                Ok(value) => values.push(value),
+                Err(error) => errors.push(error),
+            }
+        }
+        match errors.len() {
+            0 => Ok(values),
+            1 => Err(errors.remove(0)),
+            _ => Err(Self::Several(errors)),
+        }
+    }
+
     /// For `map_err`: what the operating system says about `path`.
     pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
         move |error| Self::Io { path: path.to_owned(), error }

@@ -261,6 +261,7 @@ impl Header {
             let (path, names) = (path.to_owned(), wording.names(key).into());
             Err(DataError::Column { path, what, column: column.into(), names, found, help: help.into() })
         };
+        DataError::all(columns.named().map(|(name, key)| find(name, key)))?;
         Ok(Self {
             texts: columns.text.names.iter().map(|name| find(name, columns.text.key())).collect::<Result<_, _>>()?,
             text_pair: columns.text.pair.as_deref().map(|name| find(name, "text_pair_column")).transpose()?,
