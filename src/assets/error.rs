@@ -47,12 +47,14 @@ pub enum AssetError {
     )]
     NotAFile(PathBuf),
     /// All files that are missing from a model.
-    #[error("{source_} is not a complete model: it lacks {}", .missing.join(" and "))]
+    #[error("{source_} is not a complete model: it lacks {}{}", .missing.join(" and "), .instead.as_ref().map_or_else(String::new, |instead| format!("; {instead}")))]
     Incomplete {
         /// Folder or repository.
         source_: String,
         /// Each file, with its alternatives.
         missing: Vec<&'static str>,
+        /// What lies in the folder, and what to do.
+        instead: Option<String>,
     },
     /// A file that counts is a link that leads nowhere.
     #[error("{} is a link to {}, which does not exist: copy the file itself, or restore what the link names; {then}", .path.display(), .to.display())]

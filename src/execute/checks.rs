@@ -126,10 +126,10 @@ pub(super) fn check(
     if evaluations > MAX_EVALUATIONS {
         let (evaluations, most) = (format::count(evaluations), format::count(MAX_EVALUATIONS));
         let steps = counted(steps.total, "step");
-        let (key, means, advice) = match (config.train.eval_steps, config.train.max_steps) {
-            (0, None) => ("train.epochs", "train.epochs means".to_string(), "lower it, or set train.eval_steps"),
-            (0, Some(_)) => ("train.max_steps", "train.max_steps means".into(), "lower it, or set train.eval_steps"),
-            (every, _) => ("train.eval_steps", format!("train.eval_steps = {every} means"), "raise it"),
+        let (key, means, advice) = match config.train.eval_steps {
+            // An epoch each: a run has no more than that of epochs.
+            0 => ("train.max_steps", "train.max_steps means".to_string(), "lower it, or set train.eval_steps"),
+            every => ("train.eval_steps", format!("train.eval_steps = {every} means"), "raise it"),
         };
         found(key, format!("{means} {evaluations} evaluations in {steps}, and at most {most} are possible: {advice}"));
     }

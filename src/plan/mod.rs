@@ -6,6 +6,7 @@
 //! nothing is measured.
 
 mod advice;
+mod at_fault;
 mod budget;
 mod changes;
 mod config;
@@ -125,22 +126,4 @@ pub enum PlanError {
         /// Points before exclusion.
         points: u64,
     },
-}
-
-impl PlanError {
-    /// The key of a spec that is wrong.
-    pub fn key(&self) -> Option<&str> {
-        match self {
-            Self::Source { key, .. } | Self::TooLarge { key, .. } => Some(key),
-            Self::Betas { .. } => Some("train.betas"),
-            Self::UnevenZip { .. } => Some("sweep.zip"),
-            Self::NoTrials => Some("sweep.search"),
-            Self::NothingLeft { .. } => Some("sweep.exclude"),
-            // Several lines may be meant, or the message names an axis.
-            Self::SweptTwice { .. }
-            | Self::EmptyAxis { .. }
-            | Self::RangeInGrid { .. }
-            | Self::TooManyPoints { .. } => None,
-        }
-    }
 }

@@ -83,6 +83,7 @@ impl Files {
                 hint::syntax(&text, span, error.message())
             })
             .collect();
+        faults.sort_by_key(|fault| fault.span.start);
         faults.dedup_by(|next, fault| next.span == fault.span && next.message == fault.message);
         // After a syntax error the tree is a guess, and its other errors would only confuse.
         if faults.is_empty() {

@@ -7,7 +7,7 @@ use super::{
     closest::closest,
     keys::{self, Fallback},
     node::{Item, Node},
-    other_syntax,
+    other_syntax::{self, boolean},
     problem::Fault,
     suggest::choice_like,
 };
@@ -191,15 +191,6 @@ pub(super) fn instead(path: &str, kind: &Kind, node: &Node) -> Option<String> {
         }
         (Kind::Seeds(_), _) => Some("list the seeds, such as [1, 2, 3]".into()),
         (Kind::Texts, Item::Text(text)) => Some(format!("write a list: [{}]", serde_json::Value::from(text.as_str()))),
-        _ => None,
-    }
-}
-
-/// The boolean that a word of another language means.
-pub(super) fn boolean(word: &str) -> Option<bool> {
-    match word {
-        "true" | "yes" | "on" | "1" => Some(true),
-        "false" | "no" | "off" | "0" => Some(false),
         _ => None,
     }
 }

@@ -3,7 +3,7 @@
 
 use toml::de::DeValue;
 
-use super::{hint::boolean, problem::Fault};
+use super::problem::Fault;
 
 /// Quotes that word processors and input methods write, with what TOML has instead.
 const QUOTES: [(char, char); 14] = [
@@ -37,6 +37,15 @@ pub(super) fn of_line(text: &str, at: usize) -> Option<Fault> {
         number(value).or_else(|| ending(key, value)).or_else(|| backslash(value))
     });
     found.map(|(message, help)| Fault::new(span, format!("invalid TOML: {message}")).help(help))
+}
+
+/// The boolean that a word of another language means.
+pub(super) fn boolean(word: &str) -> Option<bool> {
+    match word {
+        "true" | "yes" | "on" | "1" => Some(true),
+        "false" | "no" | "off" | "0" => Some(false),
+        _ => None,
+    }
 }
 
 /// The line up to a `#` outside of quotes.
