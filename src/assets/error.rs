@@ -15,12 +15,26 @@ fn tilde(path: &Path) -> &'static str {
     }
 }
 
+/// A path, with control characters as escapes.
+fn shown(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    text.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+}
+
+/// A hint for a path in which a backslash was read as the beginning of an escape.
+fn escapes(path: &Path) -> &'static str {
+    match path.to_string_lossy().contains(char::is_control) {
+        true => "; in double quotes, \\t is a tab and \\n a line break: write the path in single quotes, or with /",
+        false => "",
+    }
+}
+
 /// Why a model or a dataset is unavailable. No message contains a token.
 #[derive(Debug, thiserror::Error)]
 pub enum AssetError {
     /// A path does not exist.
     #[error("{} does not exist; relative paths are resolved from the spec file's folder, or, in --set and TAPER_… \
-             variables, from the current folder{}", .0.display(), tilde(.0))]
+             variables, from the current folder{}{}", shown(.0), tilde(.0), escapes(.0))]
     NoSuchPath(PathBuf),
     /// A model is a folder, not a file.
     #[error("{} is a file, but a model is a folder with config.json, weights and a tokenizer: name that folder", .0.display())]
@@ -33,12 +47,14 @@ pub enum AssetError {
     )]
     NotAFile(PathBuf),
     /// All files that are missing from a model.
-    #[error("{source_} is not a complete model: it lacks {}", .missing.join(" and "))]
+    #[error("{source_} is not a complete model: it lacks {}{}", .missing.join(" and "), .instead.as_ref().map_or_else(String::new, |instead| format!("; {instead}")))]
     Incomplete {
         /// Folder or repository.
         source_: String,
         /// Each file, with its alternatives.
         missing: Vec<&'static str>,
+        /// What lies in the folder, and what to do.
+        instead: Option<String>,
     },
     /// A file that counts is a link that leads nowhere.
     #[error("{} is a link to {}, which does not exist: copy the file itself, or restore what the link names; {then}", .path.display(), .to.display())]

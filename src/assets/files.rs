@@ -16,7 +16,7 @@ use super::{
 use crate::{plan::shards, regular};
 
 /// Weights, in order of preference.
-const WEIGHTS: [&str; 3] = ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"];
+pub(super) const WEIGHTS: [&str; 3] = ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"];
 /// The index of sharded pickles.
 const PICKLES: &str = "pytorch_model.bin.index.json";
 /// Tokenizer files, in order of preference.
@@ -160,10 +160,10 @@ pub(super) fn choose(source: &str, part: Option<&str>, has: impl Fn(&str) -> boo
             let small = small.filter(|name| has(name));
             Ok(Choice { small: small.map(String::from).collect(), folder, weights })
         }
-        Some(_) => Err(AssetError::Incomplete { source_: source.into(), missing }),
+        Some(_) => Err(AssetError::Incomplete { source_: source.into(), missing, instead: None }),
         None => {
             missing.push("weights (model.safetensors, whole or sharded, or pytorch_model.bin)");
-            Err(AssetError::Incomplete { source_: source.into(), missing })
+            Err(AssetError::Incomplete { source_: source.into(), missing, instead: None })
         }
     }
 }

@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     AssetError, DataFile, DataSet, ModelFiles, files,
+    instead::instead,
     named_splits::{CARD, NamedSplits, check_apart},
 };
 
@@ -19,8 +20,18 @@ pub(super) fn model(folder: &Path) -> Result<ModelFiles, AssetError> {
         return Err(AssetError::NotAFolder(folder.to_path_buf()));
     }
     let choice = files::choose(&folder.display().to_string(), None, |name| folder.join(name).is_file());
-    let choice = choice.map_err(|error| dangling(folder, error))?;
+    let choice = choice.map_err(|error| with_instead(folder, dangling(folder, error)))?;
     files::collect(folder, &choice, None, &[])
+}
+
+/// The error about files that a folder lacks, with what lies there instead.
+fn with_instead(folder: &Path, error: AssetError) -> AssetError {
+    match error {
+        AssetError::Incomplete { source_, missing, .. } => {
+            AssetError::Incomplete { source_, missing, instead: instead(folder) }
+        }
+        other => other,
+    }
 }
 
 /// The error about files that a folder lacks; if the link of one of them leads nowhere, the error about it. Other links do not matter.

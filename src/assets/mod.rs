@@ -20,6 +20,7 @@ mod files;
 mod hash;
 mod http;
 mod hub;
+mod instead;
 mod known;
 mod library;
 mod local;

@@ -408,7 +408,8 @@ impl Predict {
 /// Whether a file that cannot be read as a table may have a text on each line instead: nothing says its format, or it has one column, which
 /// is not the wanted one.
 fn plain_lines(error: &data::DataError) -> Option<()> {
-    match error {
+    // Of two columns that it lacks, either will do.
+    match error.each().first()? {
         data::DataError::UnknownFormat { .. } => Some(()),
         data::DataError::Column { found, .. } => (found.len() == 1).then_some(()),
         _ => None,

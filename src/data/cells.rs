@@ -88,6 +88,13 @@ pub(super) struct Columns {
 }
 
 impl Columns {
+    /// All of them, each with the key of a spec that names it.
+    pub(super) fn named(&self) -> impl Iterator<Item = (&String, &'static str)> {
+        let targets = self.targets().iter().map(|name| (name, self.target_key()));
+        let split = self.split.iter().map(|name| (name, "split_column"));
+        self.text.named().chain(targets).chain(split).chain(self.group.iter().map(|name| (name, "group_column")))
+    }
+
     /// Those of the target.
     pub(super) fn targets(&self) -> &[String] {
         self.target.as_ref().map_or(&[], |target| &target.names)

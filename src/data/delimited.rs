@@ -22,7 +22,6 @@ use super::{
     settings::Wording,
     source::Input,
 };
-use crate::format::counted;
 
 /// A last line put after the file's own. The csv crate takes the end of the file for the end of any open quote; when this
 /// line turns up inside a field, a quote was never closed and has swallowed the rows after it. Nothing in it can be a
@@ -105,6 +104,7 @@ impl Delimited {
         if rows.columns.keep {
             rows.kept = rows.header.iter().map(|name| name.as_str().into()).collect();
         }
+        DataError::all(rows.columns.named().map(|(name, key)| rows.find(name, key)))?;
         let Columns { text, split, group, .. } = &rows.columns;
         let all = |names: &[String], key| names.iter().map(|name| rows.find(name, key)).collect::<Result<_, _>>();
         let find = |name: &Option<String>, key| name.as_ref().map(|name| rows.find(name, key)).transpose();
@@ -138,11 +138,12 @@ impl Delimited {
             return Err(Fault::Row(Problem::new(line, what)));
         }
         if record.len() != expected {
-            let mut what = format!("the row has {}, expected {expected}", counted(record.len() as u64, "field"));
-            if looks_like_rows {
-                what += &format!("; a quoted field in it spans lines that look like rows ({})", self.no_quoting());
-            }
-            return Err(Fault::Row(Problem::new(line, what)));
+            let why = match looks_like_rows {
+                true => format!("; a quoted field in it spans lines that look like rows ({})", self.no_quoting()),
+                false => self.why_ragged(record.len() > expected),
+            };
+            let what = format!(", expected {expected}{why}");
+            return Err(Fault::Row(Problem::of_fields(line, record.len() as u64, what)));
         }
         // The row has as many fields as the header, in which the columns were found.
         let cell = |column: Option<usize>| column.and_then(|column| record.get(column)).unwrap_or_default();
@@ -232,6 +233,22 @@ impl Delimited {
                  columns before you concatenate them"
             }
         })
+    }
+
+    /// What may be the cause of a row with too many fields, or too few, and what to do.
+    fn why_ragged(&self, too_many: bool) -> String {
+        let (delimiter, tabs) = match self.delimiter {
+            b'\t' => ("tab".to_owned(), ""),
+            byte => (format!("`{}`", char::from(byte)), ", or separate the fields by tabs (.tsv)"),
+        };
+        match (too_many, self.swallowed.is_some()) {
+            (true, true) => {
+                format!(": a text with a {delimiter} has to be in quotes, as Python's csv.writer writes it{tabs}")
+            }
+            (true, false) => format!(": without quotes (data.quoting), no text can contain a {delimiter}"),
+            (false, true) => ": a field is missing, or a text with a line break is not in quotes".into(),
+            (false, false) => String::new(),
+        }
     }
 
     /// The setting that disables quotes.

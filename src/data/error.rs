@@ -26,12 +26,19 @@ pub struct Problem {
     pub column: Option<u64>,
     /// Whether others of them are wrong in other columns.
     pub columns_differ: bool,
+    /// Rows with another number of fields than the header: the least and the most that they have. `what` follows that.
+    pub fields: Option<(u64, u64)>,
 }
 
 impl Problem {
     /// A row with a fault that no other has so far.
     pub(super) fn new(line: u64, what: impl Into<String>) -> Self {
-        Self { what: what.into(), rows: 1, lines: vec![line], column: None, columns_differ: false }
+        Self { what: what.into(), rows: 1, lines: vec![line], column: None, columns_differ: false, fields: None }
+    }
+
+    /// A row with so many fields: too many, or too few.
+    pub(super) fn of_fields(line: u64, fields: u64, what: impl Into<String>) -> Self {
+        Self { fields: Some((fields, fields)), ..Self::new(line, what) }
     }
 }
 
@@ -40,6 +47,11 @@ impl fmt::Display for Problem {
         write!(f, "{}: ", lines_of(&self.lines, self.rows))?;
         if let Some(column) = self.column {
             write!(f, "{}column {column}: ", if self.columns_differ { "first at " } else { "" })?;
+        }
+        match self.fields {
+            Some((least, most)) if least == most => write!(f, "the row has {}", counted(least, "field"))?,
+            Some((least, most)) => write!(f, "the rows have {} to {} fields", count(least), count(most))?,
+            None => {}
         }
         f.write_str(&self.what)
     }
@@ -237,7 +249,7 @@ pub enum DataError {
         columns: Box<[String]>,
     },
     /// There is nothing to tell apart.
-    #[error("{}: every row has the label `{}` (column `{}`): a classifier needs at least two labels; add rows with other labels, or name another column", path.display(), escaped(&shorten(label)), shorten(column))]
+    #[error("{}: every row has the label `{}` (column `{}`): a classifier needs at least two labels; add rows with other labels, or name another column{}", path.display(), escaped(&shorten(label)), shorten(column), dropped.as_deref().unwrap_or(""))]
     OneClass {
         /// The file.
         path: PathBuf,
@@ -245,6 +257,8 @@ pub enum DataError {
         label: String,
         /// The column of the labels.
         column: String,
+        /// Rows without a label that were dropped, and what to do.
+        dropped: Option<String>,
     },
     /// All rows have the same target.
     #[error("{}: {what}", path.display())]
@@ -314,6 +328,36 @@ pub enum DataError {
 }
 
 impl DataError {
+    /// This error, or where it stands for several, each of them.
+    pub fn each(&self) -> Vec<&Self> {
+        match self {
+            Self::Several(errors) => errors.iter().flat_map(Self::each).collect(),
+            error => vec![error],
+        }
+    }
+
+    /// The key of a spec that is wrong, if it is a key that names a column.
+    pub fn key(&self) -> Option<&str> {
+        let Self::Column { names, .. } = self else { return None };
+        names.strip_suffix(" names").filter(|key| key.starts_with("data."))
+    }
+
+    /// What was found, or all errors at once, each once.
+    pub(super) fn all<T>(found: impl IntoIterator<Item = Result<T, Self>>) -> Result<Vec<T>, Self> {
+        let (mut values, mut errors) = (Vec::new(), Vec::new());
+        for one in found {
+            match one {
+                Ok(value) => values.push(value),
+                Err(error) => errors.push(error),
+            }
+        }
+        match errors.len() {
+            0 => Ok(values),
+            1 => Err(errors.remove(0)),
+            _ => Err(Self::Several(errors)),
+        }
+    }
+
     /// For `map_err`: what the operating system says about `path`.
     pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self + '_ {
         move |error| Self::Io { path: path.to_owned(), error }
@@ -345,6 +389,9 @@ impl Problems {
         if let Some(group) = self.known.get(&problem.what).map(|&at| &mut self.groups[at]) {
             group.rows += problem.rows;
             group.columns_differ |= group.column != problem.column;
+            if let (Some((least, most)), Some((low, high))) = (&mut group.fields, problem.fields) {
+                (*least, *most) = ((*least).min(low), (*most).max(high));
+            }
             if group.lines.len() < Warning::MAX_LINES {
                 group.lines.extend(problem.lines);
             }

@@ -181,22 +181,16 @@ impl JsonRows {
         if self.fields.is_empty() {
             return Ok(()); // no object was read
         }
-        if let Some((name, _)) = text.names.iter().zip(&self.seen.texts).find(|(_, seen)| !**seen) {
-            return Err(missing(name, text.key()));
-        }
-        let lacking = self.columns.targets().iter().zip(&self.seen.targets).find(|(_, seen)| !**seen);
-        let lacking = lacking.filter(|_| self.columns.text.pair.is_none() || self.seen.text_pair);
-        if let Some((name, _)) = lacking {
-            return Err(missing(name, self.columns.target_key()));
-        }
-        match &self.columns {
-            Columns { text: TextColumns { pair: Some(pair), .. }, .. } if !self.seen.text_pair => {
-                Err(missing(pair, "text_pair_column"))
-            }
-            Columns { split: Some(split), .. } if !self.seen.split => Err(missing(split, "split_column")),
-            Columns { group: Some(group), .. } if !self.seen.group => Err(missing(group, "group_column")),
-            _ => Ok(()),
-        }
+        let seen = &self.seen;
+        let texts = text.names.iter().zip(&seen.texts).map(|(name, seen)| (name, *seen, text.key()));
+        let pair = text.pair.iter().map(|name| (name, seen.text_pair, "text_pair_column"));
+        let key = self.columns.target_key();
+        let targets = self.columns.targets().iter().zip(&seen.targets).map(|(name, seen)| (name, *seen, key));
+        let split = self.columns.split.iter().map(|name| (name, seen.split, "split_column"));
+        let group = self.columns.group.iter().map(|name| (name, seen.group, "group_column"));
+        let all = texts.chain(pair).chain(targets).chain(split).chain(group);
+        DataError::all(all.filter(|(_, seen, _)| !seen).map(|(name, _, key)| Err::<(), _>(missing(name, key))))
+            .map(drop)
     }
 
     fn missing(&self, what: &'static str, column: &str, key: &str) -> DataError {

@@ -76,7 +76,51 @@ pub(super) fn reading(layout: &Layout, origin: &Origin, input: &Input, columns: 
         Format::Xlsx => Reading::Sheet,
     };
     refuse_settings(layout, origin, format)?;
+    refuse_other_content(layout, origin, input, format)?;
     Ok(Chosen::new(reading, of_run))
+}
+
+/// Refuses a file that begins as one of another format than was said, or than its name says.
+fn refuse_other_content(layout: &Layout, origin: &Origin, input: &Input, format: Format) -> Result<(), DataError> {
+    let first = input.first();
+    match (first, input.kind()) {
+        (_, Some(kind @ FileKind::Parquet)) if format == Format::Xlsx => {
+            return Err(contradiction(layout, origin, format, &kind.to_string()));
+        }
+        (_, Some(kind @ FileKind::Xlsx)) if format == Format::Parquet => {
+            return Err(contradiction(layout, origin, format, &kind.to_string()));
+        }
+        // One of its own format that is damaged is no text.
+        ([b'P', b'A', b'R', b'1', ..] | [b'P', b'K', ..], _) => return Ok(()),
+        _ => {}
+    }
+    let is_text = !first.is_empty() && first.iter().all(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | 0x20..));
+    let is_json = matches!(first.trim_ascii_start().first(), Some(b'[' | b'{'));
+    let content = match (format, input.kind()) {
+        (Format::Parquet | Format::Xlsx, Some(kind @ FileKind::Json)) => kind.to_string(),
+        (Format::Parquet | Format::Xlsx, None) if is_text => "a text file, such as CSV".into(),
+        (Format::Jsonl | Format::Json, None) if layout.format.is_some() && is_text && !is_json => {
+            "no JSON: it begins like CSV".into()
+        }
+        _ => return Ok(()),
+    };
+    Err(contradiction(layout, origin, format, &content))
+}
+
+/// The error of a file with content of another format.
+fn contradiction(layout: &Layout, origin: &Origin, format: Format, content: &str) -> DataError {
+    let what = match layout.format {
+        Some(format) => {
+            let set = layout.wording.set("format", format.name());
+            format!("{set} does not fit the file, which is {content}: leave {} out", layout.wording.name("format"))
+        }
+        None => format!(
+            "its name is that of a {} file, but it is {content}: rename it, or set {}",
+            format.name(),
+            layout.wording.name("format")
+        ),
+    };
+    DataError::Layout { path: origin.name(), what }
 }
 
 /// Refuses settings that are for other formats.

@@ -86,6 +86,7 @@ mod unpack;
 mod vocabulary;
 mod windows;
 mod xlsx;
+mod xlsx_elsewhere;
 
 pub use batch::{LengthStats, batch, by_length, by_tokens};
 pub use cells::{Kept, KeptColumns};

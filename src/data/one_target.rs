@@ -33,13 +33,19 @@ pub(super) fn only_one_drawn(path: PathBuf, limit: usize, columns: &TargetColumn
     DataError::NothingToLearn { path, what }
 }
 
-/// The error for rows that all have one target.
-pub(super) fn same_targets(path: PathBuf, columns: &TargetColumns, target: &Target, labels: &[String]) -> DataError {
+/// The error for rows that all have one target. `dropped`: why others may be missing.
+pub(super) fn same_targets(
+    path: PathBuf,
+    columns: &TargetColumns,
+    target: &Target,
+    labels: &[String],
+    dropped: Option<String>,
+) -> DataError {
     let (shown, columns_shown) = (escaped(&shorten(&target.shown(labels))), columns.shown());
     let what = match columns.task {
         Task::SingleLabel => {
             let (label, column) = (target.shown(labels), columns.names.concat());
-            return DataError::OneClass { path, label, column };
+            return DataError::OneClass { path, label, column, dropped };
         }
         Task::MultiLabel if target.ids().is_empty() => {
             format!("no row has a label ({columns_shown}): there is nothing to learn")

@@ -90,7 +90,7 @@ impl Parquet {
         let pair = text.pair.iter().map(|name| (Role::Pair, name, "text_pair_column"));
         let others = targets.into_iter().chain(split.iter().map(|name| (Role::Split, name, "split_column")));
         let others = others.chain(group.iter().map(|name| (Role::Group, name, "group_column")));
-        let mut wanted = Vec::new();
+        let (mut wanted, mut lacking) = (Vec::new(), Vec::new());
         for (role, name, key) in texts.chain(pair).chain(others) {
             let (what, help) = match names.iter().filter(|found| *found == name).count() {
                 0 => (Some("no column"), suggest(name, &names)),
@@ -99,14 +99,15 @@ impl Parquet {
             };
             if let Some(what) = what {
                 let (column, names_it) = (name.as_str().into(), wording.names(key).into());
-                return Err(DataError::Column {
+                lacking.push(Err(DataError::Column {
                     path: path.into(),
                     what,
                     column,
                     names: names_it,
                     help: (help + &wording.another(key)).into(),
-                    found: names.into(),
-                });
+                    found: names.clone().into(),
+                }));
+                continue;
             }
             let column = column_of(file.schema_descr(), name, matches!(role, Role::Target(_)), target.as_ref());
             let column = column.map_err(|found| DataError::Layout {
@@ -127,6 +128,7 @@ impl Parquet {
             let column = if matches!(role, Role::Text(_) | Role::Pair) { column.of_texts() } else { column };
             wanted.push((role, name.clone(), column));
         }
+        DataError::all::<()>(lacking)?;
         let is_read = |index: usize| *keep || wanted.iter().any(|(.., column)| column.index() == index);
         let groups = reader.metadata().row_groups().iter();
         let packed = groups.flat_map(|group| group.columns().iter().enumerate()).filter(|(index, _)| is_read(*index));

@@ -159,13 +159,27 @@ fn of_source(
         let path = of.source.first().cloned().unwrap_or_default();
         return Err(match config.limit.filter(|_| !one_target) {
             Some(limit) => only_one_drawn(path, limit, &target, &data),
-            None => same_targets(path, &target, &first.target, &data.labels),
+            None => same_targets(path, &target, &first.target, &data.labels, without_label(&data.cleaning, config)),
         });
     }
     let repeats = Repeats::of(&data.rows);
     repeats.note(&mut data.cleaning);
     data.warnings.extend(repeats.warning(data.rows.len() as u64, target.task, Wording::Keys));
     Ok(Labelled { data, values, files })
+}
+
+/// That rows were dropped for having no label, with what decides that.
+fn without_label(cleaning: &Cleaning, config: &DataConfig) -> Option<String> {
+    let rows = (cleaning.missing_label > 0).then(|| counted(cleaning.missing_label, "row"))?;
+    let were = by_number(cleaning.missing_label, "was", "were");
+    let why = match config.missing.is_empty() {
+        true => String::new(),
+        false => {
+            let values: Vec<String> = config.missing.iter().map(|value| format!("`{}`", escaped(value))).collect();
+            format!(": values that count as none are empty cells and those in data.missing ({})", values.join(", "))
+        }
+    };
+    Some(format!("; {rows} without a label {were} dropped{why}"))
 }
 
 /// Adds the rows of the files that are the dev or the test split. `values` maps label values to names.

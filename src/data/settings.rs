@@ -85,6 +85,10 @@ impl Wording {
 
     /// At the end of a message about a column that the run's spec names: the option that names another.
     pub(super) fn another(self, key: &str) -> String {
+        if key == "label_columns" && matches!(self, Self::Run { label: true, .. }) {
+            // An option names one column, which would hold the labels themselves.
+            return "; each of the run's data.label_columns is a label: rename the column in the file".into();
+        }
         let option = self.option_for_another(key);
         option.map_or(String::new(), |key| format!("; choose another with --{}", key.replace('_', "-")))
     }
@@ -128,6 +132,9 @@ mod tests {
         assert_eq!(own.name("text_pair_column"), "the run's spec (as --text-pair-column is not given)");
         assert_eq!(own.names("text_columns"), "the run's spec names");
         assert_eq!(own.another("text_columns"), "; choose another with --text-column");
+        let labels = Wording::Run { text: true, text_pair: true, label: true, label_option: "label-column" };
+        assert!(labels.another("label_columns").ends_with("rename the column in the file"));
+        assert_eq!(labels.another("label_column"), "; choose another with --label-column");
         assert_eq!([own.another("label_column"), Wording::Options.another("text_column")], ["", ""]);
         assert_eq!(
             [own.names("label_column"), Wording::Keys.names("label_column")],

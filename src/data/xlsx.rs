@@ -20,6 +20,7 @@ use super::{
     settings::{Layout, Wording},
     source::Input,
     text_columns::TextColumns,
+    xlsx_elsewhere,
 };
 use crate::{format::counted, regular, task::Task};
 
@@ -43,6 +44,17 @@ struct Row {
     values: Result<Values, String>,
 }
 
+impl Row {
+    /// Whether a cell that is read has no value.
+    fn lacks_something(&self) -> bool {
+        self.values.as_ref().is_ok_and(|Values { parts, cells }| {
+            let of_target =
+                if cells.labels.is_empty() { cells.label.is_empty() } else { cells.labels.contains(&String::new()) };
+            of_target || parts.contains(&String::new())
+        })
+    }
+}
+
 struct Values {
     /// Of the columns of the text, in the order of the spec: cells come in that of the sheet.
     parts: Vec<String>,
@@ -64,8 +76,14 @@ impl Sheet {
         let (rows, names, sheet) = match guarded("calamine", read).map_err(unreadable)? {
             Ok(sheet) => sheet,
             Err(Refused::Workbook(error)) => return Err(unreadable(error.to_string())),
-            Err(Refused::Sheet(error)) => return Err(error),
+            Err(Refused::Sheet(error)) => {
+                return Err(xlsx_elsewhere::with_other_header(error, path, columns, layout.wording));
+            }
         };
+        // Only those are looked for that leave most rows without a value: the sheet is read again.
+        if !rows.is_empty() && 2 * rows.iter().filter(|row| row.lacks_something()).count() >= rows.len() {
+            xlsx_elsewhere::refuse_unstored(path, &sheet.name, columns, rows.len())?;
+        }
         Ok(Self { rows: rows.into_iter(), text: columns.text.clone(), names, input, sheet })
     }
 
@@ -261,6 +279,7 @@ impl Header {
             let (path, names) = (path.to_owned(), wording.names(key).into());
             Err(DataError::Column { path, what, column: column.into(), names, found, help: help.into() })
         };
+        DataError::all(columns.named().map(|(name, key)| find(name, key)))?;
         Ok(Self {
             texts: columns.text.names.iter().map(|name| find(name, columns.text.key())).collect::<Result<_, _>>()?,
             text_pair: columns.text.pair.as_deref().map(|name| find(name, "text_pair_column")).transpose()?,

@@ -4,7 +4,7 @@ use super::{ExecuteError, SettingProblem};
 use crate::{
     data::{Dataset, Tokenizer, Tokens},
     format::{self, by_number, counted},
-    model::{ModelConfig, ModelSpec, Positions},
+    model::{ModelConfig, ModelError, ModelSpec, Parameters, Positions},
     plan::{ClassWeights, LongPolicy, LongTexts, Metric, RunConfig, Source, closest, schedule},
     task::{Target, Task},
     train::{ProbeText, schedule::Steps},
@@ -50,6 +50,22 @@ pub(super) fn frozen_from_scratch(config: &RunConfig, shape: &ModelConfig, label
     Some(Warning::new(Kind::Training, message))
 }
 
+/// What is wrong with settings that name parts of the model, whatever the data: a text longer than its positions, and names of parameters.
+pub(super) fn of_model(config: &RunConfig, shape: &ModelConfig, labels: usize) -> Vec<SettingProblem> {
+    let (max_length, longest, train) = (config.data.max_length, shape.longest(), &config.train);
+    let too_long = (max_length > longest).then(|| SettingProblem {
+        key: "data.max_length".into(),
+        message: format!(
+            "data.max_length is {max_length}, but the model has {longest} positions: set it to {longest} or less"
+        ),
+    });
+    let names = Parameters::wrong_names(shape, labels, &train.freeze, &train.no_decay).into_iter().map(|wrong| {
+        let key = if matches!(wrong, ModelError::Freeze { .. }) { "train.freeze" } else { "train.no_decay" };
+        SettingProblem { key: key.into(), message: wrong.to_string() }
+    });
+    too_long.into_iter().chain(names).collect()
+}
+
 /// Checks that need both data and model; reports all problems at once.
 pub(super) fn check(
     config: &RunConfig,
@@ -60,17 +76,8 @@ pub(super) fn check(
     shape: &ModelConfig,
     Sizes { steps, examples, token_types }: Sizes,
 ) -> Result<(), ExecuteError> {
-    let mut problems = Vec::new();
+    let mut problems = of_model(config, shape, dataset.labels.len());
     let mut found = |key: &str, message: String| problems.push(SettingProblem { key: key.into(), message });
-    let (max_length, longest) = (config.data.max_length, shape.longest());
-    if max_length > longest {
-        found(
-            "data.max_length",
-            format!(
-                "data.max_length is {max_length}, but the model has {longest} positions: set it to {longest} or less"
-            ),
-        );
-    }
     if tokenizer.vocab_size() > shape.vocab_size
         && let Some(id) = largest_id(tokens, probes)?.filter(|&id| id as usize >= shape.vocab_size)
     {
@@ -117,16 +124,14 @@ pub(super) fn check(
     }
     let evaluations = schedule::evaluations(&config.train, examples as u64);
     if evaluations > MAX_EVALUATIONS {
-        found(
-            "train.eval_steps",
-            format!(
-                "train.eval_steps = {} means {} evaluations in {}, and at most {} are possible: raise it",
-                config.train.eval_steps,
-                format::count(evaluations),
-                counted(steps.total, "step"),
-                format::count(MAX_EVALUATIONS)
-            ),
-        );
+        let (evaluations, most) = (format::count(evaluations), format::count(MAX_EVALUATIONS));
+        let steps = counted(steps.total, "step");
+        let (key, means, advice) = match config.train.eval_steps {
+            // An epoch each: a run has no more than that of epochs.
+            0 => ("train.max_steps", "train.max_steps means".to_string(), "lower it, or set train.eval_steps"),
+            every => ("train.eval_steps", format!("train.eval_steps = {every} means"), "raise it"),
+        };
+        found(key, format!("{means} {evaluations} evaluations in {steps}, and at most {most} are possible: {advice}"));
     }
     let of_labels = about_labels(config, dataset);
     match &dataset.undivided {

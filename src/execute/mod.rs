@@ -169,13 +169,3 @@ impl From<crate::assets::Unlike> for ExecuteError {
         }
     }
 }
-
-impl ExecuteError {
-    /// Its message, or where several files are at fault the message about each.
-    pub fn messages(&self) -> Vec<String> {
-        match self {
-            Self::Data(crate::data::DataError::Several(errors)) => errors.iter().map(ToString::to_string).collect(),
-            error => vec![error.to_string()],
-        }
-    }
-}

@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     ExecuteError,
-    checks::{Sizes, about_sizes, check, check_room, frozen_from_scratch},
+    checks::{Sizes, about_sizes, check, check_room, frozen_from_scratch, of_model},
     data_files::data_files,
     rates::GroupRates,
 };
@@ -199,16 +199,23 @@ impl Workbench {
         self
     }
 
-    /// Finds the model of a run, if that needs no download: where its data cannot be had, its model is looked for too.
+    /// Looks for the model of a run, if that needs no download, and for what is wrong with settings that name parts of it: where its data cannot
+    /// be had, both are reported too.
     ///
     /// # Errors
-    /// It is not there.
-    pub fn find_model(&mut self, run: &PlannedRun) -> Result<(), ExecuteError> {
+    /// It is not there, or does not fit the settings.
+    pub fn look_at_model(&mut self, run: &PlannedRun) -> Result<(), ExecuteError> {
         let source = &run.config.model.source;
         if source.is_remote() {
             return Ok(());
         }
-        self.origins.get(source.clone(), || origin(&mut self.library, source)).map(drop)
+        let origin = self.origins.get(source.clone(), || origin(&mut self.library, source))?;
+        // Neither the size of the vocabulary nor the number of labels, which the data decide, changes the names of parameters.
+        let shape = shape_of(&run.config, origin.files.as_deref(), |shape| shape)?;
+        match of_model(&run.config, &shape, 2) {
+            problems if problems.is_empty() => Ok(()),
+            problems => Err(ExecuteError::Settings(problems)),
+        }
     }
 
     /// The library in which it finds models and data.
@@ -460,10 +467,18 @@ fn labels(dataset: &Dataset, config: &DataConfig) -> Labels {
 
 /// The model's shape.
 fn shape(config: &RunConfig, files: Option<&ModelFiles>, tokenizer: &Tokenizer) -> Result<ModelConfig, ExecuteError> {
-    let with_vocabulary = |mut shape: ModelConfig| {
+    shape_of(config, files, |mut shape| {
         shape.vocab_size = tokenizer.vocab_size();
         shape
-    };
+    })
+}
+
+/// The same; `with_vocabulary` sets the size of a vocabulary that is built from the data.
+fn shape_of(
+    config: &RunConfig,
+    files: Option<&ModelFiles>,
+    with_vocabulary: impl Fn(ModelConfig) -> ModelConfig,
+) -> Result<ModelConfig, ExecuteError> {
     let scratch = |path: &Path| -> Result<ModelConfig, ExecuteError> {
         let shape = ModelConfig::read(path)?;
         shape.check_scratch().map_err(|message| ModelError::Config { path: path.into(), message })?;

@@ -6,7 +6,7 @@ use super::ExperimentError;
 use crate::{
     assets::Use,
     plan::{self, Expansion, Part, PlanError, RunConfig, SearchHistory, Source},
-    spec::{LoadOptions, LoadedSpec, Over, SpecErrors, Sweep, sets_a_key},
+    spec::{LoadOptions, LoadedSpec, Over, Problem, SpecErrors, Sweep, sets_a_key},
 };
 
 /// A source, how it is used, and what is read of a dataset.
@@ -81,7 +81,7 @@ impl Layers {
     /// All problems of all sweep points, each once.
     pub fn expand(&self, spec: &LoadedSpec, past: SearchHistory<'_>) -> Result<Expansion, ExperimentError> {
         let at = |point: &[(String, serde_json::Value)]| Ok::<_, Unexpanded>(spec.at(point)?);
-        let mut expansion = plan::expand(spec.spec(), at, past).map_err(refused)?;
+        let mut expansion = plan::expand(spec.spec(), at, past).map_err(|errors| refused(spec, errors))?;
         let sets = self.sets_in_names();
         for run in expansion.runs.iter_mut().filter(|_| !sets.is_empty()) {
             let swept = if run.point.is_empty() { None } else { Some(run.name.as_str()) };
@@ -172,13 +172,16 @@ pub fn environment() -> Result<Vec<(String, String)>, ExperimentError> {
     Ok(found)
 }
 
-/// All problems of all sweep points, without duplicates.
-fn refused(errors: Vec<Unexpanded>) -> ExperimentError {
+/// All problems of all sweep points, without duplicates, each with the line that it is about.
+fn refused(spec: &LoadedSpec, errors: Vec<Unexpanded>) -> ExperimentError {
     let mut problems: Vec<String> = Vec::new();
     for error in errors {
         let texts = match error {
             Unexpanded::Spec(SpecErrors { problems, .. }) => problems.iter().map(|p| p.to_string()).collect(),
-            Unexpanded::Plan(error) => vec![error.to_string()],
+            Unexpanded::Plan(error) => {
+                let location = error.key().and_then(|key| spec.location_of(key, None));
+                vec![Problem { location, message: error.to_string(), help: None }.to_string()]
+            }
         };
         for text in texts {
             if !problems.contains(&text) {

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{ExperimentError, Layers, as_trained::evaluated_otherwise};
 use crate::{
+    data::DataError,
     event::FailureKind,
     execute::{DeviceChoice, ExecuteError, Prepared, SettingProblem, Workbench, check_engine, trial_scores},
     format,
@@ -371,7 +372,7 @@ fn prepare(
             }
             Err(e) => {
                 let model = match &e {
-                    ExecuteError::Sources(_) | ExecuteError::Data(_) => bench.find_model(run).err(),
+                    ExecuteError::Sources(_) | ExecuteError::Data(_) => bench.look_at_model(run).err(),
                     _ => None,
                 };
                 for e in [Some(e), model].into_iter().flatten() {
@@ -418,7 +419,14 @@ fn with_lines(spec: &LoadedSpec, run: &PlannedRun, e: &ExecuteError) -> Vec<Prob
                 ..unlocated(message.clone())
             })
             .collect(),
-        e => e.messages().into_iter().map(unlocated).collect(),
+        ExecuteError::Data(e) => {
+            let located = |e: &DataError| Problem {
+                location: e.key().and_then(|key| spec.location_of(key, swept(key))),
+                ..unlocated(e.to_string())
+            };
+            e.each().into_iter().map(located).collect()
+        }
+        e => vec![unlocated(e.to_string())],
     }
 }
 

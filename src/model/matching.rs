@@ -147,7 +147,7 @@ impl Fit {
         };
         if there > 0 && there < wanted {
             let there = counted(there, noun);
-            return refused(format!("  config.json's {key} is {wanted}, but the file has {there}"));
+            return refused(format!("  config.json's {key} is {wanted}, but the file has {there}\n  {OTHER_CONFIG}"));
         }
         if there > wanted {
             let first = if wanted == 1 { "the first one is".into() } else { format!("the first {wanted} are") };
@@ -161,7 +161,7 @@ impl Fit {
         }
 
         let (mut written, mut problems, mut missing) = (BTreeMap::new(), Vec::new(), Vec::new());
-        let mut is_quantised = false;
+        let (mut is_quantised, mut sizes) = (false, BTreeMap::new());
         for parameter in spec.parameters() {
             let (name, wanted) = (&parameter.name, &parameter.shape);
             let is_classifier = parameter.module == Module::Classifier;
@@ -171,7 +171,10 @@ impl Fit {
                 Some((in_file, shape)) if shape == wanted.as_slice() => {
                     written.insert(name.clone(), in_file.to_string());
                 }
-                Some((in_file, shape)) => problems.push(format!("  {in_file}: shape {shape:?}, expected {wanted:?}")),
+                Some((in_file, shape)) => {
+                    problems.push(format!("  {in_file}: shape {shape:?}, expected {wanted:?}"));
+                    note_sizes(&mut sizes, shape, wanted);
+                }
                 None => match found.of_another_type(name) {
                     Some(problem) => {
                         is_quantised = true;
@@ -186,13 +189,15 @@ impl Fit {
         if !problems.is_empty() || !missing.is_empty() {
             problems.extend(absent(naming, &missing, entries));
             let advice = match is_quantised {
+                false if !sizes.is_empty() => format!("\n  {}", other_sizes(config, &sizes)),
                 true => {
                     "\n  a quantised model cannot be trained: save it with floating-point weights (in transformers: \
                          model.dequantize(), then model.save_pretrained(DIR))"
+                        .into()
                 }
-                false => "",
+                false => String::new(),
             };
-            return refused(some_lines(&problems) + advice);
+            return refused(some_lines(&problems) + &advice);
         }
         for (name, twins) in found.doubled.iter().filter(|(name, _)| written.contains_key(*name)) {
             let (used, twins) = (&written[name], twins.join(", "));
@@ -300,6 +305,45 @@ impl Fit {
     /// Parameters that are initialised.
     pub fn fresh(&self) -> impl Iterator<Item = &str> {
         self.spec.parameters().iter().map(|p| p.name.as_str()).filter(|name| !self.written.contains_key(*name))
+    }
+}
+
+const OTHER_CONFIG: &str = "use the config.json that was saved with these weights";
+
+/// Sizes that config.json gives, each with those that the file has instead.
+type Sizes = BTreeMap<usize, BTreeSet<usize>>;
+
+/// Notes where a shape differs from the one that was wanted.
+fn note_sizes(sizes: &mut Sizes, shape: &[usize], wanted: &[usize]) {
+    if shape.len() == wanted.len() {
+        for (wanted, found) in wanted.iter().zip(shape).filter(|(wanted, found)| wanted != found) {
+            sizes.entry(*wanted).or_default().insert(*found);
+        }
+    }
+}
+
+/// Which keys of config.json do not fit the weights, where one size explains the difference, and what to do.
+fn other_sizes(config: &ModelConfig, sizes: &Sizes) -> String {
+    let keys = &config.family.keys;
+    let embedding = keys.embedding_size.map(|(key, _)| (key, config.embedding_size));
+    let known = [
+        ("vocab_size", config.vocab_size),
+        (keys.hidden_size, config.hidden_size),
+        (keys.intermediate_size, config.intermediate_size),
+        ("max_position_embeddings", config.max_position_embeddings),
+        ("type_vocab_size", config.type_vocab_size),
+    ];
+    let mut wrong = Vec::new();
+    for (wanted, found) in sizes {
+        let of_key: Vec<&str> =
+            known.iter().chain(&embedding).filter(|(_, size)| size == wanted).map(|(key, _)| *key).collect();
+        if let (Some(found), 1, false) = (found.first(), found.len(), of_key.is_empty()) {
+            wrong.push(format!("{} = {wanted}, where the weights have {found}", of_key.join(" or ")));
+        }
+    }
+    match wrong.is_empty() {
+        true => OTHER_CONFIG.into(),
+        false => format!("config.json has {}: {OTHER_CONFIG}", wrong.join("; ")),
     }
 }
 

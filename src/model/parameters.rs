@@ -66,24 +66,28 @@ fn fresh(parameter: &Parameter, seed: u64) -> Result<Tensor, ModelError> {
     Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
 }
 
-/// Refuses prefixes that match nothing, and those that together leave nothing to train.
-fn check_freeze(spec: &ModelSpec, freeze: &[String]) -> Result<(), ModelError> {
-    let refused = |message| Err(ModelError::Freeze { message });
-    if let Some(unused) = freeze.iter().find(|prefix| !spec.parameters().iter().any(|p| p.begins_with(prefix))) {
-        let Naming { prefix, freezable, .. } = spec.naming();
+/// Prefixes that match nothing, or that together leave nothing to train.
+fn wrong_freeze<'a>(spec: &'a ModelSpec, freeze: &'a [String]) -> impl Iterator<Item = ModelError> + 'a {
+    let Naming { prefix, freezable, .. } = spec.naming();
+    let names_some = |rest: &str| !rest.is_empty() && spec.parameters().iter().any(|p| p.begins_with(rest));
+    let unused = freeze.iter().filter(|prefix| !spec.parameters().iter().any(|p| p.begins_with(prefix)));
+    let unused = unused.map(move |unused| {
         let unused = crate::format::bounded(unused, 200);
-        let names_some = |rest: &&str| !rest.is_empty() && spec.parameters().iter().any(|p| p.begins_with(rest));
-        return refused(match unused.strip_prefix(prefix).filter(names_some) {
+        match unused.strip_prefix(prefix).filter(|rest| names_some(rest)) {
             Some(rest) => format!("parameter names are written without `{prefix}`; found `{unused}`, write \"{rest}\""),
             None => {
                 format!("no parameter's name begins with `{unused}`; possible beginnings are, for example, {freezable}")
             }
-        });
-    }
-    match spec.parameters().iter().all(|parameter| parameter.is_frozen(freeze)) {
-        true => refused("every parameter is frozen: nothing is left to train".into()),
-        false => Ok(()),
-    }
+        }
+    });
+    let all = spec.parameters().iter().all(|parameter| parameter.is_frozen(freeze));
+    let all = all.then(|| "every parameter is frozen: nothing is left to train; remove some of the prefixes".into());
+    unused.chain(all).map(|message| ModelError::Freeze { message })
+}
+
+/// Refuses prefixes that match nothing, and those that together leave nothing to train.
+fn check_freeze(spec: &ModelSpec, freeze: &[String]) -> Result<(), ModelError> {
+    wrong_freeze(spec, freeze).next().map_or(Ok(()), Err)
 }
 
 /// Warns of a list that exempts the weights of some norms from decay but not of others: families name them differently.
@@ -250,13 +254,20 @@ impl Parameters {
             }
             None => (ModelSpec::new(config, labels.len()), Said::default()),
         };
-        let names_one = |word: &String| spec.parameters().iter().any(|p| p.name.contains(word.as_str()));
-        if let Some(unused) = no_decay.iter().find(|word| !names_one(word)) {
-            return Err(ModelError::NoDecay { word: unused.clone() });
+        if let Some(wrong) = Self::wrong_names(config, labels.len(), freeze, no_decay).into_iter().next() {
+            return Err(wrong);
         }
-        check_freeze(&spec, freeze)?;
         said.warnings.extend(norms_that_decay(&spec, no_decay));
         Ok(said)
+    }
+
+    /// What is wrong with the names in `freeze` and `no_decay`: all of it. Which parameters a model has does not depend on its weights.
+    pub fn wrong_names(config: &ModelConfig, labels: usize, freeze: &[String], no_decay: &[String]) -> Vec<ModelError> {
+        let spec = ModelSpec::new(config, labels);
+        let names_one = |word: &String| spec.parameters().iter().any(|p| p.name.contains(word.as_str()));
+        let unused = no_decay.iter().filter(|word| !names_one(word));
+        let unused = unused.map(|word| ModelError::NoDecay { word: crate::format::bounded(word, 200).into_owned() });
+        wrong_freeze(&spec, freeze).chain(unused).collect()
     }
 
     /// Reads all numbers that a model would start with, and refuses NaN and infinity. Returns warnings about

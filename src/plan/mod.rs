@@ -6,6 +6,7 @@
 //! nothing is measured.
 
 mod advice;
+mod at_fault;
 mod budget;
 mod changes;
 mod config;

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     io,
     path::{Path, PathBuf},
+    string::FromUtf8Error,
 };
 
 use toml::de::DeTable;
@@ -82,6 +83,8 @@ impl Files {
                 hint::syntax(&text, span, error.message())
             })
             .collect();
+        faults.sort_by_key(|fault| fault.span.start);
+        faults.dedup_by(|next, fault| next.span == fault.span && next.message == fault.message);
         // After a syntax error the tree is a guess, and its other errors would only confuse.
         if faults.is_empty() {
             layer.root = table_from_toml(document.get_ref(), 0);
@@ -113,6 +116,21 @@ impl Files {
     /// The text of the file.
     fn text(&mut self, path: &Path, named: Option<Location>) -> Option<String> {
         match regular::read(path, MAX_BYTES).map(String::from_utf8) {
+            Ok(Ok(text)) if !text.contains('\0') => return Some(text),
+            Ok(bytes)
+                if let Some(encoding) =
+                    encoding(bytes.as_ref().map_or_else(FromUtf8Error::as_bytes, String::as_bytes)) =>
+            {
+                let source = path.display().to_string();
+                let location =
+                    Location { position: None, text: String::new(), ..Location::new(source, "", 0..0, true) };
+                let message = format!("is {encoding} and not UTF-8");
+                let help = format!(
+                    "save the file as UTF-8, or convert it: iconv -f {encoding} -t UTF-8 '{}' > utf8.toml",
+                    path.display()
+                );
+                self.unreadable(Some(location), message, help.into());
+            }
             Ok(Ok(text)) => return Some(text),
             Ok(Err(error)) => {
                 let at = error.utf8_error().valid_up_to();
@@ -141,6 +159,26 @@ impl Files {
 fn is_no_spec(path: &Path, text: &str, errors: usize) -> bool {
     let lines = text.lines().filter(|line| !line.trim().is_empty()).count();
     path.extension().is_some_and(|ending| !ending.eq_ignore_ascii_case("toml")) && 2 * errors >= lines
+}
+
+/// The encoding that bytes which are no spec in UTF-8 seem to have, by iconv's name.
+fn encoding(bytes: &[u8]) -> Option<&'static str> {
+    let zeros = |first: usize| bytes.iter().skip(first).step_by(2).filter(|byte| **byte == 0).count();
+    // Half of the bytes of ASCII characters are zero.
+    let most = bytes.len() / 4;
+    match bytes {
+        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => Some("UTF-16"),
+        _ if zeros(1) > most => Some("UTF-16LE"),
+        _ if zeros(0) > most => Some("UTF-16BE"),
+        _ => {
+            let (text, _, is_wrong) = encoding_rs::GB18030.decode(bytes);
+            let is_chinese =
+                |c: &char| matches!(c, '\u{4e00}'..='\u{9fff}' | '\u{3000}'..='\u{303f}' | '\u{ff00}'..='\u{ffef}');
+            // Texts of other encodings are read as rare characters, among others.
+            let (chinese, others) = text.chars().filter(|c| !c.is_ascii()).partition::<Vec<char>, _>(is_chinese);
+            (!is_wrong && !chinese.is_empty() && others.is_empty()).then_some("GB18030")
+        }
+    }
 }
 
 fn why_unreadable(error: &io::Error) -> String {

@@ -7,6 +7,7 @@ use super::{
     closest::closest,
     keys::{self, Fallback},
     node::{Item, Node},
+    other_syntax::{self, boolean},
     problem::Fault,
     suggest::choice_like,
 };
@@ -65,10 +66,16 @@ pub(super) fn unsupported(path: &str) -> Option<String> {
 /// What is wrong with TOML, by the error at `span` of `text`, and what to do.
 pub(super) fn syntax(text: &str, span: Range<usize>, message: &str) -> Fault {
     let fault = || Fault::new(span.clone(), format!("invalid TOML: {message}"));
+    if let Some(fault) = other_syntax::of_line(text, span.start) {
+        return fault;
+    }
     if message.contains("unquoted key")
         && let Some(key) = word_at(text, span.start)
     {
-        return fault().help(format!("write the key in quotes: \"{key}\""));
+        return fault().help(match key.strip_suffix([':', '：']) {
+            Some(key) => format!("write `=` between key and value: {key} = …"),
+            None => format!("write the key in quotes: \"{key}\""),
+        });
     }
     match bare_word(text, span.start) {
         Some((span, message, help)) => Fault::new(span, message).help(help),
@@ -184,15 +191,6 @@ pub(super) fn instead(path: &str, kind: &Kind, node: &Node) -> Option<String> {
         }
         (Kind::Seeds(_), _) => Some("list the seeds, such as [1, 2, 3]".into()),
         (Kind::Texts, Item::Text(text)) => Some(format!("write a list: [{}]", serde_json::Value::from(text.as_str()))),
-        _ => None,
-    }
-}
-
-/// The boolean that a word of another language means.
-pub(super) fn boolean(word: &str) -> Option<bool> {
-    match word {
-        "true" | "yes" | "on" | "1" => Some(true),
-        "false" | "no" | "off" | "0" => Some(false),
         _ => None,
     }
 }

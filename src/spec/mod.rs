@@ -36,6 +36,7 @@ mod long_texts;
 mod merged;
 mod metric;
 mod node;
+mod other_syntax;
 mod problem;
 mod related;
 mod schema;

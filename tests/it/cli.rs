@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::support::{Sandbox, text, words};
 
+mod all_at_once;
 mod caution;
 mod engines;
 mod large;

@@ -106,6 +106,14 @@ fn all_that_does_not_fit_is_reported_at_once() {
     }
     let wide = check(&config(8), 3).expect_err("refused without reading a weight");
     assert!(wide.to_string().contains("embeddings.word_embeddings.weight: shape [12, 4], expected [12, 8]"), "{wide}");
+    // The keys that are wrong, with what the file has.
+    let wide = wide.to_string();
+    let advice = wide.lines().last().expect("advice");
+    assert!(
+        advice.contains("config.json has hidden_size") && advice.contains("= 8, where the weights have 4"),
+        "{wide}"
+    );
+    assert!(advice.ends_with("use the config.json that was saved with these weights"), "{wide}");
 }
 
 #[test]

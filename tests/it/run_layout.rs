@@ -49,6 +49,13 @@ fn read(sandbox: &Sandbox, file: &str, options: &[&str]) -> (Value, Value, Vec<S
 
 /// A workbook with a sheet for each of these tables.
 fn workbook(sheets: &[(&str, &[(&str, &str)])]) -> Vec<u8> {
+    let whole: Vec<(&str, Vec<(&str, &str)>)> =
+        sheets.iter().map(|(name, rows)| (*name, [&[("review", "label")], *rows].concat())).collect();
+    workbook_of(&whole)
+}
+
+/// A workbook with these rows; a text that begins with `=` is a formula whose value is not stored.
+pub fn workbook_of(sheets: &[(&str, Vec<(&str, &str)>)]) -> Vec<u8> {
     let mut zip = ZipWriter::new(std::io::Cursor::new(Vec::new()));
     let mut part = |name: &str, content: &str| {
         zip.start_file(name, SimpleFileOptions::default()).expect("a part");
@@ -64,12 +71,12 @@ fn workbook(sheets: &[(&str, &[(&str, &str)])]) -> Vec<u8> {
         relations +=
             &format!("<Relationship Id=\"r{at}\" Type=\"{OFFICE}/worksheet\" Target=\"worksheets/sheet{at}.xml\"/>");
         kinds += &format!("<Override PartName=\"/xl/worksheets/sheet{at}.xml\" ContentType=\"{KIND}.worksheet+xml\"/>");
-        let cell = |column: &str, row: usize, text: &str| {
-            format!("<c r=\"{column}{row}\" t=\"inlineStr\"><is><t>{text}</t></is></c>")
+        let cell = |column: &str, row: usize, text: &str| match text.strip_prefix('=') {
+            Some(formula) => format!("<c r=\"{column}{row}\"><f>{formula}</f></c>"),
+            None => format!("<c r=\"{column}{row}\" t=\"inlineStr\"><is><t>{text}</t></is></c>"),
         };
-        let all = [("review", "label")].into_iter().chain(rows.iter().copied());
         let rows: String = (1..)
-            .zip(all)
+            .zip(rows.iter().copied())
             .map(|(row, (text, label))| {
                 format!("<row r=\"{row}\">{}{}</row>", cell("A", row, text), cell("B", row, label))
             })

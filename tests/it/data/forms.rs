@@ -224,13 +224,14 @@ fn files_that_are_not_what_is_said_are_refused() {
             "a.xlsx",
             bytes("rows.csv"),
             DataConfig { format: Some(Format::Xlsx), ..texts() },
-            "a.xlsx: the workbook is truncated or damaged (",
+            "a.xlsx: data.format = \"xlsx\" does not fit the file, which is a text file, such as CSV: leave data.format out",
         ),
     ];
     for (name, bytes, config, want) in cases {
         let message = refused(name, &bytes, &config);
         assert!(message.contains(want), "{message}\n  expected {want}");
-        assert_eq!(message.lines().count(), 1, "{message}");
+        // One for each column that is not there.
+        assert!(message.lines().all(|line| line.starts_with(&format!("{name}:"))), "{message}");
     }
 }
 
@@ -277,4 +278,32 @@ fn other_encodings_are_not_taken_for_gb18030() {
             "{message}"
         );
     }
+}
+
+#[test]
+fn columns_of_another_sheet_or_below_a_title_and_formulas_without_values_are_named() {
+    let said = |sheets: &[(&str, Vec<(&str, &str)>)]| {
+        let (_dir, path) = file("a.xlsx", crate::run_layout::workbook_of(sheets));
+        read(&path, &config()).unwrap_err().to_string()
+    };
+    let rows = vec![("review", "label"), ("好", "1"), ("差", "0")];
+    let notes = ("notes", vec![("About", "this file")]);
+    let elsewhere = said(&[notes.clone(), ("data", rows.clone())]);
+    assert!(elsewhere.contains("no column `review`, which data.text_column names"), "{elsewhere}");
+    assert!(elsewhere.contains("; sheet `data` has all columns: set data.sheet = \"data\""), "{elsewhere}");
+    let title = said(&[("data", [&[("Export of reviews", "")][..], &rows].concat())]);
+    assert!(title.contains("; row 2 of sheet `data` looks like the header: remove the rows above it"), "{title}");
+    let neither = said(&[notes.clone(), ("more", vec![("x", "y"), ("1", "2")])]);
+    assert!(neither.contains("no column `review`") && !neither.contains("set data.sheet"), "{neither}");
+    let formulas = said(&[("data", vec![("review", "label"), ("好", "=IF(1,1,0)"), ("差", "=0+0")])]);
+    let want = "column `label` of sheet `data` has 2 formulas without stored values";
+    assert!(
+        formulas.contains(want) && formulas.contains("open the workbook in Excel or LibreOffice and save it"),
+        "{formulas}"
+    );
+    // One among many may be a text that is empty.
+    let one =
+        vec![("review", "label"), ("好", "1"), ("差", "0"), ("=IF(1,&quot;&quot;,1)", "1"), ("好", "1"), ("差", "0")];
+    let (_dir, path) = file("a.xlsx", crate::run_layout::workbook_of(&[("data", one)]));
+    assert_eq!(read(&path, &config()).expect("it is read").rows.len(), 4);
 }

@@ -152,7 +152,8 @@ fn missing_texts_and_labels_are_dropped() {
 fn columns_that_are_not_there() {
     assert_eq!(
         refused("a.csv", "Label,reviews\n1,a\n"),
-        "a.csv: no column `review`, which data.text_column names; columns found: Label, reviews; did you mean `reviews`?"
+        "a.csv: no column `review`, which data.text_column names; columns found: Label, reviews; did you mean `reviews`?\n\
+         a.csv: no column `label`, which data.label_column names; columns found: Label, reviews; did you mean `Label`?"
     );
     assert_eq!(
         refused("a.csv", "Label,review\n1,a\n"),
@@ -188,12 +189,64 @@ fn files_without_rows() {
     assert!(matches!(&error, DataError::Io { error, .. } if error.kind() == std::io::ErrorKind::NotFound), "{error}");
 }
 
+/// What is said of rows with too many fields, and with too few.
+const TOO_MANY: &str =
+    "a text with a `,` has to be in quotes, as Python's csv.writer writes it, or separate the fields by tabs (.tsv)";
+const TOO_FEW: &str = "a field is missing, or a text with a line break is not in quotes";
+
+#[test]
+fn all_columns_that_a_file_lacks_are_named_together() {
+    let several = |error: DataError| error.each().iter().map(ToString::to_string).collect::<Vec<_>>();
+    for (name, text) in
+        [("a.csv", "text,class\nx,1\n"), ("a.jsonl", "{\"class\": 1}\n"), ("a.tsv", "text\tclass\nx\t1\n")]
+    {
+        let (_dir, path) = file(name, text);
+        let config = DataConfig { text_column: "review".into(), label_column: "label".into(), ..config() };
+        let errors = several(read(&path, &config).unwrap_err());
+        if name == "a.jsonl" {
+            // Without the field of the text, its first object is refused at once.
+            assert!(errors[0].contains("`review`"), "{errors:?}");
+            continue;
+        }
+        assert!(errors.len() == 2 && errors[0].contains("no column `review`"), "{errors:?}");
+        assert!(errors[1].contains("no column `label`, which data.label_column names"), "{errors:?}");
+    }
+}
+
+#[test]
+fn a_format_that_the_content_contradicts_is_named_with_the_content() {
+    let said = |name: &str, text: &str, format| {
+        let (_dir, path) = file(name, text);
+        read(&path, &DataConfig { format, ..config() }).unwrap_err().to_string()
+    };
+    let csv = "label,review\n1,x\n0,y\n";
+    for (format, word) in [(Format::Parquet, "parquet"), (Format::Xlsx, "xlsx")] {
+        let said = said("a.csv", csv, Some(format));
+        let want = format!(
+            "a.csv: data.format = \"{word}\" does not fit the file, which is a text file, such as CSV: leave data.format out"
+        );
+        assert!(said.ends_with(&want), "{said}");
+    }
+    let json = said("a.csv", csv, Some(Format::Jsonl));
+    assert!(
+        json.contains("data.format = \"jsonl\" does not fit the file, which is no JSON: it begins like CSV"),
+        "{json}"
+    );
+    let named = said("a.parquet", csv, None);
+    assert!(
+        named.contains("its name is that of a parquet file, but it is a text file, such as CSV: rename it"),
+        "{named}"
+    );
+}
+
 #[test]
 fn rows_that_cannot_be_used_are_named_by_what_is_wrong() {
     assert_eq!(
         refused("a.csv", "label,review\n1,a\n\n0,b,c\n1\n0,\"x\ny\",,\n0,d,e\n"),
-        "a.csv: 4 rows cannot be used\n  lines 4 and 8: the row has 3 fields, expected 2\
-         \n  line 5: the row has 1 field, expected 2\n  line 6: the row has 4 fields, expected 2"
+        format!(
+            "a.csv: 4 rows cannot be used\n  lines 4, 6 and 8: the rows have 3 to 4 fields, expected 2: {TOO_MANY}\
+             \n  line 5: the row has 1 field, expected 2: {TOO_FEW}"
+        )
     );
     // Where it is a quote that has joined rows, that is said.
     assert_eq!(
@@ -204,12 +257,19 @@ fn rows_that_cannot_be_used_are_named_by_what_is_wrong() {
     let message = refused("a.csv", format!("label,review\n{}", "1\n".repeat(25)));
     assert_eq!(
         message,
-        "a.csv: 25 rows cannot be used\n  lines 2, 3, 4, 5, 6 and 20 more: the row has 1 field, expected 2"
+        format!(
+            "a.csv: 25 rows cannot be used\n  lines 2, 3, 4, 5, 6 and 20 more: the row has 1 field, expected 2: {TOO_FEW}"
+        )
     );
     let many: String = (2..30).map(|n| format!("{}\n", ",".repeat(n))).collect();
     let message = refused("a.csv", format!("label,review\n{many}"));
-    assert!(message.starts_with("a.csv: 28 rows cannot be used\n  line 2: the row has 3 fields"), "{message}");
-    assert!(message.ends_with("\n  line 21: the row has 22 fields, expected 2\n  and 8 more"), "{message}");
+    let lines = "lines 2, 3, 4, 5, 6 and 23 more";
+    assert_eq!(
+        message,
+        format!("a.csv: 28 rows cannot be used\n  {lines}: the rows have 3 to 30 fields, expected 2: {TOO_MANY}")
+    );
+    let tabs = refused("a.tsv", "label\treview\n1\ta\tb\n");
+    assert!(tabs.ends_with("a text with a tab has to be in quotes, as Python's csv.writer writes it"), "{tabs}");
 }
 
 #[test]
@@ -442,6 +502,11 @@ fn limit_draws_by_seed_and_keeps_the_order() {
     let (_dir, path) = file("a.csv", format!("label,review\n{}", "0,t\n".repeat(50)));
     let error = read(&path, &DataConfig { limit: Some(2), ..config() }).unwrap_err();
     assert!(matches!(error, DataError::OneClass { .. }), "{error}");
+    // Why there is only one label is said: the others count as none.
+    let (_dir, path) = file("a.csv", "label,review\n0,a\nyes,b\nyes,c\n0,d\n");
+    let error = read(&path, &DataConfig { missing: vec!["yes".into()], ..config() }).unwrap_err().to_string();
+    let want = "; 2 rows without a label were dropped: values that count as none are empty cells and those in data.missing (`yes`)";
+    assert!(error.contains("every row has the label `0`") && error.ends_with(want), "{error}");
 }
 
 #[test]

@@ -38,7 +38,7 @@ fn a_bad_row_does_not_end_the_stream_but_a_bad_file_does() {
         stream("a.csv", "id,review\n1,a\n2\n3,c\n4,\"d\n5,e\n"),
         [
             row(2, "a"),
-            Err("a.csv: 1 row cannot be used\n  line 3: the row has 1 field, expected 2".into()),
+            Err("a.csv: 1 row cannot be used\n  line 3: the row has 1 field, expected 2: a field is missing, or a text with a line break is not in quotes".into()),
             row(4, "c"),
             Err(
                 "a.csv: 1 row cannot be used\n  line 5: a quote that opens here (column `review`) is never closed and \

@@ -126,7 +126,8 @@ fn of_several_names_of_a_weight_transformers_own_is_used() {
 #[test]
 fn layers_are_counted_before_anything_is_listed() {
     let error = warnings(&with_head(2), json!({"num_hidden_layers": 900})).expect_err("refused");
-    assert!(error.ends_with("config.json's num_hidden_layers is 900, but the file has 1 layer"), "{error}");
+    let want = "config.json's num_hidden_layers is 900, but the file has 1 layer\n  use the config.json that was saved with these weights";
+    assert!(error.ends_with(want), "{error}");
     let mut found = with_head(2);
     for (name, tensor) in with_head(2) {
         found.insert(name.replace("layer.0", "layer.1"), tensor);

@@ -1,6 +1,6 @@
 //! Suggestions for settings that taper does not take, and where they belong.
 
-use taper::spec::LoadOptions;
+use taper::spec::{LoadOptions, LoadedSpec};
 
 use super::{one, options};
 
@@ -132,4 +132,35 @@ fn the_source_of_a_value_is_named() {
     assert_eq!(location("train.lr", None).as_deref(), Some("--set train.lr=1e-4"));
     assert_eq!(location("train.epochs", None).as_deref(), Some("TAPER_TRAIN__EPOCHS"));
     assert_eq!(location("train.batch_size", None), None);
+}
+
+#[test]
+fn a_spec_in_another_format_has_one_problem_for_each_line() {
+    let yaml = "name: \"b\"\ntrain:\n  lr: 1e-4\n";
+    let said = one(yaml).problems("a.toml", &LoadOptions::default());
+    for (line, write) in [(3, "write name = \"b\""), (4, "write `[train]` on a line"), (5, "write lr = 1e-4")] {
+        assert!(said.contains(&format!("a.toml:{line}:")) && said.contains(write), "{said}");
+    }
+    assert!(said.ends_with("\n\n3 problems"), "{said}");
+}
+
+#[test]
+fn a_spec_in_another_encoding_is_named_with_how_to_convert_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.toml");
+    let text = "name = \"好\"\nmodel.source = \"scratch:tiny\"\n";
+    let utf16: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let gbk = text.replace('好', "\u{1}").replace('\u{1}', "?").into_bytes();
+    // 好 is BA C3 in GBK.
+    let gbk: Vec<u8> =
+        gbk.into_iter().flat_map(|byte| if byte == b'?' { vec![0xBA, 0xC3] } else { vec![byte] }).collect();
+    for (bytes, encoding) in [([&[0xFF, 0xFE][..], &utf16].concat(), "UTF-16"), (utf16, "UTF-16LE"), (gbk, "GB18030")] {
+        std::fs::write(&path, bytes).expect("a file");
+        let said = LoadedSpec::load(&path, &LoadOptions::default()).expect_err("it is refused").to_string();
+        assert!(said.contains(&format!("is {encoding} and not UTF-8")), "{said}");
+        assert!(said.contains(&format!("iconv -f {encoding} -t UTF-8 '{}' > utf8.toml", path.display())), "{said}");
+    }
+    std::fs::write(&path, b"name = \"caf\xe9\"\n").expect("a file");
+    let said = LoadedSpec::load(&path, &LoadOptions::default()).expect_err("it is refused").to_string();
+    assert!(said.contains("a.toml:1:12: is not valid UTF-8"), "{said}");
 }

@@ -121,7 +121,13 @@ fn workbooks() -> Vec<Variant> {
     let old = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\0\0\0\0\0\0\0\0";
     let no_book = archive(&[("[Content_Types].xml", "<Types/>"), ("xl/other.xml", "<other/>")]);
     vec![
-        variant("CSV named a workbook", "a.xlsx", text::CSV, (WHOLE, NONE), "the workbook is truncated or damaged ("),
+        variant(
+            "CSV named a workbook",
+            "a.xlsx",
+            text::CSV,
+            (WHOLE, NONE),
+            "but it is a text file, such as CSV: rename it",
+        ),
         variant(
             "workbook cut",
             "a.xlsx",
@@ -222,7 +228,13 @@ fn parquet_files() -> Vec<Variant> {
     vec![
         variant("Parquet cut", "a.parquet", &whole[..whole.len() / 2], (WHOLE, NONE), "it cannot be read as Parquet"),
         variant("Parquet's first bytes alone", "a.parquet", b"PAR1", (WHOLE, NONE), "it cannot be read as Parquet"),
-        variant("CSV named Parquet", "a.parquet", text::CSV, (WHOLE, NONE), "it cannot be read as Parquet"),
+        variant(
+            "CSV named Parquet",
+            "a.parquet",
+            text::CSV,
+            (WHOLE, NONE),
+            "but it is a text file, such as CSV: rename it",
+        ),
         variant("wrong last bytes", "a.parquet", with(1, b'2'), (WHOLE, NONE), "it cannot be read as Parquet"),
         variant(
             "wrong length of the footer",
