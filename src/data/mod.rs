@@ -47,6 +47,7 @@ mod one_target;
 mod parquet;
 mod parquet_column;
 mod parquet_file;
+mod parquet_kept;
 mod parquet_text;
 mod plain;
 mod progress;
@@ -86,6 +87,7 @@ mod unpack;
 mod vocabulary;
 mod windows;
 mod xlsx;
+mod xlsx_digits;
 
 pub use batch::{LengthStats, batch, by_length, by_tokens};
 pub use cells::{Kept, KeptColumns};
