@@ -13,6 +13,7 @@ mod assigned;
 mod batch;
 mod cells;
 mod charsmap;
+mod closing_quotes;
 mod collected;
 mod convert;
 mod counted_rows;
