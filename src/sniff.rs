@@ -41,6 +41,8 @@ pub enum FileKind {
     Docx,
     /// A file of an old Office program.
     Ole,
+    /// An Office file that is encrypted, in the container of old Office files.
+    Protected,
     /// gzip.
     Gzip,
     /// Zstandard.
@@ -96,6 +98,7 @@ impl fmt::Display for FileKind {
             Self::Ods => "an OpenDocument spreadsheet (.ods)",
             Self::Docx => "a Word document (.docx)",
             Self::Ole => "a file of an old Office program (.xls or .doc)",
+            Self::Protected => "an Office file that is protected with a password",
             Self::Gzip => "a gzip file (decompress it first: `gunzip`)",
             Self::Zstd => "a zstd file (decompress it first: `unzstd`)",
             Self::Xz => "an xz file (decompress it first: `unxz`)",

@@ -7,6 +7,24 @@ use std::{
 
 use super::server::Server;
 
+/// What is said of an adapter. `is_whole`: beside a complete model.
+fn adapter(source: &str, file: &str, is_whole: bool) -> String {
+    let (what, otherwise) = match is_whole {
+        true => (
+            format!("has an adapter ({file}) beside its weights, which transformers applies and taper does not"),
+            format!("; to leave the adapter out, use a folder without {file}"),
+        ),
+        false => (
+            format!("is not a complete model, but an adapter ({file}), and taper does not apply adapters"),
+            String::new(),
+        ),
+    };
+    format!(
+        "{source} {what}: load the model with its adapter in peft, call merge_and_unload(), then save_pretrained(DIR), save the tokenizer \
+         there, too, and use path:DIR{otherwise}"
+    )
+}
+
 /// A hint for a path with `~`, which shells expand only at the beginning of a word.
 fn tilde(path: &Path) -> &'static str {
     match path.components().any(|part| part.as_os_str() == "~") {
@@ -55,6 +73,16 @@ pub enum AssetError {
         missing: Vec<&'static str>,
         /// What lies in the folder, and what to do.
         instead: Option<String>,
+    },
+    /// A folder with an adapter, which taper would leave out.
+    #[error("{}", adapter(.source_, .file, *.is_whole))]
+    Adapter {
+        /// Folder or repository.
+        source_: String,
+        /// The file that says so.
+        file: String,
+        /// Whether there is a complete model, too.
+        is_whole: bool,
     },
     /// A file that counts is a link that leads nowhere.
     #[error("{} is a link to {}, which does not exist: copy the file itself, or restore what the link names; {then}", .path.display(), .to.display())]

@@ -34,6 +34,8 @@ const SPECIAL: [(&str, &str); 5] = [
     ("cls_token", "[CLS]"),
     ("mask_token", "[MASK]"),
 ];
+/// What says that a folder has an adapter, and the adapter's weights.
+const ADAPTER: [&str; 3] = ["adapter_config.json", "adapter_model.safetensors", "adapter_model.bin"];
 /// Largest settings file, in bytes.
 const SMALL: u64 = 64 << 20;
 /// Small files that a model is read from, if present.
@@ -127,7 +129,7 @@ impl Choice {
 /// weights.
 ///
 /// # Errors
-/// [`AssetError::Sharded`]; [`AssetError::Incomplete`] with everything that is missing.
+/// [`AssetError::Adapter`] unless the file of the weights is named; [`AssetError::Sharded`]; [`AssetError::Incomplete`] with everything that is missing.
 pub(super) fn choose(source: &str, part: Option<&str>, has: impl Fn(&str) -> bool) -> Result<Choice, AssetError> {
     let is_weights = |part: &str| [".safetensors", ".bin", ".safetensors.index.json"].iter().any(|e| part.ends_with(e));
     let (folder, named) = match part {
@@ -153,6 +155,12 @@ pub(super) fn choose(source: &str, part: Option<&str>, has: impl Fn(&str) -> boo
     let alone = vocabularies.iter().copied().filter(|name| *name != VOCABULARIES[1]);
     if !TOKENIZER.into_iter().chain(alone).any(&has) {
         missing.push("a tokenizer (tokenizer.json, vocab.txt, vocab.json or a SentencePiece .model file)");
+    }
+    // Of several files of weights a spec may name that of the model without the adapter.
+    let is_whole = weights.is_some() && missing.is_empty();
+    let adapter = ADAPTER.into_iter().find(|name| has(name)).filter(|name| !is_whole || *name == ADAPTER[0]);
+    if let Some(file) = adapter.filter(|_| named.is_none()) {
+        return Err(AssetError::Adapter { source_: source.into(), file: format!("{folder}{file}"), is_whole });
     }
     match weights.map(String::from) {
         Some(weights) if missing.is_empty() => {

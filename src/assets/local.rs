@@ -281,6 +281,32 @@ mod tests {
     }
 
     #[test]
+    fn an_adapter_is_never_left_out_silently() {
+        let adapter = [("adapter_config.json", "{}"), ("adapter_model.safetensors", "")];
+        let refused = |files: &[(&str, &str)]| model(folder(files).path()).unwrap_err().to_string();
+        let beside = refused(&[&WHOLE[..], &adapter].concat());
+        for part in [
+            "has an adapter (adapter_config.json) beside its weights",
+            "merge_and_unload()",
+            "use a folder without adapter_config.json",
+        ] {
+            assert!(beside.contains(part), "{beside}");
+        }
+        for files in [&adapter[..], &adapter[1..]] {
+            let only = refused(&[&WHOLE[2..], files].concat());
+            assert!(only.contains("not a complete model") && only.contains("merge_and_unload()"), "{only}");
+        }
+        // Without its settings nothing applies it.
+        model(folder(&[&WHOLE[..], &adapter[1..]].concat()).path()).unwrap();
+        // Of a repository; and where a spec names the weights, it is these.
+        let names = ["m/config.json", "m/model.safetensors", "m/vocab.txt", "m/adapter_config.json"];
+        let choose = |part| files::choose("hf:a/b", Some(part), |name| names.contains(&name));
+        let error = choose("m").unwrap_err().to_string();
+        assert!(error.starts_with("hf:a/b has an adapter (m/adapter_config.json) beside its weights"), "{error}");
+        assert_eq!(choose("m/model.safetensors").unwrap().weights, "model.safetensors");
+    }
+
+    #[test]
     fn weights_in_several_files_count_one_by_one() {
         let index = r#"{"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}"#;
         let names = ["config.json", "model.safetensors.index.json", "vocab.txt", "model-1.safetensors"];

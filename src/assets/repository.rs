@@ -95,8 +95,15 @@ impl Lookup<'_> {
             let choice = files::choose(source, part, |name| pin.files.iter().any(|file| file.name == name))?;
             return files::collect(&root, &choice, pin.revision.clone(), &pin.files);
         }
-        let whole = |snapshot: &Snapshot| {
-            let choice = files::choose(source, part, |name| snapshot.folder.join(name).is_file()).ok()?;
+        let mut adapter = None;
+        let mut whole = |snapshot: &Snapshot| {
+            let choice = match files::choose(source, part, |name| snapshot.folder.join(name).is_file()) {
+                Err(error @ AssetError::Adapter { .. }) => {
+                    adapter = Some(error);
+                    None
+                }
+                choice => choice.ok(),
+            }?;
             let shards = choice.shards(&snapshot.folder.join(&choice.folder)).ok()?;
             shards.iter().all(|name| snapshot.folder.join(choice.full(name)).is_file()).then_some(choice)
         };
@@ -110,7 +117,7 @@ impl Lookup<'_> {
         };
         let model = match (cached, self.net) {
             (Some(cached), None) => here(cached)?,
-            (None, None) => return Err(self.not_cached(None)),
+            (None, None) => return Err(adapter.unwrap_or_else(|| self.not_cached(None))),
             (Some(cached), Some(net)) if self.repository.is_fixed() && cached.0.is_the_first(part) => {
                 let model = here(cached)?;
                 match damage(&model) {

@@ -12,6 +12,7 @@ use csv::{ByteRecord, ErrorKind, ReaderBuilder};
 use super::{
     DataError, Problem,
     cells::{Cells, Columns, Fault, Kept},
+    closing_quotes::ClosingQuotes,
     counted_rows::Noticed,
     encoding,
     input_fault::{InputFault, fault_of, reading},
@@ -29,6 +30,13 @@ use super::{
 const END: &[u8] = "\u{e000}endofthefile\u{e000}".as_bytes();
 const END_LINE: &[u8] = "\n\u{e000}endofthefile\u{e000}".as_bytes();
 
+/// What is wrong with a quoted field that goes on.
+pub(super) const GOES_ON: &str = "a quoted field in it goes on after its closing quotation mark";
+
+/// What its cause may be, and what to do.
+pub(super) const BACKSLASHES: &str = "a quotation mark in a field is written as `\"\"`, but Spark and MySQL write `\\\"`; rewrite such a file with \
+    pandas.read_csv(FILE, escapechar=\"\\\\\", dtype=str, keep_default_na=False).to_csv(NEW, index=False)";
+
 /// Bytes that are read at a time.
 const BUFFER: usize = 1 << 16;
 
@@ -41,6 +49,8 @@ pub(super) struct Delimited {
     swallowed: Option<Swallowed>,
     /// Rows with a text or a label in quotes, where these mean nothing.
     quoted: Noticed,
+    /// Rows with a quoted field that goes on after its closing quote.
+    reopened: Noticed,
     reader: csv::Reader<Lines<Chain<Input, &'static [u8]>>>,
     record: ByteRecord,
     header: Vec<String>,
@@ -72,13 +82,14 @@ impl Delimited {
             .has_headers(false) // the header is read as a record, for its line and its errors
             .flexible(true)
             .buffer_capacity(BUFFER)
-            .from_reader(Lines::new(input.chain(END_LINE)));
+            .from_reader(Lines::new(input.chain(END_LINE), quotes.then(|| ClosingQuotes::new(delimiter))));
         let mut rows = Self {
             path: path.to_owned(),
             wording,
             delimiter,
             swallowed: quotes.then(Swallowed::default),
             quoted: Noticed::default(),
+            reopened: Noticed::default(),
             reader,
             record: ByteRecord::new(),
             header: Vec::new(),
@@ -128,6 +139,11 @@ impl Delimited {
             }
         };
         let expected = self.header.len();
+        let end = self.reader.position().byte();
+        let goes_on = self.reader.get_mut().quotes.as_mut().is_some_and(|quotes| quotes.any_before(end));
+        if goes_on {
+            self.reopened.add(line);
+        }
         let looks_like_rows = match &mut self.swallowed {
             Some(swallowed) => {
                 swallowed.look(line, &record, char::from(self.delimiter), expected, self.labels.first().copied())
@@ -138,9 +154,10 @@ impl Delimited {
             return Err(Fault::Row(Problem::new(line, what)));
         }
         if record.len() != expected {
-            let why = match looks_like_rows {
-                true => format!("; a quoted field in it spans lines that look like rows ({})", self.no_quoting()),
-                false => self.why_ragged(record.len() > expected),
+            let why = match (goes_on, looks_like_rows) {
+                (true, _) => format!("; {GOES_ON}: {BACKSLASHES}"),
+                (false, true) => format!("; a quoted field in it spans lines that look like rows ({})", self.no_quoting()),
+                (false, false) => self.why_ragged(record.len() > expected),
             };
             let what = format!(", expected {expected}{why}");
             return Err(Fault::Row(Problem::of_fields(line, record.len() as u64, what)));
@@ -187,6 +204,11 @@ impl Delimited {
     /// Rows with a text or a label in quotes, where quotes are ordinary characters.
     pub(super) fn quoted(&self) -> &Noticed {
         &self.quoted
+    }
+
+    /// Rows with a quoted field that goes on after its closing quote.
+    pub(super) fn reopened(&self) -> &Noticed {
+        &self.reopened
     }
 
     pub(super) fn header(&self) -> &[String] {
@@ -375,11 +397,13 @@ struct Lines<R> {
     previous: u8,
     /// Offset and number of each line that is not blank, from the first not yet asked for.
     starts: VecDeque<(u64, u64)>,
+    /// Where quotes mean something.
+    quotes: Option<ClosingQuotes>,
 }
 
 impl<R> Lines<R> {
-    fn new(inner: R) -> Self {
-        Self { inner, row: 0, offset: 0, line: 1, previous: b'\n', starts: VecDeque::new() }
+    fn new(inner: R, quotes: Option<ClosingQuotes>) -> Self {
+        Self { inner, row: 0, offset: 0, line: 1, previous: b'\n', starts: VecDeque::new(), quotes }
     }
 
     /// Bytes of one line, which are `at` bytes behind the offset.
@@ -408,6 +432,9 @@ impl<R: Read> Read for Lines<R> {
         }
         let n = self.inner.read(buf)?;
         let buf = &buf[..n];
+        if let Some(quotes) = &mut self.quotes {
+            quotes.look(buf);
+        }
         let mut at = 0;
         for end in memchr::memchr2_iter(b'\n', b'\r', buf) {
             self.pass(&buf[at..end], at);

@@ -1,6 +1,6 @@
 //! How a file is laid out: by what is said about it, by its ending, by its first bytes.
 
-use std::path::Path;
+use std::{io::Read, path::Path};
 
 use super::{
     DataError, Format,
@@ -10,7 +10,10 @@ use super::{
     source::{Input, Origin},
     unpack::Packing,
 };
-use crate::{plan::Delimiter, sniff::FileKind};
+use crate::{plan::Delimiter, regular, sniff::FileKind};
+
+/// Bytes of a file that are searched for the names of its parts.
+const MOST_SEARCHED: u64 = 256 << 20;
 
 /// How a file is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -253,6 +256,7 @@ fn named(byte: u8) -> String {
 
 /// What is wrong with a file that is something else than what it was read as.
 pub(super) fn other_kind(wording: Wording, path: &Path, kind: FileKind) -> DataError {
+    let kind = if kind == FileKind::Ole && is_protected(path) { FileKind::Protected } else { kind };
     let help = match kind {
         FileKind::Parquet => format!("which {} reads", wording.set("format", "parquet")),
         FileKind::Xlsx => format!("which {} reads", wording.set("format", "xlsx")),
@@ -263,6 +267,9 @@ pub(super) fn other_kind(wording: Wording, path: &Path, kind: FileKind) -> DataE
         FileKind::Ods | FileKind::Ole => {
             format!("not a text file: save it as .xlsx or CSV (UTF-8), or convert it: {}", pandas("excel", path))
         }
+        FileKind::Protected => {
+            "which cannot be read: open it in the program that wrote it, remove the password, and save it as .xlsx or CSV (UTF-8)".into()
+        }
         FileKind::Arrow => format!("not a text file: convert it: {}", pandas("feather", path)),
         FileKind::Sqlite => format!(
             "not a text file: export the table: sqlite3 -header -csv '{}' 'select * from TABLE' > {}",
@@ -272,6 +279,14 @@ pub(super) fn other_kind(wording: Wording, path: &Path, kind: FileKind) -> DataE
         _ => "not a table of texts; expected CSV, TSV, JSON Lines, a JSON array, Parquet or an Excel workbook".into(),
     };
     DataError::OtherKind { path: path.to_owned(), kind, help }
+}
+
+/// Whether an Office file is encrypted: it then has a part of this name, which is written in UTF-16.
+fn is_protected(path: &Path) -> bool {
+    let name: Vec<u8> = "EncryptedPackage".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let mut bytes = Vec::new();
+    let read = regular::open(path).and_then(|file| file.take(MOST_SEARCHED).read_to_end(&mut bytes));
+    read.is_ok() && memchr::memmem::find(&bytes, &name).is_some()
 }
 
 /// What may be wrong with a header that lacks a column, and what to do.

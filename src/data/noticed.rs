@@ -1,6 +1,6 @@
 //! What is noticed while the rows of a file are read, and what is said about it.
 
-use super::{counted_rows::Noticed, rows::Rows, settings::Wording};
+use super::{counted_rows::Noticed, delimited::BACKSLASHES, rows::Rows, settings::Wording};
 use crate::{
     format::{by_number, counted},
     warning::{Kind, Warning, lines, lines_of},
@@ -26,6 +26,18 @@ pub(super) fn quoted(file: &Rows, wording: Wording) -> Option<Warning> {
         lines_of(lines, *rows),
         by_number(*rows, "has", "have"),
         wording.set("quoting", "minimal")
+    );
+    (*rows > 0).then(|| Warning::new(Kind::DataFile, message).at(lines.iter().copied()))
+}
+
+/// Says which rows have a quoted field that goes on after its closing quote, so that it is mangled.
+pub(super) fn reopened(file: &Rows) -> Option<Warning> {
+    let Noticed { rows, lines } = file.reopened()?;
+    let message = format!(
+        "{} ({}) {} a quoted field that goes on after its closing quotation mark, so that its text is wrong: {BACKSLASHES}",
+        counted(*rows, "row"),
+        lines_of(lines, *rows),
+        by_number(*rows, "has", "have"),
     );
     (*rows > 0).then(|| Warning::new(Kind::DataFile, message).at(lines.iter().copied()))
 }

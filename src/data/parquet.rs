@@ -8,16 +8,16 @@ use parquet::{
     basic::Compression,
     errors::ParquetError,
     file::reader::{FileReader, SerializedFileReader},
-    record::{Field, reader::RowIter},
     schema::types::{ColumnDescPtr, SchemaDescriptor},
 };
 
 use super::{
     DataError, Problem,
-    cells::{Cells, Columns, Fault, Kept},
+    cells::{Cells, Columns, Fault},
     layout::suggest,
     parquet_column::Column,
     parquet_file::SharedFile,
+    parquet_kept::AllColumns,
     row_limit::MAX_ROW,
     settings::Wording,
     source::Input,
@@ -47,7 +47,7 @@ pub(super) struct Parquet {
     /// Names of the label values 0, 1, ….
     classes: Option<Vec<String>>,
     /// All columns of each row, if they are kept.
-    kept: Option<RowIter<'static>>,
+    kept: Option<AllColumns>,
     input: Input,
     row: u64,
 }
@@ -148,7 +148,7 @@ impl Parquet {
         let classes = column.zip(hub.and_then(|pair| pair.value.as_deref()));
         let classes = classes.and_then(|(column, text)| class_names(text, column));
         let kept = match *keep {
-            true => Some(all_columns(path).map_err(|error| unreadable(path, error))?),
+            true => Some(AllColumns::new(path).map_err(|error| unreadable(path, error))?),
             false => None,
         };
         Ok(Self {
@@ -183,15 +183,15 @@ impl Parquet {
                 let here = |error| Fault::File(damaged(&self.path, self.row + 1, name, error));
                 column.enter(group.as_ref()).map_err(here)?;
             }
+            if let Some(kept) = &mut self.kept {
+                kept.enter(group.as_ref()).map_err(odd)?;
+            }
             self.group += 1;
         }
         self.rows_left -= 1;
         self.row += 1;
-        if let Some(kept) = &mut self.kept
-            && let Some(row) = kept.next()
-        {
-            let fields = row.map_err(odd)?.into_columns().into_iter();
-            cells.kept.extend(fields.map(|(name, field)| (name.as_str().into(), kept_value(&field))));
+        if let Some(kept) = &mut self.kept {
+            kept.next(&mut cells.kept).map_err(odd)?;
         }
         // The file has its columns in an order of its own, and every one of them has to go on whatever is wrong with the others.
         let several = self.parts.len() > 1;
@@ -310,60 +310,6 @@ fn class_names(text: &str, column: &str) -> Option<Vec<String>> {
         return None;
     }
     feature["names"].as_array()?.iter().map(|name| name.as_str().map(String::from)).collect()
-}
-
-/// A value of any column.
-fn kept_value(field: &Field) -> Kept {
-    match field {
-        Field::Null => Kept::Null,
-        Field::Str(text) => Kept::Text(text.clone()),
-        Field::Bool(_)
-        | Field::Byte(_)
-        | Field::Short(_)
-        | Field::Int(_)
-        | Field::Long(_)
-        | Field::UByte(_)
-        | Field::UShort(_)
-        | Field::UInt(_)
-        | Field::ULong(_) => Kept::Json(field.to_string()),
-        // With all digits.
-        Field::Float(number) if number.is_finite() => Kept::Json(format!("{number:?}")),
-        Field::Double(number) if number.is_finite() => Kept::Json(format!("{number:?}")),
-        Field::ListInternal(list) => {
-            let elements: Vec<String> = list.elements().iter().map(json).collect();
-            Kept::Json(format!("[{}]", elements.join(", ")))
-        }
-        Field::Group(group) => object(group.get_column_iter().map(|(name, value)| (name.clone(), value))),
-        Field::MapInternal(map) => object(map.entries().iter().map(|(key, value)| {
-            let name = match kept_value(key) {
-                Kept::Null => "null".to_owned(),
-                Kept::Text(text) | Kept::Json(text) => text,
-            };
-            (name, value)
-        })),
-        other => Kept::Text(other.to_string()),
-    }
-}
-
-/// A value as JSON.
-fn json(field: &Field) -> String {
-    match kept_value(field) {
-        Kept::Null => "null".to_owned(),
-        Kept::Json(json) => json,
-        Kept::Text(text) => serde_json::Value::String(text).to_string(),
-    }
-}
-
-/// An object of these fields.
-fn object<'f>(fields: impl Iterator<Item = (String, &'f Field)>) -> Kept {
-    let fields = fields.map(|(name, value)| format!("{}: {}", serde_json::Value::String(name), json(value)));
-    Kept::Json(format!("{{{}}}", fields.collect::<Vec<_>>().join(", ")))
-}
-
-/// All columns of the file at `path`, row by row.
-fn all_columns(path: &Path) -> Result<RowIter<'static>, ParquetError> {
-    let reader = SerializedFileReader::new(regular::open(path)?)?;
-    RowIter::from_file_into(Box::new(reader)).project(None)
 }
 
 fn unreadable(path: &Path, error: ParquetError) -> DataError {

@@ -19,7 +19,7 @@ use super::{
     label_checks,
     labels::Known,
     missing::MissingValues,
-    noticed::{guessed, quoted, swallowed},
+    noticed::{guessed, quoted, reopened, swallowed},
     number_checks,
     one_target::{have_one_target, only_one_drawn, same_targets},
     progress::{Listener, Meter, Progress, silent},
@@ -582,6 +582,7 @@ fn read_file(
     }
     found.warnings.extend(guessed(file, layout.wording));
     found.warnings.extend(quoted(file, layout.wording));
+    found.warnings.extend(reopened(file));
     found.warnings.extend(missing.warning(layout.wording));
     found.warnings.extend(swallowed(file, Some(&|value| targets.knows(value)), layout.wording));
     found.cleaning.read += cleaning.read;

@@ -173,6 +173,14 @@ impl Rows {
         }
     }
 
+    /// Rows with a quoted field that goes on after its closing quote.
+    pub(super) fn reopened(&self) -> Option<&Noticed> {
+        match &self.layout {
+            RowsOf::Delimited(rows) => Some(rows.reopened()),
+            RowsOf::Json(_) | RowsOf::Plain(_) | RowsOf::Parquet(_) | RowsOf::Sheet(_) => None,
+        }
+    }
+
     /// Share of the rows read so far, from 0 to 1.
     pub(super) fn share(&self) -> f64 {
         match &self.layout {

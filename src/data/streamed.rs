@@ -9,7 +9,7 @@ use super::{
     error::{Problems, TextsOf},
     labels::Known,
     missing::{clear_target, is_no_text},
-    noticed::{guessed, quoted, swallowed},
+    noticed::{guessed, quoted, reopened, swallowed},
     read_as::ReadAs,
     rows::Rows,
     settings::{Layout, Wording},
@@ -221,6 +221,7 @@ impl Texts {
         let is_label = is_label.as_ref().map(|is_label| is_label as &dyn Fn(&str) -> bool);
         found.extend(swallowed(&self.file, is_label, self.wording));
         found.extend(quoted(&self.file, self.wording));
+        found.extend(reopened(&self.file));
         let Noticed { rows, lines } = &self.blank;
         if *rows > 0 {
             let message = format!(

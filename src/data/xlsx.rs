@@ -20,9 +20,13 @@ use super::{
     settings::{Layout, Wording},
     source::Input,
     text_columns::TextColumns,
+    xlsx_digits::Digits,
     xlsx_elsewhere,
 };
 use crate::{format::counted, regular, task::Task};
+
+/// From here on not every whole number is one that Excel has.
+const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// Bytes that the parts of a workbook may have, unpacked.
 const MOST: u64 = 1 << 30;
@@ -174,6 +178,7 @@ fn read(file: io::BufReader<std::fs::File>, path: &Path, layout: &Layout, column
     let mut names: Vec<(u32, String)> = Vec::new();
     let mut rows: Vec<Row> = Vec::new();
     let mut current = None;
+    let mut digits: Option<Digits> = None;
     while let Some(cell) = reader.next_cell()? {
         let (row, column) = cell.get_position();
         if matches!(cell.get_value(), DataRef::Empty) {
@@ -203,9 +208,19 @@ fn read(file: io::BufReader<std::fs::File>, path: &Path, layout: &Layout, column
         }
         if let Some(Row { values, .. }) = rows.last_mut()
             && let Ok(filled) = values
-            && let Err(what) = header.fill(filled, columns, column, cell.get_value())
         {
-            *values = Err(format!("cell {}{} {what}", letters(column), row + 1));
+            let large = |number| {
+                let digits = match &mut digits {
+                    Some(digits) => digits,
+                    none => none.insert(Digits::read(path).map_err(DataError::io(path))?),
+                };
+                Ok(digits.of(row, column, number))
+            };
+            let value = cell.get_value();
+            let kept = header.keep(filled, column, value, large).map_err(Refused::Sheet)?;
+            if let Err(what) = kept.and_then(|()| header.fill(filled, columns, column, value)) {
+                *values = Err(format!("cell {}{} {what}", letters(column), row + 1));
+            }
         }
     }
     if names.is_empty() {
@@ -297,11 +312,34 @@ impl Header {
         })
     }
 
+    /// Keeps the value of one cell, if the columns are kept; says what is wrong with it. `large`: the digits of a number from [`EXACT`] on.
+    fn keep<E>(
+        &self,
+        row: &mut Values,
+        column: u32,
+        value: &DataRef<'_>,
+        large: impl FnOnce(f64) -> Result<Option<String>, E>,
+    ) -> Result<Result<(), String>, E> {
+        let Some(at) = self.kept.iter().position(|(at, _)| *at == column) else { return Ok(Ok(())) };
+        let text = match value {
+            DataRef::Float(number) if number.fract() == 0.0 && number.abs() >= EXACT => match large(*number)? {
+                Some(digits) => digits,
+                None => {
+                    let name = &self.kept[at].1;
+                    return Ok(Err(format!(
+                        "(column `{name}`) is a number of more digits than a number in Excel has, and another sheet has a similar \
+                         one there; format the column as text, or save the sheet as CSV"
+                    )));
+                }
+            },
+            other => kept(other),
+        };
+        row.cells.kept[at].1 = Kept::Text(text);
+        Ok(Ok(()))
+    }
+
     /// Fills in the value of one cell, if it is read.
     fn fill(&self, row: &mut Values, columns: &Columns, column: u32, value: &DataRef<'_>) -> Result<(), String> {
-        if let Some(at) = self.kept.iter().position(|(at, _)| *at == column) {
-            row.cells.kept[at].1 = kept(value);
-        }
         let named = |key: &str, found: String| format!("(column `{key}`) is {found}");
         let number = |key: &str| number(value).map_err(|found| named(key, found));
         let value = |key: &str| text(value).map_err(|found| named(key, found));
@@ -357,7 +395,7 @@ fn text(value: &DataRef<'_>) -> Result<String, String> {
         DataRef::SharedString(text) => Ok((*text).to_owned()),
         DataRef::Int(number) => Ok(number.to_string()),
         // Excel has no whole numbers: 1 is stored as 1.0.
-        DataRef::Float(number) if number.fract() == 0.0 && number.abs() < 1e15 => Ok(format!("{number:.0}")),
+        DataRef::Float(number) if number.fract() == 0.0 && number.abs() < EXACT => Ok(format!("{number:.0}")),
         DataRef::Float(number) => super::json::number(*number),
         DataRef::Bool(value) => Ok(value.to_string()),
         DataRef::DateTime(_) | DataRef::DateTimeIso(_) | DataRef::DurationIso(_) => {
@@ -367,22 +405,35 @@ fn text(value: &DataRef<'_>) -> Result<String, String> {
     }
 }
 
-/// A value of any column as a text. Dates are as ISO 8601 has them; a duration is a number of days, as Excel stores it.
-fn kept(value: &DataRef<'_>) -> Kept {
-    Kept::Text(match value {
+/// A value of any column as a text. Dates and times are as ISO 8601 has them, with a fraction of a second if there is one, as Python writes
+/// it; a duration is a number of
+/// days, as Excel stores it.
+fn kept(value: &DataRef<'_>) -> String {
+    match value {
+        DataRef::Empty => String::new(),
         DataRef::DateTime(date) if date.is_datetime() => {
-            let (year, month, day, hour, minute, second, _) = date.to_ymd_hms_milli();
-            match (hour, minute, second) {
-                (0, 0, 0) => format!("{year:04}-{month:02}-{day:02}"),
-                _ => format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}"),
+            let (year, month, day, hour, minute, second, milli) = date.to_ymd_hms_milli();
+            let mut time = format!("{hour:02}:{minute:02}:{second:02}");
+            if milli != 0 {
+                time.push_str(&format!(".{milli:03}000"));
+            }
+            // Day 0 is none: Excel has a time of day there.
+            match (date.as_f64(), time.as_str()) {
+                (0.0..1.0, _) => time,
+                (_, "00:00:00") => format!("{year:04}-{month:02}-{day:02}"),
+                _ => format!("{year:04}-{month:02}-{day:02} {time}"),
             }
         }
         DataRef::DateTimeIso(text) | DataRef::DurationIso(text) => text.clone(),
         DataRef::Error(error) => error.to_string(),
         DataRef::DateTime(number) => number.as_f64().to_string(),
         DataRef::String(text) => text.clone(),
-        other => text(other).unwrap_or_default(),
-    })
+        DataRef::SharedString(text) => (*text).to_owned(),
+        DataRef::Int(number) => number.to_string(),
+        DataRef::Float(number) if number.fract() == 0.0 && number.abs() < EXACT => format!("{number:.0}"),
+        DataRef::Float(number) => format!("{number:?}"),
+        DataRef::Bool(value) => value.to_string(),
+    }
 }
 
 /// The letters of a column, from 0: A, B, …, Z, AA.
@@ -399,7 +450,25 @@ fn letters(column: u32) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::letters;
+    use calamine::DataRef;
+
+    use super::{letters, text};
+
+    /// 2^53 is the first whole number that two ids may become.
+    #[test]
+    fn whole_numbers_are_labels_without_a_point() {
+        for (number, want) in [
+            (0.0, "0"),
+            (999_999_999_999_999.0, "999999999999999"),
+            (1_234_567_890_123_456.0, "1234567890123456"),
+            (-9_007_199_254_740_991.0, "-9007199254740991"),
+            (0.5, "0.5"),
+        ] {
+            assert_eq!(text(&DataRef::Float(number)).as_deref(), Ok(want));
+        }
+        let large = text(&DataRef::Float(9_007_199_254_740_992.0)).unwrap_err();
+        assert!(large.contains("too large to be represented exactly"), "{large}");
+    }
 
     #[test]
     fn columns_are_lettered_as_excel_letters_them() {

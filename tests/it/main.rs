@@ -19,6 +19,7 @@ mod families;
 mod folds;
 mod fuzzing;
 mod hub;
+mod kept_columns;
 mod label_lists;
 mod label_words;
 mod library;

@@ -136,3 +136,61 @@ fn a_file_that_changes_between_its_readings_is_refused() {
     assert!(!output.status.success() && error.contains("changed while it was read"), "{error}");
     assert!(!sandbox.path("results.csv").exists());
 }
+
+/// Spark writes a quotation mark in a field as `\"`. Read as CSV (and by pandas without `escapechar`) the text is mangled.
+#[test]
+fn quoted_fields_that_go_on_after_their_closing_quote_are_named() {
+    let sandbox = trained();
+    let rows = |text: fn(usize) -> String| (0..40).map(|i| format!("{},{}\n", text(i), i % 2)).collect::<String>();
+    let spark = rows(|i| format!("\"他说 \\\"很好{i}\\\" 然后走了\""));
+    sandbox.write("spark.csv", format!("review,label\n{spark}"));
+    let right = rows(|i| format!("\"他说 \"\"很好{i}\"\", C:\\\""));
+    sandbox.write("right.csv", format!("review,label\n{right}"));
+    let said = |file: &str, command: &str| {
+        let source = format!("data.source=path:{file}");
+        let output = match command {
+            "plan" | "run" => sandbox.taper(&[command, "small.toml", "--set", &source, "--set", "name=other"]),
+            _ => sandbox.taper(&[command, "small", "--file", file]),
+        };
+        assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).split_whitespace().collect::<Vec<_>>().join(" ");
+        text(&output.stdout) + &text(&output.stderr)
+    };
+    for command in ["plan", "run", "predict", "eval"] {
+        let found = said("spark.csv", command);
+        assert!(found.contains("40 rows (lines 2, 3, 4"), "{command}: {found}");
+        assert!(found.contains("have a quoted field that goes on after its closing quotation mark"), "{found}");
+        assert!(!said("right.csv", command).contains("goes on after"), "{command}");
+    }
+    let planned = sandbox.json(&["plan", "small.toml", "--set", "data.source=path:spark.csv"]);
+    let planned = planned.to_string();
+    assert!(planned.contains("goes on after its closing quotation mark"), "{planned}");
+    // With a comma in the field there is one field too many.
+    sandbox.write("comma.csv", format!("review,label\n{spark}\"说 \\\"好\\\", 走了\",1\n"));
+    let output = sandbox.taper(&["predict", "small", "--file", "comma.csv"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    let want =
+        "line 42: the row has 3 fields, expected 2; a quoted field in it goes on after its closing quotation mark";
+    assert!(output.status.code() == Some(2) && error.contains(want), "{error}");
+    assert!(error.contains("escapechar=\"\\\\\""), "{error}");
+}
+
+/// An OLE container with the part `EncryptedPackage`, as Excel and WPS write a workbook with a password.
+#[test]
+fn a_workbook_with_a_password_is_called_so() {
+    let sandbox = trained();
+    let mut bytes = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".to_vec();
+    bytes.resize(2048, 0);
+    sandbox.write("old.xlsx", &bytes);
+    bytes.extend("EncryptedPackage".encode_utf16().flat_map(u16::to_le_bytes));
+    bytes.resize(4096, 0);
+    sandbox.write("locked.xlsx", &bytes);
+    for (file, want) in [
+        ("locked.xlsx", "it is an Office file that is protected with a password, which cannot be read: open it"),
+        ("old.xlsx", "it is a file of an old Office program (.xls or .doc)"),
+    ] {
+        let output = sandbox.taper(&["predict", "small", "--file", file]);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && error.contains(want), "{error}");
+    }
+}
