@@ -17,6 +17,7 @@ use crate::{
         sentence::Sentence,
         sweep::{FailureGroup, failures},
         trials::kept_at,
+        undefined::undefined,
     },
     store::RunState,
     warning::Kind,
@@ -56,6 +57,10 @@ fn of_result(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
             analysis.terms.first.said()
         ));
     }
+    let names = analysis.groups.iter().flat_map(|group| &group.undefined).map(String::as_str).collect::<Vec<_>>();
+    let ranked_by = (analysis.criterion.split, analysis.criterion.metric);
+    let undefined = undefined(ranked_by, &names, analysis.groups.len() > 1);
+    out.extend(undefined.map(|text| tr!("{}.", "{}。", format::capital(&text))));
     out.extend(better_without_rank(input, analysis));
     if n > 0 && !analysis.has_rank() {
         let replicate = replicate(analysis.replicate);
