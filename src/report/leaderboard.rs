@@ -10,7 +10,7 @@ use super::{
     progress::Progress,
     terms::Terms,
     trials::{Criterion, common_name, grouped, trial},
-    undefined::UndefinedRun,
+    undefined::{UndefinedRun, undefined},
 };
 use crate::{
     event::Split,
@@ -166,6 +166,16 @@ impl Leaderboard {
         self.split == Split::Test && self.trials.len() > 1
     }
 
+    /// That the metric that ranks is undefined for completed runs, and how their trials are ranked; `None` if it is defined for all.
+    pub fn undefined(&self) -> Option<String> {
+        let runs = self.trials.iter().flat_map(|trial| &trial.undefined);
+        undefined(
+            (self.split, self.metric),
+            &runs.map(|run| run.name.as_str()).collect::<Vec<_>>(),
+            self.trials.len() > 1,
+        )
+    }
+
     /// The leaderboard of these runs, given with their evaluations in the plan's order. Of folds, it has what follows from their metrics.
     pub fn new(experiment: &str, runs: &[(&RunRecord, &[EvalRecord])], missing: &Missing) -> Self {
         Self::of(experiment, runs, missing, &FoldRows::default())
@@ -202,24 +212,20 @@ pub(super) fn ranked(
         let has_finished = members.iter().any(|member| finished(&member));
         let counted: Vec<_> = members.iter().filter(|member| !has_finished || finished(member)).collect();
         let is_undefined = |(run, evals): &&&(&RunRecord, &[EvalRecord])| criterion.measured(run, evals).is_none();
-        let undefined: Vec<&RunRecord> =
+        let without: Vec<&RunRecord> =
             counted.iter().filter(|_| has_finished).filter(is_undefined).map(|(run, _)| *run).collect();
         // The mean over runs of which one has no value is undefined, too.
-        let measured: Vec<&Metrics> = counted
-            .iter()
-            .filter(|_| undefined.is_empty())
-            .filter_map(|(run, evals)| criterion.measured(run, evals))
-            .collect();
+        let with_value = counted.iter().filter(|_| without.is_empty());
+        let measured: Vec<&Metrics> = with_value.filter_map(|(run, evals)| criterion.measured(run, evals)).collect();
         let key = RankKey::mean(&counted.iter().filter_map(|member| rank(member)).collect::<Vec<_>>());
         let keys = || members.iter().map(|(run, _)| run.key.as_str());
         let mut trial = trial_of(&members, (missing, rows), criterion.metric, &measured, several);
         trial.measured = if has_finished { counted.len() } else { measured.len() };
-        trial.undefined =
-            undefined.iter().map(|run| UndefinedRun { key: run.key.clone(), name: run.name.clone() }).collect();
+        trial.undefined = without.iter().map(|run| UndefinedRun::of(run)).collect();
         // Its name comes from all its planned runs, including removed ones.
         trial.name = missing.name(keys(), several).unwrap_or(trial.name);
         trial.is_final = has_finished;
-        if trial.out_of_fold.is_some() && undefined.is_empty() {
+        if trial.out_of_fold.is_some() && without.is_empty() {
             let measured: Vec<_> =
                 counted.iter().filter_map(|(run, evals)| Some((*run, criterion.measured(run, evals)?))).collect();
             trial.value = mean_over_folds(&measured, criterion.metric);

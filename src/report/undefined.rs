@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::{leaderboard::Leaderboard, long_texts::few};
+use super::long_texts::few;
 use crate::report::language::{Said, measured, tr};
-use crate::{event::Split, format::counted, metrics::Metric};
+use crate::{event::Split, format::counted, metrics::Metric, store::RunRecord};
 
 /// A completed run for which the metric that ranks is undefined.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -15,16 +15,15 @@ pub struct UndefinedRun {
     pub name: String,
 }
 
-impl Leaderboard {
-    /// That the metric that ranks is undefined for completed runs of some trials, and how they are ranked; `None` if it is defined for all.
-    pub fn undefined(&self) -> Option<String> {
-        let names: Vec<&str> =
-            self.trials.iter().flat_map(|trial| &trial.undefined).map(|run| run.name.as_str()).collect();
-        undefined((self.split, self.metric), &names, self.trials.len() > 1)
+impl UndefinedRun {
+    /// The run of this record.
+    pub(super) fn of(run: &RunRecord) -> Self {
+        Self { key: run.key.clone(), name: run.name.clone() }
     }
 }
 
-/// The same of runs with these names; `several`: there are several trials.
+/// That the metric that ranks is undefined for completed runs with these names, and how their trials are ranked, if there are `several`; `None`
+/// without names.
 pub(super) fn undefined((split, metric): (Split, Metric), names: &[&str], several: bool) -> Option<String> {
     if names.is_empty() {
         return None;
@@ -40,7 +39,7 @@ pub(super) fn undefined((split, metric): (Split, Metric), names: &[&str], severa
     };
     let n = names.len();
     let runs = counted(n as u64, "completed run");
-    Some(tr!("{what} is undefined for {runs} ({few}){order}", "{n} 次已完成的运行没有{what}（{few}）{order}"))
+    Some(tr!("{what} is undefined for {runs} ({few}){order}", "{n} 次已完成的运行（{few}）的{what}无定义{order}"))
 }
 
 #[cfg(test)]
