@@ -26,10 +26,10 @@ impl RankKey {
     }
 }
 
-/// Whether an evaluation with the score `next` becomes the best of its run: one that only equals the best does not. One that is undefined is
-/// the worst.
+/// Whether an evaluation with the score `next` becomes the best of its run: one that only equals the best does not, and one that is undefined
+/// never does.
 pub fn is_new_best(best: Option<Score>, next: Score) -> bool {
-    best.is_none_or(|best| next > best.or_worst())
+    !next.is_undefined() && best.is_none_or(|best| next > best.or_worst())
 }
 
 /// The order of runs and trials, best first: by score, an undefined one as the worst, then by loss, `None` last. In a stable sort, ties keep
@@ -66,9 +66,11 @@ mod tests {
 
     /// A metric can be undefined at first, such as the MCC of a model that predicts one label.
     #[test]
-    fn an_undefined_score_is_the_worst() {
+    fn an_undefined_score_is_never_the_best() {
         let score = |value| Metric::Mcc.score(value);
-        assert!(is_new_best(None, score(f64::NAN)) && is_new_best(Some(score(f64::NAN)), score(-0.5)));
+        assert!(!is_new_best(None, score(f64::NAN)) && is_new_best(None, score(-0.5)));
+        // As states of earlier versions have it.
+        assert!(is_new_best(Some(score(f64::NAN)), score(-0.5)));
         assert!(
             !is_new_best(Some(score(-0.5)), score(f64::NAN)) && !is_new_best(Some(score(f64::NAN)), score(f64::NAN))
         );

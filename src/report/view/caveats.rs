@@ -18,6 +18,7 @@ use crate::{
         sweep::{FailureGroup, failures},
         trials::kept_at,
         undefined::undefined,
+        weights::without_best,
     },
     store::RunState,
     warning::Kind,
@@ -324,7 +325,8 @@ fn how_ranked(input: &ReportInput, analysis: &Analysis) -> String {
 /// Whether the kept weights of a run were chosen from several by its dev rows.
 pub fn chooses_checkpoint(run: &RunInput) -> bool {
     let evaluations = run.evals.iter().filter(|eval| eval.when == When::During && eval.split == Split::Dev).count();
-    run.run.config.checkpoint.keep == Keep::Best && evaluations > 1
+    let chooses = run.run.config.checkpoint.keep == Keep::Best && evaluations > 1;
+    chooses && without_best(&run.run, &run.evals).is_none()
 }
 
 /// Whether the sweep's budget is spent, so that the remaining runs are not trained.
