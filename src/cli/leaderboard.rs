@@ -12,6 +12,10 @@ use taper::{
     store::RunState,
 };
 
+mod best;
+
+pub use best::best_run;
+
 use super::{
     marks::{mark, not_final_mark},
     output::{Output, marked, unbroken},
@@ -101,6 +105,7 @@ pub fn print_those(
         out.wrapped(&note)?;
     }
     tie(board).iter().try_for_each(|note| out.wrapped(note))?;
+    board.undefined().iter().try_for_each(|note| out.wrapped(note))?;
     if board.is_chosen_on_test() {
         out.wrapped(BY_TEST)?;
     }
@@ -401,19 +406,6 @@ fn state(trial: &Trial, detail: Detail) -> String {
     if trial.warned > 0 { marked(&text) } else { text }
 }
 
-/// The best run of the best trial: `best run: 1a2b3c4d5e6f (by dev accuracy, of 3 seeds)`. Folds have other test rows each: none is the best.
-pub fn best_run(board: &Leaderboard, best: &Trial) -> Option<String> {
-    let key = format::short(best.best_run.as_deref()?);
-    if best.out_of_fold.is_some() {
-        return None;
-    }
-    let by = format!("by {} {}", word(&board.split), board.metric.name());
-    Some(match best.planned() {
-        1 => format!("run: {key}"),
-        n => format!("best run: {key} ({by}, of {n} {}s{})", best.replicate, among_equals(board, best)),
-    })
-}
-
 /// The best trial and its best run, or why there is none.
 pub fn print_best_run(board: &Leaderboard, out: &mut Output) -> Result<()> {
     let Some(first) = board.trials.first() else { return Ok(()) };
@@ -432,19 +424,6 @@ pub fn print_best_run(board: &Leaderboard, out: &mut Output) -> Result<()> {
         (true, run) => {
             let run = run.map_or(String::new(), |run| format!("; its {run}"));
             out.wrapped(&format!("{}: {}{run}", board.progress.heading(), first.name))
-        }
-    }
-}
-
-/// Which of several runs with the best value is called the best one; empty if there is one.
-fn among_equals(board: &Leaderboard, best: &Trial) -> String {
-    let split = word(&board.split);
-    match best.equal_best {
-        (0 | 1, _) => String::new(),
-        (equal, same_loss) if equal == same_loss => format!("; the first of {equal} tied runs"),
-        (equal, 1) => format!("; among {equal} tied runs, the one with the lowest {split} loss"),
-        (equal, same_loss) => {
-            format!("; among {equal} tied runs, the first of the {same_loss} with the lowest {split} loss")
         }
     }
 }

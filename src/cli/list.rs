@@ -426,7 +426,9 @@ impl Seen {
         let key = |run: &RunRecord| {
             let score = value(run).map(|value| metric.score(value)).filter(|score| score.is_finite());
             let completed = usize::from(is_final(run));
-            (run.state.class_of_trial(completed, usize::from(score.is_some()), 1), score.unwrap_or(Score::WORST))
+            // The value of a completed run can be undefined: it is the worst of them.
+            let measured = completed.max(usize::from(score.is_some()));
+            (run.state.class_of_trial(completed, measured, 1), score.unwrap_or(Score::WORST))
         };
         let ((class, score), (other_class, other)) = (key(a), key(b));
         class.cmp(&other_class).then(other.total_cmp(&score))

@@ -40,6 +40,7 @@ mod speed;
 mod stored_progress;
 mod text_reader;
 mod train_run;
+mod undefined;
 mod used_rows;
 mod verify;
 mod waste;

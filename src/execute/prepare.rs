@@ -15,6 +15,7 @@ use super::{
     checks::{Sizes, about_sizes, check, check_room, frozen_from_scratch, of_model},
     data_files::data_files,
     rates::GroupRates,
+    undefined,
 };
 use crate::{
     assets::{self, KnownFiles, Library, Located, ModelFiles, Use},
@@ -310,6 +311,7 @@ impl Workbench {
         }
         let sizes = Sizes { steps, examples, token_types };
         check(config, &dataset, &tokens, &tokenizer, &probes, &shape, sizes)?;
+        let undefined = undefined::check(config, &dataset, &splits)?;
         let weights = match &files {
             Some(files) => Some(self.opened.get(files.weights.clone(), || Ok(Weights::open(&files.weights)?))?),
             None => None,
@@ -322,6 +324,7 @@ impl Workbench {
             dataset.warnings.iter().chain(&splits.warnings).chain(&checked.warnings).cloned().collect();
         warnings.extend(tokenizer.warnings().iter().cloned());
         warnings.extend(about_sizes(config, &tokenizer, &shape));
+        warnings.extend(undefined);
         warnings.extend(frozen_from_scratch(config, &shape, labels.all.len()));
         warnings.extend(GroupRates::of(&config.train, &shape).warnings(&config.train));
         warnings.extend(sanity::of_run(

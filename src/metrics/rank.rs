@@ -26,15 +26,16 @@ impl RankKey {
     }
 }
 
-/// Whether an evaluation with the score `next` becomes the best of its run: one that only equals the best does not. One that is undefined is
-/// the worst.
+/// Whether an evaluation with the score `next` becomes the best of its run: one that only equals the best does not, and one that is undefined
+/// never does.
 pub fn is_new_best(best: Option<Score>, next: Score) -> bool {
-    best.is_none_or(|best| next > best.or_worst())
+    !next.is_undefined() && best.is_none_or(|best| next > best.or_worst())
 }
 
-/// The order of runs and trials, best first: by score, then by loss, `None` last. In a stable sort, ties keep the order of the plan.
+/// The order of runs and trials, best first: by score, an undefined one as the worst, then by loss, `None` last. In a stable sort, ties keep
+/// the order of the plan.
 pub fn better_first(a: Option<RankKey>, b: Option<RankKey>) -> Ordering {
-    let score = |key: Option<RankKey>| key.map_or(Score::WORST, |key| key.score.rounded());
+    let score = |key: Option<RankKey>| key.map_or(Score::WORST, |key| key.score.or_worst().rounded());
     let loss_score = |key: Option<RankKey>| key.map_or(Score::WORST, |key| key.loss_score.or_worst());
     score(b).total_cmp(&score(a)).then(loss_score(b).total_cmp(&loss_score(a)))
 }
@@ -58,13 +59,18 @@ mod tests {
         // The mean of 0.1, 0.2 and 0.3 differs in its last bit from that of 0.3, 0.2 and 0.1.
         assert_eq!(order(&[score((0.1 + 0.2) + 0.3, 0.3), score((0.3 + 0.2) + 0.1, 0.2)]), [1, 0]);
         assert_eq!(order(&[score(0.9, f64::NAN), score(0.9, 5.0)]), [1, 0]);
+        // Undefined scores come after all others, by their loss, and before what was not measured.
+        let undefined = |loss| score(f64::NAN, loss);
+        assert_eq!(order(&[None, undefined(0.4), undefined(0.2), score(0.1, 9.0)]), [3, 2, 1, 0]);
     }
 
     /// A metric can be undefined at first, such as the MCC of a model that predicts one label.
     #[test]
-    fn an_undefined_score_is_the_worst() {
+    fn an_undefined_score_is_never_the_best() {
         let score = |value| Metric::Mcc.score(value);
-        assert!(is_new_best(None, score(f64::NAN)) && is_new_best(Some(score(f64::NAN)), score(-0.5)));
+        assert!(!is_new_best(None, score(f64::NAN)) && is_new_best(None, score(-0.5)));
+        // As states of earlier versions have it.
+        assert!(is_new_best(Some(score(f64::NAN)), score(-0.5)));
         assert!(
             !is_new_best(Some(score(-0.5)), score(f64::NAN)) && !is_new_best(Some(score(f64::NAN)), score(f64::NAN))
         );

@@ -66,6 +66,11 @@ impl Score {
         self.0.is_finite()
     }
 
+    /// Whether the metric has no value: no failure, but worse than any value.
+    pub fn is_undefined(self) -> bool {
+        self.0.is_nan()
+    }
+
     /// By how much it is better than another score of the same metric, in its unit; negative if it is worse.
     pub fn above(self, other: Self) -> f64 {
         self.0 - other.0

@@ -283,10 +283,12 @@ impl TrialView<'_> {
         self.members.iter().copied().filter(counts)
     }
 
-    /// The mean score of the runs that count, and the number of those that have one.
+    /// The mean score of the runs that count, and the number of those that have one. The score of a completed run can be undefined, and the
+    /// mean is then, too.
     pub fn mean_score(&self) -> Option<(RankKey, usize)> {
-        let known = self.counted().filter_map(|m| m.best).map(|(key, _)| key);
-        let known: Vec<RankKey> = known.filter(|key| key.score.is_finite()).collect();
+        let counts = |m: &&RunStatus, key: &RankKey| key.score.is_finite() || m.state == RunState::Completed;
+        let known = self.counted().filter_map(|m| Some((m, m.best?.0)));
+        let known: Vec<RankKey> = known.filter(|(m, key)| counts(m, key)).map(|(_, key)| key).collect();
         Some((RankKey::mean(&known)?, known.len()))
     }
 

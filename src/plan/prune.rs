@@ -2,7 +2,7 @@
 //!
 //! A *rung* is a step at which a sweep decides about a trial. Rungs fall on evaluations that a run has anyway, so pruning never
 //! changes what a run is. A trial's [`Score`] at a rung is the mean over its seeds of `checkpoint.metric` on the dev split, or
-//! [`Score::WORST`] if a run failed.
+//! [`Score::WORST`] if a run failed. It is undefined if the metric is for one of the seeds: worse than any value, but no failure.
 
 use super::{TrainConfig, schedule};
 use crate::{
@@ -127,7 +127,8 @@ pub fn verdict(
     (trial, seeds): (usize, usize),
     rung: usize,
 ) -> Verdict {
-    let known = |trial: usize| scores.get(trial).and_then(|rungs| *rungs.get(rung)?).map(Score::or_worst);
+    let stored = |trial: usize| scores.get(trial).and_then(|rungs| *rungs.get(rung)?);
+    let known = |trial: usize| stored(trial).map(Score::or_worst);
     let shown = |value: &str| match seeds {
         0 | 1 => format!("dev {} {value}", metric.name()),
         _ => format!("mean dev {} {value} ({seeds} seeds)", metric.name()),
@@ -137,14 +138,17 @@ pub fn verdict(
     }
     let rung_name = format!("rung {}", rung + 1);
     let Some(own) = known(trial) else { return Verdict::Wait(format!("no score yet at {rung_name}")) };
-    if own == Score::WORST {
+    let is_undefined = |trial: usize| stored(trial).is_some_and(Score::is_undefined);
+    if own == Score::WORST && !is_undefined(trial) {
         return Verdict::End(format!("failed before {rung_name}"));
     }
     match *prune {
         Prune::None => Verdict::Continue,
         Prune::Asha { reduction_factor, .. } => {
             let all: Vec<(usize, Score)> = (0..scores.len()).filter_map(|t| Some((t, known(t)?))).collect();
-            let better = |(t, score): &&(usize, Score)| *score > own || *score == own && *t < trial;
+            // One that failed has no value to tie with.
+            let ties = |t: usize, score: Score| score == own && is_undefined(t) == is_undefined(trial);
+            let better = |(t, score): &&(usize, Score)| *score > own || ties(*t, *score) && *t < trial;
             let rank = all.iter().filter(better).count() + 1;
             let best = all.len() as u64 / reduction_factor.max(1);
             if rank as u64 <= best {
@@ -157,18 +161,24 @@ pub fn verdict(
             };
             let before = all.iter().filter(|(_, score)| *score > own).count() as u64;
             // They count for the part that continues, but there is nothing to compare with.
-            let failed = all.iter().filter(|(_, score)| *score == Score::WORST).count();
+            let failed = all.iter().filter(|(t, score)| *score == Score::WORST && !is_undefined(*t)).count();
             let of = match failed {
                 0 => all.len().to_string(),
                 _ => format!("{} ({failed} more failed)", all.len() - failed),
             };
-            let equal = all.iter().filter(|(_, score)| *score == own).count() as u64;
+            let equal = all.iter().filter(|(t, score)| ties(*t, *score)).count() as u64;
             let ranks =
                 if equal > 1 { format!("ranks {}–{}", before + 1, before + equal) } else { format!("rank {rank}") };
-            let tied = match all.iter().filter(|(t, score)| *t != trial && *score == own).count() {
+            let tied = match all.iter().filter(|(t, score)| *t != trial && ties(*t, *score)).count() {
                 0 => String::new(),
                 others => format!(", tied with {}", counted(others as u64, "other")),
             };
+            if is_undefined(trial) {
+                let undefined = undefined(metric, seeds);
+                return Verdict::Wait(format!(
+                    "{undefined}, so it has {ranks} of {of} at {rung_name}{tied}; {promoted}"
+                ));
+            }
             let own = shown(&metric.text(metric.value(own)));
             Verdict::Wait(format!("{ranks} of {of} at {rung_name} with {own}{tied}; {promoted}"))
         }
@@ -179,6 +189,14 @@ pub fn verdict(
             }
             let others = before.len();
             let Some(median) = Score::median(before).filter(|median| own < *median) else { return Verdict::Continue };
+            if is_undefined(trial) {
+                let median = metric.text(metric.value(median));
+                return Verdict::End(format!(
+                    "{} at {rung_name}, which is worse than {median}, the median of {} there",
+                    undefined(metric, seeds),
+                    counted(others as u64, "earlier trial")
+                ));
+            }
             let [own, median] = metric.texts_apart(metric.value(own), metric.value(median));
             Verdict::End(format!(
                 "{} at {rung_name} is worse than {median}, the median of {others} earlier trials there",
@@ -186,6 +204,12 @@ pub fn verdict(
             ))
         }
     }
+}
+
+/// `its dev MCC is undefined`.
+fn undefined(metric: Metric, seeds: usize) -> String {
+    let mean = if seeds > 1 { "mean " } else { "" };
+    format!("its {mean}dev {} is undefined", metric.name())
 }
 
 /// Which of equal trials goes on at a rung.
@@ -248,10 +272,12 @@ pub fn last_to_continue(
     may: impl Fn(usize) -> bool,
 ) -> Option<usize> {
     let (_, rungs) = prune.promotion()?;
-    let known = |trial: usize, rung: usize| scores[trial].get(rung).copied().flatten().map(Score::or_worst);
+    let known = |trial: usize, rung: usize| scores[trial].get(rung).copied().flatten();
     let alive = |rung: usize| {
         let at = move |trial: usize| Some((trial, known(trial, rung)?));
-        (0..scores.len()).filter(|trial| may(*trial)).filter_map(at).filter(|(_, score)| *score > Score::WORST)
+        let of_those = (0..scores.len()).filter(|trial| may(*trial)).filter_map(at);
+        // One without a value can go on, one that failed cannot.
+        of_those.filter(|(_, score)| *score != Score::WORST).map(|(trial, score)| (trial, score.or_worst()))
     };
     let furthest =
         (0..usize::try_from(rungs).unwrap_or(usize::MAX)).rev().find(|rung| alive(*rung).next().is_some())?;
@@ -262,6 +288,8 @@ pub fn last_to_continue(
 
 #[cfg(test)]
 mod tests {
+    mod worst;
+
     use super::{super::testing::full_config, *};
 
     const ASHA: Prune = Prune::Asha { reduction_factor: 3, rungs: 2 };
@@ -562,31 +590,5 @@ mod tests {
     fn without_a_rule_every_trial_continues() {
         assert_eq!(continuing(&Prune::None, &[f64::NEG_INFINITY, 0.1]), [0, 1]);
         assert_eq!(verdict(&Prune::None, Metric::Loss, &[], (3, 1), 1), Verdict::Continue);
-    }
-
-    #[test]
-    fn if_none_is_promoted_the_best_continues_at_last() {
-        let of_those = |may: &dyn Fn(usize) -> bool, scores: &[&[Option<Score>]]| {
-            let scores: Vec<_> = scores.iter().map(|rungs| rungs.to_vec()).collect();
-            last_to_continue(&ASHA, Metric::Accuracy, &scores, may)
-        };
-        let hope = |scores: &[&[Option<Score>]]| of_those(&|_| true, scores);
-        let (low, high, failed) = (Some(score(0.1)), Some(score(0.9)), Some(Score::WORST));
-        assert_eq!(hope(&[]), None);
-        assert_eq!(hope(&[&[None], &[]]), None);
-        assert_eq!(hope(&[&[low], &[high]]), Some(1));
-        assert_eq!(hope(&[&[high], &[high]]), Some(0));
-        assert_eq!(hope(&[&[failed], &[failed]]), None);
-        assert_eq!(hope(&[&[failed], &[low]]), Some(1));
-        // One of three is promoted by the rule.
-        assert_eq!(hope(&[&[low], &[high], &[low]]), None);
-        // It has reached the second rung, alone.
-        assert_eq!(hope(&[&[low], &[high, low], &[low]]), Some(1));
-        assert_eq!(hope(&[&[low], &[high, failed], &[low]]), None);
-        // Another sweep pruned the better one.
-        assert_eq!(of_those(&|trial| trial != 1, &[&[low], &[high]]), Some(0));
-        assert_eq!(of_those(&|trial| trial != 1, &[&[low], &[low, high]]), Some(0), "nor does it set the rung");
-        assert_eq!(of_those(&|_| false, &[&[low], &[high]]), None);
-        assert_eq!(last_to_continue(&MEDIAN, Metric::Accuracy, &[vec![low], vec![high]], |_| true), None);
     }
 }

@@ -341,7 +341,7 @@ pub fn decided_by_order(tie: Tie, metric: Metric, prune: &Prune, at: &str, so_fa
          score{advice}",
         rung + 1,
         metric.name(),
-        metric.text(metric.value(score)),
+        if score.is_undefined() { "undefined".into() } else { metric.text(metric.value(score)) },
         count(went_on as u64),
     );
     Warning::new(Kind::Sweep, message)

@@ -74,6 +74,8 @@ pub struct Group {
     pub rank: Option<usize>,
     /// The value that ranks it.
     pub chosen: Option<Mean>,
+    /// The names of its completed runs for which that metric is undefined.
+    pub undefined: Vec<String>,
     /// The steps at which it was measured, if it is not final.
     pub unfinished_at: Option<Span>,
     /// In a cross-validation, what the held-out folds say together.
@@ -119,8 +121,8 @@ impl Analysis {
         let rows = input.folds.and(&runs.iter().map(|run| (&run.run, &run.predictions[..])).collect::<Vec<_>>());
         let (criterion, trials) = ranked(&records, &missing, &rows);
         let replicate = replicates(trials.iter().map(|(_, trial)| trial));
-        let score = |run: &RunInput| criterion.mean(&[criterion.measured(&run.run, &run.evals)?]);
-        let scores: Vec<Option<RankKey>> = runs.iter().map(|run| score(run).filter(|_| has_result(run))).collect();
+        let score = |run: &RunInput| criterion.rank(&run.run, &run.evals).filter(|_| has_result(run));
+        let scores: Vec<Option<RankKey>> = runs.iter().map(score).collect();
         let best_first = |mut some: Vec<usize>| {
             some.retain(|&i| has_result(&runs[i]));
             some.sort_by(|&a, &b| better_first(scores[a], scores[b]).then(a.cmp(&b)));
@@ -162,6 +164,7 @@ impl Analysis {
                 state: trial.state,
                 runs: members,
                 chosen: trial.value,
+                undefined: trial.undefined.into_iter().map(|run| run.name).collect(),
                 first: mean(terms.first, 0),
                 second: mean(terms.second, 1),
                 out_of_fold: trial.out_of_fold,

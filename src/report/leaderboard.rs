@@ -1,17 +1,18 @@
 //! Ranks the trials of an experiment. A trial is the runs that differ only in their seed and fold.
 
-use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde::Serialize;
 
 use super::{
     environment::run_again,
     fold_rows::FoldRows,
     folds::{OutOfFold, mean_over_folds},
     language::{Said, tr},
-    means::{Mean, mean},
+    means::{Mean, Tested, mean},
     missing::Missing,
     progress::Progress,
     terms::Terms,
     trials::{Criterion, grouped, trial},
+    undefined::{UndefinedRun, undefined},
 };
 use crate::{
     event::{FailureKind, Split},
@@ -77,7 +78,8 @@ pub struct Trial {
     pub failure: Option<FailureKind>,
     /// The message of one of its runs in that state.
     pub message: Option<String>,
-    /// The value of the metric: the mean over its completed runs, or if none is completed, over the latest evaluations of the others.
+    /// The value of the metric: the mean over its completed runs, or if none is completed, over the latest evaluations of the others. `None`
+    /// if it is undefined for one of the completed runs.
     #[serde(rename = "figure")]
     pub value: Option<Mean>,
     /// Mean loss on the same rows, which breaks ties.
@@ -103,31 +105,17 @@ pub struct Trial {
     /// What its runs differ in: `seed`, `fold` or, if in both, `run`.
     #[serde(skip)]
     pub replicate: &'static str,
-    /// How many of its runs `value` is the mean over.
+    /// How many of its runs were evaluated on the rows that rank.
     #[serde(skip)]
     pub measured: usize,
+    /// Its completed runs for which the metric is undefined on these rows: the trial ranks below those without such a run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub undefined: Vec<UndefinedRun>,
     /// Whether a value that is not final is that of each run's best evaluation so far, and not of the last one.
     #[serde(skip)]
     pub is_best_so_far: bool,
     /// How many of its runs have a warning that they predict one class or are no better than the majority class.
     pub warned: usize,
-}
-
-/// A metric on the test split, which JSON calls after it: `test_accuracy`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Tested {
-    /// The metric.
-    pub metric: Metric,
-    /// Its mean over the completed runs.
-    pub mean: Option<Mean>,
-}
-
-impl Serialize for Tested {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(1))?;
-        map.serialize_entry(&format!("test_{}", self.metric.info().id), &self.mean)?;
-        map.end()
-    }
 }
 
 impl Trial {
@@ -205,6 +193,16 @@ impl Leaderboard {
         self.split == Split::Test && self.has_several()
     }
 
+    /// That the metric that ranks is undefined for completed runs, and how their trials are ranked; `None` if it is defined for all.
+    pub fn undefined(&self) -> Option<String> {
+        let runs = self.trials.iter().flat_map(|trial| &trial.undefined);
+        undefined(
+            (self.split, self.metric),
+            &runs.map(|run| run.name.as_str()).collect::<Vec<_>>(),
+            self.trials.len() > 1,
+        )
+    }
+
     /// The leaderboard of these runs, given with their evaluations in the plan's order. Of folds, it has what follows from their metrics.
     pub fn new(experiment: &str, runs: &[(&RunRecord, &[EvalRecord])], missing: &Missing) -> Self {
         Self::of(experiment, runs, missing, &FoldRows::default())
@@ -237,27 +235,32 @@ pub(super) fn ranked(
     let of_group = |group: Vec<usize>| {
         let members: Vec<_> = group.iter().map(|&i| runs[i]).collect();
         // Finished seeds are not averaged with half-trained ones.
-        let finished = |(run, evals): &&(&RunRecord, &[EvalRecord])| {
-            run.state == RunState::Completed && criterion.measured(run, evals).is_some()
-        };
+        let rank = |(run, evals): &(&RunRecord, &[EvalRecord])| criterion.rank(run, evals);
+        let finished =
+            |member: &&(&RunRecord, &[EvalRecord])| member.0.state == RunState::Completed && rank(member).is_some();
         let has_finished = members.iter().any(|member| finished(&member));
         let counted: Vec<_> = members.iter().filter(|member| !has_finished || finished(member)).collect();
-        let measured: Vec<&Metrics> =
-            counted.iter().filter_map(|(run, evals)| criterion.measured(run, evals)).collect();
-        let key = criterion.mean(&measured);
+        let is_undefined = |(run, evals): &&&(&RunRecord, &[EvalRecord])| criterion.measured(run, evals).is_none();
+        let without: Vec<&RunRecord> =
+            counted.iter().filter(|_| has_finished).filter(is_undefined).map(|(run, _)| *run).collect();
+        // The mean over runs of which one has no value is undefined, too.
+        let with_value = counted.iter().filter(|_| without.is_empty());
+        let measured: Vec<&Metrics> = with_value.filter_map(|(run, evals)| criterion.measured(run, evals)).collect();
+        let key = RankKey::mean(&counted.iter().filter_map(|member| rank(member)).collect::<Vec<_>>());
         let keys = || members.iter().map(|(run, _)| run.key.as_str());
         let mut trial = trial_of(&members, (missing, rows), criterion.metric, &measured, several);
+        trial.measured = if has_finished { counted.len() } else { measured.len() };
+        trial.undefined = without.iter().map(|run| UndefinedRun::of(run)).collect();
         // Its name comes from all its planned runs, including removed ones.
         if let Some(name) = missing.name(keys(), several) {
             (trial.name, trial.is_all) = (name.to_string(), name.all());
         }
         trial.is_final = has_finished;
-        if trial.out_of_fold.is_some() {
+        if trial.out_of_fold.is_some() && without.is_empty() {
             let measured: Vec<_> =
                 counted.iter().filter_map(|(run, evals)| Some((*run, criterion.measured(run, evals)?))).collect();
             trial.value = mean_over_folds(&measured, criterion.metric);
         }
-        let rank = |(run, evals): &(&RunRecord, &[EvalRecord])| criterion.mean(&[criterion.measured(run, evals)?]);
         let best = counted.iter().filter(|_| has_finished).min_by(|a, b| better_first(rank(a), rank(b)));
         trial.best_run = best.map(|(run, _)| run.key.clone());
         if let Some(best) = best.and_then(|best| rank(best)) {
@@ -347,7 +350,8 @@ fn trial_of(
         failure: kinds.next().flatten().filter(|kind| kinds.all(|other| other == Some(*kind))),
         message: members.iter().map(|(run, _)| run).find(speaks).and_then(|run| run.message.clone()),
         value: mean(chosen, metric),
-        measured: chosen.len(),
+        measured: 0,
+        undefined: Vec::new(),
         loss: None,
         is_final: false,
         step: None,

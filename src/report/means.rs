@@ -1,6 +1,6 @@
 //! Means of a metric over the runs of a trial, and their intervals.
 
-use serde::Serialize;
+use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::{
     format::with_interval,
@@ -30,6 +30,23 @@ pub struct Mean {
     pub range: (f64, f64),
     /// Wilson's 95% interval of the mean accuracy or subset accuracy, for the rows of one run: more seeds do not add rows.
     pub rows: Option<(f64, f64)>,
+}
+
+/// A metric on the test split, which JSON calls after it: `test_accuracy`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Tested {
+    /// The metric.
+    pub metric: Metric,
+    /// Its mean over the completed runs.
+    pub mean: Option<Mean>,
+}
+
+impl Serialize for Tested {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1))?;
+        map.serialize_entry(&format!("test_{}", self.metric.info().id), &self.mean)?;
+        map.end()
+    }
 }
 
 impl Mean {

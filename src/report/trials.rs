@@ -9,7 +9,7 @@ use crate::{
     event::{Split, When},
     metrics::{Metric, Metrics, RankKey, is_new_best},
     plan::{CHANGES_NO_NUMBER, Fold, Keep, RunConfig, reduce_evaluations, remove_key},
-    store::{EvalRecord, RunRecord},
+    store::{EvalRecord, RunRecord, RunState},
 };
 
 /// The metric and the split that runs and trials are ranked by.
@@ -22,23 +22,36 @@ pub struct Criterion {
 }
 
 impl Criterion {
-    /// The criterion for these runs: the metric that chooses checkpoints, on the dev split, if all of them have it; otherwise
-    /// the first metric of the task on the test split.
+    /// The criterion for these runs: the metric that chooses checkpoints on the dev rows, if all of them have such rows, whether or not it
+    /// is defined there; otherwise the first metric of the task on the test split.
     pub fn of(runs: &[(&RunRecord, &[EvalRecord])]) -> Self {
         let terms = Terms::of(runs.iter().map(|(run, _)| *run));
         let by_test = Self { split: Split::Test, metric: terms.first };
         let Some((first, _)) = runs.first() else { return by_test };
         let by_dev = Self { split: Split::Dev, metric: first.config.checkpoint.metric };
+        let was_evaluated =
+            |evals: &[EvalRecord]| evals.iter().any(|e| e.split == Split::Dev && e.when != When::Before);
         let can = |(run, evals): &(&RunRecord, &[EvalRecord])| {
-            run.config.data.has_dev() && (run.final_metrics.is_none() || by_dev.measured(run, evals).is_some())
+            run.config.data.has_dev() && (run.final_metrics.is_none() || was_evaluated(evals))
         };
         if runs.iter().all(can) { by_dev } else { by_test }
     }
 
-    /// The metrics of a run's kept weights on this split.
+    /// The metrics of a run's kept weights on this split, if the metric is defined there.
     pub fn measured<'a>(&self, run: &'a RunRecord, evals: &'a [EvalRecord]) -> Option<&'a Metrics> {
+        self.evaluated(run, evals).filter(|metrics| metrics.get(self.metric).is_finite())
+    }
+
+    /// What a run is ranked by: the scores of its kept weights. Of a completed run, the score can be undefined, which is the worst.
+    pub fn rank(&self, run: &RunRecord, evals: &[EvalRecord]) -> Option<RankKey> {
+        let is_final = run.state == RunState::Completed;
+        let metrics = self.measured(run, evals).or_else(|| self.evaluated(run, evals).filter(|_| is_final))?;
+        Some(RankKey::new(metrics, self.metric))
+    }
+
+    fn evaluated<'a>(&self, run: &'a RunRecord, evals: &'a [EvalRecord]) -> Option<&'a Metrics> {
         match (self.split, &run.final_metrics) {
-            (Split::Test, Some(metrics)) => Some(metrics).filter(|m| m.get(self.metric).is_finite()),
+            (Split::Test, Some(metrics)) => Some(metrics),
             _ => kept(&run.config, evals, self.split, self.metric),
         }
     }
@@ -46,11 +59,6 @@ impl Criterion {
     /// The step at which [`Self::measured`] was evaluated.
     pub fn step(&self, run: &RunRecord, evals: &[EvalRecord]) -> Option<u64> {
         kept_at(&run.config, evals, self.split, self.metric).map(|e| e.step)
-    }
-
-    /// The mean of several evaluations, for ranking.
-    pub fn mean(&self, measured: &[&Metrics]) -> Option<RankKey> {
-        RankKey::mean(&measured.iter().map(|m| RankKey::new(m, self.metric)).collect::<Vec<_>>())
     }
 }
 
@@ -91,7 +99,8 @@ pub fn trial(config: &RunConfig) -> String {
     value.to_string()
 }
 
-/// Metrics of the kept weights on `split`: from the evaluation after training, or else from the evaluation that chose them.
+/// Metrics of the kept weights on `split`: from the evaluation after training, or else from the evaluation that chose them, if `by` is defined
+/// there.
 pub fn kept<'a>(config: &RunConfig, evals: &'a [EvalRecord], split: Split, by: Metric) -> Option<&'a Metrics> {
     kept_at(config, evals, split, by).map(|e| &e.metrics)
 }
@@ -101,7 +110,7 @@ pub fn kept_at<'a>(config: &RunConfig, evals: &'a [EvalRecord], split: Split, by
     let on_split = || evals.iter().filter(|e| e.split == split);
     let finite = |e: &&EvalRecord| e.metrics.get(by).is_finite();
     if let Some(after) = on_split().rfind(|e| e.when == When::After) {
-        return Some(after).filter(finite);
+        return Some(after);
     }
     let mut during = on_split().filter(|e| e.when == When::During).filter(finite);
     match config.checkpoint.keep {

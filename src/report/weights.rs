@@ -1,5 +1,6 @@
 //! Which step the final weights of a run are of, in words.
 
+use crate::report::language::{Said, tr};
 use crate::{
     event::{Split, When},
     format::count,
@@ -15,6 +16,9 @@ pub fn weights(run: &RunRecord, evals: &[EvalRecord]) -> Option<String> {
     let which = match checkpoint.keep {
         Keep::Best if run.config.data.has_dev() => {
             let metric = checkpoint.metric;
+            if let Some(which) = without_best(run, evals) {
+                return Some(format!("of step {}, {which}", count(step)));
+            }
             let dev = || evals.iter().filter(|eval| (eval.when, eval.split) == (When::During, Split::Dev));
             let score = dev().find(|eval| eval.step == step).map(|eval| eval.metrics.score(metric));
             let equal = dev().filter(|eval| Some(eval.metrics.score(metric)) == score).count();
@@ -29,11 +33,35 @@ pub fn weights(run: &RunRecord, evals: &[EvalRecord]) -> Option<String> {
     Some(format!("of step {}, {which}", count(step)))
 }
 
+/// Which weights are kept although none was the best, since the metric that chooses was never defined on dev: `the last, because dev ROC AUC was
+/// never defined`. Earlier versions kept those of the first evaluation then. `None` for other runs.
+pub fn without_best(run: &RunRecord, evals: &[EvalRecord]) -> Option<String> {
+    let metric = run.config.checkpoint.metric;
+    let kept = evals.iter().find(|eval| eval.when == When::After)?.step;
+    let mut dev = evals.iter().filter(|eval| (eval.when, eval.split) == (When::During, Split::Dev)).peekable();
+    dev.peek()?;
+    let last = dev.clone().map(|eval| eval.step).max()?;
+    let never = run.config.checkpoint.keep == Keep::Best && dev.all(|eval| eval.metrics.score(metric).is_undefined());
+    never.then(|| match kept == last {
+        true => {
+            tr!("the last, because dev {} was never defined", "最后一步的，因为开发集{}始终没有定义", metric.said())
+        }
+        false => {
+            tr!(
+                "the first evaluated, since dev {} was never defined",
+                "第一次评估的，因为开发集{}始终没有定义",
+                metric.said()
+            )
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
         event::Event,
+        metrics::Metric,
         store::{
             Environment, Store,
             testing::{eval, register},
@@ -60,5 +88,16 @@ mod tests {
         };
         assert_eq!(of(&[1, 2, 3], 3).as_deref(), Some("of step 3, the best by dev accuracy"));
         assert_eq!(of(&[1, 3, 3], 2).as_deref(), Some("of step 2, the first of 2 with the best dev accuracy"));
+        // The MCC of rows of one label is undefined.
+        let of_mcc = |kept| {
+            of(&[1, 2, 3], kept);
+            let store = Store::open(folder.path()).unwrap();
+            let mut run = store.run("k").unwrap();
+            (run.config.checkpoint.keep, run.config.checkpoint.metric) = (Keep::Best, Metric::Mcc);
+            run.config.data.dev = 0.25.into();
+            weights(&run, &store.evals("k").unwrap())
+        };
+        assert_eq!(of_mcc(3).as_deref(), Some("of step 3, the last, because dev MCC was never defined"));
+        assert_eq!(of_mcc(1).as_deref(), Some("of step 1, the first evaluated, since dev MCC was never defined"));
     }
 }

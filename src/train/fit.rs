@@ -197,8 +197,11 @@ impl Fit<'_> {
             }
             self.step(&objective, &mut order)?;
         }
-        if self.training.checkpoint.keep == Keep::Best && self.state.best.score.is_some() {
-            self.take_best()?;
+        if self.training.checkpoint.keep == Keep::Best && !self.rows(Split::Dev).is_empty() {
+            match self.state.best.defined() {
+                Some(_) => self.take_best()?,
+                None => self.emit(Event::Warned(policy::no_best(self.training.checkpoint.metric)))?,
+            }
         }
         self.measure(When::After)?;
         let sha256 = weights_digest(&self.engine.parameters())?;

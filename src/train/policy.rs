@@ -4,8 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::schedule::Steps;
 use crate::{
-    metrics::{Score, is_new_best},
+    metrics::{Metric, Score, is_new_best},
     plan::{CheckpointConfig, TrainConfig},
+    warning::{Kind, Warning},
 };
 
 /// Whether an evaluation follows the step (from 1).
@@ -33,12 +34,13 @@ pub fn saves(checkpoint: &CheckpointConfig, steps: Steps, step: u64, bytes: u64,
 /// The best evaluation so far, and the number of evaluations since the last progress.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Best {
-    /// Its score.
+    /// Its score; `None` until one is defined (in states of earlier versions it can be undefined).
     #[serde(rename = "figure")] // as the first version wrote it
     pub score: Option<Score>,
     /// Its step.
     pub step: u64,
-    /// Evaluations since the last one whose score exceeded the best before it by more than `early_stopping_min_delta`.
+    /// Evaluations since the last one whose score exceeded the best before it by more than `early_stopping_min_delta`. Before the first defined
+    /// score there is nothing to exceed, and none counts.
     pub without_progress: u32,
 }
 
@@ -49,7 +51,7 @@ impl Best {
     /// best score was itself no progress. (Keras compares with the last score that was progress.) `min_delta` is in the unit of the metric.
     pub fn update(&mut self, score: Score, step: u64, min_delta: f64) -> bool {
         let better = is_new_best(self.score, score);
-        match self.score.map(Score::or_worst) {
+        match self.defined() {
             Some(best) if !(score > best && score.above(best) > min_delta) => self.without_progress += 1,
             _ => self.without_progress = 0,
         }
@@ -59,16 +61,27 @@ impl Best {
         better
     }
 
+    /// Its score, if one was defined.
+    pub fn defined(&self) -> Option<Score> {
+        self.score.filter(|score| !score.is_undefined())
+    }
+
     /// Whether training stops early; never with a patience of 0.
     pub fn stops(&self, train: &TrainConfig) -> bool {
         train.early_stopping_patience > 0 && self.without_progress >= train.early_stopping_patience
     }
 }
 
+/// That no evaluation of a run had a value by which it could be the best.
+pub fn no_best(metric: Metric) -> Warning {
+    let message = format!("dev {} was never defined, so the last weights were kept", metric.name());
+    Warning::new(Kind::Training, message)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::{Metric, Metrics, Scored};
+    use crate::metrics::{Metrics, Scored};
     use crate::train::testing;
 
     #[test]
@@ -108,7 +121,20 @@ mod tests {
         let mcc = |value| Metric::Mcc.score(value);
         let scores = [undefined, undefined, mcc(-0.5), undefined, mcc(-0.25)];
         let better: Vec<bool> = (1..).zip(scores).map(|(step, score)| best.update(score, step, 0.0)).collect();
-        assert_eq!((better, best.step, best.without_progress), (vec![true, false, true, false, true], 5, 0));
+        assert_eq!((better, best.step, best.without_progress), (vec![false, false, true, false, true], 5, 0));
+    }
+
+    #[test]
+    fn undefined_scores_stop_training_only_after_a_defined_one() {
+        let nan = f64::NAN;
+        assert_eq!(stops_after(&[nan; 9], 1, 0.0), None);
+        assert_eq!(stops_after(&[nan, nan, 0.5, nan, nan], 2, 0.0), Some(5));
+        assert_eq!(stops_after(&[nan, nan, 0.5, nan, 0.75, nan], 2, 0.0), None);
+        // A state of an earlier version took the first evaluation for the best.
+        let mut earlier = Best { score: Some(score(nan)), step: 1, without_progress: 3 };
+        assert_eq!(earlier.defined(), None);
+        assert!(!earlier.update(score(nan), 2, 0.0) && earlier.without_progress == 0);
+        assert!(earlier.update(score(0.5), 3, 0.0) && (earlier.step, earlier.without_progress) == (3, 0));
     }
 
     /// Expected values: `EarlyStoppingCallback(patience, threshold)` of transformers 5.23 with `Trainer`'s `best_metric`

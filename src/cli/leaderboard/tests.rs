@@ -38,6 +38,7 @@ fn trial(name: &str, state: RunState) -> Trial {
         replicate: "seed",
         is_best_so_far: true,
         measured: completed,
+        undefined: Vec::new(),
         warned: 0,
     }
 }

@@ -179,18 +179,21 @@ impl SweepDecisions {
         let scores = self.scores(states);
         let rungs = 0..scores.iter().map(Vec::len).max().unwrap_or(0);
         let at = |rung: usize| {
-            let score_of = |trial: usize| Some(scores[trial].get(rung).copied().flatten()?.or_worst());
-            let known: Vec<(usize, Score)> =
-                (0..scores.len()).filter_map(|trial| Some((trial, score_of(trial)?))).collect();
-            // What failed has no score of its own.
-            let compared = known.iter().filter(|(_, score)| *score > Score::WORST).count();
+            let score_of = |trial: usize| scores[trial].get(rung).copied().flatten();
+            // What failed has no score of its own; undefined scores are equal.
+            let known: Vec<(usize, Score)> = (0..scores.len())
+                .filter_map(|trial| Some((trial, score_of(trial)?)))
+                .filter(|(_, score)| *score != Score::WORST)
+                .collect();
+            let compared = known.len();
+            let same = |a: Score, b: Score| a == b || a.is_undefined() && b.is_undefined();
             let group = |score: Score| {
                 let tied: Vec<usize> =
-                    known.iter().filter(|(_, other)| *other == score).map(|(trial, _)| *trial).collect();
+                    known.iter().filter(|(_, other)| same(*other, score)).map(|(trial, _)| *trial).collect();
                 let went_on = tied.iter().filter(|trial| self.promoted[**trial] > rung).count();
                 Tie { rung, trials: compared, tied: tied.len(), went_on, score }
             };
-            let groups = known.iter().filter(|(_, score)| *score > Score::WORST).map(|(_, score)| group(*score));
+            let groups = known.iter().map(|(_, score)| group(*score));
             groups.filter(|tie| (1..tie.tied).contains(&tie.went_on)).max_by_key(|tie| tie.tied)
         };
         rungs.filter_map(at).collect()

@@ -13,7 +13,7 @@ use crate::{
     event::When,
     format::{command::shell_word, count, setting, short},
     plan::{ClassWeights, Keep, LossKind, Repository, RunConfig, Source},
-    report::environment::environments,
+    report::{environment::environments, weights::without_best},
     store::Environment,
 };
 
@@ -64,7 +64,8 @@ pub(super) fn settings(input: &CardInput<'_>, page: &mut Page) {
         rows.push((tr("Early stopping (evaluations)", "提前停止（评估次数）"), patience));
     }
     if checkpoint.keep == Keep::Best && run.config.data.has_dev() {
-        let by = tr!("the best by dev {}", "开发集{}最好的", checkpoint.metric.said());
+        let best = || tr!("the best by dev {}", "开发集{}最好的", checkpoint.metric.said());
+        let by = without_best(run, &input.run.evals).unwrap_or_else(best);
         rows.push((tr("Kept checkpoint", "保留的检查点"), by));
     }
     if let Some(trial) = input.trial().filter(|trial| trial.planned() > 1) {

@@ -1,5 +1,7 @@
 //! Tests of the ranking on stored runs.
 
+mod undefined;
+
 use super::{super::means::interval_notes, *};
 use crate::{
     event::{Event, Outcome, When},

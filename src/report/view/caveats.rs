@@ -18,6 +18,8 @@ use crate::{
         sentence::Sentence,
         sweep::{FailureGroup, failures},
         trials::kept_at,
+        undefined::undefined,
+        weights::without_best,
     },
     store::RunState,
     warning::Kind,
@@ -57,6 +59,10 @@ fn of_result(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
             analysis.terms.first.said()
         ));
     }
+    let names = analysis.groups.iter().flat_map(|group| &group.undefined).map(String::as_str).collect::<Vec<_>>();
+    let ranked_by = (analysis.criterion.split, analysis.criterion.metric);
+    let undefined = undefined(ranked_by, &names, analysis.groups.len() > 1);
+    out.extend(undefined.map(|text| tr!("{}.", "{}。", format::capital(&text))));
     out.extend(better_without_rank(input, analysis));
     if n > 0 && !analysis.has_rank() {
         let replicate = replicate(analysis.replicate);
@@ -321,7 +327,8 @@ fn how_ranked(input: &ReportInput, analysis: &Analysis) -> String {
 /// Whether the kept weights of a run were chosen from several by its dev rows.
 pub fn chooses_checkpoint(run: &RunInput) -> bool {
     let evaluations = run.evals.iter().filter(|eval| eval.when == When::During && eval.split == Split::Dev).count();
-    run.run.config.checkpoint.keep == Keep::Best && evaluations > 1
+    let chooses = run.run.config.checkpoint.keep == Keep::Best && evaluations > 1;
+    chooses && without_best(&run.run, &run.evals).is_none()
 }
 
 /// Whether the sweep's budget is spent, so that the remaining runs are not trained.

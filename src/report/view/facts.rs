@@ -186,7 +186,8 @@ fn nearly_as_good(analysis: &Analysis, group: &Group) -> String {
         }
         false => String::new(),
     };
-    let all = others.len();
+    // Those without a value are others, too.
+    let all = analysis.groups.iter().filter(|other| other.rank.is_some() && other.name != group.name).count();
     match within {
         0 => apart,
         1 if all == 1 => tr!(

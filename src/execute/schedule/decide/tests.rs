@@ -287,3 +287,16 @@ fn stored_scores_count_at_the_rungs() {
     assert_eq!(stored(&[(During, 2, 0.2), (After, 9, 0.9)], true), [some(0.9), some(0.2)], "none before the first");
     assert_eq!(stored(&[], true), [none, none]);
 }
+
+/// No trial has an MCC at the rung, since each still predicts one label: one in three goes on all the same, and the tie is told.
+#[test]
+fn trials_with_undefined_scores_tie_and_one_in_three_goes_on() {
+    let (mut six, mut states) = (sweep(ASHA, 6, 1), RunStates::new(6));
+    let trained = play((&mut six, &mut states), |_, _| f64::NAN, false);
+    let whole: Vec<usize> = trained.iter().filter(|(.., end)| *end == 9).map(|(run, ..)| *run).collect();
+    assert_eq!(whole, [0], "one of the two that pass the first rung goes on at the second, as no other can");
+    assert_eq!(six.ties(&states).first().map(|tie| (tie.trials, tie.tied, tie.went_on)), Some((6, 6, 2)));
+    let reasons: Vec<String> = six.waiting(&states).into_iter().map(|pruning| pruning.reason).collect();
+    assert!(reasons.iter().all(|reason| reason.contains("its dev accuracy is undefined")), "{reasons:?}");
+    assert_eq!(reasons.len(), 5);
+}

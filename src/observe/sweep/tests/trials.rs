@@ -245,3 +245,25 @@ fn a_completed_run_of_a_sweep_says_its_result_by_what_selects() {
     assert!(said(Metric::Accuracy).ends_with(", test accuracy 75.0%"), "{}", said(Metric::Accuracy));
     assert!(said(Metric::MacroF1).ends_with(", test macro-F1 42.9%, accuracy 75.0%"), "{}", said(Metric::MacroF1));
 }
+
+/// An undefined value of a completed run is the worst one.
+#[test]
+fn a_trial_with_an_undefined_value_never_leads_another() {
+    let mut sweep = LiveSweep::default();
+    let of_mcc = |i: usize| PlannedInfo { metric: Metric::Mcc, ..planned(i, RunState::Pending) };
+    sweep.planned(&plan(&[1, 2].map(of_mcc), 0));
+    let result = |mcc: f64| {
+        let mut result = eval(When::After, 10, Split::Dev, 3);
+        if let Event::EvalCompleted { metrics, .. } = &mut result {
+            metrics.set(Metric::Mcc, mcc);
+        }
+        [started(), step(10, 0.5), result, finished(Outcome::Completed)]
+    };
+    tell(&mut sweep, 1, 0.0, &result(f64::NAN));
+    assert_eq!(sweep.board(1.0).best.as_deref(), Some("best finished so far: lr=1e-5  dev MCC –"));
+    tell(&mut sweep, 2, 0.0, &result(-0.5));
+    let board = sweep.board(1.0);
+    assert_eq!(board.best.as_deref(), Some("best finished so far: lr=2e-5  dev MCC −0.5000"));
+    let values: Vec<_> = board.rows.iter().map(|row| row.value.as_deref()).collect();
+    assert_eq!(values, [Some("−0.5000"), Some("–")]);
+}
