@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::support::{Sandbox, text, words};
 
 mod caution;
+mod doubtful;
 mod engines;
 mod large;
 mod listing;
