@@ -20,18 +20,25 @@ pub(super) fn mostly_dropped(file: &Rows, cleaning: &Cleaning, columns: &Columns
     let lacks: Vec<(u64, &str, &[u64])> = cleaning.lacks(target.task).collect();
     let what: Vec<String> =
         lacks.iter().map(|(n, what, lines)| format!("{} {what} ({})", count(*n), lines_of(lines, *n))).collect();
-    let cause = file.read_as().sheet.and_then(|sheet| xlsx_gaps::cause(file.path(), &sheet, &names(columns)));
+    let sheet = file.read_as().sheet;
+    let cause = sheet.as_ref().and_then(|sheet| xlsx_gaps::cause(file.path(), sheet, &names(columns)));
     let keys = [wording.name(columns.text.key()), wording.name(columns.target_key())];
+    let check = || {
+        // Of cells that were merged once, a workbook does not tell.
+        let merged =
+            if sheet.is_some() { " (cells that were merged have a value only in their first row)" } else { "" };
+        format!(
+            "if that is not intended, check that {} and {} name the right columns, and fill in these cells{merged}",
+            keys[0], keys[1]
+        )
+    };
     let message = format!(
         "{} of the {} {} left out, more than half: {}; {}",
         count(dropped),
         counted(cleaning.read, "row"),
         by_number(dropped, "is", "are"),
         and(&what),
-        cause.unwrap_or_else(|| format!(
-            "if that is not intended, check that {} and {} name the right columns, and fill in these cells",
-            keys[0], keys[1]
-        ))
+        cause.unwrap_or_else(check)
     );
     let most = lacks.iter().max_by_key(|(n, ..)| *n).map_or(&[][..], |(.., lines)| lines);
     Some(Warning::new(Kind::DataFile, message).at(most.iter().copied()))

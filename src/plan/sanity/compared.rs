@@ -119,8 +119,11 @@ mod tests {
     use super::*;
     use crate::plan::{resolve, testing::spec};
 
-    /// What is said of trials with these settings (data.test, data.seed, data.max_length) and rows (dev, test).
-    fn says(trials: &[((f64, u64, u64), (Option<u64>, Option<u64>))]) -> Option<String> {
+    /// A trial: its settings (data.test, data.seed, data.max_length) and its rows (dev, test).
+    type Case = ((f64, u64, u64), (Option<u64>, Option<u64>));
+
+    /// What is said of these trials.
+    fn says(trials: &[Case]) -> Option<String> {
         let config = |(test, seed, max_length): (f64, u64, u64)| {
             let mut spec = spec();
             (spec.data.test, spec.data.seed, spec.data.max_length) = (test.into(), seed, max_length);

@@ -132,7 +132,8 @@ fn values_far_from_usual_ones_give_a_warning() {
         &|spec| spec.train.class_weights = weights(&[1000.0, 1e-9]),
         "train.class_weights has weights from 1e-9 to 1000",
     );
-    let usual: [&dyn Fn(&mut Spec); 6] = [
+    let usual: [&dyn Fn(&mut Spec); 7] = [
+        &|spec| (spec.train.lr, spec.train.freeze) = (0.1, vec!["embeddings".into(), "encoder".into()]),
         &|spec| spec.train.lr = 0.01,
         &|spec| spec.train.lr = 1e-9,
         &|spec| (spec.train.lr, spec.train.head_lr) = (1e-3, Some(0.1)),

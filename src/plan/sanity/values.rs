@@ -54,7 +54,8 @@ pub(super) fn unusual(train: &TrainConfig, warn: &mut impl FnMut(String)) {
     if lr < LEAST_LR {
         warn(format!("train.lr = {lr:e} changes almost no weight in float32; it is usually 1e-5 to 1e-3"));
     }
-    if lr > MOST_LR {
+    // With frozen layers it may be the rate of the head alone.
+    if lr > if train.freeze.is_empty() { MOST_LR } else { MOST_HEAD_LR } {
         warn(format!(
             "train.lr = {} is far too high to train a transformer: a step of AdamW moves every weight by about this much, and most weights are \
              about 0.02, so training diverges or ends with one class for all rows; it is usually 1e-5 to 1e-3",
