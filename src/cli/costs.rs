@@ -4,12 +4,15 @@ use std::{collections::HashSet, sync::Arc};
 
 use anyhow::Result;
 use taper::{
+    cluster::{self, SlurmSettings},
     data::{RowText, Splits, Tokens},
     engine::{self, MemorySpace, Workload},
     execute::{DeviceChoice, Prepared, training_rate},
+    format,
     model::ModelSpec,
     plan::{EngineKind, Estimate, Lengths, Machine, ModelShape, Precision, estimate},
     train::largest_part,
+    warning::{Kind, Warning},
 };
 
 /// candle's speed as a fraction of the kernels', and its memory as a multiple of theirs, measured on rbt3. Small models are slower still:
@@ -68,6 +71,27 @@ impl Costs {
     /// Bytes of memory that the largest of these runs needs.
     pub fn largest_memory(&mut self, runs: &[Prepared]) -> Result<u64> {
         runs.iter().try_fold(0, |most, run| Ok(most.max(self.at(run, None)?.memory_bytes)))
+    }
+
+    /// The warning that Slurm gives a job less memory than the largest of these runs needs, as far as that can be estimated here: of a job
+    /// with a GPU it is the GPU's memory.
+    pub fn too_little(&mut self, slurm: &SlurmSettings, runs: &[Prepared]) -> Result<Option<Warning>> {
+        let has_gpu = slurm.gres.iter().chain(&slurm.extra).any(|option| option.contains("gpu"));
+        let Some(mem) = slurm.mem.as_ref().filter(|_| !has_gpu && self.space == MemorySpace::Host) else {
+            return Ok(None);
+        };
+        // 0 is all memory of a node.
+        let Some(given) = cluster::memory_bytes(mem).filter(|bytes| *bytes > 0) else { return Ok(None) };
+        let needed = self.largest_memory(runs)?;
+        Ok((given < needed).then(|| {
+            let message = format!(
+                "slurm.mem = \"{mem}\" gives a job {}, but a run is estimated to need {}, and Slurm kills jobs that use more than they asked \
+                 for: raise slurm.mem",
+                format::bytes(given),
+                format::bytes(needed)
+            );
+            Warning::new(Kind::Training, message)
+        }))
     }
 
     fn at(&mut self, run: &Prepared, rate: Option<f64>) -> Result<Estimate> {

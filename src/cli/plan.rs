@@ -101,7 +101,6 @@ impl Plan {
             (Some(store), None) => replaced_warning(store, &spec.spec().name, runs, true)?,
             _ => None,
         };
-        let warnings: Vec<Warning> = namesake.into_iter().chain(replaced).collect();
         let jobs = self.jobs.map_or(1, usize::from);
         let device = global.device.resolve();
         let mut costs = Costs::on(device).with_threads((threads() / jobs).max(1));
@@ -109,6 +108,8 @@ impl Plan {
         for ((run, state), allowed) in runs.iter().zip(states).zip(&planner.allowed.runs) {
             lines.push(Line { run, state, estimate: costs.of(run)?, beyond_budget: !allowed });
         }
+        let too_little = costs.too_little(&spec.spec().slurm, runs)?;
+        let warnings: Vec<Warning> = namesake.into_iter().chain(replaced).chain(too_little).collect();
         let method = Method::new(&spec.spec().sweep, planner);
         let open = lines.iter().filter(|line| is_to_do(line)).count();
         let peak = || Ok::<u64, Infallible>(lines.iter().map(|line| line.estimate.memory_bytes).max().unwrap_or(0));

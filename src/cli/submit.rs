@@ -17,6 +17,7 @@ use super::{
     Global, Unusable, common,
     common::SpecArgs,
     controller::Controller,
+    costs::Costs,
     earlier_plan::replaced_warning,
     failure::sentence,
     output::{self, Output},
@@ -95,11 +96,12 @@ impl Submit {
             Some(store) => replaced_warning(store, &name, &planner.runs, self.dry_run)?,
             None => None,
         };
+        let too_little = Costs::on(global.device).too_little(&settings, &planner.runs)?;
         if !out.json {
             planner.warning_lines().iter().try_for_each(|line| out.wrapped(line))?;
         }
         // With --json, too: the document says what is submitted.
-        if let Some(warning) = replaced {
+        for warning in replaced.into_iter().chain(too_little) {
             let line = format!("warning: {}", format::one_line(&warning.message));
             match out.json {
                 true => output::error(&line),

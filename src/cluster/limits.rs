@@ -39,8 +39,19 @@ impl TimeLimit {
 
 /// Whether Slurm reads this as an amount of memory: a number of megabytes, or of the unit K, M, G or T.
 pub fn is_memory(text: &str) -> bool {
-    let number = text.strip_suffix(['K', 'M', 'G', 'T', 'k', 'm', 'g', 't']).unwrap_or(text);
-    !number.is_empty() && number.len() <= 12 && number.bytes().all(|b| b.is_ascii_digit())
+    memory_bytes(text).is_some()
+}
+
+/// The bytes of an amount of memory as Slurm reads it; `None` if it is none. 0 means all memory of a node.
+pub fn memory_bytes(text: &str) -> Option<u64> {
+    let (number, unit) = match text.char_indices().next_back()? {
+        (end, unit) if "KMGTkmgt".contains(unit) => (&text[..end], unit.to_ascii_uppercase()),
+        _ => (text, 'M'),
+    };
+    let is_number = !number.is_empty() && number.len() <= 12 && number.bytes().all(|b| b.is_ascii_digit());
+    let power = ['K', 'M', 'G', 'T'].iter().position(|known| *known == unit)? as u32 + 1;
+    let number: u64 = number.parse().ok().filter(|_| is_number)?;
+    Some(number.saturating_mul(1 << (10 * power)))
 }
 
 /// Whether this is one word that a batch script can contain without quotes.
@@ -121,6 +132,17 @@ mod tests {
         for memory in ["", "G", "4GB", "4 G", "1.5G", "-1", "4Gi"] {
             assert!(!is_memory(memory), "{memory}");
         }
+    }
+
+    #[test]
+    fn memory_without_a_unit_is_in_megabytes() {
+        let bytes = |text| memory_bytes(text).unwrap();
+        assert_eq!(
+            [bytes("8"), bytes("8m"), bytes("1K"), bytes("2G"), bytes("0")],
+            [8 << 20, 8 << 20, 1024, 2 << 30, 0]
+        );
+        assert_eq!(bytes("1T"), 1 << 40);
+        assert_eq!(bytes("999999999999T"), u64::MAX, "more than fits");
     }
 
     #[test]

@@ -15,6 +15,6 @@ mod settings;
 pub use client::Slurm;
 pub use element::{Element, ElementId, ElementState, JobId};
 pub use error::ClusterError;
-pub use limits::{TimeLimit, is_memory, is_word, refused_option};
+pub use limits::{TimeLimit, is_memory, is_word, memory_bytes, refused_option};
 pub use script::{Script, quoted};
 pub use settings::SlurmSettings;

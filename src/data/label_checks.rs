@@ -96,6 +96,13 @@ fn about_each(labels: &[String], rows: &[Row], target: &TargetColumns, named: bo
                 list(always.iter().take(NAMED).copied()),
                 by_number(always.len() as u64, "it", "them")
             ));
+        } else if have_one_each(labels, rows) {
+            let column = if target.each { ", and write the label of each row into one column" } else { "" };
+            say(format!(
+                "every row has exactly one of the {} labels: if a text can have only one, set data.problem_type = \
+                 \"single_label_classification\"{column}; the model then chooses one of them, instead of deciding about each by itself",
+                labels.len()
+            ));
         }
     }
     if target.each {
@@ -200,6 +207,13 @@ fn about_each(labels: &[String], rows: &[Row], target: &TargetColumns, named: bo
         say_at(message, at);
     }
     found
+}
+
+/// Whether each row has one of several labels, in enough rows to tell: with fewer, or with a label for every other row, it may be chance.
+fn have_one_each(labels: &[String], rows: &[Row]) -> bool {
+    const ENOUGH: usize = 20;
+    let enough = rows.len() >= ENOUGH && labels.len() > 1 && 2 * labels.len() <= rows.len();
+    enough && rows.iter().all(|row| row.target.ids().len() == 1)
 }
 
 /// How many rows have each label, counted on all threads.

@@ -13,6 +13,7 @@ use super::{
     cells::{Cells, Columns, Fault},
     collected::{Collected, Collector},
     counted_rows::{Noticed, note},
+    dropped::mostly_dropped,
     error::{Problems, TextsOf},
     groups::Groups,
     invisible::escaped,
@@ -585,6 +586,7 @@ fn read_file(
     found.warnings.extend(reopened(file));
     found.warnings.extend(missing.warning(layout.wording));
     found.warnings.extend(swallowed(file, Some(&|value| targets.knows(value)), layout.wording));
+    found.warnings.extend(mostly_dropped(file, &cleaning, columns, layout.wording));
     found.cleaning.read += cleaning.read;
     found.cleaning.missing_text += cleaning.missing_text;
     found.cleaning.missing_pair += cleaning.missing_pair;

@@ -56,16 +56,24 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
         .collect();
     let total = |label: usize| train[label] + counts.iter().map(|(_, counts)| counts[label]).sum::<u64>();
     let labels = |is: &dyn Fn(usize) -> bool| (0..dataset.labels.len()).filter(|label| is(*label)).collect::<Vec<_>>();
-    let more_rows = |labels: &[usize]| {
+    // Rows of a file of their own, or that a column names, are not distributed.
+    let drawn = |split: &str| match split {
+        "test" => config.test.share() > 0.0 || config.fold.is_some(),
+        _ => config.dev.share() > 0.0,
+    };
+    // `splits`: those with which the train split would have to exchange rows.
+    let more_rows = |labels: &[usize], splits: &[&str]| {
         let these = by_number(labels.len() as u64, "this label", "these labels");
-        // Rows of a file of their own, or that a column names, are not distributed.
-        let drawn = config.test.share() > 0.0 || config.dev.share() > 0.0 || config.fold.is_some();
-        match config.stratify || !drawn {
+        match config.stratify || !splits.iter().any(|split| drawn(split)) {
             true => format!("add more rows with {these}"),
             false => {
                 format!("add more rows with {these}, or distribute them over the splits with data.stratify = true")
             }
         }
+    };
+    let splits_with = |of: &[usize]| -> Vec<&str> {
+        let has = |counts: &Vec<u64>| of.iter().any(|label| counts[*label] > 0);
+        counts.iter().filter(|(_, counts)| has(counts)).map(|(name, _)| *name).collect()
     };
 
     let mut say = |message: String, rows: Vec<u32>| {
@@ -91,7 +99,7 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
             counted(n, "held-out row"),
             by_number(untrained.len() as u64, "this label", "these labels"),
             dataset.lines_of(&at),
-            more_rows(&untrained)
+            more_rows(&untrained, &splits_with(&untrained))
         );
         say(message, at);
     }
@@ -120,7 +128,7 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
                 "only one training row has {}{}: too few to learn from; {}",
                 by_number(thin.len() as u64, "", "each of "),
                 named(dataset, &thin),
-                more_rows(&thin)
+                more_rows(&thin, &splits_with(&thin))
             ),
             at,
         );
@@ -132,7 +140,7 @@ pub(super) fn check(dataset: &Dataset, splits: &Splits, config: &DataConfig) -> 
                 "no {name} row has {}, so {} not evaluated there; {}",
                 named(dataset, &missing),
                 by_number(missing.len() as u64, "it is", "they are"),
-                more_rows(&missing)
+                more_rows(&missing, &[name])
             );
             say(message, Vec::new());
         }

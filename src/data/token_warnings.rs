@@ -2,7 +2,9 @@
 
 use super::{DataError, Dataset, Row, Tokenizer, Tokens, invisible::is_blank, text_columns::RowText};
 use crate::{
+    event::Split,
     format,
+    plan::{LongPolicy, LongTexts},
     warning::{Kind, Warning},
 };
 
@@ -72,15 +74,7 @@ fn about_unknown(
     vocabulary: VocabularyOf,
 ) -> Result<Option<Warning>, DataError> {
     let Some(unknown) = tokenizer.unknown() else { return Ok(None) };
-    let mut looked_at: Vec<u32> = Vec::new();
-    let mut bytes = 0;
-    for (row, text) in (0..).zip(&dataset.rows).take(rows) {
-        if rows < dataset.rows.len() && bytes >= BYTES {
-            break;
-        }
-        bytes += RowText::from(text).bytes();
-        looked_at.push(row);
-    }
+    let looked_at = sample(dataset, rows);
     tokens.encode_rows(&looked_at)?;
     let (mut all, mut odd, mut with) = (0, 0, Vec::new());
     for &row in &looked_at {
@@ -96,10 +90,7 @@ fn about_unknown(
     if share <= UNKNOWN {
         return Ok(None);
     }
-    let of = match looked_at.len() {
-        n if n == dataset.rows.len() => format::counted(n as u64, "row"),
-        n => format!("the first {}", format::counted(n as u64, "row")),
-    };
+    let of = all_or_first(dataset, &looked_at);
     let message = format!(
         "{} of the tokens are {}: {} of {of} have words that the vocabulary lacks ({}); {}",
         format::percent(share),
@@ -109,6 +100,65 @@ fn about_unknown(
         vocabulary.advice(tokenizer.vocab_size()),
     );
     Ok(Some(Warning::new(Kind::Tokens, message).at(dataset.lines_in_one_file(&with))))
+}
+
+/// The first `rows` rows, or fewer if their texts are long.
+fn sample(dataset: &Dataset, rows: usize) -> Vec<u32> {
+    let (mut looked_at, mut bytes) = (Vec::new(), 0);
+    for (row, text) in (0..).zip(&dataset.rows).take(rows) {
+        if rows < dataset.rows.len() && bytes >= BYTES {
+            break;
+        }
+        bytes += RowText::from(text).bytes();
+        looked_at.push(row);
+    }
+    looked_at
+}
+
+/// `600 rows`, `the first 2,000 rows`.
+fn all_or_first(dataset: &Dataset, looked_at: &[u32]) -> String {
+    match looked_at.len() {
+        n if n == dataset.rows.len() => format::counted(n as u64, "row"),
+        n => format!("the first {}", format::counted(n as u64, "row")),
+    }
+}
+
+/// A share of the tokens above which more is cut than is read.
+const CUT: f64 = 0.5;
+/// The most that BERT reads at once: of texts that are longer still, it is usual to read the beginning.
+const USUAL: usize = 512;
+
+/// The warning that most tokens of the first `rows` rows are cut, although the model, which has `longest` positions, could read more at once.
+///
+/// # Errors
+/// Where the tokenizer fails on a row.
+pub fn about_cut(
+    tokens: &Tokens,
+    dataset: &Dataset,
+    rows: usize,
+    long: LongTexts,
+    longest: usize,
+) -> Result<Option<Warning>, DataError> {
+    if matches!(long.policy, LongPolicy::Windows { .. }) || long.max_length >= longest.min(USUAL) {
+        return Ok(None);
+    }
+    let looked_at = sample(dataset, rows);
+    // The split is only a name here.
+    let texts = tokens.texts(Split::Train, &looked_at)?;
+    let share = texts.tokens_cut as f64 / texts.tokens.max(1) as f64;
+    if share <= CUT {
+        return Ok(None);
+    }
+    let has_pairs = dataset.rows.iter().any(|row| row.text_pair.is_some());
+    let windows = if has_pairs { "" } else { ", or read all of each text with data.long = \"windows\"" };
+    let message = format!(
+        "data.max_length = {} cuts off {} of the tokens: {} of {} are longer; raise it{windows}",
+        long.max_length,
+        format::percent(share),
+        format::count(texts.rows_cut),
+        all_or_first(dataset, &looked_at),
+    );
+    Ok(Some(Warning::new(Kind::Tokens, message)))
 }
 
 /// Special tokens of a row.

@@ -328,6 +328,35 @@ pub(super) fn about_sizes(config: &RunConfig, tokenizer: &Tokenizer, shape: &Mod
     messages.into_iter().map(|message| Warning::new(Kind::Tokens, message)).collect()
 }
 
+/// Warns of a metric by the distance of labels where their order is only that of their names.
+pub(super) fn unordered(config: &RunConfig, dataset: &Dataset) -> Option<Warning> {
+    /// Of two labels there is one distance.
+    const FEWEST: usize = 3;
+    const SHOWN: usize = 5;
+    if config.checkpoint.metric != Metric::QuadraticKappa || dataset.labels.len() < FEWEST {
+        return None;
+    }
+    // Ids are in the order of the values that the data file has.
+    let named = &config.data.labels;
+    let values: Vec<&String> = if named.is_empty() { dataset.labels.iter().collect() } else { named.keys().collect() };
+    // `4 stars`, `B`, or an order that the dataset itself gives its labels.
+    let has_rank = |value: &&String| value.chars().any(char::is_numeric) || value.chars().count() == 1;
+    if values.iter().all(has_rank) || !values.is_sorted() {
+        return None;
+    }
+    let mut shown: Vec<&str> = dataset.labels.iter().take(SHOWN).map(String::as_str).collect();
+    if dataset.labels.len() > SHOWN {
+        shown.push("…");
+    }
+    let message = format!(
+        "checkpoint.metric = \"quadratic_kappa\" weighs a mistake by how far apart two labels are in their order, but these labels are only \
+         in the order of their names: {}; if they are levels, write them as numbers in the data file and name these in data.labels, and if not, \
+         choose another metric, such as \"macro_f1\"",
+        shown.join(" < ")
+    );
+    Some(Warning::new(Kind::Training, message))
+}
+
 /// The largest token id of all rows and probes.
 fn largest_id(tokens: &Tokens, probes: &[ProbeText]) -> Result<Option<u32>, ExecuteError> {
     tokens.encode_all()?;

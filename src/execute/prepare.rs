@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     ExecuteError,
-    checks::{Sizes, about_sizes, check, check_room, frozen_from_scratch, of_model},
+    checks::{Sizes, about_sizes, check, check_room, frozen_from_scratch, of_model, unordered},
     data_files::data_files,
     rates::GroupRates,
     undefined,
@@ -326,6 +326,7 @@ impl Workbench {
         warnings.extend(about_sizes(config, &tokenizer, &shape));
         warnings.extend(undefined);
         warnings.extend(frozen_from_scratch(config, &shape, labels.all.len()));
+        warnings.extend(unordered(config, &dataset));
         warnings.extend(GroupRates::of(&config.train, &shape).warnings(&config.train));
         warnings.extend(sanity::of_run(
             config,
@@ -334,6 +335,7 @@ impl Workbench {
             tokenizer.added_tokens(false),
         ));
         warnings.extend(data::about_tokens(&tokenizer, &tokens, &dataset, self.looked_at, vocabulary)?);
+        warnings.extend(data::about_cut(&tokens, &dataset, self.looked_at, long, shape.longest())?);
 
         let digests = Digests { data: dataset.digest.clone(), model: model_digest.clone() };
         Ok(Prepared {

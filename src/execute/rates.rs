@@ -172,11 +172,11 @@ mod tests {
             warned(&|train| (train.layer_lr_decay, train.freeze) = (Some(0.9), freeze(&["embeddings", "encoder"])));
         assert!(layers.len() == 1 && layers[0].contains("train.layer_lr_decay = 0.9 has no effect"), "{layers:?}");
         let tiny = warned(&|train| train.layer_lr_decay = Some(1e-3));
-        assert!(tiny.len() == 1 && tiny[0].contains("a learning rate of 1e-15 to the embeddings"), "{tiny:?}");
+        assert!(tiny.len() == 1 && tiny[0].contains("a learning rate of 1e-15 for the embeddings"), "{tiny:?}");
         let lowest = warned(&|train| {
             train.layer_lr_decay = Some(1e-4);
             train.freeze = freeze(&["embeddings"]);
         });
-        assert!(lowest[0].contains("a learning rate of 1e-15 to the lowest layer that is trained"), "{lowest:?}");
+        assert!(lowest[0].contains("a learning rate of 1e-15 for the lowest layer that is trained"), "{lowest:?}");
     }
 }

@@ -4,13 +4,23 @@ use super::{ExecuteError, Prepared};
 use crate::{
     data::{Ahead, LengthStats, Splits},
     event::{Split, SplitTexts},
-    train::reading_order,
+    plan::{Digests, run_key, sanity},
+    train::{NUMERICS, reading_order},
 };
 
 impl Prepared {
     /// Number of training examples: of the training rows, or of their windows if long texts are read in windows.
     pub fn examples(&self) -> usize {
         self.tokens.count_windows(&self.splits.train)
+    }
+
+    /// An identity of what it computes if no text is too long for it: that of all runs which differ from it only in settings without effect.
+    /// Unlike [`Prepared::key`] it is never stored.
+    pub fn effective_key(&self) -> String {
+        let vocabulary = self.config.model.source.builds_vocabulary().then(|| self.tokenizer.vocab_size());
+        let config = sanity::without_effect(&self.config, self.examples() as u64, vocabulary, true);
+        let digests = Digests { data: self.dataset.digest.clone(), model: self.model_digest.clone() };
+        run_key(&config, &digests, NUMERICS, false)
     }
 
     /// The same if they are windows, and more than rows.

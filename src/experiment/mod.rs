@@ -17,6 +17,7 @@
 //! ```
 
 mod afterwards;
+mod alike;
 mod as_trained;
 mod error;
 mod jobs;

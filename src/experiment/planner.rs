@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{ExperimentError, Layers, as_trained::evaluated_otherwise};
+use super::{ExperimentError, Layers, alike, as_trained::evaluated_otherwise};
 use crate::{
     data::DataError,
     event::FailureKind,
@@ -333,12 +333,14 @@ impl Planner {
             sweep.max_runs = None;
         }
         let sweep = of_sweep(&sweep, &runs, self.trials());
+        let alike = alike::warnings(&self.runs, &runs);
         let all = self
             .spec
             .warnings()
             .iter()
             .cloned()
             .chain(sweep)
+            .chain(alike)
             .chain(self.left_by_budget.clone())
             .chain(self.pruned_otherwise.clone())
             .chain(self.evaluated_otherwise.clone());

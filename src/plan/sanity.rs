@@ -1,14 +1,23 @@
 //! Warnings about settings that are legal but probably a mistake, in a run and in a sweep.
 
+mod compared;
+mod same;
+mod values;
+
 use std::collections::HashSet;
 
+pub use self::{
+    compared::{EvaluatedRows, on_different_rows},
+    same::without_effect,
+    values::LEAST_LR,
+};
 use super::{
-    Batches, Keep, LongPolicy, LongTexts, Metric, Promotions, Prune, RunConfig, Rung, TrainConfig,
+    Batches, Keep, LongPolicy, LongTexts, Metric, Promotions, Prune, RunConfig, Rung,
     prune::{evaluations, rungs},
     schedule,
 };
 use crate::{
-    format::{by_number, count, counted, rate, setting},
+    format::{by_number, count, counted},
     metrics::{Score, Unit},
     spec::{PruneRule, Search, Sweep},
     warning::{Kind, Warning},
@@ -16,15 +25,6 @@ use crate::{
 
 /// A run with more passes over its training rows probably has the wrong number of steps.
 const MANY_PASSES: u64 = 1000;
-
-/// Below this, epsilon is hardly or not distinguishable from 0 in float32.
-const LEAST_EPS: f64 = 1e-30;
-/// Above these, epsilon or weight decay dominates the gradient.
-const MOST_EPS: f64 = 0.1;
-const MOST_DECAY: f64 = 1.0;
-/// Below these nothing is learned: updates vanish in float32, or gradients below epsilon.
-pub const LEAST_LR: f64 = 1e-12;
-const LEAST_NORM: f64 = 1e-8;
 
 /// Warnings about a run on `rows` training rows, or windows of them, and `dev` dev rows, whose tokenizer adds `special` tokens to a text.
 pub fn of_run(config: &RunConfig, rows: u64, dev: u64, special: usize) -> Vec<Warning> {
@@ -93,8 +93,15 @@ pub fn of_run(config: &RunConfig, rows: u64, dev: u64, special: usize) -> Vec<Wa
                 .into(),
         );
     }
+    if let (Some(keep), true) = (keeps_last(config), patience > 0 && dev > 0 && patience + 1 < evaluations) {
+        warn(format!(
+            "train.early_stopping_patience = {patience} stops the run {} after its best one, but checkpoint.keep = \"{keep}\" takes the \
+             weights of the last step as its result; set checkpoint.keep = \"best\"",
+            counted(patience, "evaluation")
+        ));
+    }
     stride(config, special, &mut warn);
-    optimizer(train, &mut warn);
+    values::unusual(train, &mut warn);
     let (metric, delta) = (config.checkpoint.metric, train.early_stopping_min_delta);
     let (low, high) = metric.info().range;
     if patience > 0 && delta >= high - low {
@@ -114,6 +121,15 @@ pub fn of_run(config: &RunConfig, rows: u64, dev: u64, special: usize) -> Vec<Wa
     found
 }
 
+/// How a run keeps its weights if those of the last step are its result. If no model is kept, nothing is lost.
+fn keeps_last(config: &RunConfig) -> Option<&'static str> {
+    match config.checkpoint.keep {
+        Keep::Last => Some("last"),
+        Keep::All => Some("all"),
+        Keep::Best | Keep::None => None,
+    }
+}
+
 /// Windows that share more than half of their tokens.
 fn stride(config: &RunConfig, special: usize, warn: &mut impl FnMut(String)) {
     let LongTexts { max_length, policy: LongPolicy::Windows { stride } } = config.data.long_texts() else { return };
@@ -129,55 +145,6 @@ fn stride(config: &RunConfig, special: usize, warn: &mut impl FnMut(String)) {
          {stride}, set data.stride = {step}",
         counted(step as u64, "token")
     ));
-}
-
-/// AdamW settings far from usual values.
-fn optimizer(train: &TrainConfig, warn: &mut impl FnMut(String)) {
-    let TrainConfig { eps, weight_decay, lr, max_grad_norm, .. } = *train;
-    if eps < LEAST_EPS {
-        warn(format!(
-            "train.eps = {eps:e} is close to 0 in float32: a weight with almost no gradient can take huge or NaN steps; the default is 1e-8"
-        ));
-    } else if eps > MOST_EPS {
-        warn(format!(
-            "train.eps = {eps} is far larger than gradients: it divides every step by about this value; the default is \
-             1e-8"
-        ));
-    }
-    if weight_decay > MOST_DECAY {
-        let taken = lr * weight_decay;
-        let what = match taken < 1.0 {
-            true => format!("shrinks weights by {} of their value", rate(taken)),
-            false => "shrinks weights by more than their value".into(),
-        };
-        // As names of runs have them.
-        let (decay, lr) = (setting(weight_decay), setting(lr));
-        warn(format!(
-            "train.weight_decay = {decay} with train.lr = {lr}: each step {what}; train.weight_decay is usually 0 to 0.1"
-        ));
-    }
-    if lr < LEAST_LR {
-        warn(format!("train.lr = {lr:e} changes almost no weight in float32; it is usually 1e-5 to 1e-3"));
-    }
-    match train.head_lr {
-        Some(head) if head < LEAST_LR => {
-            warn(format!("train.head_lr = {head:e} changes almost no weight in float32; it is usually 1e-5 to 1e-2"));
-        }
-        // A new head has further to go than the layers below it.
-        Some(head) if head < lr => warn(format!(
-            "train.head_lr = {} is lower than train.lr = {}: the head, which is new in most models, then learns more slowly than the \
-             layers below it; it is usually 1 to 100 times train.lr",
-            setting(head),
-            setting(lr)
-        )),
-        _ => {}
-    }
-    if max_grad_norm > 0.0 && max_grad_norm < LEAST_NORM {
-        warn(format!(
-            "train.max_grad_norm = {max_grad_norm:e} scales every gradient to almost 0, so train.eps dominates every step; the \
-             default is 0, no limit"
-        ));
-    }
 }
 
 /// What a run trains on.
@@ -246,11 +213,8 @@ pub fn of_sweep(sweep: &Sweep, runs: &[SweptRun], trials: Trials) -> Vec<Warning
         (PruneRule::Median, _) => Some("sweep.prune = \"median\""),
         (PruneRule::Asha, _) => Some("sweep.prune = \"asha\""),
     };
-    let kept_last = |run: &&SweptRun| {
-        // If no model is kept, none was chosen to rank by.
-        !matches!(run.config.checkpoint.keep, Keep::Best | Keep::None)
-            && schedule::evaluations(&run.config.train, run.rows) > 1
-    };
+    let kept_last =
+        |run: &&SweptRun| keeps_last(run.config).is_some() && schedule::evaluations(&run.config.train, run.rows) > 1;
     if let (Some(rule), Some(run)) = (compares, runs.iter().find(kept_last)) {
         let keep = serde_json::to_value(run.config.checkpoint.keep).unwrap_or_default();
         messages.push(format!(

@@ -10,12 +10,17 @@ use super::{
     schema::{Spec, Sweep},
     variables::misspelt,
 };
-use crate::warning::{Kind, Warning};
+use crate::{
+    cluster::TimeLimit,
+    format::counted,
+    warning::{Kind, Warning},
+};
 
 /// All warnings of this kind: about environment variables, overridden keys, and exclusions.
 pub(super) fn of_spec(merged: &Merged, spec: &Spec, environment: &[(String, String)]) -> Vec<Warning> {
     let mut found: Vec<Warning> = misspelt(environment).map(|message| Warning::new(Kind::Training, message)).collect();
     found.extend(overridden(merged, spec).into_iter().map(|message| Warning::new(Kind::Training, message)));
+    found.extend(without_unit(merged, spec).into_iter().map(|message| Warning::new(Kind::Training, message)));
     found.extend(excluded(&spec.sweep).into_iter().map(|message| Warning::new(Kind::Sweep, message)));
     found
 }
@@ -60,6 +65,50 @@ fn overridden(merged: &Merged, spec: &Spec) -> Vec<String> {
         found.push(format!(
             "train.seed ({seed}) has no effect: train.init_seed and train.order_seed are set, and train.dropout is 0"
         ));
+    }
+    found
+}
+
+/// Amounts for Slurm without a unit that are too small to be meant as Slurm reads them.
+fn without_unit(merged: &Merged, spec: &Spec) -> Vec<String> {
+    /// A number of gigabytes of a node is below this; so many megabytes are too few to train in.
+    const MEBIBYTES: u64 = 1024;
+    /// A limit of so many minutes is usually meant in hours: 8, 12, 24.
+    const MINUTES: u64 = 30;
+    /// So many minutes and seconds are usually meant as hours and minutes: `4:00`.
+    const CLOCK: u64 = 60;
+    let slurm = &spec.slurm;
+    let at = |key: &str| merged.written(key).map_or_else(String::new, |written| format!(" ({written})"));
+    let mut found = Vec::new();
+    if let Some(mem) = slurm.mem.as_deref()
+        && let Ok(number @ 1..MEBIBYTES) = mem.parse::<u64>()
+    {
+        found.push(format!(
+            "slurm.mem = {mem}{} has no unit, and Slurm reads it as {number} MiB, in which hardly any run can train: for {number} GiB, write \
+             \"{number}G\" (or \"{number}M\" if that is meant)",
+            at("slurm.mem")
+        ));
+    }
+    let Some(time) = slurm.time.as_deref() else { return found };
+    let parts: Vec<&str> = time.split(':').collect();
+    if let Some(TimeLimit::Seconds(seconds)) = TimeLimit::read(time)
+        && !time.contains('-')
+    {
+        let (minutes, rest) = (seconds / 60, seconds % 60);
+        let read = match rest {
+            0 => counted(minutes, "minute"),
+            rest => format!("{} and {}", counted(minutes, "minute"), counted(rest, "second")),
+        };
+        let meant = match parts[..] {
+            [number] if minutes < MINUTES => {
+                format!("for {number} hours, write \"{number}:00:00\" (or \"0:{minutes:02}:00\" if that is meant)")
+            }
+            [first, second] if minutes < CLOCK => format!(
+                "for hours and minutes, write \"{first}:{second}:00\" (or \"0:{minutes:02}:{rest:02}\" if that is meant)"
+            ),
+            _ => return found,
+        };
+        found.push(format!("slurm.time = \"{time}\"{} is {read} for Slurm: {meant}", at("slurm.time")));
     }
     found
 }

@@ -13,6 +13,7 @@ use crate::support::{Sandbox, text, words};
 
 mod all_at_once;
 mod caution;
+mod doubtful;
 mod engines;
 mod large;
 mod listing;

@@ -1,7 +1,7 @@
 use super::*;
 use crate::{
     plan::{resolve, testing::spec},
-    spec::{Long, Spec},
+    spec::{ClassWeights, Long, Spec},
 };
 
 /// Warnings of a run on 288 training rows (9 steps an epoch) and 40 dev rows.
@@ -90,6 +90,58 @@ fn inconsistent_steps_give_a_warning() {
         &|spec| (spec.train.epochs, spec.checkpoint.keep) = (1, Keep::Best),
         "checkpoint.keep = \"best\" has only one evaluation to choose from",
     );
+}
+
+/// 9 evaluations in 9 epochs, of which 2 can stop the run.
+#[test]
+fn early_stopping_that_keeps_the_last_weights_gives_a_warning() {
+    let with = |keep, patience| {
+        of(|spec| {
+            (spec.train.epochs, spec.train.early_stopping_patience) = (9, patience);
+            spec.checkpoint.keep = keep;
+        })
+    };
+    let found = with(Keep::Last, 2);
+    let says = "train.early_stopping_patience = 2 stops the run 2 evaluations after its best one, but checkpoint.keep = \"last\" takes \
+                the weights of the last step as its result; set checkpoint.keep = \"best\"";
+    assert_eq!(found, [says]);
+    assert!(
+        with(Keep::All, 1)[0].contains("stops the run 1 evaluation after its best one, but checkpoint.keep = \"all\"")
+    );
+    assert_eq!([with(Keep::Best, 2), with(Keep::None, 2), with(Keep::Last, 0)], [const { Vec::<String>::new() }; 3]);
+    // It never stops, which is said instead.
+    let never = with(Keep::Last, 8);
+    assert!(never.len() == 1 && never[0].contains("can never stop this run early"), "{never:?}");
+}
+
+#[test]
+fn values_far_from_usual_ones_give_a_warning() {
+    let one = |change: &dyn Fn(&mut Spec), expected: &str| {
+        let found = of(change);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains(expected), "{}", found[0]);
+    };
+    one(&|spec| spec.train.lr = 0.9, "train.lr = 0.9 is far too high");
+    one(&|spec| spec.train.lr = 1e-10, "train.lr = 1e-10 changes almost no weight in float32");
+    one(&|spec| spec.train.head_lr = Some(0.5), "train.head_lr = 0.5 is far too high");
+    one(&|spec| spec.train.betas = vec![0.999, 0.9], "train.betas = [0.999, 0.9] are probably reversed");
+    one(&|spec| spec.train.dropout = Some(0.95), "train.dropout = 0.95 sets 95.0% of the activations to 0");
+    one(&|spec| spec.train.label_smoothing = 0.99, "train.label_smoothing = 0.99 spreads 99.0% of each target");
+    let weights = |weights: &[f64]| ClassWeights::Given(weights.to_vec());
+    one(
+        &|spec| spec.train.class_weights = weights(&[1000.0, 1e-9]),
+        "train.class_weights has weights from 1e-9 to 1000",
+    );
+    let usual: [&dyn Fn(&mut Spec); 7] = [
+        &|spec| (spec.train.lr, spec.train.freeze) = (0.1, vec!["embeddings".into(), "encoder".into()]),
+        &|spec| spec.train.lr = 0.01,
+        &|spec| spec.train.lr = 1e-9,
+        &|spec| (spec.train.lr, spec.train.head_lr) = (1e-3, Some(0.1)),
+        &|spec| spec.train.betas = vec![0.9, 0.9],
+        &|spec| (spec.train.dropout, spec.train.label_smoothing) = (Some(0.5), 0.5),
+        &|spec| spec.train.class_weights = weights(&[1000.0, 1.0]),
+    ];
+    usual.iter().for_each(|change| assert_eq!(of(change), [""; 0]));
 }
 
 /// Warnings of a sweep of `trials` trials, each on 288 rows.
@@ -296,7 +348,7 @@ fn unusual_optimizer_settings_give_a_warning() {
 fn rates_and_norms_without_effect_give_a_warning() {
     for (lr, norm, said) in [
         (1e-13, 0.0, "train.lr = 1e-13 changes almost no weight in float32; it is usually 1e-5 to 1e-3"),
-        (9.9e-13, 0.0, "train.lr = 9.9e-13 changes almost no weight"),
+        (9.9e-10, 0.0, "train.lr = 9.9e-10 changes almost no weight"),
         (1e-5, 1e-9, "train.max_grad_norm = 1e-9 scales every gradient to almost 0"),
         (1e-5, 9.9e-9, "train.max_grad_norm = 9.9e-9 scales"),
     ] {
@@ -304,7 +356,7 @@ fn rates_and_norms_without_effect_give_a_warning() {
         assert!(found.len() == 1 && found[0].starts_with(said), "{lr} {norm}: {found:?}");
     }
     // At the limits, and without clipping, there is no warning.
-    for (lr, norm) in [(1e-12, 0.0), (1e-5, 1e-8), (1e-5, 0.0), (1e-5, 1.0)] {
+    for (lr, norm) in [(1e-9, 0.0), (1e-5, 1e-8), (1e-5, 0.0), (1e-5, 1.0)] {
         let found = of(|spec| (spec.train.lr, spec.train.max_grad_norm) = (lr, norm));
         assert_eq!(found, [""; 0], "{lr} {norm}");
     }

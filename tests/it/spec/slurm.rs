@@ -47,3 +47,30 @@ fn a_time_that_is_over_before_the_signal_is_refused() {
         assert!(files.load_with("a.toml", &options(None, &[fine], &[])).is_ok(), "{fine}");
     }
 }
+
+/// Slurm reads a number as MiB, and one or two numbers as minutes and seconds.
+#[test]
+fn amounts_without_a_unit_that_are_too_small_give_a_warning() {
+    let files = one("[slurm]\nmem = 8\n");
+    let warnings = |sets: &[&str]| -> Vec<String> {
+        let loaded = files.load_with("a.toml", &options(None, sets, &[])).unwrap();
+        let root = format!("{}/", files.0.root().display());
+        loaded.warnings().iter().map(|warning| warning.message.replace(&root, "")).collect()
+    };
+    let mem = "slurm.mem = 8 (a.toml:4) has no unit, and Slurm reads it as 8 MiB, in which hardly any run can train: for 8 GiB, write \"8G\" (or \
+               \"8M\" if that is meant)";
+    assert_eq!(warnings(&[]), [mem]);
+    for fine in ["0", "8G", "8M", "4000"] {
+        assert_eq!(warnings(&[&format!("slurm.mem={fine}")]), [""; 0], "{fine}");
+    }
+    let time = |time: &str| warnings(&["slurm.mem=8G", &format!("slurm.time={time}")]);
+    let minutes = "slurm.time = \"24\" (--set slurm.time=24) is 24 minutes for Slurm: for 24 hours, write \"24:00:00\" (or \"0:24:00\" if \
+                   that is meant)";
+    assert_eq!(time("24"), [minutes]);
+    let clock = "slurm.time = \"4:30\" (--set slurm.time=4:30) is 4 minutes and 30 seconds for Slurm: for hours and minutes, write \
+                 \"4:30:00\" (or \"0:04:30\" if that is meant)";
+    assert_eq!(time("4:30"), [clock]);
+    for fine in ["0:24:00", "30", "90", "60:00", "1-12", "2-0", "4:00:00", "UNLIMITED"] {
+        assert_eq!(time(fine), [""; 0], "{fine}");
+    }
+}
