@@ -141,15 +141,17 @@ impl Delimited {
         let expected = self.header.len();
         let end = self.reader.position().byte();
         let goes_on = self.reader.get_mut().quotes.as_mut().is_some_and(|quotes| quotes.any_before(end));
-        if goes_on {
-            self.reopened.add(line);
-        }
         let looks_like_rows = match &mut self.swallowed {
             Some(swallowed) => {
                 swallowed.look(line, &record, char::from(self.delimiter), expected, self.labels.first().copied())
             }
             None => false,
         };
+        // A stray mark that swallows rows ends at the next one, after which a text goes on: that has a warning of its own.
+        let goes_on = goes_on && !looks_like_rows;
+        if goes_on {
+            self.reopened.add(line);
+        }
         if let Some(what) = self.header_again(&record) {
             return Err(Fault::Row(Problem::new(line, what)));
         }
