@@ -2,6 +2,7 @@
 
 mod crash;
 mod mutations;
+mod undefined;
 
 use std::{
     cell::{Cell, RefCell},
