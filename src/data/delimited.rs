@@ -158,7 +158,9 @@ impl Delimited {
         if record.len() != expected {
             let why = match (goes_on, looks_like_rows) {
                 (true, _) => format!("; {GOES_ON}: {BACKSLASHES}"),
-                (false, true) => format!("; a quoted field in it spans lines that look like rows ({})", self.no_quoting()),
+                (false, true) => {
+                    format!("; a quoted field in it spans lines that look like rows ({})", self.no_quoting())
+                }
                 (false, false) => self.why_ragged(record.len() > expected),
             };
             let what = format!(", expected {expected}{why}");
