@@ -42,7 +42,7 @@ fn a_kept_model_that_cannot_be_read_is_not_called_damaged_and_not_trained_again(
     // Written anew, so that the file is looked at more closely than by its time.
     let bytes = fs::read(&weights).expect("the weights");
     fs::write(&weights, &bytes).expect("the same weights");
-    fs::set_permissions(&weights, fs::Permissions::from_mode(0)).expect("a mode");
+    fs::set_permissions(&weights, fs::Permissions::from_mode(0o0)).expect("a mode");
     let commands = [
         (&["run", "small.toml"][..], 1),
         (&["predict", &key, "好吃"], 2),
@@ -85,7 +85,7 @@ fn a_run_is_removed_though_some_of_its_files_cannot_be() {
     fs::set_permissions(&model, fs::Permissions::from_mode(0o555)).expect("a mode");
     let locked = sandbox.path("locked");
     fs::write(&locked, "").expect("a file");
-    fs::set_permissions(&locked, fs::Permissions::from_mode(0)).expect("a mode");
+    fs::set_permissions(&locked, fs::Permissions::from_mode(0o0)).expect("a mode");
     let Some((code, said)) = without_override(&sandbox, &["rm", &key, "--yes"], &locked) else { return };
     assert!(code == 1 && said.contains("`taper gc` removes the rest"), "{code} {said}");
     assert!(!sandbox.keys().contains(&key));
