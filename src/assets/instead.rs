@@ -26,20 +26,24 @@ const OTHERS: [(&str, &str); 5] = [
 
 /// What to name or to do instead, if that can be told.
 pub(super) fn instead(folder: &Path) -> Option<String> {
-    let path = |sub: &PathBuf| format!("path:{}", sub.display());
+    // A spec names the folder relative to its own: what follows it is the same from everywhere.
+    let path = |sub: &PathBuf| match sub.strip_prefix(folder) {
+        Ok(below) => format!("append /{} to the path", below.display()),
+        Err(_) => format!("name {}", sub.display()),
+    };
     let models = models_in(folder);
     match &models[..] {
         [] => {}
         [model] if folder.join("run.toml").is_file() => {
             return Some(format!(
-                "it is the folder of a run, which keeps its model in a folder of its own: use {}",
+                "it is the folder of a run, which keeps its model in a folder of its own: {}",
                 path(model)
             ));
         }
-        [model] => return Some(format!("a model lies in a folder of it: use {}", path(model))),
+        [model] => return Some(format!("a model lies in a folder of it: {}", path(model))),
         [.., last] => {
             return Some(format!(
-                "{} models lie in folders of it: use one of them, such as {}",
+                "{} models lie in folders of it: choose one of them; for the last one, {}",
                 models.len(),
                 path(last)
             ));

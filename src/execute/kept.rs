@@ -73,7 +73,7 @@ impl Kept {
     /// Those of `read`; [`Damaged`] if a file changed; [`ExecuteError::Unreadable`].
     pub fn reading<T>(&self, read: impl FnOnce() -> Result<T, ExecuteError>) -> Result<T, ExecuteError> {
         let Some(known) = &self.known else {
-            let value = read()?;
+            let value = read().map_err(|e| self.check().err().unwrap_or(e))?;
             self.check_weights()?;
             return Ok(value);
         };

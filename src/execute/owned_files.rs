@@ -19,8 +19,10 @@ const MODEL: [&str; 11] = [
     "merges.txt",
 ];
 /// Files of a run's folder.
-const RUN: [&str; 7] = [
+const RUN: [&str; 8] = [
     "run.toml",
+    // Written beside it where it is run as a spec.
+    "run.toml.lock",
     "run.new",
     "state.safetensors",
     "state.previous.safetensors",

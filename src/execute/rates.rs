@@ -7,6 +7,9 @@ use crate::{
     warning::{Kind, Warning},
 };
 
+/// Below this, the decay is probably a mistake: published values are 0.65 (BEiT's large model) to 0.95.
+const LEAST_DECAY: f64 = 0.65;
+
 /// The peak learning rate of each group of parameters; `None` where all of them are frozen.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct GroupRates {
@@ -84,7 +87,8 @@ impl GroupRates {
         }
         let lowest = encoder.iter().copied().fold(f64::INFINITY, f64::min);
         // Of a rate that is too small itself, another warning says so.
-        if lowest < LEAST_LR && train.lr >= LEAST_LR {
+        // The usual 0.65 leaves the embeddings of 24 layers 2e-5 of the rate, which is meant.
+        if lowest < LEAST_LR && train.lr >= LEAST_LR && decay < LEAST_DECAY {
             warn(format!(
                 "train.layer_lr_decay = {decay} leaves a learning rate of {} for {}, which changes almost no weight in float32: \
                  train.layer_lr_decay is usually 0.65 to 0.95",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{ExecuteError, SettingProblem};
 use crate::{
     data::{Dataset, Splits},
-    format::and,
+    format::{and, by_number},
     metrics::{Metrics, Scored},
     plan::{Keep, RunConfig},
     task::{Target, Task},
@@ -26,20 +26,21 @@ pub(super) fn check(config: &RunConfig, dataset: &Dataset, splits: &Splits) -> R
         return Ok(None);
     }
     let message = format!(
-        "checkpoint.metric = \"{}\" is undefined on the dev rows even if every prediction is right{}; choose another metric, or other \
-         dev rows",
+        "checkpoint.metric = \"{}\" is undefined on the dev rows even if every prediction is right{}",
         metric.info().id,
         why(config.data.task(), dataset, &splits.dev)
     );
+    const ADVICE: &str = "choose another metric, or other dev rows";
     let choices = [
         (config.checkpoint.keep == Keep::Best, "checkpoint.keep = \"best\""),
         (config.train.early_stopping_patience > 0, "train.early_stopping_patience"),
     ];
     let choosers: Vec<String> = choices.into_iter().filter(|(is, _)| *is).map(|(_, key)| key.into()).collect();
     match choosers.is_empty() {
-        true => Ok(Some(Warning::new(Kind::Training, message))),
+        true => Ok(Some(Warning::new(Kind::Training, format!("{message}; {ADVICE}")))),
         false => {
-            let message = format!("{message}: {} would have nothing to choose by", and(&choosers));
+            let has = by_number(choosers.len() as u64, "has", "have");
+            let message = format!("{message}, so {} {has} nothing to choose by; {ADVICE}", and(&choosers));
             Err(ExecuteError::Settings(vec![SettingProblem { key: "checkpoint.metric".into(), message }]))
         }
     }

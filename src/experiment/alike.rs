@@ -97,12 +97,15 @@ fn same_computation(runs: &[Prepared]) -> Option<Warning> {
         Some(longest) => format!(" (no text has more than {})", counted(*longest as u64, "token")),
         None => String::new(),
     };
+    let many = keys.len() as u64;
+    // They have an effect, but the same one.
+    let why = match keys.iter().all(|key| key.starts_with("train.warmup_")) {
+        true => format!("{} {} the same number of warmup steps", and(&keys), by_number(many, "gives", "give")),
+        false => format!("{} {} no effect here{longest}", and(&keys), by_number(many, "has", "have")),
+    };
     let message = format!(
-        "`{}` and `{}`{more} compute the same, because {} {} no effect here{longest}, but each is trained and ranked: remove one of them",
-        a.name,
-        b.name,
-        and(&keys),
-        by_number(keys.len() as u64, "has", "have"),
+        "`{}` and `{}`{more} compute the same, because {why}, but each is trained and ranked: remove one of them",
+        a.name, b.name,
     );
     Some(Warning::new(Kind::Sweep, message))
 }

@@ -49,11 +49,10 @@ impl RunConfig {
                 line.split_once(" = ").map(|(key, _)| key).filter(|key| table == "[data]" && named.contains(key));
             let fold = self.data.fold.filter(|_| table == "[data]" && line.starts_with("test = "));
             let line = if table.starts_with("[[") { line.into() } else { short_number(line) };
-            // A spec has one of the two.
-            if self.train.max_steps.is_some() && table == "[train]" && line.starts_with("epochs = ") {
-                continue;
-            }
+            // Part of the run's key all the same.
+            let epochs = self.train.max_steps.is_some() && table == "[train]" && line.starts_with("epochs = ");
             lines.push(match (split, fold) {
+                _ if epochs => format!("{line}  # max_steps overrides it"),
                 (_, Some(_)) => format!("{line}  # data.fold overrides it"),
                 (Some(split), None) => format!("{line}  # data.splits.{split} overrides it"),
                 (None, None) => line.to_string(),
@@ -307,7 +306,7 @@ impl DataConfig {
 #[expect(missing_docs, reason = "each key is described in spec::schema::Train, of the same name")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainConfig {
-    // A run.toml leaves it out beside max_steps.
+    // Earlier versions left it out of what they wrote beside max_steps.
     #[serde(default)]
     pub epochs: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -397,9 +396,7 @@ mod tests {
         for line in ["lr = 5e-4", "eps = 1e-8", "weight_decay = 0.01", "    1e-4,", "text = \"x = 0.0005\""] {
             assert!(text.lines().any(|found| found == line), "{line}: {text}");
         }
-        // A spec has one of the two.
-        assert!(text.contains("\nmax_steps = ") && !text.contains("\nepochs = "), "{text}");
-        config.train.epochs = 0;
+        assert!(text.contains("\nepochs = 4  # max_steps overrides it\nmax_steps = 100\n"), "{text}");
         assert_eq!(toml::from_str::<RunConfig>(&text).unwrap(), config, "{text}");
     }
 
@@ -407,7 +404,7 @@ mod tests {
     #[test]
     fn the_size_of_a_vocabulary_is_written_only_where_one_is_built() {
         let mut config = full_config();
-        (config.model.vocab_size, config.train.epochs) = (8000, 0);
+        config.model.vocab_size = 8000;
         for (source, written) in [("scratch:tiny", true), ("path:a", false), ("hf:a/b", false), ("scratch:a/", false)] {
             config.model.source = source.parse().unwrap();
             let text = config.to_toml().unwrap();

@@ -35,8 +35,6 @@ impl Check<'_> {
             }
             match &mut node.item {
                 Item::Table(table) => {
-                    // Before invalid values are removed: the two contradict each other whatever they are.
-                    self.max_steps_or_epochs(name, table);
                     self.section(name, table);
                     true
                 }
@@ -87,13 +85,6 @@ impl Check<'_> {
             self.invalid.insert(key.path.to_string());
         }
         fine
-    }
-
-    /// Both ways to set the length of training in one layer.
-    fn max_steps_or_epochs(&mut self, section: &str, table: &Table) {
-        if let ("train", Some(steps), Some(_)) = (section, table.get("max_steps"), table.get("epochs")) {
-            self.faults.push(Fault::new(steps.key.clone(), STEPS_AND_EPOCHS).help(STEPS_OR_EPOCHS));
-        }
     }
 
     fn labels(&mut self, key: &Key, node: &mut Node) -> bool {
@@ -211,10 +202,6 @@ impl Check<'_> {
         }))
     }
 }
-
-/// The message if both are set in one layer.
-pub(super) const STEPS_AND_EPOCHS: &str = "`train.max_steps` and `train.epochs` cannot both be set";
-pub(super) const STEPS_OR_EPOCHS: &str = "remove one of them; `train.max_steps` would override `train.epochs`";
 
 fn did_you_mean(spell: fn(&str) -> String, path: &str) -> String {
     format!("did you mean `{}`?", spell(path))

@@ -31,10 +31,10 @@ fn overridden(merged: &Merged, spec: &Spec) -> Vec<String> {
     let written = |path: &str| merged.written(path).filter(|_| !swept(path));
     let train = &spec.train;
     let mut found = Vec::new();
-    // Within one layer both are refused; steps in a higher layer are meant to override epochs in a lower one.
+    // Steps in a higher layer are meant to override epochs in a lower one.
     if let (Some(steps), Some(epochs), Some(max)) =
         (written("train.max_steps"), written("train.epochs"), train.max_steps)
-        && merged.rank("train.epochs") > merged.rank("train.max_steps")
+        && merged.rank("train.epochs") >= merged.rank("train.max_steps")
     {
         found.push(format!(
             "train.epochs = {} ({epochs}) has no effect: train.max_steps = {max} ({steps}) overrides it; change or \
@@ -75,8 +75,8 @@ fn without_unit(merged: &Merged, spec: &Spec) -> Vec<String> {
     const MEBIBYTES: u64 = 1024;
     /// A limit of so many minutes is usually meant in hours: 8, 12, 24.
     const MINUTES: u64 = 30;
-    /// So many minutes and seconds are usually meant as hours and minutes: `4:00`.
-    const CLOCK: u64 = 60;
+    /// So few minutes, written as `4:00`, are usually hours; `30:00` is as likely meant as Slurm reads it.
+    const CLOCK: u64 = 10;
     let slurm = &spec.slurm;
     let at = |key: &str| merged.written(key).map_or_else(String::new, |written| format!(" ({written})"));
     let mut found = Vec::new();

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use figment::{Figment, Profile, value::Value};
 
 use super::{
-    check::{STEPS_AND_EPOCHS, STEPS_OR_EPOCHS},
     conflicts::{Conflict, KeyPath, key},
     folds, keys,
     layer::{CHOSEN, Layer, Origin},
@@ -379,15 +378,6 @@ impl Merged {
                 keys: vec![key("data.label_columns"), key("data.label_column")],
                 message: "`data.label_columns` and `data.label_column` both say which columns hold the labels".into(),
                 help: "remove one of them".into(),
-            });
-        }
-        // Within one table of one file `check` has already reported it.
-        let (steps, epochs) = (rank("train.max_steps"), rank("train.epochs"));
-        if steps == epochs && steps >= Some((3, 0)) {
-            found.push(Conflict {
-                keys: vec![key("train.max_steps"), key("train.epochs")],
-                message: STEPS_AND_EPOCHS.into(),
-                help: STEPS_OR_EPOCHS.into(),
             });
         }
         found

@@ -75,7 +75,7 @@ impl NewFile {
         // A link stays one.
         let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
         if is_tapers_own(&path, runs) {
-            return refused("it belongs to taper's records; choose a file outside the runs folder");
+            return refused("it is taper's database or lies in a run's folder; choose another path");
         }
         // Of this command alone: process ids are the same in two containers that share a folder.
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();

@@ -70,7 +70,7 @@ fn amounts_without_a_unit_that_are_too_small_give_a_warning() {
     let clock = "slurm.time = \"4:30\" (--set slurm.time=4:30) is 4 minutes and 30 seconds for Slurm: for hours and minutes, write \
                  \"4:30:00\" (or \"0:04:30\" if that is meant)";
     assert_eq!(time("4:30"), [clock]);
-    for fine in ["0:24:00", "30", "90", "60:00", "1-12", "2-0", "4:00:00", "UNLIMITED"] {
+    for fine in ["0:24:00", "30", "90", "10:00", "30:00", "60:00", "1-12", "2-0", "4:00:00", "UNLIMITED"] {
         assert_eq!(time(fine), [""; 0], "{fine}");
     }
 }

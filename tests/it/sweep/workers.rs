@@ -376,7 +376,8 @@ fn two_versions_of_a_spec_at_once_each_end_with_their_own_runs() {
 #[test]
 fn a_worker_that_outlives_its_command_and_stands_still_is_in_no_runs_way_for_good() {
     let sandbox = twelve_runs();
-    let set = ["--set", "train.epochs=20", "--set", "sweep.max_runs=1"];
+    // Long enough not to end before it is stopped.
+    let set = ["--set", "train.epochs=300", "--set", "sweep.max_runs=1"];
     sandbox.finish("calm", &set);
     let mut child = sandbox.start("runs", &set);
     let store = || Store::open_existing(&sandbox.path("runs"));

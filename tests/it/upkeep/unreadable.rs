@@ -104,7 +104,7 @@ fn predictions_do_not_replace_the_records() {
     let in_folder = format!("runs/{}/model/config.json", &key[..12]);
     for own in ["runs/taper.db", "runs/taper.db-wal", in_folder.as_str(), "runs/locks/x"] {
         let (code, said) = sandbox.says(&["predict", &key, "--file", "texts.csv", "--out", own, "--out-format", "csv"]);
-        assert!(code == 2 && said.contains("belongs to taper's records"), "{own}: {said}");
+        assert!(code == 2 && said.contains("is taper's database or lies in a run's folder"), "{own}: {said}");
     }
     assert_eq!(sandbox.keys().len(), 2);
     sandbox.ok(&["predict", &key, "--file", "texts.csv", "--out", "runs/mine.csv"]);
@@ -113,20 +113,9 @@ fn predictions_do_not_replace_the_records() {
 #[test]
 fn a_stored_spec_repeats_a_run_whose_steps_were_given() {
     let sandbox = trained();
-    // Both in one table of a file would contradict each other.
-    sandbox.write("small.toml", SPEC.replace("epochs = 2\n", ""));
-    sandbox.ok(&[
-        "run",
-        "small.toml",
-        "--quiet",
-        "--set",
-        "name=steps",
-        "--set",
-        "train.max_steps=2",
-        "--set",
-        "sweep.seeds=[]",
-    ]);
+    let set = ["--set", "name=steps", "--set", "train.max_steps=2", "--set", "sweep.seeds=[]"];
+    sandbox.ok(&[&["run", "small.toml", "--quiet"], &set[..]].concat());
     let key = sandbox.json(&["list", "steps"])[0]["key"].as_str().expect("a key").to_owned();
     let spec = sandbox.folder(&key).join("run.toml").display().to_string();
-    assert_eq!(sandbox.json(&["plan", &spec])["runs"][0]["key"], key);
+    assert_eq!(sandbox.json(&["plan", &spec])["runs"][0]["key"], key, "2 epochs are part of its key");
 }
