@@ -97,15 +97,20 @@ mod tests {
     #[test]
     fn models_in_folders_are_named() {
         let trainer = ["checkpoint-1000/config.json", "checkpoint-1000/model.safetensors"];
-        assert_eq!(said(&trainer).as_deref(), Some("a model lies in a folder of it: use path:DIR/checkpoint-1000"));
+        assert_eq!(
+            said(&trainer).as_deref(),
+            Some("a model lies in a folder of it: append /checkpoint-1000 to the path")
+        );
         let two =
             [&trainer[..], &["checkpoint-500/config.json", "checkpoint-500/pytorch_model.bin", "runs/events"]].concat();
         assert_eq!(
             said(&two).as_deref(),
-            Some("2 models lie in folders of it: use one of them, such as path:DIR/checkpoint-1000")
+            Some(
+                "2 models lie in folders of it: choose one of them; for the last one, append /checkpoint-1000 to the path"
+            )
         );
         let run = said(&["run.toml", "model/config.json", "model/model.safetensors"]).unwrap();
-        assert!(run.starts_with("it is the folder of a run") && run.ends_with("use path:DIR/model"), "{run}");
+        assert!(run.starts_with("it is the folder of a run") && run.ends_with("append /model to the path"), "{run}");
         assert_eq!(said(&["checkpoint-500/config.json", "config.json"]), None);
     }
 

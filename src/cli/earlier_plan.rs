@@ -10,7 +10,7 @@ use taper::{
         command::{shell_word, with_runs},
         counted, one_line,
     },
-    store::{RunState, Store},
+    store::{RunRecord, RunState, Store},
     warning::{Kind, Warning},
 };
 
@@ -28,9 +28,13 @@ pub fn replaced_warning(
     }
     let kept: HashSet<&str> = runs.iter().map(|run| run.key.as_str()).collect();
     let left_out = store.runs_of(experiment)?;
-    let left_out =
-        left_out.iter().filter(|run| run.state == RunState::Completed && !kept.contains(run.key.as_str())).count()
-            as u64;
+    // Those of another experiment are listed there.
+    let elsewhere = |run: &RunRecord| {
+        known.iter().any(|other| other.name != experiment && other.runs.iter().any(|(key, _)| *key == run.key))
+    };
+    let is_left =
+        |run: &&RunRecord| run.state == RunState::Completed && !kept.contains(run.key.as_str()) && !elsewhere(run);
+    let left_out = left_out.iter().filter(is_left).count() as u64;
     let is_new = |name: &String| known.iter().all(|other| other.name != *name);
     let free = (2..).map(|n| format!("{experiment}-{n}")).find(is_new).unwrap_or_default();
     let command = |what: &str| with_runs(&format!("taper {what} {}", shell_word(experiment)), store.folder());

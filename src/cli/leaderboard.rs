@@ -44,7 +44,7 @@ impl Detail {
 const BY_TEST: &str = "ranked on the test rows, because there is no dev split: the best value is optimistic, because it was chosen on the same rows on which it is evaluated";
 
 /// Explains the order of pruned trials with values of different steps.
-const FURTHER_FIRST: &str = "pruned trials: those that were trained further come first";
+const FURTHER_FIRST: &str = "pruned trials: those that completed a larger share of their steps come first";
 
 /// Prints the `most` best trials, or all: as a table, or with `--json` as an array.
 pub fn print(board: &Leaderboard, most: Option<usize>, out: &mut Output) -> Result<()> {

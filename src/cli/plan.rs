@@ -97,9 +97,9 @@ impl Plan {
             Some(store) => common::namesake_warning(store, &spec.spec().name, &self.spec.spec)?,
             None => None,
         };
-        let replaced = match (&store, &namesake) {
-            (Some(store), None) => replaced_warning(store, &spec.spec().name, runs, true)?,
-            _ => None,
+        let replaced = match &store {
+            Some(store) => replaced_warning(store, &spec.spec().name, runs, true)?,
+            None => None,
         };
         let jobs = self.jobs.map_or(1, usize::from);
         let device = global.device.resolve();

@@ -182,7 +182,7 @@ pub fn dropout<'a>(runs: impl Iterator<Item = &'a Prepared>, out: &mut Output) -
         [] => Ok(()),
         [(one, _)] => out.labelled(("dropout", VALUES), one),
         [(first, _), ..] => {
-            out.labelled(("dropout", VALUES), &format!("{} settings in all; of the first run: {first}", said.len()))
+            out.labelled(("dropout", VALUES), &format!("{} different settings; of the first run: {first}", said.len()))
         }
     }
 }

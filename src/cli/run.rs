@@ -107,11 +107,7 @@ impl Run {
         let before = slurm::submitted_before(existing.as_ref(), &planner.runs)?;
         let store = Store::open(&global.runs).map_err(|e| Unusable(e.into()))?;
         let namesake = common::namesake_warning(&store, &planner.spec.spec().name, &self.spec.spec)?;
-        // Of two specs of one name the first warning says it all.
-        let replaced = match &namesake {
-            Some(_) => None,
-            None => replaced_warning(&store, &planner.spec.spec().name, &planner.runs, false)?,
-        };
+        let replaced = replaced_warning(&store, &planner.spec.spec().name, &planner.runs, false)?;
         let progress = Progress::stderr(global.quiet || out.json);
         let above = progress.above();
         let say = {

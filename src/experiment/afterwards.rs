@@ -23,10 +23,10 @@ pub(super) fn none_completed(store: &Store, experiment: &ExperimentRecord) -> Re
         return Ok(None);
     }
     let advice = match (states.contains(&RunState::Pruned), states.contains(&RunState::Failed)) {
-        (true, false) => "the same command with --retry trains pruned runs to the end",
-        (true, true) => "the same command with --retry trains pruned runs to the end, and tries the failed ones again",
+        (true, false) => "`taper run` with --retry trains pruned runs to the end",
+        (true, true) => "`taper run` with --retry trains pruned runs to the end, and tries the failed ones again",
         (false, _) => {
-            "fix the cause of the failures; the same command tries these runs again, and with --retry also those that diverged"
+            "fix the cause of the failures; `taper run` tries these runs again, and with --retry also those that diverged"
         }
     };
     let counts = RunState::counted(states.iter().copied());
@@ -86,15 +86,20 @@ fn better_pruned(metric: Metric, trials: &[Ranked]) -> Option<Warning> {
     if pruned.score <= completed.score || text(pruned) == text(completed) {
         return None;
     }
+    let tied =
+        trials.iter().filter(|trial| trial.state == RunState::Completed && trial.score == completed.score).count();
+    let than = match tied {
+        1 => format!("the best completed trial `{}` ({})", completed.name, text(completed)),
+        // Which of them is the best is not decided by this value.
+        n => format!("the {n} best completed trials, which tie ({})", text(completed)),
+    };
     let message = format!(
-        "the pruned trial `{}` had a better dev {} before it was pruned ({}) than the best completed trial `{}` ({}): sweep.prune compares \
-         trials at the same step, and checkpoint.keep = \"best\" ranks completed ones by their best evaluation; the same command with \
+        "the pruned trial `{}` had a better dev {} before it was pruned ({}) than {than}: sweep.prune compares \
+         trials at the same step, and checkpoint.keep = \"best\" ranks completed ones by their best evaluation; `taper run` with \
          --retry trains pruned runs to the end",
         pruned.name,
         metric.name(),
         text(pruned),
-        completed.name,
-        text(completed)
     );
     Some(Warning::new(Kind::Sweep, message))
 }
@@ -123,6 +128,9 @@ mod tests {
         let accuracy = [("a", Completed, 0.9, 3), ("b", Pruned, 0.95, 3)];
         let message = said(Metric::Accuracy, &accuracy).expect("a warning");
         assert!(message.contains("(95.0%, the mean of 3 seeds) than the best completed trial `a` (90.0%"), "{message}");
+        let tied = [("a", Completed, 0.9, 1), ("b", Pruned, 0.95, 1), ("c", Completed, 0.9, 1)];
+        let message = said(Metric::Accuracy, &tied).expect("a warning");
+        assert!(message.contains("(95.0%) than the 2 best completed trials, which tie (90.0%): "), "{message}");
         assert_eq!(said(Metric::Loss, &[("a", Completed, 0.3, 1), ("b", Pruned, 0.4, 1)]), None, "worse");
         assert_eq!(said(Metric::Loss, &[("a", Failed, 0.5, 1), ("b", Pruned, 0.4, 1)]), None, "nothing is completed");
         assert_eq!(said(Metric::Loss, &[("a", Completed, 0.40001, 1), ("b", Pruned, 0.4, 1)]), None, "equal as shown");

@@ -396,7 +396,7 @@ mod tests {
         for line in ["lr = 5e-4", "eps = 1e-8", "weight_decay = 0.01", "    1e-4,", "text = \"x = 0.0005\""] {
             assert!(text.lines().any(|found| found == line), "{line}: {text}");
         }
-        assert!(text.contains("\nepochs = 4  # max_steps overrides it\nmax_steps = 100\n"), "{text}");
+        assert!(text.contains("\nepochs = 3  # max_steps overrides it\nmax_steps = 100\n"), "{text}");
         assert_eq!(toml::from_str::<RunConfig>(&text).unwrap(), config, "{text}");
     }
 

@@ -166,7 +166,7 @@ fn a_pruned_run_is_no_failure() {
     for part in [
         "1 pruned",
         "<td class=\"pruned\" data-of=\"State\">pruned</td>",
-        "Of pruned trials, those that were trained further come first. ",
+        "Of pruned trials, those that completed a larger share of their steps come first. ",
         "8th of 9 at step 75, where 3 go on",
         "1 run was pruned: the sweep&#39;s pruning rule stopped it before the last step. The section on the sweep has the step and the reason.",
         // The one that has not begun: why two others failed is said before.

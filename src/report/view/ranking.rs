@@ -133,8 +133,11 @@ fn notes(input: &ReportInput, analysis: &Analysis) -> Vec<String> {
     }
     if input.runs.iter().any(|run| run.run.state == RunState::Pruned) && analysis.has_several() {
         notes.push(
-            tr("Of pruned trials, those that were trained further come first.", "被剪枝的试验中，训练得更久的在前。")
-                .into(),
+            tr(
+                "Of pruned trials, those that completed a larger share of their steps come first.",
+                "被剪枝的试验中，完成步数比例更大的在前。",
+            )
+            .into(),
         );
     }
     if analysis.groups.iter().any(|group| group.finished.is_empty() && group.chosen.is_some()) {
