@@ -51,7 +51,8 @@ pub fn print(board: &Leaderboard, most: Option<usize>, out: &mut Output) -> Resu
     print_those(board, |_| true, most, out)
 }
 
-/// The same of those trials alone that are `wanted`; what tells them apart is what differs in the whole plan.
+/// The same of those trials that are `wanted`, and of the other one if there is only one; what tells them apart is what differs in the whole
+/// plan.
 pub fn print_those(
     board: &Leaderboard,
     wanted: impl Fn(&Trial) -> bool,

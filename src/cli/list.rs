@@ -393,10 +393,11 @@ impl Seen {
         let mut board = Leaderboard::new(experiment, &runs, &listed.missing);
         board.progress.planned += listed.to_come;
         let trial = board.trials.first().filter(|trial| trial.rank.is_some())?;
-        let mean = trial.value?;
         let over = if trial.out_of_fold.is_some() { "fold" } else { trial.replicate };
-        let seeds = if mean.n > 1 { format!(" (mean of {} {over}s)", mean.n) } else { String::new() };
-        let value = board.metric.text(mean.mean);
+        let mean = trial.value.filter(|mean| mean.n > 1);
+        let seeds = mean.map_or(String::new(), |mean| format!(" (mean of {} {over}s)", mean.n));
+        // The metric of a complete trial can be undefined.
+        let value = trial.value.map_or(format::NOTHING.into(), |mean| board.metric.text(mean.mean));
         let (split, metric) = (board::word(&board.split), board.metric.name());
         let chosen = match (board.is_chosen_on_test(), trial.test.mean) {
             (true, _) => format!(" ({CHOSEN_ON_TEST})"),

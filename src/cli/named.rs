@@ -235,10 +235,10 @@ fn chosen(store: &Store, board: &Leaderboard, which: &str) -> Result<(Trial, boo
         }
     };
     let list = with_runs(&format!("taper list {} --leaderboard", shell_word(&board.experiment)), store.folder());
-    Err(Unusable(anyhow!("{what} (`{list}` shows all its trials)")).into())
+    Err(Unusable(anyhow!("{what} (`{list}` shows its ranking)")).into())
 }
 
-/// The trials of a plan that have no rank, and why: ` (2 trials have none: 1 pruned, 1 failed)`.
+/// The trials of a plan that have no rank, and why: `, and 2 trials have none (1 pruned, 1 failed)`.
 fn without_rank(board: &Leaderboard) -> String {
     let states = board.trials.iter().filter(|trial| trial.rank.is_none()).map(|trial| trial.state);
     // Those whose runs were all removed have no state.

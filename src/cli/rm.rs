@@ -63,7 +63,7 @@ struct Chosen {
 
 impl Chosen {
     /// Without the runs that another experiment plans, too, and a sentence about these: as an experiment that is removed leaves them.
-    fn without_shared(mut self, name: &str) -> (Self, Option<String>) {
+    fn without_shared(mut self, name: &str, folder: &Path) -> (Self, Option<String>) {
         let is_shared = |run: &mut RunRecord| run.experiments.iter().any(|other| other != name);
         let shared: Vec<RunRecord> = self.runs.extract_if(.., is_shared).collect();
         let n = shared.len() as u64;
@@ -76,11 +76,12 @@ impl Chosen {
         let said = (n > 0).then(|| {
             let others: Vec<String> = others.into_iter().collect();
             format!(
-                "{} in that state {}, because {} to {}: `taper rm RUN` removes {}",
+                "{} in that state {}, because {} to {}: `{}` removes {}",
                 format::counted(n, "run"),
                 format::by_number(n, "stays", "stay"),
                 format::by_number(n, "it also belongs", "they also belong"),
                 format::and(&others),
+                with_runs("taper rm RUN", folder),
                 format::by_number(n, "it", "each of them"),
             )
         });
@@ -96,7 +97,7 @@ impl Rm {
             Some(wanted) if self.state.is_empty() => of_experiment(&store, wanted)?,
             Some(wanted) => {
                 let name = common::experiment(&store, wanted)?;
-                let (own, shared) = self.in_states(store.runs_ever_of(&name)?).without_shared(&name);
+                let (own, shared) = self.in_states(store.runs_ever_of(&name)?).without_shared(&name, store.folder());
                 Chosen { stays: shared.into_iter().collect(), ..own }
             }
             None if !self.state.is_empty() => self.in_states(store.runs()?),

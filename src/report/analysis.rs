@@ -17,7 +17,7 @@ use super::{
 use crate::report::language::{counted, tr, trial_name};
 use crate::{
     format::Span,
-    metrics::{Metrics, RankKey, better_first},
+    metrics::{Metric, Metrics, RankKey, better_first},
     stats::{MeansDiffer, Sample, welch},
     store::{EvalRecord, RunRecord, RunState},
     warning::Kind,
@@ -74,6 +74,10 @@ pub struct Group {
     pub rank: Option<usize>,
     /// The value that ranks it.
     pub chosen: Option<Mean>,
+    /// The metric that ranks it: the loss, if that of the criterion is undefined for one of its completed runs.
+    pub ranked_by: Metric,
+    /// The metric by which the first of `finished` is the best: the loss, if that of the criterion is undefined for all of them.
+    pub best_run_by: Metric,
     /// The names of its completed runs for which that metric is undefined.
     pub undefined: Vec<String>,
     /// The steps at which it was measured, if it is not final.
@@ -157,6 +161,8 @@ impl Analysis {
                 planned: trial.planned(),
                 state_text: trial.state_text(),
                 warned: members.iter().any(|&i| runs[i].warnings.iter().any(|warning| warning.kind == Kind::Result)),
+                ranked_by: trial.ranked_by(criterion.metric),
+                best_run_by: trial.best_run_by(criterion.metric),
                 rank: trial.rank,
                 unfinished_at: trial.unfinished_at(),
                 name: trial_name(&trial.name, trial.is_all),
@@ -203,7 +209,12 @@ impl Analysis {
 
     /// Whether the plan has several configurations, those whose runs were removed included.
     pub fn has_several(&self) -> bool {
-        self.groups.len() + self.missing.whole_trials().len() > 1
+        self.planned() > 1
+    }
+
+    /// The number of configurations in the plan, those whose runs were removed included.
+    pub fn planned(&self) -> usize {
+        self.groups.len() + self.missing.whole_trials().len()
     }
 
     /// The configurations with a result, best first.
@@ -214,6 +225,15 @@ impl Analysis {
     /// The best configuration.
     pub fn best_group(&self) -> Option<usize> {
         self.measured().next()
+    }
+
+    /// The metric by which the best configuration, or the best run of the only one, is the best.
+    pub fn chosen_by(&self) -> Metric {
+        match self.best_group().map(|best| &self.groups[best]) {
+            Some(best) if self.has_several() => best.ranked_by,
+            Some(best) => best.best_run_by,
+            None => self.criterion.metric,
+        }
     }
 
     /// Whether any configuration has a rank: one with all its seeds completed.
@@ -315,7 +335,7 @@ impl Analysis {
 
     /// Whether the best run was chosen, from several, by the rows that it is evaluated on.
     pub fn is_optimistic(&self, runs: &[RunInput]) -> bool {
-        let chosen = if self.has_folds() { self.groups.len() > 1 } else { self.ranked.len() > 1 };
+        let chosen = if self.has_folds() { self.has_several() } else { self.ranked.len() > 1 };
         chosen && self.best().is_some_and(|best| runs[best].measured_on() == self.criterion.split)
     }
 

@@ -38,7 +38,7 @@ pub struct IndexBest {
     pub trial: String,
     /// The metric that ranks, with its split: `dev accuracy`.
     pub metric: String,
-    /// Its mean, with an interval if it has one.
+    /// Its mean, with an interval if it has one; `–` if it is undefined.
     pub value: String,
     /// The mean alone.
     #[serde(skip)]
@@ -60,12 +60,13 @@ impl IndexEntry {
     /// The entry of an experiment with these runs of its plan and this ranking.
     pub fn of(experiment: &ExperimentRecord, runs: &[RunRecord], board: &Leaderboard) -> Self {
         let best = board.trials.first().and_then(|trial| {
-            let value = trial.value?;
-            Some(IndexBest {
+            // The metric of a complete trial can be undefined.
+            let value = trial.value;
+            (value.is_some() || trial.rank.is_some()).then(|| IndexBest {
                 trial: if board.has_several() { trial.name.clone() } else { String::new() },
                 metric: measured(board.split, board.metric),
-                value: value.text(board.metric),
-                mean: board.metric.text(value.mean),
+                value: value.map_or(format::NOTHING.into(), |mean| mean.text(board.metric)),
+                mean: value.map_or(format::NOTHING.into(), |mean| board.metric.text(mean.mean)),
                 is_final: trial.rank.is_some(),
                 so_far: (board.has_several() && !board.progress.has_all()).then(|| board.progress.text()),
                 is_warned: trial.warned > 0,

@@ -135,6 +135,17 @@ impl Trial {
         }
     }
 
+    /// What it has its rank by, where `metric` ranks: the loss, if that is undefined for one of its runs.
+    pub fn ranked_by(&self, metric: Metric) -> Metric {
+        if self.undefined.is_empty() { metric } else { Metric::Loss }
+    }
+
+    /// What its best run is the best by, where `metric` ranks: the loss, if that is undefined for all its completed runs.
+    pub fn best_run_by(&self, metric: Metric) -> Metric {
+        let none = self.completed > 0 && self.undefined.len() == self.completed;
+        if none { Metric::Loss } else { metric }
+    }
+
     /// The steps at which a value that is not final was measured, which may differ between seeds.
     pub fn unfinished_at(&self) -> Option<Span> {
         let ((first, _), last) = self.step.filter(|_| !self.is_final).zip(self.last_step)?;
@@ -191,6 +202,11 @@ impl Leaderboard {
     /// Whether one of several trials was chosen by the test rows that it is measured on.
     pub fn is_chosen_on_test(&self) -> bool {
         self.split == Split::Test && self.has_several()
+    }
+
+    /// What the first trial is the best by: the loss, if the metric that ranks is undefined for each of them.
+    pub fn chosen_by(&self) -> Metric {
+        self.trials.first().map_or(self.metric, |best| best.ranked_by(self.metric))
     }
 
     /// That the metric that ranks is undefined for completed runs, and how their trials are ranked; `None` if it is defined for all.

@@ -3,13 +3,13 @@
 use anyhow::{Result, anyhow};
 use taper::{
     event::Split,
-    format::{one_line, short},
+    format::{command::with_runs, one_line, short},
     report::{Leaderboard, RunInput, Trial, compare::Side, leaderboard},
     store::{RunRecord, Store, StoreError},
 };
 
 use super::super::{
-    Global, Unusable,
+    Global, Unusable, common,
     named::{self, Named},
     output::Output,
 };
@@ -43,12 +43,18 @@ fn run(store: &Store, run: RunRecord) -> Result<Side> {
     let board = run.experiment.as_ref().filter(|_| run.in_plan).map(|experiment| leaderboard(store, experiment));
     let is_best = |board: &Leaderboard| board.trials.first().is_some_and(|t| t.best_run.as_ref() == Some(&run.key));
     let chosen_by = board.transpose()?.filter(is_best).and_then(|board| chooses_by(&board));
-    Ok(Side { chosen_by, ..Side::of_run(RunInput::read(store, run)?) })
+    let again = again(store, &run);
+    Ok(Side { chosen_by, again, ..Side::of_run(RunInput::read(store, run)?) })
 }
 
-/// The split whose rows rank the trials, if there are several.
+/// The command that trains the plan of a run again, in this store.
+fn again(store: &Store, run: &RunRecord) -> String {
+    with_runs(&common::run_again(store, run), store.folder())
+}
+
+/// The split whose rows rank the trials, if the plan has several.
 fn chooses_by(board: &Leaderboard) -> Option<Split> {
-    (board.trials.len() > 1).then_some(board.split)
+    board.has_several().then_some(board.split)
 }
 
 /// The trial of this name, if exactly one experiment has one.
@@ -85,8 +91,9 @@ fn trial(store: &Store, board: &Leaderboard, trial: &Trial) -> Result<Side> {
         return Err(StoreError::NoRuns { experiment: board.experiment.clone() }.into());
     };
     let chosen_by = chooses_by(board).filter(|_| trial.rank == Some(1));
+    let again = again(store, &first.run);
     if trial.planned() == 1 {
-        return Ok(Side { chosen_by, ..Side::of_run(first.clone()) });
+        return Ok(Side { chosen_by, again, ..Side::of_run(first.clone()) });
     }
     // A trial alone is called by what its runs differ in.
     let name = match board.trials.len() {
@@ -101,5 +108,6 @@ fn trial(store: &Store, board: &Leaderboard, trial: &Trial) -> Result<Side> {
         planned: trial.planned(),
         runs,
         chosen_by,
+        again,
     })
 }

@@ -2,7 +2,6 @@
 
 use taper::{
     format,
-    plan::Metric,
     report::{Leaderboard, Trial},
 };
 
@@ -14,9 +13,7 @@ pub fn best_run(board: &Leaderboard, best: &Trial) -> Option<String> {
     if best.out_of_fold.is_some() {
         return None;
     }
-    // Where no run has a value, the loss decides.
-    let metric = if best.undefined.len() == best.completed { Metric::Loss } else { board.metric };
-    let by = format!("by {} {}", word(&board.split), metric.name());
+    let by = format!("by {} {}", word(&board.split), best.best_run_by(board.metric).name());
     Some(match best.planned() {
         1 => format!("run: {key}"),
         n => format!("best run: {key} ({by}, of {n} {}s{})", best.replicate, among_equals(board, best)),

@@ -79,10 +79,10 @@ fn of_rows(input: &CardInput<'_>) -> Vec<String> {
 fn of_choice(input: &CardInput<'_>) -> Vec<String> {
     let mut out = Vec::new();
     if let Some((_, board)) = input.plan
-        && board.trials.len() > 1
+        && board.has_several()
     {
-        let trials = counted(board.trials.len() as u64, "trial");
-        let by = measured(board.split, board.metric);
+        let trials = counted(board.planned as u64, "trial");
+        let by = measured(board.split, board.chosen_by());
         let on_same = board.split == input.run.measured_on();
         out.push(match on_same {
             true => tr!(

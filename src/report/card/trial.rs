@@ -16,9 +16,9 @@ pub(super) fn write(input: &CardInput<'_>, page: &mut Page) {
         let best = trial.best_run.as_ref() == Some(&input.run.run.key) && trial.value.is_some_and(|mean| mean.n > 1);
         sentences.extend(of_runs(trial, best.then(|| measured(board.split, board.metric))));
     }
-    if board.trials.len() > 1 {
-        let trials = counted(board.trials.len() as u64, "trial");
-        let by = measured(board.split, board.metric);
+    if board.has_several() {
+        let trials = counted(board.planned as u64, "trial");
+        let by = measured(board.split, board.chosen_by());
         sentences.push(match trial.rank {
             Some(rank) => {
                 tr!("Its trial has rank {rank} of {trials}, by {by}.", "它所在的试验按{by}在 {trials}中排第 {rank}。")

@@ -118,10 +118,10 @@ fn why_not(side: &Side) -> String {
         (RunState::Failed, None) => "it failed".into(),
         (RunState::Running, _) => "it is training, and was not evaluated yet".into(),
         (RunState::Completed, _) => "its evaluations are not stored".into(),
-        (RunState::Pending, _) => "it was not trained yet: `taper run SPEC` trains it".into(),
+        (RunState::Pending, _) => format!("it was not trained yet: `{}` trains it", side.again),
         (RunState::Pruned, _) => "it was pruned before its first evaluation".into(),
         (RunState::Interrupted | RunState::Waiting, _) => {
-            format!("it is {} before its first evaluation: `taper run SPEC` continues it", state.word())
+            format!("it is {} before its first evaluation: `{}` continues it", state.word(), side.again)
         }
     }
 }

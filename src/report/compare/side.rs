@@ -20,13 +20,16 @@ pub struct Side {
     pub runs: Vec<RunInput>,
     /// The split by whose rows it was chosen, if it was named by its rank among several trials, or is the best of them.
     pub chosen_by: Option<Split>,
+    /// The command that trains its runs, or continues them.
+    pub again: String,
 }
 
 impl Side {
-    /// A run.
+    /// A run, trained by `taper run SPEC`.
     pub fn of_run(run: RunInput) -> Self {
         let (name, experiment) = (run.run.name.clone(), run.run.experiment.clone());
-        Self { name, experiment, is_trial: false, planned: 1, runs: vec![run], chosen_by: None }
+        let again = "taper run SPEC".into();
+        Self { name, experiment, is_trial: false, planned: 1, runs: vec![run], chosen_by: None, again }
     }
 
     /// The records of its runs.

@@ -120,8 +120,8 @@ pub(super) fn headline(input: &ReportInput, analysis: &Analysis) -> Option<Headl
                 false => tr!(
                     "Its best run by {} {}, whose classes and mistakes are below:",
                     analysis.criterion.split.said(),
-                    analysis.criterion.metric.said()
-                ; "按{}最好的一次运行（下文各类别的结果和错误都取自它）", measured(analysis.criterion.split, analysis.criterion.metric)),
+                    group.best_run_by.said()
+                ; "按{}最好的一次运行（下文各类别的结果和错误都取自它）", measured(analysis.criterion.split, group.best_run_by)),
             },
             name: shown.run.name.clone(),
             key: (!folds).then(|| format::short(&shown.run.key).to_string()),

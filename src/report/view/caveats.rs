@@ -304,11 +304,12 @@ fn how_ranked(input: &ReportInput, analysis: &Analysis) -> String {
             what.to_lowercase()
         ),
     };
+    let chosen_by = analysis.chosen_by().said();
     let unseen = match analysis.is_optimistic(&input.runs) {
         true => String::new(),
         false => tr!(
-            " The test rows played no part. The {on} {by} of the best is optimistic, because the best was chosen by it.",
-            "测试集没有参与排名。最佳者的{on}{by}偏乐观，因为正是按它选出的。"
+            " The test rows played no part. The {on} {chosen_by} of the best is optimistic, because the best was chosen by it.",
+            "测试集没有参与排名。最佳者的{on}{chosen_by}偏乐观，因为正是按它选出的。"
         ),
     };
     let another = match trials && means && !analysis.has_folds() {

@@ -108,9 +108,9 @@ impl Gain {
 /// How many trials, or runs, the best was chosen from.
 pub(super) fn of_how_many(analysis: &Analysis) -> String {
     let ranked = analysis.groups.iter().filter(|group| group.rank.is_some()).count();
-    match (analysis.groups.len() > 1, ranked) {
+    match (analysis.has_several(), ranked) {
         // The others would have been chosen, had they been better.
-        (true, 0 | 1) => format::plural(analysis.groups.len(), "trial"),
+        (true, 0 | 1) => format::plural(analysis.planned(), "trial"),
         (true, ranked) => format::plural(ranked, "trial"),
         (false, _) => format::plural(analysis.ranked.len(), "run"),
     }
@@ -135,12 +135,12 @@ pub(super) fn gain(terms: Terms, gains: &[Gain], rows: &str, chosen_here: Option
 
 /// How the best of several trials was chosen, and which others are as good.
 pub(super) fn choice(input: &ReportInput, analysis: &Analysis, group: &Group) -> Option<String> {
-    let trials = analysis.groups.len();
+    let trials = analysis.planned();
     if trials < 2 {
         return None;
     }
     let metric = analysis.criterion.metric;
-    let by = measured(analysis.criterion.split, metric);
+    let by = measured(analysis.criterion.split, analysis.chosen_by());
     let value = group.chosen.map_or(String::new(), |mean| tr!(", {}", "（{}）", mean.text(metric)));
     // Also while only one trial is completed: the rows decide between it and the others.
     let same_rows = analysis.best().is_some_and(|best| input.runs[best].measured_on() == analysis.criterion.split);

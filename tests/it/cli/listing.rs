@@ -399,7 +399,7 @@ fn a_planned_run_that_was_removed_is_missed_in_every_view() {
     assert!(report.contains("\n## Ranking\n") && report.contains("The plan is unfinished: 3 of 6 runs"), "{report}");
     assert!(sandbox.ok(&["report"]).contains(" (best so far)"));
     let (code, error) = sandbox.says(&["show", "small#2"]);
-    let ranks = "no trial of rank 2: it has only rank 1, and 1 trial has none (1 removed) (`taper list small --leaderboard` shows all its trials)";
+    let ranks = "no trial of rank 2: it has only rank 1, and 1 trial has none (1 removed) (`taper list small --leaderboard` shows its ranking)";
     assert!(code == 2 && error.contains(ranks), "{error}");
     assert!(sandbox.ok(&["run", "small.toml", "--quiet"]).contains("small: 3 completed, 3 completed before"));
     keys("lr=1e-3")[1..].iter().for_each(|key| drop(sandbox.ok(&["rm", key, "--yes"])));

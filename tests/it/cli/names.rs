@@ -115,7 +115,7 @@ fn a_trial_is_named_by_its_rank_or_its_name() {
     for (wanted, said) in [
         (
             "small#3",
-            "`small` has no trial of rank 3: it has ranks 1 to 2 (`taper list small --leaderboard` shows all its trials)",
+            "`small` has no trial of rank 3: it has ranks 1 to 2 (`taper list small --leaderboard` shows its ranking)",
         ),
         ("small#lr=5e-3", "`small` has no trial `lr=5e-3`, did you mean `lr="),
         ("smal#1", "no run has the key or the name `smal#1`"),
@@ -240,6 +240,10 @@ fn removing_an_experiment_says_why_a_run_of_it_stays() {
     let of_state = ["rm", "--experiment", "two", "--state", "completed", "--yes"];
     let stays = "1 run in that state stays, because it also belongs to `small`: `taper rm RUN` removes it";
     assert_eq!(sandbox.ok(&of_state), format!("{stays}\n"));
+    fs::rename(sandbox.path("runs"), sandbox.path("other")).expect("another folder");
+    let elsewhere = sandbox.ok(&[&of_state[..], &["--runs", "other"]].concat());
+    assert!(elsewhere.replace('\n', " ").contains("`taper rm RUN --runs other` removes it"), "{elsewhere}");
+    fs::rename(sandbox.path("other"), sandbox.path("runs")).expect("the folder of before");
     let json = sandbox.json(&of_state);
     assert_eq!((&json["removed"], &json["stays"]), (&serde_json::json!([]), &serde_json::json!([stays])));
     let said = sandbox.ok(&["rm", "--experiment", "two", "--yes"]);

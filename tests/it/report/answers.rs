@@ -334,6 +334,28 @@ fn the_only_completed_trial_is_not_said_to_be_chosen_without_the_test_rows() {
     assert!(of(0.1).contains(", without the test rows."));
 }
 
+/// A trial whose runs were removed is trained again by the next run: the other one is the best of two so far.
+#[test]
+fn removed_trials_are_among_those_that_the_best_was_chosen_from() {
+    let one = |lr, name: &str| Recipe { dev: 0.0, ..run(name, lr, 1) }.completed();
+    let mut input = experiment(vec![one(1e-5, "lr=1e-5"), one(2e-5, "lr=2e-5")]);
+    input.experiment.trials = vec![0, 1];
+    input.runs.truncate(1);
+    let md = text(&files_of(&input), "report.md").to_owned();
+    let chosen = "Chosen from 2 trials (1 completed) by test accuracy";
+    assert!(md.contains(chosen) && md.contains(", on the rows that it is measured on."), "{md}");
+    // Folds of one trial are not ranked, but those of two are.
+    let mut input = folds();
+    for run in &mut input.runs {
+        run.run.config.data.dev = 0.0.into();
+        run.evals.retain(|eval| eval.split != Split::Dev);
+    }
+    input.runs.truncate(3);
+    let md = text(&files_of(&input), "report.md").to_owned();
+    let optimistic = "the best of 2 trials was chosen on the same test rows that it is measured on";
+    assert!(md.contains(optimistic) && !md.contains("The test rows played no part"), "{md}");
+}
+
 /// Where a trial has one completed seed, the rows are those of the best run of each.
 #[test]
 fn a_test_of_two_runs_is_not_said_of_their_trials() {

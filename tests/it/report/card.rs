@@ -156,6 +156,13 @@ fn limits_name_labels_that_are_not_predicted_and_what_chose_the_model() {
     assert!(said.contains("With fewer than 50 training rows: “味道好” and “never”."), "{said}");
     let swept = limits(&page(&report_fixtures::two_rates()));
     assert!(swept.contains("2 trials were compared by"), "{swept}");
+    // Also of two trials of which one was removed since.
+    let mut removed = report_fixtures::two_rates();
+    removed.experiment.trials = (0..removed.runs.len()).collect();
+    removed.runs.truncate(1);
+    let card = page(&removed);
+    assert!(limits(&card).contains("2 trials were compared by"), "{card}");
+    assert!(card.contains("Its trial has rank 1 of 2 trials, by "), "{card}");
     let unseen = limits(&page(&report_fixtures::dev_split()));
     assert!(unseen.contains("The checkpoint was chosen by dev accuracy: the dev results are optimistic."), "{unseen}");
 }

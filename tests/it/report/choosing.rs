@@ -8,7 +8,8 @@ use taper::{
     warning::{Kind, Warning},
 };
 
-use super::{files_of, report_fixtures::*, text};
+use super::{compare::store, files_of, report_fixtures::*, text};
+use crate::support::Sandbox;
 
 /// Learning rate, seed, (accuracy, loss) on the dev split, and on the test split: see [`runs`].
 type Results = (f64, u64, (f64, f64), (f64, f64));
@@ -193,4 +194,30 @@ fn the_warning_of_runs_without_test_rows_stays_where_others_have_some() {
     assert!(says([0.2, 0.0]), "the best one is measured on test rows");
     assert!(!says([0.0, 0.2]), "the caveat says it of the best one");
     assert!(!says([0.0, 0.0]), "and of all");
+}
+
+/// Where the metric is undefined for all runs, the loss chose: no page says that the metric did, and the best trial is still named.
+#[test]
+fn where_the_metric_is_never_defined_the_loss_is_said_to_have_chosen() {
+    let of = |lr, seed, loss| (lr, seed, (0.5, loss), (0.5, loss));
+    let mut input = runs(&[of(1e-5, 1, 0.9), of(1e-5, 2, 0.8), of(1e-4, 1, 0.4), of(1e-4, 2, 0.3)]);
+    input.experiment.trials = vec![0, 0, 1, 1];
+    for run in &mut input.runs {
+        run.run.config.checkpoint.metric = Metric::Mcc;
+        run.evals.iter_mut().for_each(|eval| eval.metrics.set(Metric::Mcc, f64::NAN));
+    }
+    let md = text(&files_of(&input), "report.md").to_owned();
+    for said in [
+        "Its best run by dev loss, whose classes and mistakes are below",
+        "Chosen from 2 trials by dev loss, without the test rows.",
+        "The dev loss of the best is optimistic",
+    ] {
+        assert!(md.contains(said), "{said}: {md}");
+    }
+    let sandbox = Sandbox::new();
+    store(&sandbox, "u", input);
+    let list = sandbox.ok(&["list", "u"]);
+    assert!(list.contains("; best dev MCC –: lr=1e-4\n"), "{list}");
+    let best = &sandbox.json(&["report"])[0]["best"];
+    assert_eq!((&best["trial"], &best["value"]), (&"lr=1e-4".into(), &"–".into()), "{best}");
 }

@@ -360,7 +360,8 @@ fn what_cannot_be_compared_is_refused_with_its_reason() {
     refused(&[&key, "names"], &["different labels", "only A has `positive`", "only B has `good`"]);
     refused(&[&key, "swapped"], &["the same labels in a different order"]);
     refused(&[&key, "tags"], &["problem type multi_label_classification", "single_label_classification"]);
-    refused(&[&key, "waits"], &["B (waits) has no results yet: it was not trained yet"]);
+    let trains = "`taper run waits.toml --set 'probes=[{text = \"it'\\''s\"}]'` trains it";
+    refused(&[&key, "waits"], &["B (waits) has no results yet: it was not trained yet", trains]);
 }
 
 #[test]
@@ -396,8 +397,9 @@ fn a_run_that_is_not_final_is_shown_and_not_tested() {
 fn what_was_chosen_by_the_test_rows_says_so() {
     let sandbox = Sandbox::new();
     let run = |lr: f64, skill| Recipe { dev: 0.0, ..recipe(&format!("lr={lr:e}"), lr, 1, skill) }.completed();
-    let input = experiment(vec![run(1e-5, 0.5), run(1e-4, 2.5), run(1e-3, 1.5)]);
+    let mut input = experiment(vec![run(1e-5, 0.5), run(1e-4, 2.5), run(1e-3, 1.5)]);
     let keys = [0, 1, 2].map(|i| key(&input, i));
+    input.experiment.trials = vec![0, 1, 2];
     store(&sandbox, "sweep", input);
     let warned = |a: &str, b: &str| sandbox.json(&["compare", a, b])["warnings"].to_string();
     assert!(warned("sweep#2", "sweep#1").contains("A and B were chosen by the test rows"));
@@ -406,6 +408,10 @@ fn what_was_chosen_by_the_test_rows_says_so() {
         "the best"
     );
     assert_eq!(warned(&keys[0], &keys[2]), "[]");
+    // Also once the runs of the others were removed.
+    store(&sandbox, "other", experiment(vec![run(2e-5, 0.5)]));
+    sandbox.ok(&["rm", &keys[0], &keys[2], "--yes"]);
+    assert!(warned("other", &keys[1]).contains("B was chosen by the test rows"));
 }
 
 /// Without a test split, they are ranked by the dev rows on which they are compared.

@@ -64,6 +64,11 @@ fn an_undefined_dev_value_ranks_last_and_never_brings_in_the_test_rows() {
     // All are undefined: by loss.
     let none = with_mcc(&[(1.0, NAN, 0.7, 4), (2.0, NAN, 0.5, 1)]);
     assert_eq!((none.split, none.trials[0].runs[0].as_str(), none.trials[0].rank), (Split::Dev, "2/1", Some(1)));
+    let chosen_by = |board: &Leaderboard| (board.chosen_by(), board.trials[0].best_run_by(board.metric));
+    assert_eq!((chosen_by(&board), chosen_by(&none)), ((Metric::Mcc, Metric::Mcc), (Metric::Loss, Metric::Loss)));
+    // One seed of the only trial is defined, and is its best run.
+    let one = with_mcc(&[(1.0, NAN, 0.1, 4), (1.0, 0.2, 0.9, 0)]);
+    assert_eq!((chosen_by(&one), one.trials[0].best_run.as_deref()), ((Metric::Loss, Metric::Mcc), Some("1/1")));
 }
 
 #[test]
