@@ -75,6 +75,11 @@ impl Wording {
         }
     }
 
+    /// The key of a spec, if settings are keys.
+    pub(super) fn key(self, key: &str) -> Option<Box<str>> {
+        (self == Self::Keys).then(|| self.name(key).into())
+    }
+
     /// What names a column or a sheet, as the end of a clause: `data.text_column names`.
     pub(super) fn names(self, key: &str) -> String {
         match self.option_for_another(key) {
@@ -126,6 +131,8 @@ mod tests {
     fn settings_are_written_as_their_reader_sets_them() {
         assert_eq!(Wording::Keys.name("text_column"), "data.text_column");
         assert_eq!(Wording::Options.name("text_column"), "--text-column");
+        assert_eq!(Wording::Keys.key("text_column").as_deref(), Some("data.text_column"));
+        assert_eq!(Wording::Options.key("text_column"), None);
         let own = Wording::Run { text: true, text_pair: true, label: false, label_option: "labels" };
         assert_eq!(own.name("text_column"), "the run's spec (as --text-column is not given)");
         assert_eq!(own.name("text_columns"), "the run's spec (as --text-column is not given)");
