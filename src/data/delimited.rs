@@ -239,9 +239,9 @@ impl Delimited {
             (Some(_), Some(_)) => (ColumnFault::Twice, "; rename all but one of them".to_owned()),
         };
         let found = self.header.iter().map(|name| name.escape_debug().to_string()).collect();
-        let (path, names, key_of_spec) = (self.path.clone(), self.wording.names(key).into(), self.wording.key(key));
+        let (path, names) = (self.path.clone(), self.wording.named_by(key));
         let help = format!("{help}{}", self.wording.another(key)).into();
-        Err(DataError::Column { path, what, column: column.into(), names, key: key_of_spec, found, help })
+        Err(DataError::Column { path, what, column: column.into(), names, found, help })
     }
 
     /// What is wrong with a record that names columns: files were joined with their header lines. In a file of one column such a row

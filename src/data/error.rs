@@ -81,6 +81,21 @@ impl fmt::Display for ColumnFault {
     }
 }
 
+/// What names a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedBy {
+    /// In words: `data.text_column names`.
+    pub words: String,
+    /// The key of a spec, if it is one: `data.text_column`.
+    pub key: Option<String>,
+}
+
+impl fmt::Display for NamedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
+}
+
 fn one_a_line(errors: &[DataError]) -> String {
     errors.iter().map(DataError::to_string).collect::<Vec<_>>().join("\n")
 }
@@ -225,10 +240,8 @@ pub enum DataError {
         what: ColumnFault,
         /// Name looked for.
         column: Box<str>,
-        /// What names it, in words: `data.text_column names`.
-        names: Box<str>,
-        /// The key of a spec that names it, if it is one that does: `data.text_column`.
-        key: Option<Box<str>>,
+        /// What names it.
+        names: Box<NamedBy>,
         /// Names in the file's header, or the fields of its first object.
         found: Box<[String]>,
         /// What may be the cause, and what to do.
@@ -364,8 +377,8 @@ impl DataError {
 
     /// The key of a spec that is wrong, if it is a key that names a column.
     pub fn key(&self) -> Option<&str> {
-        let Self::Column { key, .. } = self else { return None };
-        key.as_deref()
+        let Self::Column { names, .. } = self else { return None };
+        names.key.as_deref()
     }
 
     /// What was found, or all errors at once, each once.

@@ -198,8 +198,7 @@ impl JsonRows {
             path: self.path.clone(),
             what,
             column: column.into(),
-            names: self.wording.names(key).into(),
-            key: self.wording.key(key),
+            names: self.wording.named_by(key),
             found: self.fields.iter().map(|name| name.escape_debug().to_string()).collect(),
             help: format!("{}{}{}", self.nested, suggest(column, &self.fields), self.wording.another(key)).into(),
         }

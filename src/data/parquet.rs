@@ -99,13 +99,12 @@ impl Parquet {
                 _ => (Some(ColumnFault::Twice), "; rename all but one of them".to_owned()),
             };
             if let Some(what) = what {
-                let (column, names_it) = (name.as_str().into(), wording.names(key).into());
+                let (column, names_it) = (name.as_str().into(), wording.named_by(key));
                 lacking.push(Err(DataError::Column {
                     path: path.into(),
                     what,
                     column,
                     names: names_it,
-                    key: wording.key(key),
                     help: (help + &wording.another(key)).into(),
                     found: names.clone().into(),
                 }));

@@ -296,8 +296,8 @@ impl Header {
                 }
                 (Some(_), Some(_)) => (ColumnFault::Twice, "; rename all but one of them".to_owned()),
             };
-            let (path, names, key) = (path.to_owned(), wording.names(key).into(), wording.key(key));
-            Err(DataError::Column { path, what, column: column.into(), names, key, found, help: help.into() })
+            let (path, names) = (path.to_owned(), wording.named_by(key));
+            Err(DataError::Column { path, what, column: column.into(), names, found, help: help.into() })
         };
         DataError::all(columns.named().map(|(name, key)| find(name, key)))?;
         Ok(Self {

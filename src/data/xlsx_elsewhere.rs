@@ -28,9 +28,9 @@ pub(super) fn with_other_header(error: DataError, path: &Path, columns: &Columns
     let lacks = error.each().iter().all(|error| matches!(error, DataError::Column { what: ColumnFault::Absent, .. }));
     let Some(found) = lacks.then(|| other_header(path, columns, wording)).flatten() else { return error };
     let with = |error| match error {
-        DataError::Column { path, what, column, names, key, found: header, help } => {
+        DataError::Column { path, what, column, names, found: header, help } => {
             let help = format!("{help}; {found}").into();
-            DataError::Column { path, what, column, names, key, found: header, help }
+            DataError::Column { path, what, column, names, found: header, help }
         }
         other => other,
     };
