@@ -13,6 +13,8 @@ enum State {
     Inside,
     /// A mark in a quoted field, the last byte so far: it closes the field unless another mark follows.
     Closing,
+    /// The mark at this offset closed a field, and all bytes since are blanks.
+    Blanks(u64),
 }
 
 /// Looks for such fields in the bytes of a file.
@@ -23,8 +25,8 @@ pub(super) struct ClosingQuotes {
     previous: u8,
     /// Bytes looked at.
     offset: u64,
-    /// Offsets of the marks that close a field and are followed by something else than a delimiter or a line end, from the first not yet
-    /// asked for.
+    /// Offsets of the marks that close a field and are followed by something else than blanks, a delimiter or a line end, from the first
+    /// not yet asked for.
     found: VecDeque<u64>,
 }
 
@@ -35,23 +37,27 @@ impl ClosingQuotes {
 
     /// Looks at the next bytes of the file.
     pub(super) fn look(&mut self, bytes: &[u8]) {
-        let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return };
+        let Some(last) = bytes.last() else { return };
         let mut doubled = None;
-        if self.state == State::Closing {
-            self.close(self.offset.saturating_sub(1), *first);
-            doubled = (self.state == State::Inside).then_some(0);
+        match self.state {
+            State::Closing => {
+                self.close(self.offset.saturating_sub(1), bytes);
+                doubled = (self.state == State::Inside).then_some(0);
+            }
+            State::Blanks(at) => self.after_mark(at, bytes),
+            State::Outside | State::Inside => {}
         }
         for at in memchr::memchr_iter(b'"', bytes) {
             if doubled == Some(at) {
                 continue;
             }
             match self.state {
-                State::Inside => match bytes.get(at + 1) {
-                    Some(next) => {
-                        self.close(self.offset + at as u64, *next);
+                State::Inside => match &bytes[at + 1..] {
+                    [] => self.state = State::Closing,
+                    after => {
+                        self.close(self.offset + at as u64, after);
                         doubled = (self.state == State::Inside).then_some(at + 1);
                     }
-                    None => self.state = State::Closing,
                 },
                 _ => {
                     let before = if at == 0 { self.previous } else { bytes[at - 1] };
@@ -66,12 +72,26 @@ impl ClosingQuotes {
         self.offset += bytes.len() as u64;
     }
 
-    /// A mark in a quoted field, and the byte after it.
-    fn close(&mut self, at: u64, next: u8) {
-        self.state = if next == b'"' { State::Inside } else { State::Outside };
-        if next != b'"' && !self.ends_field(next) {
-            self.found.push_back(at);
+    /// A mark in a quoted field, and the bytes after it, of which there is one.
+    fn close(&mut self, at: u64, after: &[u8]) {
+        match after {
+            [b'"', ..] => self.state = State::Inside,
+            _ => self.after_mark(at, after),
         }
+    }
+
+    /// A mark that closes a field, and bytes after it. Blanks before the end of the field mangle no text.
+    fn after_mark(&mut self, at: u64, after: &[u8]) {
+        let is_blank = |byte: u8| matches!(byte, b' ' | b'\t') && byte != self.delimiter;
+        self.state = match after.iter().find(|byte| !is_blank(**byte)) {
+            None => State::Blanks(at),
+            Some(next) => {
+                if !self.ends_field(*next) {
+                    self.found.push_back(at);
+                }
+                State::Outside
+            }
+        };
     }
 
     fn ends_field(&self, byte: u8) -> bool {
@@ -108,7 +128,8 @@ mod tests {
     #[test]
     fn marks_that_do_not_end_a_field_are_found() {
         assert_eq!(found("text,label\n\"he said \\\"good\\\" and left\",neg\n"), [21]);
-        assert_eq!(found("\"a\\\", b\",1\n\"c\" ,2\n"), [13]);
+        assert_eq!(found("\"a\\\", b\",1\n\"c\" d,2\n"), [13]);
+        assert_eq!(found("\"c\" \t \"d\",2\n"), [2]);
         assert_eq!(found("1,\"a\"b\r\n\"\"\"x\"\"\"y,2\n"), [4, 14]);
     }
 
@@ -119,6 +140,7 @@ mod tests {
             "5\" disk,a \"b\" c, \"d\"\n",
             "\"C:\\\",1\n\"\\\\\"\n",
             "\"a\"\r\"b\"\r\n\"c\"\n",
+            "\"c\" ,2\n1,\"d\" \t \r\n\"e\"\t\n",
         ] {
             assert!(found(text).is_empty(), "{text}");
         }

@@ -15,6 +15,7 @@ use super::{
     closing_quotes::ClosingQuotes,
     counted_rows::Noticed,
     encoding,
+    error::ColumnFault,
     input_fault::{InputFault, fault_of, reading},
     layout::header_help,
     quotes::{Swallowed, line_breaks},
@@ -112,6 +113,8 @@ impl Delimited {
         };
         let header = Fields::new(&rows.record).map(|fields| fields.iter().map(|name| name.trim().to_owned()).collect());
         rows.header = header.map_err(|bad| rows.not_utf8(line, bad))?;
+        // Its quoted fields are none of the first row.
+        rows.quoted_field_goes_on();
         if rows.columns.keep {
             rows.kept = rows.header.iter().map(|name| name.as_str().into()).collect();
         }
@@ -131,6 +134,7 @@ impl Delimited {
 
     pub(super) fn next(&mut self, cells: &mut Cells) -> Result<Option<u64>, Fault> {
         let Some(line) = self.advance()? else { return Ok(None) };
+        let goes_on = self.quoted_field_goes_on();
         let record = match Fields::new(&self.record) {
             Ok(record) => record,
             Err(bad) => {
@@ -139,8 +143,6 @@ impl Delimited {
             }
         };
         let expected = self.header.len();
-        let end = self.reader.position().byte();
-        let goes_on = self.reader.get_mut().quotes.as_mut().is_some_and(|quotes| quotes.any_before(end));
         let looks_like_rows = match &mut self.swallowed {
             Some(swallowed) => {
                 swallowed.look(line, &record, char::from(self.delimiter), expected, self.labels.first().copied())
@@ -223,15 +225,21 @@ impl Delimited {
         self.swallowed.as_ref()
     }
 
+    /// Whether the record that was read last has a quoted field that goes on after its closing quote.
+    fn quoted_field_goes_on(&mut self) -> bool {
+        let end = self.reader.position().byte();
+        self.reader.get_mut().quotes.as_mut().is_some_and(|quotes| quotes.any_before(end))
+    }
+
     fn find(&self, column: &str, key: &'static str) -> Result<usize, DataError> {
         let mut columns = (0..self.header.len()).filter(|&index| self.header[index] == column);
         let (what, help) = match (columns.next(), columns.next()) {
             (Some(index), None) => return Ok(index),
-            (None, _) => ("no column", header_help(self.wording, self.delimiter, column, &self.header)),
-            (Some(_), Some(_)) => ("more than one column", "; rename all but one of them".to_owned()),
+            (None, _) => (ColumnFault::Absent, header_help(self.wording, self.delimiter, column, &self.header)),
+            (Some(_), Some(_)) => (ColumnFault::Twice, "; rename all but one of them".to_owned()),
         };
         let found = self.header.iter().map(|name| name.escape_debug().to_string()).collect();
-        let (path, names) = (self.path.clone(), self.wording.names(key).into());
+        let (path, names) = (self.path.clone(), self.wording.named_by(key));
         let help = format!("{help}{}", self.wording.another(key)).into();
         Err(DataError::Column { path, what, column: column.into(), names, found, help })
     }

@@ -57,6 +57,45 @@ impl fmt::Display for Problem {
     }
 }
 
+/// What is wrong with a column that is named.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnFault {
+    /// The header has no such column.
+    Absent,
+    /// The first object has no such field.
+    AbsentFromFirst,
+    /// No object has such a field.
+    AbsentFromAll,
+    /// Several columns have this name.
+    Twice,
+}
+
+impl fmt::Display for ColumnFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Absent => "no column",
+            Self::AbsentFromFirst => "the first object has no field",
+            Self::AbsentFromAll => "no object has a field",
+            Self::Twice => "more than one column",
+        })
+    }
+}
+
+/// What names a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedBy {
+    /// In words: `data.text_column names`.
+    pub words: String,
+    /// The key of a spec, if it is one: `data.text_column`.
+    pub key: Option<String>,
+}
+
+impl fmt::Display for NamedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
+    }
+}
+
 fn one_a_line(errors: &[DataError]) -> String {
     errors.iter().map(DataError::to_string).collect::<Vec<_>>().join("\n")
 }
@@ -197,12 +236,12 @@ pub enum DataError {
     Column {
         /// The file.
         path: PathBuf,
-        /// `no column` or `more than one column`.
-        what: &'static str,
+        /// What is wrong with it.
+        what: ColumnFault,
         /// Name looked for.
         column: Box<str>,
-        /// What names it, in words: `data.text_column names`.
-        names: Box<str>,
+        /// What names it.
+        names: Box<NamedBy>,
         /// Names in the file's header, or the fields of its first object.
         found: Box<[String]>,
         /// What may be the cause, and what to do.
@@ -339,7 +378,7 @@ impl DataError {
     /// The key of a spec that is wrong, if it is a key that names a column.
     pub fn key(&self) -> Option<&str> {
         let Self::Column { names, .. } = self else { return None };
-        names.strip_suffix(" names").filter(|key| key.starts_with("data."))
+        names.key.as_deref()
     }
 
     /// What was found, or all errors at once, each once.

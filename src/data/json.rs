@@ -13,7 +13,7 @@ use super::{
     DataError, Problem,
     cells::{Cells, Columns, Fault},
     encoding,
-    error::found_columns,
+    error::{ColumnFault, found_columns},
     input_fault::reading,
     invisible::{escaped, is_invisible},
     json_array::{Array, ArrayFault},
@@ -138,7 +138,7 @@ impl JsonRows {
         if let Some((column, key)) = row.lacking(&self.columns.text).filter(|_| self.columns.text_in_each) {
             let found = fields(text);
             return Err(match first {
-                true => Fault::File(self.missing("the first object has no field", column, key)),
+                true => Fault::File(self.missing(ColumnFault::AbsentFromFirst, column, key)),
                 false => {
                     let names_it = self.wording.names(key);
                     let (names, help) = (found_columns(&found), suggest(column, &found));
@@ -176,7 +176,7 @@ impl JsonRows {
     }
 
     pub(super) fn check_columns(&self) -> Result<(), DataError> {
-        let missing = |column: &str, key| self.missing("no object has a field", column, key);
+        let missing = |column: &str, key| self.missing(ColumnFault::AbsentFromAll, column, key);
         let text = &self.columns.text;
         if self.fields.is_empty() {
             return Ok(()); // no object was read
@@ -193,12 +193,12 @@ impl JsonRows {
             .map(drop)
     }
 
-    fn missing(&self, what: &'static str, column: &str, key: &str) -> DataError {
+    fn missing(&self, what: ColumnFault, column: &str, key: &str) -> DataError {
         DataError::Column {
             path: self.path.clone(),
             what,
             column: column.into(),
-            names: self.wording.names(key).into(),
+            names: self.wording.named_by(key),
             found: self.fields.iter().map(|name| name.escape_debug().to_string()).collect(),
             help: format!("{}{}{}", self.nested, suggest(column, &self.fields), self.wording.another(key)).into(),
         }

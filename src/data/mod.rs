@@ -95,7 +95,7 @@ mod xlsx_gaps;
 
 pub use batch::{LengthStats, batch, by_length, by_tokens};
 pub use cells::{Kept, KeptColumns};
-pub use error::{DataError, Problem};
+pub use error::{ColumnFault, DataError, NamedBy, Problem};
 pub use invisible::{escaped, is_blank, is_invisible};
 pub use leaks::{Leak, leaks};
 pub use of_run::OfRun;

@@ -14,6 +14,7 @@ use parquet::{
 use super::{
     DataError, Problem,
     cells::{Cells, Columns, Fault},
+    error::ColumnFault,
     layout::suggest,
     parquet_column::Column,
     parquet_file::SharedFile,
@@ -93,12 +94,12 @@ impl Parquet {
         let (mut wanted, mut lacking) = (Vec::new(), Vec::new());
         for (role, name, key) in texts.chain(pair).chain(others) {
             let (what, help) = match names.iter().filter(|found| *found == name).count() {
-                0 => (Some("no column"), suggest(name, &names)),
+                0 => (Some(ColumnFault::Absent), suggest(name, &names)),
                 1 => (None, String::new()),
-                _ => (Some("more than one column"), "; rename all but one of them".to_owned()),
+                _ => (Some(ColumnFault::Twice), "; rename all but one of them".to_owned()),
             };
             if let Some(what) = what {
-                let (column, names_it) = (name.as_str().into(), wording.names(key).into());
+                let (column, names_it) = (name.as_str().into(), wording.named_by(key));
                 lacking.push(Err(DataError::Column {
                     path: path.into(),
                     what,

@@ -1,6 +1,6 @@
 //! What is said about the layout of a data file.
 
-use super::{DataConfig, Format, OfRun};
+use super::{DataConfig, Format, OfRun, error::NamedBy};
 use crate::plan::{Delimiter, Quoting, TextEncoding};
 
 /// What is said about a file's layout, and by what: messages name the settings as their reader can set them.
@@ -75,6 +75,12 @@ impl Wording {
         }
     }
 
+    /// What names a column, for its error.
+    pub(super) fn named_by(self, key: &str) -> Box<NamedBy> {
+        let key_of_spec = (self == Self::Keys).then(|| self.name(key));
+        Box::new(NamedBy { words: self.names(key), key: key_of_spec })
+    }
+
     /// What names a column or a sheet, as the end of a clause: `data.text_column names`.
     pub(super) fn names(self, key: &str) -> String {
         match self.option_for_another(key) {
@@ -126,6 +132,8 @@ mod tests {
     fn settings_are_written_as_their_reader_sets_them() {
         assert_eq!(Wording::Keys.name("text_column"), "data.text_column");
         assert_eq!(Wording::Options.name("text_column"), "--text-column");
+        assert_eq!(Wording::Keys.named_by("text_column").key.as_deref(), Some("data.text_column"));
+        assert_eq!(Wording::Options.named_by("text_column").key, None);
         let own = Wording::Run { text: true, text_pair: true, label: false, label_option: "labels" };
         assert_eq!(own.name("text_column"), "the run's spec (as --text-column is not given)");
         assert_eq!(own.name("text_columns"), "the run's spec (as --text-column is not given)");

@@ -14,6 +14,7 @@ use calamine::{DataRef, Reader as _, Xlsx, XlsxError};
 use super::{
     DataError, Problem,
     cells::{Cells, Columns, Fault, Kept},
+    error::ColumnFault,
     guarded::guarded,
     layout::suggest,
     row_limit::MAX_ROW,
@@ -49,11 +50,13 @@ struct Row {
 }
 
 impl Row {
-    /// Whether a cell that is read has no value.
-    fn lacks_something(&self) -> bool {
+    /// Whether a cell of the text or the target has no value.
+    fn lacks_something(&self, columns: &Columns) -> bool {
         self.values.as_ref().is_ok_and(|Values { parts, cells }| {
-            let of_target =
-                if cells.labels.is_empty() { cells.label.is_empty() } else { cells.labels.contains(&String::new()) };
+            let of_target = match columns.has_parts() {
+                true => cells.labels.contains(&String::new()),
+                false => columns.target.is_some() && cells.label.is_empty(),
+            };
             of_target || parts.contains(&String::new())
         })
     }
@@ -85,7 +88,7 @@ impl Sheet {
             }
         };
         // Only those are looked for that leave most rows without a value: the sheet is read again.
-        if !rows.is_empty() && 2 * rows.iter().filter(|row| row.lacks_something()).count() >= rows.len() {
+        if !rows.is_empty() && 2 * rows.iter().filter(|row| row.lacks_something(columns)).count() >= rows.len() {
             xlsx_elsewhere::refuse_unstored(path, &sheet.name, columns, rows.len())?;
         }
         Ok(Self { rows: rows.into_iter(), text: columns.text.clone(), names, input, sheet })
@@ -288,10 +291,12 @@ impl Header {
             let found: Box<[String]> = names.iter().map(|(_, name)| name.clone()).collect();
             let (what, help) = match (at.next(), at.next()) {
                 (Some(at), None) => return Ok(at),
-                (None, _) => ("no column", format!("{} (the first row of sheet `{sheet}`)", suggest(column, &found))),
-                (Some(_), Some(_)) => ("more than one column", "; rename all but one of them".to_owned()),
+                (None, _) => {
+                    (ColumnFault::Absent, format!("{} (the first row of sheet `{sheet}`)", suggest(column, &found)))
+                }
+                (Some(_), Some(_)) => (ColumnFault::Twice, "; rename all but one of them".to_owned()),
             };
-            let (path, names) = (path.to_owned(), wording.names(key).into());
+            let (path, names) = (path.to_owned(), wording.named_by(key));
             Err(DataError::Column { path, what, column: column.into(), names, found, help: help.into() })
         };
         DataError::all(columns.named().map(|(name, key)| find(name, key)))?;
@@ -406,8 +411,7 @@ fn text(value: &DataRef<'_>) -> Result<String, String> {
 }
 
 /// A value of any column as a text. Dates and times are as ISO 8601 has them, with a fraction of a second if there is one, as Python writes
-/// it; a duration is a number of
-/// days, as Excel stores it.
+/// it; a duration is a number of days, as Excel stores it.
 fn kept(value: &DataRef<'_>) -> String {
     match value {
         DataRef::Empty => String::new(),
@@ -452,7 +456,31 @@ fn letters(column: u32) -> String {
 mod tests {
     use calamine::DataRef;
 
-    use super::{letters, text};
+    use super::{Cells, Columns, Row, Task, TextColumns, Values, letters, text};
+    use crate::data::TargetColumns;
+
+    /// Where no targets are read, no cell has one.
+    #[test]
+    fn a_row_lacks_what_is_read_alone() {
+        let lacks = |text: &str, label: &str, with_target: bool| {
+            let target =
+                TargetColumns { task: Task::SingleLabel, names: vec!["label".into()], each: false, separator: None };
+            let text_columns =
+                TextColumns { names: vec!["text".into()], separator: " ".into(), pair: None, missing: Vec::new() };
+            let columns = Columns {
+                text: text_columns,
+                target: with_target.then_some(target),
+                split: None,
+                group: None,
+                text_in_each: true,
+                keep: false,
+            };
+            let cells = Cells { label: label.into(), ..Cells::default() };
+            Row { number: 2, values: Ok(Values { parts: vec![text.into()], cells }) }.lacks_something(&columns)
+        };
+        assert_eq!([lacks("a", "1", true), lacks("a", "", true), lacks("", "1", true)], [false, true, true]);
+        assert_eq!([lacks("a", "", false), lacks("", "", false)], [false, true]);
+    }
 
     /// 2^53 is the first whole number that two ids may become.
     #[test]

@@ -9,7 +9,7 @@ use std::{
 
 use calamine::{DataRef, Reader as _, Xlsx};
 
-use super::{DataError, cells::Columns, guarded::guarded, settings::Wording};
+use super::{DataError, cells::Columns, error::ColumnFault, guarded::guarded, settings::Wording};
 use crate::{format::counted, regular};
 
 /// Rows of a sheet among which a header is looked for.
@@ -25,7 +25,7 @@ fn open<T>(path: &Path, read: impl FnOnce(Book) -> Option<T>) -> Option<T> {
 
 /// The error of a sheet whose first row lacks columns, with where the workbook has all of them.
 pub(super) fn with_other_header(error: DataError, path: &Path, columns: &Columns, wording: Wording) -> DataError {
-    let lacks = error.each().iter().all(|error| matches!(error, DataError::Column { what: "no column", .. }));
+    let lacks = error.each().iter().all(|error| matches!(error, DataError::Column { what: ColumnFault::Absent, .. }));
     let Some(found) = lacks.then(|| other_header(path, columns, wording)).flatten() else { return error };
     let with = |error| match error {
         DataError::Column { path, what, column, names, found: header, help } => {

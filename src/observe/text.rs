@@ -60,6 +60,37 @@ pub(super) fn cut_start(text: &str, width: usize) -> String {
 /// Spaces before the later lines of a text.
 const INDENT: usize = 2;
 
+/// What follows `taper` in a command. In a sentence it is another word, as in "taper uses".
+const SUBCOMMANDS: [&str; 22] = [
+    "plan",
+    "run",
+    "fetch",
+    "list",
+    "show",
+    "compare",
+    "report",
+    "predict",
+    "eval",
+    "export",
+    "push",
+    "serve",
+    "submit",
+    "logs",
+    "cancel",
+    "collect",
+    "verify",
+    "rm",
+    "gc",
+    "doctor",
+    "completions",
+    "help",
+];
+
+/// Whether a text begins with a subcommand, after spaces.
+fn is_subcommand(after_taper: &str) -> bool {
+    after_taper.split_ascii_whitespace().next().is_some_and(|word| SUBCOMMANDS.contains(&word))
+}
+
 /// The words of a text, each with the space after it. A command to be pasted is one of them: `taper list` in backticks, or what follows a
 /// colon at the end of the text.
 fn words_of(text: &str) -> Vec<&str> {
@@ -69,7 +100,7 @@ fn words_of(text: &str) -> Vec<&str> {
         let after_colon = words.last().is_some_and(|before: &&str| before.trim_end().ends_with(':'));
         let command = match first.ends_with("`taper") {
             true => rest[first.len()..].find('`').map_or(0, |at| first.len() + at),
-            false if first == "taper" && after_colon => rest.len(),
+            false if first == "taper" && after_colon && is_subcommand(&rest[first.len()..]) => rest.len(),
             false => 0,
         };
         let end = rest[command..].find(' ').map_or(rest.len(), |at| command + at + 1);
@@ -217,6 +248,9 @@ mod tests {
         assert_eq!(wrap(page, 80), [page]);
         // Quoted labels are texts, and a backtick alone begins nothing.
         assert_eq!(wrap("always predicting `no taper` here", 22), ["always predicting `no", "  taper` here"]);
+        // A sentence after a colon is no command.
+        let sentence = "they differ: taper uses tokenizer.json and not the other file";
+        assert_eq!(wrap(sentence, 30), ["they differ: taper uses", "  tokenizer.json and not the", "  other file"]);
         assert_eq!(wrap("a lone `taper is a word here", 16), ["a lone `taper is", "  a word here"]);
     }
 

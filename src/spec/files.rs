@@ -176,9 +176,28 @@ fn encoding(bytes: &[u8]) -> Option<&'static str> {
                 |c: &char| matches!(c, '\u{4e00}'..='\u{9fff}' | '\u{3000}'..='\u{303f}' | '\u{ff00}'..='\u{ffef}');
             // Texts of other encodings are read as rare characters, among others.
             let (chinese, others) = text.chars().filter(|c| !c.is_ascii()).partition::<Vec<char>, _>(is_chinese);
-            (!is_wrong && !chinese.is_empty() && others.is_empty()).then_some("GB18030")
+            let is_gb18030 = !is_wrong && !chinese.is_empty() && others.is_empty() && are_common(bytes);
+            is_gb18030.then_some("GB18030")
         }
     }
+}
+
+/// Whether all characters beyond ASCII are of GB2312, most of them of its punctuation and common characters (rows 1 to 3 and 16 to 55). In
+/// a European encoding such as Latin-1 a letter of ASCII comes after most others (`Zürich`), and a pair of others has a small letter first
+/// (`größe`), where GB2312 has its rare characters.
+fn are_common(bytes: &[u8]) -> bool {
+    let (mut all, mut common, mut rest) = (0, 0, bytes);
+    while let [first, after @ ..] = rest {
+        rest = after;
+        if first.is_ascii() {
+            continue;
+        }
+        let Some((0xA1.., after)) = after.split_first() else { return false };
+        rest = after;
+        all += 1;
+        common += usize::from(matches!(first, 0xA1..=0xA3 | 0xB0..=0xD7));
+    }
+    2 * common > all
 }
 
 fn why_unreadable(error: &io::Error) -> String {

@@ -34,7 +34,7 @@ pub(super) fn of_line(text: &str, at: usize) -> Option<Fault> {
     let found = colon(written).or_else(|| quotes(written)).or_else(|| {
         let (key, value) = written.split_once('=')?;
         let (key, value) = (key.trim(), value.trim());
-        number(value).or_else(|| ending(key, value)).or_else(|| backslash(value))
+        number(value).or_else(|| list(value)).or_else(|| ending(key, value)).or_else(|| backslash(value))
     });
     found.map(|(message, help)| Fault::new(span, format!("invalid TOML: {message}")).help(help))
 }
@@ -69,7 +69,12 @@ fn is_value(text: &str) -> bool {
 /// `name: "b"`, as YAML writes it, or JSON: `"name": "b",`.
 fn colon(line: &str) -> Option<(String, String)> {
     let (key, value) = line.split_once([':', '：'])?;
-    let key = key.trim().trim_matches(['"', '\'']);
+    let key = key.trim();
+    let key = match key.chars().next() {
+        // In a string such as "path:a", the quotation mark closes later.
+        Some(quote @ ('"' | '\'')) => key[1..].strip_suffix(quote)?,
+        _ => key,
+    };
     let is_key = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
     if key.is_empty() || !key.chars().all(is_key) {
         return None;
@@ -102,7 +107,7 @@ fn quotes(line: &str) -> Option<(String, String)> {
     Some((format!("`{first}` is a typographic quote, and TOML has only straight ones"), help))
 }
 
-/// `20%`, `1/5`, `0,2`.
+/// `20%`, `1/5`, `0,2`, `10,000`, and `16,32`, which may be two numbers.
 fn number(value: &str) -> Option<(String, String)> {
     let decimal = |number: f64| {
         let text = format!("{number:.6}");
@@ -116,16 +121,28 @@ fn number(value: &str) -> Option<(String, String)> {
         decimal(part(above)? / part(below).filter(|below| *below != 0.0)?)
     } else {
         let parts: Vec<&str> = value.split(',').collect();
-        match &parts[..] {
+        let one = match &parts[..] {
             _ if !parts.iter().all(digits) => return None,
             [whole, more @ ..] if *whole != "0" && !more.is_empty() && more.iter().all(|part| part.len() == 3) => {
                 parts.concat()
             }
             [whole, part] => format!("{whole}.{part}"),
             _ => return None,
+        };
+        match &parts[..] {
+            // No whole number begins with 0, so that these are digits of one number.
+            [whole, more @ ..] if *whole == "0" || more.iter().any(|part| part.starts_with('0')) => one,
+            _ => format!("[{}] for several values, or {one} for one", parts.join(", ")),
         }
     };
     Some((format!("`{value}` is not a number"), format!("write {write}")))
+}
+
+/// `1e-5, 2e-5`.
+fn list(value: &str) -> Option<(String, String)> {
+    let list = format!("[{value}]");
+    let is_list = !value.ends_with(',') && value.contains(',') && !is_value(value) && is_value(&list);
+    is_list.then(|| ("several values without brackets".into(), format!("write {list}")))
 }
 
 /// `max_steps = 20,` and `max_steps = 20;`.
@@ -178,6 +195,20 @@ mod tests {
             ("test = 1/5", "`1/5` is not a number | write 0.2".into()),
             ("lr = 0,001", "`0,001` is not a number | write 0.001".into()),
             ("limit = 10,000", "`10,000` is not a number | write 10000".into()),
+            ("limit = 1,050", "`1,050` is not a number | write 1050".into()),
+            (
+                "batch_size = 16,32",
+                "`16,32` is not a number | write [16, 32] for several values, or 16.32 for one".into(),
+            ),
+            (
+                "limit = 128,256",
+                "`128,256` is not a number | write [128, 256] for several values, or 128256 for one".into(),
+            ),
+            ("seeds = 1,2,3", "several values without brackets | write [1,2,3]".into()),
+            ("lr = 1e-5, 2e-5 # axis", "several values without brackets | write [1e-5, 2e-5]".into()),
+            ("source = \"path:a\", \"path:b\"", {
+                "several values without brackets | write [\"path:a\", \"path:b\"]".into()
+            }),
             ("max_steps = 20, # few", "a comma after the value | remove it: max_steps = 20".into()),
             ("name = \"b\";", "a semicolon after the value | remove it: name = \"b\"".into()),
             (
@@ -202,9 +233,19 @@ mod tests {
 
     #[test]
     fn other_lines_are_left_to_the_parser() {
-        for line in
-            ["[train", "lr = ", "lr 3", "text = \"“好”\" x", "lr = 1e-4 5", "source = \"path:a:b", "date = 1//2", ""]
-        {
+        for line in [
+            "[train",
+            "lr = ",
+            "lr 3",
+            "text = \"“好”\" x",
+            "lr = 1e-4 5",
+            "source = \"path:a:b",
+            "date = 1//2",
+            "",
+            "\"path:b\"",
+            "'scratch:tiny',",
+            "lr = 1e-4, 2e-4 5",
+        ] {
             assert_eq!(said(line), None, "{line}");
         }
     }

@@ -129,3 +129,19 @@ fn help_is_no_wider_than_the_terminal() {
         }
     }
 }
+
+/// A command at the end of a message is never broken, whichever it is.
+#[test]
+fn every_command_after_a_colon_stays_whole() {
+    let sandbox = sandbox("");
+    let help = sandbox.ok(&["--help"]);
+    let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    let names: Vec<&str> =
+        listed.filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).filter(|name| !name.is_empty()).collect();
+    assert!(names.len() > 20 && names.contains(&"plan") && names.contains(&"help"), "{names:?}");
+    for name in names {
+        let command = format!("taper {name} 'the first argument' 'the second argument'");
+        let wrapped = taper::observe::wrap(&format!("as a page: {command}"), 30);
+        assert_eq!(wrapped, ["as a page:", &format!("  {command}")], "{name}");
+    }
+}

@@ -211,3 +211,15 @@ fn rows_that_a_quote_has_swallowed_give_a_warning_and_can_be_read() {
         near.warnings
     );
 }
+
+/// Pandas reads the column as `review`, too.
+#[test]
+fn a_mark_in_the_header_is_none_of_the_first_row() {
+    let rows = "1,good\n0,bad\n".repeat(20);
+    assert_eq!(data("a.csv", &format!("label,\"re\"view\n{rows}")).warnings, []);
+    let blanks = "1,\"good\" \n\"0\" ,bad\n".repeat(20);
+    assert_eq!(data("a.csv", &format!("label,\"review\" \n{blanks}")).warnings, []);
+    let goes_on = data("a.csv", &format!("label,\"re\"view\n1,\"he said \\\"good\\\"\"\n{rows}"));
+    let said = says(&goes_on, Kind::DataFile);
+    assert!(said.len() == 1 && said[0].starts_with("1 row (line 2) has a quoted field that goes on"), "{said:?}");
+}

@@ -200,20 +200,20 @@ const TOO_FEW: &str = "a field is missing, or a text with a line break is not in
 #[test]
 fn all_columns_that_a_file_lacks_are_named_together() {
     let several = |error: DataError| error.each().iter().map(ToString::to_string).collect::<Vec<_>>();
-    for (name, text) in
-        [("a.csv", "text,class\nx,1\n"), ("a.jsonl", "{\"class\": 1}\n"), ("a.tsv", "text\tclass\nx\t1\n")]
-    {
+    for (name, text) in [("a.csv", "text,class\nx,1\n"), ("a.tsv", "text\tclass\nx\t1\n")] {
         let (_dir, path) = file(name, text);
         let config = DataConfig { text_column: "review".into(), label_column: "label".into(), ..config() };
         let errors = several(read(&path, &config).unwrap_err());
-        if name == "a.jsonl" {
-            // Without the field of the text, its first object is refused at once.
-            assert!(errors[0].contains("`review`"), "{errors:?}");
-            continue;
-        }
         assert!(errors.len() == 2 && errors[0].contains("no column `review`"), "{errors:?}");
         assert!(errors[1].contains("no column `label`, which data.label_column names"), "{errors:?}");
     }
+    // Objects without the text are refused at once; these lack other fields.
+    let (_dir, path) = file("a.jsonl", "{\"review\": \"x\", \"class\": 1}\n{\"review\": \"y\"}\n");
+    let config = DataConfig { label_column: "label".into(), group_column: Some("user".into()), ..config() };
+    let errors = several(read(&path, &config).unwrap_err());
+    assert_eq!(errors.len(), 2, "{errors:?}");
+    assert!(errors[0].contains("no object has a field `label`, which data.label_column names"), "{errors:?}");
+    assert!(errors[1].contains("no object has a field `user`, which data.group_column names"), "{errors:?}");
 }
 
 #[test]

@@ -160,7 +160,10 @@ fn a_spec_in_another_encoding_is_named_with_how_to_convert_it() {
         assert!(said.contains(&format!("is {encoding} and not UTF-8")), "{said}");
         assert!(said.contains(&format!("iconv -f {encoding} -t UTF-8 '{}' > utf8.toml", path.display())), "{said}");
     }
-    std::fs::write(&path, b"name = \"caf\xe9\"\n").expect("a file");
-    let said = LoadedSpec::load(&path, &LoadOptions::default()).expect_err("it is refused").to_string();
-    assert!(said.contains("a.toml:1:12: is not valid UTF-8"), "{said}");
+    // café, Zürich and größe in Latin-1; the last two are characters of GB18030 as well.
+    for (name, column) in [(&b"caf\xe9"[..], 12), (b"Z\xfcrich", 10), (b"gr\xf6\xdfe", 11)] {
+        std::fs::write(&path, [b"name = \"", name, b"\"\n"].concat()).expect("a file");
+        let said = LoadedSpec::load(&path, &LoadOptions::default()).expect_err("it is refused").to_string();
+        assert!(said.contains(&format!("a.toml:1:{column}: is not valid UTF-8")), "{said}");
+    }
 }
