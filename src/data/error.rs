@@ -6,7 +6,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{invisible::escaped, row_limit, settings::Wording};
+use super::{
+    invisible::escaped,
+    row_limit,
+    settings::{NamedBy, Wording},
+};
 use crate::{
     format::{count, counted},
     sniff::FileKind,
@@ -78,21 +82,6 @@ impl fmt::Display for ColumnFault {
             Self::AbsentFromAll => "no object has a field",
             Self::Twice => "more than one column",
         })
-    }
-}
-
-/// What names a column.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NamedBy {
-    /// In words: `data.text_column names`.
-    pub words: String,
-    /// The key of a spec, if it is one: `data.text_column`.
-    pub key: Option<String>,
-}
-
-impl fmt::Display for NamedBy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words)
     }
 }
 

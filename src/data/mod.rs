@@ -95,14 +95,14 @@ mod xlsx_gaps;
 
 pub use batch::{LengthStats, batch, by_length, by_tokens};
 pub use cells::{Kept, KeptColumns};
-pub use error::{ColumnFault, DataError, NamedBy, Problem};
+pub use error::{ColumnFault, DataError, Problem};
 pub use invisible::{escaped, is_blank, is_invisible};
 pub use leaks::{Leak, leaks};
 pub use of_run::OfRun;
 pub use progress::{Listener, Meter, Progress, silent};
 pub use read::{DataFiles, read, read_files, read_files_telling, read_labelled};
 pub use read_as::ReadAs;
-pub use settings::{Layout, Wording};
+pub use settings::{Layout, NamedBy, Wording};
 pub use shared_text::SharedText;
 pub use source::Origin;
 pub use split::{epoch_order, split};

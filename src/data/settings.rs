@@ -1,6 +1,8 @@
 //! What is said about the layout of a data file.
 
-use super::{DataConfig, Format, OfRun, error::NamedBy};
+use std::fmt;
+
+use super::{DataConfig, Format, OfRun};
 use crate::plan::{Delimiter, Quoting, TextEncoding};
 
 /// What is said about a file's layout, and by what: messages name the settings as their reader can set them.
@@ -30,6 +32,21 @@ impl From<&DataConfig> for Layout {
         let (sheet, missing) = (config.sheet.clone(), config.missing.clone());
         let of_run = OfRun::default();
         Self { format, encoding, sheet, delimiter, quoting, missing, of_run, wording: Wording::Keys }
+    }
+}
+
+/// What names a column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NamedBy {
+    /// In words: `data.text_column names`.
+    pub words: String,
+    /// The key of a spec, if it is one: `data.text_column`.
+    pub key: Option<String>,
+}
+
+impl fmt::Display for NamedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)
     }
 }
 
