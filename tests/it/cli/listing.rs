@@ -457,8 +457,8 @@ fn a_sweep_without_a_completed_run_says_so_and_shows_its_leaderboard() {
     let (sandbox, mut run) = pruned();
     let spec = fs::read_to_string(sandbox.path("small.toml")).expect("the spec");
     fs::write(sandbox.path("small.toml"), spec.replace("[1e-9, 2e-9, 3e-9]", "[2e-9, 3e-9]")).expect("a spec");
-    let warning = "no run of this sweep is completed (2 pruned), so there is no best trial and no result: the same \
-                   command with --retry trains pruned runs to the end";
+    let warning = "no run of this sweep is completed (2 pruned), so there is no best trial and no result: `taper run` \
+                   with --retry trains pruned runs to the end";
     // Also where nothing was trained.
     for _ in 0..2 {
         let said = sandbox.ok(&run);
